@@ -1,0 +1,151 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ALIGNMENT = 16, CHUNK_BYTES_MAX = 1 << 20 };
+
+struct chunk {
+    struct chunk *next; /* owned: the chunk that was filled before this one */
+    size_t size;        /* of data */
+    size_t used;
+    size_t padding;
+    uint8_t data[];
+};
+
+static_assert(sizeof(struct chunk) % ALIGNMENT == 0, "chunk data must be aligned");
+
+struct arena {
+    struct chunk *current; /* owned */
+    size_t used_before;    /* bytes used in the chunks below the current one */
+};
+
+static struct chunk *chunk_new(size_t size, struct chunk *next)
+{
+    struct chunk *chunk = xmalloc(sizeof(*chunk) + size);
+
+    *chunk = (struct chunk){ .next = next, .size = size };
+    return chunk;
+}
+
+struct arena *arena_new(size_t chunk_bytes)
+{
+    struct arena *arena = xmalloc(sizeof(*arena));
+
+    assert(chunk_bytes >= 256);
+    arena->current = chunk_new(chunk_bytes, NULL);
+    arena->used_before = 0;
+    return arena;
+}
+
+static void chunks_free(struct chunk *chunk)
+{
+    while (chunk) {
+        struct chunk *next = chunk->next;
+
+        free(chunk);
+        chunk = next;
+    }
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    chunks_free(arena->current);
+    free(arena);
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct chunk *first = arena->current;
+
+    if (first->next) {
+        struct chunk *above = first;
+
+        while (first->next) {
+            above = first;
+            first = first->next;
+        }
+        above->next = NULL;
+        chunks_free(arena->current);
+        arena->current = first;
+    }
+    first->used = 0;
+    arena->used_before = 0;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+    return arena->used_before + arena->current->used;
+}
+
+static void *alloc_in_new_chunk(struct arena *arena, size_t size)
+{
+    size_t chunk_size = arena->current->size * 2;
+
+    if (chunk_size > CHUNK_BYTES_MAX)
+        chunk_size = CHUNK_BYTES_MAX;
+    if (chunk_size < size)
+        chunk_size = size;
+    arena->used_before += arena->current->used;
+    arena->current = chunk_new(chunk_size, arena->current);
+    arena->current->used = size;
+    return arena->current->data;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    struct chunk *chunk = arena->current;
+    void *memory;
+
+    assert(size < SIZE_MAX / 2);
+    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (chunk->size - chunk->used < size)
+        return alloc_in_new_chunk(arena, size);
+    memory = chunk->data + chunk->used;
+    chunk->used += size;
+    return memory;
+}
+
+void *arena_zalloc(struct arena *arena, size_t size)
+{
+    return memset(arena_alloc(arena, size), 0, size);
+}
+
+struct bytes arena_copy(struct arena *arena, struct bytes from)
+{
+    uint8_t *copy = arena_alloc(arena, from.size ? from.size : 1);
+
+    if (from.size)
+        memcpy(copy, from.data, from.size);
+    return bytes_of(copy, from.size);
+}
+
+char *arena_string(struct arena *arena, struct bytes from)
+{
+    char *copy = arena_alloc(arena, from.size + 1);
+
+    if (from.size)
+        memcpy(copy, from.data, from.size);
+    copy[from.size] = '\0';
+    return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list list, again;
+    char *text;
+    int size;
+
+    va_start(list, format);
+    va_copy(again, list);
+    size = vsnprintf(NULL, 0, format, list);
+    va_end(list);
+    assert(size >= 0);
+    text = arena_alloc(arena, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return text;
+}

@@ -1,0 +1,40 @@
+/* base/arena.h: memory that is freed all at once.
+ *
+ * Shapes:  allocations are aligned to 16 bytes, uninitialised unless said. Chunks double up to 1 MiB;
+ *          arena_reset keeps the first chunk, so a reused arena allocates nothing for small requests.
+ * Owns:    the arena owns every allocation; nothing is freed one by one.
+ * Errors:  out of memory aborts. A limit on what a client can make grow is its caller's: see arena_used.
+ * Thread:  one thread at a time.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/bytes.h"
+#include "base/memory.h"
+
+#include <stdarg.h>
+
+struct arena;
+
+/* chunk_bytes: the size of the first chunk, at least 256. */
+struct arena *arena_new(size_t chunk_bytes);
+void arena_free(struct arena *arena);
+DEFINE_CLEANUP(struct arena *, arena_free)
+
+/* Forgets every allocation. */
+void arena_reset(struct arena *arena);
+/* Bytes handed out since the last reset. */
+size_t arena_used(const struct arena *arena);
+
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+#define arena_new_struct(arena, type) ((type *)arena_zalloc((arena), sizeof(type)))
+#define arena_new_array(arena, type, count) ((type *)arena_zalloc((arena), sizeof(type) * (count)))
+
+/* A copy of the bytes; size 0 gives a non-NULL pointer. */
+struct bytes arena_copy(struct arena *arena, struct bytes from);
+/* A NUL-terminated copy. */
+char *arena_string(struct arena *arena, struct bytes from);
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

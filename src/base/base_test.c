@@ -1,0 +1,77 @@
+/* The ground types: arenas reuse and align, buffers grow, spans order as memcmp does, errors keep their words. */
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void arena_hands_out_aligned_memory_and_forgets(void **state)
+{
+    struct arena *arena = arena_new(256);
+
+    for (int round = 0; round < 3; round++) {
+        size_t total = 0;
+
+        for (size_t size = 0; size < 5000; size += 37) {
+            uint8_t *memory = arena_alloc(arena, size);
+
+            assert_int_equal((uintptr_t)memory % 16, 0);
+            memset(memory, 0xAB, size);
+            total += (size + 15) & ~(size_t)15;
+        }
+        assert_int_equal(arena_used(arena), total);
+        arena_reset(arena);
+        assert_int_equal(arena_used(arena), 0);
+    }
+    assert_string_equal(arena_printf(arena, "%d-%s", 7, "x"), "7-x");
+    assert_string_equal(arena_string(arena, BYTES_LITERAL("ab")), "ab");
+    arena_free(arena);
+}
+
+static void buffer_keeps_bytes_while_it_grows(void **state)
+{
+    struct buffer buffer = { 0 };
+
+    for (uint32_t i = 0; i < 10000; i++)
+        buffer_append_be32(&buffer, i);
+    for (uint32_t i = 0; i < 10000; i++)
+        assert_int_equal(load_be32(buffer.data + 4 * i), i);
+    buffer_reset(&buffer);
+    buffer_printf(&buffer, "%0300d", 5);
+    assert_int_equal(buffer.size, 300);
+    assert_int_equal(buffer.data[299], '5');
+    buffer_fini(&buffer);
+}
+
+static void spans_order_bytewise_and_prefix_first(void **state)
+{
+    assert_true(bytes_compare(BYTES_LITERAL("a"), BYTES_LITERAL("ab")) < 0);
+    assert_true(bytes_compare(BYTES_LITERAL("\xff"), BYTES_LITERAL("ab")) > 0);
+    assert_int_equal(bytes_compare(BYTES_LITERAL(""), BYTES_LITERAL("")), 0);
+    assert_true(bytes_starts_with(BYTES_LITERAL("abc"), BYTES_LITERAL("ab")));
+    assert_false(bytes_starts_with(BYTES_LITERAL("a"), BYTES_LITERAL("ab")));
+}
+
+static void errors_say_no_space_for_a_full_disk(void **state)
+{
+    struct error error;
+
+    assert_int_equal(error_set_os(&error, ENOSPC, "write"), ERR_NO_SPACE);
+    assert_string_equal(error.message, "write: No space left on device");
+    assert_int_equal(error_set_os(&error, EIO, "write"), ERR_IO);
+    assert_int_equal(error.os_errno, EIO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arena_hands_out_aligned_memory_and_forgets),
+        cmocka_unit_test(buffer_keeps_bytes_while_it_grows),
+        cmocka_unit_test(spans_order_bytewise_and_prefix_first),
+        cmocka_unit_test(errors_say_no_space_for_a_full_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
