@@ -1,0 +1,78 @@
+/* query/query.h: a statement and its values become an answer.
+ *
+ * One query_engine per process; one query_context per loop (and per worker); one query_session per connection.
+ *
+ * The path of a request:
+ *     query_run -> QUERY_DONE       the reply's body stands in `out` (a RESULT message), or request.error says why not
+ *               -> QUERY_PENDING    a write is with its owner: request.done is called later on the same loop, then
+ *                                   query_finish writes the body
+ *               -> QUERY_WAITS      memory cannot answer: run it again, whole, with a worker's context (may_wait)
+ *
+ * Owns:    the request's arena holds everything; the caller resets it after the reply left.
+ * Errors:  in request.error; wire/ encodes them.
+ * Thread:  a context and its requests belong to one thread at a time.
+ */
+#ifndef QUERY_QUERY_H
+#define QUERY_QUERY_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "wire/native.h"
+
+struct catalog;
+struct table_space;
+struct table_port;
+struct query_engine;
+struct query_context;
+
+struct query_session {
+    struct bytes keyspace;         /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
+    uint8_t protocol_version;      /* 3, 4, 5 */
+    uint8_t client_address[16];    /* for system_views */
+    bool client_is_ipv6;
+};
+
+enum query_result { QUERY_DONE, QUERY_PENDING, QUERY_WAITS };
+
+struct query_request {
+    struct query_session *session;   /* borrowed */
+    struct arena *arena;             /* borrowed: the request's */
+    const struct native_request *message; /* decoded QUERY, PREPARE, EXECUTE or BATCH; borrowed, spans into the frame */
+    int64_t now_us;
+    struct error error;              /* out */
+    struct bytes *warnings;          /* out, in the arena */
+    uint32_t warning_count;
+    void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */
+    void *context;                   /* the caller's */
+    void *state;                     /* query/'s own, in the arena */
+};
+
+struct query_options {
+    struct catalog *catalog;
+    struct table_space *space;
+    uint64_t prepared_bytes_max;     /* of the shared cache; 0: default 64 MiB */
+    uint32_t page_rows_max;          /* unpaged results end with an error past these */
+    uint64_t page_bytes_max;
+};
+
+struct query_engine *query_engine_new(const struct query_options *options);
+void query_engine_free(struct query_engine *engine);
+
+/* may_wait: a worker's context. Its port is the context's own; a loop polls table_port_fd(query_context_port()). */
+struct query_context *query_context_new(struct query_engine *engine, bool may_wait);
+void query_context_free(struct query_context *context);
+struct table_port *query_context_port(struct query_context *context);
+
+/* Appends the body of the reply to `out` (RESULT; its opcode is always RESULT when error.status is OK). DDL waits for the disk:
+ * on a loop it answers QUERY_WAITS. */
+enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out);
+/* After done: appends the body, or leaves request.error set. */
+void query_finish(struct query_context *context, struct query_request *request, struct buffer *out);
+
+struct query_stats {
+    uint64_t prepared_count, prepared_bytes, prepared_evicted;
+};
+void query_engine_stats(struct query_engine *engine, struct query_stats *stats);
+
+#endif

@@ -1,0 +1,205 @@
+/* table/table.h: tables' partitions: read slices, apply fragments, compare and set.
+ *
+ * A *space* holds all shards of this process. Each shard is a store and an owner thread, which alone writes to it. Each
+ * loop has a *port* to the space: it reads any shard directly (table_read) and hands writes to owners as flat
+ * commands (table_submit), woken once a turn (table_port_flush), answered through its eventfd (table_port_reap).
+ *
+ * A command is flat bytes with table id and schema version: no pointers, so it could go to another process. A command
+ * that names a dropped table is refused with ERR_STALE.
+ *
+ * Owns:    a request's memory is its caller's until `done` was called.
+ * Errors:  ERR_OVERLOADED: ring full, nothing was done. ERR_WRITE_TIMEOUT: a sync failed, the outcome is unknown.
+ *          ERR_WRITE_FAILURE: the shard refuses writes (full disk, failed sync), nothing was done. ERR_WOULD_WAIT: the
+ *          read must be run again by who may wait. ERR_READ_FAILURE, ERR_CORRUPT.
+ * Thread:  a port belongs to one thread (loop or worker); the space to any.
+ */
+#ifndef TABLE_TABLE_H
+#define TABLE_TABLE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "row/row.h"
+#include "schema/schema.h"
+
+struct table_space;
+struct table_port;
+struct store_ops;
+
+/* ---- reading ---- */
+
+/* One range of clusterings: bounds are prefixes of encoded clustering components. A bound of size 0 is open on that
+ * side. Inclusive means: everything that begins with the bound is inside; exclusive: outside. */
+struct slice {
+    struct bytes start;
+    struct bytes end;
+    bool start_inclusive;
+    bool end_inclusive;
+};
+
+struct read_command {
+    uint64_t table_id;
+    uint64_t schema_version;      /* of the table_def it was planned with */
+    /* Either one partition (partition_key.data not NULL) ... */
+    struct bytes partition_key;   /* serialized */
+    int64_t token;                /* of the partition; or with a range the first token, inclusive ... */
+    /* ... or all partitions of a token range, starting after (or at) a partition: */
+    int64_t token_last;           /* inclusive */
+    struct bytes after_partition; /* scan: begin with this partition of `token` (serialized), NULL data: from the token's first */
+    bool after_partition_inclusive; /* true: resume inside it, after after_clustering; false: with the next partition */
+    /* Resuming inside the first partition: rows strictly after this encoded clustering (before it, if reversed). NULL: no. */
+    struct bytes after_clustering;
+    bool after_static;            /* resuming: the static row was already delivered */
+    const struct slice *slices;   /* in clustering order, disjoint. NULL with slice_count 0: everything */
+    uint32_t slice_count;
+    bool reversed;
+    bool rows_wanted;             /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
+    bool static_wanted;
+    uint32_t row_limit;           /* live rows over all; a partition with only a static row counts one. 0: no rows at all */
+    uint32_t row_limit_per_partition;
+    uint32_t byte_limit;          /* stop after this many bytes of values (at a row's end) */
+    int64_t now_s;                /* for TTL */
+};
+
+struct read_row {
+    struct bytes clustering;      /* encoded */
+    const struct row *row;        /* live cells only: expired and deleted ones are hidden; liveness kept if live */
+};
+
+struct read_partition {
+    struct bytes partition_key;   /* serialized */
+    int64_t token;
+    const struct row *static_row; /* NULL: no live static cell, or not wanted */
+    struct read_row *rows;
+    uint32_t row_count;
+};
+
+/* What was done, for metering. */
+struct work_done {
+    uint32_t rows_read;
+    uint32_t tombstones_read;
+    uint64_t bytes_read;
+};
+
+struct read_result {
+    struct read_partition *partitions; /* in token order; all in the request's arena */
+    uint32_t partition_count;
+    bool has_more;                     /* stopped by a limit before the end */
+    struct work_done work;
+};
+
+/* may_wait false: ERR_WOULD_WAIT instead of touching the disk. Partitions that have neither rows nor a static row are left out. */
+enum status table_read(struct table_port *port, const struct read_command *command, bool may_wait, struct arena *arena,
+                       struct read_result *result, struct error *err);
+
+/* ---- writing ---- */
+
+/* Builds a flat command in a buffer. One command touches one partition. */
+struct table_fragment {
+    uint8_t kind;             /* enum key_kind */
+    struct bytes clustering;  /* encoded; KEY_PARTITION: empty */
+    struct bytes clustering_end; /* KEY_RANGE: the end bound; with flags in range_* */
+    bool start_inclusive, end_inclusive;
+    struct row row;           /* timestamps may be TIMESTAMP_SERVER */
+};
+
+struct apply_command {
+    uint64_t table_id;
+    uint64_t schema_version;
+    int64_t token;
+    struct bytes partition_key; /* serialized */
+    const struct table_fragment *fragments;
+    uint32_t fragment_count;
+    int64_t now_s;
+    bool durable;               /* false: keyspace with DURABLE_WRITES = false */
+};
+
+void table_encode_apply(struct buffer *out, const struct apply_command *command);
+
+/* Conditions of a compare-and-set on one row (clustering) or the static row. */
+enum condition_op { CONDITION_EQ, CONDITION_NE, CONDITION_LT, CONDITION_LE, CONDITION_GT, CONDITION_GE, CONDITION_IN,
+                    CONDITION_CONTAINS, CONDITION_CONTAINS_KEY };
+struct condition {
+    uint32_t column_id;
+    struct bytes path;          /* element of a collection or field; NULL data: the whole column */
+    enum condition_op op;
+    const struct bytes *values; /* wire bytes; NULL data: null */
+    uint32_t value_count;
+};
+enum cas_kind { CAS_IF_NOT_EXISTS, CAS_IF_EXISTS, CAS_IF_CONDITIONS };
+struct cas_part {               /* one row that is looked at */
+    struct bytes clustering;
+    bool is_static;
+    enum cas_kind kind;
+    const struct condition *conditions;
+    uint32_t condition_count;
+};
+struct cas_command {
+    const struct cas_part *parts; /* all must hold */
+    uint32_t part_count;
+    struct apply_command update;  /* applied if they do */
+};
+void table_encode_cas(struct buffer *out, const struct cas_command *command);
+
+struct table_request {
+    struct table_request *next;     /* the port's */
+    struct bytes command;           /* flat bytes; must live until done */
+    int64_t token;                  /* routes it */
+    void (*done)(struct table_request *request); /* on the port's thread, from table_port_reap (never from table_submit) */
+    enum status status;
+    struct error *error;            /* filled when status is not OK; caller's */
+    int64_t timestamp_us;           /* out: what the owner stamped */
+    bool applied;                   /* out, cas */
+    struct arena *arena;            /* cas: where current is put (by reap, on the port's thread) */
+    struct bytes result;            /* out, cas not applied: flat: see table_decode_cas_result. Freed after done returns */
+};
+
+/* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */
+enum status table_submit(struct table_port *port, struct table_request *request, struct error *err);
+/* The rows that a refused cas saw, one per part (NULL: the row does not exist), live cells only. */
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows, uint32_t part_count,
+                                    struct error *err);
+
+/* Submits and waits: start-up, DDL, workers. Not on a loop. */
+enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err);
+
+/* ---- the port of a thread ---- */
+struct table_port *table_port_open(struct table_space *space);
+void table_port_close(struct table_port *port); /* all requests must be done */
+int table_port_fd(const struct table_port *port); /* readable: call table_port_reap */
+void table_port_flush(struct table_port *port); /* once a turn */
+void table_port_reap(struct table_port *port);
+uint32_t table_port_pending(const struct table_port *port);
+
+/* ---- the space ---- */
+struct table_space_options {
+    const char *directory;         /* shard directories are made in it; NULL with the memory store */
+    uint32_t shard_count;          /* must equal what the directory was made with, 0: as it is, or the default */
+    const struct store_ops *store; /* which engine */
+    void *store_environment;       /* shared cache, pools, encryption: from the engine's open_environment */
+    /* The definitions now in force: a reference, or what it returns is borrowed for the call. By table id; NULL: dropped. */
+    struct table_def *(*table_by_id)(void *context, uint64_t table_id); /* returns a new reference */
+    void *context;
+    int64_t (*now_us)(void *clock); /* wall clock */
+    void *clock;
+};
+enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
+void table_space_close(struct table_space *space);
+uint32_t table_space_shard_count(const struct table_space *space);
+
+/* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
+enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);
+/* Flush and compact everything: operators and tests. Waits. */
+enum status table_flush(struct table_space *space, struct error *err);
+enum status table_compact(struct table_space *space, struct error *err);
+
+/* ---- computed tables ---- */
+/* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */
+struct virtual_emit {
+    void (*row)(struct virtual_emit *emit, const struct bytes *values);
+};
+struct virtual_table {
+    void (*rows)(const struct virtual_table *self, struct virtual_emit *emit);
+    void *context;
+};
+
+#endif
