@@ -23,9 +23,13 @@ CFLAGS  += -std=gnu17 $(OPT) $(WARN) -fno-omit-frame-pointer -fstack-protector-s
 CXXFLAGS += -std=gnu++17 $(OPT) $(WARNXX) -fno-omit-frame-pointer -pthread $(SAN)
 LDFLAGS += $(SAN) -pthread
 ifeq ($(ENGINE),native)
-ROCKSDB_DIR ?= build/engine
-CPPFLAGS += -isystem $(ROCKSDB_DIR)/include -DENGINE_NATIVE -DNDEBUG_ROCKSDB
-ROCKSDB_LIBS := $(ROCKSDB_DIR)/lib/librocksdb.a -lbz2 -lz -ldl
+# The same version as the package, built in Release mode by `make engine`. Its headers change with NDEBUG, so the thin C++
+# must be compiled as it was; our own asserts are in C and stay.
+ENGINE_DIR ?= build/engine
+BUILD   := $(if $(filter build,$(BUILD)),build/native,$(BUILD))
+CPPFLAGS += -isystem $(ENGINE_DIR)/include
+CXXFLAGS += -DNDEBUG
+ROCKSDB_LIBS := $(ENGINE_DIR)/lib/librocksdb.a -lz -ldl
 else
 ROCKSDB_LIBS := -lrocksdb
 endif
@@ -74,6 +78,11 @@ $(BUILD)/test/%: $(BUILD)/obj/%.o $(BUILD)/libhelenus.a
 .PHONY: unit
 unit: $(if $(T),$(filter $(BUILD)/test/$(T)%,$(TESTS)),$(TESTS))
 	@for t in $^; do echo "== $$t"; CMOCKA_MESSAGE_OUTPUT=stdout $$t || exit 1; done
+
+# The native engine: about twice as fast as the packaged one, 5 to 30 minutes to build, once.
+.PHONY: engine
+engine:
+	tools/engine.sh
 
 .PHONY: clean
 clean:

@@ -1,0 +1,774 @@
+/* bench/load.c: an open-loop load generator for the native protocol v4, on one thread.
+ *
+ * With --rate R requests are due at fixed times, spread over the connections; a latency is counted from the moment the
+ * request was due, so a server that stalls cannot hide it (no coordinated omission). With --rate 0 each connection keeps
+ * --depth requests in flight (closed loop): that finds the saturation.
+ *
+ * Rows: bench.t (pk bigint, ck int, c0..c7 text), --per-partition rows in a partition, values of --value-bytes in total,
+ * incompressible enough (base64-like random text that repeats nothing). The same key always has the same values, so a read checks them.
+ *
+ * It speaks the protocol itself and shares no code with the server: it is also a witness.
+ * Prints one JSON object.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum workload { INSERT, READ, MIXED, SLICE };
+
+enum {
+    COLUMNS = 8,
+    HEADER_BYTES = 9,
+    CONNECTIONS_MAX = 4096,
+    DEPTH_MAX = 2048,
+    READ_BYTES = 1 << 20,
+    SUB_BUCKETS = 64, /* latencies: 64 linear steps per power of two, 1.6 % wide */
+    BUCKETS = SUB_BUCKETS * 40,
+};
+
+enum { OP_ERROR = 0x00, OP_STARTUP = 0x01, OP_READY = 0x02, OP_QUERY = 0x07, OP_RESULT = 0x08, OP_PREPARE = 0x09, OP_EXECUTE = 0x0A };
+
+struct options {
+    const char *host;
+    int port;
+    int connections;
+    int depth;
+    enum workload workload;
+    const char *workload_name;
+    uint64_t rows;
+    uint32_t per_partition;
+    uint32_t value_bytes;
+    double rate;
+    double seconds;
+    double warm_seconds;
+    double window_seconds;
+    int pid;
+    bool setup;
+    bool sequential; /* load every key once, in order, then stop */
+    uint64_t seed;
+};
+
+struct in_flight {
+    int64_t due_ns; /* 0: free */
+    uint64_t key;
+    bool is_write;
+};
+
+struct connection {
+    int fd;
+    uint32_t in_flight;
+    uint16_t free_count;
+    uint16_t free_ids[DEPTH_MAX];
+    struct in_flight requests[DEPTH_MAX];
+    uint8_t *out;
+    size_t out_size, out_sent, out_capacity;
+    uint8_t *in;
+    size_t in_size, in_capacity;
+    bool want_write;
+};
+
+struct statement_id {
+    uint8_t bytes[64];
+    uint16_t size;
+};
+
+struct histogram {
+    uint64_t counts[BUCKETS];
+    uint64_t total;
+    int64_t max_ns;
+};
+
+static struct options options = {
+    .host = "127.0.0.1", .port = 9042, .connections = 8, .depth = 16, .workload = READ, .workload_name = "read",
+    .rows = 1000000, .per_partition = 100, .value_bytes = 136, .seconds = 10, .warm_seconds = 2, .seed = 1,
+};
+static struct statement_id insert_id, read_id, slice_id;
+static struct histogram reads, writes;
+static uint64_t errors, wrong, done_in_window, next_sequential, completed, completed_writes;
+static char first_error[256];
+static bool measuring;
+static uint64_t random_state;
+
+static void die(const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    fprintf(stderr, "load: ");
+    vfprintf(stderr, format, list);
+    fprintf(stderr, "\n");
+    va_end(list);
+    exit(1);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    return x ^ (x >> 31);
+}
+
+static uint64_t next_random(void)
+{
+    random_state += 0x9E3779B97F4A7C15;
+    return mix(random_state);
+}
+
+/* ---- histogram ---- */
+
+static int bucket_of(int64_t ns)
+{
+    uint64_t v = ns < 0 ? 0 : (uint64_t)ns;
+    int shift;
+
+    if (v < SUB_BUCKETS)
+        return (int)v;
+    shift = 63 - __builtin_clzll(v) - 6;
+    if (shift > 38)
+        return BUCKETS - 1;
+    return (shift + 1) * SUB_BUCKETS + (int)((v >> shift) - SUB_BUCKETS);
+}
+
+static int64_t bucket_top(int bucket)
+{
+    int shift = bucket / SUB_BUCKETS - 1;
+
+    if (shift < 0)
+        return bucket;
+    return (((int64_t)(bucket % SUB_BUCKETS) + SUB_BUCKETS + 1) << shift) - 1;
+}
+
+static void histogram_add(struct histogram *h, int64_t ns)
+{
+    h->counts[bucket_of(ns)]++;
+    h->total++;
+    if (ns > h->max_ns)
+        h->max_ns = ns;
+}
+
+static double percentile_us(const struct histogram *h, double p)
+{
+    uint64_t target = (uint64_t)(p * (double)h->total), seen = 0;
+
+    for (int i = 0; i < BUCKETS; i++) {
+        seen += h->counts[i];
+        if (seen > target)
+            return (double)bucket_top(i) / 1000;
+    }
+    return (double)h->max_ns / 1000;
+}
+
+/* ---- frames ---- */
+
+static uint8_t *out_reserve(struct connection *c, size_t more)
+{
+    if (c->out_capacity - c->out_size < more) {
+        if (c->out_sent) {
+            memmove(c->out, c->out + c->out_sent, c->out_size - c->out_sent);
+            c->out_size -= c->out_sent;
+            c->out_sent = 0;
+        }
+        while (c->out_capacity - c->out_size < more)
+            c->out_capacity = c->out_capacity ? c->out_capacity * 2 : 1 << 16;
+        c->out = realloc(c->out, c->out_capacity);
+        if (!c->out)
+            die("out of memory");
+    }
+    return c->out + c->out_size;
+}
+
+static void put_u8(struct connection *c, uint8_t v)
+{
+    *out_reserve(c, 1) = v;
+    c->out_size += 1;
+}
+
+static void put_u16(struct connection *c, uint16_t v)
+{
+    v = htobe16(v);
+    memcpy(out_reserve(c, 2), &v, 2);
+    c->out_size += 2;
+}
+
+static void put_u32(struct connection *c, uint32_t v)
+{
+    v = htobe32(v);
+    memcpy(out_reserve(c, 4), &v, 4);
+    c->out_size += 4;
+}
+
+static void put_bytes(struct connection *c, const void *data, size_t size)
+{
+    memcpy(out_reserve(c, size), data, size);
+    c->out_size += size;
+}
+
+static size_t frame_begin(struct connection *c, uint8_t opcode, uint16_t stream)
+{
+    size_t at = c->out_size - c->out_sent;
+
+    put_u8(c, 4);
+    put_u8(c, 0);
+    put_u16(c, stream);
+    put_u8(c, opcode);
+    put_u32(c, 0);
+    return at;
+}
+
+static void frame_end(struct connection *c, size_t at)
+{
+    size_t start = c->out_sent + at;
+    uint32_t size = htobe32((uint32_t)(c->out_size - start - HEADER_BYTES));
+
+    memcpy(c->out + start + 5, &size, 4);
+}
+
+static void write_all(struct connection *c)
+{
+    while (c->out_sent < c->out_size) {
+        ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            die("write: %s", strerror(errno));
+        c->out_sent += (size_t)n;
+    }
+    c->out_size = c->out_sent = 0;
+}
+
+static void read_exactly(int fd, uint8_t *to, size_t size)
+{
+    while (size) {
+        ssize_t n = read(fd, to, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            die("the server closed the connection");
+        to += n;
+        size -= (size_t)n;
+    }
+}
+
+/* One blocking request, before the load begins. Returns the body; dies on ERROR unless it may fail. */
+static uint8_t *call(struct connection *c, uint8_t *opcode, uint32_t *size)
+{
+    static uint8_t body[1 << 20];
+    uint8_t header[HEADER_BYTES];
+
+    write_all(c);
+    read_exactly(c->fd, header, sizeof(header));
+    *opcode = header[4];
+    memcpy(size, header + 5, 4);
+    *size = be32toh(*size);
+    if (*size > sizeof(body))
+        die("reply of %u bytes during setup", *size);
+    read_exactly(c->fd, body, *size);
+    return body;
+}
+
+static uint8_t *call_or_die(struct connection *c, uint8_t expected, const char *what)
+{
+    uint8_t opcode;
+    uint32_t size;
+    uint8_t *body = call(c, &opcode, &size);
+
+    if (opcode == OP_ERROR && size > 6) {
+        uint16_t length = (uint16_t)(body[4] << 8 | body[5]);
+        die("%s: %.*s", what, length, body + 6);
+    }
+    if (opcode != expected)
+        die("%s: opcode %d", what, opcode);
+    return body;
+}
+
+static void query(struct connection *c, const char *text)
+{
+    size_t at = frame_begin(c, OP_QUERY, 0);
+
+    put_u32(c, (uint32_t)strlen(text));
+    put_bytes(c, text, strlen(text));
+    put_u16(c, 1); /* ONE */
+    put_u8(c, 0);
+    frame_end(c, at);
+    call_or_die(c, OP_RESULT, text);
+}
+
+static void prepare(struct connection *c, const char *text, struct statement_id *id)
+{
+    size_t at = frame_begin(c, OP_PREPARE, 0);
+    uint8_t *body;
+
+    put_u32(c, (uint32_t)strlen(text));
+    put_bytes(c, text, strlen(text));
+    frame_end(c, at);
+    body = call_or_die(c, OP_RESULT, text);
+    id->size = (uint16_t)(body[4] << 8 | body[5]);
+    if (id->size > sizeof(id->bytes))
+        die("a statement id of %d bytes", id->size);
+    memcpy(id->bytes, body + 6, id->size);
+}
+
+static void connect_one(struct connection *c)
+{
+    static const char startup[] = "\0\1\0\13CQL_VERSION\0\0053.0.0";
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)options.port) };
+    size_t at;
+
+    if (inet_pton(AF_INET, options.host, &address.sin_addr) != 1)
+        die("not an IPv4 address: %s", options.host);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        die("connect to %s:%d: %s", options.host, options.port, strerror(errno));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    c->in_capacity = READ_BYTES;
+    c->in = malloc(c->in_capacity);
+    for (int i = 0; i < options.depth; i++)
+        c->free_ids[c->free_count++] = (uint16_t)i;
+    at = frame_begin(c, OP_STARTUP, 0);
+    put_bytes(c, startup, sizeof(startup) - 1);
+    frame_end(c, at);
+    call_or_die(c, OP_READY, "STARTUP");
+}
+
+static void setup_schema(struct connection *c)
+{
+    query(c, "CREATE KEYSPACE IF NOT EXISTS bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    query(c, "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
+             " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': 'LZ4Compressor'}");
+}
+
+/* ---- requests ---- */
+
+/* The values of a key: printable, different in every row, reproducible. */
+static void fill_value(uint64_t key, int column, uint8_t *to, uint32_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint64_t state = mix(key * COLUMNS + (uint64_t)column);
+
+    for (uint32_t i = 0; i < size; i++) {
+        if (i % 10 == 0 && i)
+            state = mix(state);
+        to[i] = (uint8_t)digits[state >> (6 * (i % 10)) & 63];
+    }
+}
+
+static uint32_t column_bytes(void)
+{
+    return options.value_bytes / COLUMNS;
+}
+
+static void put_key(struct connection *c, uint64_t key, bool with_clustering)
+{
+    uint64_t pk = htobe64(key / options.per_partition);
+
+    put_u32(c, 8);
+    put_bytes(c, &pk, 8);
+    if (with_clustering) {
+        put_u32(c, 4);
+        put_u32(c, (uint32_t)(key % options.per_partition));
+    }
+}
+
+static void put_execute(struct connection *c, const struct statement_id *id, uint16_t value_count)
+{
+    put_u16(c, id->size);
+    put_bytes(c, id->bytes, id->size);
+    put_u16(c, 1);    /* consistency ONE */
+    put_u8(c, 0x01 | 0x02); /* values, skip metadata */
+    put_u16(c, value_count);
+}
+
+static void send_request(struct connection *c, int64_t due_ns)
+{
+    uint16_t id = c->free_ids[--c->free_count];
+    struct in_flight *request = &c->requests[id];
+    uint64_t key = options.sequential ? next_sequential++ : next_random() % options.rows;
+    size_t at = frame_begin(c, OP_EXECUTE, id);
+
+    request->due_ns = due_ns;
+    request->key = key;
+    request->is_write = options.workload == INSERT || (options.workload == MIXED && (next_random() >> 40 & 1));
+    if (request->is_write) {
+        put_execute(c, &insert_id, 2 + COLUMNS);
+        put_key(c, key, true);
+        for (int i = 0; i < COLUMNS; i++) {
+            put_u32(c, column_bytes());
+            fill_value(key, i, out_reserve(c, column_bytes()), column_bytes());
+            c->out_size += column_bytes();
+        }
+    } else if (options.workload == SLICE) {
+        put_execute(c, &slice_id, 1);
+        put_key(c, key, false);
+    } else {
+        put_execute(c, &read_id, 2);
+        put_key(c, key, true);
+    }
+    frame_end(c, at);
+    c->in_flight++;
+}
+
+static uint32_t take_u32(const uint8_t *at)
+{
+    uint32_t v;
+
+    memcpy(&v, at, 4);
+    return be32toh(v);
+}
+
+/* A read's reply: as many rows as there must be, and the first row's last column is what was written. */
+static bool rows_are_right(const struct in_flight *request, const uint8_t *body, uint32_t size)
+{
+    uint8_t expected[4096];
+    uint32_t flags, columns, rows, at = 4, column = column_bytes();
+
+    if (size < 12 || take_u32(body) != 2)
+        return false;
+    flags = take_u32(body + 4);
+    columns = take_u32(body + 8);
+    at = 12;
+    if (flags & 2) /* paging state: skip it */
+        at += 4 + take_u32(body + at);
+    if (!(flags & 4) || at + 4 > size)
+        return false; /* metadata was not skipped */
+    rows = take_u32(body + at);
+    at += 4;
+    if (columns != COLUMNS || rows != (options.workload == SLICE ? options.per_partition : 1))
+        return false;
+    for (int i = 0; i < COLUMNS - 1; i++)
+        at += 4 + take_u32(body + at);
+    if (at + 4 + column > size || take_u32(body + at) != column || column > sizeof(expected))
+        return false;
+    fill_value(options.workload == SLICE ? request->key / options.per_partition * options.per_partition : request->key, COLUMNS - 1,
+               expected, column);
+    return memcmp(body + at + 4, expected, column) == 0;
+}
+
+static void take_reply(struct connection *c, const uint8_t *header, const uint8_t *body, uint32_t size, int64_t now)
+{
+    uint16_t id = (uint16_t)(header[2] << 8 | header[3]);
+    struct in_flight *request = &c->requests[id];
+
+    if (id >= options.depth || !request->due_ns)
+        die("a reply to stream %d, which was not asked", id);
+    if (header[4] != OP_RESULT) {
+        if (!errors && header[4] == OP_ERROR && size > 6)
+            snprintf(first_error, sizeof(first_error), "%08x %.*s", take_u32(body), (int)(body[4] << 8 | body[5]), body + 6);
+        errors++;
+    } else if (!request->is_write && !rows_are_right(request, body, size)) {
+        wrong++;
+    }
+    completed++;
+    completed_writes += request->is_write;
+    if (measuring) {
+        histogram_add(request->is_write ? &writes : &reads, now - request->due_ns);
+        done_in_window++;
+    }
+    request->due_ns = 0;
+    c->free_ids[c->free_count++] = id;
+    c->in_flight--;
+}
+
+static void receive(struct connection *c)
+{
+    size_t at = 0;
+    ssize_t n = read(c->fd, c->in + c->in_size, c->in_capacity - c->in_size);
+    int64_t now = now_ns();
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0)
+        die("the server closed a connection%s%s", errors ? ": " : "", first_error);
+    c->in_size += (size_t)n;
+    while (c->in_size - at >= HEADER_BYTES) {
+        uint32_t size = take_u32(c->in + at + 5);
+
+        if (c->in_size - at < HEADER_BYTES + (size_t)size)
+            break;
+        take_reply(c, c->in + at, c->in + at + HEADER_BYTES, size, now);
+        at += HEADER_BYTES + size;
+    }
+    memmove(c->in, c->in + at, c->in_size - at);
+    c->in_size -= at;
+    if (c->in_size == c->in_capacity) {
+        c->in_capacity *= 2;
+        c->in = realloc(c->in, c->in_capacity);
+    }
+}
+
+static void flush(int epoll, struct connection *c)
+{
+    while (c->out_sent < c->out_size) {
+        ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n < 0)
+            die("write: %s", strerror(errno));
+        c->out_sent += (size_t)n;
+    }
+    if (c->out_sent == c->out_size)
+        c->out_size = c->out_sent = 0;
+    if (c->want_write != (c->out_size > 0)) {
+        struct epoll_event event = { .data.ptr = c };
+
+        c->want_write = c->out_size > 0;
+        event.events = EPOLLIN | (c->want_write ? EPOLLOUT : 0);
+        epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
+    }
+}
+
+/* User and system time of all threads of the server, in seconds. */
+static double server_cpu(void)
+{
+    char path[64], text[1024], *at;
+    unsigned long user, sys;
+    FILE *file;
+    size_t n;
+
+    if (!options.pid)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", options.pid);
+    file = fopen(path, "r");
+    if (!file)
+        die("%s: %s", path, strerror(errno));
+    n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    at = strrchr(text, ')');
+    if (!at || sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) != 2)
+        die("cannot read %s", path);
+    return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double own_cpu(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_utime.tv_sec + usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec + usage.ru_stime.tv_usec / 1e6;
+}
+
+static void wait_for_events(int epoll, int64_t timeout_ns)
+{
+    struct epoll_event events[256];
+    struct timespec timeout = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+    int n = epoll_pwait2(epoll, events, 256, timeout_ns < 0 ? NULL : &timeout, NULL);
+
+    for (int i = 0; i < n; i++) {
+        struct connection *c = events[i].data.ptr;
+
+        if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+            receive(c);
+    }
+}
+
+static struct connection *with_room(struct connection *connections, uint32_t *next)
+{
+    for (int i = 0; i < options.connections; i++) {
+        struct connection *c = &connections[(*next)++ % (uint32_t)options.connections];
+
+        if (c->free_count)
+            return c;
+    }
+    return NULL;
+}
+
+/* Runs the load for some seconds (or, sequential, until every key was sent). */
+static void run(int epoll, struct connection *connections, double seconds)
+{
+    int64_t start = now_ns(), end = start + (int64_t)(seconds * 1e9);
+    double interval_ns = options.rate > 0 ? 1e9 / options.rate : 0;
+    uint64_t sent = 0;
+    uint32_t next = 0;
+
+    for (;;) {
+        int64_t now = now_ns(), timeout = 1000000;
+
+        if (options.sequential ? next_sequential >= options.rows : now >= end)
+            break;
+        if (options.rate > 0) {
+            int64_t due = start + (int64_t)((double)sent * interval_ns);
+
+            while (due <= now) {
+                struct connection *c = with_room(connections, &next);
+
+                if (!c)
+                    break; /* everything is in flight: the wait counts, since due_ns stays */
+                send_request(c, due);
+                due = start + (int64_t)((double)++sent * interval_ns);
+            }
+            timeout = due > now ? due - now : 1000000;
+        } else {
+            for (int i = 0; i < options.connections; i++)
+                while (connections[i].free_count && (!options.sequential || next_sequential < options.rows))
+                    send_request(&connections[i], now);
+        }
+        for (int i = 0; i < options.connections; i++)
+            if (connections[i].out_size)
+                flush(epoll, &connections[i]);
+        wait_for_events(epoll, timeout);
+    }
+}
+
+static void drain(int epoll, struct connection *connections)
+{
+    int64_t end = now_ns() + 30000000000LL;
+
+    for (;;) {
+        uint32_t left = 0;
+
+        for (int i = 0; i < options.connections; i++) {
+            if (connections[i].out_size)
+                flush(epoll, &connections[i]);
+            left += connections[i].in_flight;
+        }
+        if (!left)
+            return;
+        if (now_ns() > end)
+            die("%u requests were not answered within 30 s", left);
+        wait_for_events(epoll, 1000000);
+    }
+}
+
+static void print_latency(const char *name, const struct histogram *h)
+{
+    if (h->total)
+        printf(", \"%s\": {\"count\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}", name, h->total,
+               percentile_us(h, 0.5), percentile_us(h, 0.99), percentile_us(h, 0.999), (double)h->max_ns / 1000);
+}
+
+static void usage(void)
+{
+    fprintf(stderr, "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
+                    "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
+                    "     [--sequential] [--seed N]\n");
+    exit(2);
+}
+
+static const char *argument(char **argv, int *i)
+{
+    if (!argv[*i + 1])
+        usage();
+    return argv[++*i];
+}
+
+static void parse_options(char **argv)
+{
+    static const char *const names[] = { "insert", "read", "mixed", "slice" };
+
+    for (int i = 1; argv[i]; i++) {
+        const char *o = argv[i];
+
+        if (!strcmp(o, "--host")) options.host = argument(argv, &i);
+        else if (!strcmp(o, "--port")) options.port = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--connections")) options.connections = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--depth")) options.depth = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--rows")) options.rows = strtoull(argument(argv, &i), NULL, 10);
+        else if (!strcmp(o, "--per-partition")) options.per_partition = (uint32_t)atoi(argument(argv, &i));
+        else if (!strcmp(o, "--value-bytes")) options.value_bytes = (uint32_t)atoi(argument(argv, &i));
+        else if (!strcmp(o, "--rate")) options.rate = atof(argument(argv, &i));
+        else if (!strcmp(o, "--seconds")) options.seconds = atof(argument(argv, &i));
+        else if (!strcmp(o, "--warm")) options.warm_seconds = atof(argument(argv, &i));
+        else if (!strcmp(o, "--pid")) options.pid = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--seed")) options.seed = strtoull(argument(argv, &i), NULL, 10);
+        else if (!strcmp(o, "--setup")) options.setup = true;
+        else if (!strcmp(o, "--sequential")) options.sequential = true;
+        else if (!strcmp(o, "--workload")) {
+            options.workload_name = argument(argv, &i);
+            options.workload = SLICE + 1;
+            for (enum workload w = INSERT; w <= SLICE; w++)
+                if (!strcmp(names[w], options.workload_name))
+                    options.workload = w;
+            if (options.workload > SLICE)
+                usage();
+        } else usage();
+    }
+    if (options.connections < 1 || options.connections > CONNECTIONS_MAX || options.depth < 1 || options.depth > DEPTH_MAX ||
+        !options.per_partition || !options.rows || options.value_bytes < COLUMNS)
+        usage();
+}
+
+int main(int argc, char **argv)
+{
+    struct connection *connections;
+    double cpu, own, elapsed;
+    int64_t begin;
+    int epoll;
+
+    (void)argc;
+    parse_options(argv);
+    random_state = mix(options.seed);
+    connections = calloc((size_t)options.connections, sizeof(*connections));
+    for (int i = 0; i < options.connections; i++)
+        connect_one(&connections[i]);
+    if (options.setup)
+        setup_schema(&connections[0]);
+    prepare(&connections[0], "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &insert_id);
+    prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ? AND ck = ?", &read_id);
+    prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ?", &slice_id);
+
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < options.connections; i++) {
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = &connections[i] };
+
+        fcntl(connections[i].fd, F_SETFL, O_NONBLOCK);
+        epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
+    }
+    if (options.warm_seconds > 0 && !options.sequential)
+        run(epoll, connections, options.warm_seconds);
+
+    measuring = true;
+    cpu = server_cpu();
+    own = own_cpu();
+    begin = now_ns();
+    run(epoll, connections, options.seconds);
+    elapsed = (double)(now_ns() - begin) / 1e9;
+    cpu = server_cpu() - cpu;
+    own = own_cpu() - own;
+    uint64_t count = done_in_window;
+    measuring = false;
+    drain(epoll, connections);
+
+    printf("{\"workload\": \"%s\", \"connections\": %d, \"depth\": %d, \"rate\": %.0f, \"value_bytes\": %u, \"seconds\": %.2f, "
+           "\"requests\": %lu, \"per_second\": %.0f, \"server_cpu_us\": %.2f, \"client_cpu_us\": %.2f, \"errors\": %lu, \"wrong\": %lu",
+           options.workload_name, options.connections, options.depth, options.rate, options.value_bytes, elapsed, count,
+           (double)count / elapsed, count ? cpu * 1e6 / (double)count : 0, count ? own * 1e6 / (double)count : 0, errors, wrong);
+    print_latency("read", &reads);
+    print_latency("write", &writes);
+    if (first_error[0]) {
+        printf(", \"first_error\": \"");
+        for (char *at = first_error; *at; at++)
+            putchar(*at == '"' || *at == '\\' || *at < ' ' ? '_' : *at);
+        printf("\"");
+    }
+    printf("}\n");
+    return errors || wrong ? 1 : 0;
+}

@@ -1,0 +1,206 @@
+"""kill -9 at any moment loses no acknowledged write and shows none that a crash took back.
+
+Each round: several connections keep at least 64 requests in flight over all shards: new rows, overwrites of hot rows with growing
+versions, and reads of the very keys that are being written. After a random time the
+server is killed with SIGKILL and started again on the same directory. Then:
+  - every acknowledged row is there with at least the acknowledged version;
+  - every version that a read showed before the kill is still there (or a newer one that was sent);
+  - nothing that was never sent is there.
+At the end every key of every round is checked once more.
+"""
+import argparse
+import os
+import random
+import select
+import struct
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib.native import EXECUTE, RESULT, Client, Server, execute_body, frame, rows  # noqa: E402
+
+HOT_KEYS = 64
+
+
+def pack(n):
+    return struct.pack(">q", n)
+
+
+class Witness:
+    """What the clients know: per key the newest version sent, acknowledged and shown."""
+
+    def __init__(self):
+        self.sent, self.acked, self.shown = {}, {}, {}
+
+    def floor(self, key):
+        return max(self.acked.get(key, 0), self.shown.get(key, 0))
+
+
+class Connection:
+    def __init__(self, server, depth, witness, fresh, rng):
+        self.client = Client(server.port)
+        self.write = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?)")
+        self.read = self.client.prepare("SELECT version FROM crash.t WHERE pk = ?")
+        self.client.socket.setblocking(False)
+        self.depth, self.witness, self.fresh, self.rng = depth, witness, fresh, rng
+        self.in_flight, self.free, self.out = {}, list(range(depth)), b""
+
+    def fill(self):
+        w, rng = self.witness, self.rng
+        while self.free:
+            stream = self.free.pop()
+            if rng.random() < 0.25 and w.sent:
+                key = self.fresh["last"] - rng.randrange(200) if rng.random() < 0.5 else -1 - rng.randrange(HOT_KEYS)
+                self.in_flight[stream] = ("read", key, 0)
+                self.out += frame(EXECUTE, execute_body(self.read, [pack(key)]), stream)
+            else:
+                if rng.random() < 0.5:
+                    self.fresh["last"] += 1
+                    key = self.fresh["last"]
+                else:
+                    key = -1 - rng.randrange(HOT_KEYS)
+                version = w.sent.get(key, 0) + 1
+                w.sent[key] = version
+                self.in_flight[stream] = ("write", key, version)
+                # The timestamp is the version: two overwrites in flight at once must not be ordered by chance.
+                self.out += frame(EXECUTE, execute_body_at(self.write, [pack(key), pack(version), b"x" * rng.choice((1, 100, 3000))],
+                                                           version), stream)
+
+    def flush(self):
+        while self.out:
+            try:
+                n = self.client.socket.send(self.out)
+            except BlockingIOError:
+                return
+            self.out = self.out[n:]
+
+    def take(self, refused):
+        try:
+            self.client.read_some()
+        except BlockingIOError:
+            return
+        for stream, opcode, body in self.client.frames():
+            kind, key, version = self.in_flight.pop(stream)
+            self.free.append(stream)
+            if opcode != RESULT:
+                refused.append(body[4:200])
+            elif kind == "write":
+                self.witness.acked[key] = max(self.witness.acked.get(key, 0), version)
+            else:
+                found = rows(body)
+                if found:
+                    seen, = struct.unpack(">q", found[0][0])
+                    if seen > self.witness.sent.get(key, 0):
+                        raise AssertionError(f"key {key}: version {seen} was never sent")
+                    self.witness.shown[key] = max(self.witness.shown.get(key, 0), seen)
+
+
+def execute_body_at(statement_id, values, timestamp):
+    """EXECUTE with a client timestamp."""
+    raw = execute_body(statement_id, values)
+    at = 2 + len(statement_id) + 2
+    return raw[:at] + bytes([raw[at] | 0x20]) + raw[at + 1:] + struct.pack(">q", timestamp)
+
+
+def load_until_killed(server, args, witness, fresh, rng):
+    connections = [Connection(server, args.depth, witness, fresh, rng) for _ in range(args.connections)]
+    refused, end = [], time.time() + rng.uniform(0.02, args.round_seconds)
+    while time.time() < end:
+        for c in connections:
+            c.fill()
+            c.flush()
+        ready, _, _ = select.select([c.client.socket for c in connections], [], [], 0.001)
+        for c in connections:
+            if c.client.socket in ready:
+                c.take(refused)
+    in_flight = sum(len(c.in_flight) for c in connections)
+    server.kill()
+    # Replies already in our socket were acknowledged.
+    for c in connections:
+        try:
+            while True:
+                c.take(refused)
+        except (ConnectionError, OSError):
+            pass
+        c.client.close()
+    if refused:
+        raise AssertionError(f"{len(refused)} requests refused, first: {refused[0]!r}")
+    return in_flight
+
+
+def verify(server, witness, keys):
+    client = Client(server.port)
+    statement = client.prepare("SELECT version FROM crash.t WHERE pk = ?")
+    lost = []
+    keys = list(keys)
+    for start in range(0, len(keys), 200):
+        chunk = keys[start:start + 200]
+        client.send(b"".join(frame(EXECUTE, execute_body(statement, [pack(k)]), i) for i, k in enumerate(chunk)))
+        for _ in chunk:
+            stream, opcode, body = client.receive()
+            key = chunk[stream]
+            if opcode != RESULT:
+                lost.append((key, "error", body[4:200]))
+                continue
+            found = rows(body)
+            seen = struct.unpack(">q", found[0][0])[0] if found else 0
+            if seen < witness.floor(key):
+                lost.append((key, f"has {seen}", f"acknowledged {witness.acked.get(key)}, shown {witness.shown.get(key)}"))
+            if seen > witness.sent.get(key, 0):
+                lost.append((key, f"has {seen}", "never sent"))
+            if found:
+                witness.shown[key] = max(witness.shown.get(key, 0), seen)
+    client.close()
+    return lost
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--depth", type=int, default=32)
+    parser.add_argument("--round-seconds", type=float, default=0.4)
+    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    print(f"seed {args.seed}")
+    witness, fresh, failed, least, start_ms = Witness(), {"last": 0}, 0, None, []
+    with tempfile.TemporaryDirectory(prefix="helenus-crash-") as top:
+        server = Server(os.path.join(top, "data"), "--shards", str(args.shards)).start()
+        client = Client(server.port)
+        client.query("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
+        client.close()
+        for number in range(1, args.rounds + 1):
+            before = fresh["last"]
+            in_flight = load_until_killed(server, args, witness, fresh, rng)
+            least = in_flight if least is None else min(least, in_flight)
+            begin = time.time()
+            server.start()
+            start_ms.append((time.time() - begin) * 1000)
+            lost = verify(server, witness, [*range(max(1, before - 500), fresh["last"] + 1), *range(-HOT_KEYS, 0)])
+            failed += bool(lost)
+            for entry in lost[:5]:
+                print("LOST round", number, *entry)
+            if sys.stdout.isatty() or number % 20 == 0:
+                print(f"round {number}/{args.rounds}: {len(witness.acked)} keys acknowledged, {in_flight} in flight at the kill",
+                      end="\r" if sys.stdout.isatty() else "\n", flush=True)
+        lost = verify(server, witness, witness.sent)
+        failed += bool(lost)
+        for entry in lost[:5]:
+            print("LOST at the end", *entry)
+        server.stop()
+    start_ms.sort()
+    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, at least {least} in flight at a kill; "
+          f"restart p50 {start_ms[len(start_ms) // 2]:.0f} ms, max {start_ms[-1]:.0f} ms")
+    if least < 64:
+        print("FAILED: fewer than 64 requests were in flight at a kill")
+        failed += 1
+    print(f"{args.rounds + 1 - min(failed, args.rounds + 1)} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
