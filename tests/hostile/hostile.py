@@ -1,0 +1,291 @@
+"""Hostile input gets a named error or a closed connection, memory stays bounded, and a polite client keeps being served.
+
+A polite client asks all the time in its own thread; each attack is followed by a check that it was answered throughout, and that the
+server's memory did not grow past a bound.
+"""
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib.native import (BATCH, ERROR, EXECUTE, OPTIONS, PREPARE, QUERY, READY, REGISTER, RESULT, STARTUP, SUPPORTED,  # noqa: E402,F401
+                        Client, Server, ServerError, execute_body, frame, long_string, query_body, short_string, string_map, value)
+
+PROTOCOL, SYNTAX, INVALID = 0x000A, 0x2000, 0x2200
+MEMORY_BOUND = int(os.environ.get("HOSTILE_MEMORY_MB", "400")) << 20
+
+
+class Polite(threading.Thread):
+    """Asks and checks, every 10 ms; notes the longest wait."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.stop, self.count, self.worst, self.failure = port, False, 0, 0.0, None
+
+    def run(self):
+        try:
+            c = Client(self.port, timeout=20)
+            statement = c.prepare("SELECT v FROM hostile.t WHERE k = ?")
+            while not self.stop:
+                begin = time.time()
+                assert c.execute(statement, [struct.pack(">i", 1)]) == [[b"polite"]]
+                self.worst = max(self.worst, time.time() - begin)
+                self.count += 1
+                time.sleep(0.01)
+        except Exception as e:  # noqa: BLE001 - told by the main thread
+            self.failure = e
+
+
+def outcome(port, data, host="127.0.0.1", startup=True, timeout=10):
+    """What the server does with these bytes: ("error", code), ("reply", opcode), "closed" or "silent"."""
+    c = Client(port, startup=startup, timeout=timeout)
+    try:
+        c.send(data)
+        _, opcode, body = c.receive()
+        return ("error", struct.unpack_from(">I", body)[0]) if opcode == ERROR else ("reply", opcode)
+    except (ConnectionError, BrokenPipeError):
+        return "closed"
+    except socket.timeout:
+        return "silent"
+    finally:
+        c.close()
+
+
+def expect(name, got, *allowed):
+    assert got in allowed, f"{name}: got {got}, expected one of {allowed}"
+
+
+def random_frames(server, rng):
+    for _ in range(400):
+        data = rng.randbytes(rng.choice((1, 8, 9, 10, 40, 300, 5000)))
+        c = Client(server.port, startup=rng.random() < 0.5, timeout=10)
+        try:
+            c.send(data)
+            c.socket.shutdown(socket.SHUT_WR)
+            while c.socket.recv(65536):
+                pass
+        except OSError:
+            pass
+        c.close()
+
+
+def mutated_frames(server, rng):
+    """Well-formed messages with a few bytes changed or cut, on a ready connection."""
+    good = [query_body("SELECT * FROM hostile.t WHERE k = ?", values=[struct.pack(">i", 1)]),
+            long_string("SELECT * FROM hostile.t"), execute_body(b"x" * 16, [b"abc"]),
+            string_map({"CQL_VERSION": "3.0.0"}), struct.pack(">H", 1) + short_string("SCHEMA_CHANGE"),
+            struct.pack(">BH", 0, 1) + b"\0" + long_string("INSERT INTO hostile.t (k, v) VALUES (5, 'x')") + struct.pack(">HHB", 0, 1, 0)]
+    opcodes = [QUERY, PREPARE, EXECUTE, STARTUP, REGISTER, BATCH]
+    for _ in range(2000):
+        i = rng.randrange(len(good))
+        body = bytearray(good[i])
+        for _ in range(rng.randrange(1, 4)):
+            body[rng.randrange(len(body))] = rng.randrange(256)
+        if rng.random() < 0.5:
+            body = body[:rng.randrange(len(body) + 1)]
+        got = outcome(server.port, frame(opcodes[i], bytes(body)))
+        assert got != "silent", f"no answer to opcode {opcodes[i]} body {bytes(body).hex()}"
+        assert got != ("error", 0x0000), f"server error for opcode {opcodes[i]} body {bytes(body).hex()}"
+
+
+def truncated(server, rng):
+    body = query_body("SELECT * FROM hostile.t WHERE k = ?", values=[struct.pack(">i", 1)])
+    for size in range(len(body)):
+        expect(f"query cut at {size}", outcome(server.port, frame(QUERY, body[:size])), ("error", PROTOCOL), ("error", SYNTAX), ("error", INVALID))
+
+
+def oversized(server, rng):
+    expect("a frame of 1 GiB", outcome(server.port, struct.pack(">BBhBI", 4, 0, 0, QUERY, 1 << 30) + b"x" * 100), ("error", PROTOCOL), ("error", INVALID), "closed")
+    expect("a frame of 4 GiB", outcome(server.port, struct.pack(">BBhBI", 4, 0, 0, QUERY, 0xFFFFFFFF)), ("error", PROTOCOL), ("error", INVALID), "closed")
+    expect("before STARTUP", outcome(server.port, struct.pack(">BBhBI", 4, 0, 0, STARTUP, 1 << 27), startup=False), ("error", PROTOCOL), ("error", INVALID), "closed")
+
+
+def versions(server, rng):
+    for version in (0, 1, 2, 5, 6, 0x42, 0x7F):
+        expect(f"version {version}", outcome(server.port, frame(STARTUP, string_map({"CQL_VERSION": "3.0.0"}), version=version), startup=False), ("error", PROTOCOL), "closed")
+    expect("a response from a client", outcome(server.port, frame(RESULT, b"", version=0x84)), ("error", PROTOCOL), "closed")
+    expect("QUERY before STARTUP", outcome(server.port, frame(QUERY, query_body("SELECT * FROM system.local")), startup=False), ("error", PROTOCOL))
+    expect("an unknown opcode", outcome(server.port, frame(0x55, b"")), ("error", PROTOCOL))
+
+
+def bombs(server, rng):
+    """A compressed frame that says it holds much more than it may."""
+    c = Client(server.port, compression="lz4")
+    for claimed in (0x7FFFFFFF, 0xFFFFFFFF, 1 << 28, 1 << 20):
+        body = struct.pack(">I", claimed) + b"\x1f\x00\x01\x00" + b"\xff" * 2000
+        d = Client(server.port, compression="lz4")
+        try:
+            d.send(frame(QUERY, body, flags=1))
+            _, opcode, reply = d.receive()
+            assert opcode == ERROR and struct.unpack_from(">I", reply)[0] == PROTOCOL, (opcode, reply[:80])
+        except (ConnectionError, BrokenPipeError):
+            pass
+        d.close()
+    c.close()
+    s = Client(server.port, compression="snappy")
+    try:
+        s.send(frame(QUERY, b"\xff\xff\xff\xff\x07" + b"\xfe" * 1000, flags=1))
+        _, opcode, reply = s.receive()
+        assert opcode == ERROR and struct.unpack_from(">I", reply)[0] == PROTOCOL
+    except (ConnectionError, BrokenPipeError):
+        pass
+    s.close()
+
+
+def utf8(server, rng):
+    for bad in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82"):
+        expect("invalid UTF-8 in a statement", outcome(server.port, frame(QUERY, long_string(b"SELECT '" + bad + b"' FROM hostile.t") + struct.pack(">HB", 1, 0))),
+               ("error", SYNTAX), ("error", PROTOCOL), ("error", INVALID))
+        expect("invalid UTF-8 as text", outcome(server.port, frame(QUERY, query_body("INSERT INTO hostile.t (k, v) VALUES (9, ?)", values=[bad]))), ("error", INVALID))
+
+
+def nesting(server, rng):
+    deep = 10000
+    for text in ("INSERT INTO hostile.l (k, v) VALUES (1, " + "[" * deep + "]" * deep + ")",
+                 "SELECT " + "(" * deep + "1" + ")" * deep + " FROM hostile.t",
+                 "CREATE TABLE hostile.deep (k int PRIMARY KEY, v " + "frozen<list<" * deep + "int" + ">>" * deep + ")",
+                 "SELECT " + "toJson(" * deep + "v" + ")" * deep + " FROM hostile.t",
+                 "INSERT INTO hostile.l (k, v) VALUES (1, " + "{1:" * deep + "1" + "}" * deep + ")",
+                 "SELECT " + "-" * deep + "1 FROM hostile.t",
+                 "INSERT INTO hostile.t JSON '" + "[" * deep + "]" * deep + "'"):
+        expect("10 000 levels: " + text[:50], outcome(server.port, frame(QUERY, query_body(text)), timeout=30), ("error", SYNTAX), ("error", INVALID))
+
+
+def big_statements(server, rng):
+    room = (16 << 20) - 200
+    for text in ("SELECT * FROM hostile.t WHERE k IN (" + "1," * (room // 2 - 100) + "1)",
+                 "INSERT INTO hostile.t (k, v) VALUES (1, '" + "x" * (room - 100) + "')",
+                 "SELECT " + "a" * (room - 100) + " FROM hostile.t",
+                 "/*" + "x" * (room - 100) + "*/ SELECT * FROM hostile.t",
+                 "x" * room):
+        got = outcome(server.port, frame(QUERY, query_body(text)), timeout=60)
+        assert got != "silent" and got != ("error", 0), f"{text[:40]}: {got}"
+    # The polite row may have been overwritten by the second statement.
+    Client(server.port).query("INSERT INTO hostile.t (k, v) VALUES (1, 'polite')")
+
+
+def wrong_lengths(server, rng):
+    c = Client(server.port)
+    fixed = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "boolean": 1, "float": 4, "double": 8, "uuid": 16, "timeuuid": 16,
+             "timestamp": 8, "date": 4, "time": 8}
+    for name, size in fixed.items():
+        c.query(f"CREATE TABLE IF NOT EXISTS hostile.w_{name} (k int PRIMARY KEY, v {name}, l frozen<list<{name}>>, t frozen<tuple<{name}, {name}>>)")
+        for wrong in {0, 1, 2, 3, 5, 7, 9, 15, 17, 64} - {size}:
+            if wrong == 0 and name not in ("smallint", "tinyint", "date", "time"):
+                continue  # the empty value is legal for the others
+            try:
+                c.query(f"INSERT INTO hostile.w_{name} (k, v) VALUES (1, ?)", [b"\0" * wrong])
+                raise AssertionError(f"{name} took {wrong} bytes")
+            except ServerError as e:
+                assert e.code == INVALID, e
+        for raw in (b"", b"\0", struct.pack(">i", -1), struct.pack(">i", 1 << 30), struct.pack(">ii", 1, 1 << 30), struct.pack(">ii", 1, -2),
+                    struct.pack(">ii", 2, size) + b"\0" * size, struct.pack(">ii", 1, size) + b"\0" * size + b"x"):
+            try:
+                c.query(f"INSERT INTO hostile.w_{name} (k, l) VALUES (1, ?)", [raw])
+                raise AssertionError(f"list<{name}> took {raw.hex()}")
+            except ServerError as e:
+                assert e.code == INVALID, e
+    c.close()
+
+
+def silent_connections(server, rng):
+    """10 000 connections that say nothing: from several loopback addresses, since one has too few ports."""
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
+    before, open_sockets, refused = server.rss_bytes(), [], 0
+    for i in range(10000):
+        s = socket.socket()
+        s.settimeout(5)
+        try:
+            s.bind((f"127.0.0.{2 + i % 20}", 0))
+            s.connect(("127.0.0.1", server.port))
+            open_sockets.append(s)
+        except OSError:
+            refused += 1
+            s.close()
+    grown = server.rss_bytes() - before
+    print(f"    {len(open_sockets)} silent connections, {refused} refused, {grown / max(1, len(open_sockets)):.0f} bytes of server memory each")
+    assert len(open_sockets) >= 9000, "the server refused silent connections"
+    c = Client(server.port)
+    assert c.query("SELECT * FROM system.local")
+    c.close()
+    for s in open_sockets:
+        s.close()
+
+
+def slow_readers(server, rng):
+    """Clients that ask and never read."""
+    c = Client(server.port)
+    for i in range(50):
+        c.query(f"INSERT INTO hostile.big (k, c, v) VALUES (1, {i}, '" + "y" * 20000 + "')")
+    c.close()
+    before, clients = server.rss_bytes(), []
+    for _ in range(20):
+        d = Client(server.port)
+        d.socket.setblocking(False)
+        statement = frame(QUERY, query_body("SELECT * FROM hostile.big WHERE k = 1"))
+        sent = 0
+        try:
+            for _ in range(2000):
+                sent += d.socket.send(statement)
+        except BlockingIOError:
+            pass
+        clients.append(d)
+    time.sleep(3)
+    grown = server.rss_bytes() - before
+    print(f"    20 clients that do not read: memory grew by {grown >> 20} MiB")
+    assert grown < 200 << 20
+    for d in clients:
+        d.close()
+
+
+ATTACKS = [random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
+           silent_connections, slow_readers]
+
+
+def main():
+    seed = int(os.environ.get("SEED", time.time()))
+    print(f"seed {seed}")
+    failed = 0
+    wanted = sys.argv[1:]
+    attacks = [a for a in ATTACKS if not wanted or a.__name__ in wanted]
+    with Server() as server:
+        c = Client(server.port)
+        c.query("CREATE KEYSPACE hostile WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        c.query("CREATE TABLE hostile.t (k int PRIMARY KEY, v text)")
+        c.query("CREATE TABLE hostile.l (k int PRIMARY KEY, v list<int>)")
+        c.query("CREATE TABLE hostile.big (k int, c int, v text, PRIMARY KEY (k, c))")
+        c.query("INSERT INTO hostile.t (k, v) VALUES (1, 'polite')")
+        c.close()
+        for attack in attacks:
+            polite = Polite(server.port)
+            polite.start()
+            begin = time.time()
+            try:
+                attack(server, random.Random(seed))
+                polite.stop = True
+                polite.join(30)
+                assert polite.failure is None, f"the polite client failed: {polite.failure!r}"
+                assert polite.count > 0, "the polite client was never answered"
+                assert server.process.poll() is None, "the server died"
+                assert server.rss_bytes() < MEMORY_BOUND, f"memory {server.rss_bytes() >> 20} MiB"
+                print(f"ok {attack.__name__} ({time.time() - begin:.1f} s; polite client: {polite.count} answers, longest wait "
+                      f"{polite.worst * 1000:.0f} ms; memory {server.rss_bytes() >> 20} MiB)", flush=True)
+            except Exception as e:  # noqa: BLE001 - told, counted, next attack
+                polite.stop = True
+                failed += 1
+                print(f"FAILED {attack.__name__}: {type(e).__name__} {e}", flush=True)
+                if server.process.poll() is not None:
+                    print(server.log_tail())
+                    server.start()
+    print(f"{len(attacks) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
