@@ -1,0 +1,70 @@
+# What a change passes before it is offered: sanitizers, lint, format, arrows, fuzzers, crashes, sabotages.
+
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD   := build/fuzz
+ALL_C        := $(filter-out $(BUILD)/%,$(SRC_C)) $(wildcard bench/*.c)
+ALL_CXX      := $(LIB_CC)
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/%.o $(BUILD)/libhelenus.a
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+# make fuzz T=cql/parse: one fuzzer for FUZZ_SECONDS; without T: each of them.
+.PHONY: fuzz
+fuzz:
+	@$(MAKE) -s BUILD=$(FUZZ_BUILD) CC=clang CXX=clang++ SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
+	@for f in $(if $(T),$(filter src/$(T)%,$(FUZZ_C)),$(FUZZ_C)); do \
+	    name=$${f#src/}; name=$${name%.c}; corpus=$(FUZZ_BUILD)/corpus/$$name; seeds=tests/corpus/$$(basename $$name _fuzz); mkdir -p $$corpus; \
+	    echo "== $$name, $(FUZZ_SECONDS) s"; \
+	    $(FUZZ_BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(FUZZ_BUILD)/ $$corpus $$( [ -d $$seeds ] && echo $$seeds ) 2> $(FUZZ_BUILD)/$$(basename $$name).log \
+	        || { tail -40 $(FUZZ_BUILD)/$$(basename $$name).log; exit 1; }; \
+	    grep number_of_executed_units $(FUZZ_BUILD)/$$(basename $$name).log || true; \
+	done
+
+.PHONY: san tsan
+san:
+	$(MAKE) -s BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="-O1 -g" unit T=$(T)
+tsan:
+	$(MAKE) -s BUILD=build/tsan SAN="-fsanitize=thread" OPT="-O1 -g" unit T=$(if $(T),$(T),table)
+
+.PHONY: format format-check lint
+format:
+	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c')
+format-check:
+	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c')
+
+# All of gcc's and clang's warnings as errors, then clang-tidy's bug finders.
+lint:
+	$(MAKE) -s BUILD=build/lint-gcc CC=gcc CXX=g++ EXTRA_CPPFLAGS=-Werror OPT="-O2" build/lint-gcc/libhelenus.a
+	$(MAKE) -s BUILD=build/lint-clang CC=clang CXX=clang++ EXTRA_CPPFLAGS=-Werror OPT="-O1" build/lint-clang/libhelenus.a
+	clang-tidy --quiet $(filter-out %_test.c %_fuzz.c,$(SRC_C)) -- $(CPPFLAGS) -Ibuild/lint-clang/gen -std=gnu17 2>/dev/null | \
+	    tee build/lint-clang/tidy.txt | grep -E "warning:|error:" && exit 1 || true
+
+# kill -9 with requests in flight, and the file system that forgets what was not synced.
+CRASH_ROUNDS ?= 200
+.PHONY: crash
+crash: $(BUILD)/helenus
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
+
+.PHONY: hostile plaintext
+hostile: $(BUILD)/helenus
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/hostile/hostile.py
+plaintext: $(BUILD)/helenus
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
+
+.PHONY: check
+check:
+	$(MAKE) -s arrows
+	$(MAKE) -s format-check
+	$(MAKE) -s lint
+	$(MAKE) -s san
+	$(MAKE) -s tsan
+	$(MAKE) -s fuzz
+
+build/load: bench/load.c
+	@mkdir -p build
+	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $<
