@@ -1,0 +1,100 @@
+/* catalog/catalog.h: the durable set of definitions, the schema in force, and the system tables.
+ *
+ * Opening has two phases, because the table space asks the catalog for definitions while it opens:
+ *
+ *     catalog_new            checks the data directory's format, makes the system keyspaces: catalog_table_by_id works
+ *     (catalog_register)     computed tables of others, e.g. system_views.clients
+ *     table_space_open       with .table_by_id = catalog_table_by_id, .context = catalog
+ *     catalog_open           reads the definitions, ends removals that a crash interrupted
+ *     ... serve ...
+ *     catalog_close          before table_space_close; catalog_table_by_id still works
+ *     catalog_free           after table_space_close
+ *
+ * The durable form: one row per keyspace in the internal table system.helenus_catalog, one partition, so that one write
+ * command makes a change whole or not at all; drawn in catalog/codec.h. system_schema.* is computed from the schema in
+ * force.
+ *
+ * Reading the schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
+ * atomic load while nothing has changed. What it returns is borrowed until the view's next call; whoever keeps
+ * definitions longer takes references.
+ *
+ * Errors:  ERR_CORRUPT "...": definitions can't be read, or are of a newer format. Changes: those of schema/ddl.h, and
+ *          those of table_apply_wait.
+ * Thread:  any, but a view belongs to one thread. catalog_change and catalog_truncate wait for the disk: never on a loop.
+ */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include "schema/ddl.h"
+#include "schema/schema.h"
+#include "table/table.h"
+
+struct cql_statement; /* cql/ast.h */
+
+struct catalog;
+
+struct catalog_options {
+    const char *directory;     /* its FORMAT file is checked, or made in an empty one. NULL: memory only */
+    const char *cluster_name;  /* NULL: "Test Cluster" */
+    uint8_t address[16];       /* what system.local tells clients: the CQL listener's */
+    bool address_is_ipv6;
+    uint16_t cql_port;
+    int64_t (*now_us)(void *clock);
+    void *clock;
+    void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */
+    void *random_context;
+};
+
+enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err);
+/* Borrows the space until catalog_close. */
+enum status catalog_open(struct catalog *catalog, struct table_space *space, struct error *err);
+void catalog_close(struct catalog *catalog);
+void catalog_free(struct catalog *catalog);
+
+/* table_space_options.table_by_id, with the catalog as context: a new reference, or NULL. */
+struct table_def *catalog_table_by_id(void *catalog, uint64_t table_id);
+
+/* ---- the schema in force ---- */
+
+struct catalog_view { /* zeroed to begin with */
+    struct schema *schema; /* owned reference */
+    uint64_t version;
+};
+/* Borrowed until the next call with this view. */
+const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog_view *view);
+void catalog_view_fini(struct catalog_view *view);
+/* A new reference, for who has no view. Takes a lock. */
+struct schema *catalog_ref_schema(struct catalog *catalog);
+/* schema_version_number of the schema in force: one atomic load. */
+uint64_t catalog_version(const struct catalog *catalog);
+
+/* ---- changes ---- */
+
+/* Saves and puts in force what a CREATE, ALTER or DROP of a KEYSPACE, TABLE or TYPE asks. `change` lives in the arena;
+ * change->happened false: nothing to do. On OK every later catalog_view_schema sees it, and listeners have been told. */
+enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,
+                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change, struct error *err);
+/* The table gets a new internal id; its old rows are removed. No schema event. */
+enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace, struct bytes table,
+                             struct error *err);
+
+/* Called for each change, on the thread that made it, in the order of changes. Must not call the catalog's changes. */
+struct catalog_listener {
+    struct catalog_listener *next; /* the catalog's */
+    void (*changed)(struct catalog_listener *listener, const struct ddl_change *change);
+};
+void catalog_listen(struct catalog *catalog, struct catalog_listener *listener);
+void catalog_unlisten(struct catalog *catalog, struct catalog_listener *listener);
+
+/* ---- computed tables ---- */
+
+/* Adds a virtual table, e.g. "CREATE TABLE system_views.clients (...)". Between catalog_new and catalog_open only. The body is
+ * borrowed for the catalog's life; its rows() is called on any thread. Replaces the body of an existing virtual table of that name. */
+enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body,
+                             struct error *err);
+
+/* ---- facts of this node ---- */
+const uint8_t *catalog_host_id(const struct catalog *catalog); /* 16 bytes */
+struct bytes catalog_cluster_name(const struct catalog *catalog);
+
+#endif
