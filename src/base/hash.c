@@ -1,0 +1,80 @@
+#include "base/hash.h"
+
+#include "base/random.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+void hash_key_random(struct hash_key *key)
+{
+    random_bytes(key, sizeof(*key));
+}
+
+static inline uint64_t rotate_left(uint64_t v, int bits)
+{
+    return (v << bits) | (v >> (64 - bits));
+}
+
+static inline uint64_t load_le64(const uint8_t *from)
+{
+    uint64_t v;
+    memcpy(&v, from, sizeof(v));
+    return v; /* helenus runs on little-endian machines only: base/bytes.h */
+}
+
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline void sip_round(struct sip *s)
+{
+    s->v0 += s->v1;
+    s->v2 += s->v3;
+    s->v1 = rotate_left(s->v1, 13) ^ s->v0;
+    s->v3 = rotate_left(s->v3, 16) ^ s->v2;
+    s->v0 = rotate_left(s->v0, 32);
+    s->v2 += s->v1;
+    s->v0 += s->v3;
+    s->v1 = rotate_left(s->v1, 17) ^ s->v2;
+    s->v3 = rotate_left(s->v3, 21) ^ s->v0;
+    s->v2 = rotate_left(s->v2, 32);
+}
+
+static inline void sip_word(struct sip *s, uint64_t word)
+{
+    s->v3 ^= word;
+    sip_round(s);
+    sip_round(s);
+    s->v0 ^= word;
+}
+
+uint64_t hash_keyed(const struct hash_key *key, struct bytes bytes)
+{
+    struct sip s = { key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
+                     key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573) };
+    const uint8_t *at = bytes.data;
+    size_t left = bytes.size;
+    uint64_t last = (uint64_t)bytes.size << 56;
+
+    for (; left >= 8; at += 8, left -= 8)
+        sip_word(&s, load_le64(at));
+    for (size_t i = 0; i < left; i++)
+        last |= (uint64_t)at[i] << (8 * i);
+    sip_word(&s, last);
+    s.v2 ^= 0xff;
+    for (int i = 0; i < 4; i++)
+        sip_round(&s);
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+void hash_md5(const struct bytes *parts, size_t count, uint8_t digest[16])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int good = context && EVP_DigestInit_ex(context, EVP_md5(), NULL);
+
+    for (size_t i = 0; good && i < count; i++)
+        good = EVP_DigestUpdate(context, parts[i].data, parts[i].size);
+    if (!good || !EVP_DigestFinal_ex(context, digest, NULL))
+        abort(); /* out of memory, or an OpenSSL without MD5, which cannot serve drivers */
+    EVP_MD_CTX_free(context);
+}
