@@ -1,6 +1,6 @@
 /* cql/ast.h: a parsed statement, as written: names are not resolved, types not looked up, values not typed.
  *
- * Shapes:  a `struct statement` says its kind and points to the struct of that kind. Lists are (array, count); an empty
+ * Shapes:  a `struct cql_statement` says its kind and points to the struct of that kind. Lists are (array, count); an empty
  *          list has count 0. Identifiers are final text: lower case unless they were quoted, without quotes. "Not written"
  *          is an identifier whose data is NULL (bytes_is_null), or a NULL pointer; the empty identifier ("") has size 0
  *          and data. Bind markers are numbered from 0 in order of appearance over the whole statement (a batch too).
@@ -166,7 +166,7 @@ struct relation {
 };
 
 /* One conjunct of IF: column op ..., column[element] op ..., or column.field op .... value and values as in a relation. */
-struct condition {
+struct cql_condition {
     struct bytes column;
     const struct term *element; /* or NULL */
     struct bytes field;         /* or not written */
@@ -252,11 +252,11 @@ struct update_statement {
     uint32_t condition_count;
     const struct assignment *assignments;
     const struct relation *relations;
-    const struct condition *conditions;
+    const struct cql_condition *conditions;
 };
 
 /* c, c[element] or c.field */
-struct deletion {
+struct cql_deletion {
     struct bytes column;
     const struct term *element; /* or NULL */
     struct bytes field;         /* or not written */
@@ -269,20 +269,20 @@ struct delete_statement {
     uint32_t deletion_count;          /* 0: the rows */
     uint32_t relation_count;
     uint32_t condition_count;
-    const struct deletion *deletions;
+    const struct cql_deletion *deletions;
     const struct relation *relations;
-    const struct condition *conditions;
+    const struct cql_condition *conditions;
 };
 
 enum batch_kind { BATCH_LOGGED, BATCH_UNLOGGED, BATCH_COUNTER };
 
-struct statement;
+struct cql_statement;
 
 struct batch_statement {
     enum batch_kind kind;
     struct using_clause using_clause;
     uint32_t statement_count;
-    const struct statement *const *statements; /* insert, update, delete; their marker lists are the batch's */
+    const struct cql_statement *const *statements; /* insert, update, delete; their marker lists are the batch's */
 };
 
 struct use_statement {
@@ -300,14 +300,14 @@ struct named_statement {
 /* WITH name = value. The value is a TERM_LITERAL, or a TERM_MAP or empty TERM_SET ({}) whose keys are literals and whose
  * values are literals or, as in Keyspaces' CUSTOM_PROPERTIES, such maps again. A bare keyword is a string literal.
  * Names are unique within a statement, and so are the keys of one map. */
-struct option {
+struct cql_option {
     struct bytes name;
     const struct term *value;
 };
 
 struct option_list {
     uint32_t count;
-    const struct option *items;
+    const struct cql_option *items;
 };
 
 /* CREATE and ALTER KEYSPACE. Keyspaces: ALTER KEYSPACE ADD TAGS {...}, DROP TAGS {...}: then `tags` and no options. */
@@ -642,7 +642,7 @@ struct describe_statement {
 
 /* ---- The statement ---- */
 
-struct statement {
+struct cql_statement {
     enum statement_kind kind;
     uint32_t marker_count;
     const struct bytes *markers; /* names, in order; data NULL for ? */

@@ -21,7 +21,7 @@
 enum { CQL_BYTES_MAX = 16 << 20, CQL_DEPTH_MAX = 400 };
 
 /* *out is written only on success. */
-enum status cql_parse(struct arena *arena, struct bytes text, struct statement **out, struct error *err);
+enum status cql_parse(struct arena *arena, struct bytes text, struct cql_statement **out, struct error *err);
 
 /* One CQL type, as in "map<text, frozen<list<int>>>". */
 enum status cql_parse_type(struct arena *arena, struct bytes text, const struct cql_type **out, struct error *err);

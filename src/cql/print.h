@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "cql/ast.h"
 
-void cql_print(struct buffer *out, const struct statement *statement);
+void cql_print(struct buffer *out, const struct cql_statement *statement);
 void cql_print_term(struct buffer *out, const struct term *term);
 void cql_print_type(struct buffer *out, const struct cql_type *type);
 /* One conjunct of WHERE, for error messages. */
