@@ -130,7 +130,7 @@ struct store_snapshot;
 struct store_value {
     struct bytes bytes; /* borrowed until released */
     void (*release)(struct store_value *value); /* NULL: nothing to release */
-    _Alignas(16) unsigned char opaque[192]; /* the body's */
+    unsigned char opaque[192] __attribute__((aligned(16))); /* the body's */
 };
 static inline void store_value_release(struct store_value *value)
 {

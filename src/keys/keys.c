@@ -1,0 +1,290 @@
+#include "keys/keys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct purpose_keys {
+    uint8_t wrap[KEYS_KEY_BYTES];
+    uint8_t mac[KEYS_KEY_BYTES];
+};
+
+struct keys {
+    uint8_t id[KEYS_ID_BYTES];
+    struct purpose_keys purposes[KEYS_PURPOSE_COUNT]; /* by enum keys_purpose; 0 is not used */
+};
+
+void keys_random(void *out, size_t size)
+{
+    assert(size <= INT32_MAX);
+    if (size && RAND_bytes(out, (int)size) != 1)
+        abort(); /* without randomness nothing may be written */
+}
+
+void keys_wipe(void *data, size_t size)
+{
+    OPENSSL_cleanse(data, size);
+}
+
+static bool derive(const uint8_t master[KEYS_KEY_BYTES], const char *info, uint8_t *out, size_t out_size)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)master, KEYS_KEY_BYTES),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, strlen(info)),
+        OSSL_PARAM_construct_end(),
+    };
+    bool done = ctx && EVP_KDF_derive(ctx, out, out_size, params) == 1;
+
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return done;
+}
+
+static enum status keys_from_master(const uint8_t master[KEYS_KEY_BYTES], struct keys **result, struct error *err)
+{
+    struct keys *keys = xcalloc(1, sizeof(*keys));
+    bool done = derive(master, "helenus key id", keys->id, sizeof(keys->id));
+
+    for (int i = 1; i < KEYS_PURPOSE_COUNT && done; i++) {
+        char info[64];
+
+        snprintf(info, sizeof(info), "helenus purpose %d", i);
+        done = derive(master, info, (uint8_t *)&keys->purposes[i], sizeof(keys->purposes[i]));
+    }
+    if (!done) {
+        keys_close(keys);
+        return error_set(err, ERR_SERVER, "Keys can't be derived: the cryptographic library refuses HKDF");
+    }
+    *result = keys;
+    return OK;
+}
+
+void keys_close(struct keys *keys)
+{
+    if (!keys)
+        return;
+    keys_wipe(keys, sizeof(*keys));
+    free(keys);
+}
+
+const uint8_t *keys_id(const struct keys *keys)
+{
+    return keys->id;
+}
+
+enum status keys_open_provider(const struct keys_provider *provider, struct keys **keys, struct error *err)
+{
+    uint8_t master[KEYS_KEY_BYTES];
+    enum status status = provider->master(provider->context, master, err);
+
+    if (status == OK)
+        status = keys_from_master(master, keys, err);
+    keys_wipe(master, sizeof(master));
+    return status;
+}
+
+/* ---- the local provider ---- */
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_master(const uint8_t *text, size_t size, uint8_t master[KEYS_KEY_BYTES])
+{
+    if (size == KEYS_KEY_BYTES) {
+        memcpy(master, text, KEYS_KEY_BYTES);
+        return true;
+    }
+    while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--;
+    if (size != 2 * KEYS_KEY_BYTES)
+        return false;
+    for (int i = 0; i < KEYS_KEY_BYTES; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        master[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], struct error *err)
+{
+    const char *path = context;
+    uint8_t text[2 * KEYS_KEY_BYTES + 4];
+    size_t size = 0;
+    struct stat info;
+    enum status status = OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "The master key file %s does not exist", path)
+                               : error_set_os(err, errno, "The master key file %s", path);
+    if (fstat(fd, &info) == 0 && (info.st_mode & 077)) {
+        status = error_set(err, ERR_CONFIG, "The master key file %s may be read by others than its owner: chmod 600 it", path);
+        goto close;
+    }
+    while (size < sizeof(text)) {
+        ssize_t got = read(fd, text + size, sizeof(text) - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = error_set_os(err, errno, "The master key file %s", path);
+            goto close;
+        }
+        if (got == 0)
+            break;
+        size += (size_t)got;
+    }
+    if (!parse_master(text, size, master))
+        status = error_set(err, ERR_CONFIG, "The master key file %s must hold 32 bytes, or 64 hexadecimal digits", path);
+close:
+    keys_wipe(text, sizeof(text));
+    close(fd);
+    return status;
+}
+
+enum status keys_open_file(const char *path, struct keys **keys, struct error *err)
+{
+    struct keys_provider provider = { read_master, (void *)path };
+    enum status status = keys_open_provider(&provider, keys, err);
+
+    if (status == ERR_NOT_FOUND)
+        err->status = status = ERR_CONFIG;
+    return status;
+}
+
+static enum status write_synced(int fd, const char *path, const uint8_t *data, size_t size, struct error *err)
+{
+    while (size) {
+        ssize_t put = write(fd, data, size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return error_set_os(err, errno, "The master key file %s", path);
+        data += put;
+        size -= (size_t)put;
+    }
+    if (fsync(fd))
+        return error_set_os(err, errno, "The master key file %s", path);
+    return OK;
+}
+
+/* Whole or not at all: written beside, synced, linked to its name (which fails if another process was faster), the
+ * directory synced. */
+static enum status make_master(const char *directory, const char *path, struct error *err)
+{
+    uint8_t master[KEYS_KEY_BYTES];
+    char beside[4096 + 32];
+    enum status status;
+    int fd;
+
+    keys_random(master, sizeof(master));
+    snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid());
+    unlink(beside);
+    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        keys_wipe(master, sizeof(master));
+        return error_set_os(err, errno, "The master key file %s", path);
+    }
+    status = write_synced(fd, path, master, sizeof(master), err);
+    keys_wipe(master, sizeof(master));
+    close(fd);
+    if (status == OK && link(beside, path) && errno != EEXIST)
+        status = error_set_os(err, errno, "The master key file %s", path);
+    unlink(beside);
+    if (status)
+        return status;
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd))
+        status = error_set_os(err, errno, "The directory %s", directory);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+enum status keys_open_directory(const char *directory, struct keys **keys, struct error *err)
+{
+    char path[4096];
+    struct keys_provider provider = { read_master, path };
+    enum status status;
+
+    if (snprintf(path, sizeof(path), "%s/master.key", directory) >= (int)sizeof(path))
+        return error_set(err, ERR_CONFIG, "The data directory's name is too long");
+    status = keys_open_provider(&provider, keys, err);
+    if (status != ERR_NOT_FOUND)
+        return status;
+    status = make_master(directory, path, err);
+    if (status)
+        return status;
+    return keys_open_provider(&provider, keys, err);
+}
+
+/* ---- wrapping ---- */
+
+static int wrap(const struct purpose_keys *purpose, bool seal, const uint8_t *from, int from_size, uint8_t *to)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int size = -1, rest = 0;
+
+    if (!ctx)
+        return -1;
+    EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    if (EVP_CipherInit_ex(ctx, EVP_aes_256_wrap(), NULL, purpose->wrap, NULL, seal) != 1 ||
+        EVP_CipherUpdate(ctx, to, &size, from, from_size) != 1 || EVP_CipherFinal_ex(ctx, to + size, &rest) != 1)
+        size = -1;
+    EVP_CIPHER_CTX_free(ctx);
+    return size < 0 ? -1 : size + rest;
+}
+
+enum status keys_wrap(const struct keys *keys, enum keys_purpose purpose, const uint8_t key[KEYS_KEY_BYTES],
+                      uint8_t wrapped[KEYS_WRAPPED_BYTES], struct error *err)
+{
+    if (wrap(&keys->purposes[purpose], true, key, KEYS_KEY_BYTES, wrapped) != KEYS_WRAPPED_BYTES)
+        return error_set(err, ERR_SERVER, "A data key can't be wrapped: the cryptographic library refuses");
+    return OK;
+}
+
+enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, const uint8_t wrapped[KEYS_WRAPPED_BYTES],
+                        uint8_t key[KEYS_KEY_BYTES], struct error *err)
+{
+    uint8_t plain[KEYS_WRAPPED_BYTES + 16];
+
+    if (wrap(&keys->purposes[purpose], false, wrapped, KEYS_WRAPPED_BYTES, plain) != KEYS_KEY_BYTES)
+        return error_set(err, ERR_CONFIG, "The master key is not the one this data was encrypted with");
+    memcpy(key, plain, KEYS_KEY_BYTES);
+    keys_wipe(plain, sizeof(plain));
+    return OK;
+}
+
+void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes data, uint8_t mac[KEYS_MAC_BYTES])
+{
+    unsigned size = 0;
+
+    if (!HMAC(EVP_sha256(), keys->purposes[purpose].mac, KEYS_KEY_BYTES, data.data, data.size, mac, &size))
+        abort(); /* only out of memory */
+    assert(size == KEYS_MAC_BYTES);
+}
+
+bool keys_mac_equal(const uint8_t a[KEYS_MAC_BYTES], const uint8_t b[KEYS_MAC_BYTES])
+{
+    return CRYPTO_memcmp(a, b, KEYS_MAC_BYTES) == 0;
+}

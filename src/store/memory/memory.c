@@ -1,0 +1,580 @@
+#include "store/memory/memory.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { HEIGHT_MAX = 16 };
+
+struct version {
+    struct version *older; /* owned */
+    uint64_t sequence;     /* visible to snapshots taken at or after it */
+    bool deleted;
+    size_t size;
+    uint8_t data[];
+};
+
+struct node {
+    struct version *newest; /* owned */
+    uint8_t *key;           /* owned */
+    size_t key_size;
+    int height;
+    struct node *next[]; /* height of them */
+};
+
+struct store_snapshot {
+    uint64_t sequence;
+    struct store_snapshot *next, *prev;
+};
+
+struct family {
+    struct node *head; /* owned; has no key and full height */
+    uint64_t count;
+    uint64_t bytes;
+};
+
+struct environment {
+    int64_t (*now_us)(void *context);
+    void *now_context;
+};
+
+struct store {
+    struct environment *environment; /* borrowed */
+    const struct store_semantics *semantics; /* borrowed */
+    struct family families[STORE_FAMILY_COUNT];
+    uint64_t sequence;
+    uint64_t random;
+    pthread_rwlock_t lock;
+    pthread_mutex_t snapshot_lock;
+    struct store_snapshot snapshots; /* list head */
+};
+
+struct memory_scan {
+    struct store_scan base; /* first */
+    struct store *store;
+    struct store_scan_options options;
+    struct store_snapshot *own; /* owned; NULL with a caller's snapshot */
+    uint64_t sequence;
+    struct buffer key;
+    struct buffer value;
+};
+
+/* ---- the skip list ---- */
+
+static struct node *node_new(struct bytes key, int height)
+{
+    struct node *node = xcalloc(1, sizeof(*node) + (size_t)height * sizeof(node->next[0]));
+
+    node->height = height;
+    node->key_size = key.size;
+    node->key = xmalloc(key.size ? key.size : 1);
+    if (key.size)
+        memcpy(node->key, key.data, key.size);
+    return node;
+}
+
+static struct bytes node_key(const struct node *node)
+{
+    return bytes_of(node->key, node->key_size);
+}
+
+static void versions_free(struct version *version)
+{
+    while (version) {
+        struct version *older = version->older;
+        free(version);
+        version = older;
+    }
+}
+
+/* before[i]: the last node of level i whose key is smaller than `key`. */
+static struct node *find(const struct family *family, struct bytes key, struct node **before)
+{
+    struct node *at = family->head;
+
+    for (int i = HEIGHT_MAX - 1; i >= 0; i--) {
+        while (at->next[i] && bytes_compare(node_key(at->next[i]), key) < 0)
+            at = at->next[i];
+        if (before)
+            before[i] = at;
+    }
+    return at;
+}
+
+static struct node *find_or_insert(struct store *store, struct family *family, struct bytes key)
+{
+    struct node *before[HEIGHT_MAX];
+    struct node *node = find(family, key, before)->next[0];
+    int height = 1;
+
+    if (node && bytes_equal(node_key(node), key))
+        return node;
+    store->random = store->random * 6364136223846793005u + 1442695040888963407u;
+    for (uint64_t bits = store->random >> 32; height < HEIGHT_MAX && (bits & 3) == 0; bits >>= 2)
+        height++;
+    node = node_new(key, height);
+    for (int i = 0; i < height; i++) {
+        node->next[i] = before[i]->next[i];
+        before[i]->next[i] = node;
+    }
+    family->count++;
+    family->bytes += key.size;
+    return node;
+}
+
+static const struct version *version_at(const struct node *node, uint64_t sequence)
+{
+    const struct version *version = node->newest;
+
+    while (version && version->sequence > sequence)
+        version = version->older;
+    return version && !version->deleted ? version : NULL;
+}
+
+/* The oldest sequence that some reader may still ask for. */
+static uint64_t oldest_needed(struct store *store)
+{
+    uint64_t oldest;
+
+    pthread_mutex_lock(&store->snapshot_lock);
+    oldest = store->sequence;
+    for (struct store_snapshot *s = store->snapshots.next; s != &store->snapshots; s = s->next)
+        if (s->sequence < oldest)
+            oldest = s->sequence;
+    pthread_mutex_unlock(&store->snapshot_lock);
+    return oldest;
+}
+
+static void set(struct family *family, struct node *node, uint64_t sequence, uint64_t oldest, bool deleted, struct bytes value)
+{
+    struct version *version = xmalloc(sizeof(*version) + value.size);
+
+    *version = (struct version){ .older = node->newest, .sequence = sequence, .deleted = deleted, .size = value.size };
+    if (value.size)
+        memcpy(version->data, value.data, value.size);
+    node->newest = version;
+    family->bytes += value.size;
+    /* Within one batch only the last counts; older ones until the first that the oldest reader sees. */
+    while (version->older && version->older->sequence == sequence) {
+        struct version *gone = version->older;
+        version->older = gone->older;
+        family->bytes -= gone->size;
+        free(gone);
+    }
+    while (version && version->sequence > oldest)
+        version = version->older;
+    if (version) {
+        for (struct version *v = version->older; v; v = v->older)
+            family->bytes -= v->size;
+        versions_free(version->older);
+        version->older = NULL;
+    }
+}
+
+/* ---- environment, open, close ---- */
+
+static int64_t machine_now_us(void *context)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static enum status memory_environment_open(const struct store_environment_options *options, void **environment,
+                                           struct error *err)
+{
+    struct environment *env = xcalloc(1, sizeof(*env));
+
+    env->now_us = options->now_us ? options->now_us : machine_now_us;
+    env->now_context = options->now_context;
+    *environment = env;
+    return OK;
+}
+
+static void memory_environment_close(void *environment)
+{
+    free(environment);
+}
+
+static enum status memory_open(const struct store_options *options, struct store **result, struct error *err)
+{
+    struct store *store = xcalloc(1, sizeof(*store));
+
+    store->environment = options->environment;
+    store->semantics = options->semantics;
+    store->random = 42;
+    for (int i = 0; i < STORE_FAMILY_COUNT; i++)
+        store->families[i].head = node_new(bytes_of(NULL, 0), HEIGHT_MAX);
+    pthread_rwlock_init(&store->lock, NULL);
+    pthread_mutex_init(&store->snapshot_lock, NULL);
+    store->snapshots.next = store->snapshots.prev = &store->snapshots;
+    *result = store;
+    return OK;
+}
+
+static void memory_close(struct store *store)
+{
+    assert(store->snapshots.next == &store->snapshots);
+    for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
+        struct node *node = store->families[i].head;
+
+        while (node) {
+            struct node *next = node->next[0];
+            versions_free(node->newest);
+            free(node->key);
+            free(node);
+            node = next;
+        }
+    }
+    pthread_rwlock_destroy(&store->lock);
+    pthread_mutex_destroy(&store->snapshot_lock);
+    free(store);
+}
+
+/* ---- writing ---- */
+
+static void apply(struct store *store, const struct store_op *op, uint64_t oldest)
+{
+    struct family *family = &store->families[op->family];
+    const struct store_semantics *semantics = store->semantics;
+    struct node *node;
+
+    if (op->kind == STORE_DELETE_RANGE) {
+        for (node = find(family, op->key, NULL)->next[0]; node && bytes_compare(node_key(node), op->value) < 0;
+             node = node->next[0])
+            set(family, node, store->sequence, oldest, true, bytes_of(NULL, 0));
+        return;
+    }
+    node = find_or_insert(store, family, op->key);
+    if (op->kind == STORE_MERGE) {
+        const struct version *under = node->newest && !node->newest->deleted ? node->newest : NULL;
+        struct buffer merged = { 0 };
+
+        semantics->merge(semantics->context, op->key, under ? bytes_of(under->data, under->size) : bytes_of(NULL, 0),
+                         &op->value, 1, &merged);
+        set(family, node, store->sequence, oldest, false, buffer_bytes(&merged));
+        buffer_fini(&merged);
+    } else {
+        set(family, node, store->sequence, oldest, op->kind == STORE_DELETE, op->value);
+    }
+}
+
+static enum status memory_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    uint64_t oldest;
+
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+        if (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX)
+            return error_set(err, ERR_INVALID, "A key of %zu bytes", op.key.size);
+    }
+    pthread_rwlock_wrlock(&store->lock);
+    store->sequence++;
+    oldest = oldest_needed(store);
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+        apply(store, &op, oldest);
+    }
+    pthread_rwlock_unlock(&store->lock);
+    return OK;
+}
+
+/* ---- reading ---- */
+
+static void value_release(struct store_value *value)
+{
+    free((void *)value->bytes.data);
+}
+
+static enum status memory_get(struct store *store, enum store_family family, struct bytes key,
+                              const struct store_read_options *options, struct store_value *value, struct error *err)
+{
+    const struct version *version = NULL;
+    const struct node *node;
+
+    pthread_rwlock_rdlock(&store->lock);
+    node = find(&store->families[family], key, NULL)->next[0];
+    if (node && bytes_equal(node_key(node), key))
+        version = version_at(node, options->snapshot ? options->snapshot->sequence : store->sequence);
+    if (version) {
+        uint8_t *copy = xmalloc(version->size ? version->size : 1);
+        memcpy(copy, version->data, version->size);
+        value->bytes = bytes_of(copy, version->size);
+        value->release = value_release;
+    }
+    pthread_rwlock_unlock(&store->lock);
+    return version ? OK : ERR_NOT_FOUND;
+}
+
+static enum status memory_snapshot(struct store *store, struct store_snapshot **result, struct error *err)
+{
+    struct store_snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
+
+    pthread_rwlock_rdlock(&store->lock);
+    pthread_mutex_lock(&store->snapshot_lock);
+    snapshot->sequence = store->sequence;
+    snapshot->next = &store->snapshots;
+    snapshot->prev = store->snapshots.prev;
+    snapshot->prev->next = snapshot->next->prev = snapshot;
+    pthread_mutex_unlock(&store->snapshot_lock);
+    pthread_rwlock_unlock(&store->lock);
+    *result = snapshot;
+    return OK;
+}
+
+static void memory_snapshot_release(struct store *store, struct store_snapshot *snapshot)
+{
+    pthread_mutex_lock(&store->snapshot_lock);
+    snapshot->prev->next = snapshot->next;
+    snapshot->next->prev = snapshot->prev;
+    pthread_mutex_unlock(&store->snapshot_lock);
+    free(snapshot);
+}
+
+static enum status memory_scan_open(struct store *store, const struct store_scan_options *options, struct store_scan **result,
+                                    struct error *err)
+{
+    struct memory_scan *scan = xcalloc(1, sizeof(*scan));
+
+    scan->base.ops = &store_memory_ops;
+    scan->store = store;
+    scan->options = *options;
+    if (options->snapshot)
+        scan->sequence = options->snapshot->sequence;
+    else {
+        memory_snapshot(store, &scan->own, err);
+        scan->sequence = scan->own->sequence;
+    }
+    *result = &scan->base;
+    return OK;
+}
+
+static void memory_scan_close(struct store_scan *base)
+{
+    struct memory_scan *scan = (struct memory_scan *)base;
+
+    if (scan->own)
+        memory_snapshot_release(scan->store, scan->own);
+    buffer_fini(&scan->key);
+    buffer_fini(&scan->value);
+    free(scan);
+}
+
+static bool within(const struct memory_scan *scan, struct bytes key)
+{
+    return bytes_compare(key, scan->options.lower) >= 0 &&
+           (!scan->options.upper.size || bytes_compare(key, scan->options.upper) < 0);
+}
+
+/* Stands on the node if it is inside the bounds. */
+static void stand(struct memory_scan *scan, const struct node *node, const struct version *version)
+{
+    scan->base.valid = node && within(scan, node_key(node));
+    if (!scan->base.valid)
+        return;
+    buffer_reset(&scan->key);
+    buffer_reset(&scan->value);
+    buffer_append_bytes(&scan->key, node_key(node));
+    buffer_append(&scan->value, version->data, version->size);
+    scan->base.key = buffer_bytes(&scan->key);
+    scan->base.value = scan->value.data ? buffer_bytes(&scan->value) : bytes_of("", 0);
+}
+
+/* The first visible node with key >= at, or > at. */
+static void stand_forward(struct memory_scan *scan, struct bytes at, bool after)
+{
+    const struct family *family = &scan->store->families[scan->options.family];
+    const struct version *version = NULL;
+    const struct node *node;
+
+    if (bytes_compare(at, scan->options.lower) < 0) {
+        at = scan->options.lower;
+        after = false;
+    }
+    pthread_rwlock_rdlock(&scan->store->lock);
+    node = find(family, at, NULL)->next[0];
+    if (after && node && bytes_equal(node_key(node), at))
+        node = node->next[0];
+    while (node && !(version = version_at(node, scan->sequence)))
+        node = node->next[0];
+    stand(scan, node, version);
+    pthread_rwlock_unlock(&scan->store->lock);
+}
+
+/* The last visible node with key < at (or <= at). unbounded: from the end. */
+static void stand_backward(struct memory_scan *scan, struct bytes at, bool inclusive, bool unbounded)
+{
+    const struct family *family = &scan->store->families[scan->options.family];
+    const struct version *version = NULL;
+    struct node *node;
+
+    if (scan->options.upper.size && (unbounded || bytes_compare(at, scan->options.upper) >= 0)) {
+        at = scan->options.upper;
+        inclusive = unbounded = false;
+    }
+    pthread_rwlock_rdlock(&scan->store->lock);
+    if (unbounded) {
+        node = family->head;
+        for (int i = HEIGHT_MAX - 1; i >= 0; i--)
+            while (node->next[i])
+                node = node->next[i];
+    } else {
+        node = find(family, at, NULL);
+        if (inclusive && node->next[0] && bytes_equal(node_key(node->next[0]), at))
+            node = node->next[0];
+    }
+    /* The list has no back pointers: the predecessor is searched. */
+    while (node != family->head && !(version = version_at(node, scan->sequence)))
+        node = find(family, node_key(node), NULL);
+    stand(scan, node == family->head ? NULL : node, version);
+    pthread_rwlock_unlock(&scan->store->lock);
+}
+
+static enum status memory_scan_first(struct store_scan *base, struct error *err)
+{
+    struct memory_scan *scan = (struct memory_scan *)base;
+    stand_forward(scan, scan->options.lower, false);
+    return OK;
+}
+
+static enum status memory_scan_last(struct store_scan *base, struct error *err)
+{
+    stand_backward((struct memory_scan *)base, bytes_of(NULL, 0), false, true);
+    return OK;
+}
+
+static enum status memory_scan_seek(struct store_scan *base, struct bytes key, struct error *err)
+{
+    stand_forward((struct memory_scan *)base, key, false);
+    return OK;
+}
+
+static enum status memory_scan_seek_back(struct store_scan *base, struct bytes key, struct error *err)
+{
+    stand_backward((struct memory_scan *)base, key, true, false);
+    return OK;
+}
+
+static enum status memory_scan_next(struct store_scan *base, struct error *err)
+{
+    assert(base->valid);
+    stand_forward((struct memory_scan *)base, base->key, true);
+    return OK;
+}
+
+static enum status memory_scan_prev(struct store_scan *base, struct error *err)
+{
+    assert(base->valid);
+    stand_backward((struct memory_scan *)base, base->key, false, false);
+    return OK;
+}
+
+/* ---- upkeep ---- */
+
+static enum status memory_flush(struct store *store, struct error *err)
+{
+    return OK;
+}
+
+static enum status memory_compact(struct store *store, enum store_family which, struct bytes first, struct bytes end,
+                                  struct error *err)
+{
+    const struct store_semantics *semantics = store->semantics;
+    struct family *family = &store->families[which];
+    struct store_purge purge = { which, true, INT64_MAX, store->environment->now_us(store->environment->now_context) };
+    struct buffer changed = { 0 };
+    struct node *before[HEIGHT_MAX];
+    struct node *node;
+    uint64_t oldest;
+
+    pthread_rwlock_wrlock(&store->lock);
+    store->sequence++;
+    oldest = oldest_needed(store);
+    find(family, first, before);
+    while ((node = before[0]->next[0]) && (!end.size || bytes_compare(node_key(node), end) < 0)) {
+        const struct version *newest = version_at(node, UINT64_MAX);
+        enum store_verdict verdict = STORE_KEEP;
+
+        buffer_reset(&changed);
+        if (newest && semantics->filter)
+            verdict = semantics->filter(semantics->context, &purge, node_key(node), bytes_of(newest->data, newest->size),
+                                        &changed);
+        if (verdict != STORE_KEEP)
+            set(family, node, store->sequence, oldest, verdict == STORE_REMOVE, buffer_bytes(&changed));
+        if (node->newest->deleted && (!node->newest->older || oldest >= node->newest->sequence)) {
+            /* Nobody can see it: the key goes. */
+            for (int i = 0; i < node->height; i++)
+                before[i]->next[i] = node->next[i];
+            family->count--;
+            family->bytes -= node->key_size;
+            for (struct version *v = node->newest; v; v = v->older)
+                family->bytes -= v->size;
+            versions_free(node->newest);
+            free(node->key);
+            free(node);
+            continue;
+        }
+        for (int i = 0; i < node->height; i++)
+            before[i] = node;
+    }
+    pthread_rwlock_unlock(&store->lock);
+    buffer_fini(&changed);
+    return OK;
+}
+
+static enum status memory_remove_files(struct store *store, enum store_family family, struct bytes first, struct bytes end,
+                                       struct error *err)
+{
+    return OK; /* the delete_range did it */
+}
+
+static void memory_properties(struct store *store, struct store_properties *properties)
+{
+    *properties = (struct store_properties){ 0 };
+    pthread_rwlock_rdlock(&store->lock);
+    for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
+        properties->memtable_bytes += store->families[i].bytes;
+        properties->key_count_estimate += store->families[i].count;
+    }
+    pthread_rwlock_unlock(&store->lock);
+}
+
+static enum status memory_health(struct store *store)
+{
+    return OK;
+}
+
+static enum status memory_resume(struct store *store, struct error *err)
+{
+    return OK;
+}
+
+const struct store_ops store_memory_ops = {
+    .name = "memory",
+    .environment_open = memory_environment_open,
+    .environment_close = memory_environment_close,
+    .open = memory_open,
+    .close = memory_close,
+    .write = memory_write,
+    .get = memory_get,
+    .scan_open = memory_scan_open,
+    .scan_first = memory_scan_first,
+    .scan_last = memory_scan_last,
+    .scan_seek = memory_scan_seek,
+    .scan_seek_back = memory_scan_seek_back,
+    .scan_next = memory_scan_next,
+    .scan_prev = memory_scan_prev,
+    .scan_close = memory_scan_close,
+    .snapshot = memory_snapshot,
+    .snapshot_release = memory_snapshot_release,
+    .flush = memory_flush,
+    .compact = memory_compact,
+    .remove_files = memory_remove_files,
+    .properties = memory_properties,
+    .health = memory_health,
+    .resume = memory_resume,
+};
