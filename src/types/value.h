@@ -55,11 +55,14 @@ void value_pack(struct buffer *out, const struct type *type, const struct bytes 
  * the type (so components can stand one after another), and with `descending` every byte is inverted.
  * The empty value and (for clustering) null are encoded too; see value_key.c for the drawing. Versioned: the format is laid
  * down; a change is a new format version of the data directory. */
+enum { VALUE_KEY_NULL = 0x3E, VALUE_KEY_EMPTY = 0x3F, VALUE_KEY_VALUE = 0x40 }; /* how a component begins, inverted if descending */
 void value_encode_key(struct buffer *out, const struct type *type, struct bytes value, bool descending);
 /* The inverse. Reads one component from *in, advances it, and appends the value's wire bytes to `out`.
  * For decimal and varint the result is a canonical form (see value_key_is_injective). ERR_CORRUPT. */
 enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out, struct error *err);
-/* False where different wire forms compare equal (decimal, varint, and what contains them): the row must keep the written form. */
+/* False where different wire forms compare equal (decimal, varint, and what contains them): the row must keep the written form.
+ * Three harmless ones are just made canonical: a true boolean is 01, NaN is 7FC00000 (7FF8000000000000), and a tuple or udt
+ * gets all its fields (those missing at its end as null). */
 bool value_key_is_injective(const struct type *type);
 
 /* Partition keys. The serialized partition key is Cassandra's: one component raw; several: per component 2-byte

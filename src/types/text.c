@@ -1,0 +1,76 @@
+#include "types/text.h"
+
+#define HIGH_BITS 0x8080808080808080ULL
+
+/* How many bytes at the start are ASCII; may stop up to 7 short of the first that is not. */
+static inline size_t skip_ascii(const uint8_t *at, size_t size)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= size; i += 8) {
+        uint64_t word;
+
+        memcpy(&word, at + i, 8);
+        if (word & HIGH_BITS)
+            break;
+    }
+    return i;
+}
+
+bool text_is_ascii(struct bytes text)
+{
+    size_t i = skip_ascii(text.data, text.size);
+
+    for (; i < text.size; i++)
+        if (text.data[i] & 0x80)
+            return false;
+    return true;
+}
+
+static inline bool is_tail(uint8_t c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* The size of the well-formed sequence at `at`, which starts with a byte over 0x7F; 0 if there is none. */
+static size_t sequence_size(const uint8_t *at, size_t size)
+{
+    uint8_t c = at[0];
+
+    if (c < 0xC2 || c > 0xF4)
+        return 0;
+    if (c < 0xE0)
+        return size >= 2 && is_tail(at[1]) ? 2 : 0;
+    if (c < 0xF0) {
+        if (size < 3 || !is_tail(at[1]) || !is_tail(at[2]))
+            return 0;
+        if ((c == 0xE0 && at[1] < 0xA0) || (c == 0xED && at[1] > 0x9F))
+            return 0;
+        return 3;
+    }
+    if (size < 4 || !is_tail(at[1]) || !is_tail(at[2]) || !is_tail(at[3]))
+        return 0;
+    if ((c == 0xF0 && at[1] < 0x90) || (c == 0xF4 && at[1] > 0x8F))
+        return 0;
+    return 4;
+}
+
+bool text_is_utf8(struct bytes text)
+{
+    const uint8_t *at = text.data;
+    size_t left = text.size;
+
+    while (left) {
+        size_t step = skip_ascii(at, left);
+
+        if (step == 0 && at[0] < 0x80)
+            step = 1;
+        else if (step == 0)
+            step = sequence_size(at, left);
+        if (step == 0)
+            return false;
+        at += step;
+        left -= step;
+    }
+    return true;
+}

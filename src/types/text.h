@@ -1,0 +1,13 @@
+/* types/text.h: is this ASCII, is this UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing past U+10FFFF)?
+ *
+ * Thread:  pure.
+ */
+#ifndef TYPES_TEXT_H
+#define TYPES_TEXT_H
+
+#include "base/bytes.h"
+
+bool text_is_ascii(struct bytes text);
+bool text_is_utf8(struct bytes text);
+
+#endif

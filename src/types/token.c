@@ -1,0 +1,68 @@
+/* Murmur3 as Cassandra computes it: MurmurHash3_x64_128 with seed 0, of which the first half is the token. Cassandra
+ * reads the bytes of the last, partial block as signed and xors them in sign-extended; drivers do the same, so it
+ * is the format. */
+#include "types/value.h"
+
+static inline uint64_t rotl(uint64_t v, int n)
+{
+    return (v << n) | (v >> (64 - n));
+}
+
+static inline uint64_t fmix(uint64_t k)
+{
+    k ^= k >> 33;
+    k *= 0xff51afd7ed558ccdULL;
+    k ^= k >> 33;
+    k *= 0xc4ceb9fe1a85ec53ULL;
+    return k ^ (k >> 33);
+}
+
+static inline uint64_t load_le64(const uint8_t *from)
+{
+    uint64_t v;
+    memcpy(&v, from, sizeof(v));
+    return v; /* little-endian hosts only: base/bytes.h swaps unconditionally too */
+}
+
+static const uint64_t c1 = 0x87c37b91114253d5ULL;
+static const uint64_t c2 = 0x4cf5ad432745937fULL;
+
+/* Up to 8 bytes of the tail, each sign-extended before it is shifted into place. */
+static inline uint64_t load_tail(const uint8_t *from, size_t size)
+{
+    uint64_t k = 0;
+
+    for (size_t i = size; i-- > 0;)
+        k ^= (uint64_t)(int64_t)(int8_t)from[i] << (8 * i);
+    return k;
+}
+
+int64_t token_of_partition_key(struct bytes serialized)
+{
+    const uint8_t *at = serialized.data;
+    size_t size = serialized.size;
+    uint64_t h1 = 0, h2 = 0;
+
+    if (size == 0)
+        return INT64_MIN; /* the partitioner's minimum token, the only key that has it */
+
+    for (; size >= 16; size -= 16, at += 16) {
+        h1 ^= rotl(load_le64(at) * c1, 31) * c2;
+        h1 = (rotl(h1, 27) + h2) * 5 + 0x52dce729;
+        h2 ^= rotl(load_le64(at + 8) * c2, 33) * c1;
+        h2 = (rotl(h2, 31) + h1) * 5 + 0x38495ab5;
+    }
+    if (size > 8)
+        h2 ^= rotl(load_tail(at + 8, size - 8) * c2, 33) * c1;
+    if (size > 0)
+        h1 ^= rotl(load_tail(at, size < 8 ? size : 8) * c1, 31) * c2;
+
+    h1 ^= serialized.size;
+    h2 ^= serialized.size;
+    h1 += h2;
+    h2 += h1;
+    h1 = fmix(h1);
+    h2 = fmix(h2);
+    h1 += h2;
+    return (int64_t)h1 == INT64_MIN ? INT64_MAX : (int64_t)h1;
+}

@@ -1,0 +1,455 @@
+#include "types/value.h"
+
+#include "types/number.h"
+#include "types/text.h"
+#include "types/vint.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <math.h>
+
+#define HIGH_BIT_OF_EACH_BYTE 0x8080808080808080ULL
+
+/* Validation. */
+
+static enum status validate_fixed(struct bytes value, size_t size, bool may_be_empty, const char *expected, struct error *err)
+{
+    if (value.size == size || (may_be_empty && value.size == 0))
+        return OK;
+    return error_set(err, ERR_INVALID, "Expected %s (%zu)", expected, value.size);
+}
+
+static enum status validate_duration(struct bytes value, struct error *err)
+{
+    int64_t months, days, nanoseconds;
+
+    if (value.size < 3)
+        return error_set(err, ERR_INVALID, "Expected at least 3 bytes for a duration (%zu)", value.size);
+    if (!vint_read_signed(&value, &months) || !vint_read_signed(&value, &days) || !vint_read_signed(&value, &nanoseconds))
+        return error_set(err, ERR_INVALID, "Not enough bytes to read a duration");
+    if (months < INT32_MIN || months > INT32_MAX)
+        return error_set(err, ERR_INVALID, "The duration months must be a 32 bits integer but was: %ld", (long)months);
+    if (days < INT32_MIN || days > INT32_MAX)
+        return error_set(err, ERR_INVALID, "The duration days must be a 32 bits integer but was: %ld", (long)days);
+    if ((months < 0 || days < 0 || nanoseconds < 0) && (months > 0 || days > 0 || nanoseconds > 0))
+        return error_set(err, ERR_INVALID,
+                         "The duration months, days and nanoseconds must be all of the same sign (%ld, %ld, %ld)",
+                         (long)months, (long)days, (long)nanoseconds);
+    if (value.size)
+        return error_set(err, ERR_INVALID, "Unexpected extraneous bytes after duration value");
+    return OK;
+}
+
+static enum status validate_timeuuid(struct bytes value, struct error *err)
+{
+    if (value.size == 0)
+        return OK;
+    if (value.size != 16)
+        return error_set(err, ERR_INVALID, "UUID should be 16 or 0 bytes (%zu)", value.size);
+    if ((value.data[6] & 0xF0) != 0x10)
+        return error_set(err, ERR_INVALID, "Invalid version for TimeUUID type.");
+    return OK;
+}
+
+static enum status not_enough_bytes(const char *what, struct error *err)
+{
+    return error_set(err, ERR_INVALID, "Not enough bytes to read a %s", what);
+}
+
+/* list, set, map: count (4), then per element length (4) and bytes. */
+static enum status validate_collection(const struct type *type, struct bytes value, struct error *err)
+{
+    const char *what = type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map";
+
+    if (value.size == 0)
+        return OK;
+    if (value.size < 4)
+        return not_enough_bytes(what, err);
+    uint64_t count = load_be32(value.data);
+    if (count > VALUE_ELEMENTS_MAX)
+        return not_enough_bytes(what, err);
+    if (type->kind == TYPE_MAP)
+        count *= 2;
+    value = bytes_of(value.data + 4, value.size - 4);
+    for (uint64_t i = 0; i < count; i++) {
+        if (value.size < 4)
+            return not_enough_bytes(what, err);
+        int32_t size = (int32_t)load_be32(value.data);
+        if (size < 0)
+            return error_set(err, ERR_INVALID, "Null value read when not allowed");
+        if ((size_t)size > value.size - 4)
+            return not_enough_bytes(what, err);
+        enum status status = value_validate(type->params[type->kind == TYPE_MAP ? i & 1 : 0], bytes_of(value.data + 4, size), err);
+        if (status)
+            return status;
+        value = bytes_of(value.data + 4 + size, value.size - 4 - size);
+    }
+    if (value.size)
+        return error_set(err, ERR_INVALID, "Unexpected extraneous bytes after %s value", what);
+    return OK;
+}
+
+/* tuple, udt: per field length (4, negative: null) and bytes; fields may be missing at the end. */
+static enum status validate_tuple(const struct type *type, struct bytes value, struct error *err)
+{
+    const char *what = type->kind == TYPE_TUPLE ? "tuple" : "user type";
+
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        if (value.size == 0)
+            return OK;
+        if (value.size < 4)
+            return error_set(err, ERR_INVALID, "Not enough bytes to read size of %uth component", i);
+        int32_t size = (int32_t)load_be32(value.data);
+        value = bytes_of(value.data + 4, value.size - 4);
+        if (size < 0)
+            continue;
+        if ((size_t)size > value.size)
+            return error_set(err, ERR_INVALID, "Not enough bytes to read %uth component", i);
+        enum status status = value_validate(type->params[i], bytes_of(value.data, size), err);
+        if (status)
+            return status;
+        value = bytes_of(value.data + size, value.size - size);
+    }
+    if (value.size)
+        return error_set(err, ERR_INVALID, "Invalid remaining data after end of %s value", what);
+    return OK;
+}
+
+static enum status not_enough_vector(const struct type *type, struct error *err)
+{
+    struct buffer name = { 0 };
+
+    type_print(&name, type, false);
+    enum status status = error_set(err, ERR_INVALID, "Not enough bytes to read a %.*s", BYTES(buffer_bytes(&name)));
+    buffer_fini(&name);
+    return status;
+}
+
+/* vector: the elements; each behind its length as an unsigned vint if the element's size varies. */
+static enum status validate_vector(const struct type *type, struct bytes value, struct error *err)
+{
+    const struct type *element = type->params[0];
+    uint32_t fixed = type_fixed_bytes(element);
+
+    if (value.size == 0)
+        return not_enough_vector(type, err);
+    for (uint32_t i = 0; i < type->dimension; i++) {
+        uint64_t size = fixed;
+
+        if ((!fixed && !vint_read(&value, &size)) || size > value.size)
+            return not_enough_vector(type, err);
+        enum status status = value_validate(element, bytes_of(value.data, size), err);
+        if (status)
+            return status;
+        value = bytes_of(value.data + size, value.size - size);
+    }
+    if (value.size)
+        return error_set(err, ERR_INVALID, "Unexpected %zu extraneous bytes after %s value", value.size, "vector");
+    return OK;
+}
+
+enum status value_validate(const struct type *type, struct bytes value, struct error *err)
+{
+    switch (type->kind) {
+    case TYPE_INT:
+        return validate_fixed(value, 4, true, "4 or 0 byte int", err);
+    case TYPE_BIGINT:
+    case TYPE_COUNTER:
+        return validate_fixed(value, 8, true, "8 or 0 byte long", err);
+    case TYPE_TEXT:
+        if (text_is_utf8(value))
+            return OK;
+        return error_set(err, ERR_INVALID, "String didn't validate.");
+    case TYPE_BLOB:
+    case TYPE_CUSTOM:
+    case TYPE_VARINT:
+        return OK;
+    case TYPE_ASCII:
+        if (text_is_ascii(value))
+            return OK;
+        for (size_t i = 0;; i++)
+            if (value.data[i] & 0x80)
+                return error_set(err, ERR_INVALID, "Invalid byte for ascii: %d", (int8_t)value.data[i]);
+    case TYPE_BOOLEAN:
+        return validate_fixed(value, 1, true, "1 or 0 byte value", err);
+    case TYPE_DECIMAL:
+        if (value.size == 0 || value.size >= 4)
+            return OK;
+        return error_set(err, ERR_INVALID, "Expected 0 or at least 4 bytes (%zu)", value.size);
+    case TYPE_DOUBLE:
+        return validate_fixed(value, 8, true, "8 or 0 byte value for a double", err);
+    case TYPE_FLOAT:
+        return validate_fixed(value, 4, true, "4 or 0 byte value for a float", err);
+    case TYPE_TIMESTAMP:
+        return validate_fixed(value, 8, true, "8 or 0 byte long for date", err);
+    case TYPE_UUID:
+        if (value.size == 16 || value.size == 0)
+            return OK;
+        return error_set(err, ERR_INVALID, "UUID should be 16 or 0 bytes (%zu)", value.size);
+    case TYPE_TIMEUUID:
+        return validate_timeuuid(value, err);
+    case TYPE_INET:
+        if (value.size == 0 || value.size == 4 || value.size == 16)
+            return OK;
+        return error_set(err, ERR_INVALID, "Expected 4 or 16 byte inetaddress; got %zu", value.size);
+    case TYPE_DATE:
+        return validate_fixed(value, 4, false, "4 byte long for date", err);
+    case TYPE_TIME:
+        return validate_fixed(value, 8, false, "8 byte long for time", err);
+    case TYPE_SMALLINT:
+        return validate_fixed(value, 2, false, "2 bytes for a smallint", err);
+    case TYPE_TINYINT:
+        return validate_fixed(value, 1, false, "1 byte for a tinyint", err);
+    case TYPE_DURATION:
+        return validate_duration(value, err);
+    case TYPE_EMPTY:
+        if (value.size == 0)
+            return OK;
+        return error_set(err, ERR_INVALID, "EmptyType only accept empty values");
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+        return validate_collection(type, value, err);
+    case TYPE_UDT:
+    case TYPE_TUPLE:
+        return validate_tuple(type, value, err);
+    case TYPE_VECTOR:
+        return validate_vector(type, value, err);
+    }
+    return error_set(err, ERR_SERVER, "unknown type kind %d", type->kind);
+}
+
+/* Comparison. */
+
+static inline int order_u64(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static inline int order_i64(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Bits of a float or double whose signed order is that of Float.compare: -0.0 before 0.0, every NaN last and equal. */
+static inline int32_t float_order(struct bytes value)
+{
+    int32_t bits = (int32_t)load_be32(value.data);
+
+    if ((bits & 0x7FFFFFFF) > 0x7F800000)
+        return INT32_MAX;
+    return bits < 0 ? bits ^ 0x7FFFFFFF : bits;
+}
+
+static inline int64_t double_order(struct bytes value)
+{
+    int64_t bits = (int64_t)load_be64(value.data);
+
+    if ((bits & INT64_MAX) > 0x7FF0000000000000)
+        return INT64_MAX;
+    return bits < 0 ? bits ^ INT64_MAX : bits;
+}
+
+/* The time of a version 1 uuid, most significant first, with the version on top. */
+static inline uint64_t uuid_time_order(uint64_t most)
+{
+    return most << 48 | (most << 16 & 0xFFFF00000000ULL) | most >> 32;
+}
+
+static int compare_timeuuid(struct bytes a, struct bytes b)
+{
+    int order = order_u64(uuid_time_order(load_be64(a.data)), uuid_time_order(load_be64(b.data)));
+
+    if (order)
+        return order;
+    /* Bytes compare as signed here, a habit of old that stayed. */
+    return order_u64(load_be64(a.data + 8) ^ HIGH_BIT_OF_EACH_BYTE, load_be64(b.data + 8) ^ HIGH_BIT_OF_EACH_BYTE);
+}
+
+static int compare_uuid(struct bytes a, struct bytes b)
+{
+    uint64_t most_a = load_be64(a.data), most_b = load_be64(b.data);
+    int version_a = most_a >> 12 & 15, version_b = most_b >> 12 & 15;
+
+    if (version_a != version_b)
+        return version_a - version_b;
+    if (version_a == 1) {
+        most_a = uuid_time_order(most_a);
+        most_b = uuid_time_order(most_b);
+    }
+    int order = order_u64(most_a, most_b);
+    return order ? order : order_u64(load_be64(a.data + 8), load_be64(b.data + 8));
+}
+
+/* Elements one by one; the shorter first. */
+static int compare_elements(const struct type *type, struct bytes a, struct bytes b)
+{
+    struct value_iterator of_a, of_b;
+    struct bytes in_a, in_b;
+
+    value_iterator_init(&of_a, type, a);
+    value_iterator_init(&of_b, type, b);
+    for (uint32_t i = 0;; i++) {
+        bool has_a = value_iterator_next(&of_a, &in_a), has_b = value_iterator_next(&of_b, &in_b);
+
+        if (!has_a || !has_b)
+            return has_a - has_b;
+        int order = value_compare(type->params[type->kind == TYPE_MAP ? i & 1 : 0], in_a, in_b);
+        if (order)
+            return order;
+    }
+}
+
+/* Field by field; null first; a missing field is a null one. */
+static int compare_fields(const struct type *type, struct bytes a, struct bytes b)
+{
+    struct value_iterator of_a, of_b;
+    struct bytes in_a, in_b;
+
+    value_iterator_init(&of_a, type, a);
+    value_iterator_init(&of_b, type, b);
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        value_iterator_next(&of_a, &in_a);
+        value_iterator_next(&of_b, &in_b);
+        if (bytes_is_null(in_a) || bytes_is_null(in_b)) {
+            if (bytes_is_null(in_a) && bytes_is_null(in_b))
+                continue;
+            return bytes_is_null(in_a) ? -1 : 1;
+        }
+        int order = value_compare(type->params[i], in_a, in_b);
+        if (order)
+            return order;
+    }
+    return 0;
+}
+
+int value_compare(const struct type *type, struct bytes a, struct bytes b)
+{
+    switch (type->kind) {
+    case TYPE_ASCII:
+    case TYPE_TEXT:
+    case TYPE_BLOB:
+    case TYPE_CUSTOM:
+    case TYPE_INET:
+    case TYPE_DATE:
+    case TYPE_TIME:
+    case TYPE_DURATION:
+    case TYPE_EMPTY:
+        return bytes_compare(a, b);
+    default:
+        break;
+    }
+    if (a.size == 0 || b.size == 0)
+        return (a.size != 0) - (b.size != 0);
+
+    switch (type->kind) {
+    case TYPE_INT:
+        return order_i64((int32_t)load_be32(a.data), (int32_t)load_be32(b.data));
+    case TYPE_BIGINT:
+    case TYPE_COUNTER:
+    case TYPE_TIMESTAMP:
+        return order_i64((int64_t)load_be64(a.data), (int64_t)load_be64(b.data));
+    case TYPE_SMALLINT:
+        return (int16_t)load_be16(a.data) - (int16_t)load_be16(b.data);
+    case TYPE_TINYINT:
+        return (int8_t)a.data[0] - (int8_t)b.data[0];
+    case TYPE_BOOLEAN:
+        return (a.data[0] != 0) - (b.data[0] != 0);
+    case TYPE_FLOAT:
+        return order_i64(float_order(a), float_order(b));
+    case TYPE_DOUBLE:
+        return order_i64(double_order(a), double_order(b));
+    case TYPE_UUID:
+        return compare_uuid(a, b);
+    case TYPE_TIMEUUID:
+        return compare_timeuuid(a, b);
+    case TYPE_VARINT:
+        return varint_compare(a, b);
+    case TYPE_DECIMAL:
+        return decimal_compare(a, b);
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+    case TYPE_VECTOR:
+        return compare_elements(type, a, b);
+    case TYPE_TUPLE:
+    case TYPE_UDT:
+        return compare_fields(type, a, b);
+    default:
+        return bytes_compare(a, b); /* handled above */
+    }
+}
+
+/* Packed values. */
+
+void value_iterator_init(struct value_iterator *iterator, const struct type *type, struct bytes value)
+{
+    *iterator = (struct value_iterator){ .rest = value, .type = type };
+    switch (type->kind) {
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+        if (value.size < 4)
+            return;
+        iterator->left = load_be32(value.data);
+        if (type->kind == TYPE_MAP)
+            iterator->left *= 2;
+        iterator->rest = bytes_of(value.data + 4, value.size - 4);
+        return;
+    case TYPE_TUPLE:
+    case TYPE_UDT:
+        iterator->left = type->param_count;
+        return;
+    case TYPE_VECTOR:
+        iterator->left = value.size ? type->dimension : 0;
+        return;
+    default:
+        assert(!"a type without elements");
+    }
+}
+
+bool value_iterator_next(struct value_iterator *iterator, struct bytes *element)
+{
+    struct bytes *rest = &iterator->rest;
+    int64_t size;
+
+    *element = (struct bytes){ 0 };
+    if (iterator->left == 0)
+        return false;
+    iterator->left--;
+    iterator->index++;
+    if (iterator->type->kind == TYPE_VECTOR) {
+        uint64_t length = type_fixed_bytes(iterator->type->params[0]);
+
+        if (length == 0 && !vint_read(rest, &length))
+            return false;
+        size = (int64_t)length;
+    } else {
+        if (rest->size < 4)
+            return iterator->type->kind == TYPE_TUPLE || iterator->type->kind == TYPE_UDT; /* missing fields are null */
+        size = (int32_t)load_be32(rest->data);
+        *rest = bytes_of(rest->data + 4, rest->size - 4);
+        if (size < 0)
+            return true;
+    }
+    assert(size >= 0 && (uint64_t)size <= rest->size); /* the value was validated */
+    *element = bytes_of(rest->data, size);
+    *rest = bytes_of(rest->data + size, rest->size - size);
+    return true;
+}
+
+void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count)
+{
+    bool is_vector = type->kind == TYPE_VECTOR;
+    bool has_sizes = !is_vector || type_fixed_bytes(type->params[0]) == 0;
+
+    if (type_is_collection(type))
+        buffer_append_be32(out, type->kind == TYPE_MAP ? count / 2 : count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (has_sizes && is_vector)
+            vint_append(out, elements[i].size);
+        else if (has_sizes)
+            buffer_append_be32(out, bytes_is_null(elements[i]) ? UINT32_MAX : (uint32_t)elements[i].size);
+        buffer_append_bytes(out, elements[i]);
+    }
+}
