@@ -1,0 +1,338 @@
+/* Requests: the body of a frame becomes a struct native_request. */
+#include "wire/native.h"
+#include "wire/reader.h"
+
+#include <strings.h>
+
+const uint8_t native_unset_mark[1] = { 0 };
+
+/* Flags of <query_parameters>. */
+enum {
+    HAS_VALUES = 0x01,
+    SKIP_METADATA = 0x02,
+    HAS_PAGE_SIZE = 0x04,
+    HAS_PAGING_STATE = 0x08,
+    HAS_SERIAL_CONSISTENCY = 0x10,
+    HAS_TIMESTAMP = 0x20,
+    HAS_NAMES = 0x40,
+    HAS_KEYSPACE = 0x80, /* v5 */
+    HAS_NOW = 0x100,     /* v5 */
+    FLAGS_V4 = 0x7F,
+    FLAGS_V5 = 0x1FF,
+    PREPARE_HAS_KEYSPACE = 0x01,
+};
+
+static const struct bytes no_bytes = { NULL, 0 };
+
+static enum status truncated(struct error *err)
+{
+    return error_set(err, ERR_PROTOCOL, "Message body is shorter than its contents say");
+}
+
+static enum status decode_pairs(struct reader *in, struct arena *arena, bool are_bytes, uint32_t *count,
+                                const struct native_pair **pairs, struct error *err)
+{
+    uint32_t n = read_u16(in);
+    size_t least = are_bytes ? 6 : 4;
+    struct native_pair *list;
+
+    if (in->failed || n > in->left / least)
+        return truncated(err);
+    list = arena_new_array(arena, struct native_pair, n);
+    for (uint32_t i = 0; i < n; i++) {
+        list[i].name = read_string(in);
+        list[i].value = are_bytes ? read_bytes(in) : read_string(in);
+    }
+    if (in->failed)
+        return truncated(err);
+    *count = n;
+    *pairs = list;
+    return OK;
+}
+
+/* [value]: -1 is null, -2 is unset (v4), other negative lengths are an error. */
+static inline enum status decode_value(struct reader *in, uint8_t version, struct bytes *value, struct error *err)
+{
+    uint32_t size = read_u32(in);
+
+    if (__builtin_expect(size <= INT32_MAX, 1)) {
+        *value = read_raw(in, size);
+        return OK; /* whether it was there at all is checked once, at the end */
+    }
+    if (size == (uint32_t)-1) {
+        *value = no_bytes;
+        return OK;
+    }
+    if (size == (uint32_t)-2 && version >= NATIVE_V4) {
+        *value = NATIVE_UNSET;
+        return OK;
+    }
+    if (version >= NATIVE_V4)
+        return error_set(err, ERR_PROTOCOL, "Invalid ByteBuf length %d", (int32_t)size);
+    *value = no_bytes; /* v3: any negative length is null */
+    return OK;
+}
+
+static enum status decode_values(struct reader *in, struct arena *arena, uint8_t version, bool has_names,
+                                 struct native_values *values, struct error *err)
+{
+    uint32_t count = read_u16(in);
+    size_t least = has_names ? 6 : 4;
+    struct bytes *list, *names = NULL;
+
+    if (in->failed || count > in->left / least)
+        return truncated(err);
+    if (count == 0)
+        return OK;
+    list = arena_alloc(arena, sizeof(*list) * count);
+    if (has_names)
+        names = arena_alloc(arena, sizeof(*names) * count);
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status;
+
+        if (names)
+            names[i] = read_string(in);
+        status = decode_value(in, version, &list[i], err);
+        if (status)
+            return status;
+    }
+    if (in->failed)
+        return truncated(err);
+    *values = (struct native_values){ count, list, names };
+    return OK;
+}
+
+static enum status decode_consistency(struct reader *in, enum consistency *consistency, struct error *err)
+{
+    uint16_t code = read_u16(in);
+
+    if (in->failed)
+        return truncated(err);
+    if (!consistency_name((enum consistency)code))
+        return error_set(err, ERR_PROTOCOL, "Unknown code %u for a consistency level", code);
+    *consistency = (enum consistency)code;
+    return OK;
+}
+
+static enum status decode_serial(struct reader *in, struct native_parameters *parameters, struct error *err)
+{
+    enum status status = decode_consistency(in, &parameters->serial_consistency, err);
+
+    if (status)
+        return status;
+    if (!consistency_is_serial(parameters->serial_consistency))
+        return error_set(err, ERR_INVALID,
+                         "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL");
+    return OK;
+}
+
+static enum status decode_timestamp(struct reader *in, struct native_parameters *parameters, struct error *err)
+{
+    parameters->has_timestamp = true;
+    parameters->timestamp_us = (int64_t)read_u64(in);
+    if (parameters->timestamp_us == INT64_MIN)
+        return error_set(err, ERR_PROTOCOL, "Out of bound timestamp, must be in [%lld, %lld] (got %lld)",
+                         (long long)INT64_MIN + 1, (long long)INT64_MAX, (long long)INT64_MIN);
+    return OK;
+}
+
+/* What follows paging in QUERY and EXECUTE, and ends BATCH. */
+static enum status decode_tail(struct reader *in, uint8_t version, uint32_t flags, struct native_parameters *parameters,
+                               struct error *err)
+{
+    enum status status;
+
+    if (flags & HAS_SERIAL_CONSISTENCY) {
+        status = decode_serial(in, parameters, err);
+        if (status)
+            return status;
+    }
+    if (flags & HAS_TIMESTAMP) {
+        status = decode_timestamp(in, parameters, err);
+        if (status)
+            return status;
+    }
+    if (version >= NATIVE_V5 && (flags & HAS_KEYSPACE))
+        parameters->keyspace = read_string(in);
+    if (version >= NATIVE_V5 && (flags & HAS_NOW)) {
+        parameters->has_now = true;
+        parameters->now_s = (int32_t)read_u32(in);
+    }
+    return in->failed ? truncated(err) : OK;
+}
+
+static uint32_t decode_flags(struct reader *in, uint8_t version)
+{
+    /* Cassandra ignores bits it does not know; so do we. */
+    return version >= NATIVE_V5 ? read_u32(in) & FLAGS_V5 : read_u8(in) & FLAGS_V4;
+}
+
+static enum status decode_parameters(struct reader *in, struct arena *arena, uint8_t version,
+                                     struct native_parameters *parameters, struct error *err)
+{
+    enum status status = decode_consistency(in, &parameters->consistency, err);
+    uint32_t flags;
+
+    if (status)
+        return status;
+    flags = decode_flags(in, version);
+    if (flags & HAS_VALUES) {
+        status = decode_values(in, arena, version, flags & HAS_NAMES, &parameters->values, err);
+        if (status)
+            return status;
+    }
+    parameters->skip_metadata = flags & SKIP_METADATA;
+    if (flags & HAS_PAGE_SIZE)
+        parameters->page_size = (int32_t)read_u32(in);
+    if (flags & HAS_PAGING_STATE)
+        parameters->paging_state = read_bytes(in);
+    return decode_tail(in, version, flags, parameters, err);
+}
+
+static enum status decode_startup(struct reader *in, struct arena *arena, struct native_request *request,
+                                  struct error *err)
+{
+    return decode_pairs(in, arena, false, &request->startup.option_count, &request->startup.options, err);
+}
+
+static enum status decode_query(struct reader *in, struct arena *arena, struct native_request *request,
+                                struct error *err)
+{
+    request->query.statement = read_long_string(in);
+    return decode_parameters(in, arena, request->version, &request->parameters, err);
+}
+
+static enum status decode_prepare(struct reader *in, struct native_request *request, struct error *err)
+{
+    request->prepare.statement = read_long_string(in);
+    request->prepare.keyspace = no_bytes;
+    if (request->version >= NATIVE_V5 && (read_u32(in) & PREPARE_HAS_KEYSPACE))
+        request->prepare.keyspace = read_string(in);
+    return in->failed ? truncated(err) : OK;
+}
+
+static enum status decode_execute(struct reader *in, struct arena *arena, struct native_request *request,
+                                  struct error *err)
+{
+    request->execute.id = read_string(in);
+    request->execute.metadata_id = request->version >= NATIVE_V5 ? read_string(in) : no_bytes;
+    return decode_parameters(in, arena, request->version, &request->parameters, err);
+}
+
+static enum status decode_batch_entry(struct reader *in, struct arena *arena, uint8_t version,
+                                      struct native_batch_entry *entry, struct error *err)
+{
+    uint8_t kind = read_u8(in);
+
+    *entry = (struct native_batch_entry){ 0 };
+    if (kind == 0)
+        entry->statement = read_long_string(in);
+    else if (kind == 1)
+        entry->id = read_string(in);
+    else
+        return error_set(err, ERR_PROTOCOL,
+                         "Invalid query kind in BATCH messages. Must be 0 or 1 but got %u", kind);
+    return decode_values(in, arena, version, false, &entry->values, err);
+}
+
+static enum status decode_batch(struct reader *in, struct arena *arena, struct native_request *request,
+                                struct error *err)
+{
+    uint8_t kind = read_u8(in);
+    uint32_t count = read_u16(in);
+    struct native_batch_entry *entries;
+    enum status status;
+    uint32_t flags;
+
+    if (in->failed || count > in->left / 5)
+        return truncated(err);
+    if (kind > NATIVE_BATCH_COUNTER)
+        return error_set(err, ERR_PROTOCOL, "Invalid BATCH message type %u", kind);
+    entries = arena_alloc(arena, sizeof(*entries) * (count ? count : 1));
+    for (uint32_t i = 0; i < count; i++) {
+        status = decode_batch_entry(in, arena, request->version, &entries[i], err);
+        if (status)
+            return status;
+    }
+    request->batch.kind = (enum native_batch_kind)kind;
+    request->batch.entry_count = count;
+    request->batch.entries = entries;
+    status = decode_consistency(in, &request->parameters.consistency, err);
+    if (status)
+        return status;
+    flags = decode_flags(in, request->version);
+    if (flags & HAS_NAMES) /* the protocol has the flag, and no sound place for the names: as Cassandra says */
+        return error_set(err, ERR_PROTOCOL, "BATCH messages do not support named values");
+    return decode_tail(in, request->version, flags, &request->parameters, err);
+}
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+} event_kinds[] = {
+    { "TOPOLOGY_CHANGE", NATIVE_EVENT_TOPOLOGY },
+    { "STATUS_CHANGE", NATIVE_EVENT_STATUS },
+    { "SCHEMA_CHANGE", NATIVE_EVENT_SCHEMA },
+};
+
+static enum status decode_register(struct reader *in, struct native_request *request, struct error *err)
+{
+    uint32_t count = read_u16(in);
+
+    for (uint32_t i = 0; i < count && !in->failed; i++) {
+        struct bytes name = read_string(in);
+        uint32_t bit = 0;
+
+        for (size_t k = 0; k < ARRAY_SIZE(event_kinds); k++)
+            if (strlen(event_kinds[k].name) == name.size &&
+                strncasecmp(event_kinds[k].name, (const char *)name.data, name.size) == 0)
+                bit = event_kinds[k].bit;
+        if (!bit && !in->failed)
+            return error_set(err, ERR_PROTOCOL, "Invalid value '%.*s' for Type", BYTES(name));
+        request->registration.events |= bit;
+    }
+    return in->failed ? truncated(err) : OK;
+}
+
+static enum status decode_body(struct reader *in, struct arena *arena, struct native_request *request,
+                               struct error *err)
+{
+    uint8_t opcode = request->header.opcode;
+
+    switch (opcode) {
+    case NATIVE_STARTUP: return decode_startup(in, arena, request, err);
+    case NATIVE_OPTIONS: return OK;
+    case NATIVE_QUERY: return decode_query(in, arena, request, err);
+    case NATIVE_PREPARE: return decode_prepare(in, request, err);
+    case NATIVE_EXECUTE: return decode_execute(in, arena, request, err);
+    case NATIVE_BATCH: return decode_batch(in, arena, request, err);
+    case NATIVE_REGISTER: return decode_register(in, request, err);
+    case NATIVE_AUTH_RESPONSE:
+        request->auth_response.token = read_bytes(in);
+        return in->failed ? truncated(err) : OK;
+    }
+    if (native_opcode_name((enum native_opcode)opcode))
+        return error_set(err, ERR_PROTOCOL, "Wrong protocol direction, expected a request, got opcode %u (%s)", opcode,
+                         native_opcode_name((enum native_opcode)opcode));
+    return error_set(err, ERR_PROTOCOL, "Unknown opcode %u", opcode);
+}
+
+enum status native_decode(const struct native_header *header, struct bytes body, struct arena *arena,
+                          struct native_request *request, struct error *err)
+{
+    struct reader in = reader_of(body);
+    enum status status;
+
+    memset(request, 0, sizeof(*request));
+    request->header = *header;
+    request->version = header->version;
+    request->tracing = header->flags & NATIVE_FLAG_TRACING;
+    request->parameters.consistency = CONSISTENCY_ONE;
+    request->parameters.serial_consistency = CONSISTENCY_SERIAL;
+    if ((header->flags & NATIVE_FLAG_CUSTOM_PAYLOAD) && header->version >= NATIVE_V4) {
+        status = decode_pairs(&in, arena, true, &request->payload_count, &request->payload, err);
+        if (status)
+            return status;
+    }
+    return decode_body(&in, arena, request, err);
+}

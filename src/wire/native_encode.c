@@ -1,0 +1,276 @@
+/* Replies: their bodies. */
+#include "base/hash.h"
+#include "wire/native.h"
+#include "wire/writer.h"
+
+#include <assert.h>
+
+/* Flags of rows' metadata. */
+enum { GLOBAL_TABLE = 0x1, HAS_MORE_PAGES = 0x2, NO_METADATA = 0x4 };
+
+const struct native_metadata native_metadata_none = { 0 };
+
+void native_encode_ready(struct buffer *out)
+{
+}
+
+void native_encode_authenticate(struct buffer *out, const char *authenticator)
+{
+    write_word(out, authenticator);
+}
+
+void native_encode_auth_challenge(struct buffer *out, struct bytes token)
+{
+    native_append_value(out, token);
+}
+
+void native_encode_auth_success(struct buffer *out, struct bytes token)
+{
+    native_append_value(out, token);
+}
+
+void native_encode_supported(struct buffer *out, const struct native_supported *options)
+{
+    uint16_t count = 0;
+    size_t count_at = out->size;
+
+    buffer_append_be16(out, 0);
+    for (; options->name; options++, count++) {
+        uint16_t value_count = 0;
+
+        while (options->values[value_count])
+            value_count++;
+        write_word(out, options->name);
+        buffer_append_be16(out, value_count);
+        for (uint16_t i = 0; i < value_count; i++)
+            write_word(out, options->values[i]);
+    }
+    store_be16(out->data + count_at, count);
+}
+
+/* ---- types ---- */
+
+static void append_type(struct buffer *out, uint8_t version, const struct type *type);
+
+static void append_custom_type(struct buffer *out, const struct type *type)
+{
+    size_t size_at;
+
+    buffer_append_be16(out, 0x0000);
+    size_at = out->size;
+    buffer_append_be16(out, 0);
+    type_print_java(out, type);
+    assert(out->size - size_at - 2 <= UINT16_MAX);
+    store_be16(out->data + size_at, (uint16_t)(out->size - size_at - 2));
+}
+
+static void append_udt(struct buffer *out, uint8_t version, const struct type *type)
+{
+    buffer_append_be16(out, 0x0030);
+    write_string(out, type->keyspace);
+    write_string(out, type->name);
+    buffer_append_be16(out, (uint16_t)type->param_count);
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        write_string(out, type->field_names[i]);
+        append_type(out, version, type->params[i]);
+    }
+}
+
+static void append_with_params(struct buffer *out, uint8_t version, uint16_t id, const struct type *type)
+{
+    buffer_append_be16(out, id);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        append_type(out, version, type->params[i]);
+}
+
+/* A type that came with a later version is a custom one to earlier clients. */
+static void append_native(struct buffer *out, uint8_t version, uint8_t since, uint16_t id, const struct type *type)
+{
+    if (version < since)
+        append_custom_type(out, type);
+    else
+        buffer_append_be16(out, id);
+}
+
+static void append_type(struct buffer *out, uint8_t version, const struct type *type)
+{
+    switch (type->kind) {
+    case TYPE_ASCII: append_native(out, version, NATIVE_V3, 0x0001, type); return;
+    case TYPE_BIGINT: append_native(out, version, NATIVE_V3, 0x0002, type); return;
+    case TYPE_BLOB: append_native(out, version, NATIVE_V3, 0x0003, type); return;
+    case TYPE_BOOLEAN: append_native(out, version, NATIVE_V3, 0x0004, type); return;
+    case TYPE_COUNTER: append_native(out, version, NATIVE_V3, 0x0005, type); return;
+    case TYPE_DECIMAL: append_native(out, version, NATIVE_V3, 0x0006, type); return;
+    case TYPE_DOUBLE: append_native(out, version, NATIVE_V3, 0x0007, type); return;
+    case TYPE_FLOAT: append_native(out, version, NATIVE_V3, 0x0008, type); return;
+    case TYPE_INT: append_native(out, version, NATIVE_V3, 0x0009, type); return;
+    case TYPE_TIMESTAMP: append_native(out, version, NATIVE_V3, 0x000B, type); return;
+    case TYPE_UUID: append_native(out, version, NATIVE_V3, 0x000C, type); return;
+    case TYPE_TEXT: append_native(out, version, NATIVE_V3, 0x000D, type); return;
+    case TYPE_VARINT: append_native(out, version, NATIVE_V3, 0x000E, type); return;
+    case TYPE_TIMEUUID: append_native(out, version, NATIVE_V3, 0x000F, type); return;
+    case TYPE_INET: append_native(out, version, NATIVE_V3, 0x0010, type); return;
+    case TYPE_DATE: append_native(out, version, NATIVE_V4, 0x0011, type); return;
+    case TYPE_TIME: append_native(out, version, NATIVE_V4, 0x0012, type); return;
+    case TYPE_SMALLINT: append_native(out, version, NATIVE_V4, 0x0013, type); return;
+    case TYPE_TINYINT: append_native(out, version, NATIVE_V4, 0x0014, type); return;
+    case TYPE_DURATION: append_native(out, version, NATIVE_V5, 0x0015, type); return;
+    case TYPE_LIST: append_with_params(out, version, 0x0020, type); return;
+    case TYPE_MAP: append_with_params(out, version, 0x0021, type); return;
+    case TYPE_SET: append_with_params(out, version, 0x0022, type); return;
+    case TYPE_UDT: append_udt(out, version, type); return;
+    case TYPE_TUPLE:
+        buffer_append_be16(out, 0x0031);
+        buffer_append_be16(out, (uint16_t)type->param_count);
+        for (uint32_t i = 0; i < type->param_count; i++)
+            append_type(out, version, type->params[i]);
+        return;
+    case TYPE_CUSTOM:
+    case TYPE_EMPTY:
+    case TYPE_VECTOR:
+        append_custom_type(out, type);
+        return;
+    }
+}
+
+/* ---- results ---- */
+
+void native_encode_result_void(struct buffer *out)
+{
+    buffer_append_be32(out, NATIVE_RESULT_VOID);
+}
+
+void native_encode_result_set_keyspace(struct buffer *out, struct bytes keyspace)
+{
+    buffer_append_be32(out, NATIVE_RESULT_SET_KEYSPACE);
+    write_string(out, keyspace);
+}
+
+static bool share_a_table(const struct native_column *columns, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (!bytes_equal(columns[i].table, columns[0].table) || !bytes_equal(columns[i].keyspace, columns[0].keyspace))
+            return false;
+    return count > 0;
+}
+
+void native_metadata_build(struct native_metadata *metadata, struct arena *arena, uint8_t version,
+                           const struct native_column *columns, uint32_t count)
+{
+    CLEANUP(buffer_fini) struct buffer specs = { 0 };
+    bool is_global = share_a_table(columns, count);
+
+    if (is_global) {
+        write_string(&specs, columns[0].keyspace);
+        write_string(&specs, columns[0].table);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_global) {
+            write_string(&specs, columns[i].keyspace);
+            write_string(&specs, columns[i].table);
+        }
+        write_string(&specs, columns[i].name);
+        append_type(&specs, version, columns[i].type);
+    }
+    *metadata = (struct native_metadata){ .column_count = count, .has_global_table = is_global,
+                                          .specs = arena_copy(arena, buffer_bytes(&specs)) };
+    hash_md5(&metadata->specs, 1, metadata->id);
+}
+
+static void append_metadata(struct buffer *out, const struct native_metadata *metadata, bool skip,
+                            struct bytes paging_state)
+{
+    uint32_t flags = (metadata->has_global_table && !skip ? GLOBAL_TABLE : 0) | (skip ? NO_METADATA : 0) |
+                     (paging_state.data ? HAS_MORE_PAGES : 0);
+
+    buffer_append_be32(out, flags);
+    buffer_append_be32(out, metadata->column_count);
+    if (paging_state.data)
+        native_append_value(out, paging_state);
+    if (!skip)
+        buffer_append_bytes(out, metadata->specs);
+}
+
+void native_encode_result_prepared(struct buffer *out, uint8_t version, struct bytes id,
+                                   const struct native_metadata *markers, const uint16_t *pk_indexes, uint32_t pk_count,
+                                   const struct native_metadata *result)
+{
+    static const struct bytes no_state = { NULL, 0 };
+
+    buffer_append_be32(out, NATIVE_RESULT_PREPARED);
+    write_string(out, id);
+    if (version >= NATIVE_V5)
+        write_string(out, bytes_of(result->id, sizeof(result->id)));
+    buffer_append_be32(out, markers->has_global_table ? GLOBAL_TABLE : 0);
+    buffer_append_be32(out, markers->column_count);
+    if (version >= NATIVE_V4) {
+        buffer_append_be32(out, pk_count);
+        for (uint32_t i = 0; i < pk_count; i++)
+            buffer_append_be16(out, pk_indexes[i]);
+    }
+    buffer_append_bytes(out, markers->specs);
+    append_metadata(out, result, result->column_count == 0, no_state);
+}
+
+void native_rows_begin(struct native_rows *rows, struct buffer *out, uint8_t version,
+                       const struct native_metadata *metadata, bool skip_metadata, struct bytes paging_state)
+{
+    buffer_append_be32(out, NATIVE_RESULT_ROWS);
+    append_metadata(out, metadata, skip_metadata, paging_state);
+    *rows = (struct native_rows){ .out = out, .count_at = out->size };
+    buffer_append_be32(out, 0);
+}
+
+/* ---- schema changes and events ---- */
+
+static const char *const change_words[] = { "CREATED", "UPDATED", "DROPPED" };
+static const char *const target_words[] = { "KEYSPACE", "TABLE", "TYPE", "FUNCTION", "AGGREGATE" };
+
+static void append_schema_change(struct buffer *out, const struct native_schema_change *change)
+{
+    write_word(out, change_words[change->change]);
+    write_word(out, target_words[change->target]);
+    write_string(out, change->keyspace);
+    if (change->target == NATIVE_TARGET_KEYSPACE)
+        return;
+    write_string(out, change->name);
+    if (change->target != NATIVE_TARGET_FUNCTION && change->target != NATIVE_TARGET_AGGREGATE)
+        return;
+    buffer_append_be16(out, (uint16_t)change->argument_count);
+    for (uint32_t i = 0; i < change->argument_count; i++)
+        write_string(out, change->argument_types[i]);
+}
+
+void native_encode_result_schema_change(struct buffer *out, const struct native_schema_change *change)
+{
+    buffer_append_be32(out, NATIVE_RESULT_SCHEMA_CHANGE);
+    append_schema_change(out, change);
+}
+
+void native_encode_event_schema(struct buffer *out, const struct native_schema_change *change)
+{
+    write_word(out, "SCHEMA_CHANGE");
+    append_schema_change(out, change);
+}
+
+static void append_inet(struct buffer *out, const struct native_address *address)
+{
+    assert(address->size == 4 || address->size == 16);
+    buffer_append_u8(out, address->size);
+    buffer_append(out, address->bytes, address->size);
+    buffer_append_be32(out, address->port);
+}
+
+void native_encode_event_topology(struct buffer *out, bool is_new, const struct native_address *address)
+{
+    write_word(out, "TOPOLOGY_CHANGE");
+    write_word(out, is_new ? "NEW_NODE" : "REMOVED_NODE");
+    append_inet(out, address);
+}
+
+void native_encode_event_status(struct buffer *out, bool is_up, const struct native_address *address)
+{
+    write_word(out, "STATUS_CHANGE");
+    write_word(out, is_up ? "UP" : "DOWN");
+    append_inet(out, address);
+}
