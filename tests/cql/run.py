@@ -1,0 +1,480 @@
+#!/usr/bin/env python3
+"""Runs tests/cql/*.cql and compares every answer with the one Apache Cassandra gave, byte for byte.
+
+    run.py --check [--target HOST:PORT | --helenus build/helenus [--server-arg ARG]...] [NAME...]
+    run.py --record [NAME...]        (make golden: starts Cassandra, writes the .expected files)
+
+The driver is the unmodified one from PyPI, used at the level of its Connection: statements go out as written and
+answers are kept as raw bytes with their types. README.md describes the files.
+"""
+import argparse
+import functools
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from decimal import Decimal
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(ROOT / "tests"))
+
+from cassandra import cqltypes, protocol  # noqa: E402
+from cassandra.cluster import Cluster  # noqa: E402
+from cassandra.connection import ConnectionException  # noqa: E402
+from cassandra.util import Duration  # noqa: E402
+
+import values  # noqa: E402
+
+CONNECTION = Cluster.connection_class
+CODES = {0x0000: "SERVER_ERROR", 0x000A: "PROTOCOL_ERROR", 0x0100: "BAD_CREDENTIALS", 0x1000: "UNAVAILABLE",
+         0x1001: "OVERLOADED", 0x1002: "IS_BOOTSTRAPPING", 0x1003: "TRUNCATE_ERROR", 0x1100: "WRITE_TIMEOUT",
+         0x1200: "READ_TIMEOUT", 0x1300: "READ_FAILURE", 0x1400: "FUNCTION_FAILURE", 0x1500: "WRITE_FAILURE",
+         0x2000: "SYNTAX_ERROR", 0x2100: "UNAUTHORIZED", 0x2200: "INVALID", 0x2300: "CONFIG_ERROR",
+         0x2400: "ALREADY_EXISTS", 0x2500: "UNPREPARED"}
+LEVELS = {"ANY": 0, "ONE": 1, "TWO": 2, "THREE": 3, "QUORUM": 4, "ALL": 5, "LOCAL_QUORUM": 6, "EACH_QUORUM": 7,
+          "SERIAL": 8, "LOCAL_SERIAL": 9, "LOCAL_ONE": 10}
+TIMEOUT_S = 30
+
+
+# -- answers, raw -------------------------------------------------------------------------------------------------
+
+class RawResult(protocol.ResultMessage):
+    """A RESULT whose rows stay bytes and whose types are also kept as the trees values.py prints."""
+
+    @classmethod
+    def read_type(cls, f, user_type_map):
+        code = protocol.read_short(f)
+        if code in values.SIMPLE:
+            return (values.SIMPLE[code],)
+        if code == 0x00:
+            return values.from_class(protocol.read_string(f))
+        if code in (0x20, 0x22):
+            return ("list" if code == 0x20 else "set", cls.read_type(f, user_type_map))
+        if code == 0x21:
+            key = cls.read_type(f, user_type_map)
+            return ("map", key, cls.read_type(f, user_type_map))
+        if code == 0x30:
+            name = protocol.read_string(f) + "." + protocol.read_string(f)
+            return ("udt", name, [(protocol.read_string(f), cls.read_type(f, user_type_map))
+                                  for _ in range(protocol.read_short(f))])
+        if code == 0x31:
+            return ("tuple", [cls.read_type(f, user_type_map) for _ in range(protocol.read_short(f))])
+        raise ValueError(f"type code {code:#x}")
+
+    def recv_results_rows(self, f, protocol_version, user_type_map, result_metadata, column_encryption_policy):
+        self.recv_results_metadata(f, user_type_map)
+        self.column_metadata = self.column_metadata or result_metadata
+        self.rows = [self.recv_row(f, len(self.column_metadata)) for _ in range(protocol.read_int(f))]
+
+
+class RawHandler(protocol._ProtocolHandler):
+    message_types_by_opcode = {**protocol._ProtocolHandler.message_types_by_opcode, 0x08: RawResult}
+
+
+class Lost(Exception):
+    """The connection died or the server did not answer in time."""
+
+
+class Client:
+    def __init__(self, host, port):
+        self.address = (host, port)
+        self.keyspace = None
+        self.connection = None
+
+    def open(self):
+        from cassandra.connection import DefaultEndPoint
+        if not getattr(CONNECTION, "_helenus_started", False):
+            CONNECTION.initialize_reactor()
+            CONNECTION._helenus_started = True
+        self.connection = CONNECTION.factory(DefaultEndPoint(*self.address), 10, protocol_version=4, compression=False,
+                                             cql_version="3.4.7")
+        if self.keyspace:
+            self.send(protocol.QueryMessage(f'USE "{self.keyspace}"', 1))
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    def send(self, message):
+        if self.connection is None or self.connection.is_closed or self.connection.is_defunct:
+            try:
+                self.open()
+            except Exception as e:
+                raise Lost(f"cannot connect: {e}")
+        connection, event, box = self.connection, threading.Event(), []
+
+        def answered(response):
+            with connection.lock:
+                connection.in_flight -= 1
+            box.append(response)
+            event.set()
+        try:
+            with connection.lock:
+                stream = connection.get_request_id()
+                connection.in_flight += 1
+            connection.send_msg(message, stream, answered, decoder=RawHandler.decode_message)
+        except ConnectionException as e:
+            self.connection = None
+            raise Lost(str(e))
+        if not event.wait(TIMEOUT_S):
+            self.close()
+            raise Lost(f"no answer in {TIMEOUT_S} s")
+        response = box[0]
+        if isinstance(response, Exception) and not isinstance(response, protocol.ErrorMessage):
+            self.close()
+            raise Lost(str(response))
+        return response
+
+
+# -- the .cql files -----------------------------------------------------------------------------------------------
+
+class Statement:
+    def __init__(self, text, directives, line):
+        self.text, self.directives, self.line = text, directives, line
+
+    def get(self, name):
+        return next((value for key, value in self.directives if key == name), None)
+
+    def has(self, name):
+        return any(key == name for key, _ in self.directives)
+
+
+DIRECTIVES = {"unordered", "page", "bind", "values", "error", "timestamp", "consistency", "serial", "mask", "sleep",
+              "setup", "no-warnings"}
+TOKEN = re.compile(r"""--[^\n]*|//[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|;|\w+|\s+|.""", re.S)
+
+
+def parse_file(path):
+    """Splits a file into statements; '--!' lines before a statement are its directives."""
+    source = path.read_text()
+    statements, directives, text, line, start, words = [], [], "", 1, 1, []
+    for found in TOKEN.finditer(source):
+        token = found.group()
+        if token.startswith("--!") and not text.strip():
+            name, _, value = token[3:].strip().partition(" ")
+            if name not in DIRECTIVES:
+                sys.exit(f"{path.name}:{line}: unknown directive {name}")
+            directives.append((name, value.strip()))
+        elif token.startswith(("--", "//")) and not text.strip():
+            pass
+        else:
+            if token.strip() and not text.strip():
+                start = line
+            if re.match(r"\w", token):
+                words.append(token.upper())
+            batch = words[:1] == ["BEGIN"] and "BATCH" in words[:3]
+            if token == ";" and (not batch or words[-2:] == ["APPLY", "BATCH"]):
+                statements.append(Statement(text.strip(), directives, start))
+                directives, text, words = [], "", []
+            else:
+                text += token
+        line += token.count("\n")
+    if text.strip():
+        sys.exit(f"{path.name}:{start}: the last statement has no ';'")
+    return statements
+
+
+# -- running one statement ------------------------------------------------------------------------------------------
+
+class Raw(bytes):
+    """Bytes that are sent as they are, whatever the column's type."""
+
+
+UNSET = protocol._UNSET_VALUE
+NAMES = {"x": lambda s: Raw(bytes.fromhex(s.replace(" ", ""))), "unset": UNSET, "null": None, "Decimal": Decimal,
+         "uuid": uuid.UUID, "duration": Duration, "true": True, "false": False}
+
+
+def driver_type(t):
+    """The driver's class for a type tree, to serialize bound values with."""
+    kind = t[0]
+    if kind in ("list", "set"):
+        base = cqltypes.ListType if kind == "list" else cqltypes.SetType
+        return base.apply_parameters((driver_type(t[1]),))
+    if kind == "map":
+        return cqltypes.MapType.apply_parameters((driver_type(t[1]), driver_type(t[2])))
+    if kind == "tuple":
+        return cqltypes.TupleType.apply_parameters(tuple(driver_type(e) for e in t[1]))
+    if kind == "udt":
+        keyspace, name = t[1].split(".", 1)
+        return cqltypes.UserType.make_udt_class(keyspace, name, tuple(n for n, _ in t[2]),
+                                                tuple(driver_type(e) for _, e in t[2]))
+    if kind == "vector":
+        return cqltypes.VectorType.apply_parameters((driver_type(t[1]), t[2]), None)
+    return cqltypes.lookup_casstype({"text": "UTF8Type", **{v: k for k, v in values.MARSHAL.items()}}[kind])
+
+
+def encode(value, t):
+    if value is None or value is UNSET or isinstance(value, Raw):
+        return value
+    return driver_type(t).to_binary(value, 4)
+
+
+def typed(text):
+    """(int, 1) pairs of '--! values': a simple statement's values carry no types, so we name them."""
+    pairs = eval(text, {"__builtins__": {}}, dict(NAMES, **{n: n for n in values.SIMPLE.values()}))
+    return [encode(value, (kind,)) for kind, value in pairs]
+
+
+def describe(response, statement):
+    """The printed answer: a list of lines."""
+    lines = []
+    if response.warnings and not statement.has("no-warnings"):
+        lines += [f"warning: {w}" for w in response.warnings]
+    if isinstance(response, protocol.ErrorMessage):
+        line = f"error: {CODES.get(response.code, hex(response.code))}"
+        message = response.message.replace("\\", "\\\\").replace("\n", "\\n")
+        # Where a parser stumbles, and how it says so, is its own affair; such words are kept as a remark.
+        if response.code == 0x2000 or statement.get("error") == "code only":
+            lines += [line, f"# {message}"]
+        else:
+            lines.append(f"{line} {message}")
+        if response.info:
+            lines.append("info: " + ", ".join(f"{k}={v}" for k, v in sorted(response.info.items()) if k != "query_id"))
+        return lines
+    if response.kind == protocol.RESULT_KIND_VOID:
+        return lines + ["ok"]
+    if response.kind == protocol.RESULT_KIND_SET_KEYSPACE:
+        return lines + [f"keyspace: {response.new_keyspace}"]
+    if response.kind == protocol.RESULT_KIND_SCHEMA_CHANGE:
+        event = response.schema_change_event
+        name = event.get(event["target_type"].lower(), "")
+        return lines + [f"schema: {event['change_type']} {event['target_type']} {event['keyspace']} {name}".rstrip()]
+    masked = set((statement.get("mask") or "").split())
+    where = sorted({f"{m[0]}.{m[1]}" for m in response.column_metadata})
+    lines.append(f"columns of {', '.join(where)}: " + ", ".join(
+        f"{m[2]} {values.type_name(m[3])}" for m in response.column_metadata))
+    rows = ["row: " + " | ".join("***" if m[2] in masked and v is not None else values.show(v, m[3])
+                                 for v, m in zip(row, response.column_metadata)) for row in response.rows]
+    return lines + (sorted(rows) if statement.has("unordered") else rows)
+
+
+def run_statement(client, statement):
+    level = LEVELS[statement.get("consistency") or "ONE"]
+    common = {"serial_consistency_level": LEVELS[statement.get("serial")] if statement.get("serial") else None,
+              "timestamp": int(statement.get("timestamp")) if statement.get("timestamp") else None}
+    page = int(statement.get("page")) if statement.get("page") else None
+    if statement.get("sleep"):
+        time.sleep(float(statement.get("sleep")))
+    lines, messages = [], []
+    if statement.has("bind"):
+        prepared = client.send(protocol.PrepareMessage(statement.text))
+        if isinstance(prepared, protocol.ErrorMessage):
+            return ["prepare"] + describe(prepared, statement)
+        lines.append("prepared: " + ", ".join(f"{m.name} {values.type_name(m.type)}" for m in prepared.bind_metadata) +
+                     "; partition key " + str(list(prepared.pk_indexes)))
+        if prepared.warnings:
+            lines += [f"warning: {w}" for w in prepared.warnings]
+        if prepared.column_metadata:
+            lines.append("result: " + ", ".join(f"{m[2]} {values.type_name(m[3])}" for m in prepared.column_metadata))
+        for text in [value for key, value in statement.directives if key == "bind"]:
+            bound = eval(text, {"__builtins__": {}}, NAMES)
+            markers = prepared.bind_metadata
+            raw = [encode(v, markers[i].type) if i < len(markers) else v for i, v in enumerate(bound)]
+            messages.append((f"bind {text}", functools.partial(protocol.ExecuteMessage, prepared.query_id, raw, level,
+                                                               **common)))
+    else:
+        def query(fetch_size=None, paging_state=None):
+            message = protocol.QueryMessage(statement.text, level, fetch_size=fetch_size, paging_state=paging_state,
+                                            **common)
+            if statement.has("values"):
+                message.query_params = typed(statement.get("values"))
+            return message
+        messages.append((None, query))
+    for title, make in messages:
+        if title:
+            lines.append(title)
+        state, number = None, 0
+        while True:
+            number += 1
+            response = client.send(make(fetch_size=page, paging_state=state))
+            if page:
+                lines.append(f"page {number}")
+            lines += describe(response, statement)
+            state = getattr(response, "paging_state", None)
+            if not page or state is None:
+                if not page and state is not None:
+                    lines.append("more pages")
+                break
+            if number > 200:
+                lines.append("endless pages")
+                break
+        if isinstance(response, RawResult) and response.kind == protocol.RESULT_KIND_SET_KEYSPACE:
+            client.keyspace = response.new_keyspace
+    return lines
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+def own_keyspaces(client, name):
+    """Keyspaces of this file: its name, or its name and an underscore and more."""
+    answer = client.send(protocol.QueryMessage("SELECT keyspace_name FROM system_schema.keyspaces", 1))
+    if isinstance(answer, protocol.ErrorMessage):
+        return [name]
+    found = [row[0].decode() for row in answer.rows]
+    return [k for k in found if k == name or k.startswith(name + "_")]
+
+
+def clean(client, name):
+    client.keyspace = None
+    for keyspace in own_keyspaces(client, name):
+        client.send(protocol.QueryMessage(f'DROP KEYSPACE IF EXISTS "{keyspace}"', 1))
+
+
+def run_file(client, path):
+    """Runs a file in a keyspace of its own name; yields each statement with its printed answer."""
+    name = path.stem
+    client.close()
+    clean(client, name)
+    client.send(protocol.QueryMessage(
+        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}", 1))
+    client.send(protocol.QueryMessage(f"USE {name}", 1))
+    client.keyspace = name
+    for statement in parse_file(path):
+        try:
+            yield statement, run_statement(client, statement)
+        except Lost as e:
+            yield statement, [f"LOST: {e}"]
+    client.close()
+    clean(client, name)
+
+
+def heading(statement):
+    lines = [f"--! {name} {value}".rstrip() for name, value in statement.directives]
+    return [f"> {line}".rstrip() for line in lines + statement.text.split("\n")]
+
+
+def read_expected(path):
+    """[(heading lines, answer lines)] in order."""
+    blocks, head, body = [], [], []
+    if not path.exists():
+        return blocks
+    for line in path.read_text().split("\n"):
+        if line.startswith("#") or not line:
+            continue
+        if line.startswith(">"):
+            if body:
+                blocks.append((head, body))
+                head, body = [], []
+            head.append(line)
+        else:
+            body.append(line)
+    if head:
+        blocks.append((head, body))
+    return blocks
+
+
+def record(client, path, header):
+    out = [f"# {line}" for line in header]
+    count = 0
+    for statement, answer in run_file(client, path):
+        if any(line.startswith("LOST") for line in answer):
+            sys.exit(f"{path.name}:{statement.line}: {answer[-1]}")
+        out += [""] + heading(statement) + answer
+        count += 1
+    path.with_suffix(".expected").write_text("\n".join(out) + "\n")
+    return count
+
+
+def check(client, path, show):
+    passed, failed = 0, []
+    expected = read_expected(path.with_suffix(".expected"))
+    for index, (statement, answer) in enumerate(run_file(client, path)):
+        head = heading(statement)
+        want_head, want = expected[index] if index < len(expected) else ([], [])
+        if head != want_head:
+            failed.append(f"{path.name}:{statement.line}: not what was recorded; run make golden")
+            continue
+        # What a line break in a message would look like in the file is what it looks like here.
+        got = [line for entry in answer for line in entry.split("\n") if line and not line.startswith("#")]
+        if got == want:
+            passed += 1
+            continue
+        failed.append(f"{path.name}:{statement.line}")
+        if show:
+            print(f"--- {path.name}:{statement.line}")
+            print("\n".join("    " + line for line in head))
+            missing, extra = [w for w in want if w not in got], [g for g in got if g not in want]
+            if not missing and not extra:
+                missing, extra = want, got
+            for sign, lines in (("-", missing), ("+", extra)):
+                for line in lines[:show]:
+                    print(f"  {sign} {line[:1000]}")
+                if len(lines) > show:
+                    print(f"  {sign} ... {len(lines) - show} more lines")
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--target", help="HOST:PORT of a running server")
+    parser.add_argument("--helenus", help="binary to start on a fresh directory")
+    parser.add_argument("--server-arg", action="append", default=[], help="passed to helenus serve")
+    parser.add_argument("--show", type=int, default=12, help="lines of a difference to show; 0 shows none")
+    parser.add_argument("names", nargs="*", help="files without .cql; all by default")
+    args = parser.parse_args()
+    if args.record == args.check:
+        parser.error("one of --record and --check")
+    paths = [HERE / f"{name}.cql" for name in args.names] or sorted(HERE.glob("*.cql"))
+
+    if args.record:
+        oracle = ROOT / "bench" / "cassandra" / "cassandra.py"
+        checksum = subprocess.run([sys.executable, str(oracle), "checksum"], check=True, capture_output=True,
+                                  text=True).stdout.strip()
+        header = [f"Apache Cassandra 5.0.5, configuration default; {checksum}.",
+                  "Recorded by make golden; nothing else writes this file."]
+        directory = ROOT / "build" / "cassandra" / "golden"
+        port = 19142
+        if args.target:
+            port = int(args.target.rsplit(":", 1)[1])
+        else:
+            subprocess.run([sys.executable, str(oracle), "start", "--fresh", "--features", "--port", str(port), "--dir",
+                            str(directory)], check=True)
+        try:
+            client = Client("127.0.0.1", port)
+            total = 0
+            for path in paths:
+                count = record(client, path, header)
+                total += count
+                print(f"{path.stem}: {count}")
+            print(f"{total} statements recorded")
+        finally:
+            if not args.target:
+                subprocess.run([sys.executable, str(oracle), "stop", "--dir", str(directory)], check=True)
+        return 0
+
+    server = None
+    if args.target:
+        host, port = args.target.rsplit(":", 1)
+    else:
+        from server import Helenus
+        server = Helenus(binary=args.helenus, args=args.server_arg)
+        server.start()
+        host, port = "127.0.0.1", server.cql_port
+    passed, failed = 0, []
+    try:
+        client = Client(host, int(port))
+        for path in paths:
+            good, bad = check(client, path, args.show)
+            print(f"{path.stem}: {good} passed, {len(bad)} failed", flush=True)
+            passed += good
+            failed += bad
+    finally:
+        if server:
+            server.stop()
+    for line in failed[:200]:
+        print("FAILED", line)
+    print(f"{passed} passed, {len(failed)} failed, 0 skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
