@@ -1,0 +1,33 @@
+/* net/listener.h: accepts TCP connections on a loop. Every loop has its own listener on the same port (SO_REUSEPORT).
+ *
+ * Owns:    the listening socket. An accepted descriptor (non-blocking, TCP_NODELAY) is handed over.
+ * Errors:  ERR_IO: the address is not ours, or the port is in use by another process.
+ * Thread:  the loop's.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/loop.h"
+
+#include <sys/socket.h>
+
+struct listener {
+    struct loop *loop;          /* borrowed */
+    struct loop_source source;
+    struct loop_timer retry;    /* while descriptors have run out */
+    void (*accepted)(struct listener *listener, int fd, const struct sockaddr *address);
+};
+
+/* A numeric IPv4 or IPv6 address. ERR_INVALID. */
+enum status listener_parse(const char *host, uint16_t port, struct sockaddr_storage *address, struct error *err);
+
+/* May the address be bound? Listeners share a port, so only this tells that another process has it. */
+enum status listener_probe(const struct sockaddr_storage *address, struct error *err);
+
+/* With port 0 the kernel chooses; *address is updated, so that the next loop's listener can share it. */
+enum status listener_open(struct listener *listener, struct loop *loop, struct sockaddr_storage *address,
+                          void (*accepted)(struct listener *listener, int fd, const struct sockaddr *address),
+                          struct error *err);
+void listener_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,357 @@
+#include "net/stream_socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    VECTORS_MAX = 64,
+    CHUNK_FULL_BYTES = 64 << 10,       /* past this, the next message begins a new buffer: nothing is copied to grow it */
+    KEPT_IN_SCRATCH_BYTES_MAX = LOOP_SCRATCH_BYTES / 2,
+    READ_BYTES = 64 << 10,
+};
+
+static void count(uint64_t *counter, size_t more)
+{
+    __atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED); /* one writer: the loop */
+}
+
+static void update_events(struct stream_socket *socket)
+{
+    uint32_t events = 0;
+
+    if (!socket->pauses)
+        events |= EPOLLIN;
+    if (socket->stall.position)
+        events |= EPOLLOUT;
+    loop_change(socket->loop, &socket->source, events);
+}
+
+static void input_free(struct stream_socket *socket)
+{
+    socket->budget->input_bytes -= socket->input.capacity;
+    buffer_fini(&socket->input);
+}
+
+static void end(struct stream_socket *socket, enum stream_end reason)
+{
+    if (socket->is_closed)
+        return;
+    socket->is_closed = true;
+    loop_remove(socket->loop, &socket->source);
+    loop_timer_clear(socket->loop, &socket->stall);
+    loop_forget(socket->loop, &socket->flush);
+    loop_forget(socket->loop, &socket->again);
+    close(socket->source.fd);
+    input_free(socket);
+    while (socket->first) {
+        struct loop_buffer *next = socket->first->next;
+
+        loop_give_back(socket->loop, socket->first);
+        socket->first = next;
+    }
+    socket->last = NULL;
+    socket->output_bytes = 0;
+    socket->ops->closed(socket, reason);
+}
+
+void stream_socket_close(struct stream_socket *socket)
+{
+    end(socket, STREAM_END_OWNER);
+}
+
+/* ---- output ---- */
+
+struct buffer *stream_socket_output(struct stream_socket *socket)
+{
+    assert(!socket->is_closed);
+    if (!socket->last || socket->last->buffer.size >= CHUNK_FULL_BYTES) {
+        struct loop_buffer *fresh = loop_borrow(socket->loop);
+
+        if (socket->last)
+            socket->last->next = fresh;
+        else
+            socket->first = fresh;
+        socket->last = fresh;
+    }
+    return &socket->last->buffer;
+}
+
+static void forget_sent(struct stream_socket *socket, size_t sent)
+{
+    while (socket->first) { /* a buffer that nothing was appended to goes as well */
+        struct loop_buffer *first = socket->first;
+        size_t left = first->buffer.size - first->sent;
+
+        if (sent < left) {
+            first->sent += sent;
+            return;
+        }
+        sent -= left;
+        socket->first = first->next;
+        if (!socket->first)
+            socket->last = NULL;
+        loop_give_back(socket->loop, first);
+    }
+}
+
+/* Sends what the kernel takes; false: the socket broke. */
+static bool send_some(struct stream_socket *socket, bool *is_full, size_t *total)
+{
+    struct iovec vectors[VECTORS_MAX];
+    struct msghdr message = { .msg_iov = vectors };
+    size_t wanted = 0;
+    ssize_t sent;
+
+    for (struct loop_buffer *at = socket->first; at && message.msg_iovlen < VECTORS_MAX; at = at->next) {
+        struct iovec *vector = &vectors[message.msg_iovlen++];
+
+        vector->iov_base = at->buffer.data + at->sent;
+        vector->iov_len = at->buffer.size - at->sent;
+        wanted += vector->iov_len;
+    }
+    do {
+        sent = sendmsg(socket->source.fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        *is_full = true;
+        return errno == EAGAIN || errno == EWOULDBLOCK;
+    }
+    *is_full = (size_t)sent < wanted;
+    *total += (size_t)sent;
+    forget_sent(socket, (size_t)sent);
+    return true;
+}
+
+static size_t waiting_bytes(const struct stream_socket *socket)
+{
+    size_t bytes = 0;
+
+    for (const struct loop_buffer *at = socket->first; at; at = at->next)
+        bytes += at->buffer.size - at->sent;
+    return bytes;
+}
+
+static void flush(struct stream_socket *socket)
+{
+    bool is_full = false;
+    size_t total = 0;
+
+    while (socket->first && !is_full) {
+        if (!send_some(socket, &is_full, &total)) {
+            end(socket, STREAM_END_PEER);
+            return;
+        }
+    }
+    count(&socket->budget->bytes_out, total);
+    socket->output_bytes = waiting_bytes(socket);
+    if (!socket->first) {
+        loop_timer_clear(socket->loop, &socket->stall);
+        if (socket->closes_when_sent) {
+            end(socket, STREAM_END_OWNER);
+            return;
+        }
+    } else if (total || !socket->stall.position) {
+        loop_timer_set(socket->loop, &socket->stall, loop_now_us(socket->loop) + socket->stall_us);
+    }
+    if (socket->output_bytes > socket->output_bytes_max)
+        stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
+    else if (socket->output_bytes <= socket->output_bytes_max / 2)
+        stream_socket_resume(socket, STREAM_PAUSE_OUTPUT);
+    update_events(socket);
+}
+
+static void flush_run(struct loop_task *task)
+{
+    flush(CONTAINER_OF(task, struct stream_socket, flush));
+}
+
+void stream_socket_commit(struct stream_socket *socket)
+{
+    /* While the kernel takes nothing, more waits for EPOLLOUT; only the limit is looked at. */
+    if (socket->stall.position) {
+        socket->output_bytes = waiting_bytes(socket);
+        if (socket->output_bytes > socket->output_bytes_max)
+            stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
+        return;
+    }
+    loop_defer(socket->loop, &socket->flush);
+}
+
+static void stall_fire(struct loop_timer *timer)
+{
+    end(CONTAINER_OF(timer, struct stream_socket, stall), STREAM_END_STALLED);
+}
+
+void stream_socket_close_when_sent(struct stream_socket *socket)
+{
+    socket->closes_when_sent = true;
+    stream_socket_pause(socket, STREAM_PAUSE_END);
+    if (!socket->stall.position)
+        loop_defer(socket->loop, &socket->flush);
+}
+
+/* ---- input ---- */
+
+/* Hands `data` (the scratch buffer's, or all of socket->input) to the owner and keeps what is left. */
+static void deliver(struct stream_socket *socket, struct bytes data)
+{
+    bool is_kept = data.data == socket->input.data;
+    size_t taken = 0;
+
+    if (data.size >= socket->wanted) {
+        socket->wanted = 0;
+        taken = socket->ops->input(socket, data);
+        if (socket->is_closed)
+            return;
+        assert(taken <= data.size);
+    }
+    data.data += taken;
+    data.size -= taken;
+    if (data.size == 0) {
+        input_free(socket);
+        return;
+    }
+    if (is_kept) {
+        if (taken)
+            memmove(socket->input.data, data.data, data.size);
+        socket->input.size = data.size;
+        return;
+    }
+    socket->budget->input_bytes -= socket->input.capacity;
+    buffer_reset(&socket->input);
+    buffer_append_bytes(&socket->input, data);
+    socket->budget->input_bytes += socket->input.capacity;
+    if (socket->budget->input_bytes > socket->budget->input_bytes_max)
+        end(socket, STREAM_END_MEMORY);
+}
+
+/* A large message grows as it comes, not as it claims. */
+static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
+{
+    ssize_t got;
+
+    socket->budget->input_bytes -= socket->input.capacity;
+    buffer_reserve(&socket->input, READ_BYTES);
+    socket->budget->input_bytes += socket->input.capacity;
+    got = read(socket->source.fd, socket->input.data + socket->input.size, socket->input.capacity - socket->input.size);
+    if (got > 0)
+        socket->input.size += (size_t)got;
+    *data = buffer_bytes(&socket->input);
+    return got;
+}
+
+static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
+{
+    uint8_t *scratch = loop_scratch(socket->loop);
+    size_t kept = socket->input.size;
+    ssize_t got = read(socket->source.fd, scratch + kept, LOOP_SCRATCH_BYTES - kept);
+
+    if (got > 0 && kept) {
+        memcpy(scratch, socket->input.data, kept);
+        buffer_reset(&socket->input);
+    }
+    *data = bytes_of(scratch, kept + (got > 0 ? (size_t)got : 0));
+    return got;
+}
+
+static void read_some(struct stream_socket *socket)
+{
+    struct bytes data;
+    ssize_t got;
+
+    if (socket->pauses || socket->again.is_queued)
+        return;
+    do {
+        got = socket->input.size > KEPT_IN_SCRATCH_BYTES_MAX ? read_large(socket, &data) : read_small(socket, &data);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return;
+    if (got <= 0) {
+        end(socket, STREAM_END_PEER);
+        return;
+    }
+    count(&socket->budget->bytes_in, (size_t)got);
+    if (socket->budget->input_bytes > socket->budget->input_bytes_max) {
+        end(socket, STREAM_END_MEMORY);
+        return;
+    }
+    deliver(socket, data);
+}
+
+static void ready(struct loop_source *source, uint32_t events)
+{
+    struct stream_socket *socket = CONTAINER_OF(source, struct stream_socket, source);
+
+    if (events & EPOLLOUT)
+        flush(socket);
+    if (socket->is_closed)
+        return;
+    if ((events & (EPOLLERR | EPOLLHUP)) && socket->pauses) { /* nobody is there any more, and read will not tell us */
+        end(socket, STREAM_END_PEER);
+        return;
+    }
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+        read_some(socket);
+}
+
+static void again_run(struct loop_task *task)
+{
+    struct stream_socket *socket = CONTAINER_OF(task, struct stream_socket, again);
+
+    if (socket->pauses || socket->input.size == 0)
+        return;
+    if (!loop_may_go_on(socket->loop)) {
+        loop_again(socket->loop, task);
+        return;
+    }
+    deliver(socket, buffer_bytes(&socket->input));
+}
+
+void stream_socket_pause(struct stream_socket *socket, uint8_t reason)
+{
+    if (socket->is_closed || (socket->pauses & reason))
+        return;
+    socket->pauses |= reason;
+    update_events(socket);
+}
+
+void stream_socket_resume(struct stream_socket *socket, uint8_t reason)
+{
+    if (socket->is_closed || !(socket->pauses & reason))
+        return;
+    socket->pauses &= (uint8_t)~reason;
+    if (socket->pauses)
+        return;
+    update_events(socket);
+    stream_socket_again(socket);
+}
+
+void stream_socket_again(struct stream_socket *socket)
+{
+    loop_again(socket->loop, &socket->again);
+}
+
+void stream_socket_want(struct stream_socket *socket, size_t bytes)
+{
+    socket->wanted = bytes;
+}
+
+enum status stream_socket_open(struct stream_socket *socket, struct loop *loop, int fd, const struct stream_ops *ops,
+                               const struct stream_options *options, struct error *err)
+{
+    *socket = (struct stream_socket){
+        .loop = loop,
+        .ops = ops,
+        .budget = options->budget,
+        .source = { fd, EPOLLIN, ready },
+        .flush = { .run = flush_run },
+        .again = { .run = again_run },
+        .stall = { .fire = stall_fire },
+        .output_bytes_max = options->output_bytes_max,
+        .stall_us = options->stall_us,
+    };
+    return loop_add(loop, &socket->source, err);
+}

@@ -1,0 +1,131 @@
+#include "net/workers.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+
+struct workers {
+    struct workers_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t has_work;
+    struct worker_job *first; /* borrowed jobs, in order */
+    struct worker_job **last;
+    uint32_t queued;
+    uint32_t running;
+    bool is_ending;
+    pthread_t threads[];
+};
+
+static struct worker_job *take(struct workers *workers)
+{
+    struct worker_job *job;
+
+    pthread_mutex_lock(&workers->lock);
+    while (!workers->first && !workers->is_ending)
+        pthread_cond_wait(&workers->has_work, &workers->lock);
+    job = workers->first;
+    if (job) {
+        workers->first = job->next;
+        if (!workers->first)
+            workers->last = &workers->first;
+        workers->queued--;
+        workers->running++;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return job;
+}
+
+static void task_done(struct loop_task *task)
+{
+    struct worker_job *job = CONTAINER_OF(task, struct worker_job, task);
+
+    job->done(job);
+}
+
+static void *worker_main(void *argument)
+{
+    struct workers *workers = argument;
+    void *local = workers->options.start ? workers->options.start(workers->options.context) : NULL;
+
+    for (struct worker_job *job; (job = take(workers));) {
+        /* Once it is posted, the job is its owner's again. */
+        struct loop *loop = job->loop;
+        bool is_awaited = job->done != NULL;
+
+        job->run(job, local);
+        pthread_mutex_lock(&workers->lock);
+        workers->running--;
+        pthread_mutex_unlock(&workers->lock);
+        if (is_awaited) {
+            job->task = (struct loop_task){ .run = task_done };
+            loop_post(loop, &job->task);
+        }
+    }
+    if (workers->options.stop)
+        workers->options.stop(local);
+    return NULL;
+}
+
+struct workers *workers_new(const struct workers_options *options)
+{
+    struct workers *workers = xcalloc(1, sizeof(*workers) + sizeof(pthread_t) * options->count);
+
+    assert(options->count > 0 && options->queue_jobs_max > 0);
+    workers->options = *options;
+    workers->last = &workers->first;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->has_work, NULL);
+    for (uint32_t i = 0; i < options->count; i++) {
+        char name[16];
+        int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
+
+        assert(failed == 0); /* at start-up: a machine that has no threads to give is out of memory */
+        (void)failed;
+        snprintf(name, sizeof(name), "%.10s-%u", options->thread_name ? options->thread_name : "worker", i % 1000);
+        pthread_setname_np(workers->threads[i], name);
+    }
+    return workers;
+}
+
+void workers_free(struct workers *workers)
+{
+    if (!workers)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    workers->is_ending = true;
+    pthread_cond_broadcast(&workers->has_work);
+    pthread_mutex_unlock(&workers->lock);
+    for (uint32_t i = 0; i < workers->options.count; i++)
+        pthread_join(workers->threads[i], NULL);
+    pthread_cond_destroy(&workers->has_work);
+    pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+bool workers_submit(struct workers *workers, struct worker_job *job)
+{
+    bool has_room;
+
+    assert(!job->done || job->loop);
+    pthread_mutex_lock(&workers->lock);
+    has_room = workers->queued < workers->options.queue_jobs_max;
+    if (has_room) {
+        job->next = NULL;
+        *workers->last = job;
+        workers->last = &job->next;
+        workers->queued++;
+        pthread_cond_signal(&workers->has_work);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return has_room;
+}
+
+uint32_t workers_pending(struct workers *workers)
+{
+    uint32_t pending;
+
+    pthread_mutex_lock(&workers->lock);
+    pending = workers->queued + workers->running;
+    pthread_mutex_unlock(&workers->lock);
+    return pending;
+}

@@ -1,0 +1,38 @@
+/* net/workers.h: threads that may wait: for the disk, for a name, for another process.
+ *
+ * Shapes:  a job is embedded in the caller's struct. `run` is called on a worker; then `done` on the job's loop.
+ * Owns:    what `start` returned for each worker is given back to `stop` on the same thread.
+ * Errors:  workers_submit says false when the queue is full (it is bounded by jobs); nothing was done then.
+ * Thread:  workers_submit: any thread. workers_free: after the last submit; it runs out the queue.
+ */
+#ifndef NET_WORKERS_H
+#define NET_WORKERS_H
+
+#include "net/loop.h"
+
+struct workers;
+
+struct worker_job {
+    struct worker_job *next;                            /* the workers' */
+    void (*run)(struct worker_job *job, void *local);   /* on a worker; local: what start gave it */
+    void (*done)(struct worker_job *job);               /* on the loop; NULL: nobody waits */
+    struct loop *loop;                                  /* NULL with done NULL */
+    struct loop_task task;                              /* the workers' */
+};
+
+struct workers_options {
+    uint32_t count;
+    uint32_t queue_jobs_max;
+    const char *thread_name;             /* at most 12 characters */
+    void *(*start)(void *context);       /* on each worker, before its first job; NULL: none */
+    void (*stop)(void *local);           /* on each worker, at its end; NULL: none */
+    void *context;
+};
+
+struct workers *workers_new(const struct workers_options *options);
+void workers_free(struct workers *workers);
+bool workers_submit(struct workers *workers, struct worker_job *job);
+/* Jobs waiting or running. */
+uint32_t workers_pending(struct workers *workers);
+
+#endif
