@@ -16,7 +16,7 @@ PYTHON  ?= python3
 LAYERS := base net types wire cql schema row keys store journal table catalog query server
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wno-unused-parameter -Wno-missing-field-initializers
-WARNXX  := -Wall -Wextra -Wno-unused-parameter
+WARNXX  := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
 OPT     ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Isrc -I$(BUILD)/gen $(EXTRA_CPPFLAGS)
 CFLAGS  += -std=gnu17 $(OPT) $(WARN) -fno-omit-frame-pointer -fstack-protector-strong -pthread $(SAN)

@@ -1,0 +1,777 @@
+/* Names and contents are kept twice: as they are, and as a disk is sure to have them. Few files, so plain arrays. */
+#include "store/files/files.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct inode {
+    unsigned refs;      /* names, synced names and open files */
+    bool directory;
+    bool locked;
+    struct buffer data; /* what a reader sees */
+    struct buffer synced;
+    size_t same;        /* data and synced agree up to here */
+    int64_t modified_s;
+};
+
+struct name {
+    char *path;           /* owned */
+    struct inode *now;    /* NULL: does not exist */
+    struct inode *synced; /* NULL: a crash forgets it */
+};
+
+struct forgetful {
+    struct file_system base; /* first */
+    pthread_mutex_t lock;
+    struct name *names; /* owned */
+    size_t name_count;
+    uint64_t random;
+    uint64_t epoch; /* counts restarts: files of an older one are dead */
+    uint64_t calls, syncs, fail_at, capacity, used;
+    int64_t clock_s;
+    bool down, sticky, failed, fail_sync, cold;
+};
+
+struct forgetful_file {
+    struct file base; /* first */
+    struct forgetful *fs;
+    struct inode *inode;
+    uint64_t epoch;
+    bool is_lock;
+};
+
+static const struct file_ops forgetful_ops;
+
+static uint64_t draw(struct forgetful *fs)
+{
+    fs->random = fs->random * 6364136223846793005u + 1442695040888963407u;
+    return fs->random >> 33;
+}
+
+static void inode_unref(struct forgetful *fs, struct inode *inode)
+{
+    if (!inode || --inode->refs)
+        return;
+    fs->used -= inode->data.size;
+    buffer_fini(&inode->data);
+    buffer_fini(&inode->synced);
+    free(inode);
+}
+
+static void point(struct forgetful *fs, struct inode **where, struct inode *inode)
+{
+    if (inode)
+        inode->refs++;
+    inode_unref(fs, *where);
+    *where = inode;
+}
+
+/* Enters a call that can fail: OK with the lock held, or the failure without. */
+static enum status enter(struct forgetful *fs, const char *what, struct error *err)
+{
+    bool fail;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->calls++;
+    fail = fs->fail_at && fs->calls >= fs->fail_at && (fs->sticky || fs->calls == fs->fail_at);
+    if (fail)
+        fs->failed = true;
+    if (!fail && !fs->down)
+        return OK;
+    pthread_mutex_unlock(&fs->lock);
+    return error_set(err, ERR_IO, "%s: %s", what, fail ? "a failure was asked for" : "the power is off");
+}
+
+static enum status enter_file(struct forgetful_file *file, const char *what, struct error *err)
+{
+    enum status status = enter(file->fs, what, err);
+
+    if (status == OK && file->epoch != file->fs->epoch) {
+        pthread_mutex_unlock(&file->fs->lock);
+        return error_set(err, ERR_IO, "%s: opened before the power went", what);
+    }
+    return status;
+}
+
+static enum status leave(struct forgetful *fs, enum status status)
+{
+    pthread_mutex_unlock(&fs->lock);
+    return status;
+}
+
+static struct name *find(struct forgetful *fs, const char *path)
+{
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (!strcmp(fs->names[i].path, path))
+            return &fs->names[i];
+    return NULL;
+}
+
+/* Paths are written "a//b" or "a/" by some callers. */
+static char *tidy(const char *path)
+{
+    char *copy = xstrdup(path), *to = copy;
+
+    for (const char *from = copy; *from; from++)
+        if (*from != '/' || to == copy || to[-1] != '/')
+            *to++ = *from;
+    if (to > copy + 1 && to[-1] == '/')
+        to--;
+    *to = 0;
+    return copy;
+}
+
+static struct name *find_now(struct forgetful *fs, const char *path)
+{
+    char *clean = tidy(path);
+    struct name *name = find(fs, clean);
+
+    free(clean);
+    return name && name->now ? name : NULL;
+}
+
+static struct name *find_or_add(struct forgetful *fs, const char *path)
+{
+    char *clean = tidy(path);
+    struct name *name = find(fs, clean);
+
+    if (name) {
+        free(clean);
+        return name;
+    }
+    fs->names = xrealloc(fs->names, (fs->name_count + 1) * sizeof(*fs->names));
+    fs->names[fs->name_count] = (struct name){ .path = clean };
+    return &fs->names[fs->name_count++];
+}
+
+/* Drops names that are neither there nor remembered. */
+static void sweep(struct forgetful *fs)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < fs->name_count; i++) {
+        if (fs->names[i].now || fs->names[i].synced)
+            fs->names[kept++] = fs->names[i];
+        else
+            free(fs->names[i].path);
+    }
+    fs->name_count = kept;
+}
+
+static bool is_in(const char *path, const char *directory)
+{
+    size_t size = strlen(directory);
+
+    if (size == 1)
+        return path[0] == '/' && path[1] && !strchr(path + 1, '/');
+    return !strncmp(path, directory, size) && path[size] == '/' && !strchr(path + size + 1, '/');
+}
+
+static bool parent_exists(struct forgetful *fs, const char *path)
+{
+    char *clean = tidy(path), *slash = strrchr(clean, '/');
+    struct name *parent;
+    bool exists = true;
+
+    if (slash && slash != clean) {
+        *slash = 0;
+        parent = find(fs, clean);
+        exists = parent && parent->now && parent->now->directory;
+    }
+    free(clean);
+    return exists;
+}
+
+static struct file *file_new(struct forgetful *fs, struct inode *inode)
+{
+    struct forgetful_file *file = xcalloc(1, sizeof(*file));
+
+    file->base.ops = &forgetful_ops;
+    file->fs = fs;
+    file->epoch = fs->epoch;
+    point(fs, &file->inode, inode);
+    return &file->base;
+}
+
+static enum status no_such(struct error *err, const char *path)
+{
+    return error_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+}
+
+static struct inode *inode_new(struct forgetful *fs, bool directory)
+{
+    struct inode *inode = xcalloc(1, sizeof(*inode));
+
+    inode->directory = directory;
+    inode->modified_s = ++fs->clock_s;
+    return inode;
+}
+
+static enum status forgetful_open(struct file_system *base, const char *path, enum file_mode mode, struct file **file,
+                                  struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    struct name *name;
+    enum status status = enter(fs, "open", err);
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (name && name->now->directory)
+        return leave(fs, error_set(err, ERR_IO, "%s is a directory", path));
+    if (!name && (mode != FILE_CREATE || !parent_exists(fs, path)))
+        return leave(fs, no_such(err, path));
+    if (!name) {
+        name = find_or_add(fs, path);
+        point(fs, &name->now, inode_new(fs, false));
+    } else if (mode == FILE_CREATE) {
+        fs->used -= name->now->data.size;
+        name->now->data.size = 0;
+        name->now->same = 0;
+    }
+    *file = file_new(fs, name->now);
+    return leave(fs, OK);
+}
+
+static void forgetful_close(struct file *base)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    struct forgetful *fs = file->fs;
+
+    pthread_mutex_lock(&fs->lock);
+    if (file->is_lock && file->epoch == fs->epoch)
+        file->inode->locked = false;
+    inode_unref(fs, file->inode);
+    pthread_mutex_unlock(&fs->lock);
+    free(file);
+}
+
+static enum status forgetful_append(struct file *base, const void *data, size_t size, struct error *err)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    struct forgetful *fs = file->fs;
+    size_t fits = size;
+    enum status status = enter_file(file, "append", err);
+
+    if (status)
+        return status;
+    /* As a real disk does, a full one takes what fits. */
+    if (fs->capacity - fs->used < size && fs->capacity != UINT64_MAX)
+        fits = fs->used < fs->capacity ? (size_t)(fs->capacity - fs->used) : 0;
+    buffer_append(&file->inode->data, data, fits);
+    fs->used += fits;
+    file->inode->modified_s = ++fs->clock_s;
+    return leave(fs, fits == size ? OK : error_set(err, ERR_NO_SPACE, "append: the disk is full"));
+}
+
+static enum status forgetful_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait, size_t *got,
+                                  struct error *err)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    enum status status = enter_file(file, "read", err);
+    size_t have;
+
+    if (status)
+        return status;
+    if (!may_wait && file->fs->cold)
+        return leave(file->fs, ERR_WOULD_WAIT);
+    have = file->inode->data.size > offset ? file->inode->data.size - (size_t)offset : 0;
+    *got = size < have ? size : have;
+    if (*got)
+        memcpy(data, file->inode->data.data + offset, *got);
+    return leave(file->fs, OK);
+}
+
+static enum status forgetful_sync(struct file *base, struct error *err)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    struct inode *inode = file->inode;
+    enum status status = enter_file(file, "sync", err);
+
+    if (status)
+        return status;
+    file->fs->syncs++;
+    if (file->fs->fail_sync)
+        return leave(file->fs, error_set(err, ERR_IO, "sync: a failure was asked for"));
+    inode->synced.size = inode->same;
+    buffer_append(&inode->synced, inode->data.data + inode->same, inode->data.size - inode->same);
+    inode->same = inode->data.size;
+    return leave(file->fs, OK);
+}
+
+static enum status forgetful_truncate(struct file *base, uint64_t size, struct error *err)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    struct inode *inode = file->inode;
+    enum status status = enter_file(file, "truncate", err);
+
+    if (status)
+        return status;
+    if (size > inode->data.size) {
+        size_t more = (size_t)size - inode->data.size;
+        memset(buffer_extend(&inode->data, more), 0, more);
+        file->fs->used += more;
+    } else {
+        file->fs->used -= inode->data.size - size;
+        inode->data.size = (size_t)size;
+        if (inode->same > size)
+            inode->same = (size_t)size;
+    }
+    return leave(file->fs, OK);
+}
+
+static enum status forgetful_file_size(struct file *base, uint64_t *size, struct error *err)
+{
+    struct forgetful_file *file = (struct forgetful_file *)base;
+    enum status status = enter_file(file, "size", err);
+
+    if (status)
+        return status;
+    *size = file->inode->data.size;
+    return leave(file->fs, OK);
+}
+
+static void forgetful_prefetch(struct file *base, uint64_t offset, uint64_t size)
+{
+}
+
+static enum status forgetful_rename(struct file_system *base, const char *from, const char *to, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "rename", err);
+    struct inode *inode = NULL;
+
+    if (status)
+        return status;
+    if (!find_now(fs, from) || !parent_exists(fs, to))
+        return leave(fs, no_such(err, from));
+    point(fs, &inode, find_now(fs, from)->now);
+    point(fs, &find_or_add(fs, to)->now, inode);
+    point(fs, &find_now(fs, from)->now, NULL);
+    inode_unref(fs, inode);
+    sweep(fs);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_remove(struct file_system *base, const char *path, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "remove", err);
+    struct name *name;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name)
+        return leave(fs, no_such(err, path));
+    point(fs, &name->now, NULL);
+    sweep(fs);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_link(struct file_system *base, const char *from, const char *to, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "link", err);
+    struct inode *inode;
+
+    if (status)
+        return status;
+    if (!find_now(fs, from))
+        return leave(fs, no_such(err, from));
+    if (find_now(fs, to))
+        return leave(fs, error_set(err, ERR_ALREADY_EXISTS, "%s exists", to));
+    inode = find_now(fs, from)->now;
+    point(fs, &find_or_add(fs, to)->now, inode);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_size(struct file_system *base, const char *path, uint64_t *size, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "size", err);
+    struct name *name;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name)
+        return leave(fs, no_such(err, path));
+    *size = name->now->data.size;
+    return leave(fs, OK);
+}
+
+static enum status forgetful_modified_s(struct file_system *base, const char *path, int64_t *seconds, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "modified", err);
+    struct name *name;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name)
+        return leave(fs, no_such(err, path));
+    *seconds = name->now->modified_s;
+    return leave(fs, OK);
+}
+
+static enum status forgetful_is_directory(struct file_system *base, const char *path, bool *is, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "look up", err);
+    struct name *name;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name)
+        return leave(fs, no_such(err, path));
+    *is = name->now->directory;
+    return leave(fs, OK);
+}
+
+static enum status forgetful_make_directory(struct file_system *base, const char *path, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "make directory", err);
+
+    if (status)
+        return status;
+    if (find_now(fs, path))
+        return leave(fs, error_set(err, ERR_ALREADY_EXISTS, "%s exists", path));
+    if (!parent_exists(fs, path))
+        return leave(fs, no_such(err, path));
+    point(fs, &find_or_add(fs, path)->now, inode_new(fs, true));
+    return leave(fs, OK);
+}
+
+static enum status forgetful_sync_directory(struct file_system *base, const char *path, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "sync directory", err);
+    char *clean;
+
+    if (status)
+        return status;
+    fs->syncs++;
+    if (fs->fail_sync)
+        return leave(fs, error_set(err, ERR_IO, "sync directory: a failure was asked for"));
+    if (!find_now(fs, path))
+        return leave(fs, no_such(err, path));
+    clean = tidy(path);
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (is_in(fs->names[i].path, clean))
+            point(fs, &fs->names[i].synced, fs->names[i].now);
+    free(clean);
+    sweep(fs);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_list(struct file_system *base, const char *path, void (*each)(void *context, const char *name),
+                                  void *context, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "list", err);
+    struct name *name;
+    char *clean;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name || !name->now->directory)
+        return leave(fs, no_such(err, path));
+    clean = tidy(path);
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (fs->names[i].now && is_in(fs->names[i].path, clean))
+            each(context, strrchr(fs->names[i].path, '/') + 1);
+    free(clean);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_remove_directory(struct file_system *base, const char *path, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "remove directory", err);
+    struct name *name;
+    char *clean;
+
+    if (status)
+        return status;
+    name = find_now(fs, path);
+    if (!name || !name->now->directory)
+        return leave(fs, no_such(err, path));
+    clean = tidy(path);
+    for (size_t i = 0; i < fs->name_count && status == OK; i++)
+        if (fs->names[i].now && is_in(fs->names[i].path, clean))
+            status = error_set(err, ERR_IO, "%s is not empty", path);
+    free(clean);
+    if (status)
+        return leave(fs, status);
+    point(fs, &name->now, NULL);
+    sweep(fs);
+    return leave(fs, OK);
+}
+
+static enum status forgetful_lock(struct file_system *base, const char *path, struct file **lock, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "lock", err);
+    struct name *name;
+
+    if (status)
+        return status;
+    name = find_or_add(fs, path);
+    if (!name->now)
+        point(fs, &name->now, inode_new(fs, false));
+    if (name->now->locked)
+        return leave(fs, error_set(err, ERR_IO, "lock %s: somebody has it", path));
+    name->now->locked = true;
+    *lock = file_new(fs, name->now);
+    ((struct forgetful_file *)*lock)->is_lock = true;
+    return leave(fs, OK);
+}
+
+static enum status forgetful_free_bytes(struct file_system *base, const char *path, uint64_t *bytes, struct error *err)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    enum status status = enter(fs, "free space", err);
+
+    if (status)
+        return status;
+    *bytes = fs->capacity > fs->used ? fs->capacity - fs->used : 0;
+    return leave(fs, OK);
+}
+
+static const struct file_ops forgetful_ops = {
+    .open = forgetful_open,
+    .close = forgetful_close,
+    .append = forgetful_append,
+    .read = forgetful_read,
+    .sync = forgetful_sync,
+    .truncate = forgetful_truncate,
+    .file_size = forgetful_file_size,
+    .prefetch = forgetful_prefetch,
+    .rename = forgetful_rename,
+    .remove = forgetful_remove,
+    .link = forgetful_link,
+    .size = forgetful_size,
+    .modified_s = forgetful_modified_s,
+    .is_directory = forgetful_is_directory,
+    .make_directory = forgetful_make_directory,
+    .remove_directory = forgetful_remove_directory,
+    .sync_directory = forgetful_sync_directory,
+    .list = forgetful_list,
+    .lock = forgetful_lock,
+    .unlock = forgetful_close,
+    .free_bytes = forgetful_free_bytes,
+};
+
+/* ---- the test's side ---- */
+
+struct file_system *forgetful_new(uint64_t seed)
+{
+    struct forgetful *fs = xcalloc(1, sizeof(*fs));
+
+    fs->base.ops = &forgetful_ops;
+    fs->random = seed * 2 + 1;
+    fs->capacity = UINT64_MAX;
+    fs->clock_s = 1700000000;
+    pthread_mutex_init(&fs->lock, NULL);
+    point(fs, &find_or_add(fs, "/")->now, inode_new(fs, true));
+    point(fs, &find(fs, "/")->synced, find(fs, "/")->now);
+    return &fs->base;
+}
+
+void forgetful_free(struct file_system *base)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    for (size_t i = 0; i < fs->name_count; i++) {
+        inode_unref(fs, fs->names[i].now);
+        inode_unref(fs, fs->names[i].synced);
+        free(fs->names[i].path);
+    }
+    free(fs->names);
+    pthread_mutex_destroy(&fs->lock);
+    free(fs);
+}
+
+void forgetful_cut(struct file_system *base)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->down = true;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+static void forget_content(struct forgetful *fs, struct inode *inode, bool torn)
+{
+    size_t extra = 0;
+
+    inode->locked = false;
+    if (inode->same < inode->synced.size || inode->data.size > inode->same) {
+        if (torn && inode->same == inode->synced.size)
+            extra = draw(fs) % (inode->data.size - inode->same + 1);
+        fs->used -= inode->data.size;
+        inode->data.size = inode->same;
+        if (inode->same < inode->synced.size)
+            buffer_append(&inode->data, inode->synced.data + inode->same, inode->synced.size - inode->same);
+        else
+            inode->data.size += extra; /* the bytes are still there */
+        fs->used += inode->data.size;
+        inode->synced.size = 0;
+        buffer_append_bytes(&inode->synced, buffer_bytes(&inode->data));
+        inode->same = inode->data.size;
+    }
+}
+
+void forgetful_restart(struct file_system *base, bool torn)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    for (size_t i = 0; i < fs->name_count; i++) {
+        struct name *name = &fs->names[i];
+
+        if (torn && name->now && !name->synced && (draw(fs) & 1))
+            point(fs, &name->synced, name->now);
+        point(fs, &name->now, name->synced);
+    }
+    /* Below a directory that is gone nothing is left. */
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (fs->names[i].now && !parent_exists(fs, fs->names[i].path)) {
+            point(fs, &fs->names[i].now, NULL);
+            point(fs, &fs->names[i].synced, NULL);
+        }
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (fs->names[i].now && !fs->names[i].now->directory)
+            forget_content(fs, fs->names[i].now, torn);
+    sweep(fs);
+    fs->down = false;
+    fs->fail_at = 0;
+    fs->failed = false;
+    fs->epoch++;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+void forgetful_fail_nth(struct file_system *base, uint64_t n, bool sticky)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->fail_at = n ? fs->calls + n : 0;
+    fs->sticky = sticky;
+    fs->failed = false;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+bool forgetful_failed(struct file_system *base)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    bool failed;
+
+    pthread_mutex_lock(&fs->lock);
+    failed = fs->failed;
+    pthread_mutex_unlock(&fs->lock);
+    return failed;
+}
+
+void forgetful_fail_sync(struct file_system *base, bool fail)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->fail_sync = fail;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+void forgetful_capacity(struct file_system *base, uint64_t bytes)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->capacity = bytes;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+void forgetful_cold(struct file_system *base, bool cold)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    fs->cold = cold;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+static uint64_t peek(struct file_system *base, size_t offset)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    uint64_t value;
+
+    pthread_mutex_lock(&fs->lock);
+    memcpy(&value, (char *)fs + offset, sizeof(value));
+    pthread_mutex_unlock(&fs->lock);
+    return value;
+}
+
+uint64_t forgetful_used(struct file_system *fs)
+{
+    return peek(fs, offsetof(struct forgetful, used));
+}
+
+uint64_t forgetful_calls(struct file_system *fs)
+{
+    return peek(fs, offsetof(struct forgetful, calls));
+}
+
+uint64_t forgetful_syncs(struct file_system *fs)
+{
+    return peek(fs, offsetof(struct forgetful, syncs));
+}
+
+void forgetful_each(struct file_system *base, void (*each)(void *context, const char *path, struct bytes content), void *context)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+
+    pthread_mutex_lock(&fs->lock);
+    for (size_t i = 0; i < fs->name_count; i++)
+        if (fs->names[i].now && !fs->names[i].now->directory)
+            each(context, fs->names[i].path, buffer_bytes(&fs->names[i].now->data));
+    pthread_mutex_unlock(&fs->lock);
+}
+
+void forgetful_damage(struct file_system *base, const char *path, uint64_t offset, uint8_t bits)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    struct name *name;
+
+    pthread_mutex_lock(&fs->lock);
+    name = find_now(fs, path);
+    assert(name && offset < name->now->data.size);
+    name->now->data.data[offset] ^= bits;
+    if (offset < name->now->same)
+        name->now->synced.data[offset] ^= bits;
+    pthread_mutex_unlock(&fs->lock);
+}
+
+void forgetful_tear(struct file_system *base, const char *path, uint64_t size)
+{
+    struct forgetful *fs = (struct forgetful *)base;
+    struct inode *inode;
+
+    pthread_mutex_lock(&fs->lock);
+    inode = find_now(fs, path)->now;
+    assert(size <= inode->data.size);
+    fs->used -= size;
+    inode->data.size -= (size_t)size;
+    inode->synced.size = 0;
+    buffer_append_bytes(&inode->synced, buffer_bytes(&inode->data));
+    inode->same = inode->data.size;
+    pthread_mutex_unlock(&fs->lock);
+}

@@ -1,0 +1,291 @@
+#include "store/files/files.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct posix_file {
+    struct file base; /* first */
+    int fd;
+    bool no_nowait; /* the file system does not know RWF_NOWAIT: such reads are answered "would wait" */
+};
+
+static const struct file_ops posix_ops;
+
+static enum status path_error(struct error *err, const char *what, const char *path)
+{
+    int os_errno = errno;
+
+    if (os_errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s %s: no such file", what, path);
+    if (os_errno == EEXIST)
+        return error_set(err, ERR_ALREADY_EXISTS, "%s %s: it exists", what, path);
+    return error_set_os(err, os_errno, "%s %s", what, path);
+}
+
+static enum status posix_open(struct file_system *fs, const char *path, enum file_mode mode, struct file **result,
+                              struct error *err)
+{
+    static const int flags[] = {
+        [FILE_READ] = O_RDONLY,
+        [FILE_CREATE] = O_RDWR | O_CREAT | O_TRUNC | O_APPEND,
+        [FILE_APPEND] = O_RDWR | O_APPEND,
+    };
+    struct posix_file *file;
+    int fd;
+
+    do
+        fd = open(path, flags[mode] | O_CLOEXEC, 0600);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return path_error(err, "open", path);
+    file = xcalloc(1, sizeof(*file));
+    file->base.ops = &posix_ops;
+    file->fd = fd;
+    *result = &file->base;
+    return OK;
+}
+
+static void posix_close(struct file *base)
+{
+    struct posix_file *file = (struct posix_file *)base;
+
+    close(file->fd);
+    free(file);
+}
+
+static enum status posix_append(struct file *base, const void *data, size_t size, struct error *err)
+{
+    struct posix_file *file = (struct posix_file *)base;
+    const uint8_t *at = data;
+
+    while (size) {
+        ssize_t put = write(file->fd, at, size);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return error_set_os(err, errno, "write");
+        at += put;
+        size -= (size_t)put;
+    }
+    return OK;
+}
+
+static enum status posix_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait, size_t *got,
+                              struct error *err)
+{
+    struct posix_file *file = (struct posix_file *)base;
+    size_t have = 0;
+
+    if (!may_wait && __atomic_load_n(&file->no_nowait, __ATOMIC_RELAXED))
+        return ERR_WOULD_WAIT;
+    while (have < size) {
+        struct iovec part = { (uint8_t *)data + have, size - have };
+        ssize_t n = may_wait ? pread(file->fd, part.iov_base, part.iov_len, (off_t)(offset + have))
+                             : preadv2(file->fd, &part, 1, (off_t)(offset + have), RWF_NOWAIT);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && !may_wait && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS)) {
+            if (errno != EAGAIN)
+                __atomic_store_n(&file->no_nowait, true, __ATOMIC_RELAXED);
+            return ERR_WOULD_WAIT;
+        }
+        if (n < 0)
+            return error_set_os(err, errno, "read");
+        if (n == 0)
+            break;
+        have += (size_t)n;
+    }
+    *got = have;
+    return OK;
+}
+
+static enum status posix_sync(struct file *base, struct error *err)
+{
+    if (fdatasync(((struct posix_file *)base)->fd))
+        return error_set_os(err, errno, "sync");
+    return OK;
+}
+
+static enum status posix_truncate(struct file *base, uint64_t size, struct error *err)
+{
+    if (ftruncate(((struct posix_file *)base)->fd, (off_t)size))
+        return error_set_os(err, errno, "truncate");
+    return OK;
+}
+
+static enum status posix_file_size(struct file *base, uint64_t *size, struct error *err)
+{
+    struct stat info;
+
+    if (fstat(((struct posix_file *)base)->fd, &info))
+        return error_set_os(err, errno, "size");
+    *size = (uint64_t)info.st_size;
+    return OK;
+}
+
+static void posix_prefetch(struct file *base, uint64_t offset, uint64_t size)
+{
+    posix_fadvise(((struct posix_file *)base)->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
+static enum status posix_rename(struct file_system *fs, const char *from, const char *to, struct error *err)
+{
+    return rename(from, to) ? path_error(err, "rename", from) : OK;
+}
+
+static enum status posix_remove(struct file_system *fs, const char *path, struct error *err)
+{
+    return unlink(path) ? path_error(err, "remove", path) : OK;
+}
+
+static enum status posix_link(struct file_system *fs, const char *from, const char *to, struct error *err)
+{
+    return link(from, to) ? path_error(err, "link", to) : OK;
+}
+
+static enum status posix_size(struct file_system *fs, const char *path, uint64_t *size, struct error *err)
+{
+    struct stat info;
+
+    if (stat(path, &info))
+        return path_error(err, "size", path);
+    *size = (uint64_t)info.st_size;
+    return OK;
+}
+
+static enum status posix_modified_s(struct file_system *fs, const char *path, int64_t *seconds, struct error *err)
+{
+    struct stat info;
+
+    if (stat(path, &info))
+        return path_error(err, "modified", path);
+    *seconds = info.st_mtime;
+    return OK;
+}
+
+static enum status posix_is_directory(struct file_system *fs, const char *path, bool *is, struct error *err)
+{
+    struct stat info;
+
+    if (stat(path, &info))
+        return path_error(err, "look up", path);
+    *is = S_ISDIR(info.st_mode);
+    return OK;
+}
+
+static enum status posix_make_directory(struct file_system *fs, const char *path, struct error *err)
+{
+    return mkdir(path, 0700) ? path_error(err, "make directory", path) : OK;
+}
+
+static enum status posix_remove_directory(struct file_system *fs, const char *path, struct error *err)
+{
+    return rmdir(path) ? path_error(err, "remove directory", path) : OK;
+}
+
+static enum status posix_sync_directory(struct file_system *fs, const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status status = OK;
+
+    if (fd < 0)
+        return path_error(err, "open directory", path);
+    if (fsync(fd))
+        status = error_set_os(err, errno, "sync directory %s", path);
+    close(fd);
+    return status;
+}
+
+static enum status posix_list(struct file_system *fs, const char *path, void (*name)(void *context, const char *name),
+                              void *context, struct error *err)
+{
+    DIR *dir = opendir(path);
+    enum status status = OK;
+    struct dirent *entry;
+
+    if (!dir)
+        return path_error(err, "list", path);
+    for (errno = 0; (entry = readdir(dir)); errno = 0)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            name(context, entry->d_name);
+    if (errno)
+        status = error_set_os(err, errno, "list %s", path);
+    closedir(dir);
+    return status;
+}
+
+/* Locks of open file descriptions: they hold between processes and between two opens of one process alike. */
+static enum status posix_lock(struct file_system *fs, const char *path, struct file **lock, struct error *err)
+{
+    struct posix_file *file;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return path_error(err, "lock", path);
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        int os_errno = errno;
+        close(fd);
+        if (os_errno == EWOULDBLOCK)
+            return error_set(err, ERR_IO, "lock %s: another process has it", path);
+        return error_set_os(err, os_errno, "lock %s", path);
+    }
+    file = xcalloc(1, sizeof(*file));
+    file->base.ops = &posix_ops;
+    file->fd = fd;
+    *lock = &file->base;
+    return OK;
+}
+
+static enum status posix_free_bytes(struct file_system *fs, const char *path, uint64_t *bytes, struct error *err)
+{
+    struct statvfs info;
+
+    if (statvfs(path, &info))
+        return path_error(err, "free space of", path);
+    *bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    return OK;
+}
+
+static const struct file_ops posix_ops = {
+    .open = posix_open,
+    .close = posix_close,
+    .append = posix_append,
+    .read = posix_read,
+    .sync = posix_sync,
+    .truncate = posix_truncate,
+    .file_size = posix_file_size,
+    .prefetch = posix_prefetch,
+    .rename = posix_rename,
+    .remove = posix_remove,
+    .link = posix_link,
+    .size = posix_size,
+    .modified_s = posix_modified_s,
+    .is_directory = posix_is_directory,
+    .make_directory = posix_make_directory,
+    .remove_directory = posix_remove_directory,
+    .sync_directory = posix_sync_directory,
+    .list = posix_list,
+    .lock = posix_lock,
+    .unlock = posix_close,
+    .free_bytes = posix_free_bytes,
+};
+
+struct file_system *file_system_posix(void)
+{
+    static struct file_system posix = { &posix_ops };
+
+    return &posix;
+}

@@ -1,0 +1,617 @@
+#include "store/rocksdb/encrypted.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "store/rocksdb/header.h"
+}
+
+using rocksdb::FileOptions;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+namespace {
+
+thread_local bool may_not_wait = false;
+thread_local enum status last_failure = OK;
+thread_local std::string last_message;
+
+IOStatus translate(enum status status, const struct error &err)
+{
+    switch (status) {
+    case OK:
+        return IOStatus::OK();
+    case ERR_NOT_FOUND:
+        return IOStatus::PathNotFound(err.message);
+    case ERR_NO_SPACE:
+        return IOStatus::NoSpace(err.message);
+    case ERR_WOULD_WAIT:
+        return rocksdb::status_to_io_status(rocksdb::Status::Incomplete("would wait for the disk"));
+    case ERR_CORRUPT:
+        return IOStatus::Corruption(err.message);
+    default:
+        return IOStatus::IOError(err.message);
+    }
+}
+
+/* ---- the cipher ---- */
+
+/* The counter that belongs to an offset: IV + offset / 16, 128 bits, big-endian. */
+void counter_at(const uint8_t iv[FILE_IV_BYTES], uint64_t offset, uint8_t counter[FILE_IV_BYTES])
+{
+    unsigned __int128 n = 0;
+
+    for (int i = 0; i < FILE_IV_BYTES; i++)
+        n = n << 8 | iv[i];
+    n += offset / 16;
+    for (int i = FILE_IV_BYTES - 1; i >= 0; i--, n >>= 8)
+        counter[i] = (uint8_t)n;
+}
+
+EVP_CIPHER_CTX *context_new()
+{
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+    if (!context || EVP_EncryptInit_ex(context, EVP_aes_256_ctr(), nullptr, nullptr, nullptr) != 1)
+        abort(); /* out of memory, or no AES: nothing can be stored */
+    return context;
+}
+
+/* Encrypts or decrypts (the same in CTR) from wherever the context stands. */
+void crypt(EVP_CIPHER_CTX *context, const uint8_t *from, uint8_t *to, size_t size)
+{
+    while (size) {
+        int done, part = size > (1u << 30) ? 1 << 30 : (int)size;
+
+        if (EVP_EncryptUpdate(context, to, &done, from, part) != 1 || done != part)
+            abort();
+        from += part;
+        to += part;
+        size -= (size_t)part;
+    }
+}
+
+void stand_at(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t iv[FILE_IV_BYTES], uint64_t offset)
+{
+    uint8_t counter[FILE_IV_BYTES], skipped[16] = { 0 };
+
+    counter_at(iv, offset, counter);
+    if (EVP_EncryptInit_ex(context, nullptr, nullptr, key, counter) != 1)
+        abort();
+    crypt(context, skipped, skipped, offset % 16);
+}
+
+/* Readers of one file run side by side, so the context belongs to the thread; it is keyed again only when the file changes. */
+class ThreadContext {
+public:
+    ThreadContext() : context_(context_new()) {}
+    ~ThreadContext() { EVP_CIPHER_CTX_free(context_); }
+    void decrypt(uint64_t file_number, const struct file_cipher &cipher, uint64_t offset, uint8_t *data, size_t size)
+    {
+        stand_at(context_, file_number == keyed_for_ ? nullptr : cipher.key, cipher.iv, offset);
+        keyed_for_ = file_number;
+        crypt(context_, data, data, size);
+    }
+
+private:
+    EVP_CIPHER_CTX *context_;
+    uint64_t keyed_for_ = 0;
+};
+
+std::atomic<uint64_t> next_file_number{ 1 };
+
+/* What opened files share: the file below and its cipher. */
+class Opened {
+public:
+    Opened(struct file *file, bool encrypted) : file_(file), encrypted_(encrypted), number_(next_file_number++) {}
+    ~Opened()
+    {
+        file_->ops->close(file_);
+        keys_wipe(&cipher_, sizeof(cipher_));
+    }
+
+    IOStatus read(uint64_t offset, size_t n, Slice *result, char *scratch) const
+    {
+        struct error err;
+        size_t got = 0;
+
+        if (empty_) {
+            *result = Slice(scratch, 0);
+            return IOStatus::OK();
+        }
+        enum status status = file_->ops->read(file_, offset + header_bytes(), scratch, n, !may_not_wait, &got, &err);
+        if (status) {
+            *result = Slice(scratch, 0);
+            return translate(status, err);
+        }
+        if (encrypted_ && got) {
+            static thread_local ThreadContext context;
+            context.decrypt(number_, cipher_, offset, (uint8_t *)scratch, got);
+        }
+        *result = Slice(scratch, got);
+        return IOStatus::OK();
+    }
+    uint64_t header_bytes() const { return encrypted_ ? FILE_HEADER_BYTES : 0; }
+
+    struct file *file_;
+    const bool encrypted_;
+    bool empty_ = false; /* created, but never synced before a crash */
+    const uint64_t number_;
+    struct file_cipher cipher_ = {};
+};
+
+/* ---- files ---- */
+
+class SequentialFile : public rocksdb::FSSequentialFile {
+public:
+    explicit SequentialFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened)) {}
+    IOStatus Read(size_t n, const IOOptions &, Slice *result, char *scratch, IODebugContext *) override
+    {
+        IOStatus status = opened_->read(offset_, n, result, scratch);
+        offset_ += result->size();
+        return status;
+    }
+    IOStatus Skip(uint64_t n) override
+    {
+        offset_ += n;
+        return IOStatus::OK();
+    }
+    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+
+private:
+    std::unique_ptr<Opened> opened_;
+    uint64_t offset_ = 0;
+};
+
+class RandomAccessFile : public rocksdb::FSRandomAccessFile {
+public:
+    explicit RandomAccessFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened)) {}
+    IOStatus Read(uint64_t offset, size_t n, const IOOptions &, Slice *result, char *scratch, IODebugContext *) const override
+    {
+        return opened_->read(offset, n, result, scratch);
+    }
+    IOStatus Prefetch(uint64_t offset, size_t n, const IOOptions &, IODebugContext *) override
+    {
+        opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
+        return IOStatus::OK();
+    }
+    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+
+private:
+    std::unique_ptr<Opened> opened_;
+};
+
+class WritableFile : public rocksdb::FSWritableFile {
+public:
+    WritableFile(std::unique_ptr<Opened> opened, const FileOptions &options, uint64_t size)
+        : FSWritableFile(options), opened_(std::move(opened)), size_(size), written_to_(size)
+    {
+        if (opened_->encrypted_) {
+            context_ = context_new();
+            stand_at(context_, opened_->cipher_.key, opened_->cipher_.iv, size);
+        }
+    }
+    ~WritableFile() override
+    {
+        if (context_)
+            EVP_CIPHER_CTX_free(context_);
+    }
+    using FSWritableFile::Append;
+    using FSWritableFile::PositionedAppend;
+
+    IOStatus Append(const Slice &data, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        if (broken_)
+            return IOStatus::IOError("append: an earlier write of this file failed");
+        if (!context_)
+            return account(opened_->file_->ops->append(opened_->file_, data.data(), data.size(), &err), err, data.size());
+        /* Bytes once encrypted for an offset may never be others: that would be the same key stream twice. */
+        if (size_ != written_to_)
+            return IOStatus::NotSupported("append after truncate");
+        for (size_t at = 0; at < data.size();) {
+            size_t part = std::min(data.size() - at, (size_t)SCRATCH_MAX);
+
+            if (scratch_.size() < part)
+                scratch_.resize(part);
+            crypt(context_, (const uint8_t *)data.data() + at, scratch_.data(), part);
+            IOStatus status = account(opened_->file_->ops->append(opened_->file_, scratch_.data(), part, &err), err, part);
+            if (!status.ok())
+                return status;
+            at += part;
+        }
+        return IOStatus::OK();
+    }
+    IOStatus Truncate(uint64_t size, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        if (size == size_)
+            return IOStatus::OK();
+        enum status status = opened_->file_->ops->truncate(opened_->file_, size + opened_->header_bytes(), &err);
+        if (status == OK)
+            size_ = size;
+        if (status == OK && !opened_->encrypted_)
+            written_to_ = size;
+        return translate(status, err);
+    }
+    IOStatus Close(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
+    IOStatus Flush(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
+    IOStatus Sync(const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(opened_->file_->ops->sync(opened_->file_, &err), err);
+    }
+    bool IsSyncThreadSafe() const override { return true; }
+    uint64_t GetFileSize(const IOOptions &, IODebugContext *) override { return size_; }
+    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+
+private:
+    enum { SCRATCH_MAX = 64 * 1024 };
+
+    /* After a failed append nobody knows how much of it is in the file: nothing is added to it. */
+    IOStatus account(enum status status, const struct error &err, size_t size)
+    {
+        if (status == OK) {
+            size_ += size;
+            written_to_ = size_;
+        } else
+            broken_ = true;
+        return translate(status, err);
+    }
+
+    std::unique_ptr<Opened> opened_;
+    EVP_CIPHER_CTX *context_ = nullptr; /* owned; stands at written_to_ */
+    std::vector<uint8_t> scratch_;
+    uint64_t size_;
+    uint64_t written_to_; /* the highest offset that was ever written */
+    bool broken_ = false;
+};
+
+class Directory : public rocksdb::FSDirectory {
+public:
+    Directory(struct file_system *files, const std::string &path) : files_(files), path_(path) {}
+    IOStatus Fsync(const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->sync_directory(files_, path_.c_str(), &err), err);
+    }
+    IOStatus Close(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
+
+private:
+    struct file_system *files_;
+    std::string path_;
+};
+
+class Lock : public rocksdb::FileLock {
+public:
+    explicit Lock(struct file *file) : file_(file) {}
+    struct file *file_;
+};
+
+/* ---- the file system ---- */
+
+class EncryptedFileSystem : public rocksdb::FileSystem {
+public:
+    EncryptedFileSystem(struct file_system *files, const struct keys *keys) : files_(files), keys_(keys) {}
+    const char *Name() const override { return "helenus"; }
+
+    IOStatus NewSequentialFile(const std::string &path, const FileOptions &, std::unique_ptr<rocksdb::FSSequentialFile> *result,
+                               IODebugContext *) override
+    {
+        std::unique_ptr<Opened> opened;
+        IOStatus status = open(path, FILE_READ, &opened);
+
+        if (status.ok())
+            result->reset(new SequentialFile(std::move(opened)));
+        return status;
+    }
+    IOStatus NewRandomAccessFile(const std::string &path, const FileOptions &,
+                                 std::unique_ptr<rocksdb::FSRandomAccessFile> *result, IODebugContext *) override
+    {
+        std::unique_ptr<Opened> opened;
+        IOStatus status = open(path, FILE_READ, &opened);
+
+        if (status.ok())
+            result->reset(new RandomAccessFile(std::move(opened)));
+        return status;
+    }
+    IOStatus NewWritableFile(const std::string &path, const FileOptions &options,
+                             std::unique_ptr<rocksdb::FSWritableFile> *result, IODebugContext *) override
+    {
+        std::unique_ptr<Opened> opened;
+        IOStatus status = create(path, &opened);
+
+        if (status.ok())
+            result->reset(new WritableFile(std::move(opened), options, 0));
+        return status;
+    }
+    IOStatus ReopenWritableFile(const std::string &path, const FileOptions &options,
+                                std::unique_ptr<rocksdb::FSWritableFile> *result, IODebugContext *dbg) override
+    {
+        std::unique_ptr<Opened> opened;
+        struct error err;
+        uint64_t size = 0;
+        IOStatus status = open(path, FILE_APPEND, &opened);
+
+        if (status.IsPathNotFound())
+            return NewWritableFile(path, options, result, dbg);
+        if (!status.ok())
+            return status;
+        if (opened->empty_)
+            return NewWritableFile(path, options, result, dbg);
+        enum status got = opened->file_->ops->file_size(opened->file_, &size, &err);
+        if (got)
+            return translate(got, err);
+        /* What was cut off behind the end before is not known here: such a file may be synced and shortened, not grown,
+         * or the key stream would be used twice. So it starts as if it had been truncated. */
+        size -= opened->header_bytes();
+        result->reset(new ReopenedFile(std::move(opened), options, size));
+        return IOStatus::OK();
+    }
+    IOStatus NewDirectory(const std::string &path, const IOOptions &, std::unique_ptr<rocksdb::FSDirectory> *result,
+                          IODebugContext *) override
+    {
+        struct error err;
+        bool is = false;
+        enum status status = files_->ops->is_directory(files_, path.c_str(), &is, &err);
+
+        if (status)
+            return translate(status, err);
+        result->reset(new Directory(files_, path));
+        return IOStatus::OK();
+    }
+    IOStatus FileExists(const std::string &path, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+        bool is;
+        enum status status = files_->ops->is_directory(files_, path.c_str(), &is, &err);
+
+        return status == ERR_NOT_FOUND ? IOStatus::NotFound() : translate(status, err);
+    }
+    IOStatus GetChildren(const std::string &path, const IOOptions &, std::vector<std::string> *result, IODebugContext *) override
+    {
+        struct error err;
+
+        result->clear();
+        return translate(files_->ops->list(
+                             files_, path.c_str(),
+                             [](void *context, const char *name) {
+                                 static_cast<std::vector<std::string> *>(context)->push_back(name);
+                             },
+                             result, &err),
+                         err);
+    }
+    IOStatus DeleteFile(const std::string &path, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->remove(files_, path.c_str(), &err), err);
+    }
+    IOStatus Truncate(const std::string &path, size_t size, const IOOptions &, IODebugContext *) override
+    {
+        std::unique_ptr<Opened> opened;
+        struct error err;
+        IOStatus status = open(path, FILE_APPEND, &opened);
+
+        if (!status.ok() || opened->empty_)
+            return status;
+        return translate(opened->file_->ops->truncate(opened->file_, size + opened->header_bytes(), &err), err);
+    }
+    IOStatus CreateDir(const std::string &path, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->make_directory(files_, path.c_str(), &err), err);
+    }
+    IOStatus CreateDirIfMissing(const std::string &path, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+        enum status status = files_->ops->make_directory(files_, path.c_str(), &err);
+
+        return status == ERR_ALREADY_EXISTS ? IOStatus::OK() : translate(status, err);
+    }
+    IOStatus DeleteDir(const std::string &path, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->remove_directory(files_, path.c_str(), &err), err);
+    }
+    IOStatus GetFileSize(const std::string &path, const IOOptions &, uint64_t *size, IODebugContext *) override
+    {
+        struct error err;
+        enum status status = files_->ops->size(files_, path.c_str(), size, &err);
+        uint64_t header = keys_ ? FILE_HEADER_BYTES : 0;
+
+        if (status == OK)
+            *size = *size > header ? *size - header : 0;
+        return translate(status, err);
+    }
+    IOStatus GetFileModificationTime(const std::string &path, const IOOptions &, uint64_t *seconds, IODebugContext *) override
+    {
+        struct error err;
+        int64_t modified = 0;
+        enum status status = files_->ops->modified_s(files_, path.c_str(), &modified, &err);
+
+        *seconds = (uint64_t)modified;
+        return translate(status, err);
+    }
+    IOStatus RenameFile(const std::string &from, const std::string &to, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->rename(files_, from.c_str(), to.c_str(), &err), err);
+    }
+    IOStatus LinkFile(const std::string &from, const std::string &to, const IOOptions &, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->link(files_, from.c_str(), to.c_str(), &err), err);
+    }
+    IOStatus LockFile(const std::string &path, const IOOptions &, rocksdb::FileLock **lock, IODebugContext *) override
+    {
+        struct error err;
+        struct file *file;
+        enum status status = files_->ops->lock(files_, path.c_str(), &file, &err);
+
+        *lock = status ? nullptr : new Lock(file);
+        return translate(status, err);
+    }
+    IOStatus UnlockFile(rocksdb::FileLock *base, const IOOptions &, IODebugContext *) override
+    {
+        Lock *lock = static_cast<Lock *>(base);
+
+        lock->file_->ops->unlock(lock->file_);
+        delete lock;
+        return IOStatus::OK();
+    }
+    IOStatus GetTestDirectory(const IOOptions &, std::string *, IODebugContext *) override
+    {
+        return IOStatus::NotSupported("test directory");
+    }
+    /* RocksDB would write a plain file past us. */
+    IOStatus NewLogger(const std::string &, const IOOptions &, std::shared_ptr<rocksdb::Logger> *, IODebugContext *) override
+    {
+        return IOStatus::NotSupported("log file");
+    }
+    IOStatus GetAbsolutePath(const std::string &path, const IOOptions &, std::string *result, IODebugContext *) override
+    {
+        *result = path;
+        return IOStatus::OK();
+    }
+    IOStatus GetFreeSpace(const std::string &path, const IOOptions &, uint64_t *bytes, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->free_bytes(files_, path.c_str(), bytes, &err), err);
+    }
+    IOStatus IsDirectory(const std::string &path, const IOOptions &, bool *is, IODebugContext *) override
+    {
+        struct error err;
+
+        return translate(files_->ops->is_directory(files_, path.c_str(), is, &err), err);
+    }
+
+private:
+    class ReopenedFile : public WritableFile {
+    public:
+        ReopenedFile(std::unique_ptr<Opened> opened, const FileOptions &options, uint64_t size)
+            : WritableFile(std::move(opened), options, size)
+        {
+        }
+        using WritableFile::Append;
+        IOStatus Append(const Slice &data, const IOOptions &, IODebugContext *) override
+        {
+            return data.empty() ? IOStatus::OK() : IOStatus::NotSupported("append to a file of an earlier run");
+        }
+    };
+
+    IOStatus note(enum status status, const struct error &err)
+    {
+        if (status == ERR_CONFIG || status == ERR_CORRUPT) {
+            last_failure = status;
+            last_message = err.message;
+        }
+        return translate(status, err);
+    }
+
+    IOStatus open(const std::string &path, enum file_mode mode, std::unique_ptr<Opened> *result)
+    {
+        uint8_t header[FILE_HEADER_BYTES];
+        struct error err;
+        struct file *file;
+        uint64_t size = 0;
+        size_t got = 0;
+        enum status status = files_->ops->open(files_, path.c_str(), mode, &file, &err);
+
+        if (status)
+            return translate(status, err);
+        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr));
+        if (keys_) {
+            status = file->ops->file_size(file, &size, &err);
+            if (status == OK)
+                status = file->ops->read(file, 0, header, sizeof(header), !may_not_wait, &got, &err);
+            if (status == OK && file_header_is_unborn(header, got, size))
+                opened->empty_ = true;
+            else if (status == OK)
+                status = file_header_read(keys_, header, &opened->cipher_, &err);
+            if (status)
+                return note(status, err);
+        }
+        *result = std::move(opened);
+        return IOStatus::OK();
+    }
+
+    IOStatus create(const std::string &path, std::unique_ptr<Opened> *result)
+    {
+        static const char log_suffix[] = ".log";
+        const size_t suffix_size = sizeof(log_suffix) - 1;
+        uint8_t header[FILE_HEADER_BYTES];
+        struct error err;
+        struct file *file;
+        enum status status = files_->ops->open(files_, path.c_str(), FILE_CREATE, &file, &err);
+
+        if (status)
+            return translate(status, err);
+        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr));
+        if (keys_) {
+            status = file_header_make(keys_, header, &opened->cipher_, &err);
+            if (status == OK)
+                status = file->ops->append(file, header, sizeof(header), &err);
+            /* The WAL is the one file that is read after a crash though it was never finished: with its header on the
+             * disk before anything else, a bad header is always damage and never a torn creation with rows behind it. */
+            if (status == OK && path.size() > suffix_size &&
+                path.compare(path.size() - suffix_size, suffix_size, log_suffix) == 0)
+                status = file->ops->sync(file, &err);
+            if (status)
+                return note(status, err);
+        }
+        *result = std::move(opened);
+        return IOStatus::OK();
+    }
+
+    struct file_system *files_;
+    const struct keys *keys_;
+};
+
+} // namespace
+
+MayNotWait::MayNotWait(bool value) : before_(may_not_wait)
+{
+    may_not_wait = value;
+}
+
+MayNotWait::~MayNotWait()
+{
+    may_not_wait = before_;
+}
+
+enum status encrypted_last_failure(struct error *err)
+{
+    if (last_failure)
+        error_set(err, last_failure, "%s", last_message.c_str());
+    return last_failure;
+}
+
+void encrypted_forget_failure()
+{
+    last_failure = OK;
+}
+
+std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys)
+{
+    return std::make_shared<EncryptedFileSystem>(files, keys);
+}

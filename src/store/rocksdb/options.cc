@@ -1,0 +1,168 @@
+#include "store/rocksdb/options.h"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <ctime>
+
+namespace {
+
+constexpr uint64_t MIB = 1024 * 1024;
+
+int64_t machine_now_us(void *)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* RocksDB's info log. At WARN and above it carries no keys (allow_data_in_errors is false); below, it does: manual
+ * compactions print their bounds. */
+class Logger : public rocksdb::Logger {
+public:
+    Logger(void (*log)(void *, enum store_log_level, const char *), void *context)
+        : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(log), context_(context)
+    {
+    }
+    using rocksdb::Logger::Logv;
+    void Logv(const char *format, va_list list) override { Logv(rocksdb::InfoLogLevel::WARN_LEVEL, format, list); }
+    void Logv(const rocksdb::InfoLogLevel level, const char *format, va_list list) override
+    {
+        char message[1024];
+
+        if (!log_ || level < rocksdb::InfoLogLevel::WARN_LEVEL || level >= rocksdb::InfoLogLevel::HEADER_LEVEL)
+            return;
+        vsnprintf(message, sizeof(message), format, list);
+        log_(context_, level == rocksdb::InfoLogLevel::WARN_LEVEL ? STORE_LOG_WARN : STORE_LOG_ERROR, message);
+    }
+
+private:
+    void (*log_)(void *, enum store_log_level, const char *);
+    void *context_;
+};
+
+} // namespace
+
+enum status environment_open(const struct store_environment_options *options, void **result, struct error *err)
+{
+    std::unique_ptr<struct environment> environment(new struct environment);
+    struct store_environment_options &filled = environment->options;
+
+    filled = *options;
+    if (!filled.cache_bytes)
+        filled.cache_bytes = 64 * MIB;
+    if (!filled.write_buffer_bytes)
+        filled.write_buffer_bytes = 256 * MIB;
+    if (!filled.background_threads)
+        filled.background_threads = 2;
+    if (!filled.now_us)
+        filled.now_us = machine_now_us;
+    if (!filled.keys && !filled.test_plain)
+        return error_set(err, ERR_CONFIG, "The store needs a master key");
+    environment->files = filled.files ? filled.files : file_system_posix();
+    environment->env =
+        rocksdb::NewCompositeEnv(encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys));
+    /* Threads are started when there is work, and shared by all instances: flushes must not wait behind compactions. */
+    environment->env->SetBackgroundThreads((int)filled.background_threads, rocksdb::Env::LOW);
+    environment->env->SetBackgroundThreads(1, rocksdb::Env::HIGH);
+    rocksdb::LRUCacheOptions cache;
+    cache.capacity = filled.cache_bytes;
+    cache.num_shard_bits = 4; /* few cores; each shard has tables of its own */
+    cache.high_pri_pool_ratio = 0.3;
+    environment->cache = rocksdb::NewLRUCache(cache);
+    environment->write_buffers = std::make_shared<rocksdb::WriteBufferManager>(filled.write_buffer_bytes);
+    environment->logger = std::make_shared<Logger>(filled.log, filled.log_context);
+    *result = environment.release();
+    return OK;
+}
+
+void environment_close(void *environment)
+{
+    delete static_cast<struct environment *>(environment);
+}
+
+rocksdb::DBOptions instance_options(struct environment *environment, const struct store_options *store,
+                                    std::shared_ptr<PurgeTracker> tracker)
+{
+    uint64_t write_buffer = store->write_buffer_bytes ? store->write_buffer_bytes : 32 * MIB;
+    rocksdb::DBOptions options;
+
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    options.env = environment->env.get();
+    options.info_log = environment->logger;
+    options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+    options.listeners.push_back(std::move(tracker));
+    /* The default (point in time) drops everything behind a damaged record, acknowledged rows too, and says nothing. This
+     * one takes only a torn tail, which was never acknowledged, and refuses damage in the middle. */
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    /* Bounds the replay at start, where one family is written and the other keeps the log alive. */
+    options.max_total_wal_size = 3 * write_buffer;
+    options.max_background_jobs = (int)environment->options.background_threads + 1;
+    options.max_subcompactions = 1; /* semantics.cc relies on it */
+    options.write_buffer_manager = environment->write_buffers;
+    options.max_open_files = -1;
+    options.allow_concurrent_memtable_write = false; /* one writer */
+    options.enable_write_thread_adaptive_yield = false;
+    options.avoid_unnecessary_blocking_io = true; /* files are removed in the background, never by who reads */
+    options.allow_data_in_errors = false;
+    options.paranoid_checks = true;
+    options.max_bgerror_resume_count = 0; /* store_ops->resume decides */
+    /* No threads and files for statistics nobody reads. */
+    options.stats_dump_period_sec = 0;
+    options.stats_persist_period_sec = 0;
+    options.skip_stats_update_on_db_open = true;
+    return options;
+}
+
+static rocksdb::BlockBasedTableOptions table_options(struct environment *environment)
+{
+    rocksdb::BlockBasedTableOptions table;
+
+    table.block_cache = environment->cache;
+    table.block_size = 4096;
+    table.format_version = 5;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.whole_key_filtering = true;
+    /* Indexes and filters count as cache, so that memory has one bound; held as long as the file is, so that a read
+     * never waits for them and never looks them up. */
+    table.cache_index_and_filter_blocks = true;
+    table.cache_index_and_filter_blocks_with_high_priority = true;
+    table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
+    return table;
+}
+
+rocksdb::ColumnFamilyOptions family_options(struct environment *environment, const struct store_options *store,
+                                            enum store_family family, std::shared_ptr<PurgeTracker> tracker)
+{
+    rocksdb::ColumnFamilyOptions options;
+
+    options.write_buffer_size = store->write_buffer_bytes ? store->write_buffer_bytes : 32 * MIB;
+    options.max_write_buffer_number = 2;
+    options.arena_block_size = 128 * 1024; /* an idle shard holds one */
+    options.level0_file_num_compaction_trigger = 4;
+    options.level_compaction_dynamic_level_bytes = true;
+    options.target_file_size_base = store->target_file_bytes ? store->target_file_bytes : 64 * MIB;
+    options.max_bytes_for_level_base = 4 * options.target_file_size_base;
+    options.periodic_compaction_seconds = store->periodic_compaction_s ? store->periodic_compaction_s : 7 * 86400;
+    options.compression = rocksdb::kLZ4Compression;
+    options.bottommost_compression = rocksdb::kZSTD;
+    if (environment->options.test_plain)
+        options.compression = options.bottommost_compression = rocksdb::kNoCompression;
+    options.merge_operator = semantics_merge_operator(store->semantics);
+    options.compaction_filter_factory = semantics_filter_factory(store->semantics, std::move(tracker));
+    options.table_properties_collector_factories.push_back(semantics_collector_factory(store->semantics));
+    if (family == STORE_DATA) {
+        options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(STORE_PREFIX_BYTES));
+        /* Most point reads ask first for a partition's own record, which is seldom there: the memtable's filter spares
+         * them a walk down the skip list. */
+        options.memtable_prefix_bloom_size_ratio = 0.01;
+        options.memtable_whole_key_filtering = true;
+    }
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(environment)));
+    return options;
+}

@@ -1,0 +1,33 @@
+/* store/rocksdb/options.h: what instances share, and every setting of RocksDB with its reason.
+ *
+ * C++; only for the files of this folder.
+ */
+#ifndef STORE_ROCKSDB_OPTIONS_H
+#define STORE_ROCKSDB_OPTIONS_H
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "store/rocksdb/encrypted.h"
+#include "store/rocksdb/semantics.h"
+
+struct environment {
+    struct store_environment_options options; /* defaults filled in */
+    struct file_system *files;                /* borrowed */
+    std::unique_ptr<rocksdb::Env> env;
+    std::shared_ptr<rocksdb::Cache> cache;
+    std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+    std::shared_ptr<rocksdb::Logger> logger;
+};
+
+enum status environment_open(const struct store_environment_options *options, void **environment, struct error *err);
+void environment_close(void *environment);
+
+rocksdb::DBOptions instance_options(struct environment *environment, const struct store_options *options,
+                                    std::shared_ptr<PurgeTracker> tracker);
+rocksdb::ColumnFamilyOptions family_options(struct environment *environment, const struct store_options *options,
+                                            enum store_family family, std::shared_ptr<PurgeTracker> tracker);
+
+#endif

@@ -1,0 +1,386 @@
+#include "store/rocksdb/semantics.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
+
+#include <algorithm>
+#include <cassert>
+#include <vector>
+
+using rocksdb::Slice;
+
+const char min_timestamp_property[] = "helenus.min_timestamp_us";
+const char journal_family_name[] = "journal";
+
+namespace {
+
+struct bytes bytes_of_slice(const Slice &slice)
+{
+    return bytes_of(slice.data() ? slice.data() : "", slice.size());
+}
+
+/* A buffer per thread: results are made in it and copied once to where RocksDB wants them. */
+class Scratch {
+public:
+    Scratch() { buffer_reset(&buffer()); }
+    ~Scratch()
+    {
+        if (buffer().capacity > KEEP_MAX)
+            buffer_fini(&buffer());
+    }
+    struct buffer &buffer()
+    {
+        static thread_local Owner owner;
+        return owner.buffer;
+    }
+
+private:
+    enum { KEEP_MAX = 1024 * 1024 };
+    struct Owner {
+        struct buffer buffer = {};
+        ~Owner() { buffer_fini(&buffer); }
+    };
+};
+
+/* The family's number is RocksDB's for it: the default one is the data, the only other one the journal. */
+enum store_family family_of(uint32_t family_id)
+{
+    return family_id == 0 ? STORE_DATA : STORE_JOURNAL;
+}
+
+/* ---- merging ---- */
+
+class Merge : public rocksdb::MergeOperator {
+public:
+    explicit Merge(const struct store_semantics *semantics) : semantics_(semantics) {}
+    const char *Name() const override { return "helenus.merge"; }
+
+    bool FullMergeV2(const MergeOperationInput &in, MergeOperationOutput *out) const override
+    {
+        Scratch scratch;
+        std::vector<struct bytes> operands;
+
+        operands.reserve(in.operand_list.size());
+        for (const Slice &operand : in.operand_list)
+            operands.push_back(bytes_of_slice(operand));
+        semantics_->merge(semantics_->context, bytes_of_slice(in.key),
+                          in.existing_value ? bytes_of_slice(*in.existing_value) : bytes_of(nullptr, 0), operands.data(),
+                          operands.size(), &scratch.buffer());
+        out->new_value.assign((const char *)scratch.buffer().data, scratch.buffer().size);
+        return true;
+    }
+
+    bool PartialMergeMulti(const Slice &key, const std::deque<Slice> &list, std::string *value,
+                           rocksdb::Logger *) const override
+    {
+        Scratch scratch;
+        std::vector<struct bytes> operands;
+
+        operands.reserve(list.size());
+        for (const Slice &operand : list)
+            operands.push_back(bytes_of_slice(operand));
+        if (semantics_->merge_partial)
+            semantics_->merge_partial(semantics_->context, bytes_of_slice(key), operands.data(), operands.size(),
+                                      &scratch.buffer());
+        else
+            semantics_->merge(semantics_->context, bytes_of_slice(key), bytes_of(nullptr, 0), operands.data(),
+                              operands.size(), &scratch.buffer());
+        value->assign((const char *)scratch.buffer().data, scratch.buffer().size);
+        return true;
+    }
+
+private:
+    const struct store_semantics *semantics_;
+};
+
+/* ---- purging ---- */
+
+/* RocksDB tells a listener what a compaction reads, and the filter factory only that there is one; both on the thread
+ * that runs it (max_subcompactions is 1). */
+struct Running {
+    bool known = false;
+    struct store_purge purge = {};
+};
+thread_local Running running;
+
+class Filter : public rocksdb::CompactionFilter {
+public:
+    Filter(const struct store_semantics *semantics, const struct store_purge &purge) : semantics_(semantics), purge_(purge) {}
+    const char *Name() const override { return "helenus.filter"; }
+
+    Decision FilterV2(int, const Slice &key, ValueType type, const Slice &value, std::string *changed,
+                      std::string *) const override
+    {
+        if (type != ValueType::kValue)
+            return Decision::kKeep;
+        Scratch scratch;
+        switch (semantics_->filter(semantics_->context, &purge_, bytes_of_slice(key), bytes_of_slice(value),
+                                   &scratch.buffer())) {
+        case STORE_KEEP:
+            return Decision::kKeep;
+        case STORE_REMOVE:
+            return Decision::kRemove;
+        case STORE_CHANGE:
+            changed->assign((const char *)scratch.buffer().data, scratch.buffer().size);
+            return Decision::kChangeValue;
+        }
+        return Decision::kKeep;
+    }
+
+private:
+    const struct store_semantics *semantics_;
+    const struct store_purge purge_;
+};
+
+class FilterFactory : public rocksdb::CompactionFilterFactory {
+public:
+    FilterFactory(const struct store_semantics *semantics, std::shared_ptr<PurgeTracker> tracker)
+        : semantics_(semantics), tracker_(std::move(tracker))
+    {
+    }
+    const char *Name() const override { return "helenus.filter"; }
+
+    std::unique_ptr<rocksdb::CompactionFilter>
+    CreateCompactionFilter(const rocksdb::CompactionFilter::Context &context) override
+    {
+        struct store_purge purge = tracker_->purge_now(context.column_family_id);
+
+        /* A row's value above the last level says nothing; a journal record stands alone wherever it is. */
+        if (!semantics_->filter || (purge.family == STORE_DATA && !purge.whole))
+            return nullptr;
+        return std::make_unique<Filter>(semantics_, purge);
+    }
+
+private:
+    const struct store_semantics *semantics_;
+    std::shared_ptr<PurgeTracker> tracker_;
+};
+
+/* ---- what a file knows of its timestamps ---- */
+
+int64_t min_timestamp(const struct store_semantics *semantics, enum store_family family, struct bytes key, struct bytes value)
+{
+    return semantics->min_timestamp_us ? semantics->min_timestamp_us(semantics->context, family, key, value) : INT64_MIN;
+}
+
+class Collector : public rocksdb::TablePropertiesCollector {
+public:
+    Collector(const struct store_semantics *semantics, enum store_family family) : semantics_(semantics), family_(family) {}
+    const char *Name() const override { return "helenus.timestamps"; }
+
+    rocksdb::Status AddUserKey(const Slice &key, const Slice &value, rocksdb::EntryType type, rocksdb::SequenceNumber,
+                               uint64_t) override
+    {
+        switch (type) {
+        case rocksdb::kEntryPut:
+        case rocksdb::kEntryMerge:
+            if (min_us_ != INT64_MIN)
+                min_us_ = std::min(min_us_, min_timestamp(semantics_, family_, bytes_of_slice(key), bytes_of_slice(value)));
+            break;
+        case rocksdb::kEntryDelete:
+        case rocksdb::kEntrySingleDelete:
+        case rocksdb::kEntryRangeDeletion:
+            break; /* has no timestamp, covers only what is older in sequence */
+        default:
+            min_us_ = INT64_MIN;
+        }
+        return rocksdb::Status::OK();
+    }
+    rocksdb::Status Finish(rocksdb::UserCollectedProperties *properties) override
+    {
+        char value[8];
+
+        store_be64(value, (uint64_t)min_us_);
+        properties->emplace(min_timestamp_property, std::string(value, sizeof(value)));
+        return rocksdb::Status::OK();
+    }
+    rocksdb::UserCollectedProperties GetReadableProperties() const override { return {}; }
+
+private:
+    const struct store_semantics *semantics_;
+    const enum store_family family_;
+    int64_t min_us_ = INT64_MAX;
+};
+
+class CollectorFactory : public rocksdb::TablePropertiesCollectorFactory {
+public:
+    explicit CollectorFactory(const struct store_semantics *semantics) : semantics_(semantics) {}
+    const char *Name() const override { return "helenus.timestamps"; }
+    rocksdb::TablePropertiesCollector *CreateTablePropertiesCollector(Context context) override
+    {
+        return new Collector(semantics_, family_of(context.column_family_id));
+    }
+
+private:
+    const struct store_semantics *semantics_;
+};
+
+int64_t file_min(const rocksdb::TablePropertiesCollection &properties, const std::string &name)
+{
+    /* The collection is keyed by path; file names are unique within a shard's directory. */
+    for (const auto &entry : properties) {
+        const std::string &path = entry.first;
+
+        if (path.size() < name.size() || path.compare(path.size() - name.size(), name.size(), name) != 0)
+            continue;
+        auto found = entry.second->user_collected_properties.find(min_timestamp_property);
+        if (found == entry.second->user_collected_properties.end() || found->second.size() != 8)
+            return INT64_MIN;
+        return (int64_t)load_be64(found->second.data());
+    }
+    return INT64_MIN;
+}
+
+} // namespace
+
+void PurgeTracker::begin_write(const struct store_batch *batch)
+{
+    int64_t min_us[STORE_FAMILY_COUNT] = { INT64_MAX, INT64_MAX };
+
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+
+        if (op.kind == STORE_PUT || op.kind == STORE_MERGE)
+            min_us[op.family] = std::min(min_us[op.family], min_timestamp(semantics_, op.family, op.key, op.value));
+    }
+    std::lock_guard<std::mutex> guard(lock_);
+    for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
+        families_[i].writing_us = min_us[i];
+        families_[i].active_us = std::min(families_[i].active_us, min_us[i]);
+    }
+}
+
+void PurgeTracker::end_write()
+{
+    std::lock_guard<std::mutex> guard(lock_);
+    for (Family &family : families_)
+        family.writing_us = INT64_MAX;
+}
+
+void PurgeTracker::set_families(rocksdb::ColumnFamilyHandle *data, rocksdb::ColumnFamilyHandle *journal)
+{
+    std::lock_guard<std::mutex> guard(lock_);
+    families_[STORE_DATA].handle = data;
+    families_[STORE_JOURNAL].handle = journal;
+}
+
+struct store_purge PurgeTracker::purge_now(uint32_t family_id) const
+{
+    enum store_family family = family_of(family_id);
+
+    if (running.known && running.purge.family == family)
+        return running.purge;
+    struct store_purge nothing = { family, false, INT64_MIN, now_us_(now_context_) };
+    return nothing;
+}
+
+void PurgeTracker::OnMemTableSealed(const rocksdb::MemTableInfo &info)
+{
+    Family &family = families_[info.cf_name == journal_family_name ? STORE_JOURNAL : STORE_DATA];
+    std::lock_guard<std::mutex> guard(lock_);
+
+    family.sealed.push_back({ info.first_seqno, family.active_us });
+    family.active_us = family.writing_us; /* the write under way may be in the new one */
+}
+
+void PurgeTracker::OnFlushCompleted(rocksdb::DB *, const rocksdb::FlushJobInfo &info)
+{
+    Family &family = families_[info.cf_name == journal_family_name ? STORE_JOURNAL : STORE_DATA];
+    std::lock_guard<std::mutex> guard(lock_);
+
+    /* Its file is in place: whoever looks at memtables first and files second misses nothing. */
+    while (!family.sealed.empty() && family.sealed.front().first <= info.largest_seqno)
+        family.sealed.pop_front();
+}
+
+int64_t PurgeTracker::memtables_min(enum store_family which)
+{
+    std::lock_guard<std::mutex> guard(lock_);
+    const Family &family = families_[which];
+    int64_t min_us = std::min(family.active_us, family.writing_us);
+
+    for (const Sealed &sealed : family.sealed)
+        min_us = std::min(min_us, sealed.min_us);
+    return min_us;
+}
+
+void PurgeTracker::OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJobInfo &info)
+{
+    enum store_family which = family_of(info.cf_id);
+    int64_t min_us = memtables_min(which); /* before the files, see OnFlushCompleted */
+    bool whole = info.output_level > 0;
+    rocksdb::ColumnFamilyHandle *handle;
+    rocksdb::ColumnFamilyMetaData meta;
+    rocksdb::TablePropertiesCollection properties;
+    std::string smallest, largest;
+    size_t inputs_found = 0;
+
+    running = Running();
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        handle = families_[which].handle;
+    }
+    if (!handle)
+        return;
+    db->GetColumnFamilyMetaData(handle, &meta);
+    if (!db->GetPropertiesOfAllTables(handle, &properties).ok())
+        return;
+    auto is_input = [&info](uint64_t number) {
+        return std::any_of(info.input_file_infos.begin(), info.input_file_infos.end(),
+                           [number](const rocksdb::CompactionFileInfo &input) { return input.file_number == number; });
+    };
+    for (const rocksdb::LevelMetaData &level : meta.levels)
+        for (const rocksdb::SstFileMetaData &file : level.files) {
+            if (!is_input(file.file_number))
+                continue;
+            if (!inputs_found || file.smallestkey < smallest)
+                smallest = file.smallestkey;
+            if (!inputs_found || file.largestkey > largest)
+                largest = file.largestkey;
+            inputs_found++;
+        }
+    if (inputs_found != info.input_file_infos.size())
+        return;
+    for (const rocksdb::LevelMetaData &level : meta.levels)
+        for (const rocksdb::SstFileMetaData &file : level.files) {
+            if (is_input(file.file_number) || file.smallestkey > largest || file.largestkey < smallest)
+                continue;
+            min_us = std::min(min_us, file_min(properties, file.name));
+            if (level.level > info.base_input_level)
+                whole = false; /* older data of these keys may lie there */
+        }
+    running.known = true;
+    running.purge = { which, whole, min_us, now_us_(now_context_) };
+}
+
+void PurgeTracker::OnCompactionCompleted(rocksdb::DB *, const rocksdb::CompactionJobInfo &)
+{
+    running = Running();
+}
+
+void PurgeTracker::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status *status)
+{
+    on_error_(*status);
+}
+
+/* store_ops->resume decides when, so that the store's state and RocksDB's never differ. */
+void PurgeTracker::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool *automatic)
+{
+    *automatic = false;
+}
+
+std::shared_ptr<rocksdb::MergeOperator> semantics_merge_operator(const struct store_semantics *semantics)
+{
+    return std::make_shared<Merge>(semantics);
+}
+
+std::shared_ptr<rocksdb::CompactionFilterFactory> semantics_filter_factory(const struct store_semantics *semantics,
+                                                                           std::shared_ptr<PurgeTracker> tracker)
+{
+    return std::make_shared<FilterFactory>(semantics, std::move(tracker));
+}
+
+std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> semantics_collector_factory(const struct store_semantics *semantics)
+{
+    return std::make_shared<CollectorFactory>(semantics);
+}
