@@ -1,6 +1,7 @@
 #include "types/number.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <gmp.h>
 #include <math.h>
 #include <stdio.h>
@@ -468,6 +469,25 @@ void double_print(struct buffer *out, double v)
     print_shortest(out, v, false);
 }
 
+/* 0x digits with a point, p exponent: complete only with the exponent. */
+static bool is_hex_floating(struct bytes text)
+{
+    size_t i = 2, digits = 0;
+
+    if (text.size < 3 || text.data[0] != '0' || (text.data[1] | 0x20) != 'x')
+        return false;
+    for (bool point = false; i < text.size && (isxdigit(text.data[i]) || (text.data[i] == '.' && !point)); i++) {
+        point = point || text.data[i] == '.';
+        digits += text.data[i] != '.';
+    }
+    if (digits == 0 || i == text.size || (text.data[i] | 0x20) != 'p')
+        return false;
+    i++;
+    if (i < text.size && (text.data[i] == '+' || text.data[i] == '-'))
+        i++;
+    return all_digits(bytes_of(text.data + i, text.size - i));
+}
+
 /* Java's grammar: sign, digits with a point, exponent, an optional f or d at the end; or NaN, Infinity. */
 static bool scan_floating(struct bytes text, char *copy, size_t copy_size, double *special)
 {
@@ -483,6 +503,12 @@ static bool scan_floating(struct bytes text, char *copy, size_t copy_size, doubl
     *special = 0;
     if (bytes_equal(rest, BYTES_LITERAL("NaN")) || bytes_equal(rest, BYTES_LITERAL("Infinity"))) {
         *special = rest.data[0] == 'N' ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
+        return true;
+    }
+    if (is_hex_floating(rest)) {
+        copy[0] = negative ? '-' : '+';
+        memcpy(copy + 1, rest.data, rest.size);
+        copy[rest.size + 1] = 0;
         return true;
     }
     size_t i = 0, digits = 0;

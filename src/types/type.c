@@ -1,6 +1,7 @@
 #include "types/type.h"
 
 #include "types/value.h"
+#include "types/value_text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -266,6 +267,10 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
         return from->kind == TYPE_BIGINT;
     case TYPE_UUID:
         return from->kind == TYPE_TIMEUUID;
+    case TYPE_DATE:
+        return from->kind == TYPE_INT;
+    case TYPE_TIME:
+        return from->kind == TYPE_BIGINT;
     case TYPE_LIST:
     case TYPE_SET:
         if (from->kind != to->kind || from->frozen != to->frozen)
@@ -342,7 +347,7 @@ static bool is_plain_identifier(struct bytes name)
     return true;
 }
 
-static void print_identifier(struct buffer *out, struct bytes name)
+void identifier_print(struct buffer *out, struct bytes name)
 {
     if (is_plain_identifier(name)) {
         buffer_append_bytes(out, name);
@@ -386,10 +391,10 @@ void type_print(struct buffer *out, const struct type *type, bool with_keyspace)
         break;
     case TYPE_UDT:
         if (with_keyspace) {
-            print_identifier(out, type->keyspace);
+            identifier_print(out, type->keyspace);
             buffer_append_u8(out, '.');
         }
-        print_identifier(out, type->name);
+        identifier_print(out, type->name);
         break;
     case TYPE_LIST:
     case TYPE_SET:

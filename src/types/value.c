@@ -4,9 +4,8 @@
 #include "types/text.h"
 #include "types/vint.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <math.h>
+#include <stdio.h>
 
 #define HIGH_BIT_OF_EACH_BYTE 0x8080808080808080ULL
 
@@ -35,9 +34,16 @@ static enum status validate_duration(struct bytes value, struct error *err)
         return error_set(err, ERR_INVALID,
                          "The duration months, days and nanoseconds must be all of the same sign (%ld, %ld, %ld)",
                          (long)months, (long)days, (long)nanoseconds);
-    if (value.size)
-        return error_set(err, ERR_INVALID, "Unexpected extraneous bytes after duration value");
-    return OK;
+    return OK; /* Cassandra does not mind more bytes */
+}
+
+static enum status invalid_inet(struct bytes value, struct error *err)
+{
+    char hex[65];
+
+    for (size_t i = 0; i < value.size && i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", value.data[i]);
+    return error_set(err, ERR_INVALID, "Expected 4 or 16 byte inetaddress; got %s", hex);
 }
 
 static enum status validate_timeuuid(struct bytes value, struct error *err)
@@ -47,7 +53,7 @@ static enum status validate_timeuuid(struct bytes value, struct error *err)
     if (value.size != 16)
         return error_set(err, ERR_INVALID, "UUID should be 16 or 0 bytes (%zu)", value.size);
     if ((value.data[6] & 0xF0) != 0x10)
-        return error_set(err, ERR_INVALID, "Invalid version for TimeUUID type.");
+        return error_set(err, ERR_INVALID, "Invalid version for TimeUUID type: 0x%x", value.data[0] >> 4); /* sic: the nibble Cassandra shows */
     return OK;
 }
 
@@ -61,8 +67,6 @@ static enum status validate_collection(const struct type *type, struct bytes val
 {
     const char *what = type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map";
 
-    if (value.size == 0)
-        return OK;
     if (value.size < 4)
         return not_enough_bytes(what, err);
     uint64_t count = load_be32(value.data);
@@ -89,38 +93,47 @@ static enum status validate_collection(const struct type *type, struct bytes val
     return OK;
 }
 
+static enum status not_enough_for_field(const struct type *type, uint32_t i, bool size_only, struct error *err)
+{
+    const char *what = size_only ? "size of " : "";
+
+    if (type->kind == TYPE_UDT)
+        return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth field %.*s", what, i, BYTES(type->field_names[i]));
+    return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth component", what, i);
+}
+
 /* tuple, udt: per field length (4, negative: null) and bytes; fields may be missing at the end. */
 static enum status validate_tuple(const struct type *type, struct bytes value, struct error *err)
 {
-    const char *what = type->kind == TYPE_TUPLE ? "tuple" : "user type";
-
     for (uint32_t i = 0; i < type->param_count; i++) {
         if (value.size == 0)
             return OK;
         if (value.size < 4)
-            return error_set(err, ERR_INVALID, "Not enough bytes to read size of %uth component", i);
+            return not_enough_for_field(type, i, true, err);
         int32_t size = (int32_t)load_be32(value.data);
         value = bytes_of(value.data + 4, value.size - 4);
         if (size < 0)
             continue;
         if ((size_t)size > value.size)
-            return error_set(err, ERR_INVALID, "Not enough bytes to read %uth component", i);
+            return not_enough_for_field(type, i, false, err);
         enum status status = value_validate(type->params[i], bytes_of(value.data, size), err);
         if (status)
             return status;
         value = bytes_of(value.data + size, value.size - size);
     }
     if (value.size)
-        return error_set(err, ERR_INVALID, "Invalid remaining data after end of %s value", what);
+        return error_set(err, ERR_INVALID, "Invalid remaining data after end of %s value", type->kind == TYPE_UDT ? "UDT" : "tuple");
     return OK;
 }
 
-static enum status not_enough_vector(const struct type *type, struct error *err)
+static enum status vector_error(const struct type *type, size_t extra, struct error *err)
 {
     struct buffer name = { 0 };
 
     type_print(&name, type, false);
-    enum status status = error_set(err, ERR_INVALID, "Not enough bytes to read a %.*s", BYTES(buffer_bytes(&name)));
+    buffer_append_u8(&name, 0);
+    enum status status = extra ? error_set(err, ERR_INVALID, "Unexpected %zu extraneous bytes after %s value", extra, (char *)name.data)
+                               : error_set(err, ERR_INVALID, "Not enough bytes to read a %s", (char *)name.data);
     buffer_fini(&name);
     return status;
 }
@@ -132,19 +145,23 @@ static enum status validate_vector(const struct type *type, struct bytes value, 
     uint32_t fixed = type_fixed_bytes(element);
 
     if (value.size == 0)
-        return not_enough_vector(type, err);
+        return error_set(err, ERR_INVALID, "Invalid empty vector value");
     for (uint32_t i = 0; i < type->dimension; i++) {
         uint64_t size = fixed;
 
-        if ((!fixed && !vint_read(&value, &size)) || size > value.size)
-            return not_enough_vector(type, err);
+        if (!fixed && !vint_read(&value, &size))
+            return vector_error(type, 0, err);
+        if (!fixed && size > value.size)
+            return error_set(err, ERR_INVALID, "Attempted to read %llu, but the size is %zu", (unsigned long long)size, value.size);
+        if (size > value.size)
+            return vector_error(type, 0, err);
         enum status status = value_validate(element, bytes_of(value.data, size), err);
         if (status)
             return status;
         value = bytes_of(value.data + size, value.size - size);
     }
     if (value.size)
-        return error_set(err, ERR_INVALID, "Unexpected %zu extraneous bytes after %s value", value.size, "vector");
+        return vector_error(type, value.size, err);
     return OK;
 }
 
@@ -191,7 +208,7 @@ enum status value_validate(const struct type *type, struct bytes value, struct e
     case TYPE_INET:
         if (value.size == 0 || value.size == 4 || value.size == 16)
             return OK;
-        return error_set(err, ERR_INVALID, "Expected 4 or 16 byte inetaddress; got %zu", value.size);
+        return invalid_inet(value, err);
     case TYPE_DATE:
         return validate_fixed(value, 4, false, "4 byte long for date", err);
     case TYPE_TIME:
@@ -452,4 +469,36 @@ void value_pack(struct buffer *out, const struct type *type, const struct bytes 
             buffer_append_be32(out, bytes_is_null(elements[i]) ? UINT32_MAX : (uint32_t)elements[i].size);
         buffer_append_bytes(out, elements[i]);
     }
+}
+
+struct entry {
+    struct bytes key, value;
+    uint32_t index; /* where it was given */
+};
+
+static int compare_entries(const void *a, const void *b, void *type)
+{
+    const struct entry *x = a, *y = b;
+    int order = value_compare(type, x->key, y->key);
+
+    return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count)
+{
+    uint32_t step = type->kind == TYPE_MAP ? 2 : 1, entry_count = count / step, kept = 0;
+    struct entry *entries = xcalloc(entry_count ? entry_count : 1, sizeof(*entries));
+
+    for (uint32_t i = 0; i < entry_count; i++)
+        entries[i] = (struct entry){ elements[i * step], elements[i * step + step - 1], i };
+    qsort_r(entries, entry_count, sizeof(*entries), compare_entries, (void *)type->params[0]);
+    for (uint32_t i = 0; i < entry_count; i++) {
+        if (i + 1 < entry_count && value_compare(type->params[0], entries[i].key, entries[i + 1].key) == 0)
+            continue;
+        elements[kept++] = entries[i].key;
+        if (step == 2)
+            elements[kept++] = entries[i].value;
+    }
+    free(entries);
+    value_pack(out, type, elements, kept);
 }

@@ -35,7 +35,8 @@ enum literal_kind { LITERAL_STRING, LITERAL_INTEGER, LITERAL_FLOAT, LITERAL_BOOL
  * the caller's to compose with column name; here: value_literal_is_assignable. */
 bool value_literal_is_assignable(const struct type *type, enum literal_kind kind);
 enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out, struct error *err);
-/* A value from its JSON (fromJson, INSERT JSON): text is one JSON value. */
+/* A value from its JSON (fromJson, INSERT JSON): text is one JSON value other than null, which is the caller's to see
+ * (types/json.h walks an object's members). */
 enum status value_parse_json(const struct type *type, struct bytes json, struct buffer *out, struct error *err);
 
 /* Collections, tuples and udts as packed bytes. */
@@ -50,6 +51,8 @@ void value_iterator_init(struct value_iterator *iterator, const struct type *typ
 bool value_iterator_next(struct value_iterator *iterator, struct bytes *element);
 /* Appends a packed collection (list, set, map with keys and values alternating), tuple, udt or vector. */
 void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count);
+/* The same for a set or map in any order and with duplicates: sorts `elements` in place, keeps the last of equal ones. */
+void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count);
 
 /* Byte-comparable form of a clustering component: memcmp order is value_compare's order, it is prefix-free within
  * the type (so components can stand one after another), and with `descending` every byte is inverted.

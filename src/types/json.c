@@ -1,0 +1,292 @@
+#include "types/json.h"
+
+#include "types/text.h"
+
+struct scanner {
+    const uint8_t *at, *end;
+    int depth;
+};
+
+static void skip_space(struct scanner *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+        s->at++;
+}
+
+static bool accept(struct scanner *s, char c)
+{
+    skip_space(s);
+    if (s->at == s->end || *s->at != (uint8_t)c)
+        return false;
+    s->at++;
+    return true;
+}
+
+static bool accept_word(struct scanner *s, const char *word)
+{
+    size_t size = strlen(word);
+
+    if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0)
+        return false;
+    s->at += size;
+    return true;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool skip_string(struct scanner *s)
+{
+    if (!accept(s, '"'))
+        return false;
+    while (s->at < s->end) {
+        uint8_t c = *s->at++;
+
+        if (c == '"')
+            return true;
+        if (c < 0x20)
+            return false;
+        if (c != '\\')
+            continue;
+        if (s->at == s->end)
+            return false;
+        c = *s->at++;
+        if (c == 'u') {
+            for (int i = 0; i < 4; i++, s->at++)
+                if (s->at == s->end || hex_digit(*s->at) < 0)
+                    return false;
+        } else if (!c || !strchr("\"\\/bfnrt", c)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static size_t skip_digits(struct scanner *s)
+{
+    const uint8_t *start = s->at;
+
+    while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
+        s->at++;
+    return (size_t)(s->at - start);
+}
+
+static bool skip_number(struct scanner *s)
+{
+    if (s->at < s->end && *s->at == '-')
+        s->at++;
+    bool leading_zero = s->at < s->end && *s->at == '0';
+    size_t digits = skip_digits(s);
+    if (digits == 0 || (leading_zero && digits > 1))
+        return false;
+    if (s->at < s->end && *s->at == '.') {
+        s->at++;
+        if (skip_digits(s) == 0)
+            return false;
+    }
+    if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
+        s->at++;
+        if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
+            s->at++;
+        if (skip_digits(s) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool skip_value(struct scanner *s);
+
+static bool skip_array(struct scanner *s)
+{
+    s->at++;
+    if (accept(s, ']'))
+        return true;
+    do {
+        if (!skip_value(s))
+            return false;
+    } while (accept(s, ','));
+    return accept(s, ']');
+}
+
+static bool skip_object(struct scanner *s)
+{
+    s->at++;
+    if (accept(s, '}'))
+        return true;
+    do {
+        if (!skip_string(s) || !accept(s, ':') || !skip_value(s))
+            return false;
+    } while (accept(s, ','));
+    return accept(s, '}');
+}
+
+static bool skip_value(struct scanner *s)
+{
+    bool ok;
+
+    skip_space(s);
+    if (s->at == s->end || s->depth == JSON_DEPTH_MAX)
+        return false;
+    switch (*s->at) {
+    case '[':
+    case '{':
+        s->depth++;
+        ok = *s->at == '[' ? skip_array(s) : skip_object(s);
+        s->depth--;
+        return ok;
+    case '"':
+        return skip_string(s);
+    case 't':
+        return accept_word(s, "true");
+    case 'f':
+        return accept_word(s, "false");
+    case 'n':
+        return accept_word(s, "null");
+    default:
+        return skip_number(s);
+    }
+}
+
+enum status json_check(struct bytes text, struct bytes *trimmed, struct error *err)
+{
+    struct scanner s = { .at = text.data, .end = text.data + text.size };
+
+    if (!text_is_utf8(text))
+        return error_set(err, ERR_INVALID, "Error decoding JSON string: invalid UTF-8");
+    skip_space(&s);
+    const uint8_t *start = s.at;
+    bool ok = skip_value(&s);
+    const uint8_t *end = s.at;
+    skip_space(&s);
+    if (!ok || s.at != s.end)
+        return error_set(err, ERR_INVALID, "Error decoding JSON string: unexpected input at offset %zu", (size_t)(s.at - text.data));
+    *trimmed = bytes_of(start, (size_t)(end - start));
+    return OK;
+}
+
+enum json_kind json_kind_of(struct bytes value)
+{
+    switch (value.data[0]) {
+    case 'n':
+        return JSON_NULL;
+    case 't':
+    case 'f':
+        return JSON_BOOLEAN;
+    case '"':
+        return JSON_STRING;
+    case '[':
+        return JSON_ARRAY;
+    case '{':
+        return JSON_OBJECT;
+    default:
+        for (size_t i = 0; i < value.size; i++)
+            if (value.data[i] == '.' || value.data[i] == 'e' || value.data[i] == 'E')
+                return JSON_FLOAT;
+        return JSON_INTEGER;
+    }
+}
+
+static void append_utf8(struct buffer *out, uint32_t c)
+{
+    if (c < 0x80) {
+        buffer_append_u8(out, (uint8_t)c);
+    } else if (c < 0x800) {
+        buffer_append_u8(out, (uint8_t)(0xC0 | c >> 6));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c & 63)));
+    } else if (c < 0x10000) {
+        buffer_append_u8(out, (uint8_t)(0xE0 | c >> 12));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 63)));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c & 63)));
+    } else {
+        buffer_append_u8(out, (uint8_t)(0xF0 | c >> 18));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 12 & 63)));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 63)));
+        buffer_append_u8(out, (uint8_t)(0x80 | (c & 63)));
+    }
+}
+
+static uint32_t four_digits(const uint8_t *at)
+{
+    return (uint32_t)(hex_digit(at[0]) << 12 | hex_digit(at[1]) << 8 | hex_digit(at[2]) << 4 | hex_digit(at[3]));
+}
+
+void json_unescape(struct buffer *out, struct bytes string)
+{
+    const uint8_t *at = string.data + 1, *end = string.data + string.size - 1;
+
+    while (at < end) {
+        if (*at != '\\') {
+            buffer_append_u8(out, *at++);
+            continue;
+        }
+        uint8_t c = at[1];
+        at += 2;
+        if (c != 'u') {
+            buffer_append_u8(out, c == 'b' ? '\b' : c == 'f' ? '\f' : c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c);
+            continue;
+        }
+        uint32_t unit = four_digits(at);
+        at += 4;
+        if (unit >= 0xD800 && unit < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
+            uint32_t low = four_digits(at + 2);
+
+            if (low >= 0xDC00 && low < 0xE000) {
+                append_utf8(out, 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
+                at += 6;
+                continue;
+            }
+        }
+        /* Half a pair cannot be written in UTF-8: Java writes '?'. */
+        append_utf8(out, unit >= 0xD800 && unit < 0xE000 ? '?' : unit);
+    }
+}
+
+/* Steps over the bracket or comma before the next part; false at the closing bracket. */
+static bool step(struct scanner *s)
+{
+    skip_space(s);
+    if (s->at == s->end || *s->at == ']' || *s->at == '}')
+        return false;
+    if (*s->at == ',' || *s->at == '[' || *s->at == '{')
+        s->at++;
+    skip_space(s);
+    return s->at < s->end && *s->at != ']' && *s->at != '}';
+}
+
+static struct bytes take_value(struct scanner *s)
+{
+    skip_space(s);
+    const uint8_t *start = s->at;
+    skip_value(s);
+    return bytes_of(start, (size_t)(s->at - start));
+}
+
+/* What follows an element is a comma or the end: *at then begins there, so an inner bracket is never mistaken. */
+bool json_next_element(struct bytes *at, struct bytes *element)
+{
+    struct scanner s = { .at = at->data, .end = at->data + at->size };
+
+    if (!step(&s))
+        return false;
+    *element = take_value(&s);
+    *at = bytes_of(s.at, (size_t)(s.end - s.at));
+    return true;
+}
+
+bool json_next_member(struct bytes *at, struct bytes *name, struct bytes *value)
+{
+    struct scanner s = { .at = at->data, .end = at->data + at->size };
+
+    if (!step(&s))
+        return false;
+    *name = take_value(&s);
+    accept(&s, ':');
+    *value = take_value(&s);
+    *at = bytes_of(s.at, (size_t)(s.end - s.at));
+    return true;
+}

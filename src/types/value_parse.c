@@ -1,0 +1,325 @@
+/* Constants of the language, and strings in JSON, into wire bytes. */
+#include "types/calendar.h"
+#include "types/number.h"
+#include "types/text.h"
+#include "types/value.h"
+#include "types/value_text.h"
+#include "types/vint.h"
+
+#include <arpa/inet.h>
+
+bool value_literal_is_assignable(const struct type *type, enum literal_kind kind)
+{
+    switch (kind) {
+    case LITERAL_STRING:
+        switch (type->kind) {
+        case TYPE_ASCII:
+        case TYPE_TEXT:
+        case TYPE_INET:
+        case TYPE_DATE:
+        case TYPE_TIME:
+        case TYPE_TIMESTAMP:
+        case TYPE_CUSTOM:
+            return true;
+        default:
+            return false;
+        }
+    case LITERAL_INTEGER:
+        switch (type->kind) {
+        case TYPE_BIGINT:
+        case TYPE_COUNTER:
+        case TYPE_DATE:
+        case TYPE_DECIMAL:
+        case TYPE_DOUBLE:
+        case TYPE_FLOAT:
+        case TYPE_INT:
+        case TYPE_SMALLINT:
+        case TYPE_TIME:
+        case TYPE_TIMESTAMP:
+        case TYPE_TINYINT:
+        case TYPE_VARINT:
+            return true;
+        default:
+            return false;
+        }
+    case LITERAL_FLOAT:
+        return type->kind == TYPE_DECIMAL || type->kind == TYPE_DOUBLE || type->kind == TYPE_FLOAT;
+    case LITERAL_BOOLEAN:
+        return type->kind == TYPE_BOOLEAN;
+    case LITERAL_UUID:
+        return type->kind == TYPE_UUID || type->kind == TYPE_TIMEUUID;
+    case LITERAL_HEX:
+        return type->kind == TYPE_BLOB;
+    case LITERAL_DURATION:
+        return type->kind == TYPE_DURATION;
+    }
+    return false;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static enum status parse_hex(struct bytes text, struct buffer *out, struct error *err)
+{
+    bool ok = text.size % 2 == 0;
+
+    for (size_t i = 0; i < text.size && ok; i++)
+        ok = hex_digit(text.data[i]) >= 0;
+    if (!ok)
+        return error_set(err, ERR_INVALID, "cannot parse '%.*s' as hex bytes", BYTES(text));
+    uint8_t *at = buffer_extend(out, text.size / 2);
+    for (size_t i = 0; i < text.size; i += 2)
+        *at++ = (uint8_t)(hex_digit(text.data[i]) << 4 | hex_digit(text.data[i + 1]));
+    return OK;
+}
+
+static bool parse_uuid(struct bytes text, uint8_t *uuid)
+{
+    size_t digits = 0;
+
+    if (text.size != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (text.data[i] != '-')
+                return false;
+            continue;
+        }
+        int digit = hex_digit(text.data[i]);
+        if (digit < 0)
+            return false;
+        uuid[digits / 2] = (uint8_t)(digits % 2 ? uuid[digits / 2] | digit : digit << 4);
+        digits++;
+    }
+    return true;
+}
+
+static enum status parse_uuid_type(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
+{
+    uint8_t uuid[16];
+    bool ok = parse_uuid(text, uuid);
+
+    if (!ok && type->kind == TYPE_UUID)
+        return error_set(err, ERR_INVALID, "Unable to make UUID from '%.*s'", BYTES(text));
+    if (!ok)
+        return error_set(err, ERR_INVALID, "Unknown timeuuid representation: %.*s", BYTES(text));
+    if (type->kind == TYPE_TIMEUUID && (uuid[6] & 0xF0) != 0x10)
+        return error_set(err, ERR_INVALID, "TimeUUID supports only version 1 UUIDs");
+    buffer_append(out, uuid, 16);
+    return OK;
+}
+
+/* Addresses only: names are never looked up. */
+static enum status parse_inet(struct bytes text, struct buffer *out, struct error *err)
+{
+    char string[64];
+    uint8_t address[16];
+
+    if (text.size < sizeof(string) && !memchr(text.data, 0, text.size)) {
+        memcpy(string, text.data, text.size);
+        string[text.size] = 0;
+        if (inet_pton(AF_INET, string, address) == 1) {
+            buffer_append(out, address, 4);
+            return OK;
+        }
+        if (inet_pton(AF_INET6, string, address) == 1) {
+            /* An IPv4 address in IPv6 clothes is an IPv4 address, as in Java. */
+            bool mapped = memcmp(address, "\0\0\0\0\0\0\0\0\0\0\xFF\xFF", 12) == 0;
+
+            buffer_append(out, address + (mapped ? 12 : 0), mapped ? 4 : 16);
+            return OK;
+        }
+    }
+    return error_set(err, ERR_INVALID, "Unable to make inet address from '%.*s'", BYTES(text));
+}
+
+static bool is_integer(struct bytes text)
+{
+    size_t i = text.size && text.data[0] == '-';
+
+    if (i == text.size)
+        return false;
+    for (; i < text.size; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return true;
+}
+
+static enum status parse_date(struct bytes text, struct buffer *out, struct error *err)
+{
+    int64_t v;
+
+    if (is_integer(text)) {
+        if (!integer_parse(text, 0, UINT32_MAX, &v))
+            return error_set(err, ERR_INVALID, "Unable to make unsigned int (for date) from: '%.*s'", BYTES(text));
+    } else {
+        if (!date_parse(text, &v))
+            return error_set(err, ERR_INVALID, "Unable to coerce '%.*s' to a formatted date (long)", BYTES(text));
+        if (v < INT32_MIN)
+            return error_set(err, ERR_INVALID, "Input date %.*s is less than min supported date -5877641-06-23T00:00Z", BYTES(text));
+        if (v > INT32_MAX)
+            return error_set(err, ERR_INVALID, "Input date %.*s is greater than max supported date +5881580-07-11T00:00Z", BYTES(text));
+        v += 1LL << 31;
+    }
+    buffer_append_be32(out, (uint32_t)v);
+    return OK;
+}
+
+static enum status parse_time(struct bytes text, struct buffer *out, struct error *err)
+{
+    int64_t v;
+
+    if (is_integer(text)) {
+        if (!integer_parse(text, 0, 86399999999999, &v))
+            return error_set(err, ERR_INVALID, "Unable to make long (for time) from: '%.*s'", BYTES(text));
+    } else if (!time_parse(text, &v)) {
+        return error_set(err, ERR_INVALID, "(TimeType) Unable to coerce '%.*s' to a formatted time (long)", BYTES(text));
+    }
+    buffer_append_be64(out, (uint64_t)v);
+    return OK;
+}
+
+static enum status parse_timestamp(struct bytes text, struct buffer *out, struct error *err)
+{
+    int64_t v;
+
+    if (is_integer(text)) {
+        if (!integer_parse(text, INT64_MIN, INT64_MAX, &v))
+            return error_set(err, ERR_INVALID, "Unable to make long (for date) from: '%.*s'", BYTES(text));
+    } else if (!timestamp_parse(text, &v)) {
+        return error_set(err, ERR_INVALID, "Unable to parse a date/time from '%.*s'", BYTES(text));
+    }
+    buffer_append_be64(out, (uint64_t)v);
+    return OK;
+}
+
+static enum status parse_duration(struct bytes text, struct buffer *out, struct error *err)
+{
+    int64_t months, days, nanoseconds;
+    enum status status = duration_parse(text, &months, &days, &nanoseconds, err);
+
+    if (status)
+        return status;
+    vint_append_signed(out, months);
+    vint_append_signed(out, days);
+    vint_append_signed(out, nanoseconds);
+    return OK;
+}
+
+static bool equals_ignoring_case(struct bytes text, const char *word)
+{
+    return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
+}
+
+static enum status parse_integer(struct bytes text, int bytes, const char *name, struct buffer *out, struct error *err)
+{
+    int64_t max = bytes == 8 ? INT64_MAX : (1LL << (bytes * 8 - 1)) - 1, v;
+    uint8_t wide[8];
+
+    if (!integer_parse(text, -max - 1, max, &v))
+        return error_set(err, ERR_INVALID, "Unable to make %s from '%.*s'", name, BYTES(text));
+    store_be64(wide, (uint64_t)v);
+    buffer_append(out, wide + 8 - bytes, (size_t)bytes);
+    return OK;
+}
+
+enum status value_parse_text(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
+{
+    float narrow;
+    double wide;
+    uint32_t bits32;
+    uint64_t bits64;
+
+    switch (type->kind) {
+    case TYPE_ASCII:
+        if (!text_is_ascii(text))
+            return error_set(err, ERR_INVALID, "Invalid ASCII character in string literal: "
+                                               "java.nio.charset.UnmappableCharacterException: Input length = 1");
+        buffer_append_bytes(out, text);
+        return OK;
+    case TYPE_TEXT:
+        if (!text_is_utf8(text))
+            return error_set(err, ERR_INVALID, "String didn't validate.");
+        buffer_append_bytes(out, text);
+        return OK;
+    case TYPE_BLOB:
+    case TYPE_CUSTOM:
+        return parse_hex(text, out, err);
+    case TYPE_DATE:
+        return parse_date(text, out, err);
+    case TYPE_TIME:
+        return parse_time(text, out, err);
+    case TYPE_BOOLEAN:
+        if (text.size && !equals_ignoring_case(text, "true") && !equals_ignoring_case(text, "false"))
+            return error_set(err, ERR_INVALID, "Unable to make boolean from '%.*s'", BYTES(text));
+        buffer_append_u8(out, equals_ignoring_case(text, "true"));
+        return OK;
+    default:
+        break;
+    }
+    if (text.size == 0)
+        return OK; /* the empty value */
+
+    switch (type->kind) {
+    case TYPE_BIGINT:
+    case TYPE_COUNTER:
+        return parse_integer(text, 8, "long", out, err);
+    case TYPE_INT:
+        return parse_integer(text, 4, "int", out, err);
+    case TYPE_SMALLINT:
+        return parse_integer(text, 2, "short", out, err);
+    case TYPE_TINYINT:
+        return parse_integer(text, 1, "byte", out, err);
+    case TYPE_VARINT:
+        if (varint_parse(out, text))
+            return OK;
+        return error_set(err, ERR_INVALID, "unable to make int from '%.*s'", BYTES(text));
+    case TYPE_DECIMAL:
+        if (decimal_parse(out, text))
+            return OK;
+        return error_set(err, ERR_INVALID, "unable to make BigDecimal from '%.*s'", BYTES(text));
+    case TYPE_FLOAT:
+        if (!float_parse(text, &narrow))
+            return error_set(err, ERR_INVALID, "Unable to make float from '%.*s'", BYTES(text));
+        memcpy(&bits32, &narrow, 4);
+        buffer_append_be32(out, bits32);
+        return OK;
+    case TYPE_DOUBLE:
+        if (!double_parse(text, &wide))
+            return error_set(err, ERR_INVALID, "Unable to make double from '%.*s'", BYTES(text));
+        memcpy(&bits64, &wide, 8);
+        buffer_append_be64(out, bits64);
+        return OK;
+    case TYPE_TIMESTAMP:
+        return parse_timestamp(text, out, err);
+    case TYPE_UUID:
+    case TYPE_TIMEUUID:
+        return parse_uuid_type(type, text, out, err);
+    case TYPE_INET:
+        return parse_inet(text, out, err);
+    case TYPE_DURATION:
+        return parse_duration(text, out, err);
+    default:
+        return error_set(err, ERR_INVALID, "'%.*s' is not a literal", BYTES(text));
+    }
+}
+
+enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out, struct error *err)
+{
+    size_t start = out->size;
+
+    if (kind == LITERAL_HEX && text.size >= 2 && text.data[0] == '0' && (text.data[1] == 'x' || text.data[1] == 'X'))
+        text = bytes_of(text.data + 2, text.size - 2);
+    enum status status = value_parse_text(type, text, out, err);
+    if (status)
+        out->size = start;
+    return status;
+}
