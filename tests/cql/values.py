@@ -124,17 +124,25 @@ def vint(reader):
     return (value >> 1) ^ -(value & 1)
 
 
+def fixed_size(t):
+    """Bytes of a value whose type says how many; None if each value says."""
+    if t[0] == "vector":
+        size = fixed_size(t[1])
+        return None if size is None else size * t[2]
+    return FIXED.get(t[0])
+
+
 def vector(data, t):
     element, count = t[1], t[2]
-    reader, out = Reader(data), []
+    reader, out, size = Reader(data), [], fixed_size(element)
     for _ in range(count):
-        if element[0] in FIXED:
-            out.append(show(reader.take(FIXED[element[0]]), element))
+        if size is not None:
+            out.append(show(reader.take(size), element))
         else:
             first = reader.take(1)[0]
             extra = 8 - (first ^ 0xFF).bit_length()
-            size = int.from_bytes(bytes([first & (0xFF >> extra if extra < 8 else 0)]) + reader.take(extra), "big")
-            out.append(show(reader.take(size), element))
+            length = int.from_bytes(bytes([first & (0xFF >> extra if extra < 8 else 0)]) + reader.take(extra), "big")
+            out.append(show(reader.take(length), element))
     reader.done()
     return "[" + ", ".join(out) + "]"
 
