@@ -4,7 +4,7 @@
 
 #include <ctype.h>
 
-#define MS_PER_DAY 86400000LL
+#define MS_PER_DAY    86400000LL
 #define NS_PER_SECOND 1000000000LL
 
 /* The calendar in eras of 400 years that start on March 1, so that leap days come last. */
@@ -43,7 +43,11 @@ static int days_in_month(int64_t year, int month)
 
 static void print_date(struct buffer *out, int64_t year, int month, int day)
 {
-    buffer_printf(out, "%s%04lld-%02d-%02d", year < 0 ? "-" : year > 9999 ? "+" : "", (long long)(year < 0 ? -year : year), month, day);
+    buffer_printf(out, "%s%04lld-%02d-%02d",
+                  year < 0      ? "-"
+                  : year > 9999 ? "+"
+                                : "",
+                  (long long)(year < 0 ? -year : year), month, day);
 }
 
 void date_print(struct buffer *out, int64_t days)
@@ -66,8 +70,8 @@ void timestamp_print(struct buffer *out, int64_t ms, char separator)
     }
     civil_from_days(days, &year, &month, &day);
     print_date(out, year <= 0 ? 1 - year : year, month, day);
-    buffer_printf(out, "%c%02d:%02d:%02d.%03dZ", separator, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
-                  (int)(rest % 1000));
+    buffer_printf(out, "%c%02d:%02d:%02d.%03dZ", separator, (int)(rest / 3600000), (int)(rest / 60000 % 60),
+                  (int)(rest / 1000 % 60), (int)(rest % 1000));
 }
 
 /* Zeros in front of what is shorter than `width`; a negative number counts as one digit, as in Cassandra. */
@@ -102,7 +106,7 @@ static int64_t print_unit(struct buffer *out, int64_t amount, int64_t per_unit, 
 
 static int64_t absolute(int64_t v)
 {
-    return v < 0 ? (int64_t)-(uint64_t)v : v;
+    return v < 0 ? (int64_t) - (uint64_t)v : v;
 }
 
 void duration_print(struct buffer *out, int64_t months, int64_t days, int64_t nanoseconds)
@@ -153,8 +157,8 @@ static bool take_date(struct bytes *text, int64_t *year, int *month, int *day)
     bool minus = take_char(&rest, '-'), plus = !minus && take_char(&rest, '+');
     int64_t y, m, d;
 
-    if (!take_number(&rest, plus ? 5 : 4, minus || plus ? 9 : 4, &y) || !take_char(&rest, '-') || !take_number(&rest, 2, 2, &m) ||
-        !take_char(&rest, '-') || !take_number(&rest, 2, 2, &d))
+    if (!take_number(&rest, plus ? 5 : 4, minus || plus ? 9 : 4, &y) || !take_char(&rest, '-') ||
+        !take_number(&rest, 2, 2, &m) || !take_char(&rest, '-') || !take_number(&rest, 2, 2, &d))
         return false;
     if (m < 1 || m > 12 || d < 1 || d > 31)
         return false;
@@ -209,8 +213,8 @@ bool time_parse(struct bytes text, int64_t *nanoseconds)
         ;
     while (text.size && text.data[text.size - 1] == ' ')
         text.size--;
-    if (!take_plain_number(&text, &hours) || !take_char(&text, ':') || !take_plain_number(&text, &minutes) || !take_char(&text, ':') ||
-        !take_plain_number(&text, &seconds))
+    if (!take_plain_number(&text, &hours) || !take_char(&text, ':') || !take_plain_number(&text, &minutes) ||
+        !take_char(&text, ':') || !take_plain_number(&text, &seconds))
         return false;
     take_fraction(&text, 1, &fraction);
     if (text.size || hours > 23 || minutes > 59 || seconds > 59)
@@ -333,17 +337,22 @@ static enum status add_unit(struct duration_builder *builder, enum unit unit, st
     if (!integer_parse(digits, 0, INT64_MAX, &amount))
         return error_set(builder->err, ERR_INVALID, "For input string: \"%.*s\"", BYTES(digits));
     if (unit == builder->last)
-        return error_set(builder->err, ERR_INVALID, "Invalid duration. The %s are specified multiple times", units[unit].name);
-    if (unit < builder->last)
-        return error_set(builder->err, ERR_INVALID, "Invalid duration. The %s should be after %s", units[builder->last].name,
+        return error_set(builder->err, ERR_INVALID, "Invalid duration. The %s are specified multiple times",
                          units[unit].name);
+    if (unit < builder->last)
+        return error_set(builder->err, ERR_INVALID, "Invalid duration. The %s should be after %s",
+                         units[builder->last].name, units[unit].name);
     builder->last = unit;
 
     int64_t *total = unit <= MONTHS ? &builder->months : unit <= DAYS ? &builder->days : &builder->nanoseconds;
     int64_t max = unit <= DAYS ? INT32_MAX : INT64_MAX;
     if (amount > (max - *total) / units[unit].size)
-        return error_set(builder->err, ERR_INVALID, "Invalid duration. The total number of %s must be less or equal to %d",
-                         unit <= MONTHS ? "months" : unit <= DAYS ? "days" : "nanoseconds", INT32_MAX);
+        return error_set(builder->err, ERR_INVALID,
+                         "Invalid duration. The total number of %s must be less or equal to %d",
+                         unit <= MONTHS ? "months"
+                         : unit <= DAYS ? "days"
+                                        : "nanoseconds",
+                         INT32_MAX);
     *total += amount * units[unit].size;
     return OK;
 }
@@ -365,10 +374,11 @@ static enum unit take_unit(struct bytes *text)
     static const struct {
         const char *letters;
         enum unit unit;
-    } symbols[] = { /* the longer before its own beginning */
-        { "mo", MONTHS }, { "ms", MILLISECONDS }, { "us", MICROSECONDS }, { "\xC2\xB5s", MICROSECONDS }, { "ns", NANOSECONDS },
-        { "y", YEARS },   { "w", WEEKS },         { "d", DAYS },          { "h", HOURS },            { "m", MINUTES },
-        { "s", SECONDS },
+    } symbols[] = {
+        /* the longer before its own beginning */
+        { "mo", MONTHS },      { "ms", MILLISECONDS }, { "us", MICROSECONDS }, { "\xC2\xB5s", MICROSECONDS },
+        { "ns", NANOSECONDS }, { "y", YEARS },         { "w", WEEKS },         { "d", DAYS },
+        { "h", HOURS },        { "m", MINUTES },       { "s", SECONDS },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
@@ -443,7 +453,8 @@ static enum status parse_alternative(struct duration_builder *builder)
         uint8_t digits;
         char before;
         enum unit unit;
-    } parts[] = { { 4, 'P', YEARS }, { 2, '-', MONTHS }, { 2, '-', DAYS }, { 2, 'T', HOURS }, { 2, ':', MINUTES }, { 2, ':', SECONDS } };
+    } parts[] = { { 4, 'P', YEARS }, { 2, '-', MONTHS },  { 2, '-', DAYS },
+                  { 2, 'T', HOURS }, { 2, ':', MINUTES }, { 2, ':', SECONDS } };
     struct bytes rest = builder->text;
 
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {

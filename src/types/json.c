@@ -139,23 +139,20 @@ static bool skip_value(struct scanner *s)
         ok = *s->at == '[' ? skip_array(s) : skip_object(s);
         s->depth--;
         return ok;
-    case '"':
-        return skip_string(s);
-    case 't':
-        return accept_word(s, "true");
-    case 'f':
-        return accept_word(s, "false");
-    case 'n':
-        return accept_word(s, "null");
-    default:
-        return skip_number(s);
+    case '"': return skip_string(s);
+    case 't': return accept_word(s, "true");
+    case 'f': return accept_word(s, "false");
+    case 'n': return accept_word(s, "null");
+    default: return skip_number(s);
     }
 }
 
 enum status json_check(struct bytes text, struct bytes *trimmed, struct error *err)
 {
-    struct scanner s = { .at = text.data, .end = text.data + text.size };
+    if (text.size == 0)
+        return error_set(err, ERR_INVALID, "Error decoding JSON string: nothing to read");
 
+    struct scanner s = { .at = text.data, .end = text.data + text.size };
     if (!text_is_utf8(text))
         return error_set(err, ERR_INVALID, "Error decoding JSON string: invalid UTF-8");
     skip_space(&s);
@@ -164,7 +161,8 @@ enum status json_check(struct bytes text, struct bytes *trimmed, struct error *e
     const uint8_t *end = s.at;
     skip_space(&s);
     if (!ok || s.at != s.end)
-        return error_set(err, ERR_INVALID, "Error decoding JSON string: unexpected input at offset %zu", (size_t)(s.at - text.data));
+        return error_set(err, ERR_INVALID, "Error decoding JSON string: unexpected input at offset %zu",
+                         (size_t)(s.at - text.data));
     *trimmed = bytes_of(start, (size_t)(end - start));
     return OK;
 }
@@ -172,17 +170,12 @@ enum status json_check(struct bytes text, struct bytes *trimmed, struct error *e
 enum json_kind json_kind_of(struct bytes value)
 {
     switch (value.data[0]) {
-    case 'n':
-        return JSON_NULL;
+    case 'n': return JSON_NULL;
     case 't':
-    case 'f':
-        return JSON_BOOLEAN;
-    case '"':
-        return JSON_STRING;
-    case '[':
-        return JSON_ARRAY;
-    case '{':
-        return JSON_OBJECT;
+    case 'f': return JSON_BOOLEAN;
+    case '"': return JSON_STRING;
+    case '[': return JSON_ARRAY;
+    case '{': return JSON_OBJECT;
     default:
         for (size_t i = 0; i < value.size; i++)
             if (value.data[i] == '.' || value.data[i] == 'e' || value.data[i] == 'E')
@@ -227,7 +220,12 @@ void json_unescape(struct buffer *out, struct bytes string)
         uint8_t c = at[1];
         at += 2;
         if (c != 'u') {
-            buffer_append_u8(out, c == 'b' ? '\b' : c == 'f' ? '\f' : c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c);
+            buffer_append_u8(out, c == 'b'   ? '\b'
+                                  : c == 'f' ? '\f'
+                                  : c == 'n' ? '\n'
+                                  : c == 'r' ? '\r'
+                                  : c == 't' ? '\t'
+                                             : c);
             continue;
         }
         uint32_t unit = four_digits(at);

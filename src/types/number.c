@@ -10,7 +10,8 @@
 
 struct bytes varint_trim(struct bytes value)
 {
-    while (value.size > 1 && ((value.data[0] == 0 && !(value.data[1] & 0x80)) || (value.data[0] == 0xFF && (value.data[1] & 0x80)))) {
+    while (value.size > 1 &&
+           ((value.data[0] == 0 && !(value.data[1] & 0x80)) || (value.data[0] == 0xFF && (value.data[1] & 0x80)))) {
         value.data++;
         value.size--;
     }
@@ -361,7 +362,8 @@ bool decimal_parse(struct buffer *out, struct bytes text)
     }
     if (points > 1 || end == points || end > NUMBER_DIGITS_MAX)
         return false;
-    if (end < text.size && !integer_parse(bytes_of(text.data + end + 1, text.size - end - 1), INT32_MIN, INT32_MAX, &exponent))
+    if (end < text.size &&
+        !integer_parse(bytes_of(text.data + end + 1, text.size - end - 1), INT32_MIN, INT32_MAX, &exponent))
         return false;
     int64_t scale = (points ? (int64_t)(end - point_at - 1) : 0) - exponent;
     if (scale < INT32_MIN || scale > INT32_MAX)

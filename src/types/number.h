@@ -24,7 +24,7 @@ struct decimal_digits {
     bool negative;
     int64_t exponent;
     size_t count;
-    char *digits;    /* '0'..'9'; points to `small` or is owned */
+    char *digits; /* '0'..'9'; points to `small` or is owned */
     char small[48];
 };
 

@@ -48,10 +48,10 @@ static const struct kind_info {
 
 static const struct type natives[TYPE_EMPTY + 1] = {
 #define NATIVE(k) [k] = { .kind = k }
-    NATIVE(TYPE_ASCII),    NATIVE(TYPE_BIGINT), NATIVE(TYPE_BLOB),     NATIVE(TYPE_BOOLEAN), NATIVE(TYPE_COUNTER),
-    NATIVE(TYPE_DECIMAL),  NATIVE(TYPE_DOUBLE), NATIVE(TYPE_FLOAT),    NATIVE(TYPE_INT),     NATIVE(TYPE_TIMESTAMP),
-    NATIVE(TYPE_UUID),     NATIVE(TYPE_TEXT),   NATIVE(TYPE_VARINT),   NATIVE(TYPE_TIMEUUID), NATIVE(TYPE_INET),
-    NATIVE(TYPE_DATE),     NATIVE(TYPE_TIME),   NATIVE(TYPE_SMALLINT), NATIVE(TYPE_TINYINT), NATIVE(TYPE_DURATION),
+    NATIVE(TYPE_ASCII),   NATIVE(TYPE_BIGINT), NATIVE(TYPE_BLOB),     NATIVE(TYPE_BOOLEAN),  NATIVE(TYPE_COUNTER),
+    NATIVE(TYPE_DECIMAL), NATIVE(TYPE_DOUBLE), NATIVE(TYPE_FLOAT),    NATIVE(TYPE_INT),      NATIVE(TYPE_TIMESTAMP),
+    NATIVE(TYPE_UUID),    NATIVE(TYPE_TEXT),   NATIVE(TYPE_VARINT),   NATIVE(TYPE_TIMEUUID), NATIVE(TYPE_INET),
+    NATIVE(TYPE_DATE),    NATIVE(TYPE_TIME),   NATIVE(TYPE_SMALLINT), NATIVE(TYPE_TINYINT),  NATIVE(TYPE_DURATION),
     NATIVE(TYPE_EMPTY),
 #undef NATIVE
 };
@@ -126,8 +126,9 @@ const struct type *type_vector(struct arena *arena, const struct type *element, 
     return type;
 }
 
-const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name, const struct bytes *field_names,
-                            const struct type *const *field_types, uint32_t count, bool frozen)
+const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name,
+                            const struct bytes *field_names, const struct type *const *field_types, uint32_t count,
+                            bool frozen)
 {
     struct type *type = node_new(arena, TYPE_UDT, count);
 
@@ -216,7 +217,8 @@ bool type_equal(const struct type *a, const struct type *b)
 {
     if (a == b)
         return true;
-    if (a->kind != b->kind || a->frozen != b->frozen || a->dimension != b->dimension || a->param_count != b->param_count)
+    if (a->kind != b->kind || a->frozen != b->frozen || a->dimension != b->dimension ||
+        a->param_count != b->param_count)
         return false;
     if (!bytes_equal(a->keyspace, b->keyspace) || !bytes_equal(a->name, b->name))
         return false;
@@ -255,22 +257,14 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
     if (type_equal(to, from))
         return true;
     switch (to->kind) {
-    case TYPE_BLOB:
-        return true;
-    case TYPE_TEXT:
-        return from->kind == TYPE_ASCII;
-    case TYPE_VARINT:
-        return from->kind == TYPE_INT || from->kind == TYPE_BIGINT || from->kind == TYPE_TIMESTAMP;
-    case TYPE_BIGINT:
-        return from->kind == TYPE_TIMESTAMP;
-    case TYPE_TIMESTAMP:
-        return from->kind == TYPE_BIGINT;
-    case TYPE_UUID:
-        return from->kind == TYPE_TIMEUUID;
-    case TYPE_DATE:
-        return from->kind == TYPE_INT;
-    case TYPE_TIME:
-        return from->kind == TYPE_BIGINT;
+    case TYPE_BLOB: return true;
+    case TYPE_TEXT: return from->kind == TYPE_ASCII;
+    case TYPE_VARINT: return from->kind == TYPE_INT || from->kind == TYPE_BIGINT || from->kind == TYPE_TIMESTAMP;
+    case TYPE_BIGINT: return from->kind == TYPE_TIMESTAMP;
+    case TYPE_TIMESTAMP: return from->kind == TYPE_BIGINT;
+    case TYPE_UUID: return from->kind == TYPE_TIMEUUID;
+    case TYPE_DATE: return from->kind == TYPE_INT;
+    case TYPE_TIME: return from->kind == TYPE_BIGINT;
     case TYPE_LIST:
     case TYPE_SET:
         if (from->kind != to->kind || from->frozen != to->frozen)
@@ -279,10 +273,10 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
             return false;
         return type_is_value_compatible(to->params[0], from->params[0]);
     case TYPE_MAP:
-        return from->kind == TYPE_MAP && from->frozen == to->frozen && is_order_compatible(to->params[0], from->params[0]) &&
+        return from->kind == TYPE_MAP && from->frozen == to->frozen &&
+               is_order_compatible(to->params[0], from->params[0]) &&
                type_is_value_compatible(to->params[1], from->params[1]);
-    case TYPE_TUPLE:
-        return (from->kind == TYPE_TUPLE || from->kind == TYPE_UDT) && params_are_compatible(to, from);
+    case TYPE_TUPLE: return (from->kind == TYPE_TUPLE || from->kind == TYPE_UDT) && params_are_compatible(to, from);
     case TYPE_UDT:
         return from->kind == TYPE_UDT && from->frozen == to->frozen && bytes_equal(from->keyspace, to->keyspace) &&
                bytes_equal(from->name, to->name) && params_are_compatible(to, from);
@@ -290,8 +284,7 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
         return from->kind == TYPE_VECTOR && from->dimension == to->dimension &&
                type_fixed_bytes(from->params[0]) == type_fixed_bytes(to->params[0]) &&
                type_is_value_compatible(to->params[0], from->params[0]);
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -322,13 +315,13 @@ uint16_t type_wire_id(const struct type *type)
 
 /* Words the grammar reserves: an identifier that is one must be quoted. */
 static const char *const reserved_words[] = {
-    "add",       "allow",    "alter",    "and",       "apply",     "asc",       "authorize", "batch",    "begin",    "by",
-    "columnfamily", "create", "default", "delete",    "desc",      "describe",  "drop",      "entries",  "execute",  "from",
-    "full",      "grant",    "if",       "in",        "index",     "infinity",  "insert",    "into",     "is",       "keyspace",
-    "limit",     "materialized", "mbean", "mbeans",   "modify",    "nan",       "norecursive", "not",    "null",     "of",
-    "on",        "or",       "order",    "primary",   "rename",    "replace",   "revoke",    "schema",   "select",   "set",
-    "table",     "to",       "token",    "truncate",  "unlogged",  "unset",     "update",    "use",      "using",    "view",
-    "where",     "with",
+    "add",         "allow",        "alter",    "and",     "apply",        "asc",   "authorize", "batch",    "begin",
+    "by",          "columnfamily", "create",   "default", "delete",       "desc",  "describe",  "drop",     "entries",
+    "execute",     "from",         "full",     "grant",   "if",           "in",    "index",     "infinity", "insert",
+    "into",        "is",           "keyspace", "limit",   "materialized", "mbean", "mbeans",    "modify",   "nan",
+    "norecursive", "not",          "null",     "of",      "on",           "or",    "order",     "primary",  "rename",
+    "replace",     "revoke",       "schema",   "select",  "set",          "table", "to",        "token",    "truncate",
+    "unlogged",    "unset",        "update",   "use",     "using",        "view",  "where",     "with",
 };
 
 static bool is_plain_identifier(struct bytes name)
@@ -400,11 +393,8 @@ void type_print(struct buffer *out, const struct type *type, bool with_keyspace)
     case TYPE_SET:
     case TYPE_MAP:
     case TYPE_TUPLE:
-    case TYPE_VECTOR:
-        print_params(out, type, with_keyspace);
-        break;
-    default:
-        buffer_append_string(out, kinds[type->kind].cql);
+    case TYPE_VECTOR: print_params(out, type, with_keyspace); break;
+    default: buffer_append_string(out, kinds[type->kind].cql);
     }
     if (frozen)
         buffer_append_u8(out, '>');
@@ -591,7 +581,8 @@ static enum status check_nesting(struct parser *p, const struct type *type)
         const struct type *inner = type->params[i];
 
         if (type_is_multicell(inner) && type->kind == TYPE_UDT)
-            return error_set(p->err, ERR_INVALID, "Non-frozen UDTs with nested non-frozen collections are not supported");
+            return error_set(p->err, ERR_INVALID,
+                             "Non-frozen UDTs with nested non-frozen collections are not supported");
         if (type_is_multicell(inner))
             return error_set(p->err, ERR_INVALID, "Non-frozen %s are not allowed inside collections: %s",
                              inner->kind == TYPE_UDT ? "UDTs" : "collections", shown(p, type));
@@ -605,12 +596,14 @@ static enum status parse_dimension(struct parser *p, uint32_t *dimension)
     bool any = false;
 
     skip_space(p);
-    for (; p->at < p->text.size && p->text.data[p->at] >= '0' && p->text.data[p->at] <= '9' && n <= INT32_MAX; p->at++) {
+    for (; p->at < p->text.size && p->text.data[p->at] >= '0' && p->text.data[p->at] <= '9' && n <= INT32_MAX;
+         p->at++) {
         n = n * 10 + (p->text.data[p->at] - '0');
         any = true;
     }
     if (!any || n > INT32_MAX)
-        return error_set(p->err, ERR_SYNTAX, "Expected a dimension at offset %zu in type \"%.*s\"", p->at, BYTES(p->text));
+        return error_set(p->err, ERR_SYNTAX, "Expected a dimension at offset %zu in type \"%.*s\"", p->at,
+                         BYTES(p->text));
     if (n == 0)
         return error_set(p->err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
     *dimension = (uint32_t)n;
@@ -696,7 +689,8 @@ static enum status parse_frozen(struct parser *p, const struct type **result)
         return status;
     if (is_native(inner->kind) || inner->kind == TYPE_CUSTOM)
         return error_set(p->err, ERR_INVALID,
-                         "frozen<> is only allowed on collections, tuples, and user-defined types (got %s)", shown(p, inner));
+                         "frozen<> is only allowed on collections, tuples, and user-defined types (got %s)",
+                         shown(p, inner));
     *result = type_freeze(p->arena, inner);
     return OK;
 }
@@ -716,7 +710,7 @@ static enum status parse_udt(struct parser *p, struct bytes keyspace, struct byt
     struct type *copy = node_copy(p->arena, type);
     copy->frozen = false;
     for (uint32_t i = 0; i < type->param_count; i++)
-        copy->params[i] = type->params[i];
+        copy->params[i] = type_copy(p->arena, type->params[i]); /* the result may outlive the resolver's schema */
     *result = copy;
     return OK;
 }
@@ -777,7 +771,8 @@ enum status type_parse(struct arena *arena, struct bytes text, const struct type
         return status;
     skip_space(&p);
     if (p.at != text.size)
-        return error_set(err, ERR_SYNTAX, "Unexpected '%c' at offset %zu in type \"%.*s\"", text.data[p.at], p.at, BYTES(text));
+        return error_set(err, ERR_SYNTAX, "Unexpected '%c' at offset %zu in type \"%.*s\"", text.data[p.at], p.at,
+                         BYTES(text));
     status = check_nesting(&p, type);
     if (status)
         return status;

@@ -63,9 +63,10 @@ const struct type *type_set(struct arena *arena, const struct type *element, boo
 const struct type *type_map(struct arena *arena, const struct type *key, const struct type *value, bool frozen);
 const struct type *type_tuple(struct arena *arena, const struct type *const *fields, uint32_t count);
 const struct type *type_vector(struct arena *arena, const struct type *element, uint32_t dimension);
-const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name, const struct bytes *field_names,
-                            const struct type *const *field_types, uint32_t count, bool frozen);
-/* The same type frozen at every depth (as Cassandra's freeze()). */
+const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name,
+                            const struct bytes *field_names, const struct type *const *field_types, uint32_t count,
+                            bool frozen);
+/* The same type frozen at every depth (as Cassandra's freeze()). Shares what was frozen already with `type`. */
 const struct type *type_freeze(struct arena *arena, const struct type *type);
 /* A deep copy into another arena (native nodes stay shared). */
 const struct type *type_copy(struct arena *arena, const struct type *type);
@@ -75,7 +76,8 @@ bool type_is_multicell(const struct type *type);
 bool type_is_collection(const struct type *type);
 /* Structural equality; udt by keyspace and name and fields; frozen counts. */
 bool type_equal(const struct type *a, const struct type *b);
-/* May values of `from` be read as `to` (ALTER, assignment tests): e.g. ascii -> text, int -> blob, timestamp -> bigint. */
+/* May values of `from` be read as `to` (ALTER, assignment tests): e.g. ascii -> text, int -> blob, timestamp -> bigint.
+ */
 bool type_is_value_compatible(const struct type *to, const struct type *from);
 /* A type that holds a duration, or a non-frozen collection, anywhere: what Cassandra refuses in keys. */
 bool type_references_duration(const struct type *type);
@@ -95,7 +97,8 @@ void type_print_java(struct buffer *out, const struct type *type);
 
 /* Resolves a udt's name while a type is parsed or built; NULL when there is none. */
 struct type_resolver {
-    const struct type *(*udt)(void *context, struct bytes keyspace, struct bytes name); /* keyspace NULL: the current one */
+    const struct type *(*udt)(void *context, struct bytes keyspace,
+                              struct bytes name); /* keyspace NULL: the current one */
     void *context;
 };
 /* Parses CQL form ("map<text, frozen<list<int>>>"). ERR_INVALID or ERR_SYNTAX with Cassandra's words. */

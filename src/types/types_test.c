@@ -95,7 +95,8 @@ static int failures;
 static void differs(const char *what, struct bytes in, struct bytes expected, struct bytes got)
 {
     if (++failures <= 40)
-        printf("  %s of %.*s: expected \"%.*s\", got \"%.*s\"\n", what, (int)(in.size > 100 ? 100 : in.size), (const char *)in.data, BYTES(expected), BYTES(got));
+        printf("  %s of %.*s: expected \"%.*s\", got \"%.*s\"\n", what, (int)(in.size > 100 ? 100 : in.size),
+               (const char *)in.data, BYTES(expected), BYTES(got));
 }
 
 static void check_text(const char *what, struct bytes in, struct bytes expected, struct buffer *out)
@@ -160,7 +161,8 @@ static int compare_keys(const struct type *type, struct bytes a, struct bytes b,
     value_encode_key(&key_a, type, a, descending);
     value_encode_key(&key_b, type, b, descending);
     int order = sign(bytes_compare(buffer_bytes(&key_a), buffer_bytes(&key_b)));
-    bool prefix = bytes_starts_with(buffer_bytes(&key_a), buffer_bytes(&key_b)) || bytes_starts_with(buffer_bytes(&key_b), buffer_bytes(&key_a));
+    bool prefix = bytes_starts_with(buffer_bytes(&key_a), buffer_bytes(&key_b)) ||
+                  bytes_starts_with(buffer_bytes(&key_b), buffer_bytes(&key_a));
     assert_int_equal(prefix, order == 0);
     buffer_fini(&key_a);
     buffer_fini(&key_b);
@@ -174,8 +176,8 @@ static void check_order(struct bytes *f, struct buffer *out)
     int expected = atoi((const char *)f[4].data);
     char text[40];
 
-    snprintf(text, sizeof(text), "%d, key %d, descending %d", sign(value_compare(type, a, b)), compare_keys(type, a, b, false),
-             compare_keys(type, a, b, true));
+    snprintf(text, sizeof(text), "%d, key %d, descending %d", sign(value_compare(type, a, b)),
+             compare_keys(type, a, b, false), compare_keys(type, a, b, true));
     buffer_printf(out, "%d, key %d, descending %d", expected, expected, -expected);
     if (!bytes_equal(buffer_bytes(out), bytes_of_string(text))) {
         struct buffer shown = { 0 };
@@ -197,7 +199,8 @@ static void check_parsed(const char *what, struct bytes *f, enum status status, 
         struct buffer hex = { 0 };
         for (size_t i = 0; i < out->size; i++)
             buffer_printf(&hex, "%02x", out->data[i]);
-        differs(what, f[2], bytes_is_null(f[3]) ? f[4] : f[3], status ? bytes_of_string(err->message) : buffer_bytes(&hex));
+        differs(what, f[2], bytes_is_null(f[3]) ? f[4] : f[3],
+                status ? bytes_of_string(err->message) : buffer_bytes(&hex));
         buffer_fini(&hex);
     } else if (status && !bytes_equal(f[4], bytes_of_string(err->message))) {
         differs(what, f[2], f[4], bytes_of_string(err->message));
@@ -227,6 +230,18 @@ static void check_token(struct bytes *f, struct buffer *out)
 {
     buffer_printf(out, "%lld", (long long)token_of_partition_key(unhex(f[1])));
     check_text("token", f[1], f[2], out);
+}
+
+static void check_assignable(struct bytes *f, struct buffer *out)
+{
+    const struct type *type = type_numbered(f[1]);
+    struct buffer in = { 0 };
+
+    buffer_printf(out, "%d", value_literal_is_assignable(type, (enum literal_kind)atoi((const char *)f[2].data)));
+    type_print(&in, type, false);
+    buffer_printf(&in, " from kind %.*s", BYTES(f[2]));
+    check_text("assignable", buffer_bytes(&in), f[3], out);
+    buffer_fini(&in);
 }
 
 static void check_compatible(struct bytes *f, struct buffer *out)
@@ -259,6 +274,7 @@ static void test_recorded(void **state)
         case 'C': check_order(f, &out); break;
         case 'L': check_literal(f, &out); break;
         case 'J': check_json(f, &out); break;
+        case 'A': check_assignable(f, &out); break;
         case 'K': check_token(f, &out); break;
         case 'X': check_compatible(f, &out); break;
         default: fail_msg("unknown line %s", (const char *)f[0].data);
@@ -311,47 +327,65 @@ static size_t random_size(void)
 
 static void random_decimal(struct buffer *out)
 {
-    static const char *const extremes[] = { "0", "0.0", "1.0", "1.00", "1", "-1", "-1.000", "10", "1e1", "99", "100", "0.99", "1e-400", "-1e400",
-                                            "1e2147483647", "1e-2147483647", "-1e2147483647", "10e2147483646", "101e99", "1e101", "1e100" };
+    static const char *const extremes[] = { "0",
+                                            "0.0",
+                                            "1.0",
+                                            "1.00",
+                                            "1",
+                                            "-1",
+                                            "-1.000",
+                                            "10",
+                                            "1e1",
+                                            "99",
+                                            "100",
+                                            "0.99",
+                                            "1e-400",
+                                            "-1e400",
+                                            "1e2147483647",
+                                            "1e-2147483647",
+                                            "-1e2147483647",
+                                            "10e2147483646",
+                                            "101e99",
+                                            "1e101",
+                                            "1e100" };
     char text[64];
 
     if (rnd(2)) {
-        snprintf(text, sizeof(text), "%s%u%ue%d", rnd(2) ? "-" : "", rnd(100), rnd(1000) * (rnd(2) ? 100 : 1), (int)rnd(12) - 6);
-        assert_int_equal(value_parse(type_native(TYPE_DECIMAL), LITERAL_STRING, bytes_of_string(text), out, &(struct error){ 0 }), OK);
+        snprintf(text, sizeof(text), "%s%u%ue%d", rnd(2) ? "-" : "", rnd(100), rnd(1000) * (rnd(2) ? 100 : 1),
+                 (int)rnd(12) - 6);
+        assert_int_equal(
+            value_parse(type_native(TYPE_DECIMAL), LITERAL_STRING, bytes_of_string(text), out, &(struct error){ 0 }),
+            OK);
         return;
     }
     const char *extreme = extremes[rnd(ARRAY_SIZE(extremes))];
-    assert_int_equal(value_parse(type_native(TYPE_DECIMAL), LITERAL_STRING, bytes_of_string(extreme), out, &(struct error){ 0 }), OK);
+    assert_int_equal(
+        value_parse(type_native(TYPE_DECIMAL), LITERAL_STRING, bytes_of_string(extreme), out, &(struct error){ 0 }),
+        OK);
 }
 
 /* Appends a well-formed value. */
 static void random_value(struct buffer *out, const struct type *type)
 {
-    static const uint64_t doubles[] = { 0, 0x8000000000000000, 0x7FF8000000000000, 0xFFF8000000000001, 0x7FF0000000000000, 0xFFF0000000000000,
-                                        1, 0x8000000000000001, 0x3FF0000000000000 };
+    static const uint64_t doubles[] = {
+        0, 0x8000000000000000, 0x7FF8000000000000, 0xFFF8000000000001, 0x7FF0000000000000, 0xFFF0000000000000,
+        1, 0x8000000000000001, 0x3FF0000000000000
+    };
     struct bytes elements[16] = { 0 };
     size_t start = out->size;
     uint32_t count = 0;
 
     switch (type->kind) {
     case TYPE_ASCII:
-    case TYPE_TEXT:
-        random_text(out, random_size());
-        return;
+    case TYPE_TEXT: random_text(out, random_size()); return;
     case TYPE_BLOB:
-    case TYPE_CUSTOM:
-        random_run(out, random_size());
-        return;
-    case TYPE_VARINT:
-        random_run(out, random_size() % 300);
-        return;
+    case TYPE_CUSTOM: random_run(out, random_size()); return;
+    case TYPE_VARINT: random_run(out, random_size() % 300); return;
     case TYPE_DECIMAL:
         if (rnd(16))
             random_decimal(out);
         return;
-    case TYPE_INET:
-        random_run(out, rnd(2) ? 4 : 16);
-        return;
+    case TYPE_INET: random_run(out, rnd(2) ? 4 : 16); return;
     case TYPE_DOUBLE:
         if (rnd(4) == 0)
             buffer_append_be64(out, doubles[rnd(ARRAY_SIZE(doubles))]);
@@ -364,52 +398,29 @@ static void random_value(struct buffer *out, const struct type *type)
         else
             random_run(out, 4);
         return;
-    case TYPE_DATE:
-        random_run(out, 4);
-        return;
-    case TYPE_INT:
-        random_run(out, rnd(16) ? 4 : 0);
-        return;
-    case TYPE_TIME:
-        random_run(out, 8);
-        return;
+    case TYPE_DATE: random_run(out, 4); return;
+    case TYPE_INT: random_run(out, rnd(16) ? 4 : 0); return;
+    case TYPE_TIME: random_run(out, 8); return;
     case TYPE_BIGINT:
     case TYPE_COUNTER:
-    case TYPE_TIMESTAMP:
-        random_run(out, rnd(16) ? 8 : 0);
-        return;
-    case TYPE_SMALLINT:
-        random_run(out, 2);
-        return;
+    case TYPE_TIMESTAMP: random_run(out, rnd(16) ? 8 : 0); return;
+    case TYPE_SMALLINT: random_run(out, 2); return;
     case TYPE_TINYINT:
-    case TYPE_BOOLEAN:
-        random_run(out, 1);
-        return;
+    case TYPE_BOOLEAN: random_run(out, 1); return;
     case TYPE_UUID:
     case TYPE_TIMEUUID:
         random_run(out, 16);
         if (type->kind == TYPE_TIMEUUID || rnd(2))
             out->data[start + 6] = 0x10 | (out->data[start + 6] & 15);
         return;
-    case TYPE_DURATION:
-        buffer_append(out, "\x02\x04\x06", 3);
-        return;
-    case TYPE_EMPTY:
-        return;
+    case TYPE_DURATION: buffer_append(out, "\x02\x04\x06", 3); return;
+    case TYPE_EMPTY: return;
     case TYPE_LIST:
-    case TYPE_SET:
-        count = rnd(4);
-        break;
-    case TYPE_MAP:
-        count = 2 * rnd(3);
-        break;
+    case TYPE_SET: count = rnd(4); break;
+    case TYPE_MAP: count = 2 * rnd(3); break;
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        count = rnd(4) ? type->param_count : rnd(type->param_count + 1);
-        break;
-    case TYPE_VECTOR:
-        count = type->dimension;
-        break;
+    case TYPE_UDT: count = rnd(4) ? type->param_count : rnd(type->param_count + 1); break;
+    case TYPE_VECTOR: count = type->dimension; break;
     }
     struct buffer parts[16] = { 0 };
     bool fields = type->kind == TYPE_TUPLE || type->kind == TYPE_UDT;
@@ -446,8 +457,8 @@ static void check_round_trip(const struct type *type, struct bytes value, struct
         assert_int_equal(value_compare(type, value, buffer_bytes(&back)), 0);
         value_encode_key(&again, type, buffer_bytes(&back), descending);
         assert_true(bytes_equal(buffer_bytes(&key), buffer_bytes(&again)));
-        bool canonical = !value_key_is_injective(type) || type->param_count || type->kind == TYPE_BOOLEAN || type->kind == TYPE_FLOAT ||
-                         type->kind == TYPE_DOUBLE;
+        bool canonical = !value_key_is_injective(type) || type->param_count || type->kind == TYPE_BOOLEAN ||
+                         type->kind == TYPE_FLOAT || type->kind == TYPE_DOUBLE;
         if (!canonical)
             assert_true(bytes_equal(value, buffer_bytes(&back)));
         /* Every proper beginning of a key is refused, never read past. */
@@ -500,7 +511,8 @@ static void test_keys(void **state)
             type_print(&text, a, false);
             buffer_append_string(&text, ", ");
             type_print(&text, b, false);
-            fail_msg("round %d: keys of (%.*s) do not compare as values, %d", round, BYTES(buffer_bytes(&text)), expected);
+            fail_msg("round %d: keys of (%.*s) do not compare as values, %d", round, BYTES(buffer_bytes(&text)),
+                     expected);
         }
         check_round_trip(a, buffer_bytes(&values[0]), BYTES_LITERAL("a random value"));
         buffer_fini(&key1);
@@ -524,10 +536,35 @@ static void test_null_key(void **state)
 /* RFC 3629, table 3-7 of the Unicode standard: what Cassandra's own validator lets through is refused here. */
 static void test_utf8(void **state)
 {
-    static const char *const good[] = { "", "a", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF",
-                                        "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "abcdefgh\xC3\xA9" "abcdefgh" };
-    static const char *const bad[] = { "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF",
-                                       "\xE1\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xFE", "abcdefghi\x80",
+    static const char *const good[] = { "",
+                                        "a",
+                                        "\x7F",
+                                        "\xC2\x80",
+                                        "\xDF\xBF",
+                                        "\xE0\xA0\x80",
+                                        "\xED\x9F\xBF",
+                                        "\xEE\x80\x80",
+                                        "\xEF\xBF\xBF",
+                                        "\xF0\x90\x80\x80",
+                                        "\xF4\x8F\xBF\xBF",
+                                        "abcdefgh\xC3\xA9"
+                                        "abcdefgh" };
+    static const char *const bad[] = { "\x80",
+                                       "\xBF",
+                                       "\xC0\x80",
+                                       "\xC1\xBF",
+                                       "\xC2",
+                                       "\xC2\x41",
+                                       "\xE0\x9F\xBF",
+                                       "\xED\xA0\x80",
+                                       "\xED\xBF\xBF",
+                                       "\xE1\x80",
+                                       "\xF0\x8F\xBF\xBF",
+                                       "\xF4\x90\x80\x80",
+                                       "\xF5\x80\x80\x80",
+                                       "\xFF",
+                                       "\xFE",
+                                       "abcdefghi\x80",
                                        "\xF0\x90\x80" };
     struct error err;
 
@@ -535,6 +572,42 @@ static void test_utf8(void **state)
         assert_int_equal(value_validate(type_native(TYPE_TEXT), bytes_of_string(good[i]), &err), OK);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(value_validate(type_native(TYPE_TEXT), bytes_of_string(bad[i]), &err), ERR_INVALID);
+}
+
+/* Where it matters what a word is: NaN in any case, hex with its 0x, what was there before an error. */
+static void test_literals(void **state)
+{
+    struct buffer out = { 0 };
+    struct error err;
+
+    buffer_append_u8(&out, 'x');
+    assert_int_equal(value_parse(type_native(TYPE_FLOAT), LITERAL_FLOAT, BYTES_LITERAL("-infinity"), &out, &err), OK);
+    assert_int_equal(value_parse(type_native(TYPE_DOUBLE), LITERAL_FLOAT, BYTES_LITERAL("nan"), &out, &err), OK);
+    assert_int_equal(value_parse(type_native(TYPE_BLOB), LITERAL_HEX, BYTES_LITERAL("0xAb01"), &out, &err), OK);
+    assert_int_equal(value_parse(type_native(TYPE_BLOB), LITERAL_HEX, BYTES_LITERAL("0xAb0"), &out, &err), ERR_INVALID);
+    assert_int_equal(value_parse(type_native(TYPE_BIGINT), LITERAL_STRING, BYTES_LITERAL("abc"), &out, &err),
+                     ERR_INVALID);
+    assert_int_equal(out.size, 1 + 4 + 8 + 2);
+    assert_memory_equal(out.data, "x\xFF\x80\x00\x00\x7F\xF8\x00\x00\x00\x00\x00\x00\xAB\x01", out.size);
+    buffer_fini(&out);
+}
+
+static void test_sorted(void **state)
+{
+    struct bytes set[] = { BYTES_LITERAL("b"), BYTES_LITERAL("a"), BYTES_LITERAL("b"), BYTES_LITERAL("") };
+    struct bytes map[] = { BYTES_LITERAL("k"), BYTES_LITERAL("1"), BYTES_LITERAL("j"),
+                           BYTES_LITERAL("2"), BYTES_LITERAL("k"), BYTES_LITERAL("3") };
+    const struct type *text = type_native(TYPE_TEXT);
+    struct buffer out = { 0 };
+
+    value_pack_sorted(&out, type_set(arena, text, true), set, 4);
+    value_pack_sorted(&out, type_map(arena, text, text, true), map, 6);
+    static const char expected[] = "\0\0\0\3\0\0\0\0\0\0\0\1a\0\0\0\1b\0\0\0\2\0\0\0\1j\0\0\0\1"
+                                   "2\0\0\0\1k\0\0\0\1"
+                                   "3";
+    assert_int_equal(out.size, sizeof(expected) - 1);
+    assert_memory_equal(out.data, expected, out.size);
+    buffer_fini(&out);
 }
 
 static void test_type_errors(void **state)
@@ -559,14 +632,17 @@ static void test_type_errors(void **state)
         assert_int_equal(type_parse(arena, bytes_of_string(cases[i].text), &resolver, &type, &err), ERR_INVALID);
         assert_string_equal(err.message, cases[i].message);
     }
-    static const char *const malformed[] = { "", "list", "list<", "list<int", "list<int>>", "map<int>", "vector<int>", "int int", "tuple<>", "\"", "list<int,int>" };
+    static const char *const malformed[] = { "",           "list",     "list<",        "list<int",
+                                             "list<int>>", "map<int>", "vector<int>",  "int int",
+                                             "tuple<>",    "\"",       "list<int,int>" };
     for (size_t i = 0; i < ARRAY_SIZE(malformed); i++)
         assert_int_equal(type_parse(arena, bytes_of_string(malformed[i]), &resolver, &type, &err), ERR_SYNTAX);
     for (int i = 0; i < 100000; i++)
         buffer_append_string(&deep, "frozen<list<");
     assert_int_equal(type_parse(arena, buffer_bytes(&deep), &resolver, &type, &err), ERR_INVALID);
     buffer_fini(&deep);
-    assert_int_equal(type_parse(arena, bytes_of_string(" MAP < VarChar , Frozen<List<INT>> > "), &resolver, &type, &err), OK);
+    assert_int_equal(
+        type_parse(arena, bytes_of_string(" MAP < VarChar , Frozen<List<INT>> > "), &resolver, &type, &err), OK);
     assert_ptr_equal(type->params[0], type_native(TYPE_TEXT));
 }
 
@@ -574,7 +650,8 @@ static int setup(void **state)
 {
     arena = arena_new(4096);
     struct bytes addr_names[] = { BYTES_LITERAL("street"), BYTES_LITERAL("zip"), BYTES_LITERAL("phones") };
-    const struct type *addr_types[] = { type_native(TYPE_TEXT), type_native(TYPE_INT), type_set(arena, type_native(TYPE_TEXT), true) };
+    const struct type *addr_types[] = { type_native(TYPE_TEXT), type_native(TYPE_INT),
+                                        type_set(arena, type_native(TYPE_TEXT), true) };
     struct bytes odd_names[] = { BYTES_LITERAL("Field"), BYTES_LITERAL("b") };
     const struct type *odd_types[] = { type_native(TYPE_INT), type_native(TYPE_BLOB) };
     addr = type_udt(arena, BYTES_LITERAL("ks"), BYTES_LITERAL("addr"), addr_names, addr_types, 3, false);
@@ -592,7 +669,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded), cmocka_unit_test(test_keys),        cmocka_unit_test(test_null_key),
-        cmocka_unit_test(test_utf8),     cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_utf8),     cmocka_unit_test(test_type_errors), cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_sorted),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

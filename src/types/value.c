@@ -11,7 +11,8 @@
 
 /* Validation. */
 
-static enum status validate_fixed(struct bytes value, size_t size, bool may_be_empty, const char *expected, struct error *err)
+static enum status validate_fixed(struct bytes value, size_t size, bool may_be_empty, const char *expected,
+                                  struct error *err)
 {
     if (value.size == size || (may_be_empty && value.size == 0))
         return OK;
@@ -24,7 +25,8 @@ static enum status validate_duration(struct bytes value, struct error *err)
 
     if (value.size < 3)
         return error_set(err, ERR_INVALID, "Expected at least 3 bytes for a duration (%zu)", value.size);
-    if (!vint_read_signed(&value, &months) || !vint_read_signed(&value, &days) || !vint_read_signed(&value, &nanoseconds))
+    if (!vint_read_signed(&value, &months) || !vint_read_signed(&value, &days) ||
+        !vint_read_signed(&value, &nanoseconds))
         return error_set(err, ERR_INVALID, "Not enough bytes to read a duration");
     if (months < INT32_MIN || months > INT32_MAX)
         return error_set(err, ERR_INVALID, "The duration months must be a 32 bits integer but was: %ld", (long)months);
@@ -53,7 +55,8 @@ static enum status validate_timeuuid(struct bytes value, struct error *err)
     if (value.size != 16)
         return error_set(err, ERR_INVALID, "UUID should be 16 or 0 bytes (%zu)", value.size);
     if ((value.data[6] & 0xF0) != 0x10)
-        return error_set(err, ERR_INVALID, "Invalid version for TimeUUID type: 0x%x", value.data[0] >> 4); /* sic: the nibble Cassandra shows */
+        return error_set(err, ERR_INVALID, "Invalid version for TimeUUID type: 0x%x",
+                         value.data[0] >> 4); /* sic: the nibble Cassandra shows */
     return OK;
 }
 
@@ -83,7 +86,8 @@ static enum status validate_collection(const struct type *type, struct bytes val
             return error_set(err, ERR_INVALID, "Null value read when not allowed");
         if ((size_t)size > value.size - 4)
             return not_enough_bytes(what, err);
-        enum status status = value_validate(type->params[type->kind == TYPE_MAP ? i & 1 : 0], bytes_of(value.data + 4, size), err);
+        enum status status =
+            value_validate(type->params[type->kind == TYPE_MAP ? i & 1 : 0], bytes_of(value.data + 4, size), err);
         if (status)
             return status;
         value = bytes_of(value.data + 4 + size, value.size - 4 - size);
@@ -98,7 +102,8 @@ static enum status not_enough_for_field(const struct type *type, uint32_t i, boo
     const char *what = size_only ? "size of " : "";
 
     if (type->kind == TYPE_UDT)
-        return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth field %.*s", what, i, BYTES(type->field_names[i]));
+        return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth field %.*s", what, i,
+                         BYTES(type->field_names[i]));
     return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth component", what, i);
 }
 
@@ -122,7 +127,8 @@ static enum status validate_tuple(const struct type *type, struct bytes value, s
         value = bytes_of(value.data + size, value.size - size);
     }
     if (value.size)
-        return error_set(err, ERR_INVALID, "Invalid remaining data after end of %s value", type->kind == TYPE_UDT ? "UDT" : "tuple");
+        return error_set(err, ERR_INVALID, "Invalid remaining data after end of %s value",
+                         type->kind == TYPE_UDT ? "UDT" : "tuple");
     return OK;
 }
 
@@ -132,8 +138,9 @@ static enum status vector_error(const struct type *type, size_t extra, struct er
 
     type_print(&name, type, false);
     buffer_append_u8(&name, 0);
-    enum status status = extra ? error_set(err, ERR_INVALID, "Unexpected %zu extraneous bytes after %s value", extra, (char *)name.data)
-                               : error_set(err, ERR_INVALID, "Not enough bytes to read a %s", (char *)name.data);
+    enum status status =
+        extra ? error_set(err, ERR_INVALID, "Unexpected %zu extraneous bytes after %s value", extra, (char *)name.data)
+              : error_set(err, ERR_INVALID, "Not enough bytes to read a %s", (char *)name.data);
     buffer_fini(&name);
     return status;
 }
@@ -152,7 +159,8 @@ static enum status validate_vector(const struct type *type, struct bytes value, 
         if (!fixed && !vint_read(&value, &size))
             return vector_error(type, 0, err);
         if (!fixed && size > value.size)
-            return error_set(err, ERR_INVALID, "Attempted to read %llu, but the size is %zu", (unsigned long long)size, value.size);
+            return error_set(err, ERR_INVALID, "Attempted to read %llu, but the size is %zu", (unsigned long long)size,
+                             value.size);
         if (size > value.size)
             return vector_error(type, 0, err);
         enum status status = value_validate(element, bytes_of(value.data, size), err);
@@ -168,70 +176,54 @@ static enum status validate_vector(const struct type *type, struct bytes value, 
 enum status value_validate(const struct type *type, struct bytes value, struct error *err)
 {
     switch (type->kind) {
-    case TYPE_INT:
-        return validate_fixed(value, 4, true, "4 or 0 byte int", err);
+    case TYPE_INT: return validate_fixed(value, 4, true, "4 or 0 byte int", err);
     case TYPE_BIGINT:
-    case TYPE_COUNTER:
-        return validate_fixed(value, 8, true, "8 or 0 byte long", err);
+    case TYPE_COUNTER: return validate_fixed(value, 8, true, "8 or 0 byte long", err);
     case TYPE_TEXT:
         if (text_is_utf8(value))
             return OK;
         return error_set(err, ERR_INVALID, "String didn't validate.");
     case TYPE_BLOB:
     case TYPE_CUSTOM:
-    case TYPE_VARINT:
-        return OK;
+    case TYPE_VARINT: return OK;
     case TYPE_ASCII:
         if (text_is_ascii(value))
             return OK;
         for (size_t i = 0;; i++)
             if (value.data[i] & 0x80)
                 return error_set(err, ERR_INVALID, "Invalid byte for ascii: %d", (int8_t)value.data[i]);
-    case TYPE_BOOLEAN:
-        return validate_fixed(value, 1, true, "1 or 0 byte value", err);
+    case TYPE_BOOLEAN: return validate_fixed(value, 1, true, "1 or 0 byte value", err);
     case TYPE_DECIMAL:
         if (value.size == 0 || value.size >= 4)
             return OK;
         return error_set(err, ERR_INVALID, "Expected 0 or at least 4 bytes (%zu)", value.size);
-    case TYPE_DOUBLE:
-        return validate_fixed(value, 8, true, "8 or 0 byte value for a double", err);
-    case TYPE_FLOAT:
-        return validate_fixed(value, 4, true, "4 or 0 byte value for a float", err);
-    case TYPE_TIMESTAMP:
-        return validate_fixed(value, 8, true, "8 or 0 byte long for date", err);
+    case TYPE_DOUBLE: return validate_fixed(value, 8, true, "8 or 0 byte value for a double", err);
+    case TYPE_FLOAT: return validate_fixed(value, 4, true, "4 or 0 byte value for a float", err);
+    case TYPE_TIMESTAMP: return validate_fixed(value, 8, true, "8 or 0 byte long for date", err);
     case TYPE_UUID:
         if (value.size == 16 || value.size == 0)
             return OK;
         return error_set(err, ERR_INVALID, "UUID should be 16 or 0 bytes (%zu)", value.size);
-    case TYPE_TIMEUUID:
-        return validate_timeuuid(value, err);
+    case TYPE_TIMEUUID: return validate_timeuuid(value, err);
     case TYPE_INET:
         if (value.size == 0 || value.size == 4 || value.size == 16)
             return OK;
         return invalid_inet(value, err);
-    case TYPE_DATE:
-        return validate_fixed(value, 4, false, "4 byte long for date", err);
-    case TYPE_TIME:
-        return validate_fixed(value, 8, false, "8 byte long for time", err);
-    case TYPE_SMALLINT:
-        return validate_fixed(value, 2, false, "2 bytes for a smallint", err);
-    case TYPE_TINYINT:
-        return validate_fixed(value, 1, false, "1 byte for a tinyint", err);
-    case TYPE_DURATION:
-        return validate_duration(value, err);
+    case TYPE_DATE: return validate_fixed(value, 4, false, "4 byte long for date", err);
+    case TYPE_TIME: return validate_fixed(value, 8, false, "8 byte long for time", err);
+    case TYPE_SMALLINT: return validate_fixed(value, 2, false, "2 bytes for a smallint", err);
+    case TYPE_TINYINT: return validate_fixed(value, 1, false, "1 byte for a tinyint", err);
+    case TYPE_DURATION: return validate_duration(value, err);
     case TYPE_EMPTY:
         if (value.size == 0)
             return OK;
         return error_set(err, ERR_INVALID, "EmptyType only accept empty values");
     case TYPE_LIST:
     case TYPE_SET:
-    case TYPE_MAP:
-        return validate_collection(type, value, err);
+    case TYPE_MAP: return validate_collection(type, value, err);
     case TYPE_UDT:
-    case TYPE_TUPLE:
-        return validate_tuple(type, value, err);
-    case TYPE_VECTOR:
-        return validate_vector(type, value, err);
+    case TYPE_TUPLE: return validate_tuple(type, value, err);
+    case TYPE_VECTOR: return validate_vector(type, value, err);
     }
     return error_set(err, ERR_SERVER, "unknown type kind %d", type->kind);
 }
@@ -351,49 +343,33 @@ int value_compare(const struct type *type, struct bytes a, struct bytes b)
     case TYPE_DATE:
     case TYPE_TIME:
     case TYPE_DURATION:
-    case TYPE_EMPTY:
-        return bytes_compare(a, b);
-    default:
-        break;
+    case TYPE_EMPTY: return bytes_compare(a, b);
+    default: break;
     }
     if (a.size == 0 || b.size == 0)
         return (a.size != 0) - (b.size != 0);
 
     switch (type->kind) {
-    case TYPE_INT:
-        return order_i64((int32_t)load_be32(a.data), (int32_t)load_be32(b.data));
+    case TYPE_INT: return order_i64((int32_t)load_be32(a.data), (int32_t)load_be32(b.data));
     case TYPE_BIGINT:
     case TYPE_COUNTER:
-    case TYPE_TIMESTAMP:
-        return order_i64((int64_t)load_be64(a.data), (int64_t)load_be64(b.data));
-    case TYPE_SMALLINT:
-        return (int16_t)load_be16(a.data) - (int16_t)load_be16(b.data);
-    case TYPE_TINYINT:
-        return (int8_t)a.data[0] - (int8_t)b.data[0];
-    case TYPE_BOOLEAN:
-        return (a.data[0] != 0) - (b.data[0] != 0);
-    case TYPE_FLOAT:
-        return order_i64(float_order(a), float_order(b));
-    case TYPE_DOUBLE:
-        return order_i64(double_order(a), double_order(b));
-    case TYPE_UUID:
-        return compare_uuid(a, b);
-    case TYPE_TIMEUUID:
-        return compare_timeuuid(a, b);
-    case TYPE_VARINT:
-        return varint_compare(a, b);
-    case TYPE_DECIMAL:
-        return decimal_compare(a, b);
+    case TYPE_TIMESTAMP: return order_i64((int64_t)load_be64(a.data), (int64_t)load_be64(b.data));
+    case TYPE_SMALLINT: return (int16_t)load_be16(a.data) - (int16_t)load_be16(b.data);
+    case TYPE_TINYINT: return (int8_t)a.data[0] - (int8_t)b.data[0];
+    case TYPE_BOOLEAN: return (a.data[0] != 0) - (b.data[0] != 0);
+    case TYPE_FLOAT: return order_i64(float_order(a), float_order(b));
+    case TYPE_DOUBLE: return order_i64(double_order(a), double_order(b));
+    case TYPE_UUID: return compare_uuid(a, b);
+    case TYPE_TIMEUUID: return compare_timeuuid(a, b);
+    case TYPE_VARINT: return varint_compare(a, b);
+    case TYPE_DECIMAL: return decimal_compare(a, b);
     case TYPE_LIST:
     case TYPE_SET:
     case TYPE_MAP:
-    case TYPE_VECTOR:
-        return compare_elements(type, a, b);
+    case TYPE_VECTOR: return compare_elements(type, a, b);
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        return compare_fields(type, a, b);
-    default:
-        return bytes_compare(a, b); /* handled above */
+    case TYPE_UDT: return compare_fields(type, a, b);
+    default: return bytes_compare(a, b); /* handled above */
     }
 }
 
@@ -414,14 +390,9 @@ void value_iterator_init(struct value_iterator *iterator, const struct type *typ
         iterator->rest = bytes_of(value.data + 4, value.size - 4);
         return;
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        iterator->left = type->param_count;
-        return;
-    case TYPE_VECTOR:
-        iterator->left = value.size ? type->dimension : 0;
-        return;
-    default:
-        assert(!"a type without elements");
+    case TYPE_UDT: iterator->left = type->param_count; return;
+    case TYPE_VECTOR: iterator->left = value.size ? type->dimension : 0; return;
+    default: assert(!"a type without elements");
     }
 }
 

@@ -29,12 +29,21 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
 
 /* A constant of the language. For native types only; query/ builds collections and tuples from their parts with the
  * value_pack functions. */
-enum literal_kind { LITERAL_STRING, LITERAL_INTEGER, LITERAL_FLOAT, LITERAL_BOOLEAN, LITERAL_UUID, LITERAL_HEX, LITERAL_DURATION };
+enum literal_kind {
+    LITERAL_STRING,
+    LITERAL_INTEGER,
+    LITERAL_FLOAT,
+    LITERAL_BOOLEAN,
+    LITERAL_UUID,
+    LITERAL_HEX,
+    LITERAL_DURATION
+};
 /* Parses a literal's text (string: unquoted content; hex: with 0x) into wire bytes appended to `out`. May this literal
  * be assigned to the type at all? If not: ERR_INVALID "Invalid STRING constant (abc) for "v" of type int" is
  * the caller's to compose with column name; here: value_literal_is_assignable. */
 bool value_literal_is_assignable(const struct type *type, enum literal_kind kind);
-enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out, struct error *err);
+enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out,
+                        struct error *err);
 /* A value from its JSON (fromJson, INSERT JSON): text is one JSON value other than null, which is the caller's to see
  * (types/json.h walks an object's members). */
 enum status value_parse_json(const struct type *type, struct bytes json, struct buffer *out, struct error *err);
@@ -42,7 +51,7 @@ enum status value_parse_json(const struct type *type, struct bytes json, struct 
 /* Collections, tuples and udts as packed bytes. */
 struct value_iterator {
     struct bytes rest;
-    uint32_t left;          /* elements left; for a map: keys and values counted apart */
+    uint32_t left; /* elements left; for a map: keys and values counted apart */
     const struct type *type;
     uint32_t index;
 };
@@ -51,21 +60,27 @@ void value_iterator_init(struct value_iterator *iterator, const struct type *typ
 bool value_iterator_next(struct value_iterator *iterator, struct bytes *element);
 /* Appends a packed collection (list, set, map with keys and values alternating), tuple, udt or vector. */
 void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count);
-/* The same for a set or map in any order and with duplicates: sorts `elements` in place, keeps the last of equal ones. */
+/* The same for a set or map in any order and with duplicates: sorts `elements` in place, keeps the last of equal ones.
+ */
 void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count);
 
 /* Byte-comparable form of a clustering component: memcmp order is value_compare's order, it is prefix-free within
  * the type (so components can stand one after another), and with `descending` every byte is inverted.
- * The empty value and (for clustering) null are encoded too; see value_key.c for the drawing. Versioned: the format is laid
- * down; a change is a new format version of the data directory. */
-enum { VALUE_KEY_NULL = 0x3E, VALUE_KEY_EMPTY = 0x3F, VALUE_KEY_VALUE = 0x40 }; /* how a component begins, inverted if descending */
+ * The empty value and (for clustering) null are encoded too; see value_key.c for the drawing. Versioned: the format is
+ * laid down; a change is a new format version of the data directory. */
+enum {
+    VALUE_KEY_NULL = 0x3E,
+    VALUE_KEY_EMPTY = 0x3F,
+    VALUE_KEY_VALUE = 0x40
+}; /* how a component begins, inverted if descending */
 void value_encode_key(struct buffer *out, const struct type *type, struct bytes value, bool descending);
 /* The inverse. Reads one component from *in, advances it, and appends the value's wire bytes to `out`.
  * For decimal and varint the result is a canonical form (see value_key_is_injective). ERR_CORRUPT. */
-enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out, struct error *err);
-/* False where different wire forms compare equal (decimal, varint, and what contains them): the row must keep the written form.
- * Three harmless ones are just made canonical: a true boolean is 01, NaN is 7FC00000 (7FF8000000000000), and a tuple or udt
- * gets all its fields (those missing at its end as null). */
+enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out,
+                             struct error *err);
+/* False where different wire forms compare equal (decimal, varint, and what contains them): the row must keep the
+ * written form. Three harmless ones are just made canonical: a true boolean is 01, NaN is 7FC00000 (7FF8000000000000),
+ * and a tuple or udt gets all its fields (those missing at its end as null). */
 bool value_key_is_injective(const struct type *type);
 
 /* Partition keys. The serialized partition key is Cassandra's: one component raw; several: per component 2-byte

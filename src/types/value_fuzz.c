@@ -21,7 +21,9 @@ static const struct type *take_type(struct arena *arena, struct bytes *in, int d
     uint8_t byte = take(in);
     enum type_kind kind = byte % (TYPE_VECTOR + 1);
     const struct type *fields[3];
-    static const struct bytes names[] = { { (const uint8_t *)"a", 1 }, { (const uint8_t *)"B", 1 }, { (const uint8_t *)"c d", 3 } };
+    static const struct bytes names[] = { { (const uint8_t *)"a", 1 },
+                                          { (const uint8_t *)"B", 1 },
+                                          { (const uint8_t *)"c d", 3 } };
 
     if (kind == TYPE_CUSTOM || (kind > TYPE_EMPTY && depth == 4))
         return type_native(TYPE_BLOB);
@@ -110,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_value(type, arena_copy(arena, buffer_bytes(&out)), &out, &err);
     buffer_reset(&out);
     if (value_parse_json(type, in, &out, &err) == OK)
-        assert(value_validate(type, buffer_bytes(&out), &err) == OK || type->kind == TYPE_DURATION || type->param_count || !out.size);
+        assert(value_validate(type, buffer_bytes(&out), &err) == OK || type->kind == TYPE_DURATION ||
+               type->param_count || !out.size);
     buffer_reset(&out);
     if (type->kind <= TYPE_EMPTY)
         (void)value_parse(type, LITERAL_STRING, in, &out, &err);

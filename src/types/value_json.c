@@ -15,22 +15,16 @@ static const char *java_class(struct bytes json)
     int64_t v;
 
     switch (json_kind_of(json)) {
-    case JSON_NULL:
-        return "null";
-    case JSON_BOOLEAN:
-        return "Boolean";
+    case JSON_NULL: return "null";
+    case JSON_BOOLEAN: return "Boolean";
     case JSON_INTEGER:
         if (integer_parse(json, INT32_MIN, INT32_MAX, &v))
             return "Integer";
         return integer_parse(json, INT64_MIN, INT64_MAX, &v) ? "Long" : "BigInteger";
-    case JSON_FLOAT:
-        return "Double";
-    case JSON_STRING:
-        return "String";
-    case JSON_ARRAY:
-        return "ArrayList";
-    case JSON_OBJECT:
-        return "LinkedHashMap";
+    case JSON_FLOAT: return "Double";
+    case JSON_STRING: return "String";
+    case JSON_ARRAY: return "ArrayList";
+    case JSON_OBJECT: return "LinkedHashMap";
     }
     return "";
 }
@@ -52,9 +46,7 @@ static void java_string(struct buffer *out, struct bytes json)
             json = BYTES_LITERAL("0");
         buffer_append_bytes(out, json);
         return;
-    case JSON_STRING:
-        json_unescape(out, json);
-        return;
+    case JSON_STRING: json_unescape(out, json); return;
     case JSON_ARRAY:
         buffer_append_u8(out, '[');
         for (; json_next_element(&at, &part); first = false) {
@@ -75,8 +67,7 @@ static void java_string(struct buffer *out, struct bytes json)
         }
         buffer_append_u8(out, '}');
         return;
-    default:
-        buffer_append_bytes(out, json);
+    default: buffer_append_bytes(out, json);
     }
 }
 
@@ -117,16 +108,18 @@ static enum status parse_big(const struct type *type, struct bytes json, struct 
     struct buffer text = { 0 };
 
     java_string(&text, json);
-    bool ok = type->kind == TYPE_VARINT ? varint_parse(out, buffer_bytes(&text)) : decimal_parse(out, buffer_bytes(&text));
+    bool ok =
+        type->kind == TYPE_VARINT ? varint_parse(out, buffer_bytes(&text)) : decimal_parse(out, buffer_bytes(&text));
     enum status status = OK;
     if (!ok)
-        status = error_set(err, ERR_INVALID, "Value '%.*s' is not a valid representation of a %s value", BYTES(buffer_bytes(&text)),
-                           type->kind == TYPE_VARINT ? "varint" : "decimal");
+        status = error_set(err, ERR_INVALID, "Value '%.*s' is not a valid representation of a %s value",
+                           BYTES(buffer_bytes(&text)), type->kind == TYPE_VARINT ? "varint" : "decimal");
     buffer_fini(&text);
     return status;
 }
 
-static enum status parse_integer(const struct type *type, struct bytes json, const char *expected, struct buffer *out, struct error *err)
+static enum status parse_integer(const struct type *type, struct bytes json, const char *expected, struct buffer *out,
+                                 struct error *err)
 {
     enum json_kind kind = json_kind_of(json);
     bool is_wide = type->kind == TYPE_BIGINT || type->kind == TYPE_INT || type->kind == TYPE_COUNTER;
@@ -135,7 +128,8 @@ static enum status parse_integer(const struct type *type, struct bytes json, con
     if (kind == JSON_STRING)
         return parse_string(type, json, out, err);
     if (kind == JSON_INTEGER && is_wide) {
-        if (!integer_parse(json, type->kind == TYPE_INT ? INT32_MIN : INT64_MIN, type->kind == TYPE_INT ? INT32_MAX : INT64_MAX, &v))
+        if (!integer_parse(json, type->kind == TYPE_INT ? INT32_MIN : INT64_MIN,
+                           type->kind == TYPE_INT ? INT32_MAX : INT64_MAX, &v))
             return unexpected(expected, json, err);
         if (type->kind == TYPE_INT)
             buffer_append_be32(out, (uint32_t)v);
@@ -194,12 +188,13 @@ static enum status parse_blob(struct bytes json, struct buffer *out, struct erro
     }
     json_unescape(&text, json);
     if (!bytes_starts_with(buffer_bytes(&text), BYTES_LITERAL("0x")))
-        status = error_set(err, ERR_INVALID,
-                           "Value '%.*s' is not a valid blob representation: String representation of blob is missing 0x prefix: %.*s",
-                           BYTES(buffer_bytes(&text)), BYTES(buffer_bytes(&text)));
+        status = error_set(
+            err, ERR_INVALID,
+            "Value '%.*s' is not a valid blob representation: String representation of blob is missing 0x prefix: %.*s",
+            BYTES(buffer_bytes(&text)), BYTES(buffer_bytes(&text)));
     else if (value_parse_text(type_native(TYPE_BLOB), bytes_of(text.data + 2, text.size - 2), out, &inner))
-        status = error_set(err, ERR_INVALID, "Value '%.*s' is not a valid blob representation: %s", BYTES(buffer_bytes(&text)),
-                           inner.message);
+        status = error_set(err, ERR_INVALID, "Value '%.*s' is not a valid blob representation: %s",
+                           BYTES(buffer_bytes(&text)), inner.message);
     buffer_fini(&text);
     return status;
 }
@@ -279,7 +274,8 @@ static enum status parse_array(const struct type *type, struct bytes json, struc
     if (type->kind == TYPE_VECTOR && parts_count(parts) != type->dimension) {
         char before[96];
 
-        snprintf(before, sizeof(before), "List had incorrect size: expected %u but given %u; ", type->dimension, parts_count(parts));
+        snprintf(before, sizeof(before), "List had incorrect size: expected %u but given %u; ", type->dimension,
+                 parts_count(parts));
         return refuse(before, json, "", err);
     }
     return OK;
@@ -365,8 +361,8 @@ static enum status parse_udt(const struct type *type, struct bytes json, struct 
         while (i < type->param_count && !bytes_equal(type->field_names[i], buffer_bytes(&plain)))
             i++;
         if (i == type->param_count)
-            status = error_set(err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s", BYTES(buffer_bytes(&plain)),
-                               BYTES(type->name));
+            status = error_set(err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s",
+                               BYTES(buffer_bytes(&plain)), BYTES(type->name));
         found[i] = value;
     }
     for (uint32_t i = 0; i < type->param_count && !status; i++) {
@@ -393,17 +389,10 @@ static enum status parse_parts(const struct type *type, struct bytes json, struc
     }
     if (!status) {
         switch (type->kind) {
-        case TYPE_MAP:
-            status = parse_map(type, json, &parts, err);
-            break;
-        case TYPE_TUPLE:
-            status = parse_tuple(type, json, &parts, err);
-            break;
-        case TYPE_UDT:
-            status = parse_udt(type, json, &parts, err);
-            break;
-        default:
-            status = parse_array(type, json, &parts, err);
+        case TYPE_MAP: status = parse_map(type, json, &parts, err); break;
+        case TYPE_TUPLE: status = parse_tuple(type, json, &parts, err); break;
+        case TYPE_UDT: status = parse_udt(type, json, &parts, err); break;
+        default: status = parse_array(type, json, &parts, err);
         }
     }
     if (!status)
@@ -414,7 +403,8 @@ static enum status parse_parts(const struct type *type, struct bytes json, struc
 }
 
 /* Types whose JSON is always a string. */
-static enum status parse_string_only(const struct type *type, struct bytes json, const char *expected, struct buffer *out, struct error *err)
+static enum status parse_string_only(const struct type *type, struct bytes json, const char *expected,
+                                     struct buffer *out, struct error *err)
 {
     if (json_kind_of(json) != JSON_STRING)
         return unexpected(expected, json, err);
@@ -426,21 +416,15 @@ static enum status parse_json(const struct type *type, struct bytes json, struct
     enum json_kind kind = json_kind_of(json);
 
     switch (type->kind) {
-    case TYPE_INT:
-        return parse_integer(type, json, "an int value", out, err);
+    case TYPE_INT: return parse_integer(type, json, "an int value", out, err);
     case TYPE_BIGINT:
-    case TYPE_COUNTER:
-        return parse_integer(type, json, "a bigint value", out, err);
-    case TYPE_SMALLINT:
-        return parse_integer(type, json, "a short value", out, err);
-    case TYPE_TINYINT:
-        return parse_integer(type, json, "a byte value", out, err);
+    case TYPE_COUNTER: return parse_integer(type, json, "a bigint value", out, err);
+    case TYPE_SMALLINT: return parse_integer(type, json, "a short value", out, err);
+    case TYPE_TINYINT: return parse_integer(type, json, "a byte value", out, err);
     case TYPE_VARINT:
-    case TYPE_DECIMAL:
-        return parse_big(type, json, out, err);
+    case TYPE_DECIMAL: return parse_big(type, json, out, err);
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return parse_floating(type, json, out, err);
+    case TYPE_DOUBLE: return parse_floating(type, json, out, err);
     case TYPE_BOOLEAN:
         if (kind == JSON_BOOLEAN) {
             buffer_append_u8(out, json.data[0] == 't');
@@ -448,37 +432,26 @@ static enum status parse_json(const struct type *type, struct bytes json, struct
         }
         return parse_string_only(type, json, "a boolean value", out, err);
     case TYPE_BLOB:
-    case TYPE_CUSTOM:
-        return parse_blob(json, out, err);
+    case TYPE_CUSTOM: return parse_blob(json, out, err);
     case TYPE_TIMESTAMP:
         if (kind == JSON_INTEGER && strcmp(java_class(json), "BigInteger") != 0)
             return value_parse_text(type, json, out, err);
         return parse_string_only(type, json, "a long or a datestring representation of a timestamp value", out, err);
-    case TYPE_ASCII:
-        return parse_string_only(type, json, "an ascii string", out, err);
-    case TYPE_TEXT:
-        return parse_string_only(type, json, "a UTF-8 string", out, err);
-    case TYPE_DATE:
-        return parse_string_only(type, json, "a string representation of a date value", out, err);
-    case TYPE_TIME:
-        return parse_string_only(type, json, "a string representation of a time value", out, err);
-    case TYPE_UUID:
-        return parse_string_only(type, json, "a string representation of a uuid", out, err);
-    case TYPE_TIMEUUID:
-        return parse_string_only(type, json, "a string representation of a timeuuid", out, err);
-    case TYPE_INET:
-        return parse_string_only(type, json, "a string representation of an inet value", out, err);
-    case TYPE_DURATION:
-        return parse_string_only(type, json, "a string representation of a duration", out, err);
-    case TYPE_EMPTY:
-        return parse_string_only(type, json, "an empty string", out, err);
+    case TYPE_ASCII: return parse_string_only(type, json, "an ascii string", out, err);
+    case TYPE_TEXT: return parse_string_only(type, json, "a UTF-8 string", out, err);
+    case TYPE_DATE: return parse_string_only(type, json, "a string representation of a date value", out, err);
+    case TYPE_TIME: return parse_string_only(type, json, "a string representation of a time value", out, err);
+    case TYPE_UUID: return parse_string_only(type, json, "a string representation of a uuid", out, err);
+    case TYPE_TIMEUUID: return parse_string_only(type, json, "a string representation of a timeuuid", out, err);
+    case TYPE_INET: return parse_string_only(type, json, "a string representation of an inet value", out, err);
+    case TYPE_DURATION: return parse_string_only(type, json, "a string representation of a duration", out, err);
+    case TYPE_EMPTY: return parse_string_only(type, json, "an empty string", out, err);
     case TYPE_LIST:
     case TYPE_SET:
     case TYPE_MAP:
     case TYPE_TUPLE:
     case TYPE_UDT:
-    case TYPE_VECTOR:
-        return parse_parts(type, json, out, err);
+    case TYPE_VECTOR: return parse_parts(type, json, out, err);
     }
     return error_set(err, ERR_SERVER, "unknown type kind %d", type->kind);
 }

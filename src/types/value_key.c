@@ -9,8 +9,8 @@
  *                date time            as they are (unsigned)
  *                boolean              00 | 01
  *                float double         big-endian; negative: all bits inverted, else sign bit flipped; one NaN, the last
- *                timeuuid             time, most significant first (8) | the other 8 bytes, each with its top bit flipped
- *                uuid                 version (4 bits) moved to the front, for version 1 then as timeuuid's time (8) | 8 bytes
+ *                timeuuid             time, most significant first (8) | the other 8 bytes, each with its top bit
+ * flipped uuid                 version (4 bits) moved to the front, for version 1 then as timeuuid's time (8) | 8 bytes
  *                ascii text blob inet duration custom
  *                                     bytes, 00 written as 00 FF, then 00 00
  *                varint               length and sign | two's complement without idle sign bytes
@@ -35,10 +35,16 @@
 
 #include <assert.h>
 
-enum { END_OF_ELEMENTS = 0x38, NUMBER_ZERO = 0x80, NUMBER_POSITIVE = 0xC0, NUMBER_NEGATIVE = 0x40, VARINT_SHORT_MAX = 64 };
+enum {
+    END_OF_ELEMENTS = 0x38,
+    NUMBER_ZERO = 0x80,
+    NUMBER_POSITIVE = 0xC0,
+    NUMBER_NEGATIVE = 0x40,
+    VARINT_SHORT_MAX = 64
+};
 
-#define SIGN32 0x80000000u
-#define SIGN64 0x8000000000000000ULL
+#define SIGN32            0x80000000u
+#define SIGN64            0x8000000000000000ULL
 #define SIGN_OF_EACH_BYTE 0x8080808080808080ULL
 
 static void encode(struct buffer *out, const struct type *type, struct bytes value);
@@ -134,7 +140,8 @@ static void encode_decimal(struct buffer *out, struct bytes value)
         }
         uint8_t *at = buffer_extend(out, (digits.count + 1) / 2 + 1);
         for (size_t i = 0; i < digits.count; i += 2)
-            *at++ = (uint8_t)(1 + 10 * (digits.digits[i] - '0') + (i + 1 < digits.count ? digits.digits[i + 1] - '0' : 0));
+            *at++ =
+                (uint8_t)(1 + 10 * (digits.digits[i] - '0') + (i + 1 < digits.count ? digits.digits[i + 1] - '0' : 0));
         *at = 0;
     }
     if (digits.negative)
@@ -240,25 +247,15 @@ static void encode(struct buffer *out, const struct type *type, struct bytes val
     case TYPE_INET:
     case TYPE_DURATION:
     case TYPE_CUSTOM:
-    case TYPE_EMPTY:
-        encode_escaped(out, value);
-        return;
-    case TYPE_VARINT:
-        encode_varint(out, value);
-        return;
-    case TYPE_DECIMAL:
-        encode_decimal(out, value);
-        return;
+    case TYPE_EMPTY: encode_escaped(out, value); return;
+    case TYPE_VARINT: encode_varint(out, value); return;
+    case TYPE_DECIMAL: encode_decimal(out, value); return;
     case TYPE_LIST:
     case TYPE_SET:
     case TYPE_MAP:
-    case TYPE_VECTOR:
-        encode_elements(out, type, value);
-        return;
+    case TYPE_VECTOR: encode_elements(out, type, value); return;
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        encode_fields(out, type, value);
-        return;
+    case TYPE_UDT: encode_fields(out, type, value); return;
     }
 }
 
@@ -539,10 +536,8 @@ static enum status decode(struct reader *reader, const struct type *type, struct
         if (!take(reader, out, 1) || out->data[out->size - 1] > 1)
             return corrupt(reader);
         return OK;
-    case TYPE_DATE:
-        return take(reader, out, 4) ? OK : corrupt(reader);
-    case TYPE_TIME:
-        return take(reader, out, 8) ? OK : corrupt(reader);
+    case TYPE_DATE: return take(reader, out, 4) ? OK : corrupt(reader);
+    case TYPE_TIME: return take(reader, out, 8) ? OK : corrupt(reader);
     case TYPE_FLOAT:
         if (!take_be32(reader, &narrow))
             return corrupt(reader);
@@ -571,26 +566,21 @@ static enum status decode(struct reader *reader, const struct type *type, struct
     case TYPE_INET:
     case TYPE_DURATION:
     case TYPE_CUSTOM:
-    case TYPE_EMPTY:
-        return decode_escaped(reader, out);
-    case TYPE_VARINT:
-        return decode_varint(reader, out);
-    case TYPE_DECIMAL:
-        return decode_decimal(reader, out);
+    case TYPE_EMPTY: return decode_escaped(reader, out);
+    case TYPE_VARINT: return decode_varint(reader, out);
+    case TYPE_DECIMAL: return decode_decimal(reader, out);
     case TYPE_LIST:
     case TYPE_SET:
-    case TYPE_MAP:
-        return decode_collection(reader, type, out);
-    case TYPE_VECTOR:
-        return decode_vector(reader, type, out);
+    case TYPE_MAP: return decode_collection(reader, type, out);
+    case TYPE_VECTOR: return decode_vector(reader, type, out);
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        return decode_fields(reader, type, out);
+    case TYPE_UDT: return decode_fields(reader, type, out);
     }
     return corrupt(reader);
 }
 
-enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out, struct error *err)
+enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out,
+                             struct error *err)
 {
     struct reader reader = { .in = *in, .mask = descending ? 0xFF : 0x00, .err = err };
     size_t start = out->size;

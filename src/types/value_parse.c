@@ -19,10 +19,8 @@ bool value_literal_is_assignable(const struct type *type, enum literal_kind kind
         case TYPE_DATE:
         case TYPE_TIME:
         case TYPE_TIMESTAMP:
-        case TYPE_CUSTOM:
-            return true;
-        default:
-            return false;
+        case TYPE_CUSTOM: return true;
+        default: return false;
         }
     case LITERAL_INTEGER:
         switch (type->kind) {
@@ -31,27 +29,22 @@ bool value_literal_is_assignable(const struct type *type, enum literal_kind kind
         case TYPE_DATE:
         case TYPE_DECIMAL:
         case TYPE_DOUBLE:
+        case TYPE_DURATION: /* and then refused for what it says */
         case TYPE_FLOAT:
         case TYPE_INT:
         case TYPE_SMALLINT:
         case TYPE_TIME:
         case TYPE_TIMESTAMP:
         case TYPE_TINYINT:
-        case TYPE_VARINT:
-            return true;
-        default:
-            return false;
+        case TYPE_VARINT: return true;
+        default: return false;
         }
-    case LITERAL_FLOAT:
-        return type->kind == TYPE_DECIMAL || type->kind == TYPE_DOUBLE || type->kind == TYPE_FLOAT;
-    case LITERAL_BOOLEAN:
-        return type->kind == TYPE_BOOLEAN;
-    case LITERAL_UUID:
-        return type->kind == TYPE_UUID || type->kind == TYPE_TIMEUUID;
+    case LITERAL_FLOAT: return type->kind == TYPE_DECIMAL || type->kind == TYPE_DOUBLE || type->kind == TYPE_FLOAT;
+    case LITERAL_BOOLEAN: return type->kind == TYPE_BOOLEAN;
+    case LITERAL_UUID: return type->kind == TYPE_UUID || type->kind == TYPE_TIMEUUID;
     case LITERAL_HEX:
-        return type->kind == TYPE_BLOB;
-    case LITERAL_DURATION:
-        return type->kind == TYPE_DURATION;
+        return type->kind == TYPE_BLOB || type->kind == TYPE_TINYINT; /* the latter is refused when parsed */
+    case LITERAL_DURATION: return type->kind == TYPE_DURATION;
     }
     return false;
 }
@@ -164,9 +157,11 @@ static enum status parse_date(struct bytes text, struct buffer *out, struct erro
         if (!date_parse(text, &v))
             return error_set(err, ERR_INVALID, "Unable to coerce '%.*s' to a formatted date (long)", BYTES(text));
         if (v < INT32_MIN)
-            return error_set(err, ERR_INVALID, "Input date %.*s is less than min supported date -5877641-06-23T00:00Z", BYTES(text));
+            return error_set(err, ERR_INVALID, "Input date %.*s is less than min supported date -5877641-06-23T00:00Z",
+                             BYTES(text));
         if (v > INT32_MAX)
-            return error_set(err, ERR_INVALID, "Input date %.*s is greater than max supported date +5881580-07-11T00:00Z", BYTES(text));
+            return error_set(err, ERR_INVALID,
+                             "Input date %.*s is greater than max supported date +5881580-07-11T00:00Z", BYTES(text));
         v += 1LL << 31;
     }
     buffer_append_be32(out, (uint32_t)v);
@@ -181,7 +176,8 @@ static enum status parse_time(struct bytes text, struct buffer *out, struct erro
         if (!integer_parse(text, 0, 86399999999999, &v))
             return error_set(err, ERR_INVALID, "Unable to make long (for time) from: '%.*s'", BYTES(text));
     } else if (!time_parse(text, &v)) {
-        return error_set(err, ERR_INVALID, "(TimeType) Unable to coerce '%.*s' to a formatted time (long)", BYTES(text));
+        return error_set(err, ERR_INVALID, "(TimeType) Unable to coerce '%.*s' to a formatted time (long)",
+                         BYTES(text));
     }
     buffer_append_be64(out, (uint64_t)v);
     return OK;
@@ -241,8 +237,9 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
     switch (type->kind) {
     case TYPE_ASCII:
         if (!text_is_ascii(text))
-            return error_set(err, ERR_INVALID, "Invalid ASCII character in string literal: "
-                                               "java.nio.charset.UnmappableCharacterException: Input length = 1");
+            return error_set(err, ERR_INVALID,
+                             "Invalid ASCII character in string literal: "
+                             "java.nio.charset.UnmappableCharacterException: Input length = 1");
         buffer_append_bytes(out, text);
         return OK;
     case TYPE_TEXT:
@@ -251,33 +248,25 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
         buffer_append_bytes(out, text);
         return OK;
     case TYPE_BLOB:
-    case TYPE_CUSTOM:
-        return parse_hex(text, out, err);
-    case TYPE_DATE:
-        return parse_date(text, out, err);
-    case TYPE_TIME:
-        return parse_time(text, out, err);
+    case TYPE_CUSTOM: return parse_hex(text, out, err);
+    case TYPE_DATE: return parse_date(text, out, err);
+    case TYPE_TIME: return parse_time(text, out, err);
     case TYPE_BOOLEAN:
         if (text.size && !equals_ignoring_case(text, "true") && !equals_ignoring_case(text, "false"))
             return error_set(err, ERR_INVALID, "Unable to make boolean from '%.*s'", BYTES(text));
         buffer_append_u8(out, equals_ignoring_case(text, "true"));
         return OK;
-    default:
-        break;
+    default: break;
     }
     if (text.size == 0)
         return OK; /* the empty value */
 
     switch (type->kind) {
     case TYPE_BIGINT:
-    case TYPE_COUNTER:
-        return parse_integer(text, 8, "long", out, err);
-    case TYPE_INT:
-        return parse_integer(text, 4, "int", out, err);
-    case TYPE_SMALLINT:
-        return parse_integer(text, 2, "short", out, err);
-    case TYPE_TINYINT:
-        return parse_integer(text, 1, "byte", out, err);
+    case TYPE_COUNTER: return parse_integer(text, 8, "long", out, err);
+    case TYPE_INT: return parse_integer(text, 4, "int", out, err);
+    case TYPE_SMALLINT: return parse_integer(text, 2, "short", out, err);
+    case TYPE_TINYINT: return parse_integer(text, 1, "byte", out, err);
     case TYPE_VARINT:
         if (varint_parse(out, text))
             return OK;
@@ -298,26 +287,33 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
         memcpy(&bits64, &wide, 8);
         buffer_append_be64(out, bits64);
         return OK;
-    case TYPE_TIMESTAMP:
-        return parse_timestamp(text, out, err);
+    case TYPE_TIMESTAMP: return parse_timestamp(text, out, err);
     case TYPE_UUID:
-    case TYPE_TIMEUUID:
-        return parse_uuid_type(type, text, out, err);
-    case TYPE_INET:
-        return parse_inet(text, out, err);
-    case TYPE_DURATION:
-        return parse_duration(text, out, err);
-    default:
-        return error_set(err, ERR_INVALID, "'%.*s' is not a literal", BYTES(text));
+    case TYPE_TIMEUUID: return parse_uuid_type(type, text, out, err);
+    case TYPE_INET: return parse_inet(text, out, err);
+    case TYPE_DURATION: return parse_duration(text, out, err);
+    default: return error_set(err, ERR_INVALID, "'%.*s' is not a literal", BYTES(text));
     }
 }
 
-enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out, struct error *err)
+enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out,
+                        struct error *err)
 {
     size_t start = out->size;
 
-    if (kind == LITERAL_HEX && text.size >= 2 && text.data[0] == '0' && (text.data[1] == 'x' || text.data[1] == 'X'))
+    if (kind == LITERAL_HEX && type->kind != TYPE_TINYINT && text.size >= 2 && text.data[0] == '0' &&
+        (text.data[1] == 'x' || text.data[1] == 'X'))
         text = bytes_of(text.data + 2, text.size - 2);
+    /* NAN and INFINITY are words of the language, so in any case. */
+    if (kind == LITERAL_FLOAT && text.size) {
+        bool minus = text.data[0] == '-';
+        struct bytes word = bytes_of(text.data + minus, text.size - minus);
+
+        if (equals_ignoring_case(word, "nan"))
+            text = BYTES_LITERAL("NaN");
+        else if (equals_ignoring_case(word, "infinity"))
+            text = minus ? BYTES_LITERAL("-Infinity") : BYTES_LITERAL("Infinity");
+    }
     enum status status = value_parse_text(type, text, out, err);
     if (status)
         out->size = start;

@@ -85,55 +85,24 @@ static double double_of(struct bytes value)
 static void print_bare(struct buffer *out, const struct type *type, struct bytes value, char separator)
 {
     switch (type->kind) {
-    case TYPE_INT:
-        buffer_printf(out, "%d", (int32_t)load_be32(value.data));
-        return;
+    case TYPE_INT: buffer_printf(out, "%d", (int32_t)load_be32(value.data)); return;
     case TYPE_BIGINT:
-    case TYPE_COUNTER:
-        buffer_printf(out, "%lld", (long long)load_be64(value.data));
-        return;
-    case TYPE_SMALLINT:
-        buffer_printf(out, "%d", (int16_t)load_be16(value.data));
-        return;
-    case TYPE_TINYINT:
-        buffer_printf(out, "%d", (int8_t)value.data[0]);
-        return;
-    case TYPE_BOOLEAN:
-        buffer_append_string(out, value.data[0] ? "true" : "false");
-        return;
-    case TYPE_FLOAT:
-        float_print(out, float_of(value));
-        return;
-    case TYPE_DOUBLE:
-        double_print(out, double_of(value));
-        return;
-    case TYPE_VARINT:
-        varint_print(out, value);
-        return;
-    case TYPE_DECIMAL:
-        decimal_print(out, value);
-        return;
+    case TYPE_COUNTER: buffer_printf(out, "%lld", (long long)load_be64(value.data)); return;
+    case TYPE_SMALLINT: buffer_printf(out, "%d", (int16_t)load_be16(value.data)); return;
+    case TYPE_TINYINT: buffer_printf(out, "%d", (int8_t)value.data[0]); return;
+    case TYPE_BOOLEAN: buffer_append_string(out, value.data[0] ? "true" : "false"); return;
+    case TYPE_FLOAT: float_print(out, float_of(value)); return;
+    case TYPE_DOUBLE: double_print(out, double_of(value)); return;
+    case TYPE_VARINT: varint_print(out, value); return;
+    case TYPE_DECIMAL: decimal_print(out, value); return;
     case TYPE_UUID:
-    case TYPE_TIMEUUID:
-        print_uuid(out, value);
-        return;
-    case TYPE_INET:
-        print_inet(out, value);
-        return;
-    case TYPE_DATE:
-        date_print(out, (int64_t)load_be32(value.data) - (1LL << 31));
-        return;
-    case TYPE_TIME:
-        time_print(out, (int64_t)load_be64(value.data));
-        return;
-    case TYPE_TIMESTAMP:
-        timestamp_print(out, (int64_t)load_be64(value.data), separator);
-        return;
-    case TYPE_DURATION:
-        print_duration(out, value);
-        return;
-    default:
-        print_hex(out, value);
+    case TYPE_TIMEUUID: print_uuid(out, value); return;
+    case TYPE_INET: print_inet(out, value); return;
+    case TYPE_DATE: date_print(out, (int64_t)load_be32(value.data) - (1LL << 31)); return;
+    case TYPE_TIME: time_print(out, (int64_t)load_be64(value.data)); return;
+    case TYPE_TIMESTAMP: timestamp_print(out, (int64_t)load_be64(value.data), separator); return;
+    case TYPE_DURATION: print_duration(out, value); return;
+    default: print_hex(out, value);
     }
 }
 
@@ -183,19 +152,12 @@ void value_print(struct buffer *out, const struct type *type, struct bytes value
     }
     switch (type->kind) {
     case TYPE_ASCII:
-    case TYPE_TEXT:
-        print_quoted(out, value);
-        return;
+    case TYPE_TEXT: print_quoted(out, value); return;
     case TYPE_BLOB:
-    case TYPE_CUSTOM:
-        print_hex(out, value);
-        return;
+    case TYPE_CUSTOM: print_hex(out, value); return;
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        print_fields(out, type, value);
-        return;
-    default:
-        break;
+    case TYPE_UDT: print_fields(out, type, value); return;
+    default: break;
     }
     if (value.size == 0) {
         buffer_append_string(out, "null");
@@ -205,9 +167,7 @@ void value_print(struct buffer *out, const struct type *type, struct bytes value
     case TYPE_LIST:
     case TYPE_SET:
     case TYPE_MAP:
-    case TYPE_VECTOR:
-        print_collection(out, type, value);
-        return;
+    case TYPE_VECTOR: print_collection(out, type, value); return;
     case TYPE_INET:
     case TYPE_DATE:
     case TYPE_TIME:
@@ -216,8 +176,7 @@ void value_print(struct buffer *out, const struct type *type, struct bytes value
         print_bare(out, type, value, 'T');
         buffer_append_u8(out, '\'');
         return;
-    default:
-        print_bare(out, type, value, 'T');
+    default: print_bare(out, type, value, 'T');
     }
 }
 
@@ -328,19 +287,13 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
     }
     switch (type->kind) {
     case TYPE_ASCII:
-    case TYPE_TEXT:
-        json_print_string(out, value);
-        return;
+    case TYPE_TEXT: json_print_string(out, value); return;
     case TYPE_LIST:
     case TYPE_SET:
     case TYPE_MAP:
-    case TYPE_VECTOR:
-        print_json_collection(out, type, value);
-        return;
+    case TYPE_VECTOR: print_json_collection(out, type, value); return;
     case TYPE_TUPLE:
-    case TYPE_UDT:
-        print_json_fields(out, type, value);
-        return;
+    case TYPE_UDT: print_json_fields(out, type, value); return;
     case TYPE_FLOAT:
         if (value.size && !isfinite(float_of(value))) {
             buffer_append_string(out, "null");
@@ -353,8 +306,7 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
             return;
         }
         break;
-    default:
-        break;
+    default: break;
     }
 
     bool is_bare = false; /* numbers and booleans stand without quotes */
@@ -368,11 +320,8 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
     case TYPE_VARINT:
-    case TYPE_DECIMAL:
-        is_bare = value.size != 0;
-        break;
-    default:
-        break;
+    case TYPE_DECIMAL: is_bare = value.size != 0; break;
+    default: break;
     }
     if (!is_bare)
         buffer_append_u8(out, '"');

@@ -9,6 +9,7 @@
  *   L  n  string  bytes or \0  error message               AbstractType.fromString
  *   J  n  json  bytes or \0  error message                 fromJSONObject
  *   K  key  token
+ *   A  n  kind  0|1                                        may a constant of this kind be assigned to the type
  *   X  to  from  0|1                                       isValueCompatibleWith
  */
 import java.math.*;
@@ -472,6 +473,18 @@ public class TypeVectors
                 if (k == 3)
                     Arrays.fill(b, (byte) 0);
                 line("K", hex(ByteBuffer.wrap(b)), Murmur3Partitioner.instance.getToken(ByteBuffer.wrap(b)).getTokenValue());
+            }
+        Constants.Literal[] constants = { Constants.Literal.string("x"), Constants.Literal.integer("1"), Constants.Literal.floatingPoint("1.5"),
+            Constants.Literal.bool("true"), Constants.Literal.uuid("123e4567-e89b-12d3-a456-426614174000"), Constants.Literal.hex("0x00"),
+            Constants.Literal.duration("1h") };
+        for (int i = 0; i < types.size(); i++)
+            for (int k = 0; k < constants.length; k++)
+            {
+                /* A tuple takes a string of its own form from before CQL had tuple literals; not supported. */
+                if (types.get(i) instanceof TupleType && !types.get(i).isUDT())
+                    continue;
+                ColumnSpecification column = new ColumnSpecification("ks", "t", new ColumnIdentifier("c", true), types.get(i));
+                line("A", i, k, constants[k].testAssignment("ks", column).isAssignable() ? 1 : 0);
             }
         for (int i = 0; i < types.size(); i++)
             for (int k = 0; k < types.size(); k++)
