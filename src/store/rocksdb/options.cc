@@ -2,8 +2,10 @@
 
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
+#include <rocksdb/system_clock.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <ctime>
@@ -45,6 +47,26 @@ private:
     void *context_;
 };
 
+/* After a failed flush or compaction RocksDB's thread sleeps a second before it looks again, and whoever closes or reopens the
+ * store waits for it. Here a failure stops the store until it is resumed, so there is nothing to wait for. */
+class ShortSleeps : public rocksdb::SystemClockWrapper {
+public:
+    explicit ShortSleeps(const std::shared_ptr<rocksdb::SystemClock> &below) : SystemClockWrapper(below) {}
+    const char *Name() const override { return "helenus"; }
+    void SleepForMicroseconds(int us) override { SystemClockWrapper::SleepForMicroseconds(std::min(us, 10000)); }
+};
+
+class Environment : public rocksdb::EnvWrapper {
+public:
+    explicit Environment(std::unique_ptr<rocksdb::Env> below) : EnvWrapper(below.get()), below_(std::move(below))
+    {
+        system_clock_ = std::make_shared<ShortSleeps>(below_->GetSystemClock());
+    }
+
+private:
+    std::unique_ptr<rocksdb::Env> below_;
+};
+
 } // namespace
 
 enum status environment_open(const struct store_environment_options *options, void **result, struct error *err)
@@ -64,8 +86,8 @@ enum status environment_open(const struct store_environment_options *options, vo
     if (!filled.keys && !filled.test_plain)
         return error_set(err, ERR_CONFIG, "The store needs a master key");
     environment->files = filled.files ? filled.files : file_system_posix();
-    environment->env =
-        rocksdb::NewCompositeEnv(encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys));
+    environment->env.reset(new Environment(
+        rocksdb::NewCompositeEnv(encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys))));
     /* Threads are started when there is work, and shared by all instances: flushes must not wait behind compactions. */
     environment->env->SetBackgroundThreads((int)filled.background_threads, rocksdb::Env::LOW);
     environment->env->SetBackgroundThreads(1, rocksdb::Env::HIGH);

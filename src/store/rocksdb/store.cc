@@ -722,6 +722,25 @@ enum status reopen(struct store *store, struct error *err)
     return status;
 }
 
+/* Room for what is in memory, a log and some more: trying without it would only take the store away from its readers. */
+bool has_space(struct store *store, struct instance *instance)
+{
+    constexpr uint64_t MARGIN_BYTES = 4 * 1024 * 1024;
+    struct file_system *files = store->environment->files;
+    uint64_t free_bytes, held = 0;
+    struct error err;
+
+    if (files->ops->free_bytes(files, store->path.c_str(), &free_bytes, &err))
+        return true; /* not known: try */
+    for (rocksdb::ColumnFamilyHandle *family : instance->families) {
+        uint64_t bytes;
+
+        if (instance->db->GetIntProperty(family, rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes))
+            held += bytes;
+    }
+    return free_bytes >= held + MARGIN_BYTES;
+}
+
 enum status rocks_resume(struct store *store, struct error *err)
 {
     struct instance *instance = store->instance.load();
@@ -731,14 +750,15 @@ enum status rocks_resume(struct store *store, struct error *err)
         return OK;
     /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new log. */
     if (refused == ERR_NO_SPACE && instance && !instance->read_only) {
-        Status status = instance->db->Resume();
+        Status status;
 
+        if (!has_space(store, instance))
+            return error_set(err, ERR_NO_SPACE, "The disk is still full: the store can't be resumed");
+        status = instance->db->Resume();
         if (status.ok()) {
             store->refused = OK;
             return OK;
         }
-        if (status_code(status) == ERR_NO_SPACE)
-            return translate(status, "The store can't be resumed", err);
     }
     return reopen(store, err);
 }
