@@ -654,8 +654,7 @@ static void test_utf8(void **state)
                                         "\xEF\xBF\xBF",
                                         "\xF0\x90\x80\x80",
                                         "\xF4\x8F\xBF\xBF",
-                                        "abcdefgh\xC3\xA9"
-                                        "abcdefgh" };
+                                        "stuvwxyz\xC3\xA9stuvwxyz" };
     static const char *const bad[] = { "\x80",
                                        "\xBF",
                                        "\xC0\x80",
