@@ -68,3 +68,16 @@ check:
 build/load: bench/load.c
 	@mkdir -p build
 	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $<
+
+$(BUILD)/obj/bench/floor.o: bench/floor.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/floor: $(BUILD)/obj/bench/floor.o $(BUILD)/libhelenus.a
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Side by side with Apache Cassandra; about two hours with every server. BENCH passes options, e.g. BENCH="--rows 200000".
+.PHONY: bench
+bench: engine build/load
+	$(MAKE) -s build/helenus
+	$(MAKE) -s ENGINE=native build/native/helenus build/native/floor
+	$(PYTHON) bench/bench.py $(BENCH)
