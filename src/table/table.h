@@ -51,12 +51,14 @@ struct read_command {
     bool after_static;            /* resuming: the static row was already delivered */
     const struct slice *slices;   /* in clustering order, disjoint. NULL with slice_count 0: everything */
     uint32_t slice_count;
+    bool slices_are_rows;         /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned */
+    const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
     bool reversed;
     bool rows_wanted;             /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
     bool static_wanted;
-    uint32_t row_limit;           /* live rows over all; a partition with only a static row counts one. 0: no rows at all */
-    uint32_t row_limit_per_partition;
-    uint32_t byte_limit;          /* stop after this many bytes of values (at a row's end) */
+    uint32_t row_limit;           /* live rows over all; a partition with only a static row counts one. 0: nothing */
+    uint32_t row_limit_per_partition; /* 0: no limit */
+    uint32_t byte_limit;          /* stop after this many bytes of values (at a row's end). 0: no limit */
     int64_t now_s;                /* for TTL */
 };
 
@@ -185,6 +187,10 @@ struct table_space_options {
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
 void table_space_close(struct table_space *space);
 uint32_t table_space_shard_count(const struct table_space *space);
+
+struct store_properties;
+/* For metrics. Any thread. */
+void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties, bool *refuses_writes);
 
 /* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);

@@ -1,0 +1,365 @@
+#include "row/fragment.h"
+
+#include "row/merge.h"
+
+#include <assert.h>
+
+enum { LIVENESS_OWN_TIMESTAMP = 1, LIVENESS_BASE_TTL = 2, LIVENESS_OWN_TTL = 4 };
+enum { CELL_KIND_MASK = 3, CELL_OWN_TIMESTAMP = 4, CELL_OWN_TTL = 8, CELL_PATH = 0x10, CELL_PATH_VALUE = 0x20 };
+enum { BASE_AT = 2, BODY_AT = 10 };
+
+/* ---- encoding ---- */
+
+static void append_varint(struct buffer *out, uint64_t v)
+{
+    uint8_t *at = buffer_reserve(out, 10);
+    size_t n = 0;
+
+    while (v >= 0x80) {
+        at[n++] = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    at[n++] = (uint8_t)v;
+    out->size += n;
+}
+
+static void append_signed(struct buffer *out, int64_t v)
+{
+    append_varint(out, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+static void append_sized(struct buffer *out, struct bytes bytes)
+{
+    append_varint(out, bytes.size);
+    buffer_append_bytes(out, bytes);
+}
+
+static bool is_server(int64_t timestamp_us)
+{
+    return timestamp_us == TIMESTAMP_SERVER || timestamp_us == TIMESTAMP_SERVER_BEFORE;
+}
+
+/* What every other timestamp is told as a difference to: the one that most cells have. */
+static int64_t base_timestamp(const struct row *row)
+{
+    if (row->liveness.timestamp_us != TIMESTAMP_NONE)
+        return row->liveness.timestamp_us;
+    if (row->cell_count)
+        return row->cells[0].timestamp_us;
+    if (row->deletion.timestamp_us != TIMESTAMP_NONE)
+        return row->deletion.timestamp_us;
+    if (row->complex_count)
+        return row->complexes[0].deletion.timestamp_us;
+    return 0;
+}
+
+struct base {
+    int64_t timestamp_us;
+    int32_t ttl_s;
+    int64_t expires_s;
+};
+
+static void append_delta(struct buffer *out, const struct base *base, int64_t timestamp_us)
+{
+    assert(is_server(timestamp_us) == is_server(base->timestamp_us));
+    append_signed(out, (int64_t)((uint64_t)timestamp_us - (uint64_t)base->timestamp_us));
+}
+
+static void append_liveness(struct buffer *out, const struct base *base, const struct liveness *liveness)
+{
+    bool own_timestamp = liveness->timestamp_us != base->timestamp_us;
+    bool base_ttl = liveness->ttl_s && liveness->ttl_s == base->ttl_s && liveness->expires_s == base->expires_s;
+    bool own_ttl = liveness->ttl_s && !base_ttl;
+
+    buffer_append_u8(out, (own_timestamp ? LIVENESS_OWN_TIMESTAMP : 0) | (base_ttl ? LIVENESS_BASE_TTL : 0) | (own_ttl ? LIVENESS_OWN_TTL : 0));
+    if (own_timestamp)
+        append_delta(out, base, liveness->timestamp_us);
+    if (own_ttl) {
+        append_varint(out, (uint32_t)liveness->ttl_s);
+        append_signed(out, liveness->expires_s);
+    }
+}
+
+static void append_cell(struct buffer *out, const struct base *base, const struct cell *cell)
+{
+    bool own_timestamp = cell->timestamp_us != base->timestamp_us;
+    bool own_ttl = cell->kind == CELL_EXPIRING && !(cell->ttl_s == base->ttl_s && cell->local_s == base->expires_s);
+    bool path = !bytes_is_null(cell->path), path_value = !bytes_is_null(cell->path_value);
+
+    append_varint(out, cell->column_id);
+    buffer_append_u8(out, (uint8_t)cell->kind | (own_timestamp ? CELL_OWN_TIMESTAMP : 0) | (own_ttl ? CELL_OWN_TTL : 0) |
+                              (path ? CELL_PATH : 0) | (path_value ? CELL_PATH_VALUE : 0));
+    if (own_timestamp)
+        append_delta(out, base, cell->timestamp_us);
+    if (cell->kind == CELL_TOMBSTONE)
+        append_signed(out, cell->local_s);
+    if (own_ttl) {
+        append_varint(out, (uint32_t)cell->ttl_s);
+        append_signed(out, cell->local_s);
+    }
+    if (path)
+        append_sized(out, cell->path);
+    if (path_value)
+        append_sized(out, cell->path_value);
+    if (cell->kind != CELL_TOMBSTONE)
+        append_sized(out, cell->value);
+}
+
+static struct base choose_base(const struct row *row)
+{
+    struct base base = { base_timestamp(row), row->liveness.ttl_s, row->liveness.expires_s };
+
+    if (base.timestamp_us == TIMESTAMP_SERVER_BEFORE)
+        base.timestamp_us = TIMESTAMP_SERVER;
+    if (!base.ttl_s && row->cell_count && row->cells[0].kind == CELL_EXPIRING) {
+        base.ttl_s = row->cells[0].ttl_s;
+        base.expires_s = row->cells[0].local_s;
+    }
+    return base;
+}
+
+void fragment_encode(struct buffer *out, const struct row *row)
+{
+    struct base base = choose_base(row);
+    bool server = is_server(base.timestamp_us);
+    bool liveness = row->liveness.timestamp_us != TIMESTAMP_NONE, deletion = row->deletion.timestamp_us != TIMESTAMP_NONE;
+    bool written = !bytes_is_null(row->written_clustering);
+
+    buffer_append_u8(out, FRAGMENT_VERSION);
+    buffer_append_u8(out, (server ? FRAGMENT_SERVER : 0) | (liveness ? FRAGMENT_LIVENESS : 0) | (deletion ? FRAGMENT_DELETION : 0) |
+                              (base.ttl_s ? FRAGMENT_TTL : 0) | (row->has_range_tombstones ? FRAGMENT_RANGES : 0) |
+                              (written ? FRAGMENT_WRITTEN : 0) | (row->complex_count ? FRAGMENT_COMPLEX : 0));
+    buffer_append_be64(out, server ? 0 : (uint64_t)base.timestamp_us);
+    if (base.ttl_s) {
+        append_varint(out, (uint32_t)base.ttl_s);
+        append_signed(out, base.expires_s);
+    }
+    if (liveness)
+        append_liveness(out, &base, &row->liveness);
+    if (deletion) {
+        append_delta(out, &base, row->deletion.timestamp_us);
+        append_signed(out, row->deletion.deleted_s);
+    }
+    if (written)
+        append_sized(out, row->written_clustering);
+    if (row->complex_count) {
+        append_varint(out, row->complex_count);
+        for (uint32_t i = 0; i < row->complex_count; i++) {
+            append_varint(out, row->complexes[i].column_id);
+            append_delta(out, &base, row->complexes[i].deletion.timestamp_us);
+            append_signed(out, row->complexes[i].deletion.deleted_s);
+        }
+    }
+    append_varint(out, row->cell_count);
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        append_cell(out, &base, &row->cells[i]);
+}
+
+void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us)
+{
+    assert(size >= BODY_AT && fragment[0] == FRAGMENT_VERSION);
+    if (!(fragment[1] & FRAGMENT_SERVER))
+        return;
+    fragment[1] &= (uint8_t)~FRAGMENT_SERVER;
+    store_be64(fragment + BASE_AT, (uint64_t)timestamp_us);
+}
+
+/* ---- decoding ---- */
+
+struct cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed; /* set by the first read past the end; what is read after it is zero */
+};
+
+static uint64_t read_varint(struct cursor *c)
+{
+    uint64_t v = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte;
+
+        if (c->at == c->end)
+            break;
+        byte = *c->at++;
+        v |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80))
+            return v;
+    }
+    c->failed = true;
+    return 0;
+}
+
+static int64_t read_signed(struct cursor *c)
+{
+    uint64_t v = read_varint(c);
+
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static uint8_t read_u8(struct cursor *c)
+{
+    if (c->at == c->end) {
+        c->failed = true;
+        return 0;
+    }
+    return *c->at++;
+}
+
+static struct bytes read_sized(struct cursor *c)
+{
+    uint64_t size = read_varint(c);
+    struct bytes bytes;
+
+    if (c->failed || size > (uint64_t)(c->end - c->at)) {
+        c->failed = true;
+        return bytes_of("", 0);
+    }
+    bytes = bytes_of(c->at, size);
+    c->at += size;
+    return bytes;
+}
+
+static int64_t read_timestamp(struct cursor *c, const struct base *base)
+{
+    return (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
+}
+
+static void read_liveness(struct cursor *c, const struct base *base, struct liveness *liveness)
+{
+    uint8_t bits = read_u8(c);
+
+    *liveness = (struct liveness){ base->timestamp_us, TTL_NONE, TIME_NONE };
+    if (bits & LIVENESS_OWN_TIMESTAMP)
+        liveness->timestamp_us = read_timestamp(c, base);
+    if (bits & LIVENESS_BASE_TTL) {
+        liveness->ttl_s = base->ttl_s;
+        liveness->expires_s = base->expires_s;
+    } else if (bits & LIVENESS_OWN_TTL) {
+        liveness->ttl_s = (int32_t)read_varint(c);
+        liveness->expires_s = read_signed(c);
+    }
+}
+
+static void read_cell(struct cursor *c, const struct base *base, struct cell *cell)
+{
+    uint8_t bits;
+
+    cell->column_id = (uint32_t)read_varint(c);
+    bits = read_u8(c);
+    cell->kind = (enum cell_kind)(bits & CELL_KIND_MASK);
+    cell->timestamp_us = bits & CELL_OWN_TIMESTAMP ? read_timestamp(c, base) : base->timestamp_us;
+    cell->ttl_s = TTL_NONE;
+    cell->local_s = TIME_NONE;
+    cell->value = (struct bytes){ 0 };
+    if (cell->kind == CELL_TOMBSTONE)
+        cell->local_s = read_signed(c);
+    if (cell->kind == CELL_EXPIRING) {
+        cell->ttl_s = bits & CELL_OWN_TTL ? (int32_t)read_varint(c) : base->ttl_s;
+        cell->local_s = bits & CELL_OWN_TTL ? read_signed(c) : base->expires_s;
+    }
+    cell->path = bits & CELL_PATH ? read_sized(c) : (struct bytes){ 0 };
+    cell->path_value = bits & CELL_PATH_VALUE ? read_sized(c) : (struct bytes){ 0 };
+    if (cell->kind != CELL_TOMBSTONE)
+        cell->value = read_sized(c);
+}
+
+/* Sorted by (column, path) without repetition: merging relies on it. */
+static bool is_sorted(const struct row *row)
+{
+    for (uint32_t i = 1; i < row->cell_count; i++)
+        if (cell_compare(&row->cells[i - 1], &row->cells[i]) >= 0)
+            return false;
+    for (uint32_t i = 1; i < row->complex_count; i++)
+        if (row->complexes[i - 1].column_id >= row->complexes[i].column_id)
+            return false;
+    return true;
+}
+
+static bool read_complexes(struct cursor *c, const struct base *base, struct arena *arena, struct row *row)
+{
+    uint64_t count = read_varint(c);
+
+    if (c->failed || count > (uint64_t)(c->end - c->at))
+        return false;
+    row->complex_count = (uint32_t)count;
+    row->complexes = arena_alloc(arena, sizeof(*row->complexes) * (count ? count : 1));
+    for (uint32_t i = 0; i < count; i++) {
+        row->complexes[i].column_id = (uint32_t)read_varint(c);
+        row->complexes[i].deletion.timestamp_us = read_timestamp(c, base);
+        row->complexes[i].deletion.deleted_s = read_signed(c);
+    }
+    return !c->failed;
+}
+
+static bool read_cells(struct cursor *c, const struct base *base, struct arena *arena, struct row *row)
+{
+    uint64_t count = read_varint(c);
+
+    if (c->failed || count > (uint64_t)(c->end - c->at) / 2)
+        return false;
+    row->cell_count = (uint32_t)count;
+    row->cells = arena_alloc(arena, sizeof(*row->cells) * (count ? count : 1));
+    for (uint32_t i = 0; i < count; i++)
+        read_cell(c, base, &row->cells[i]);
+    return !c->failed;
+}
+
+enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
+{
+    struct cursor c = { fragment.data + BODY_AT, fragment.data + fragment.size, false };
+    struct base base = { 0, TTL_NONE, TIME_NONE };
+    uint8_t flags;
+    bool good;
+
+    if (fragment.size < BODY_AT || fragment.data[0] != FRAGMENT_VERSION)
+        return error_set(err, ERR_CORRUPT, "a row fragment of unknown format");
+    flags = fragment.data[1];
+    if (flags & FRAGMENT_SHADOWABLE)
+        return error_set(err, ERR_CORRUPT, "a row fragment with a kind of deletion that is not known yet");
+    base.timestamp_us = flags & FRAGMENT_SERVER ? TIMESTAMP_SERVER : (int64_t)load_be64(fragment.data + BASE_AT);
+    *row = ROW_EMPTY;
+    row->has_range_tombstones = flags & FRAGMENT_RANGES;
+    if (flags & FRAGMENT_TTL) {
+        base.ttl_s = (int32_t)read_varint(&c);
+        base.expires_s = read_signed(&c);
+    }
+    if (flags & FRAGMENT_LIVENESS)
+        read_liveness(&c, &base, &row->liveness);
+    if (flags & FRAGMENT_DELETION) {
+        row->deletion.timestamp_us = read_timestamp(&c, &base);
+        row->deletion.deleted_s = read_signed(&c);
+    }
+    if (flags & FRAGMENT_WRITTEN)
+        row->written_clustering = read_sized(&c);
+    good = !(flags & FRAGMENT_COMPLEX) || read_complexes(&c, &base, arena, row);
+    good = good && read_cells(&c, &base, arena, row) && c.at == c.end && is_sorted(row);
+    return good && !c.failed ? OK : error_set(err, ERR_CORRUPT, "a row fragment is damaged");
+}
+
+enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err)
+{
+    struct cursor c = { value.data, value.data + value.size, false };
+    bool first = true;
+
+    if (!value.size || value.data[0] != FRAGMENT_LIST)
+        return fragment_decode(arena, value, row, err);
+    for (c.at++; c.at < c.end;) {
+        struct row next;
+        uint32_t size;
+        enum status status;
+
+        if (c.end - c.at < 4 || (size = load_be32(c.at)) > (size_t)(c.end - c.at - 4))
+            return error_set(err, ERR_CORRUPT, "a list of row fragments is damaged");
+        status = fragment_decode(arena, bytes_of(c.at + 4, size), &next, err);
+        if (status)
+            return status;
+        if (first)
+            *row = next;
+        else
+            row_merge(arena, row, &next);
+        first = false;
+        c.at += 4 + size;
+    }
+    return first ? error_set(err, ERR_CORRUPT, "an empty list of row fragments") : OK;
+}

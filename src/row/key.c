@@ -1,0 +1,80 @@
+/* The partition key is escaped so that keys order as its bytes do and none is a prefix of another:
+ *
+ *     00 in the key -> 00 FF;   end -> 00 01
+ *
+ * 00 01 sorts below 00 FF and below any other byte, so a key that is a prefix of another sorts first.
+ */
+#include "row/key.h"
+
+#include <string.h>
+
+void key_encode_token(struct buffer *out, uint64_t table_id, int64_t token)
+{
+    uint8_t *at = buffer_extend(out, KEY_PREFIX_BYTES);
+
+    store_be64(at, table_id);
+    store_be64(at + 8, (uint64_t)token ^ (UINT64_C(1) << 63));
+}
+
+void key_encode_partition(struct buffer *out, uint64_t table_id, int64_t token, struct bytes partition_key)
+{
+    const uint8_t *from = partition_key.data, *end = from + partition_key.size;
+
+    key_encode_token(out, table_id, token);
+    buffer_reserve(out, partition_key.size + 2);
+    while (from < end) {
+        const uint8_t *zero = memchr(from, 0, (size_t)(end - from));
+        size_t run = (size_t)((zero ? zero : end) - from);
+
+        buffer_append(out, from, run);
+        from += run;
+        if (zero) {
+            buffer_append(out, "\x00\xff", 2);
+            from++;
+        }
+    }
+    buffer_append(out, "\x00\x01", 2);
+}
+
+void key_encode(struct buffer *out, const struct key_parts *parts)
+{
+    key_encode_partition(out, parts->table_id, parts->token, parts->partition_key);
+    buffer_append_u8(out, (uint8_t)parts->kind);
+    buffer_append_bytes(out, parts->clustering);
+}
+
+static enum status damaged(struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "a row's key is damaged");
+}
+
+enum status key_decode(struct bytes key, struct buffer *scratch, struct key_parts *parts, struct error *err)
+{
+    const uint8_t *at = key.data + KEY_PREFIX_BYTES, *end = key.data + key.size;
+
+    if (key.size < KEY_PREFIX_BYTES + 3)
+        return damaged(err);
+    parts->table_id = load_be64(key.data);
+    parts->token = (int64_t)(load_be64(key.data + 8) ^ (UINT64_C(1) << 63));
+    buffer_reset(scratch);
+    for (;;) {
+        const uint8_t *zero = memchr(at, 0, (size_t)(end - at));
+
+        if (!zero || zero + 1 >= end)
+            return damaged(err);
+        buffer_append(scratch, at, (size_t)(zero - at));
+        at = zero + 2;
+        if (zero[1] == 0x01)
+            break;
+        if (zero[1] != 0xFF)
+            return damaged(err);
+        buffer_append_u8(scratch, 0);
+    }
+    if (at == end || *at < KEY_PARTITION || *at > KEY_ROW)
+        return damaged(err);
+    buffer_reserve(scratch, 1); /* an empty key is not a null one */
+    parts->partition_key = buffer_bytes(scratch);
+    parts->kind = (enum key_kind)*at;
+    parts->clustering = bytes_of(at + 1, (size_t)(end - at - 1));
+    return OK;
+}

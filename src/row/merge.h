@@ -1,0 +1,41 @@
+/* row/merge.h: last-write-wins reconciliation of versions of a row, and what readers and compaction leave out.
+ *
+ * Merging is commutative, associative and idempotent; it knows no schema, clock or key.
+ *
+ * Shapes:  cells sorted by (column id, path); timestamps in microseconds since 1970.
+ * Owns:    nothing; results borrow from the inputs and live as long as the arena.
+ * Errors:  none; unsorted input is a programmer error.
+ * Thread:  pure; call from anywhere.
+ * Source:  org.apache.cassandra.db.rows.{Cells,Rows,Row}, db.{LivenessInfo,DeletionTime}, release 5.0.
+ */
+#ifndef ROW_MERGE_H
+#define ROW_MERGE_H
+
+#include "row/row.h"
+
+/* By column id, then path. */
+int cell_compare(const struct cell *a, const struct cell *b);
+/* Which of two versions of one cell stays: the first argument if they are the same. Not for counters. */
+const struct cell *cell_reconcile(const struct cell *a, const struct cell *b);
+bool deletion_supersedes(struct deletion a, struct deletion b);
+bool liveness_supersedes(struct liveness a, struct liveness b);
+
+/* *into becomes into + from. */
+void row_merge(struct arena *arena, struct row *into, const struct row *from);
+
+/* What a reader sees at now_s under a deletion of its partition or range: deleted and expired things go, in place. False: nothing lives. */
+bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64_t now_s);
+
+struct purge {
+    int64_t now_s;
+    int64_t gc_before_s;     /* now - gc_grace: tombstones made before it may go ... */
+    int64_t purge_before_us; /* ... if their timestamp is below this: nothing older lies elsewhere */
+};
+/* What compaction may forget, in place; expired cells become tombstones first. True: something changed. keep_deletion: a partition's
+ * record, whose deletion (and range tombstones) cover what compaction cannot see. */
+bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion);
+bool row_is_empty(const struct row *row);
+/* The smallest timestamp in it; INT64_MAX if it has none. */
+int64_t row_min_timestamp_us(const struct row *row);
+
+#endif

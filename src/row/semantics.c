@@ -1,0 +1,144 @@
+#include "row/semantics.h"
+
+#include "row/fragment.h"
+#include "row/key.h"
+#include "row/merge.h"
+
+#include <assert.h>
+
+enum { ARENA_BYTES = 16 << 10 };
+
+/* Values longer than this as one list element would not be ours. */
+static void append_listed(struct buffer *result, struct bytes fragment)
+{
+    buffer_append_be32(result, (uint32_t)fragment.size);
+    buffer_append_bytes(result, fragment);
+}
+
+struct folding {
+    struct arena *arena;
+    struct row row;
+    bool any;              /* row holds something */
+    struct buffer unread;  /* what can't be decoded, as list elements, sorted and without repetition */
+};
+
+/* Keeps unreadable fragments in byte order, each once, so that the outcome does not depend on the order of merging. */
+static void keep_unread(struct folding *f, struct bytes fragment)
+{
+    struct buffer sorted = { 0 };
+    const uint8_t *at = f->unread.data, *end = at + f->unread.size;
+    bool placed = false;
+
+    while (at < end) {
+        struct bytes other = bytes_of(at + 4, load_be32(at));
+        int order = placed ? -1 : bytes_compare(other, fragment);
+
+        if (order == 0)
+            placed = true;
+        if (order > 0) {
+            append_listed(&sorted, fragment);
+            placed = true;
+        }
+        append_listed(&sorted, other);
+        at += 4 + other.size;
+    }
+    if (!placed)
+        append_listed(&sorted, fragment);
+    buffer_fini(&f->unread);
+    f->unread = sorted;
+}
+
+static void fold_fragment(struct folding *f, struct bytes fragment)
+{
+    struct error ignored;
+    struct row row;
+
+    if (fragment_decode(f->arena, fragment, &row, &ignored)) {
+        keep_unread(f, fragment);
+        return;
+    }
+    if (f->any)
+        row_merge(f->arena, &f->row, &row);
+    else
+        f->row = row;
+    f->any = true;
+}
+
+static void fold_value(struct folding *f, struct bytes value)
+{
+    const uint8_t *at = value.data + 1, *end = value.data + value.size;
+
+    if (!value.size || value.data[0] != FRAGMENT_LIST) {
+        fold_fragment(f, value);
+        return;
+    }
+    while (end - at >= 4 && load_be32(at) <= (size_t)(end - at - 4)) {
+        fold_fragment(f, bytes_of(at + 4, load_be32(at)));
+        at += 4 + load_be32(at);
+    }
+    if (at != end)
+        keep_unread(f, bytes_of(at, (size_t)(end - at))); /* damaged: kept for whoever can read it */
+}
+
+void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count, struct buffer *result)
+{
+    struct folding f = { 0 };
+
+    if (bytes_is_null(existing) && operand_count == 1) {
+        buffer_append_bytes(result, operands[0]);
+        return;
+    }
+    f.arena = arena_new(ARENA_BYTES);
+    if (!bytes_is_null(existing))
+        fold_value(&f, existing);
+    for (size_t i = 0; i < operand_count; i++)
+        fold_value(&f, operands[i]);
+    if (!f.unread.size) {
+        fragment_encode(result, &f.row);
+    } else {
+        buffer_append_u8(result, FRAGMENT_LIST);
+        if (f.any) {
+            size_t at = result->size;
+
+            buffer_append_be32(result, 0);
+            fragment_encode(result, &f.row);
+            store_be32(result->data + at, (uint32_t)(result->size - at - 4));
+        }
+        buffer_append_bytes(result, buffer_bytes(&f.unread));
+    }
+    buffer_fini(&f.unread);
+    arena_free(f.arena);
+}
+
+enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us, int32_t gc_grace_s,
+                                      struct buffer *changed)
+{
+    struct purge purge = { now_us / 1000000, now_us / 1000000 - gc_grace_s, purge_before_us };
+    struct arena *arena CLEANUP(arena_free) = arena_new(ARENA_BYTES);
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+    struct key_parts parts;
+    struct error ignored;
+    struct row row;
+
+    if (key_decode(key, &scratch, &parts, &ignored) || parts.kind == KEY_RANGE)
+        return ROW_KEEP;
+    if (!value.size || value.data[0] == FRAGMENT_LIST || fragment_decode(arena, value, &row, &ignored))
+        return ROW_KEEP;
+    if (!row_purge(&row, &purge, parts.kind == KEY_PARTITION))
+        return ROW_KEEP;
+    if (row_is_empty(&row))
+        return ROW_REMOVE;
+    fragment_encode(changed, &row);
+    return ROW_CHANGE;
+}
+
+int64_t row_semantics_min_timestamp_us(struct bytes value)
+{
+    struct arena *arena CLEANUP(arena_free) = arena_new(ARENA_BYTES);
+    struct error ignored;
+    struct row row;
+
+    if (row_decode(arena, value, &row, &ignored))
+        return INT64_MIN;
+    return row_min_timestamp_us(&row);
+}

@@ -1,0 +1,459 @@
+/* Compare and set, on the owner: reads the rows that the conditions look at, through the turn's own batch, and decides.
+ *
+ * The result of a refusal, flat: part count (4) | per part: exists (1) | fragment: size (4), bytes (live cells only).
+ */
+#include "table/shard.h"
+
+#include "row/fragment.h"
+#include "row/merge.h"
+#include "types/value.h"
+
+#include <assert.h>
+
+struct look {
+    struct shard *shard;
+    const struct store_batch *batch;
+    const struct command_header *header;
+    const struct table_def *def;
+    struct arena *arena;
+    struct partition_cover cover;
+    struct error *err;
+};
+
+static enum status get(struct look *look, struct bytes key, bool *found, struct bytes *value)
+{
+    struct store_read_options options = { .may_wait = true };
+    struct buffer got = { 0 };
+    enum status status = store_get_through(look->shard->ops, look->shard->store, &look->shard->space->semantics, look->batch, STORE_DATA,
+                                           key, &options, &got, found, look->err);
+
+    if (!status && *found)
+        *value = arena_copy(look->arena, buffer_bytes(&got));
+    buffer_fini(&got);
+    return status;
+}
+
+static int64_t newest_of(const struct row *row, int64_t newest_us)
+{
+    if (row->liveness.timestamp_us > newest_us)
+        newest_us = row->liveness.timestamp_us;
+    if (row->deletion.timestamp_us > newest_us)
+        newest_us = row->deletion.timestamp_us;
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        if (row->cells[i].timestamp_us > newest_us)
+            newest_us = row->cells[i].timestamp_us;
+    for (uint32_t i = 0; i < row->complex_count; i++)
+        if (row->complexes[i].deletion.timestamp_us > newest_us)
+            newest_us = row->complexes[i].deletion.timestamp_us;
+    return newest_us;
+}
+
+/* An LWT's timestamp is above every timestamp it read that the server's clock could have made; one that a client put far into the
+ * future is not followed there, as in Cassandra, where the ballot is the clock's. */
+static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
+{
+    int64_t now_us = atomic_load(&look->shard->space->clock_us), wall_us = look->shard->space->options.now_us(look->shard->space->options.clock);
+
+    if (wall_us > now_us)
+        now_us = wall_us;
+    return read_us > newest_us && read_us <= now_us ? read_us : newest_us;
+}
+
+static enum status read_ranges_through(struct look *look, struct buffer *key, int64_t *newest_us)
+{
+    struct buffer upper CLEANUP(buffer_fini) = { 0 };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
+    struct store_scan *scan;
+    enum status status;
+
+    /* Ranges that are only in this turn's batch make the batch touch this prefix; then they are looked at one by one below. */
+    buffer_append_u8(key, KEY_RANGE);
+    buffer_append_bytes(&upper, bytes_of(key->data, key->size - 1));
+    buffer_append_u8(&upper, KEY_RANGE + 1);
+    options.lower = buffer_bytes(key);
+    options.upper = buffer_bytes(&upper);
+    status = look->shard->ops->scan_open(look->shard->store, &options, &scan, look->err);
+    if (status)
+        return status;
+    status = look->shard->ops->scan_first(scan, look->err);
+    look->cover.ranges = NULL;
+    while (!status && scan->valid) {
+        struct range_cover *ranges = arena_alloc(look->arena, sizeof(*ranges) * (look->cover.range_count + 1));
+        struct range_cover *range = &ranges[look->cover.range_count];
+        struct row row;
+
+        if (look->cover.range_count)
+            memcpy(ranges, look->cover.ranges, sizeof(*ranges) * look->cover.range_count);
+        look->cover.ranges = ranges;
+        status = command_decode_range(arena_copy(look->arena, bytes_of(scan->key.data + key->size, scan->key.size - key->size)),
+                                      &range->start, &range->end, &range->bounds, look->err);
+        if (!status)
+            status = row_decode(look->arena, arena_copy(look->arena, scan->value), &row, look->err);
+        if (!status) {
+            range->deletion = row.deletion;
+            look->cover.range_count++;
+            *newest_us = follow(look, *newest_us, row.deletion.timestamp_us);
+            status = look->shard->ops->scan_next(scan, look->err);
+        }
+    }
+    store_scan_close(scan);
+    for (size_t i = 0; !status && i < store_batch_count(look->batch); i++) {
+        struct store_op op = store_batch_at(look->batch, i);
+        struct range_cover *ranges;
+        struct row row;
+
+        if (op.kind != STORE_MERGE || op.family != STORE_DATA || !bytes_starts_with(op.key, buffer_bytes(key)))
+            continue;
+        ranges = arena_alloc(look->arena, sizeof(*ranges) * (look->cover.range_count + 1));
+        if (look->cover.range_count)
+            memcpy(ranges, look->cover.ranges, sizeof(*ranges) * look->cover.range_count);
+        look->cover.ranges = ranges;
+        status = command_decode_range(arena_copy(look->arena, bytes_of(op.key.data + key->size, op.key.size - key->size)),
+                                      &ranges[look->cover.range_count].start, &ranges[look->cover.range_count].end,
+                                      &ranges[look->cover.range_count].bounds, look->err);
+        if (!status)
+            status = row_decode(look->arena, op.value, &row, look->err);
+        if (!status)
+            ranges[look->cover.range_count++].deletion = row.deletion;
+    }
+    key->size--;
+    return status;
+}
+
+static enum status read_cover_through(struct look *look, struct buffer *key, int64_t *newest_us)
+{
+    struct bytes value;
+    bool found;
+    enum status status;
+
+    look->cover = (struct partition_cover){ .deletion = DELETION_NONE, .record = ROW_EMPTY };
+    buffer_append_u8(key, KEY_PARTITION);
+    status = get(look, buffer_bytes(key), &found, &value);
+    key->size--;
+    if (status || !found)
+        return status;
+    status = row_decode(look->arena, value, &look->cover.record, look->err);
+    if (status)
+        return status;
+    look->cover.deletion = look->cover.record.deletion;
+    *newest_us = follow(look, *newest_us, newest_of(&look->cover.record, INT64_MIN));
+    return look->cover.record.has_range_tombstones ? read_ranges_through(look, key, newest_us) : OK;
+}
+
+/* The live row that a part looks at; NULL: it does not exist. */
+static enum status read_part(struct look *look, struct buffer *key, bool is_static, struct bytes clustering, const struct row **live,
+                             int64_t *newest_us)
+{
+    struct row *row = arena_new_struct(look->arena, struct row);
+    struct deletion cover;
+    enum status status = OK;
+    struct bytes value;
+    bool found = true;
+
+    *live = NULL;
+    if (is_static) {
+        *row = look->cover.record;
+        row->deletion = DELETION_NONE;
+        row->cells = arena_alloc(look->arena, sizeof(*row->cells) * (row->cell_count + 1));
+        if (row->cell_count)
+            memcpy(row->cells, look->cover.record.cells, sizeof(*row->cells) * row->cell_count);
+        cover = look->cover.deletion;
+    } else {
+        size_t size = key->size;
+
+        buffer_append_u8(key, KEY_ROW);
+        buffer_append_bytes(key, clustering);
+        status = get(look, buffer_bytes(key), &found, &value);
+        key->size = size;
+        if (status || !found)
+            return status;
+        status = row_decode(look->arena, value, row, look->err);
+        if (status)
+            return status;
+        cover = cover_at(&look->cover, clustering);
+        *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
+    }
+    if (row_hide(look->arena, row, cover, look->header->now_s))
+        *live = row;
+    return OK;
+}
+
+/* ---- conditions ---- */
+
+/* The value of a path in wire form: list elements have none, set elements and map keys are decoded. */
+static enum status path_value(const struct type *type, const struct cell *cell, struct arena *arena, struct bytes *value, struct error *err)
+{
+    struct buffer out CLEANUP(buffer_fini) = { 0 };
+    struct bytes path = cell->path;
+    enum status status;
+
+    if (!bytes_is_null(cell->path_value)) {
+        *value = cell->path_value;
+        return OK;
+    }
+    status = value_decode_key(&path, type->params[0], false, &out, err);
+    if (!status)
+        *value = arena_copy(arena, buffer_bytes(&out));
+    return status;
+}
+
+/* The value of a column of a live row, packed if it is stored cell by cell; NULL data: null. */
+static enum status column_value(struct look *look, const struct row *row, const struct column_def *column, struct bytes *value)
+{
+    uint32_t first = 0, count = 0, packed = 0;
+    struct buffer out CLEANUP(buffer_fini) = { 0 };
+    struct bytes *elements;
+
+    *value = (struct bytes){ 0 };
+    while (row && first < row->cell_count && row->cells[first].column_id != column->id)
+        first++;
+    while (row && first + count < row->cell_count && row->cells[first + count].column_id == column->id)
+        count++;
+    if (!count)
+        return OK;
+    if (!column->multicell) {
+        *value = row->cells[first].value;
+        return OK;
+    }
+    elements = arena_new_array(look->arena, struct bytes, 2 * count + column->type->param_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cell *cell = &row->cells[first + i];
+        enum status status = OK;
+
+        switch (column->type->kind) {
+        case TYPE_LIST: elements[packed++] = cell->value; break;
+        case TYPE_SET: status = path_value(column->type, cell, look->arena, &elements[packed++], look->err); break;
+        case TYPE_MAP:
+            status = path_value(column->type, cell, look->arena, &elements[packed++], look->err);
+            elements[packed++] = cell->value;
+            break;
+        default: /* udt: the path is the field's number */
+            packed = column->type->param_count;
+            if (cell->path.size == 2 && load_be16(cell->path.data) < packed)
+                elements[load_be16(cell->path.data)] = cell->value;
+            break;
+        }
+        if (status)
+            return status;
+    }
+    value_pack(&out, column->type, elements, packed);
+    *value = arena_copy(look->arena, buffer_bytes(&out));
+    return OK;
+}
+
+/* One element (map: by byte-comparable key; list: by 4-byte position; udt: by field number). */
+static struct bytes element_value(const struct row *row, const struct column_def *column, struct bytes path)
+{
+    uint32_t position = 0;
+
+    for (uint32_t i = 0; row && i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+
+        if (cell->column_id != column->id)
+            continue;
+        if (column->type->kind == TYPE_LIST ? position++ == load_be32(path.data) : bytes_equal(cell->path, path))
+            return cell->value;
+    }
+    return (struct bytes){ 0 };
+}
+
+static const struct type *element_type(const struct column_def *column, struct bytes path)
+{
+    switch (column->type->kind) {
+    case TYPE_MAP: return column->type->params[1];
+    case TYPE_UDT: return column->type->params[load_be16(path.data)];
+    default: return column->type->params[0];
+    }
+}
+
+static bool contains(const struct type *type, struct bytes value, struct bytes wanted, bool keys)
+{
+    struct value_iterator iterator;
+    struct bytes element;
+    uint32_t i = 0;
+
+    if (bytes_is_null(value) || bytes_is_null(wanted))
+        return false;
+    value_iterator_init(&iterator, type, value);
+    for (; value_iterator_next(&iterator, &element); i++) {
+        bool is_key = type->kind == TYPE_MAP && i % 2 == 0;
+        const struct type *of = type->kind == TYPE_MAP && !is_key ? type->params[1] : type->params[0];
+
+        if ((type->kind != TYPE_MAP || is_key == keys) && value_compare(of, element, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_equal(const struct type *type, struct bytes a, struct bytes b)
+{
+    if (bytes_is_null(a) || bytes_is_null(b))
+        return bytes_is_null(a) && bytes_is_null(b);
+    return value_compare(type, a, b) == 0;
+}
+
+/* An empty collection stored cell by cell is null. */
+static struct bytes empty_is_null(const struct column_def *column, struct bytes value)
+{
+    if (column->multicell && type_is_collection(column->type) && value.size == 4 && load_be32(value.data) == 0)
+        return (struct bytes){ 0 };
+    return value;
+}
+
+static bool holds(const struct type *type, enum condition_op op, struct bytes value, const struct bytes *wanted, uint32_t count)
+{
+    int order;
+
+    switch (op) {
+    case CONDITION_EQ: return is_equal(type, value, wanted[0]);
+    case CONDITION_NE: return !is_equal(type, value, wanted[0]);
+    case CONDITION_IN:
+        for (uint32_t i = 0; i < count; i++)
+            if (is_equal(type, value, wanted[i]))
+                return true;
+        return false;
+    case CONDITION_CONTAINS: return contains(type, value, wanted[0], false);
+    case CONDITION_CONTAINS_KEY: return contains(type, value, wanted[0], true);
+    case CONDITION_LT:
+    case CONDITION_LE:
+    case CONDITION_GT:
+    case CONDITION_GE: break;
+    }
+    if (bytes_is_null(value) || bytes_is_null(wanted[0]))
+        return false;
+    order = value_compare(type, value, wanted[0]);
+    switch (op) {
+    case CONDITION_LT: return order < 0;
+    case CONDITION_LE: return order <= 0;
+    case CONDITION_GT: return order > 0;
+    default: return order >= 0;
+    }
+}
+
+static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row, bool *result)
+{
+    uint32_t id = command_read_u32(reader);
+    enum condition_op op = (enum condition_op)command_read_u8(reader);
+    struct bytes path = command_read_bytes(reader), value;
+    uint32_t count = command_read_u32(reader);
+    const struct column_def *column = table_def_column_by_id(look->def, id);
+    const struct type *type;
+    struct bytes *wanted;
+    enum status status;
+
+    if (reader->failed || count > (size_t)(reader->end - reader->at) || (!count && op != CONDITION_IN))
+        return error_set(look->err, ERR_CORRUPT, "a condition is cut short");
+    wanted = arena_new_array(look->arena, struct bytes, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        wanted[i] = command_read_bytes(reader);
+    if (reader->failed)
+        return error_set(look->err, ERR_CORRUPT, "a condition is cut short");
+    if (!column)
+        return error_set(look->err, ERR_STALE, "a column in a condition was dropped");
+    if (!bytes_is_null(path)) {
+        value = element_value(row, column, path);
+        type = element_type(column, path);
+    } else {
+        status = column_value(look, row, column, &value);
+        if (status)
+            return status;
+        type = column->type;
+        value = empty_is_null(column, value);
+        for (uint32_t i = 0; i < count; i++)
+            wanted[i] = op == CONDITION_CONTAINS || op == CONDITION_CONTAINS_KEY ? wanted[i] : empty_is_null(column, wanted[i]);
+    }
+    *result = holds(type, op, value, wanted, count);
+    return OK;
+}
+
+static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied, int64_t *newest_us,
+                              struct buffer *result)
+{
+    enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
+    bool is_static = command_read_u8(reader);
+    struct bytes clustering = command_read_bytes(reader);
+    uint32_t count = command_read_u32(reader);
+    const struct row *row;
+    enum status status;
+    size_t at;
+
+    if (reader->failed)
+        return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
+    status = read_part(look, key, is_static, clustering, &row, newest_us);
+    if (status)
+        return status;
+    if (kind == CAS_IF_NOT_EXISTS && row)
+        *applied = false;
+    if (kind == CAS_IF_EXISTS && !row)
+        *applied = false;
+    for (uint32_t i = 0; i < count; i++) {
+        bool good = false;
+
+        status = check_condition(look, reader, row, &good);
+        if (status)
+            return status;
+        *applied &= good;
+    }
+    buffer_append_u8(result, row != NULL);
+    at = result->size;
+    buffer_append_be32(result, 0);
+    if (row)
+        fragment_encode(result, row);
+    store_be32(result->data + at, (uint32_t)(result->size - at - 4));
+    return OK;
+}
+
+enum status cas_decide(struct shard *shard, const struct store_batch *batch, const struct command_header *header,
+                       const struct table_def *def, struct command_reader *reader, struct arena *arena, bool *applied,
+                       int64_t *newest_us, struct buffer *result, struct error *err)
+{
+    struct look look = { .shard = shard, .batch = batch, .header = header, .def = def, .arena = arena, .err = err };
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    enum status status;
+    uint32_t count;
+
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
+        struct command_fragment skipped;
+
+        command_read_fragment(reader, &skipped);
+        if (reader->failed)
+            break;
+    }
+    count = command_read_u32(reader);
+    if (reader->failed)
+        return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
+    status = read_cover_through(&look, &key, newest_us);
+    *applied = true;
+    buffer_append_be32(result, count);
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = check_part(&look, &key, reader, applied, newest_us, result);
+    return status;
+}
+
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows, uint32_t part_count,
+                                    struct error *err)
+{
+    struct command_reader reader = { result.data, result.data + result.size, false };
+    uint32_t count = command_read_u32(&reader);
+
+    if (count != part_count)
+        return error_set(err, ERR_CORRUPT, "the result of a condition has %u parts instead of %u", count, part_count);
+    for (uint32_t i = 0; i < count; i++) {
+        bool exists = command_read_u8(&reader);
+        struct bytes fragment = command_read_bytes(&reader);
+        struct row *row = NULL;
+        enum status status;
+
+        if (reader.failed)
+            return error_set(err, ERR_CORRUPT, "the result of a condition is cut short");
+        if (exists) {
+            row = arena_new_struct(arena, struct row);
+            status = row_decode(arena, fragment, row, err);
+            if (status)
+                return status;
+        }
+        rows[i] = row;
+    }
+    return OK;
+}

@@ -1,0 +1,115 @@
+/* Gathers live rows into a result and stops at the command's limits. */
+#include "table/shard.h"
+
+void collector_init(struct collector *c, const struct read_command *command, struct arena *arena)
+{
+    *c = (struct collector){ .command = command, .arena = arena, .rows_left = command->row_limit };
+}
+
+void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row)
+{
+    c->token = token;
+    c->partition_key = partition_key;
+    c->static_row = static_row;
+    c->rows = NULL;
+    c->row_count = c->row_capacity = 0;
+    c->any_row = false;
+}
+
+static size_t row_bytes(const struct row *row)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        bytes += row->cells[i].value.size + row->cells[i].path.size;
+    return bytes;
+}
+
+static void push_row(struct collector *c, struct bytes clustering, const struct row *row)
+{
+    if (c->row_count == c->row_capacity) {
+        uint32_t capacity = c->row_capacity ? c->row_capacity * 2 : 1;
+        struct read_row *rows = arena_alloc(c->arena, sizeof(*rows) * capacity);
+
+        if (c->row_count)
+            memcpy(rows, c->rows, sizeof(*rows) * c->row_count);
+        c->rows = rows;
+        c->row_capacity = capacity;
+    }
+    c->rows[c->row_count++] = (struct read_row){ clustering, row };
+}
+
+bool collector_add(struct collector *c, struct bytes clustering, const struct row *row)
+{
+    c->work.rows_read++;
+    if (!c->command->rows_wanted) {
+        c->any_row = true;
+        return true;
+    }
+    push_row(c, clustering, row);
+    c->bytes += clustering.size + row_bytes(row);
+    c->rows_left--;
+    if (!c->rows_left || (c->command->byte_limit && c->bytes >= c->command->byte_limit)) {
+        c->stopped = true;
+        return true;
+    }
+    return c->command->row_limit_per_partition && c->row_count >= c->command->row_limit_per_partition;
+}
+
+void collector_end(struct collector *c)
+{
+    const struct row *static_row = c->command->static_wanted ? c->static_row : NULL;
+
+    if (!c->row_count && !c->any_row && !c->static_row)
+        return;
+    if (c->partition_count == c->partition_capacity) {
+        uint32_t capacity = c->partition_capacity ? c->partition_capacity * 2 : 1;
+        struct read_partition *partitions = arena_alloc(c->arena, sizeof(*partitions) * capacity);
+
+        if (c->partition_count)
+            memcpy(partitions, c->partitions, sizeof(*partitions) * c->partition_count);
+        c->partitions = partitions;
+        c->partition_capacity = capacity;
+    }
+    c->partitions[c->partition_count++] = (struct read_partition){ c->partition_key, c->token, static_row, c->rows, c->row_count };
+    if (!c->row_count && c->rows_left && !--c->rows_left)
+        c->stopped = true;
+    if (static_row) {
+        c->bytes += row_bytes(static_row);
+        if (c->command->byte_limit && c->bytes >= c->command->byte_limit)
+            c->stopped = true;
+    }
+}
+
+void collector_finish(struct collector *c, struct read_result *result)
+{
+    c->work.bytes_read = c->bytes;
+    *result = (struct read_result){ c->partitions, c->partition_count, c->stopped, c->work };
+}
+
+static bool slice_contains(const struct slice *slice, struct bytes clustering)
+{
+    if (slice->start.size) {
+        bool inside = bytes_starts_with(clustering, slice->start);
+
+        if (inside ? !slice->start_inclusive : bytes_compare(clustering, slice->start) < 0)
+            return false;
+    }
+    if (slice->end.size) {
+        bool inside = bytes_starts_with(clustering, slice->end);
+
+        if (inside ? !slice->end_inclusive : bytes_compare(clustering, slice->end) > 0)
+            return false;
+    }
+    return true;
+}
+
+bool slices_contain(const struct read_command *command, struct bytes clustering)
+{
+    if (!command->slice_count)
+        return true;
+    for (uint32_t i = 0; i < command->slice_count; i++)
+        if (slice_contains(&command->slices[i], clustering))
+            return true;
+    return false;
+}

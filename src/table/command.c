@@ -1,0 +1,171 @@
+#include "table/command.h"
+
+#include "row/fragment.h"
+
+static void append_sized(struct buffer *out, struct bytes bytes)
+{
+    if (bytes_is_null(bytes)) {
+        buffer_append_be32(out, UINT32_MAX);
+        return;
+    }
+    buffer_append_be32(out, (uint32_t)bytes.size);
+    buffer_append_bytes(out, bytes);
+}
+
+static void append_fragment(struct buffer *out, const struct table_fragment *fragment)
+{
+    size_t at;
+
+    buffer_append_u8(out, fragment->kind);
+    buffer_append_u8(out, (fragment->start_inclusive ? BOUND_START_INCLUSIVE : 0) | (fragment->end_inclusive ? BOUND_END_INCLUSIVE : 0));
+    append_sized(out, fragment->clustering);
+    append_sized(out, fragment->clustering_end);
+    at = out->size;
+    buffer_append_be32(out, 0);
+    fragment_encode(out, &fragment->row);
+    store_be32(out->data + at, (uint32_t)(out->size - at - 4));
+}
+
+static void append_update(struct buffer *out, enum command_kind kind, const struct apply_command *command)
+{
+    buffer_append_u8(out, (uint8_t)kind);
+    buffer_append_u8(out, command->durable ? COMMAND_DURABLE : 0);
+    buffer_append_be64(out, command->table_id);
+    buffer_append_be64(out, command->schema_version);
+    buffer_append_be64(out, (uint64_t)command->token);
+    buffer_append_be64(out, (uint64_t)command->now_s);
+    append_sized(out, command->partition_key);
+    buffer_append_be32(out, command->fragment_count);
+    for (uint32_t i = 0; i < command->fragment_count; i++)
+        append_fragment(out, &command->fragments[i]);
+}
+
+void table_encode_apply(struct buffer *out, const struct apply_command *command)
+{
+    append_update(out, COMMAND_APPLY, command);
+}
+
+static void append_part(struct buffer *out, const struct cas_part *part)
+{
+    buffer_append_u8(out, (uint8_t)part->kind);
+    buffer_append_u8(out, part->is_static);
+    append_sized(out, part->clustering);
+    buffer_append_be32(out, part->condition_count);
+    for (uint32_t i = 0; i < part->condition_count; i++) {
+        const struct condition *condition = &part->conditions[i];
+
+        buffer_append_be32(out, condition->column_id);
+        buffer_append_u8(out, (uint8_t)condition->op);
+        append_sized(out, condition->path);
+        buffer_append_be32(out, condition->value_count);
+        for (uint32_t v = 0; v < condition->value_count; v++)
+            append_sized(out, condition->values[v]);
+    }
+}
+
+void table_encode_cas(struct buffer *out, const struct cas_command *command)
+{
+    append_update(out, COMMAND_CAS, &command->update);
+    buffer_append_be32(out, command->part_count);
+    for (uint32_t i = 0; i < command->part_count; i++)
+        append_part(out, &command->parts[i]);
+}
+
+static const uint8_t *take(struct command_reader *reader, size_t size)
+{
+    const uint8_t *at = reader->at;
+
+    if (reader->failed || (size_t)(reader->end - at) < size) {
+        reader->failed = true;
+        return NULL;
+    }
+    reader->at += size;
+    return at;
+}
+
+uint8_t command_read_u8(struct command_reader *reader)
+{
+    const uint8_t *at = take(reader, 1);
+
+    return at ? *at : 0;
+}
+
+uint32_t command_read_u32(struct command_reader *reader)
+{
+    const uint8_t *at = take(reader, 4);
+
+    return at ? load_be32(at) : 0;
+}
+
+static uint64_t read_u64(struct command_reader *reader)
+{
+    const uint8_t *at = take(reader, 8);
+
+    return at ? load_be64(at) : 0;
+}
+
+struct bytes command_read_bytes(struct command_reader *reader)
+{
+    uint32_t size = command_read_u32(reader);
+    const uint8_t *at;
+
+    if (size == UINT32_MAX)
+        return (struct bytes){ 0 };
+    at = take(reader, size);
+    return at ? bytes_of(at, size) : (struct bytes){ 0 };
+}
+
+enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header, struct error *err)
+{
+    *reader = (struct command_reader){ command.data, command.data + command.size, false };
+    *header = (struct command_header){ 0 };
+    header->kind = (enum command_kind)command_read_u8(reader);
+    header->durable = command_read_u8(reader) & COMMAND_DURABLE;
+    header->table_id = read_u64(reader);
+    switch (header->kind) {
+    case COMMAND_APPLY:
+    case COMMAND_CAS:
+        header->schema_version = read_u64(reader);
+        header->token = (int64_t)read_u64(reader);
+        header->now_s = (int64_t)read_u64(reader);
+        header->partition_key = command_read_bytes(reader);
+        header->fragment_count = command_read_u32(reader);
+        break;
+    case COMMAND_REMOVE:
+    case COMMAND_FLUSH:
+    case COMMAND_COMPACT: break;
+    default: return error_set(err, ERR_CORRUPT, "a shard command of kind %d", header->kind);
+    }
+    if (reader->failed)
+        return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+    return OK;
+}
+
+void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment)
+{
+    fragment->kind = command_read_u8(reader);
+    fragment->bounds = command_read_u8(reader);
+    fragment->clustering = command_read_bytes(reader);
+    fragment->clustering_end = command_read_bytes(reader);
+    fragment->fragment = command_read_bytes(reader);
+}
+
+void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds)
+{
+    buffer_append_be32(out, (uint32_t)start.size);
+    buffer_append_bytes(out, start);
+    buffer_append_u8(out, bounds);
+    buffer_append_bytes(out, end);
+}
+
+enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds, struct error *err)
+{
+    struct command_reader reader = { clustering.data, clustering.data + clustering.size, false };
+
+    *start = command_read_bytes(&reader);
+    *bounds = command_read_u8(&reader);
+    *end = bytes_of(reader.at, (size_t)(reader.end - reader.at));
+    if (reader.failed)
+        return error_set(err, ERR_CORRUPT, "a range tombstone's key is cut short");
+    return OK;
+}

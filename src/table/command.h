@@ -1,0 +1,63 @@
+/* table/command.h: shard commands as flat bytes.
+ *
+ *     apply: kind (1) | flags (1) | table id (8) | schema version (8) | token (8) | now_s (8) |
+ *            partition key: size (4), bytes | fragment count (4) |
+ *            per fragment: key kind (1) | bounds (1) | clustering: size (4), bytes | end: size (4), bytes | fragment: size (4), bytes
+ *     cas:   the same, then part count (4) |
+ *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
+ *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
+ *     remove: kind (1) | flags (1) | table id (8)
+ *     flush, compact: kind (1) | flags (1) | 8 zero bytes
+ *
+ * Fragments are encoded when the command is built (row/fragment.h): the owner only stamps and copies them.
+ *
+ * Errors:  decoding: ERR_CORRUPT for what does not fit.
+ * Thread:  pure.
+ */
+#ifndef TABLE_COMMAND_H
+#define TABLE_COMMAND_H
+
+#include "table/table.h"
+
+enum command_kind { COMMAND_APPLY = 1, COMMAND_CAS, COMMAND_REMOVE, COMMAND_FLUSH, COMMAND_COMPACT };
+enum { COMMAND_DURABLE = 1 };
+enum { BOUND_START_INCLUSIVE = 1, BOUND_END_INCLUSIVE = 2 };
+
+/* A cursor over a command; failed is set by the first read past the end, and everything after it is zero. */
+struct command_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed;
+};
+
+struct command_header {
+    enum command_kind kind;
+    bool durable;
+    uint64_t table_id;
+    uint64_t schema_version;
+    int64_t token;
+    int64_t now_s;
+    struct bytes partition_key;
+    uint32_t fragment_count;
+};
+
+struct command_fragment {
+    uint8_t kind;
+    uint8_t bounds;
+    struct bytes clustering;
+    struct bytes clustering_end;
+    struct bytes fragment; /* encoded; the owner stamps it in place */
+};
+
+uint8_t command_read_u8(struct command_reader *reader);
+uint32_t command_read_u32(struct command_reader *reader);
+struct bytes command_read_bytes(struct command_reader *reader); /* size -1: NULL data */
+
+enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header, struct error *err);
+void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
+
+/* The key of a range tombstone after KEY_RANGE: both bounds, so that each range is a key of its own. */
+void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds);
+enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds, struct error *err);
+
+#endif

@@ -1,0 +1,433 @@
+/* The owner thread of a shard: gathers commands, decides, stamps, writes one batch, syncs once, answers.
+ *
+ *     rings of the ports -> turn -> one store_batch -> ops->write (synced) -> rings back -> one eventfd per waiting port
+ *
+ * A write whose sync failed has an unknown outcome: its clients get a write timeout, the shard refuses writes from then on and
+ * the owner tries to resume the store every second. Reads never pass here.
+ */
+#include "table/shard.h"
+
+#include "base/log.h"
+#include "row/fragment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    GATHER_US = 50,           /* wait no longer than this for what is coming */
+    GATHER_ROWS = 32,         /* nor when this much is here */
+    TURN_REQUESTS = 4096,
+    TURN_BYTES = 8 << 20,
+    RESUME_MS = 1000,
+    CLOCK_AHEAD_US = 10000000, /* the persisted bound is this far ahead of the clock ... */
+    CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
+    DEFINITIONS = 16,
+};
+
+/* What one turn of the owner works on. */
+struct turn {
+    struct shard *shard;
+    struct store_batch *batch;
+    struct arena *arena;
+    struct buffer key;
+    struct buffer range;
+    struct { struct table_request *request; uint32_t port; } *requests; /* [TURN_REQUESTS] in the batch, unanswered */
+    uint32_t request_count;
+    bool durable;
+    struct { uint64_t table_id; struct table_def *def; } definitions[DEFINITIONS]; /* looked up in this turn */
+    uint32_t definition_count;
+};
+
+static int64_t monotonic_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
+{
+    int64_t last = atomic_load_explicit(&space->clock_us, memory_order_relaxed), next;
+
+    do {
+        next = space->options.now_us(space->options.clock);
+        if (next <= last)
+            next = last + 1;
+        if (next <= at_least_us)
+            next = at_least_us + 1;
+    } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed, memory_order_relaxed));
+    return next;
+}
+
+/* ---- work and sleep ---- */
+
+static uint32_t waiting(struct shard *shard)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+        struct table_port *port = atomic_load_explicit(&shard->space->ports[i], memory_order_acquire);
+        struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
+
+        if (channel)
+            count += ring_count(&channel->to_owner);
+    }
+    return count;
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ms)
+{
+    struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
+
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+}
+
+static void sleep_until_work(struct shard *shard)
+{
+    atomic_store(&shard->sleeps, 1);
+    if (!waiting(shard) && !atomic_load(&shard->stops))
+        futex_wait(&shard->sleeps, 1, atomic_load(&shard->refuses) ? RESUME_MS : -1);
+    atomic_store(&shard->sleeps, 0);
+}
+
+/* The clients whose writes were just answered are about to send the next ones: waiting for most of them saves syncs. */
+static void gather(struct shard *shard, uint32_t completed)
+{
+    uint32_t there = waiting(shard), target = completed + there;
+    int64_t end;
+
+    if (target <= 1)
+        return;
+    end = monotonic_us() + GATHER_US;
+    while (there < target - target / 8 && there < GATHER_ROWS && monotonic_us() < end) {
+        sched_yield();
+        there = waiting(shard);
+    }
+}
+
+/* ---- answers ---- */
+
+static void answer(struct turn *turn, uint32_t port_index, struct table_request *request)
+{
+    struct table_port *port = atomic_load_explicit(&turn->shard->space->ports[port_index], memory_order_acquire);
+    struct channel *channel = atomic_load_explicit(&port->channels[turn->shard->index], memory_order_acquire);
+    bool pushed = ring_push(&channel->to_port, request);
+
+    assert(pushed);
+    (void)pushed;
+}
+
+static void wake_ports(struct turn *turn, const bool *answered)
+{
+    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+        struct table_port *port = answered[i] ? atomic_load_explicit(&turn->shard->space->ports[i], memory_order_acquire) : NULL;
+        uint64_t one = 1;
+
+        if (port)
+            while (write(port->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+                ;
+    }
+}
+
+/* ---- commands ---- */
+
+static struct table_def *definition(struct turn *turn, uint64_t table_id)
+{
+    struct table_space *space = turn->shard->space;
+    struct table_def *def;
+
+    for (uint32_t i = 0; i < turn->definition_count; i++)
+        if (turn->definitions[i].table_id == table_id)
+            return turn->definitions[i].def;
+    def = space->options.table_by_id(space->options.context, table_id);
+    if (turn->definition_count == DEFINITIONS) {
+        if (turn->definitions[--turn->definition_count].def)
+            table_def_unref(turn->definitions[turn->definition_count].def);
+    }
+    turn->definitions[turn->definition_count].table_id = table_id;
+    turn->definitions[turn->definition_count++].def = def;
+    return def;
+}
+
+static void forget_definitions(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->definition_count; i++)
+        if (turn->definitions[i].def)
+            table_def_unref(turn->definitions[i].def);
+    turn->definition_count = 0;
+}
+
+/* Adds a command's fragments to the batch, stamped. The reader stands at the first. */
+static enum status add_fragments(struct turn *turn, const struct command_header *header, struct command_reader *reader,
+                                 int64_t timestamp_us, struct error *err)
+{
+    size_t prefix;
+    bool has_ranges = false;
+
+    buffer_reset(&turn->key);
+    key_encode_partition(&turn->key, header->table_id, header->token, header->partition_key);
+    prefix = turn->key.size;
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
+        struct command_fragment fragment;
+
+        command_read_fragment(reader, &fragment);
+        if (reader->failed)
+            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
+        turn->key.size = prefix;
+        buffer_append_u8(&turn->key, fragment.kind);
+        if (fragment.kind == KEY_RANGE) {
+            command_encode_range(&turn->key, fragment.clustering, fragment.clustering_end, fragment.bounds);
+            has_ranges = true;
+        } else if (fragment.kind == KEY_ROW) {
+            buffer_append_bytes(&turn->key, fragment.clustering);
+        }
+        store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), fragment.fragment);
+    }
+    if (has_ranges) {
+        struct row flag = ROW_EMPTY;
+
+        flag.has_range_tombstones = true;
+        turn->key.size = prefix;
+        buffer_append_u8(&turn->key, KEY_PARTITION);
+        buffer_reset(&turn->range);
+        fragment_encode(&turn->range, &flag);
+        store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->range));
+    }
+    return OK;
+}
+
+static enum status run_apply(struct turn *turn, struct table_request *request, const struct command_header *header,
+                             struct command_reader *reader)
+{
+    if (!definition(turn, header->table_id))
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
+    return add_fragments(turn, header, reader, request->timestamp_us, request->error);
+}
+
+static enum status run_cas(struct turn *turn, struct table_request *request, const struct command_header *header,
+                           struct command_reader *reader)
+{
+    struct command_reader fragments = *reader;
+    const struct table_def *def = definition(turn, header->table_id);
+    struct buffer result = { 0 };
+    int64_t newest_us = INT64_MIN;
+    enum status status;
+
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    arena_reset(turn->arena);
+    status = cas_decide(turn->shard, turn->batch, header, def, reader, turn->arena, &request->applied, &newest_us, &result,
+                        request->error);
+    if (!status && request->applied) {
+        request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
+        status = add_fragments(turn, header, &fragments, request->timestamp_us, request->error);
+    }
+    if (status || request->applied) {
+        buffer_fini(&result);
+        return status;
+    }
+    request->result = buffer_bytes(&result); /* the port frees it */
+    return OK;
+}
+
+/* The range of all keys of a table. */
+static void table_range(uint64_t table_id, uint8_t first[8], uint8_t end[8])
+{
+    store_be64(first, table_id);
+    store_be64(end, table_id + 1);
+}
+
+static enum status run_remove(struct turn *turn, const struct command_header *header)
+{
+    uint8_t first[8], end[8];
+
+    table_range(header->table_id, first, end);
+    store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(first, 8), bytes_of(end, 8));
+    turn->durable = true;
+    forget_definitions(turn);
+    return OK;
+}
+
+/* OK: it is in the batch (or needs none) and will be answered with the turn. */
+static enum status run_command(struct turn *turn, struct table_request *request)
+{
+    struct command_reader reader;
+    struct command_header header;
+    size_t before = store_batch_count(turn->batch);
+    enum status status = command_read_header(&reader, request->command, &header, request->error);
+
+    if (status)
+        return status;
+    request->applied = true;
+    request->result = (struct bytes){ 0 };
+    if (atomic_load_explicit(&turn->shard->refuses, memory_order_relaxed))
+        return error_set(request->error, ERR_WRITE_FAILURE, "Shard %u takes no writes: the disk is full or failed; reads go on",
+                         turn->shard->index);
+    turn->durable |= header.durable;
+    switch (header.kind) {
+    case COMMAND_APPLY: status = run_apply(turn, request, &header, &reader); break;
+    case COMMAND_CAS: status = run_cas(turn, request, &header, &reader); break;
+    case COMMAND_REMOVE: status = run_remove(turn, &header); break;
+    case COMMAND_FLUSH: status = turn->shard->ops->flush(turn->shard->store, request->error); break;
+    case COMMAND_COMPACT:
+        status = turn->shard->ops->compact(turn->shard->store, STORE_DATA, (struct bytes){ 0 }, (struct bytes){ 0 }, request->error);
+        break;
+    }
+    if (status)
+        store_batch_truncate(turn->batch, before);
+    return status;
+}
+
+static void persist_clock(struct turn *turn)
+{
+    struct shard *shard = turn->shard;
+    int64_t now_us = atomic_load_explicit(&shard->space->clock_us, memory_order_relaxed);
+    uint8_t key[16] = { 0 }, bound[8];
+
+    if (shard->clock_bound_us != INT64_MIN && now_us < shard->clock_bound_us - CLOCK_SLACK_US)
+        return;
+    shard->clock_bound_us = now_us + CLOCK_AHEAD_US;
+    memcpy(key + 8, "clock", 5);
+    store_be64(bound, (uint64_t)shard->clock_bound_us);
+    store_batch_put(turn->batch, STORE_DATA, bytes_of(key, sizeof(key)), bytes_of(bound, sizeof(bound)));
+}
+
+static enum status write_batch(struct turn *turn, struct error *err)
+{
+    struct shard *shard = turn->shard;
+    enum status status;
+
+    if (!store_batch_count(turn->batch))
+        return OK;
+    persist_clock(turn);
+    status = shard->ops->write(shard->store, turn->batch, turn->durable, err);
+    if (!status)
+        return OK;
+    atomic_store(&shard->refuses, true);
+    shard->clock_bound_us = INT64_MIN; /* it may not have reached the disk */
+    log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
+    return error_set(err, ERR_WRITE_TIMEOUT, "Operation timed out - the write could not be synced, its outcome is unknown");
+}
+
+static void try_to_resume(struct shard *shard)
+{
+    struct error err;
+    enum status status = shard->ops->resume(shard->store, &err);
+
+    if (status)
+        return;
+    atomic_store(&shard->refuses, false);
+    log_info("table", "shard takes writes again shard=%u", shard->index);
+}
+
+/* Takes what the rings hold, up to the turn's limits. Returns how many requests were taken. */
+static uint32_t take_requests(struct turn *turn, bool *answered)
+{
+    struct shard *shard = turn->shard;
+    uint32_t taken = 0;
+
+    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+        struct table_port *port = atomic_load_explicit(&shard->space->ports[i], memory_order_acquire);
+        struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
+        struct table_request *request;
+
+        while (channel && turn->request_count < TURN_REQUESTS && store_batch_bytes(turn->batch) < TURN_BYTES &&
+               (request = ring_pop(&channel->to_owner))) {
+            taken++;
+            request->status = run_command(turn, request);
+            answered[i] = true;
+            turn->requests[turn->request_count].request = request;
+            turn->requests[turn->request_count++].port = i;
+        }
+    }
+    return taken;
+}
+
+static uint32_t run_turn(struct turn *turn)
+{
+    bool answered[PORTS_MAX] = { 0 };
+    uint32_t taken;
+    struct error err;
+    enum status status;
+
+    atomic_fetch_add(&turn->shard->turns, 1);
+    store_batch_clear(turn->batch);
+    turn->request_count = 0;
+    turn->durable = false;
+    taken = take_requests(turn, answered);
+    if (!taken)
+        return 0;
+    status = write_batch(turn, &err);
+    for (uint32_t i = 0; i < turn->request_count; i++) {
+        struct table_request *request = turn->requests[i].request;
+
+        if (status && !request->status) {
+            free((void *)request->result.data);
+            request->result = (struct bytes){ 0 };
+            *request->error = err;
+            request->status = status;
+        }
+        answer(turn, turn->requests[i].port, request);
+    }
+    wake_ports(turn, answered);
+    forget_definitions(turn);
+    return taken;
+}
+
+static void *own(void *context)
+{
+    struct shard *shard = context;
+    struct turn turn = { .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096) };
+    int64_t resumed_us = monotonic_us();
+    uint32_t taken = 0;
+
+    turn.requests = xmalloc(sizeof(*turn.requests) * TURN_REQUESTS);
+    for (;;) {
+        gather(shard, taken);
+        taken = run_turn(&turn);
+        if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) && monotonic_us() - resumed_us >= RESUME_MS * 1000) {
+            try_to_resume(shard);
+            resumed_us = monotonic_us();
+        }
+        if (taken)
+            continue;
+        if (atomic_load(&shard->stops))
+            break;
+        sleep_until_work(shard);
+    }
+    free(turn.requests);
+    store_batch_free(turn.batch);
+    arena_free(turn.arena);
+    buffer_fini(&turn.key);
+    buffer_fini(&turn.range);
+    return NULL;
+}
+
+enum status shard_start(struct shard *shard, struct error *err)
+{
+    int failed = pthread_create(&shard->owner, NULL, own, shard);
+
+    if (failed)
+        return error_set_os(err, failed, "cannot start a shard's thread");
+    shard->owner_runs = true;
+    return OK;
+}
+
+void shard_stop(struct shard *shard)
+{
+    if (!shard->owner_runs)
+        return;
+    atomic_store(&shard->stops, true);
+    atomic_store(&shard->sleeps, 0);
+    syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    pthread_join(shard->owner, NULL);
+    shard->owner_runs = false;
+}

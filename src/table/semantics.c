@@ -1,0 +1,49 @@
+/* Hands row/'s meaning of values to the engine: merge folds, the filter purges by the table's gc_grace. */
+#include "row/semantics.h"
+
+#include "table/shard.h"
+
+static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands, size_t operand_count,
+                  struct buffer *result)
+{
+    row_semantics_merge(existing, operands, operand_count, result);
+}
+
+static void merge_partial(void *context, struct bytes key, const struct bytes *operands, size_t operand_count, struct buffer *result)
+{
+    row_semantics_merge((struct bytes){ 0 }, operands, operand_count, result);
+}
+
+static enum store_verdict filter(void *context, const struct store_purge *purge, struct bytes key, struct bytes value,
+                                 struct buffer *changed)
+{
+    struct table_space *space = context;
+    struct table_def *def;
+    int32_t gc_grace_s;
+
+    if (!purge->whole || purge->family != STORE_DATA || key.size < KEY_PREFIX_BYTES || !load_be64(key.data))
+        return STORE_KEEP;
+    def = space->options.table_by_id(space->options.context, load_be64(key.data));
+    if (!def)
+        return STORE_KEEP;
+    gc_grace_s = def->params.gc_grace_s;
+    table_def_unref(def);
+    switch (row_semantics_filter(key, value, purge->now_us, purge->purge_before_us, gc_grace_s, changed)) {
+    case ROW_REMOVE: return STORE_REMOVE;
+    case ROW_CHANGE: return STORE_CHANGE;
+    case ROW_KEEP: break;
+    }
+    return STORE_KEEP;
+}
+
+static int64_t min_timestamp_us(void *context, enum store_family family, struct bytes key, struct bytes value)
+{
+    if (family != STORE_DATA || key.size < 8 || !load_be64(key.data))
+        return INT64_MAX; /* table/'s own records have none */
+    return row_semantics_min_timestamp_us(value);
+}
+
+struct store_semantics space_semantics(struct table_space *space)
+{
+    return (struct store_semantics){ space, merge, merge_partial, filter, min_timestamp_us };
+}

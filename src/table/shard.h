@@ -1,0 +1,160 @@
+/* table/shard.h: inside table/: a shard, its owner thread, and the rings between it and the ports.
+ *
+ * Thread:  a ring has one producer and one consumer; what each side may touch is said at the fields.
+ */
+#ifndef TABLE_SHARD_H
+#define TABLE_SHARD_H
+
+#include "row/key.h"
+#include "store/store.h"
+#include "table/command.h"
+
+#include <pthread.h>
+
+enum { RING_SLOTS = 4096, PORTS_MAX = 64, SHARDS_MAX = 1024 };
+
+struct ring {
+    struct table_request *slots[RING_SLOTS];
+    _Alignas(64) _Atomic uint32_t head; /* the consumer's */
+    _Alignas(64) _Atomic uint32_t tail; /* the producer's */
+};
+
+static inline uint32_t ring_count(struct ring *ring)
+{
+    return atomic_load_explicit(&ring->tail, memory_order_acquire) - atomic_load_explicit(&ring->head, memory_order_acquire);
+}
+
+static inline bool ring_push(struct ring *ring, struct table_request *request)
+{
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+    if (tail - atomic_load_explicit(&ring->head, memory_order_acquire) == RING_SLOTS)
+        return false;
+    ring->slots[tail % RING_SLOTS] = request;
+    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+    return true;
+}
+
+static inline struct table_request *ring_pop(struct ring *ring)
+{
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    struct table_request *request;
+
+    if (head == atomic_load_explicit(&ring->tail, memory_order_acquire))
+        return NULL;
+    request = ring->slots[head % RING_SLOTS];
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    return request;
+}
+
+/* The two rings between one port and one shard. */
+struct channel {
+    struct ring to_owner;
+    struct ring to_port;
+    uint32_t pending; /* the port's: submitted and not yet reaped; at most RING_SLOTS, so to_port never overflows */
+};
+
+struct shard {
+    struct table_space *space;
+    uint32_t index;
+    const struct store_ops *ops;
+    struct store *store;      /* owned */
+    pthread_t owner;
+    bool owner_runs;
+    _Atomic uint32_t sleeps;  /* futex: 1 while the owner waits for work */
+    _Atomic uint64_t turns;   /* begun */
+    _Atomic bool stops;
+    _Atomic bool refuses;     /* a write failed and the store is not writable again yet */
+    int64_t clock_bound_us;   /* the owner's: server timestamps up to here are promised to be passed after a restart */
+};
+
+struct table_port {
+    struct table_space *space;
+    uint32_t index;
+    int event_fd;
+    uint32_t pending;
+    struct channel *_Atomic *channels; /* [shard]; made at the first use, seen by the owner */
+    bool *touched;                     /* [shard]: submitted to since the last flush */
+    bool any_touched;
+};
+
+struct table_space {
+    struct table_space_options options;
+    void *environment;
+    struct store_semantics semantics;
+    uint32_t shard_count;
+    struct shard *shards;                     /* owned */
+    struct table_port *_Atomic ports[PORTS_MAX];
+    pthread_mutex_t ports_lock;
+    _Atomic int64_t clock_us;                 /* the newest server timestamp given */
+};
+
+static inline uint32_t shard_of_token(const struct table_space *space, int64_t token)
+{
+    uint64_t position = (uint64_t)token ^ (UINT64_C(1) << 63);
+
+    return (uint32_t)(((unsigned __int128)position * space->shard_count) >> 64);
+}
+
+/* A server timestamp: at least the wall clock, above every one given before and above at_least_us. */
+int64_t space_stamp_us(struct table_space *space, int64_t at_least_us);
+
+/* semantics.c: row/'s meaning of values as the engine's callbacks; the context is the space. */
+struct store_semantics space_semantics(struct table_space *space);
+
+/* owner.c */
+enum status shard_start(struct shard *shard, struct error *err);
+void shard_stop(struct shard *shard);
+
+/* cas.c: decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read.
+ * When they don't hold, *result gets what was seen. The reader stands after the fragments. */
+enum status cas_decide(struct shard *shard, const struct store_batch *batch, const struct command_header *header,
+                       const struct table_def *def, struct command_reader *reader, struct arena *arena, bool *applied,
+                       int64_t *newest_us, struct buffer *result, struct error *err);
+
+/* read.c */
+/* What a partition's record says, and what hides its rows. */
+struct partition_cover {
+    struct deletion deletion;
+    struct row record;
+    struct range_cover *ranges;
+    uint32_t range_count;
+};
+struct range_cover {
+    struct bytes start, end;
+    uint8_t bounds;
+    struct deletion deletion;
+};
+/* The newest deletion that covers a clustering. */
+struct deletion cover_at(const struct partition_cover *cover, struct bytes clustering);
+
+/* virtual.c */
+enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
+                         struct read_result *result, struct error *err);
+
+/* collect.c: rows of partitions into a read_result, under the command's limits. */
+struct collector {
+    const struct read_command *command;
+    struct arena *arena;
+    struct read_partition *partitions;
+    uint32_t partition_count, partition_capacity;
+    struct read_row *rows; /* of the partition at hand */
+    uint32_t row_count, row_capacity;
+    struct bytes partition_key;
+    int64_t token;
+    const struct row *static_row;
+    bool any_row;          /* a live row was met though rows are not wanted */
+    uint32_t rows_left;    /* of row_limit */
+    uint64_t bytes;
+    bool stopped;          /* a limit was reached */
+    struct work_done work;
+};
+void collector_init(struct collector *collector, const struct read_command *command, struct arena *arena);
+void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key, const struct row *static_row);
+/* True: give me no more rows of this partition. */
+bool collector_add(struct collector *collector, struct bytes clustering, const struct row *row);
+void collector_end(struct collector *collector);
+void collector_finish(struct collector *collector, struct read_result *result);
+bool slices_contain(const struct read_command *command, struct bytes clustering);
+
+#endif

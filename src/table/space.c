@@ -1,0 +1,427 @@
+/* Opens and closes the shards of a space, and the ports by which threads reach them. */
+#include "table/shard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SHARDS_DEFAULT_MAX = 8 };
+
+/* ---- the number of shards a directory was made with ---- */
+
+static enum status read_shard_count(const char *directory, uint32_t *count, struct error *err)
+{
+    char path[PATH_MAX];
+    unsigned value = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/SHARDS", directory);
+    *count = 0;
+    file = fopen(path, "re");
+    if (!file && errno == ENOENT)
+        return OK;
+    if (!file)
+        return error_set_os(err, errno, "%s", path);
+    if (fscanf(file, "%u", &value) != 1 || !value || value > SHARDS_MAX) {
+        fclose(file);
+        return error_set(err, ERR_CORRUPT, "%s: not a number of shards", path);
+    }
+    fclose(file);
+    *count = value;
+    return OK;
+}
+
+static enum status sync_directory(const char *path, struct error *err)
+{
+    FILE *directory = fopen(path, "re");
+    int failed = !directory || fsync(fileno(directory)) < 0 ? errno : 0;
+
+    if (directory)
+        fclose(directory);
+    return failed ? error_set_os(err, failed, "%s", path) : OK;
+}
+
+static enum status write_shard_count(const char *directory, uint32_t count, struct error *err)
+{
+    char path[PATH_MAX], fresh[PATH_MAX];
+    FILE *file;
+    int failed = 0;
+
+    snprintf(path, sizeof(path), "%s/SHARDS", directory);
+    snprintf(fresh, sizeof(fresh), "%s/SHARDS.new", directory);
+    file = fopen(fresh, "we");
+    if (!file)
+        return error_set_os(err, errno, "%s", fresh);
+    if (fprintf(file, "%u\n", count) < 0 || fflush(file) || fsync(fileno(file)) < 0)
+        failed = errno;
+    if (fclose(file) && !failed)
+        failed = errno;
+    if (!failed && rename(fresh, path) < 0)
+        failed = errno;
+    if (failed)
+        return error_set_os(err, failed, "%s", path);
+    return sync_directory(directory, err);
+}
+
+static uint32_t default_shard_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long count = cores / 2;
+
+    return (uint32_t)(count < 1 ? 1 : count > SHARDS_DEFAULT_MAX ? SHARDS_DEFAULT_MAX : count);
+}
+
+static enum status choose_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
+{
+    uint32_t found = 0;
+    enum status status;
+
+    if (options->shard_count > SHARDS_MAX)
+        return error_set(err, ERR_CONFIG, "at most %d shards", SHARDS_MAX);
+    if (options->directory) {
+        status = read_shard_count(options->directory, &found, err);
+        if (status)
+            return status;
+    }
+    if (found && options->shard_count && found != options->shard_count)
+        return error_set(err, ERR_CONFIG, "the data has %u shards, not %u: the number is laid down when a data directory is made",
+                         found, options->shard_count);
+    *count = found ? found : options->shard_count ? options->shard_count : default_shard_count();
+    if (options->directory && !found)
+        return write_shard_count(options->directory, *count, err);
+    return OK;
+}
+
+/* ---- shards ---- */
+
+static enum status read_clock_bound(struct shard *shard, struct error *err)
+{
+    struct store_read_options options = { .may_wait = true };
+    struct store_value value = { 0 };
+    uint8_t key[16] = { 0 };
+    enum status status;
+
+    memcpy(key + 8, "clock", 5);
+    status = shard->ops->get(shard->store, STORE_DATA, bytes_of(key, sizeof(key)), &options, &value, err);
+    shard->clock_bound_us = INT64_MIN;
+    if (status == OK && value.bytes.size == 8) {
+        int64_t bound_us = (int64_t)load_be64(value.bytes.data);
+
+        if (bound_us > atomic_load(&shard->space->clock_us))
+            atomic_store(&shard->space->clock_us, bound_us);
+    }
+    store_value_release(&value);
+    return status == ERR_NOT_FOUND ? OK : status;
+}
+
+static enum status open_shard(struct table_space *space, uint32_t index, struct error *err)
+{
+    struct shard *shard = &space->shards[index];
+    char path[PATH_MAX];
+    struct store_options options = { .path = path, .environment = space->environment, .semantics = &space->semantics };
+    enum status status;
+
+    *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store };
+    snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory", index);
+    status = shard->ops->open(&options, &shard->store, err);
+    if (status)
+        return status;
+    return read_clock_bound(shard, err);
+}
+
+static int64_t now_us_of_system(void *clock)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
+{
+    struct table_space *space = xcalloc(1, sizeof(*space));
+    enum status status;
+
+    space->options = *options;
+    if (!space->options.now_us)
+        space->options.now_us = now_us_of_system;
+    space->environment = options->store_environment;
+    space->semantics = space_semantics(space);
+    pthread_mutex_init(&space->ports_lock, NULL);
+    atomic_store(&space->clock_us, INT64_MIN + 16);
+    status = choose_shard_count(options, &space->shard_count, err);
+    if (!status)
+        space->shards = xcalloc(space->shard_count, sizeof(*space->shards));
+    for (uint32_t i = 0; i < space->shard_count && !status; i++)
+        status = open_shard(space, i, err);
+    /* The clocks of all shards are known before one of them stamps. */
+    for (uint32_t i = 0; i < space->shard_count && !status; i++)
+        status = shard_start(&space->shards[i], err);
+    if (status) {
+        table_space_close(space);
+        return status;
+    }
+    *result = space;
+    return OK;
+}
+
+void table_space_close(struct table_space *space)
+{
+    if (!space)
+        return;
+    for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
+        shard_stop(&space->shards[i]);
+    for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
+        if (space->shards[i].store)
+            space->shards[i].ops->close(space->shards[i].store);
+    pthread_mutex_destroy(&space->ports_lock);
+    free(space->shards);
+    free(space);
+}
+
+uint32_t table_space_shard_count(const struct table_space *space)
+{
+    return space->shard_count;
+}
+
+void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties, bool *refuses_writes)
+{
+    space->shards[shard].ops->properties(space->shards[shard].store, properties);
+    *refuses_writes = atomic_load(&space->shards[shard].refuses);
+}
+
+/* ---- ports ---- */
+
+struct table_port *table_port_open(struct table_space *space)
+{
+    struct table_port *port = xcalloc(1, sizeof(*port));
+    uint32_t index = 0;
+
+    port->space = space;
+    port->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (port->event_fd < 0)
+        abort(); /* out of descriptors while starting */
+    port->channels = xcalloc(space->shard_count, sizeof(*port->channels));
+    port->touched = xcalloc(space->shard_count, sizeof(*port->touched));
+    pthread_mutex_lock(&space->ports_lock);
+    while (index < PORTS_MAX && atomic_load(&space->ports[index]))
+        index++;
+    assert(index < PORTS_MAX); /* one per loop and worker: main decides how many */
+    port->index = index;
+    atomic_store_explicit(&space->ports[index], port, memory_order_release);
+    pthread_mutex_unlock(&space->ports_lock);
+    return port;
+}
+
+/* Owners may be looking at the port just now: it is closed only when its space stands still or all its requests are done, and
+ * each owner has finished the turn in which it could have seen it. */
+static void wait_for_owners(struct table_space *space)
+{
+    for (uint32_t i = 0; i < space->shard_count; i++) {
+        struct shard *shard = &space->shards[i];
+        uint64_t turns = atomic_load(&shard->turns);
+
+        while (shard->owner_runs && !atomic_load(&shard->sleeps) && atomic_load(&shard->turns) < turns + 2)
+            sched_yield();
+    }
+}
+
+void table_port_close(struct table_port *port)
+{
+    struct table_space *space = port->space;
+
+    assert(!port->pending);
+    atomic_store(&space->ports[port->index], NULL);
+    wait_for_owners(space);
+    for (uint32_t i = 0; i < space->shard_count; i++)
+        free(atomic_load(&port->channels[i]));
+    close(port->event_fd);
+    free(port->channels);
+    free(port->touched);
+    free(port);
+}
+
+int table_port_fd(const struct table_port *port)
+{
+    return port->event_fd;
+}
+
+uint32_t table_port_pending(const struct table_port *port)
+{
+    return port->pending;
+}
+
+static struct channel *channel_to(struct table_port *port, uint32_t shard)
+{
+    struct channel *channel = atomic_load_explicit(&port->channels[shard], memory_order_relaxed);
+
+    if (!channel) {
+        channel = aligned_alloc(64, (sizeof(*channel) + 63) & ~(size_t)63);
+        if (!channel)
+            abort();
+        memset(channel, 0, sizeof(*channel));
+        atomic_store_explicit(&port->channels[shard], channel, memory_order_release);
+    }
+    return channel;
+}
+
+static enum status submit_to(struct table_port *port, uint32_t shard, struct table_request *request, struct error *err)
+{
+    struct channel *channel = channel_to(port, shard);
+
+    if (channel->pending == RING_SLOTS || !ring_push(&channel->to_owner, request))
+        return error_set(err, ERR_OVERLOADED, "Too many writes in flight: try again");
+    channel->pending++;
+    port->pending++;
+    port->touched[shard] = true;
+    port->any_touched = true;
+    return OK;
+}
+
+enum status table_submit(struct table_port *port, struct table_request *request, struct error *err)
+{
+    return submit_to(port, shard_of_token(port->space, request->token), request, err);
+}
+
+void table_port_flush(struct table_port *port)
+{
+    if (!port->any_touched)
+        return;
+    port->any_touched = false;
+    for (uint32_t i = 0; i < port->space->shard_count; i++) {
+        struct shard *shard = &port->space->shards[i];
+
+        if (!port->touched[i])
+            continue;
+        port->touched[i] = false;
+        if (atomic_exchange(&shard->sleeps, 0))
+            syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+static void finish(struct table_request *request)
+{
+    struct bytes result = request->result;
+
+    if (!bytes_is_null(result) && request->arena)
+        request->result = arena_copy(request->arena, result);
+    request->done(request); /* it may be gone after this */
+    free((void *)result.data);
+}
+
+void table_port_reap(struct table_port *port)
+{
+    uint64_t ignored;
+
+    if (read(port->event_fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN && errno != EINTR)
+        abort();
+    for (uint32_t i = 0; i < port->space->shard_count; i++) {
+        struct channel *channel = atomic_load_explicit(&port->channels[i], memory_order_relaxed);
+        struct table_request *request;
+
+        while (channel && (request = ring_pop(&channel->to_port))) {
+            channel->pending--;
+            port->pending--;
+            finish(request);
+        }
+    }
+}
+
+/* ---- waiting for an answer ---- */
+
+struct wait {
+    struct table_request request;
+    uint32_t *left;
+};
+
+static void wait_done(struct table_request *request)
+{
+    --*CONTAINER_OF(request, struct wait, request)->left;
+}
+
+static void wait_for(struct table_port *port, uint32_t *left)
+{
+    table_port_flush(port);
+    while (*left) {
+        struct pollfd fd = { .fd = port->event_fd, .events = POLLIN };
+
+        poll(&fd, 1, -1);
+        table_port_reap(port);
+        table_port_flush(port); /* what completions submitted */
+    }
+}
+
+enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err)
+{
+    uint32_t left = 1;
+    struct wait wait = { .request = { .command = command, .token = token, .done = wait_done, .error = err }, .left = &left };
+    enum status status = table_submit(port, &wait.request, err);
+
+    if (status)
+        return status;
+    wait_for(port, &left);
+    return wait.request.status;
+}
+
+/* The same command to every shard. */
+static enum status everywhere(struct table_port *port, enum command_kind kind, uint64_t table_id, struct error *err)
+{
+    uint32_t count = port->space->shard_count, left = 0;
+    struct wait *waits = xcalloc(count, sizeof(*waits));
+    struct error *errors = xcalloc(count, sizeof(*errors));
+    enum status status = OK;
+    uint8_t command[10];
+
+    command[0] = (uint8_t)kind;
+    command[1] = COMMAND_DURABLE;
+    store_be64(command + 2, table_id);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        waits[i] = (struct wait){ .request = { .command = bytes_of(command, sizeof(command)), .done = wait_done, .error = &errors[i] },
+                                  .left = &left };
+        left++;
+        status = submit_to(port, i, &waits[i].request, err);
+        if (status)
+            left--;
+    }
+    wait_for(port, &left);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        status = waits[i].request.status;
+        if (status)
+            *err = errors[i];
+    }
+    free(waits);
+    free(errors);
+    return status;
+}
+
+enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err)
+{
+    return everywhere(port, COMMAND_REMOVE, table_id, err);
+}
+
+static enum status everywhere_of_space(struct table_space *space, enum command_kind kind, struct error *err)
+{
+    struct table_port *port = table_port_open(space);
+    enum status status = everywhere(port, kind, 0, err);
+
+    table_port_close(port);
+    return status;
+}
+
+enum status table_flush(struct table_space *space, struct error *err)
+{
+    return everywhere_of_space(space, COMMAND_FLUSH, err);
+}
+
+enum status table_compact(struct table_space *space, struct error *err)
+{
+    return everywhere_of_space(space, COMMAND_COMPACT, err);
+}

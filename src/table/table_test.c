@@ -1,0 +1,461 @@
+/* Writes through an owner thread and reads back, on each engine: slices both ways, deletions, TTL, statics, conditions, scans with
+ * resumption, dropped tables, clocks over a restart. The definitions are made by hand; time is the test's.
+ */
+#include "table/table.h"
+
+#include "keys/keys.h"
+#include "row/key.h"
+#include "store/files/files.h"
+#include "store/memory/memory.h"
+#include "store/rocksdb/rocksdb.h"
+#include "types/value.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { TABLE = 7, COLUMN_V = 3, COLUMN_S = 2 };
+
+static const struct store_ops *engine;
+static struct file_system *files;
+static struct keys *keys;
+static char directory[] = "/tmp/helenus-table-XXXXXX";
+static void *environment;
+static struct table_space *space;
+static struct table_port *port;
+static struct arena *arena;
+static _Atomic int64_t clock_us = 1000000000000000;
+static bool dropped;
+static struct table_def def;
+static struct column_def columns[4];
+static uint32_t index_by_id[] = { 0, 1, 2, 3 };
+
+static int64_t now_us(void *clock)
+{
+    return atomic_load(&clock_us);
+}
+
+static struct table_def *table_by_id(void *context, uint64_t id)
+{
+    return id == TABLE && !dropped ? table_def_ref(&def) : NULL;
+}
+
+static void must(enum status status, const struct error *err)
+{
+    if (status)
+        fail_msg("%s: %s", status_name(status), err->message);
+}
+
+static void open_space(uint32_t shards)
+{
+    struct table_space_options options = { .directory = engine == &store_memory_ops ? NULL : directory, .shard_count = shards, .store = engine,
+                                           .store_environment = environment, .table_by_id = table_by_id, .now_us = now_us };
+    struct error err;
+
+    must(table_space_open(&options, &space, &err), &err);
+    port = table_port_open(space);
+}
+
+static void close_space(void)
+{
+    table_port_close(port);
+    table_space_close(space);
+}
+
+static int setup(void **state)
+{
+    struct store_environment_options options = { .files = files, .keys = keys };
+    struct error err;
+
+    dropped = false;
+    columns[0] = (struct column_def){ 0, COLUMN_PARTITION_KEY, 0, 0, BYTES_LITERAL("k"), type_native(TYPE_INT) };
+    columns[1] = (struct column_def){ 1, COLUMN_CLUSTERING, 0, 1, BYTES_LITERAL("c"), type_native(TYPE_INT) };
+    columns[2] = (struct column_def){ COLUMN_S, COLUMN_STATIC, 0, 2, BYTES_LITERAL("s"), type_native(TYPE_TEXT) };
+    columns[3] = (struct column_def){ COLUMN_V, COLUMN_REGULAR, 0, 3, BYTES_LITERAL("v"), type_native(TYPE_TEXT) };
+    def = (struct table_def){ .refs = 1, .id = TABLE, .keyspace = BYTES_LITERAL("ks"), .name = BYTES_LITERAL("t"), .columns = columns,
+                              .column_count = 4, .partition_key_count = 1, .clustering_count = 1, .static_count = 1, .regular_count = 1, .column_id_next = 4, .index_by_id = index_by_id };
+    snprintf(directory, sizeof(directory), "/tmp/helenus-table-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    must(keys_open_directory(directory, &keys, &err), &err);
+    options.keys = keys;
+    must(engine->environment_open(&options, &environment, &err), &err);
+    arena = arena_new(4096);
+    open_space(2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[300];
+
+    close_space();
+    engine->environment_close(environment);
+    keys_close(keys);
+    arena_free(arena);
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+static struct bytes int_key(int32_t v)
+{
+    uint8_t *at = arena_alloc(arena, 4);
+
+    store_be32(at, (uint32_t)v);
+    return bytes_of(at, 4);
+}
+
+static struct bytes clustering(int32_t c)
+{
+    struct buffer out = { 0 };
+    struct bytes copy;
+
+    value_encode_key(&out, type_native(TYPE_INT), int_key(c), false);
+    copy = arena_copy(arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return copy;
+}
+
+static struct cell text_cell(uint32_t column, const char *text, int64_t timestamp_us)
+{
+    return (struct cell){ .column_id = column, .kind = CELL_LIVE, .timestamp_us = timestamp_us, .local_s = TIME_NONE,
+                          .value = bytes_of_string(text) };
+}
+
+static enum status apply(int32_t pk, const struct table_fragment *fragment, struct error *err)
+{
+    struct apply_command command = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = fragment, .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+    struct buffer out = { 0 };
+    enum status status;
+
+    command.token = token_of_partition_key(command.partition_key);
+    table_encode_apply(&out, &command);
+    status = table_apply_wait(port, buffer_bytes(&out), command.token, err);
+    buffer_fini(&out);
+    return status;
+}
+
+static void insert(int32_t pk, int32_t c, const char *v, int64_t timestamp_us)
+{
+    struct cell cell = text_cell(COLUMN_V, v, timestamp_us);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(c), .row = ROW_EMPTY };
+    struct error err;
+
+    fragment.row.liveness = (struct liveness){ timestamp_us, TTL_NONE, TIME_NONE };
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(pk, &fragment, &err), &err);
+}
+
+static struct read_command command_for(int32_t pk)
+{
+    struct bytes key = int_key(pk);
+
+    return (struct read_command){ .table_id = TABLE, .partition_key = key, .token = token_of_partition_key(key), .rows_wanted = true,
+                                  .static_wanted = true, .row_limit = 1000, .now_s = now_us(NULL) / 1000000 };
+}
+
+/* The rows as "c=v c=v", "|" before each partition, "s:x " for a static row. */
+static const char *read_text(const struct read_command *command)
+{
+    struct read_result result;
+    struct buffer out = { 0 };
+    struct error err;
+    const char *text;
+
+    must(table_read(port, command, true, arena, &result, &err), &err);
+    for (uint32_t p = 0; p < result.partition_count; p++) {
+        const struct read_partition *partition = &result.partitions[p];
+
+        if (bytes_is_null(command->partition_key))
+            buffer_printf(&out, "|%d ", (int)load_be32(partition->partition_key.data));
+        if (partition->static_row)
+            buffer_printf(&out, "s:%.*s ", BYTES(partition->static_row->cells[0].value));
+        for (uint32_t i = 0; i < partition->row_count; i++) {
+            struct bytes c = partition->rows[i].clustering;
+            struct buffer value = { 0 };
+
+            must(value_decode_key(&c, type_native(TYPE_INT), false, &value, &err), &err);
+            buffer_printf(&out, "%d=%.*s ", (int)load_be32(value.data),
+                          BYTES(partition->rows[i].row->cell_count ? partition->rows[i].row->cells[0].value : BYTES_LITERAL("-")));
+            buffer_fini(&value);
+        }
+    }
+    if (result.has_more)
+        buffer_append_string(&out, "...");
+    text = arena_string(arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return text;
+}
+
+static void rows_come_back_in_slices_both_ways(void **state)
+{
+    struct read_command command = command_for(1);
+    struct slice middle = { clustering(2), clustering(4), true, false };
+
+    for (int c = 5; c >= -1; c--)
+        insert(1, c, c % 2 ? "odd" : "even", TIMESTAMP_SERVER);
+    assert_string_equal(read_text(&command), "-1=odd 0=even 1=odd 2=even 3=odd 4=even 5=odd ");
+    command.reversed = true;
+    command.row_limit = 2;
+    assert_string_equal(read_text(&command), "5=odd 4=even ...");
+    command.after_clustering = clustering(4);
+    assert_string_equal(read_text(&command), "3=odd 2=even ...");
+    command = command_for(1);
+    command.slices = &middle;
+    command.slice_count = 1;
+    assert_string_equal(read_text(&command), "2=even 3=odd ");
+    middle = (struct slice){ clustering(3), clustering(3), true, true };
+    command.slices_are_rows = true;
+    assert_string_equal(read_text(&command), "3=odd ");
+}
+
+static void later_timestamps_win_whatever_the_order(void **state)
+{
+    struct read_command command = command_for(2);
+
+    insert(2, 1, "new", 200);
+    insert(2, 1, "old", 100);
+    assert_string_equal(read_text(&command), "1=new ");
+    insert(2, 1, "tie a", 300);
+    insert(2, 1, "tie b", 300);
+    insert(2, 1, "tie a", 300);
+    assert_string_equal(read_text(&command), "1=tie b ");
+}
+
+static void deletions_hide_what_is_older(void **state)
+{
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct read_command command = command_for(3);
+    struct error err;
+
+    insert(3, 1, "old", 100);
+    insert(3, 2, "new", 300);
+    fragment.row.deletion = (struct deletion){ 200, now_us(NULL) / 1000000 };
+    must(apply(3, &fragment, &err), &err);
+    insert(3, 3, "late", 150);
+    assert_string_equal(read_text(&command), "2=new ");
+    fragment = (struct table_fragment){ .kind = KEY_RANGE, .clustering = clustering(5), .clustering_end = clustering(7), .start_inclusive = true,
+                                        .row = ROW_EMPTY };
+    fragment.row.deletion = (struct deletion){ 500, now_us(NULL) / 1000000 };
+    for (int c = 4; c <= 8; c++)
+        insert(3, c, "r", 400);
+    must(apply(3, &fragment, &err), &err);
+    insert(3, 6, "again", 600);
+    assert_string_equal(read_text(&command), "2=new 4=r 6=again 7=r 8=r ");
+}
+
+static void expired_cells_and_rows_are_gone(void **state)
+{
+    struct cell cell = text_cell(COLUMN_V, "brief", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    int64_t now_s = now_us(NULL) / 1000000;
+    struct read_command command = command_for(4);
+    struct error err;
+
+    cell.kind = CELL_EXPIRING;
+    cell.ttl_s = 10;
+    cell.local_s = now_s + 10;
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, 20, now_s + 20 };
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(4, &fragment, &err), &err);
+    assert_string_equal(read_text(&command), "1=brief ");
+    command.now_s = now_s + 10;
+    assert_string_equal(read_text(&command), "1=- ");
+    command.now_s = now_s + 20;
+    assert_string_equal(read_text(&command), "");
+}
+
+static void a_static_row_stands_for_its_partition(void **state)
+{
+    struct cell cell = text_cell(COLUMN_S, "fixed", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct read_command command = command_for(5);
+    struct error err;
+
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(5, &fragment, &err), &err);
+    assert_string_equal(read_text(&command), "s:fixed ");
+    insert(5, 1, "x", TIMESTAMP_SERVER);
+    assert_string_equal(read_text(&command), "s:fixed 1=x ");
+}
+
+static void scans_resume_where_they_stopped(void **state)
+{
+    struct read_command command = command_for(0);
+    char all[4096] = "", paged[4096] = "";
+    struct read_result result;
+    struct error err;
+
+    for (int pk = 0; pk < 20; pk++)
+        for (int c = 0; c < 3; c++)
+            insert(pk, c, "x", TIMESTAMP_SERVER);
+    command.partition_key = (struct bytes){ 0 };
+    command.token = INT64_MIN;
+    command.token_last = INT64_MAX;
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    assert_int_equal(result.partition_count, 20);
+    for (uint32_t p = 0; p < result.partition_count; p++)
+        for (uint32_t i = 0; i < result.partitions[p].row_count; i++)
+            snprintf(all + strlen(all), sizeof(all) - strlen(all), "%d/%d ", (int)load_be32(result.partitions[p].partition_key.data),
+                     (int)result.partitions[p].rows[i].clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
+    command.row_limit = 4;
+    for (int page = 0; page < 100; page++) {
+        const struct read_partition *last;
+
+        must(table_read(port, &command, true, arena, &result, &err), &err);
+        for (uint32_t p = 0; p < result.partition_count; p++)
+            for (uint32_t i = 0; i < result.partitions[p].row_count; i++)
+                snprintf(paged + strlen(paged), sizeof(paged) - strlen(paged), "%d/%d ",
+                         (int)load_be32(result.partitions[p].partition_key.data),
+                         (int)result.partitions[p].rows[i].clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
+        if (!result.has_more)
+            break;
+        last = &result.partitions[result.partition_count - 1];
+        command.token = last->token;
+        command.after_partition = last->partition_key;
+        command.after_partition_inclusive = true;
+        command.after_clustering = last->rows[last->row_count - 1].clustering;
+        command.after_static = true;
+    }
+    assert_string_equal(paged, all);
+    command = command_for(0);
+    command.partition_key = (struct bytes){ 0 };
+    command.token = INT64_MIN;
+    command.token_last = INT64_MAX;
+    command.rows_wanted = false;
+    command.row_limit = 7;
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    assert_int_equal(result.partition_count, 7);
+    assert_true(result.has_more);
+}
+
+static struct table_request cas_request;
+static void cas_done(struct table_request *request)
+{
+    request->command = (struct bytes){ 0 };
+}
+
+static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expected, const char *v, const struct row **seen)
+{
+    struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(c), .row = ROW_EMPTY };
+    struct bytes value = expected ? bytes_of_string(expected) : (struct bytes){ 0 };
+    struct condition condition = { .column_id = COLUMN_V, .op = CONDITION_EQ, .values = &value, .value_count = 1 };
+    struct cas_part part = { .clustering = clustering(c), .kind = kind, .conditions = &condition, .condition_count = kind == CAS_IF_CONDITIONS };
+    struct cas_command command = { .parts = &part, .part_count = 1,
+                                   .update = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = &fragment, .fragment_count = 1,
+                                               .now_s = now_us(NULL) / 1000000, .durable = true } };
+    struct buffer out = { 0 };
+    struct error err;
+
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    command.update.token = token_of_partition_key(command.update.partition_key);
+    table_encode_cas(&out, &command);
+    cas_request = (struct table_request){ .command = buffer_bytes(&out), .token = command.update.token, .done = cas_done, .error = &err, .arena = arena };
+    must(table_submit(port, &cas_request, &err), &err);
+    table_port_flush(port);
+    while (cas_request.command.data)
+        table_port_reap(port);
+    must(cas_request.status, &err);
+    if (!cas_request.applied)
+        must(table_decode_cas_result(arena, cas_request.result, seen, 1, &err), &err);
+    buffer_fini(&out);
+    return cas_request.applied;
+}
+
+static void conditions_decide_on_the_owner(void **state)
+{
+    const struct row *seen = NULL;
+    struct read_command command = command_for(6);
+
+    assert_true(run_cas(6, 1, CAS_IF_NOT_EXISTS, NULL, "first", &seen));
+    assert_false(run_cas(6, 1, CAS_IF_NOT_EXISTS, NULL, "second", &seen));
+    assert_true(bytes_equal(seen->cells[0].value, BYTES_LITERAL("first")));
+    assert_false(run_cas(6, 1, CAS_IF_CONDITIONS, "wrong", "third", &seen));
+    assert_true(run_cas(6, 1, CAS_IF_CONDITIONS, "first", "third", &seen));
+    assert_false(run_cas(6, 2, CAS_IF_EXISTS, NULL, "x", &seen));
+    assert_null(seen);
+    assert_true(run_cas(6, 2, CAS_IF_CONDITIONS, NULL, "null was right", &seen));
+    assert_string_equal(read_text(&command), "1=third 2=null was right ");
+}
+
+static void a_dropped_table_is_refused_and_its_rows_go(void **state)
+{
+    struct cell cell = text_cell(COLUMN_V, "x", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct read_command command = command_for(7);
+    struct error err;
+
+    insert(7, 1, "x", TIMESTAMP_SERVER);
+    must(table_remove_all(port, TABLE, &err), &err);
+    assert_string_equal(read_text(&command), "");
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    dropped = true;
+    assert_int_equal(apply(7, &fragment, &err), ERR_STALE);
+}
+
+static void time_never_runs_backwards_over_a_restart(void **state)
+{
+    struct read_command command = command_for(8);
+
+    insert(8, 1, "before", TIMESTAMP_SERVER);
+    if (engine == &store_memory_ops)
+        return; /* it forgets everything, its clock too */
+    close_space();
+    atomic_fetch_sub(&clock_us, 3600 * INT64_C(1000000));
+    open_space(0);
+    insert(8, 1, "after", TIMESTAMP_SERVER);
+    atomic_fetch_add(&clock_us, 3600 * INT64_C(1000000));
+    assert_string_equal(read_text(&command), "1=after ");
+    assert_int_equal(table_space_shard_count(space), 2);
+}
+
+static void compaction_forgets_only_what_may_go(void **state)
+{
+    struct cell cell = { .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = 200, .local_s = now_us(NULL) / 1000000 - 100 };
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct read_command command = command_for(9);
+    struct error err;
+
+    def.params.gc_grace_s = 50;
+    insert(9, 1, "old", 100);
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(9, &fragment, &err), &err);
+    must(table_flush(space, &err), &err);
+    must(table_compact(space, &err), &err);
+    assert_string_equal(read_text(&command), "1=- ");
+    insert(9, 1, "late", 150); /* the tombstone is past gc_grace and gone: this one shows */
+    assert_string_equal(read_text(&command), "1=late ");
+    def.params.gc_grace_s = 864000;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rows_come_back_in_slices_both_ways, setup, teardown),
+        cmocka_unit_test_setup_teardown(later_timestamps_win_whatever_the_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(deletions_hide_what_is_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(expired_cells_and_rows_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_static_row_stands_for_its_partition, setup, teardown),
+        cmocka_unit_test_setup_teardown(scans_resume_where_they_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(conditions_decide_on_the_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dropped_table_is_refused_and_its_rows_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(time_never_runs_backwards_over_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(compaction_forgets_only_what_may_go, setup, teardown),
+    };
+    int failed;
+
+    engine = &store_memory_ops;
+    failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+    engine = &store_rocksdb_ops;
+    return failed + cmocka_run_group_tests_name("rocksdb", tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* Reads of computed tables: all rows are asked for, keyed and sorted as stored ones would be, then go the way of any row. */
+#include "table/shard.h"
+
+#include "types/value.h"
+
+enum { VIRTUAL_ROWS_MAX = 1000000 };
+
+struct virtual_row {
+    int64_t token;
+    struct bytes partition_key;
+    struct bytes clustering;
+    struct row *row;
+    struct row *static_row;
+};
+
+struct gathering {
+    struct virtual_emit emit;
+    const struct table_def *def;
+    struct arena *arena;
+    struct virtual_row *rows;
+    uint32_t count, capacity;
+    bool overflowed;
+};
+
+/* A collection stored cell by cell comes packed, as any value, and is taken apart. */
+static uint32_t unpack(struct gathering *g, const struct column_def *column, struct bytes value, struct cell *cells)
+{
+    struct value_iterator iterator;
+    struct bytes element;
+    uint32_t count = 0;
+
+    value_iterator_init(&iterator, column->type, value);
+    while (value_iterator_next(&iterator, &element)) {
+        struct cell *cell = &cells[count];
+        struct buffer path CLEANUP(buffer_fini) = { 0 };
+
+        *cell = (struct cell){ .column_id = column->id, .kind = CELL_LIVE, .local_s = TIME_NONE, .value = bytes_of("", 0) };
+        switch (column->type->kind) {
+        case TYPE_SET:
+        case TYPE_MAP: value_encode_key(&path, column->type->params[0], element, false); break;
+        case TYPE_UDT: buffer_append_be16(&path, (uint16_t)count); break;
+        default:
+            buffer_append_be64(&path, 0);
+            buffer_append_be64(&path, count);
+            break;
+        }
+        cell->path = arena_copy(g->arena, buffer_bytes(&path));
+        if (column->type->kind == TYPE_MAP && !value_iterator_next(&iterator, &element))
+            break;
+        if (column->type->kind != TYPE_SET)
+            cell->value = element;
+        else if (!value_key_is_injective(column->type->params[0]))
+            cell->path_value = element;
+        count++;
+    }
+    return count;
+}
+
+static uint32_t cells_of(const struct column_def *column, struct bytes value)
+{
+    if (bytes_is_null(value))
+        return 0;
+    if (!column->multicell)
+        return 1;
+    return column->type->kind == TYPE_UDT ? column->type->param_count : value.size >= 4 ? load_be32(value.data) : 0;
+}
+
+static struct row *make_row(struct gathering *g, const struct bytes *values, uint32_t first, uint32_t count)
+{
+    struct row *row = arena_new_struct(g->arena, struct row);
+    uint32_t cells = 0;
+
+    *row = ROW_EMPTY;
+    for (uint32_t i = first; i < first + count; i++)
+        cells += cells_of(&g->def->columns[i], values[i]);
+    row->cells = arena_new_array(g->arena, struct cell, cells + 1);
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct column_def *column = &g->def->columns[i];
+        struct bytes value = bytes_is_null(values[i]) ? values[i] : arena_copy(g->arena, values[i]);
+
+        if (bytes_is_null(value))
+            continue;
+        if (column->multicell)
+            row->cell_count += unpack(g, column, value, &row->cells[row->cell_count]);
+        else
+            row->cells[row->cell_count++] =
+                (struct cell){ .column_id = column->id, .kind = CELL_LIVE, .local_s = TIME_NONE, .value = value };
+    }
+    return row;
+}
+
+/* Cassandra's serialized partition key: one component raw, several each as size (2), bytes, 00. */
+static struct bytes partition_key_of(struct gathering *g, const struct bytes *values)
+{
+    struct buffer out CLEANUP(buffer_fini) = { 0 };
+
+    if (g->def->partition_key_count == 1)
+        return arena_copy(g->arena, values[0]);
+    for (uint32_t i = 0; i < g->def->partition_key_count; i++) {
+        buffer_append_be16(&out, (uint16_t)values[i].size);
+        buffer_append_bytes(&out, values[i]);
+        buffer_append_u8(&out, 0);
+    }
+    return arena_copy(g->arena, buffer_bytes(&out));
+}
+
+static void take(struct virtual_emit *emit, const struct bytes *values)
+{
+    struct gathering *g = CONTAINER_OF(emit, struct gathering, emit);
+    const struct table_def *def = g->def;
+    uint32_t first_clustering = def->partition_key_count, first_static = first_clustering + def->clustering_count;
+    uint32_t first_regular = first_static + def->static_count;
+    struct buffer clustering CLEANUP(buffer_fini) = { 0 };
+    struct virtual_row *row;
+
+    if (g->count == VIRTUAL_ROWS_MAX) {
+        g->overflowed = true;
+        return;
+    }
+    if (g->count == g->capacity) {
+        uint32_t capacity = g->capacity ? g->capacity * 2 : 64;
+        struct virtual_row *rows = arena_alloc(g->arena, sizeof(*rows) * capacity);
+
+        if (g->count)
+            memcpy(rows, g->rows, sizeof(*rows) * g->count);
+        g->rows = rows;
+        g->capacity = capacity;
+    }
+    row = &g->rows[g->count++];
+    row->partition_key = partition_key_of(g, values);
+    row->token = token_of_partition_key(row->partition_key);
+    for (uint32_t i = 0; i < def->clustering_count; i++)
+        value_encode_key(&clustering, def->columns[first_clustering + i].type, values[first_clustering + i],
+                         def->columns[first_clustering + i].descending);
+    row->clustering = arena_copy(g->arena, buffer_bytes(&clustering));
+    row->static_row = def->static_count ? make_row(g, values, first_static, def->static_count) : NULL;
+    row->row = make_row(g, values, first_regular, def->regular_count);
+    row->row->liveness = (struct liveness){ 0, TTL_NONE, TIME_NONE };
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct virtual_row *x = a, *y = b;
+    int order = (x->token > y->token) - (x->token < y->token);
+
+    if (!order)
+        order = bytes_compare(x->partition_key, y->partition_key);
+    return order ? order : bytes_compare(x->clustering, y->clustering);
+}
+
+static bool same_partition(const struct virtual_row *a, const struct virtual_row *b)
+{
+    return a->token == b->token && bytes_equal(a->partition_key, b->partition_key);
+}
+
+/* -1: before where the command begins; 1: after its end. */
+static int place(const struct read_command *command, const struct virtual_row *row)
+{
+    if (!bytes_is_null(command->partition_key)) {
+        if (row->token != command->token)
+            return row->token < command->token ? -1 : 1;
+        return bytes_compare(row->partition_key, command->partition_key);
+    }
+    if (row->token < command->token)
+        return -1;
+    if (row->token > command->token_last)
+        return 1;
+    if (!bytes_is_null(command->after_partition) && row->token == command->token) {
+        int order = bytes_compare(row->partition_key, command->after_partition);
+
+        return order < 0 || (order == 0 && !command->after_partition_inclusive) ? -1 : 0;
+    }
+    return 0;
+}
+
+static bool is_past(const struct read_command *command, const struct virtual_row *row)
+{
+    int order;
+
+    if (bytes_is_null(command->after_clustering))
+        return true;
+    if (bytes_is_null(command->partition_key) && (row->token != command->token || !bytes_equal(row->partition_key, command->after_partition)))
+        return true;
+    order = bytes_compare(row->clustering, command->after_clustering);
+    return command->reversed ? order < 0 : order > 0;
+}
+
+static void read_virtual_partition(struct collector *c, const struct virtual_row *rows, uint32_t count)
+{
+    collector_begin(c, rows[0].token, rows[0].partition_key, rows[0].static_row);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct virtual_row *row = &rows[c->command->reversed ? count - 1 - i : i];
+
+        if (is_past(c->command, row) && slices_contain(c->command, row->clustering) && collector_add(c, row->clustering, row->row))
+            break;
+    }
+    collector_end(c);
+}
+
+enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
+                         struct read_result *result, struct error *err)
+{
+    struct gathering g = { .emit = { take }, .def = def, .arena = arena };
+    struct collector collector;
+
+    def->virtual_table->rows(def->virtual_table, &g.emit);
+    if (g.overflowed)
+        return error_set(err, ERR_READ_FAILURE, "more than %d rows in a computed table", VIRTUAL_ROWS_MAX);
+    if (g.count)
+        qsort(g.rows, g.count, sizeof(*g.rows), compare_rows);
+    collector_init(&collector, command, arena);
+    for (uint32_t i = 0, end; i < g.count && !collector.stopped; i = end) {
+        for (end = i + 1; end < g.count && same_partition(&g.rows[i], &g.rows[end]); end++)
+            ;
+        if (place(command, &g.rows[i]) == 0)
+            read_virtual_partition(&collector, &g.rows[i], end - i);
+    }
+    collector_finish(&collector, result);
+    return OK;
+}
