@@ -236,8 +236,10 @@ void loop_close(struct loop *loop)
 {
     if (!loop)
         return;
-    run_posted(loop);
-    list_run_all(&loop->deferred);
+    while (loop->deferred.first || atomic_load(&loop->posted)) {
+        list_run_all(&loop->deferred);
+        run_posted(loop);
+    }
     close(loop->wake.fd);
     close(loop->epoll_fd);
     while (loop->pool_count)

@@ -53,7 +53,7 @@ struct loop_options {
 enum { LOOP_SCRATCH_BYTES = 64 << 10 };
 
 enum status loop_open(const struct loop_options *options, struct loop **result, struct error *err);
-/* After it has stopped, on any thread. Tasks still posted are run. */
+/* After it has stopped, on any thread. Tasks still posted or deferred are run. */
 void loop_close(struct loop *loop);
 
 /* Turns until loop_stop. */

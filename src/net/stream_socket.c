@@ -170,14 +170,12 @@ static void flush_run(struct loop_task *task)
 
 void stream_socket_commit(struct stream_socket *socket)
 {
-    /* While the kernel takes nothing, more waits for EPOLLOUT; only the limit is looked at. */
-    if (socket->stall.position) {
-        socket->output_bytes = waiting_bytes(socket);
-        if (socket->output_bytes > socket->output_bytes_max)
-            stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
-        return;
-    }
-    loop_defer(socket->loop, &socket->flush);
+    /* One turn's replies may already be too much: what follows is read when they have left. */
+    socket->output_bytes = waiting_bytes(socket);
+    if (socket->output_bytes > socket->output_bytes_max)
+        stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
+    if (!socket->stall.position) /* else the kernel takes nothing now, and EPOLLOUT will flush */
+        loop_defer(socket->loop, &socket->flush);
 }
 
 static void stall_fire(struct loop_timer *timer)

@@ -1,0 +1,80 @@
+#include "server/metrics.h"
+
+#include "wire/native.h"
+
+#include <assert.h>
+
+static const uint64_t bounds_us[METRICS_BUCKETS - 1] = { 50,    100,   200,    500,    1000,   2000,    5000,    10000,   20000,
+                                                         50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000 };
+
+static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0, "metrics_sum adds words");
+
+void metrics_latency(struct metrics *metrics, uint64_t us)
+{
+    unsigned i = 0;
+
+    while (i < METRICS_BUCKETS - 1 && us > bounds_us[i])
+        i++;
+    metric_add(&metrics->latency[i], 1);
+    metric_add(&metrics->latency_us, us);
+}
+
+void metrics_sum(struct metrics *sum, const struct metrics *from)
+{
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *word = (const uint64_t *)from;
+
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+        to[i] += __atomic_load_n(&word[i], __ATOMIC_RELAXED);
+}
+
+static void head(struct buffer *out, const char *name, const char *kind, const char *help)
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+void metrics_print_value(struct buffer *out, const char *name, const char *kind, const char *help, uint64_t value)
+{
+    head(out, name, kind, help);
+    buffer_printf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void print_latency(struct buffer *out, const struct metrics *sum)
+{
+    static const char name[] = "helenus_request_seconds";
+    uint64_t count = 0;
+
+    head(out, name, "histogram", "Time from a request's arrival to its reply.");
+    for (unsigned i = 0; i < METRICS_BUCKETS; i++) {
+        count += sum->latency[i];
+        if (i < METRICS_BUCKETS - 1)
+            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds_us[i] / 1e6, (unsigned long long)count);
+        else
+            buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
+    }
+    buffer_printf(out, "%s_sum %.6f\n%s_count %llu\n", name, (double)sum->latency_us / 1e6, name,
+                  (unsigned long long)count);
+}
+
+void metrics_print(struct buffer *out, const struct metrics *sum)
+{
+    head(out, "helenus_requests_total", "counter", "Requests, by kind.");
+    for (unsigned i = 0; i < METRICS_OPCODES; i++)
+        if (sum->requests[i] && native_opcode_name((enum native_opcode)i))
+            buffer_printf(out, "helenus_requests_total{kind=\"%s\"} %llu\n", native_opcode_name((enum native_opcode)i),
+                          (unsigned long long)sum->requests[i]);
+    head(out, "helenus_errors_total", "counter", "Replies that were errors, by reason.");
+    for (unsigned i = 0; i < METRICS_STATUSES; i++)
+        if (sum->errors[i])
+            buffer_printf(out, "helenus_errors_total{reason=\"%s\"} %llu\n", status_name((enum status)i),
+                          (unsigned long long)sum->errors[i]);
+    print_latency(out, sum);
+    metrics_print_value(out, "helenus_requests_waited_total", "counter", "Requests that memory could not answer.", sum->waited);
+    metrics_print_value(out, "helenus_requests_in_flight", "gauge", "Requests not yet answered.", sum->in_flight);
+    metrics_print_value(out, "helenus_connections", "gauge", "Connections now open.", sum->connections_open);
+    metrics_print_value(out, "helenus_connections_total", "counter", "Connections ever accepted.", sum->connections_opened);
+    metrics_print_value(out, "helenus_connections_refused_total", "counter", "Connections past the limit.",
+                        sum->connections_refused);
+    metrics_print_value(out, "helenus_received_bytes_total", "counter", "Bytes from clients.", sum->bytes_in);
+    metrics_print_value(out, "helenus_sent_bytes_total", "counter", "Bytes to clients.", sum->bytes_out);
+}

@@ -1,0 +1,663 @@
+#include "server/native_connection.h"
+
+#include "table/table.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* One request, from its frame to its reply. Lives in its arena. */
+struct request {
+    struct query_request query;
+    struct native_request message;
+    struct connection *connection;
+    struct arena *arena;               /* owned */
+    int64_t began_us;
+    /* At a worker: */
+    struct worker_job job;
+    struct query_session job_session;  /* a copy: the connection's may change meanwhile */
+    const uint8_t *job_keyspace;       /* what the copy began with */
+    struct buffer job_out;
+    bool job_is_done;
+};
+
+static_assert(sizeof(struct connection) < 700, "an idle connection costs less than 1 KB");
+
+/* ---- replies ---- */
+
+static void count_reply(struct connection *connection, uint8_t opcode, enum status status, int64_t began_us)
+{
+    struct native_loop *home = connection->home;
+
+    home->clock_us = clock_monotonic_us(&clock_system);
+    if (opcode < METRICS_OPCODES)
+        metric_add(&home->metrics.requests[opcode], 1);
+    if (status)
+        metric_add(&home->metrics.errors[status], 1);
+    metrics_latency(&home->metrics, home->clock_us > began_us ? (uint64_t)(home->clock_us - began_us) : 0);
+}
+
+static struct native_reply reply_to(const struct connection *connection, const struct native_header *header,
+                                    enum native_opcode opcode)
+{
+    uint8_t version = connection->session.protocol_version;
+
+    return (struct native_reply){
+        .version = version ? version : NATIVE_VERSION_MAX,
+        .stream_id = header->stream_id,
+        .opcode = opcode,
+        .compression = connection->compression,
+    };
+}
+
+/* ERROR for a request that never became one. */
+static void reply_error(struct connection *connection, const struct native_header *header, const struct error *error)
+{
+    struct native_reply reply = reply_to(connection, header, NATIVE_ERROR);
+    struct buffer *out = stream_socket_output(&connection->socket);
+    size_t start = native_reply_begin(out);
+
+    native_encode_error(out, reply.version, error, NULL);
+    native_reply_end(out, start, &reply);
+    stream_socket_commit(&connection->socket);
+    count_reply(connection, header->opcode, error->status, connection->home->clock_us);
+}
+
+static const char *write_type(const struct native_request *message)
+{
+    if (message->header.opcode != NATIVE_BATCH)
+        return "SIMPLE";
+    switch (message->batch.kind) {
+    case NATIVE_BATCH_LOGGED: return "BATCH";
+    case NATIVE_BATCH_UNLOGGED: return "UNLOGGED_BATCH";
+    case NATIVE_BATCH_COUNTER: return "COUNTER";
+    }
+    return "SIMPLE";
+}
+
+/* Ends the frame whose body stands behind `start`, or holds an error instead. */
+static void finish_reply(struct request *request, struct buffer *out, size_t start)
+{
+    struct connection *connection = request->connection;
+    struct query_request *query = &request->query;
+    struct native_reply reply = reply_to(connection, &request->message.header, NATIVE_RESULT);
+
+    if (!query->error.status && out->size - start > (size_t)INT32_MAX)
+        error_set(&query->error, ERR_INVALID, "The result is larger than a frame can be: ask for pages");
+    if (query->error.status) {
+        struct native_error_detail detail = { .consistency = request->message.parameters.consistency,
+                                              .write_type = write_type(&request->message) };
+
+        out->size = start + NATIVE_HEADER_BYTES;
+        reply.opcode = NATIVE_ERROR;
+        native_encode_error(out, reply.version, &query->error, &detail);
+    }
+    reply.warnings = query->warnings;
+    reply.warning_count = query->warning_count;
+    native_reply_end(out, start, &reply);
+    stream_socket_commit(&connection->socket);
+    count_reply(connection, request->message.header.opcode, query->error.status, request->began_us);
+}
+
+/* ---- the end of a connection ---- */
+
+static void release_run(struct loop_task *task)
+{
+    struct connection *connection = CONTAINER_OF(task, struct connection, release);
+    struct native_loop *home = connection->home;
+
+    free((void *)connection->session.keyspace.data);
+    free(connection);
+    native_loop_idle(home);
+}
+
+static void closed(struct stream_socket *socket, enum stream_end end)
+{
+    struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
+    struct native_loop *home = connection->home;
+
+    loop_timer_clear(home->loop, &connection->startup_timer);
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        home->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    atomic_fetch_sub_explicit(&home->service->connection_count, 1, memory_order_relaxed);
+    metric_add(&home->metrics.connections_open, (uint64_t)-1);
+    if (connection->in_flight == 0)
+        loop_defer(home->loop, &connection->release);
+}
+
+void connection_close(struct connection *connection)
+{
+    stream_socket_close(&connection->socket);
+}
+
+void connection_drain(struct connection *connection)
+{
+    if (connection->socket.is_closed)
+        return;
+    if (connection->in_flight == 0)
+        stream_socket_close_when_sent(&connection->socket);
+    else
+        stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
+}
+
+/* ---- requests that take longer than their turn ---- */
+
+static bool is_full(const struct connection *connection)
+{
+    const struct native_limits *limits = &connection->home->service->limits;
+
+    return connection->in_flight >= limits->requests_in_flight_max || connection->waits >= limits->waits_in_flight_max;
+}
+
+static void went_off(struct request *request)
+{
+    struct connection *connection = request->connection;
+
+    connection->in_flight++;
+    connection->home->request_count++;
+    metric_add(&connection->home->metrics.in_flight, 1);
+    if (is_full(connection))
+        stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
+}
+
+static void came_back(struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct native_loop *home = connection->home;
+
+    native_loop_release_arena(home, request->arena);
+    connection->in_flight--;
+    home->request_count--;
+    metric_add(&home->metrics.in_flight, (uint64_t)-1);
+    if (connection->socket.is_closed) {
+        if (connection->in_flight == 0)
+            loop_defer(home->loop, &connection->release);
+        return;
+    }
+    if (home->is_draining) {
+        connection_drain(connection);
+        return;
+    }
+    if (!is_full(connection))
+        stream_socket_resume(&connection->socket, STREAM_PAUSE_OWNER);
+}
+
+static void pending_done(struct query_request *query)
+{
+    struct request *request = CONTAINER_OF(query, struct request, query);
+    struct connection *connection = request->connection;
+
+    if (!connection->socket.is_closed) {
+        struct buffer *out = stream_socket_output(&connection->socket);
+        size_t start = native_reply_begin(out);
+
+        query_finish(connection->home->context, query, out);
+        finish_reply(request, out, start);
+    }
+    came_back(request);
+}
+
+static void worker_pending_done(struct query_request *query)
+{
+    CONTAINER_OF(query, struct request, query)->job_is_done = true;
+}
+
+/* A worker may wait: also for a shard's owner, or for a row that memory had not. */
+static void job_run(struct worker_job *job, void *local)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct query_context *context = local;
+    struct table_port *port = query_context_port(context);
+    enum query_result result = query_run(context, &request->query, &request->job_out);
+
+    assert(result != QUERY_WAITS);
+    if (result == QUERY_DONE)
+        return;
+    while (!request->job_is_done) {
+        struct pollfd answer = { .fd = table_port_fd(port), .events = POLLIN };
+
+        table_port_flush(port);
+        poll(&answer, 1, -1);
+        table_port_reap(port);
+    }
+    query_finish(context, &request->query, &request->job_out);
+}
+
+static void job_done(struct worker_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+    struct connection *connection = request->connection;
+
+    connection->waits--;
+    if (request->job_session.keyspace.data != request->job_keyspace) { /* it was USE */
+        free((void *)connection->session.keyspace.data);
+        connection->session.keyspace = request->job_session.keyspace;
+    } else {
+        free((void *)request->job_session.keyspace.data);
+    }
+    if (!connection->socket.is_closed) {
+        struct buffer *out = stream_socket_output(&connection->socket);
+        size_t start = native_reply_begin(out);
+
+        if (!request->query.error.status)
+            buffer_append_bytes(out, buffer_bytes(&request->job_out));
+        finish_reply(request, out, start);
+    }
+    buffer_fini(&request->job_out);
+    came_back(request);
+}
+
+static struct bytes copy_keyspace(struct bytes keyspace)
+{
+    return keyspace.data ? bytes_of(xstrndup(keyspace.data, keyspace.size), keyspace.size) : keyspace;
+}
+
+/* False: the workers have too much to do. */
+static bool send_to_worker(struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct native_loop *home = connection->home;
+    struct query_request *query = &request->query;
+
+    request->job_session = connection->session;
+    request->job_session.keyspace = copy_keyspace(connection->session.keyspace);
+    request->job_keyspace = request->job_session.keyspace.data;
+    request->job_out = (struct buffer){ 0 };
+    request->job_is_done = false;
+    request->job = (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop };
+    query->session = &request->job_session;
+    query->done = worker_pending_done;
+    query->state = NULL;
+    query->warnings = NULL;
+    query->warning_count = 0;
+    error_clear(&query->error);
+    /* Counted first: the worker may be done before submit returns. */
+    connection->waits++;
+    went_off(request);
+    if (workers_submit(home->service->workers, &request->job)) {
+        metric_add(&home->metrics.waited, 1);
+        return true;
+    }
+    free((void *)request->job_session.keyspace.data);
+    connection->waits--;
+    connection->in_flight--;
+    home->request_count--;
+    metric_add(&home->metrics.in_flight, (uint64_t)-1);
+    if (!is_full(connection))
+        stream_socket_resume(&connection->socket, STREAM_PAUSE_OWNER);
+    return false;
+}
+
+/* Takes the arena over. */
+static void run_query(struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct native_loop *home = connection->home;
+    struct query_request *query = &request->query;
+    struct buffer *out = stream_socket_output(&connection->socket);
+    size_t start = native_reply_begin(out);
+    enum query_result result;
+
+    query->session = &connection->session;
+    query->arena = request->arena;
+    query->message = &request->message;
+    query->now_us = loop_realtime_us(home->loop);
+    error_clear(&query->error);
+    query->warnings = NULL;
+    query->warning_count = 0;
+    query->done = pending_done;
+    query->context = NULL;
+    query->state = NULL;
+    result = query_run(home->context, query, out);
+    if (result == QUERY_PENDING) {
+        out->size = start;
+        went_off(request);
+        return;
+    }
+    if (result == QUERY_WAITS) {
+        out->size = start;
+        if (send_to_worker(request))
+            return;
+        start = native_reply_begin(out);
+        error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
+    }
+    finish_reply(request, out, start);
+    native_loop_release_arena(home, request->arena);
+}
+
+/* ---- the session ---- */
+
+static struct bytes option_of(const struct native_request *message, struct bytes name)
+{
+    for (uint32_t i = 0; i < message->startup.option_count; i++)
+        if (bytes_equal(message->startup.options[i].name, name))
+            return message->startup.options[i].value;
+    return (struct bytes){ NULL, 0 };
+}
+
+/* "3.4.7", "4.0.0": we speak major version 3. */
+static bool is_cql_3(struct bytes version)
+{
+    return version.size >= 2 && version.data[0] == '3' && version.data[1] == '.';
+}
+
+static enum status start_session(struct connection *connection, const struct native_request *message,
+                                 enum native_opcode *opcode, struct buffer *out, struct error *err)
+{
+    struct bytes cql = option_of(message, BYTES_LITERAL("CQL_VERSION"));
+    struct bytes compression = option_of(message, BYTES_LITERAL("COMPRESSION"));
+
+    if (!cql.data)
+        return error_set(err, ERR_PROTOCOL, "Missing value CQL_VERSION in STARTUP message");
+    if (!is_cql_3(cql))
+        return error_set(err, ERR_PROTOCOL,
+                         "CQL version %.*s is not supported by the binary protocol (supported version are >= 3.0.0)", BYTES(cql));
+    if (compression.size && !native_compression_parse(compression, &connection->compression))
+        return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", BYTES(compression));
+    loop_timer_clear(connection->home->loop, &connection->startup_timer);
+    if (connection->home->service->wants_password) {
+        connection->state = CONNECTION_ASKED;
+        *opcode = NATIVE_AUTHENTICATE;
+        native_encode_authenticate(out, "org.apache.cassandra.auth.PasswordAuthenticator");
+    } else {
+        connection->state = CONNECTION_READY;
+        *opcode = NATIVE_READY;
+        native_encode_ready(out);
+    }
+    return OK;
+}
+
+/* PLAIN: [authorization id] NUL name NUL password. Any pair is accepted; there must be one. */
+static enum status check_password(struct bytes token, struct error *err)
+{
+    const uint8_t *name, *password, *end = token.data + token.size;
+
+    name = token.size ? memchr(token.data, 0, token.size) : NULL;
+    password = name ? memchr(name + 1, 0, (size_t)(end - name - 1)) : NULL;
+    if (!password)
+        return error_set(err, ERR_CREDENTIALS, "Expected a user name and a password");
+    if (password == name + 1)
+        return error_set(err, ERR_CREDENTIALS, "Authentication ID must not be null");
+    return OK;
+}
+
+static void encode_supported(struct buffer *out)
+{
+    static const char *const cql_versions[] = { "3.4.7", NULL };
+    static const char *const compressions[] = { "snappy", "lz4", NULL };
+    static const char *const protocol_versions[] = { "3/v3", "4/v4", NULL };
+    static const struct native_supported supported[] = {
+        { "COMPRESSION", compressions },
+        { "CQL_VERSION", cql_versions },
+        { "PROTOCOL_VERSIONS", protocol_versions },
+        { NULL, NULL },
+    };
+
+    native_encode_supported(out, supported);
+}
+
+static enum status answer_session(struct connection *connection, const struct native_request *message,
+                                  enum native_opcode *opcode, struct buffer *out, struct error *err)
+{
+    enum status status;
+
+    switch (message->header.opcode) {
+    case NATIVE_OPTIONS:
+        *opcode = NATIVE_SUPPORTED;
+        encode_supported(out);
+        return OK;
+    case NATIVE_STARTUP: return start_session(connection, message, opcode, out, err);
+    case NATIVE_AUTH_RESPONSE:
+        status = check_password(message->auth_response.token, err);
+        if (status)
+            return status;
+        connection->state = CONNECTION_READY;
+        *opcode = NATIVE_AUTH_SUCCESS;
+        native_encode_auth_success(out, (struct bytes){ NULL, 0 });
+        return OK;
+    case NATIVE_REGISTER:
+        connection->events |= message->registration.events;
+        *opcode = NATIVE_READY;
+        native_encode_ready(out);
+        return OK;
+    }
+    return error_set(err, ERR_SERVER, "Request %u has no answer", message->header.opcode);
+}
+
+static bool is_session_request(uint8_t opcode)
+{
+    return opcode == NATIVE_OPTIONS || opcode == NATIVE_STARTUP || opcode == NATIVE_AUTH_RESPONSE ||
+           opcode == NATIVE_REGISTER;
+}
+
+/* Which requests each state takes. */
+static enum status check_allowed(const struct connection *connection, uint8_t opcode, struct error *err)
+{
+    const char *name = native_opcode_name((enum native_opcode)opcode);
+
+    if (opcode == NATIVE_OPTIONS)
+        return OK;
+    switch (connection->state) {
+    case CONNECTION_NEW:
+        if (opcode == NATIVE_STARTUP)
+            return OK;
+        return error_set(err, ERR_PROTOCOL, "Unexpected message %s, expecting STARTUP or OPTIONS", name);
+    case CONNECTION_ASKED:
+        if (opcode == NATIVE_AUTH_RESPONSE)
+            return OK;
+        return error_set(err, ERR_PROTOCOL, "Unexpected message %s, expecting SASL_RESPONSE", name);
+    case CONNECTION_READY:
+        if (opcode == NATIVE_STARTUP)
+            return error_set(err, ERR_PROTOCOL, "Unexpected message STARTUP, the connection is already initialized");
+        if (opcode == NATIVE_AUTH_RESPONSE)
+            return error_set(err, ERR_PROTOCOL, "Unexpected message AUTH_RESPONSE, the connection is already initialized");
+        return OK;
+    }
+    return OK;
+}
+
+static void run_session(struct connection *connection, const struct native_request *message)
+{
+    struct native_reply reply;
+    struct buffer *out = stream_socket_output(&connection->socket);
+    size_t start = native_reply_begin(out);
+    struct error error;
+    enum native_opcode opcode = NATIVE_ERROR;
+    /* STARTUP itself is answered as it came: what it agrees on begins after it. */
+    enum native_compression compression = connection->compression;
+    enum status status = answer_session(connection, message, &opcode, out, &error);
+
+    reply = reply_to(connection, &message->header, status ? NATIVE_ERROR : opcode);
+    reply.compression = compression;
+    if (status) {
+        out->size = start + NATIVE_HEADER_BYTES;
+        native_encode_error(out, reply.version, &error, NULL);
+    }
+    native_reply_end(out, start, &reply);
+    stream_socket_commit(&connection->socket);
+    count_reply(connection, message->header.opcode, status, connection->home->clock_us);
+}
+
+/* ---- frames ---- */
+
+static enum status check_version(struct connection *connection, const struct native_header *header, struct error *err)
+{
+    uint8_t version = connection->session.protocol_version;
+
+    if (version && version != header->version)
+        return error_set(err, ERR_PROTOCOL,
+                         "Invalid message version. Got %u/v%u but previous messages on this connection had version %u/v%u",
+                         header->version, header->version, version, version);
+    connection->session.protocol_version = header->version;
+    return OK;
+}
+
+static enum status open_body(struct connection *connection, const struct native_header *header, struct bytes body,
+                             struct arena *arena, struct bytes *result, struct error *err)
+{
+    /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. */
+    if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size)
+        return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max, arena, result,
+                                 err);
+    *result = arena_copy(arena, body);
+    return OK;
+}
+
+static void take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
+{
+    struct native_loop *home = connection->home;
+    struct arena *arena = native_loop_arena(home);
+    struct request *request = arena_alloc(arena, sizeof(*request)); /* each member is set before it is used */
+    struct error *err = &request->query.error;
+    enum status status;
+
+    request->connection = connection;
+    request->arena = arena;
+    request->began_us = home->clock_us;
+    status = check_version(connection, header, err);
+    if (!status)
+        status = open_body(connection, header, body, arena, &body, err);
+    if (!status)
+        status = native_decode(header, body, arena, &request->message, err);
+    if (!status)
+        status = check_allowed(connection, header->opcode, err);
+    if (status) {
+        reply_error(connection, header, err);
+    } else if (is_session_request(header->opcode)) {
+        run_session(connection, &request->message);
+    } else {
+        run_query(request);
+        return;
+    }
+    native_loop_release_arena(home, arena);
+}
+
+static size_t skip(struct connection *connection, size_t available)
+{
+    size_t now = connection->skip_bytes < available ? (size_t)connection->skip_bytes : available;
+
+    connection->skip_bytes -= now;
+    return now;
+}
+
+static size_t input(struct stream_socket *socket, struct bytes data)
+{
+    struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
+    struct native_loop *home = connection->home;
+    uint32_t body_bytes_max = home->service->limits.frame_bytes_max;
+    size_t taken = skip(connection, data.size);
+
+    home->clock_us = loop_now_us(home->loop);
+    while (!socket->is_closed && !socket->pauses) {
+        struct bytes rest = { data.data + taken, data.size - taken };
+        struct native_header header;
+        struct error error;
+        size_t wanted;
+        uint64_t skip_bytes;
+
+        if (!loop_may_go_on(home->loop)) {
+            stream_socket_again(socket);
+            break;
+        }
+        switch (native_frame_peek(rest, body_bytes_max, &header, &wanted, &skip_bytes, &error)) {
+        case NATIVE_FRAME_INCOMPLETE:
+            stream_socket_want(socket, wanted);
+            return taken;
+        case NATIVE_FRAME_BROKEN:
+            reply_error(connection, &header, &error);
+            if (!skip_bytes) {
+                stream_socket_close_when_sent(socket);
+                return data.size;
+            }
+            connection->skip_bytes = skip_bytes;
+            taken += skip(connection, rest.size);
+            break;
+        case NATIVE_FRAME_READY:
+            take_frame(connection, &header, bytes_of(rest.data + NATIVE_HEADER_BYTES, header.length));
+            taken += wanted;
+            loop_spend(home->loop, 1);
+            break;
+        }
+    }
+    return taken;
+}
+
+static const struct stream_ops connection_ops = { input, closed };
+
+/* ---- events ---- */
+
+void connection_send_event(struct connection *connection, struct bytes body)
+{
+    struct stream_socket *socket = &connection->socket;
+    struct native_header header = { .stream_id = -1 };
+    struct native_reply reply = reply_to(connection, &header, NATIVE_EVENT);
+    struct buffer *out;
+    size_t start;
+
+    if (socket->is_closed || connection->state != CONNECTION_READY)
+        return;
+    /* Nobody asked for it, so nothing stops it but this: who takes nothing cannot make us keep it. */
+    if (socket->output_bytes > 2 * socket->output_bytes_max) {
+        stream_socket_close(socket);
+        return;
+    }
+    out = stream_socket_output(socket);
+    start = native_reply_begin(out);
+    buffer_append_bytes(out, body);
+    native_reply_end(out, start, &reply);
+    stream_socket_commit(socket);
+}
+
+/* ---- the beginning ---- */
+
+static void startup_fire(struct loop_timer *timer)
+{
+    connection_close(CONTAINER_OF(timer, struct connection, startup_timer));
+}
+
+static void keep_address(struct query_session *session, const struct sockaddr *address)
+{
+    session->client_is_ipv6 = address->sa_family == AF_INET6;
+    if (session->client_is_ipv6)
+        memcpy(session->client_address, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+    else
+        memcpy(session->client_address, &((const struct sockaddr_in *)address)->sin_addr, 4);
+}
+
+void connection_open(struct native_loop *home, int fd, const struct sockaddr *address)
+{
+    const struct native_limits *limits = &home->service->limits;
+    struct stream_options options = { limits->output_bytes_max, limits->stall_us, &home->budget };
+    struct connection *connection;
+    struct error error;
+
+    metric_add(&home->metrics.connections_opened, 1);
+    if (atomic_fetch_add_explicit(&home->service->connection_count, 1, memory_order_relaxed) >= limits->connections_max)
+        goto refuse;
+    connection = xcalloc(1, sizeof(*connection));
+    if (stream_socket_open(&connection->socket, home->loop, fd, &connection_ops, &options, &error)) {
+        free(connection);
+        goto refuse;
+    }
+    connection->home = home;
+    connection->startup_timer.fire = startup_fire;
+    connection->release.run = release_run;
+    keep_address(&connection->session, address);
+    connection->next = home->connections;
+    if (connection->next)
+        connection->next->previous = connection;
+    home->connections = connection;
+    metric_add(&home->metrics.connections_open, 1);
+    loop_timer_set(home->loop, &connection->startup_timer, loop_now_us(home->loop) + limits->startup_us);
+    return;
+
+refuse:
+    atomic_fetch_sub_explicit(&home->service->connection_count, 1, memory_order_relaxed);
+    metric_add(&home->metrics.connections_refused, 1);
+    close(fd);
+}

@@ -1,0 +1,44 @@
+/* server/native_connection.h: one CQL connection: frames in, requests run, replies out in any order.
+ *
+ *     NEW --STARTUP--> READY                      (no authentication)
+ *     NEW --STARTUP--> ASKED --AUTH_RESPONSE--> READY
+ *
+ * OPTIONS is answered in every state; each other request in one.
+ *
+ * A frame's body is copied into the request's arena; decoding, plan, rows and values live there too, and go together when the
+ * reply is in the socket's output.
+ *
+ * Owns:    itself: it is freed when it is closed and its last request has come back.
+ * Thread:  its loop's.
+ */
+#ifndef SERVER_NATIVE_CONNECTION_H
+#define SERVER_NATIVE_CONNECTION_H
+
+#include "server/native_loop.h"
+
+enum connection_state { CONNECTION_NEW, CONNECTION_ASKED, CONNECTION_READY };
+
+struct connection {
+    struct stream_socket socket;
+    struct native_loop *home;          /* borrowed */
+    struct connection *next, *previous; /* home's list */
+    struct loop_timer startup_timer;
+    struct loop_task release;
+    struct query_session session;
+    enum connection_state state;
+    enum native_compression compression;
+    uint32_t events;                   /* registered for: NATIVE_EVENT_ bits */
+    uint32_t in_flight;                /* requests not yet answered */
+    uint32_t waits;                    /* of these, at workers */
+    uint64_t skip_bytes;               /* of a refused frame, to be thrown away as they come */
+};
+
+/* Takes the descriptor over; closes it if the connection cannot be made. */
+void connection_open(struct native_loop *home, int fd, const struct sockaddr *address);
+/* Reads no more; ends when its requests are answered and the replies have left. */
+void connection_drain(struct connection *connection);
+void connection_close(struct connection *connection);
+/* One EVENT, encoded for v4 (v3 has the same). */
+void connection_send_event(struct connection *connection, struct bytes body);
+
+#endif

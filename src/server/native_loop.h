@@ -1,0 +1,92 @@
+/* server/native_loop.h: one thread that serves CQL connections: net's loop, wire's messages, query's answers.
+ *
+ * A native_service is what all loops share; a native_loop is one of them. The life of both is server.c's:
+ *
+ *     native_loop_open (each) -> native_loop_start (each) -> ... -> native_loop_drain (each) -> native_loop_join (each)
+ *         -> workers_free -> native_loop_close (each)
+ *
+ * Thread:  a loop's members belong to its thread, but for metrics (any thread reads) and native_service_broadcast (any thread).
+ */
+#ifndef SERVER_NATIVE_LOOP_H
+#define SERVER_NATIVE_LOOP_H
+
+#include "net/listener.h"
+#include "net/stream_socket.h"
+#include "net/workers.h"
+#include "query/query.h"
+#include "server/metrics.h"
+#include "wire/native.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct connection;
+
+struct native_limits {
+    uint32_t connections_max;         /* of all loops */
+    uint32_t frame_bytes_max;
+    uint32_t requests_in_flight_max;  /* of one connection: it is not read while it has more */
+    uint32_t waits_in_flight_max;     /* of these, at workers: their answers come however slowly the client reads */
+    size_t output_bytes_max;          /* of one connection, as above */
+    size_t input_bytes_max;           /* unfinished requests of one loop's connections */
+    int64_t startup_us;               /* a connection that has not begun a session is closed */
+    int64_t stall_us;                 /* so is one that takes nothing of what waits for it */
+    int64_t drain_us;                 /* how long requests may take when the server stops */
+};
+
+struct native_service {
+    struct query_engine *engine;   /* borrowed */
+    struct workers *workers;       /* borrowed; each has a query_context of its own, see native_worker_options */
+    struct native_limits limits;
+    bool wants_password;
+    atomic_uint connection_count;
+    struct native_loop **loops;    /* owned by server.c */
+    uint32_t loop_count;
+};
+
+enum { NATIVE_ARENAS_MAX = 4096, NATIVE_ARENA_BYTES = 8 << 10 };
+
+struct native_loop {
+    struct loop *loop;             /* owned */
+    struct native_service *service;
+    struct query_context *context; /* owned */
+    struct table_port *port;       /* the context's */
+    struct loop_source port_source;
+    struct loop_hook port_hook;
+    struct listener listener;
+    struct stream_budget budget;
+    struct metrics metrics;
+    struct connection *connections; /* all open ones */
+    uint32_t request_count;        /* not yet answered, of open and closed connections */
+    int64_t clock_us;              /* monotonic, after the latest request */
+    struct arena *arenas[NATIVE_ARENAS_MAX]; /* owned: idle ones */
+    uint32_t arena_count;
+    bool is_draining;
+    struct loop_task drain_task;
+    struct loop_timer drain_timer;
+    pthread_t thread;
+};
+
+/* Listens on *address; with port 0 the kernel chooses and *address tells. */
+enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address, struct native_loop **result,
+                             struct error *err);
+void native_loop_start(struct native_loop *home, unsigned index);
+/* Accepts no more, lets requests end, closes connections, stops: any thread. */
+void native_loop_drain(struct native_loop *home);
+/* False: requests were still with their owners when the time was over; nothing below may be closed any more. */
+bool native_loop_join(struct native_loop *home);
+void native_loop_close(struct native_loop *home);
+
+/* Each worker's own context: start and stop of struct workers_options, with the engine as context. */
+void *native_worker_start(void *engine);
+void native_worker_stop(void *local);
+
+/* Sends an EVENT to all connections that registered for it. Any thread. */
+void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body);
+
+struct arena *native_loop_arena(struct native_loop *home);
+void native_loop_release_arena(struct native_loop *home, struct arena *arena);
+/* A request has left: the last of a draining loop stops it. */
+void native_loop_idle(struct native_loop *home);
+
+#endif

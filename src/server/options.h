@@ -1,0 +1,60 @@
+/* server/options.h: what `helenus serve` was told, on the command line and in a file of the same names.
+ *
+ *     helenus serve --data ./data --dev --cql-port 9042
+ *
+ *     # helenus.conf
+ *     data = ./data
+ *     dev = true
+ *     cql-port = 9042
+ *
+ * The command line wins. Sizes take k, m and g (powers of 1024).
+ *
+ * Owns:    the strings it read.
+ * Errors:  ERR_CONFIG with one line a person can act on.
+ */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct options {
+    char *data;
+    bool dev;
+    char *listen;
+    uint64_t cql_port;
+    uint64_t http_port;          /* 0: no HTTP */
+    uint64_t shards;             /* 0: as the directory is, or the default */
+    char *region;
+    char *config;
+    char *auth;                  /* "none", "password" */
+    char *key_file;              /* NULL: with dev, DIR/master.key */
+    char *store;                 /* "rocksdb", "memory" */
+    char *log_level;
+    uint64_t loops;              /* 0: one per core */
+    uint64_t workers;            /* 0: 4 */
+    uint64_t cache_bytes;        /* 0: the store's default */
+    uint64_t write_buffer_bytes; /* 0: the store's default */
+    uint64_t prepared_bytes;
+    uint64_t frame_bytes;
+    uint64_t connections;
+    uint64_t requests_in_flight; /* of one connection */
+    uint64_t output_bytes;       /* of one connection */
+    uint64_t input_bytes;        /* unfinished requests of all connections */
+    uint64_t startup_timeout_s;
+    uint64_t stall_timeout_s;
+    uint64_t page_rows;
+    uint64_t page_bytes;
+};
+
+/* argv after "serve". Sets the defaults, reads --config, then the rest. */
+enum status options_parse(struct options *options, int argc, char *const *argv, struct error *err);
+void options_fini(struct options *options);
+/* The table as help text. */
+void options_print_help(FILE *out);
+
+#endif
