@@ -21,6 +21,7 @@
 #include "wire/native.h"
 
 struct catalog;
+struct keys;
 struct table_space;
 struct table_port;
 struct query_engine;
@@ -51,6 +52,7 @@ struct query_request {
 struct query_options {
     struct catalog *catalog;
     struct table_space *space;
+    const struct keys *keys;         /* borrowed: MAC over paging states (KEYS_PAGING); NULL: a key of this process only */
     uint64_t prepared_bytes_max;     /* of the shared cache; 0: default 64 MiB */
     uint32_t page_rows_max;          /* unpaged results end with an error past these */
     uint64_t page_bytes_max;

@@ -17,7 +17,7 @@ struct request {
     /* At a worker: */
     struct worker_job job;
     struct query_session job_session;  /* a copy: the connection's may change meanwhile */
-    const uint8_t *job_keyspace;       /* what the copy began with */
+    struct bytes job_keyspace;         /* what the copy began with, in the arena */
     struct buffer job_out;
     bool job_is_done;
 };
@@ -234,7 +234,7 @@ static void job_done(struct worker_job *job)
     struct connection *connection = request->connection;
 
     connection->waits--;
-    if (request->job_session.keyspace.data != request->job_keyspace) { /* it was USE */
+    if (!bytes_equal(request->job_session.keyspace, request->job_keyspace)) { /* it was USE */
         free((void *)connection->session.keyspace.data);
         connection->session.keyspace = request->job_session.keyspace;
     } else {
@@ -266,7 +266,8 @@ static bool send_to_worker(struct request *request)
 
     request->job_session = connection->session;
     request->job_session.keyspace = copy_keyspace(connection->session.keyspace);
-    request->job_keyspace = request->job_session.keyspace.data;
+    request->job_keyspace = connection->session.keyspace.data ? arena_copy(request->arena, connection->session.keyspace)
+                                                              : connection->session.keyspace;
     request->job_out = (struct buffer){ 0 };
     request->job_is_done = false;
     request->job = (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop };

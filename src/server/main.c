@@ -1,0 +1,124 @@
+/* helenus: the command line. What it does is server.h's. */
+#include "server/options.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef HELENUS_VERSION
+#define HELENUS_VERSION "0.1.0"
+#endif
+
+enum { EXIT_STOPPED = 0, EXIT_NOT_DRAINED = 1, EXIT_CANNOT_START = 2 };
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "helenus " HELENUS_VERSION ": a database that speaks CQL, as Apache Cassandra 5.0 does\n"
+                 "\n"
+                 "usage: helenus serve --data DIR [--dev] [options]\n"
+                 "       helenus version\n"
+                 "       helenus --help\n"
+                 "\n"
+                 "options of serve, with their defaults:\n");
+    options_print_help(out);
+}
+
+static int refuse(const char *reason)
+{
+    fprintf(stderr, "helenus: %s\n", reason);
+    return EXIT_CANNOT_START;
+}
+
+/* A numeric IPv6 address stands in brackets before a port. */
+static void print_screen(const struct options *options, const struct server *server)
+{
+    const char *host = server_host(server);
+    bool is_ipv6 = strchr(host, ':') != NULL;
+    const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
+    unsigned port = server_cql_port(server);
+    /* Where to connect from this machine, also if we listen on every address. */
+    const char *near = strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
+    bool password = strcmp(options->auth, "password") == 0;
+
+    printf("\n"
+           "  helenus " HELENUS_VERSION "%s\n"
+           "\n"
+           "  CQL       %s%s%s:%u\n"
+           "  cqlsh     cqlsh %s%s %u\n"
+           "  Python    Cluster(['%s'], port=%u%s).connect()\n",
+           options->dev ? " (developer mode: no identities, this machine only)" : "", open, host, close, port,
+           password ? "-u any -p any " : "", near, port, near, port,
+           password ? ", auth_provider=PlainTextAuthProvider('any', 'any')" : "");
+    if (server_http_port(server))
+        printf("  Health    http://%s%s%s:%u/health  /metrics\n", open, near, close, server_http_port(server));
+    printf("  Data      %s%s\n"
+           "  Stop      Ctrl-C\n"
+           "\n",
+           strcmp(options->store, "memory") == 0 ? "in memory, forgotten at the end" : options->data,
+           strcmp(options->store, "memory") == 0 ? "" : " (encrypted)");
+    printf("Starting listening for CQL clients on %s%s%s:%u\n", open, host, close, port);
+    fflush(stdout);
+}
+
+static int serve(int argc, char **argv)
+{
+    struct options options;
+    struct server *server;
+    struct error error = { 0 };
+    enum log_level level;
+    sigset_t stops;
+    int signal_number;
+
+    if (options_parse(&options, argc, argv, &error)) {
+        options_fini(&options);
+        return refuse(error.message);
+    }
+    if (!options.dev) {
+        options_fini(&options);
+        return refuse("identity is not built yet: serve needs --dev");
+    }
+    log_level_parse(options.log_level, &level);
+    log_set_level(level);
+    /* Before any thread: they inherit it, and sigwait below is the only one who hears of a stop. */
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGINT);
+    sigprocmask(SIG_BLOCK, &stops, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (server_open(&options, &server, &error)) {
+        options_fini(&options);
+        return refuse(error.message);
+    }
+    print_screen(&options, server);
+    while (sigwait(&stops, &signal_number) != 0)
+        continue;
+    /* A second signal ends it at once. */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL);
+    if (!server_close(server))
+        _exit(EXIT_NOT_DRAINED);
+    options_fini(&options);
+    return EXIT_STOPPED;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "--help";
+
+    if (strcmp(command, "serve") == 0)
+        return serve(argc - 2, argv + 2);
+    if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
+        printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3 and v4)\n");
+        return 0;
+    }
+    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+        print_help(stdout);
+        return argc > 1 ? 0 : EXIT_CANNOT_START;
+    }
+    fprintf(stderr, "helenus: unknown command %s (see helenus --help)\n", command);
+    return EXIT_CANNOT_START;
+}

@@ -1,0 +1,658 @@
+/* Connections against a query layer of the test's own, over real sockets: who may ask what when, replies in any order, requests
+ * that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so take the place of the
+ * library's. */
+#include "server/native_connection.h"
+#include "table/table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- a query layer: the statement says what happens ----
+ *   "void"            RESULT void
+ *   "big N"           a reply of N bytes
+ *   "pending"         answered from the port, after everything that was not pending
+ *   "wait"            answered by a worker
+ *   "wait pending"    by a worker, from its own port
+ *   "use NAME"        sets the session's keyspace;  "wait use NAME": a worker does
+ *   "fail"            ERR_INVALID "no such thing"
+ *   "warn"            void, with a warning
+ *   "keyspace"        set_keyspace with the session's */
+
+struct table_port {
+    int fd;
+    struct query_request *pending[64];
+    unsigned count;
+};
+
+struct query_context {
+    bool may_wait;
+    struct table_port port;
+};
+
+static atomic_uint flushes, worker_runs;
+static atomic_bool hold_pending;
+
+struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
+{
+    struct query_context *context = xcalloc(1, sizeof(*context));
+
+    context->may_wait = may_wait;
+    context->port.fd = eventfd(0, EFD_NONBLOCK);
+    return context;
+}
+
+void query_context_free(struct query_context *context)
+{
+    close(context->port.fd);
+    free(context);
+}
+
+struct table_port *query_context_port(struct query_context *context)
+{
+    return &context->port;
+}
+
+int table_port_fd(const struct table_port *port)
+{
+    return port->fd;
+}
+
+void table_port_flush(struct table_port *port)
+{
+    if (port->count && !hold_pending) {
+        atomic_fetch_add(&flushes, 1);
+        assert_int_equal(eventfd_write(port->fd, 1), 0);
+    }
+}
+
+void table_port_reap(struct table_port *port)
+{
+    eventfd_t value;
+    unsigned count = port->count;
+    struct query_request *done[64];
+
+    eventfd_read(port->fd, &value);
+    memcpy(done, port->pending, sizeof(done));
+    port->count = 0;
+    for (unsigned i = 0; i < count; i++)
+        done[i]->done(done[i]);
+}
+
+static bool says(struct bytes text, const char *word, struct bytes *rest)
+{
+    size_t size = strlen(word);
+
+    if (text.size < size || memcmp(text.data, word, size) != 0)
+        return false;
+    *rest = bytes_of(text.data + size, text.size - size);
+    return true;
+}
+
+enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out)
+{
+    struct bytes text = request->message->query.statement, rest;
+
+    if (says(text, "wait", &rest)) {
+        if (!context->may_wait) {
+            buffer_append_string(out, "rubbish that must not be sent");
+            return QUERY_WAITS;
+        }
+        atomic_fetch_add(&worker_runs, 1);
+        if (rest.size)
+            text = bytes_of(rest.data + 1, rest.size - 1);
+    }
+    if (says(text, "pending", &rest)) {
+        assert_true(context->port.count < 64);
+        context->port.pending[context->port.count++] = request;
+        return QUERY_PENDING;
+    }
+    if (says(text, "fail", &rest)) {
+        error_set(&request->error, ERR_INVALID, "no such thing");
+        buffer_append_string(out, "rubbish that must not be sent");
+    } else if (says(text, "use ", &rest)) {
+        free((void *)request->session->keyspace.data);
+        request->session->keyspace = bytes_of(xstrndup(rest.data, rest.size), rest.size);
+        native_encode_result_set_keyspace(out, rest);
+    } else if (says(text, "keyspace", &rest)) {
+        native_encode_result_set_keyspace(out, request->session->keyspace);
+    } else if (says(text, "big ", &rest)) {
+        size_t size = (size_t)atol(arena_string(request->arena, rest));
+
+        memset(buffer_extend(out, size), 'b', size);
+    } else {
+        if (says(text, "warn", &rest)) {
+            request->warnings = arena_new_array(request->arena, struct bytes, 1);
+            request->warnings[0] = BYTES_LITERAL("careful");
+            request->warning_count = 1;
+        }
+        native_encode_result_void(out);
+    }
+    return QUERY_DONE;
+}
+
+void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
+{
+    native_encode_result_void(out);
+}
+
+/* ---- a server ---- */
+
+struct fixture {
+    struct native_service service;
+    struct native_loop *loops[2];
+    struct sockaddr_storage address;
+    struct workers *workers;
+};
+
+static struct fixture *start(bool password, const struct native_limits *limits)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    struct workers_options workers = { .count = 2, .queue_jobs_max = 100, .start = native_worker_start,
+                                       .stop = native_worker_stop };
+    struct error error;
+
+    atomic_store(&hold_pending, false);
+    f->service.limits = (struct native_limits){ 100, 1 << 20, 32, 4, 256 << 10, 16 << 20, 200000, 5000000, 2000000 };
+    if (limits)
+        f->service.limits = *limits;
+    f->service.wants_password = password;
+    f->service.workers = workers_new(&workers);
+    f->service.loops = f->loops;
+    assert_int_equal(listener_parse("127.0.0.1", 0, &f->address, &error), OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(native_loop_open(&f->service, &f->address, &f->loops[i], &error), OK);
+        f->service.loop_count++;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        native_loop_start(f->loops[i], i);
+    return f;
+}
+
+static void stop(struct fixture *f)
+{
+    for (unsigned i = 0; i < 2; i++)
+        native_loop_drain(f->loops[i]);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(native_loop_join(f->loops[i]));
+    workers_free(f->service.workers);
+    for (unsigned i = 0; i < 2; i++)
+        native_loop_close(f->loops[i]);
+    assert_int_equal(atomic_load(&f->service.connection_count), 0);
+    free(f);
+}
+
+/* ---- a client ---- */
+
+static int dial(struct fixture *f)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct timeval patience = { .tv_sec = 10 };
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&f->address, sizeof(struct sockaddr_in)), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    return fd;
+}
+
+static void ask_raw(int fd, const void *data, size_t size)
+{
+    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
+}
+
+static void frame(struct buffer *out, uint8_t opcode, int16_t stream, struct bytes body)
+{
+    buffer_append_u8(out, 4);
+    buffer_append_u8(out, 0);
+    buffer_append_be16(out, (uint16_t)stream);
+    buffer_append_u8(out, opcode);
+    buffer_append_be32(out, (uint32_t)body.size);
+    buffer_append_bytes(out, body);
+}
+
+static void query_frame(struct buffer *out, int16_t stream, const char *statement)
+{
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+
+    buffer_append_be32(&body, (uint32_t)strlen(statement));
+    buffer_append_string(&body, statement);
+    buffer_append(&body, "\0\1\0", 3);
+    frame(out, NATIVE_QUERY, stream, buffer_bytes(&body));
+}
+
+static void ask(int fd, uint8_t opcode, int16_t stream, struct bytes body)
+{
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+
+    frame(&out, opcode, stream, body);
+    ask_raw(fd, out.data, out.size);
+}
+
+static void ask_query(int fd, int16_t stream, const char *statement)
+{
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+
+    query_frame(&out, stream, statement);
+    ask_raw(fd, out.data, out.size);
+}
+
+struct answer {
+    uint8_t version, flags, opcode;
+    int16_t stream;
+    uint32_t size;
+    uint8_t body[4096]; /* its beginning */
+};
+
+static bool read_all(int fd, void *to, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        ssize_t more = recv(fd, (uint8_t *)to + got, size - got, 0);
+
+        if (more <= 0)
+            return false;
+        got += (size_t)more;
+    }
+    return true;
+}
+
+static bool listen_once(int fd, struct answer *answer)
+{
+    uint8_t header[9], rest[4096];
+
+    memset(answer, 0, sizeof(*answer));
+    if (!read_all(fd, header, sizeof(header)))
+        return false;
+    answer->version = header[0];
+    answer->flags = header[1];
+    answer->stream = (int16_t)load_be16(header + 2);
+    answer->opcode = header[4];
+    answer->size = load_be32(header + 5);
+    for (uint32_t got = 0; got < answer->size;) {
+        uint32_t now = answer->size - got < sizeof(rest) ? answer->size - got : sizeof(rest);
+
+        if (!read_all(fd, rest, now))
+            return false;
+        if (got == 0)
+            memcpy(answer->body, rest, now);
+        got += now;
+    }
+    return true;
+}
+
+static void assert_error(const struct answer *answer, uint32_t code, const char *message)
+{
+    assert_int_equal(answer->opcode, NATIVE_ERROR);
+    assert_int_equal(load_be32(answer->body), code);
+    if (message) {
+        assert_int_equal(load_be16(answer->body + 4), strlen(message));
+        assert_memory_equal(answer->body + 6, message, strlen(message));
+    }
+}
+
+static const char startup_body[] = "\0\1\0\x0b" "CQL_VERSION\0\5" "3.0.0";
+#define STARTUP_BODY bytes_of(startup_body, sizeof(startup_body) - 1)
+
+static int open_session(struct fixture *f)
+{
+    struct answer answer;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, STARTUP_BODY);
+    assert_true(listen_once(fd, &answer));
+    assert_int_equal(answer.opcode, NATIVE_READY);
+    assert_int_equal(answer.version, 0x84);
+    return fd;
+}
+
+/* ---- tests ---- */
+
+static void each_state_has_its_requests(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_OPTIONS, 5, bytes_of("", 0));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_SUPPORTED);
+    assert_int_equal(a.stream, 5);
+    ask_query(fd, 6, "void");
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, "Unexpected message QUERY, expecting STARTUP or OPTIONS");
+    ask(fd, NATIVE_STARTUP, 7, bytes_of("\0\0", 2));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, "Missing value CQL_VERSION in STARTUP message");
+    ask(fd, NATIVE_STARTUP, 7, bytes_of("\0\2\0\x0b" "CQL_VERSION\0\5" "3.0.0\0\x0b" "COMPRESSION\0\4" "zstd", 41));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, "Unknown compression algorithm: zstd");
+    ask(fd, NATIVE_STARTUP, 8, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_READY);
+    ask(fd, NATIVE_STARTUP, 9, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, NULL);
+    ask_query(fd, 10, "void");
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    assert_int_equal(a.size, 4);
+    ask(fd, 0x55, 11, bytes_of("", 0));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, "Unknown opcode 85");
+    /* v3 in the midst of v4 */
+    ask_raw(fd, "\3\0\0\1\5\0\0\0\0", 9);
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, NULL);
+    close(fd);
+    stop(f);
+}
+
+static void later_versions_step_down(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    int fd = dial(f);
+
+    ask_raw(fd, "\5\0\0\7\1\0\0\0\0", 9);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.version, 0x84);
+    assert_int_equal(a.stream, 7);
+    assert_error(&a, 0x000A, "Invalid or unsupported protocol version (5); supported versions are (3/v3, 4/v4)");
+    assert_false(listen_once(fd, &a)); /* closed */
+    close(fd);
+    fd = dial(f);
+    ask_raw(fd, "\3\0\0\7\5\0\0\0\0", 9);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.version, 0x83);
+    assert_int_equal(a.opcode, NATIVE_SUPPORTED);
+    close(fd);
+    stop(f);
+}
+
+static void a_password_is_asked_for(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTHENTICATE);
+    assert_memory_equal(a.body + 2, "org.apache.cassandra.auth.PasswordAuthenticator", 47);
+    ask_query(fd, 1, "void");
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, NULL);
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\4nope", 8));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x0100, NULL);
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x05\0me\0x", 9));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    ask_query(fd, 1, "void");
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    close(fd);
+    stop(f);
+}
+
+static void replies_come_as_they_are_ready(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+    struct answer a;
+    int fd = open_session(f);
+    bool seen[6] = { 0 };
+
+    query_frame(&out, 1, "pending");
+    query_frame(&out, 2, "wait");
+    query_frame(&out, 3, "void");
+    query_frame(&out, 4, "fail");
+    query_frame(&out, 5, "warn");
+    ask_raw(fd, out.data, out.size);
+    for (int i = 0; i < 5; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_in_range(a.stream, 1, 5);
+        assert_false(seen[a.stream]);
+        seen[a.stream] = true;
+        if (i < 3)
+            assert_int_equal(a.stream, 3 + i); /* what needed nobody is first */
+        if (a.stream == 4)
+            assert_error(&a, 0x2200, "no such thing");
+        else
+            assert_int_equal(a.opcode, NATIVE_RESULT);
+        if (a.stream == 5) {
+            assert_int_equal(a.flags, NATIVE_FLAG_WARNING);
+            assert_memory_equal(a.body, "\0\1\0\7careful\0\0\0\1", 15);
+        } else if (a.stream != 4) {
+            assert_int_equal(a.size, 4);
+        }
+    }
+    close(fd);
+    stop(f);
+}
+
+static void keyspaces_follow_the_session(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    int fd = open_session(f);
+
+    ask_query(fd, 1, "use one");
+    assert_true(listen_once(fd, &a));
+    ask_query(fd, 1, "wait keyspace");
+    assert_true(listen_once(fd, &a));
+    assert_memory_equal(a.body, "\0\0\0\3\0\3one", 9);
+    ask_query(fd, 1, "wait use two");
+    assert_true(listen_once(fd, &a));
+    ask_query(fd, 1, "keyspace");
+    assert_true(listen_once(fd, &a));
+    assert_memory_equal(a.body, "\0\0\0\3\0\3two", 9);
+    ask_query(fd, 1, "wait pending");
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    close(fd);
+    stop(f);
+}
+
+/* Far more requests than may be in flight, pipelined, while nothing is answered: nothing is lost and memory is bounded. */
+static void requests_in_flight_are_bounded(void **state)
+{
+    enum { REQUESTS = 500 };
+    struct fixture *f = start(false, NULL);
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+    struct answer a;
+    struct metrics sum = { 0 };
+    bool seen[REQUESTS] = { 0 };
+    int fd = open_session(f);
+
+    atomic_store(&hold_pending, true);
+    for (int16_t i = 0; i < REQUESTS; i++)
+        query_frame(&out, i, i % 7 == 3 ? "wait" : "pending");
+    ask_raw(fd, out.data, out.size);
+    usleep(50000);
+    for (unsigned i = 0; i < 2; i++)
+        metrics_sum(&sum, &f->loops[i]->metrics);
+    assert_in_range(sum.in_flight, 1, 32);
+    atomic_store(&hold_pending, false);
+    close(dial(f)); /* a turn, so that the held ones are flushed */
+    for (unsigned i = 0; i < 2; i++)
+        native_service_broadcast(&f->service, 0, bytes_of("", 0));
+    for (int i = 0; i < REQUESTS; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.opcode, NATIVE_RESULT);
+        assert_in_range(a.stream, 0, REQUESTS - 1);
+        assert_false(seen[a.stream]);
+        seen[a.stream] = true;
+    }
+    close(fd);
+    stop(f);
+}
+
+static void a_client_that_leaves_is_forgotten(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+
+    atomic_store(&hold_pending, true);
+    for (int i = 0; i < 20; i++) {
+        int fd = open_session(f);
+
+        ask_query(fd, 1, "pending");
+        ask_query(fd, 2, "wait");
+        ask_query(fd, 3, "void");
+        if (i % 2)
+            assert_true(listen_once(fd, &a));
+        close(fd);
+    }
+    atomic_store(&hold_pending, false);
+    stop(f); /* asserts that every request ended and every connection is gone */
+}
+
+static void large_replies_wait_for_slow_readers(void **state)
+{
+    enum { REQUESTS = 200, SIZE = 300000 };
+    struct fixture *f = start(false, NULL);
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+    struct answer a;
+    struct metrics sum = { 0 };
+    int fd = open_session(f);
+
+    for (int16_t i = 0; i < REQUESTS; i++)
+        query_frame(&out, i, "big 300000");
+    ask_raw(fd, out.data, out.size);
+    usleep(100000);
+    for (unsigned i = 0; i < 2; i++)
+        metrics_sum(&sum, &f->loops[i]->metrics);
+    assert_true(sum.requests[NATIVE_QUERY] < 100); /* the rest is not even read: 60 MB stay unmade */
+    for (int i = 0; i < REQUESTS; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.size, SIZE);
+        assert_int_equal(a.stream, i);
+    }
+    close(fd);
+    stop(f);
+}
+
+static void too_large_frames_are_answered_and_skipped(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    uint8_t *large = xcalloc(1, (1 << 20) + 10);
+    int fd = open_session(f);
+
+    ask_raw(fd, "\4\0\0\1\7\0\x10\0\1", 9);
+    ask_raw(fd, large, (1 << 20) + 1);
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x2200, NULL);
+    ask_query(fd, 2, "void"); /* the connection lives */
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.stream, 2);
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    ask_raw(fd, "\4\0\0\3\7\xff\0\0\0", 9);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.stream, 3);
+    assert_error(&a, 0x000A, NULL);
+    assert_false(listen_once(fd, &a));
+    close(fd);
+    free(large);
+    stop(f);
+}
+
+static void events_reach_who_registered(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct native_schema_change change = { NATIVE_CREATED, NATIVE_TARGET_TABLE, BYTES_LITERAL("ks"), BYTES_LITERAL("t"), NULL, 0 };
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+    struct answer a;
+    int told[8], untold = open_session(f);
+
+    native_encode_event_schema(&body, &change);
+    for (int i = 0; i < 8; i++) {
+        told[i] = open_session(f);
+        ask(told[i], NATIVE_REGISTER, 1, bytes_of("\0\1\0\x0dSCHEMA_CHANGE", 17));
+        assert_true(listen_once(told[i], &a));
+        assert_int_equal(a.opcode, NATIVE_READY);
+    }
+    native_service_broadcast(&f->service, NATIVE_EVENT_STATUS, bytes_of("x", 1)); /* nobody wants it */
+    native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
+    for (int i = 0; i < 8; i++) {
+        assert_true(listen_once(told[i], &a));
+        assert_int_equal(a.opcode, NATIVE_EVENT);
+        assert_int_equal(a.stream, -1);
+        assert_int_equal(a.size, body.size);
+        assert_memory_equal(a.body, body.data, body.size);
+        close(told[i]);
+    }
+    ask_query(untold, 1, "void");
+    assert_true(listen_once(untold, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    close(untold);
+    stop(f);
+}
+
+static void silence_and_crowds_are_ended(void **state)
+{
+    struct native_limits limits = { 4, 1 << 20, 32, 4, 1 << 20, 16 << 20, 100000, 5000000, 2000000 };
+    struct fixture *f = start(false, &limits);
+    struct answer a;
+    int kept = open_session(f), silent[3], late;
+
+    for (int i = 0; i < 3; i++)
+        silent[i] = dial(f);
+    usleep(20000);
+    late = dial(f); /* the fifth */
+    assert_false(listen_once(late, &a));
+    for (int i = 0; i < 3; i++) {
+        assert_false(listen_once(silent[i], &a)); /* closed after 0.1 s of saying nothing */
+        close(silent[i]);
+    }
+    close(late);
+    ask_query(kept, 1, "void");
+    assert_true(listen_once(kept, &a));
+    close(kept);
+    stop(f);
+}
+
+static void draining_lets_requests_end(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    int fd = open_session(f), idle = open_session(f);
+
+    atomic_store(&hold_pending, true);
+    ask_query(fd, 1, "pending");
+    usleep(20000);
+    for (unsigned i = 0; i < 2; i++)
+        native_loop_drain(f->loops[i]);
+    assert_false(listen_once(idle, &a));
+    atomic_store(&hold_pending, false);
+    native_service_broadcast(&f->service, 0, bytes_of("", 0)); /* a turn */
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    assert_false(listen_once(fd, &a));
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(native_loop_join(f->loops[i]));
+    workers_free(f->service.workers);
+    for (unsigned i = 0; i < 2; i++)
+        native_loop_close(f->loops[i]);
+    close(fd);
+    close(idle);
+    free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_state_has_its_requests),     cmocka_unit_test(later_versions_step_down),
+        cmocka_unit_test(a_password_is_asked_for),         cmocka_unit_test(replies_come_as_they_are_ready),
+        cmocka_unit_test(keyspaces_follow_the_session),    cmocka_unit_test(requests_in_flight_are_bounded),
+        cmocka_unit_test(a_client_that_leaves_is_forgotten), cmocka_unit_test(large_replies_wait_for_slow_readers),
+        cmocka_unit_test(too_large_frames_are_answered_and_skipped), cmocka_unit_test(events_reach_who_registered),
+        cmocka_unit_test(silence_and_crowds_are_ended),    cmocka_unit_test(draining_lets_requests_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

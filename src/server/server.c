@@ -1,0 +1,471 @@
+#include "server/server.h"
+
+#include "catalog/catalog.h"
+#include "keys/keys.h"
+#include "query/query.h"
+#include "server/http.h"
+#include "server/native_loop.h"
+#include "store/memory/memory.h"
+#include "store/rocksdb/rocksdb.h"
+#include "table/table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LOOPS_MAX = 16,              /* by default; more only if asked */
+    WAITS_IN_FLIGHT_MAX = 8,     /* of one connection at workers */
+    WORKER_QUEUE_MAX = 4096,
+    DRAIN_US = 10 * 1000 * 1000,
+    FILES_BESIDE_CONNECTIONS = 4096,
+};
+
+struct server {
+    const struct options *options; /* borrowed */
+    int lock_fd;                   /* DIR/LOCK, -1: none */
+    struct keys *keys;             /* owned, as all below */
+    const struct store_ops *store;
+    void *environment;
+    struct catalog *catalog;
+    struct catalog_listener listener;
+    struct table_space *space;
+    bool catalog_is_open;
+    struct query_engine *engine;
+    struct native_service service;
+    struct http *http;
+    struct sockaddr_storage address;
+};
+
+static int64_t now_us(void *clock)
+{
+    return clock_realtime_us(clock);
+}
+
+/* ---- the data directory ---- */
+
+static enum status make_directories(const char *path, struct error *err)
+{
+    char *copy = xstrdup(path);
+    enum status status = OK;
+
+    for (char *at = copy + 1; !status; at++) {
+        bool is_end = *at == '\0';
+
+        if (!is_end && *at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            status = error_set_os(err, errno, "cannot make the data directory %s", copy);
+        if (is_end)
+            break;
+        *at = '/';
+    }
+    free(copy);
+    return status;
+}
+
+static enum status lock_directory(struct server *server, struct error *err)
+{
+    const char *data = server->options->data;
+    struct stat facts;
+    char *path;
+
+    if (data[0] == '\0')
+        return error_set(err, ERR_CONFIG, "--data is empty");
+    if (stat(data, &facts) == 0 && !S_ISDIR(facts.st_mode))
+        return error_set(err, ERR_CONFIG, "%s is not a directory", data);
+    if (make_directories(data, err))
+        return err->status;
+    if (access(data, R_OK | W_OK | X_OK) < 0)
+        return error_set_os(err, errno, "cannot use the data directory %s", data);
+    path = xmalloc(strlen(data) + sizeof("/LOCK"));
+    strcat(strcpy(path, data), "/LOCK");
+    server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
+    if (server->lock_fd < 0)
+        return error_set_os(err, errno, "cannot lock the data directory %s", data);
+    if (flock(server->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, ERR_CONFIG, "the data directory %s is in use by another process", data);
+    return OK;
+}
+
+/* ---- storage ---- */
+
+static void log_of_store(void *context, enum store_log_level level, const char *message)
+{
+    log_write(level == STORE_LOG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", "%s", message);
+}
+
+/* Switches of tests, honoured in developer mode only: tests/security shows with them that its search finds what is plain. */
+static bool test_switch(const struct server *server, const char *name)
+{
+    const char *value = getenv(name);
+
+    if (!value || strcmp(value, "1") != 0 || !server->options->dev)
+        return false;
+    log_warn("server", "test switch %s is on: data is NOT safe", name);
+    return true;
+}
+
+static bool is_memory(const struct server *server)
+{
+    return strcmp(server->options->store, "memory") == 0;
+}
+
+static enum status open_keys(struct server *server, struct error *err)
+{
+    const struct options *options = server->options;
+
+    if (options->key_file)
+        return keys_open_file(options->key_file, &server->keys, err);
+    if (is_memory(server))
+        return OK;
+    if (options->dev)
+        return keys_open_directory(options->data, &server->keys, err);
+    return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
+}
+
+static enum status open_environment(struct server *server, struct error *err)
+{
+    struct store_environment_options environment = {
+        .cache_bytes = server->options->cache_bytes,
+        .write_buffer_bytes = server->options->write_buffer_bytes,
+        .keys = server->keys,
+        .log = log_of_store,
+        .test_plain = test_switch(server, "HELENUS_TEST_PLAINTEXT"),
+        .test_no_sync = test_switch(server, "HELENUS_TEST_NO_SYNC"),
+    };
+
+    server->store = is_memory(server) ? &store_memory_ops : &store_rocksdb_ops;
+    return server->store->environment_open(&environment, &server->environment, err);
+}
+
+/* What system.local tells: an address clients can use, also where we listen on all of them. */
+static void own_address(const struct server *server, struct catalog_options *catalog)
+{
+    static const struct in6_addr any = IN6ADDR_ANY_INIT, loopback = IN6ADDR_LOOPBACK_INIT;
+
+    catalog->address_is_ipv6 = server->address.ss_family == AF_INET6;
+    if (catalog->address_is_ipv6) {
+        const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&server->address;
+
+        memcpy(catalog->address, memcmp(&address->sin6_addr, &any, 16) ? &address->sin6_addr : &loopback, 16);
+        catalog->cql_port = ntohs(address->sin6_port);
+    } else {
+        const struct sockaddr_in *address = (const struct sockaddr_in *)&server->address;
+        uint32_t ip = address->sin_addr.s_addr ? address->sin_addr.s_addr : htonl(INADDR_LOOPBACK);
+
+        memcpy(catalog->address, &ip, 4);
+        catalog->cql_port = ntohs(address->sin_port);
+    }
+}
+
+static enum status open_catalog(struct server *server, struct error *err)
+{
+    struct catalog_options options = {
+        .directory = is_memory(server) ? NULL : server->options->data,
+        .now_us = now_us,
+        .clock = (void *)&clock_system,
+    };
+
+    own_address(server, &options);
+    return catalog_new(&options, &server->catalog, err);
+}
+
+static enum status open_space(struct server *server, struct error *err)
+{
+    struct table_space_options options = {
+        .directory = is_memory(server) ? NULL : server->options->data,
+        .shard_count = (uint32_t)server->options->shards,
+        .store = server->store,
+        .store_environment = server->environment,
+        .table_by_id = catalog_table_by_id,
+        .context = server->catalog,
+        .now_us = now_us,
+        .clock = (void *)&clock_system,
+    };
+    enum status status = table_space_open(&options, &server->space, err);
+
+    if (status)
+        return status;
+    status = catalog_open(server->catalog, server->space, err);
+    server->catalog_is_open = !status;
+    return status;
+}
+
+/* ---- schema events ---- */
+
+static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
+{
+    static const enum native_change changes[] = { [DDL_CREATED] = NATIVE_CREATED, [DDL_UPDATED] = NATIVE_UPDATED,
+                                                  [DDL_DROPPED] = NATIVE_DROPPED };
+    static const enum native_target targets[] = { [DDL_KEYSPACE] = NATIVE_TARGET_KEYSPACE, [DDL_TABLE] = NATIVE_TARGET_TABLE,
+                                                  [DDL_TYPE] = NATIVE_TARGET_TYPE };
+    struct server *server = CONTAINER_OF(listener, struct server, listener);
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+    struct native_schema_change event = { .change = changes[change->action], .target = targets[change->target],
+                                          .keyspace = change->keyspace, .name = change->name };
+
+    if (!change->happened)
+        return;
+    native_encode_event_schema(&body, &event);
+    native_service_broadcast(&server->service, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
+}
+
+/* ---- serving ---- */
+
+static uint32_t loop_count(const struct options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options->loops)
+        return (uint32_t)options->loops;
+    if (cores < 1)
+        cores = 1;
+    return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
+}
+
+static void set_limits(struct server *server, uint32_t loops)
+{
+    const struct options *options = server->options;
+
+    server->service.limits = (struct native_limits){
+        .connections_max = (uint32_t)options->connections,
+        .frame_bytes_max = (uint32_t)options->frame_bytes,
+        .requests_in_flight_max = (uint32_t)options->requests_in_flight,
+        .waits_in_flight_max = WAITS_IN_FLIGHT_MAX,
+        .output_bytes_max = options->output_bytes,
+        .input_bytes_max = options->input_bytes / loops,
+        .startup_us = (int64_t)options->startup_timeout_s * 1000000,
+        .stall_us = (int64_t)options->stall_timeout_s * 1000000,
+        .drain_us = DRAIN_US,
+    };
+}
+
+static enum status open_loops(struct server *server, struct error *err)
+{
+    uint32_t count = loop_count(server->options);
+
+    set_limits(server, count);
+    server->service.wants_password = strcmp(server->options->auth, "password") == 0;
+    server->service.loops = xcalloc(count, sizeof(*server->service.loops));
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status = native_loop_open(&server->service, &server->address, &server->service.loops[i], err);
+
+        if (status)
+            return status;
+        server->service.loop_count++;
+    }
+    return OK;
+}
+
+static enum status open_query(struct server *server, struct error *err)
+{
+    struct query_options query = {
+        .catalog = server->catalog,
+        .space = server->space,
+        .keys = server->keys,
+        .prepared_bytes_max = server->options->prepared_bytes,
+        .page_rows_max = (uint32_t)server->options->page_rows,
+        .page_bytes_max = server->options->page_bytes,
+    };
+    struct workers_options workers = {
+        .count = (uint32_t)server->options->workers,
+        .queue_jobs_max = WORKER_QUEUE_MAX,
+        .thread_name = "worker",
+        .start = native_worker_start,
+        .stop = native_worker_stop,
+    };
+
+    server->engine = query_engine_new(&query);
+    server->service.engine = server->engine;
+    workers.context = server->engine;
+    server->service.workers = workers_new(&workers);
+    return open_loops(server, err);
+}
+
+/* ---- HTTP ---- */
+
+static void show_metrics(void *context, struct buffer *out)
+{
+    struct server *server = context;
+    struct metrics sum = { 0 };
+    struct query_stats stats = { 0 };
+
+    for (uint32_t i = 0; i < server->service.loop_count; i++) {
+        struct native_loop *home = server->service.loops[i];
+
+        metrics_sum(&sum, &home->metrics);
+        sum.bytes_in += __atomic_load_n(&home->budget.bytes_in, __ATOMIC_RELAXED);
+        sum.bytes_out += __atomic_load_n(&home->budget.bytes_out, __ATOMIC_RELAXED);
+    }
+    metrics_print(out, &sum);
+    query_engine_stats(server->engine, &stats);
+    metrics_print_value(out, "helenus_prepared_statements", "gauge", "Statements in the prepared cache.", stats.prepared_count);
+    metrics_print_value(out, "helenus_prepared_bytes", "gauge", "Bytes of the prepared cache.", stats.prepared_bytes);
+    metrics_print_value(out, "helenus_prepared_evicted_total", "counter", "Statements that made room for others.",
+                        stats.prepared_evicted);
+    metrics_print_value(out, "helenus_worker_jobs", "gauge", "Requests at workers.", workers_pending(server->service.workers));
+    metrics_print_value(out, "helenus_shards", "gauge", "Shards of this process.", table_space_shard_count(server->space));
+    metrics_print_value(out, "helenus_schema_changes_total", "counter", "Versions of the schema since the data was made.",
+                        catalog_version(server->catalog));
+}
+
+static bool show_health(void *context, struct buffer *out)
+{
+    buffer_append_string(out, "ok\n");
+    return true;
+}
+
+static enum status open_http(struct server *server, struct error *err)
+{
+    struct http_options http = { .metrics = show_metrics, .health = show_health, .context = server };
+    enum status status;
+
+    if (server->options->http_port == 0)
+        return OK;
+    status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &http.address, err);
+    if (status)
+        return status;
+    return http_open(&http, &server->http, err);
+}
+
+/* ---- life ---- */
+
+static void raise_file_limit(uint64_t connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + FILES_BESIDE_CONNECTIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+        log_warn("server", "few file descriptors limit=%llu wanted=%llu", (unsigned long long)limit.rlim_cur,
+                 (unsigned long long)wanted);
+}
+
+/* Says which port, which the kernel does not. */
+static enum status check_ports(struct server *server, struct error *err)
+{
+    const struct options *options = server->options;
+    enum status status = listener_parse(options->listen, (uint16_t)options->cql_port, &server->address, err);
+
+    if (status)
+        return error_set(err, ERR_CONFIG, "--listen: %s is not an IPv4 or IPv6 address", options->listen);
+    if (listener_probe(&server->address, err))
+        return error_set(err, err->status, "cannot listen for CQL on %s:%llu: %s", options->listen,
+                         (unsigned long long)options->cql_port, strerror(err->os_errno));
+    return OK;
+}
+
+/* HTTP comes last, so that /health speaks for all the rest; but its port is looked at before the data is touched. */
+static enum status check_http_port(struct server *server, struct error *err)
+{
+    struct sockaddr_storage address;
+    const struct options *options = server->options;
+
+    if (options->http_port == 0)
+        return OK;
+    if (listener_parse(options->listen, (uint16_t)options->http_port, &address, err) || listener_probe(&address, err))
+        return error_set(err, err->status, "cannot listen for HTTP on %s:%llu: %s", options->listen,
+                         (unsigned long long)options->http_port, strerror(err->os_errno));
+    return OK;
+}
+
+static void close_all(struct server *server);
+
+enum status server_open(const struct options *options, struct server **result, struct error *err)
+{
+    struct server *server = xcalloc(1, sizeof(*server));
+    static enum status (*const steps[])(struct server *, struct error *) = {
+        check_ports, check_http_port, lock_directory, open_keys, open_environment, open_catalog, open_space, open_query,
+        open_http,
+    };
+    enum status status = OK;
+
+    server->options = options;
+    server->lock_fd = -1;
+    server->listener.changed = schema_changed;
+    raise_file_limit(options->connections);
+    for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
+        if (!(steps[i] == lock_directory && is_memory(server)))
+            status = steps[i](server, err);
+    if (status) {
+        close_all(server);
+        return status;
+    }
+    catalog_listen(server->catalog, &server->listener);
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        native_loop_start(server->service.loops[i], i);
+    log_info("server", "serving loops=%u shards=%u workers=%llu", server->service.loop_count,
+             table_space_shard_count(server->space), (unsigned long long)options->workers);
+    *result = server;
+    return OK;
+}
+
+static void close_all(struct server *server)
+{
+    http_close(server->http);
+    workers_free(server->service.workers);
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        native_loop_close(server->service.loops[i]);
+    free(server->service.loops);
+    if (server->engine)
+        query_engine_free(server->engine);
+    if (server->catalog_is_open)
+        catalog_close(server->catalog);
+    if (server->space)
+        table_space_close(server->space);
+    if (server->catalog)
+        catalog_free(server->catalog);
+    if (server->environment)
+        server->store->environment_close(server->environment);
+    if (server->keys)
+        keys_close(server->keys);
+    if (server->lock_fd >= 0)
+        close(server->lock_fd);
+    free(server);
+}
+
+bool server_close(struct server *server)
+{
+    bool all_ended = true;
+
+    log_info("server", "stopping connections=%u", atomic_load(&server->service.connection_count));
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        native_loop_drain(server->service.loops[i]);
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        all_ended &= native_loop_join(server->service.loops[i]);
+    if (!all_ended) {
+        log_error("server", "requests did not end in time");
+        return false;
+    }
+    catalog_unlisten(server->catalog, &server->listener);
+    close_all(server);
+    log_info("server", "stopped");
+    return true;
+}
+
+const char *server_host(const struct server *server)
+{
+    return server->options->listen;
+}
+
+unsigned server_cql_port(const struct server *server)
+{
+    return server->address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&server->address)->sin6_port)
+                                                 : ntohs(((const struct sockaddr_in *)&server->address)->sin_port);
+}
+
+unsigned server_http_port(const struct server *server)
+{
+    return (unsigned)server->options->http_port;
+}
