@@ -14,13 +14,17 @@
 #include "store/rocksdb/rocksdb.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { KEY_BYTES_MAX = 64, COLUMNS = 8, RING = 1 << 14, GATHER_US = 50, GATHER_ROWS = 32 };
@@ -121,15 +125,15 @@ static void *own(void *unused)
     struct error err;
 
     for (;;) {
-        struct write *write;
+        struct write *taken;
 
         gather(count);
         count = 0;
         store_batch_clear(batch);
-        while (count < RING && (write = ring_pop(&to_owner))) {
-            store_batch_put(batch, STORE_DATA, bytes_of(write->bytes, write->key_size),
-                            bytes_of(write->bytes + write->key_size, write->value_size));
-            turn[count++] = write;
+        while (count < RING && (taken = ring_pop(&to_owner))) {
+            store_batch_put(batch, STORE_DATA, bytes_of(taken->bytes, taken->key_size),
+                            bytes_of(taken->bytes + taken->key_size, taken->value_size));
+            turn[count++] = taken;
         }
         if (!count) {
             uint64_t ignored;
