@@ -24,7 +24,7 @@ enum {
     WAITS_IN_FLIGHT_MAX = 8,     /* of one connection at workers */
     WORKER_QUEUE_MAX = 4096,
     DRAIN_US = 10 * 1000 * 1000,
-    FILES_BESIDE_CONNECTIONS = 4096,
+    FILES_BESIDE_CONNECTIONS = 2048,
 };
 
 struct server {
@@ -232,12 +232,30 @@ static uint32_t loop_count(const struct options *options)
     return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
 }
 
+/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one. */
+static uint64_t connections_of_files(uint64_t connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + FILES_BESIDE_CONNECTIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return connections;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted)
+        return connections;
+    return limit.rlim_cur > 2 * FILES_BESIDE_CONNECTIONS ? limit.rlim_cur - FILES_BESIDE_CONNECTIONS : limit.rlim_cur / 2;
+}
+
 static void set_limits(struct server *server, uint32_t loops)
 {
     const struct options *options = server->options;
 
     server->service.limits = (struct native_limits){
-        .connections_max = (uint32_t)options->connections,
+        .connections_max = (uint32_t)connections_of_files(options->connections),
         .frame_bytes_max = (uint32_t)options->frame_bytes,
         .requests_in_flight_max = (uint32_t)options->requests_in_flight,
         .waits_in_flight_max = WAITS_IN_FLIGHT_MAX,
@@ -339,19 +357,6 @@ static enum status open_http(struct server *server, struct error *err)
 
 /* ---- life ---- */
 
-static void raise_file_limit(uint64_t connections)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)connections + FILES_BESIDE_CONNECTIONS;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-        log_warn("server", "few file descriptors limit=%llu wanted=%llu", (unsigned long long)limit.rlim_cur,
-                 (unsigned long long)wanted);
-}
-
 /* Says which port, which the kernel does not. */
 static enum status check_ports(struct server *server, struct error *err)
 {
@@ -394,7 +399,6 @@ enum status server_open(const struct options *options, struct server **result, s
     server->options = options;
     server->lock_fd = -1;
     server->listener.changed = schema_changed;
-    raise_file_limit(options->connections);
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
         if (!(steps[i] == lock_directory && is_memory(server)))
             status = steps[i](server, err);
@@ -405,8 +409,9 @@ enum status server_open(const struct options *options, struct server **result, s
     catalog_listen(server->catalog, &server->listener);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_start(server->service.loops[i], i);
-    log_info("server", "serving loops=%u shards=%u workers=%llu", server->service.loop_count,
-             table_space_shard_count(server->space), (unsigned long long)options->workers);
+    log_info("server", "serving loops=%u shards=%u workers=%llu connections_max=%u", server->service.loop_count,
+             table_space_shard_count(server->space), (unsigned long long)options->workers,
+             server->service.limits.connections_max);
     *result = server;
     return OK;
 }
