@@ -281,7 +281,7 @@ static void *read_pairs(void *context)
         enum status sa = bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("pair a"), &read, &a, &err);
         enum status sb = bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("pair b"), &read, &b, &err);
         reader->torn += sa != sb || (sa == OK && !bytes_equal(a.bytes, b.bytes));
-        reader->reads++;
+        __atomic_add_fetch(&reader->reads, 1, __ATOMIC_RELAXED);
         store_value_release(&a);
         store_value_release(&b);
         bed->ops->snapshot_release(bed->store, snapshot);
@@ -299,7 +299,9 @@ static void test_readers(void **state)
 
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, read_pairs, &readers[i]);
-    for (int i = 0; i < 2000 || !readers[0].reads || !readers[1].reads; i++) {
+    for (int i = 0; i < 2000 || !__atomic_load_n(&readers[0].reads, __ATOMIC_RELAXED) ||
+                    !__atomic_load_n(&readers[1].reads, __ATOMIC_RELAXED);
+         i++) {
         store_batch_clear(batch);
         store_batch_put(batch, STORE_DATA, BYTES_LITERAL("pair a"), bed_value(buffer, i, "v"));
         store_batch_put(batch, STORE_DATA, BYTES_LITERAL("pair b"), bed_value(buffer, i, "v"));

@@ -498,7 +498,7 @@ static void search_tokens(void *context, const char *path, struct bytes content)
     struct search *search = context;
 
     search->files++;
-    search->found += content.size && (memmem(content.data, content.size, "Rumpelstilzchen", 15) != NULL ||
+    search->found += content.data && (memmem(content.data, content.size, "Rumpelstilzchen", 15) != NULL ||
                                       memmem(content.data, content.size, "leveldb.Bytewise", 16) != NULL ||
                                       memmem(content.data, content.size, "helenus.merge", 13) != NULL);
 }
