@@ -114,7 +114,8 @@ def test_batches(session, table):
 
 def test_unknown_id_is_unprepared(target):
     with target.cluster() as cluster:
-        connection = list(cluster.connect().get_pools())[0].borrow_connection(5)[0]
+        session = cluster.connect()
+        connection = list(session.get_pools())[0].borrow_connection(5)[0]
         unknown = b"0123456789abcdef"
         _, error = connection.wait_for_response(ExecuteMessage(unknown, [], ConsistencyLevel.ONE, result_metadata_id=b""),
                                                 timeout=10, fail_on_error=False)
