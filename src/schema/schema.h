@@ -89,6 +89,7 @@ struct table_def {
     struct bytes keyspace;
     struct bytes name;
     struct column_def *columns;   /* SELECT * order */
+    uint32_t *index_by_id;        /* column_id_next entries: where in columns; UINT32_MAX: dropped */
     uint32_t column_count;
     uint32_t partition_key_count; /* columns[0 .. partition_key_count) */
     uint32_t clustering_count;    /* the next ones */
@@ -120,6 +121,8 @@ struct keyspace_def {
 
 struct schema *schema_ref(struct schema *schema);
 void schema_unref(struct schema *schema);
+void keyspace_def_unref(struct keyspace_def *def);
+struct keyspace_def *keyspace_def_ref(struct keyspace_def *def);
 void table_def_unref(struct table_def *def);
 struct table_def *table_def_ref(struct table_def *def);
 

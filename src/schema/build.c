@@ -1,0 +1,270 @@
+#include "schema/build.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- option maps ---- */
+
+void option_map_copy(struct arena *arena, struct option_map *to, const struct option_map *from)
+{
+    struct option *options = arena_new_array(arena, struct option, from->count + 1);
+
+    for (uint32_t i = 0; i < from->count; i++) {
+        options[i].name = arena_copy(arena, from->options[i].name);
+        options[i].value = arena_copy(arena, from->options[i].value);
+    }
+    *to = (struct option_map){ options, from->count };
+}
+
+const struct option *option_map_find(const struct option_map *map, struct bytes name)
+{
+    for (uint32_t i = 0; i < map->count; i++)
+        if (bytes_equal(map->options[i].name, name))
+            return &map->options[i];
+    return NULL;
+}
+
+void option_map_set(struct arena *arena, struct option_map *map, struct bytes name, struct bytes value)
+{
+    struct option *options = arena_new_array(arena, struct option, map->count + 1);
+    uint32_t count = 0;
+    bool is_set = false;
+
+    for (uint32_t i = 0; i < map->count; i++) {
+        int order = bytes_compare(map->options[i].name, name);
+
+        if (order >= 0 && !is_set) {
+            options[count++] = (struct option){ arena_copy(arena, name), arena_copy(arena, value) };
+            is_set = true;
+        }
+        if (order != 0)
+            options[count++] = map->options[i];
+    }
+    if (!is_set)
+        options[count++] = (struct option){ arena_copy(arena, name), arena_copy(arena, value) };
+    *map = (struct option_map){ options, count };
+}
+
+/* ---- tables ---- */
+
+struct table_def *table_def_new(struct bytes keyspace, struct bytes name)
+{
+    struct arena *arena = arena_new(2048);
+    struct table_def *def = arena_new_struct(arena, struct table_def);
+
+    atomic_init(&def->refs, 1);
+    def->arena = arena;
+    def->keyspace = arena_copy(arena, keyspace);
+    def->name = arena_copy(arena, name);
+    def->durable_writes = true;
+    return def;
+}
+
+void table_params_copy(struct arena *arena, struct table_params *to, const struct table_params *from)
+{
+    *to = *from;
+    to->comment = arena_copy(arena, from->comment);
+    to->speculative_retry = arena_copy(arena, from->speculative_retry);
+    to->additional_write_policy = arena_copy(arena, from->additional_write_policy);
+    to->read_repair = arena_copy(arena, from->read_repair);
+    to->memtable = arena_copy(arena, from->memtable);
+    to->custom_properties = arena_copy(arena, from->custom_properties);
+    to->autoscaling_settings = arena_copy(arena, from->autoscaling_settings);
+    option_map_copy(arena, &to->caching, &from->caching);
+    option_map_copy(arena, &to->compaction, &from->compaction);
+    option_map_copy(arena, &to->compression, &from->compression);
+    option_map_copy(arena, &to->extensions, &from->extensions);
+    option_map_copy(arena, &to->tags, &from->tags);
+}
+
+struct table_def *table_def_clone(const struct table_def *from, uint32_t columns_more, uint32_t dropped_more)
+{
+    struct table_def *def = table_def_new(from->keyspace, from->name);
+    struct arena *arena = def->arena;
+
+    def->id = from->id;
+    memcpy(def->uuid, from->uuid, 16);
+    def->version = from->version;
+    def->columns = arena_new_array(arena, struct column_def, from->column_count + columns_more + 1);
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        def->columns[i] = from->columns[i];
+        def->columns[i].name = arena_copy(arena, from->columns[i].name);
+        def->columns[i].type = type_copy(arena, from->columns[i].type);
+    }
+    def->column_count = from->column_count;
+    def->column_id_next = from->column_id_next;
+    def->dropped = arena_new_array(arena, struct dropped_column, from->dropped_count + dropped_more + 1);
+    for (uint32_t i = 0; i < from->dropped_count; i++) {
+        def->dropped[i] = from->dropped[i];
+        def->dropped[i].name = arena_copy(arena, from->dropped[i].name);
+        def->dropped[i].type = type_copy(arena, from->dropped[i].type);
+    }
+    def->dropped_count = from->dropped_count;
+    def->durable_writes = from->durable_writes;
+    def->virtual_table = from->virtual_table;
+    table_params_copy(arena, &def->params, &from->params);
+    return def;
+}
+
+struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position, struct bytes name,
+                                        const struct type *type, bool descending)
+{
+    struct column_def *column = &def->columns[def->column_count++];
+
+    *column = (struct column_def){ .id = def->column_id_next++,
+                                   .kind = kind,
+                                   .position = position,
+                                   .name = arena_copy(def->arena, name),
+                                   .type = type_copy(def->arena, type),
+                                   .descending = descending };
+    return column;
+}
+
+static int compare_columns(const void *a, const void *b)
+{
+    const struct column_def *x = a, *y = b;
+
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->kind == COLUMN_PARTITION_KEY || x->kind == COLUMN_CLUSTERING)
+        return (x->position > y->position) - (x->position < y->position);
+    return bytes_compare(x->name, y->name);
+}
+
+void table_def_finish(struct table_def *def)
+{
+    uint32_t counts[4] = { 0 };
+
+    if (def->column_count > 1)
+        qsort(def->columns, def->column_count, sizeof(*def->columns), compare_columns);
+    def->index_by_id = arena_alloc(def->arena, (def->column_id_next + 1) * sizeof(uint32_t));
+    memset(def->index_by_id, 0xff, (def->column_id_next + 1) * sizeof(uint32_t));
+    def->is_counter = false;
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        struct column_def *column = &def->columns[i];
+
+        assert(column->id < def->column_id_next);
+        column->index = i;
+        column->position = counts[column->kind]++;
+        column->multicell = type_is_multicell(column->type);
+        def->index_by_id[column->id] = i;
+        if (column->kind >= COLUMN_STATIC && column->type->kind == TYPE_COUNTER)
+            def->is_counter = true;
+    }
+    def->partition_key_count = counts[COLUMN_PARTITION_KEY];
+    def->clustering_count = counts[COLUMN_CLUSTERING];
+    def->static_count = counts[COLUMN_STATIC];
+    def->regular_count = counts[COLUMN_REGULAR];
+}
+
+/* ---- keyspaces ---- */
+
+static struct keyspace_def *new_keyspace(struct bytes name, const struct option_map *replication, bool durable_writes,
+                                         uint32_t table_room, uint32_t type_room)
+{
+    struct arena *arena = arena_new(1024);
+    struct keyspace_def *def = arena_new_struct(arena, struct keyspace_def);
+
+    atomic_init(&def->refs, 1);
+    def->arena = arena;
+    def->name = arena_copy(arena, name);
+    option_map_copy(arena, &def->replication, replication);
+    def->durable_writes = durable_writes;
+    def->tables = arena_new_array(arena, struct table_def *, table_room + 1);
+    def->types = arena_new_array(arena, const struct type *, type_room + 1);
+    return def;
+}
+
+struct keyspace_def *keyspace_def_new(struct bytes name, const struct option_map *replication, bool durable_writes)
+{
+    return new_keyspace(name, replication, durable_writes, 0, 0);
+}
+
+struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_t tables_more, uint32_t types_more)
+{
+    struct keyspace_def *def = new_keyspace(from->name, &from->replication, from->durable_writes, from->table_count + tables_more,
+                                            from->type_count + types_more);
+
+    def->is_virtual = from->is_virtual;
+    option_map_copy(def->arena, &def->tags, &from->tags);
+    for (uint32_t i = 0; i < from->table_count; i++)
+        def->tables[i] = table_def_ref(from->tables[i]);
+    def->table_count = from->table_count;
+    for (uint32_t i = 0; i < from->type_count; i++)
+        def->types[i] = type_copy(def->arena, from->types[i]);
+    def->type_count = from->type_count;
+    return def;
+}
+
+static uint32_t table_index(const struct keyspace_def *def, struct bytes name, bool *found)
+{
+    uint32_t low = 0, high = def->table_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (bytes_compare(def->tables[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = low < def->table_count && bytes_equal(def->tables[low]->name, name);
+    return low;
+}
+
+void keyspace_def_put_table(struct keyspace_def *def, struct table_def *table)
+{
+    bool found;
+    uint32_t index = table_index(def, table->name, &found);
+
+    if (found) {
+        table_def_unref(def->tables[index]);
+    } else {
+        memmove(def->tables + index + 1, def->tables + index, (def->table_count - index) * sizeof(*def->tables));
+        def->table_count++;
+    }
+    def->tables[index] = table;
+}
+
+void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name)
+{
+    bool found;
+    uint32_t index = table_index(def, name, &found);
+
+    assert(found);
+    table_def_unref(def->tables[index]);
+    def->table_count--;
+    memmove(def->tables + index, def->tables + index + 1, (def->table_count - index) * sizeof(*def->tables));
+}
+
+static uint32_t type_index(const struct keyspace_def *def, struct bytes name, bool *found)
+{
+    uint32_t i = 0;
+
+    while (i < def->type_count && bytes_compare(def->types[i]->name, name) < 0)
+        i++;
+    *found = i < def->type_count && bytes_equal(def->types[i]->name, name);
+    return i;
+}
+
+void keyspace_def_put_type(struct keyspace_def *def, const struct type *type)
+{
+    bool found;
+    uint32_t index = type_index(def, type->name, &found);
+
+    if (!found) {
+        memmove(def->types + index + 1, def->types + index, (def->type_count - index) * sizeof(*def->types));
+        def->type_count++;
+    }
+    def->types[index] = type_copy(def->arena, type);
+}
+
+void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name)
+{
+    bool found;
+    uint32_t index = type_index(def, name, &found);
+
+    assert(found);
+    def->type_count--;
+    memmove(def->types + index, def->types + index + 1, (def->type_count - index) * sizeof(*def->types));
+}

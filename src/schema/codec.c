@@ -1,0 +1,595 @@
+#include "schema/codec.h"
+
+#include "schema/build.h"
+#include "schema/ddl.h"
+#include "schema/resolve.h"
+
+#include <stdlib.h>
+
+/* Codes of nodes that have no option id of their own. They are in files: never change them. */
+enum { NODE_VECTOR = 0x0100, NODE_EMPTY = 0x0101, NODE_DURATION = 0x0102 };
+
+enum param_tag {
+    PARAM_COMMENT = 1,
+    PARAM_BLOOM,
+    PARAM_CRC,
+    PARAM_DEFAULT_TTL,
+    PARAM_GC_GRACE,
+    PARAM_FLUSH_PERIOD,
+    PARAM_MIN_INDEX,
+    PARAM_MAX_INDEX,
+    PARAM_SPECULATIVE,
+    PARAM_ADDITIONAL,
+    PARAM_READ_REPAIR,
+    PARAM_MEMTABLE,
+    PARAM_FLAGS, /* cdc, allow_auto_snapshot, incremental_backups */
+    PARAM_CACHING,
+    PARAM_COMPACTION,
+    PARAM_COMPRESSION,
+    PARAM_EXTENSIONS,
+    PARAM_CUSTOM_PROPERTIES,
+    PARAM_AUTOSCALING,
+    PARAM_TAGS,
+};
+enum { FLAG_CDC = 1, FLAG_SNAPSHOT = 2, FLAG_BACKUPS = 4 };
+
+/* ---- encoding ---- */
+
+static void put_text(struct buffer *out, struct bytes text)
+{
+    buffer_append_be32(out, (uint32_t)text.size);
+    buffer_append_bytes(out, text);
+}
+
+static void put_map(struct buffer *out, const struct option_map *map)
+{
+    buffer_append_be32(out, map->count);
+    for (uint32_t i = 0; i < map->count; i++) {
+        put_text(out, map->options[i].name);
+        put_text(out, map->options[i].value);
+    }
+}
+
+static uint16_t node_code(const struct type *type)
+{
+    switch (type->kind) {
+    case TYPE_VECTOR:
+        return NODE_VECTOR;
+    case TYPE_EMPTY:
+        return NODE_EMPTY;
+    case TYPE_DURATION:
+        return NODE_DURATION;
+    default:
+        return type_wire_id(type);
+    }
+}
+
+static void put_node(struct buffer *out, const struct type *type)
+{
+    buffer_append_be16(out, node_code(type));
+    buffer_append_u8(out, type->frozen);
+    if (type->kind == TYPE_UDT || type->kind == TYPE_CUSTOM) {
+        put_text(out, type->name);
+        return;
+    }
+    if (type->kind == TYPE_VECTOR)
+        buffer_append_be32(out, type->dimension);
+    if (type->kind == TYPE_TUPLE)
+        buffer_append_be32(out, type->param_count);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        put_node(out, type->params[i]);
+}
+
+static void put_param(struct buffer *out, enum param_tag tag, struct bytes value)
+{
+    buffer_append_u8(out, (uint8_t)tag);
+    put_text(out, value);
+}
+
+static void put_int_param(struct buffer *out, enum param_tag tag, int32_t value)
+{
+    uint8_t bytes[4];
+
+    store_be32(bytes, (uint32_t)value);
+    put_param(out, tag, bytes_of(bytes, 4));
+}
+
+static void put_double_param(struct buffer *out, enum param_tag tag, double value)
+{
+    uint64_t bits;
+    uint8_t bytes[8];
+
+    memcpy(&bits, &value, 8);
+    store_be64(bytes, bits);
+    put_param(out, tag, bytes_of(bytes, 8));
+}
+
+static void put_map_param(struct buffer *out, enum param_tag tag, const struct option_map *map)
+{
+    struct buffer encoded = { 0 };
+
+    put_map(&encoded, map);
+    put_param(out, tag, buffer_bytes(&encoded));
+    buffer_fini(&encoded);
+}
+
+static void put_params(struct buffer *out, const struct table_params *params)
+{
+    uint8_t flags = (uint8_t)((params->cdc ? FLAG_CDC : 0) | (params->allow_auto_snapshot ? FLAG_SNAPSHOT : 0) |
+                              (params->incremental_backups ? FLAG_BACKUPS : 0));
+
+    buffer_append_u8(out, PARAM_TAGS); /* how many follow: all of them */
+    put_param(out, PARAM_COMMENT, params->comment);
+    put_double_param(out, PARAM_BLOOM, params->bloom_filter_fp_chance);
+    put_double_param(out, PARAM_CRC, params->crc_check_chance);
+    put_int_param(out, PARAM_DEFAULT_TTL, params->default_time_to_live_s);
+    put_int_param(out, PARAM_GC_GRACE, params->gc_grace_s);
+    put_int_param(out, PARAM_FLUSH_PERIOD, params->memtable_flush_period_ms);
+    put_int_param(out, PARAM_MIN_INDEX, params->min_index_interval);
+    put_int_param(out, PARAM_MAX_INDEX, params->max_index_interval);
+    put_param(out, PARAM_SPECULATIVE, params->speculative_retry);
+    put_param(out, PARAM_ADDITIONAL, params->additional_write_policy);
+    put_param(out, PARAM_READ_REPAIR, params->read_repair);
+    put_param(out, PARAM_MEMTABLE, params->memtable);
+    put_param(out, PARAM_FLAGS, bytes_of(&flags, 1));
+    put_map_param(out, PARAM_CACHING, &params->caching);
+    put_map_param(out, PARAM_COMPACTION, &params->compaction);
+    put_map_param(out, PARAM_COMPRESSION, &params->compression);
+    put_map_param(out, PARAM_EXTENSIONS, &params->extensions);
+    put_param(out, PARAM_CUSTOM_PROPERTIES, params->custom_properties);
+    put_param(out, PARAM_AUTOSCALING, params->autoscaling_settings);
+    put_map_param(out, PARAM_TAGS, &params->tags);
+}
+
+void schema_encode_table(struct buffer *out, const struct table_def *table)
+{
+    buffer_append_be64(out, table->id);
+    buffer_append(out, table->uuid, 16);
+    buffer_append_be64(out, table->version);
+    put_text(out, table->name);
+    buffer_append_be32(out, table->column_id_next);
+    buffer_append_be32(out, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_def *column = &table->columns[i];
+
+        buffer_append_be32(out, column->id);
+        buffer_append_u8(out, (uint8_t)column->kind);
+        buffer_append_be32(out, column->position);
+        buffer_append_u8(out, column->descending);
+        put_text(out, column->name);
+        put_node(out, column->type);
+    }
+    buffer_append_be32(out, table->dropped_count);
+    for (uint32_t i = 0; i < table->dropped_count; i++) {
+        const struct dropped_column *dropped = &table->dropped[i];
+
+        buffer_append_be32(out, dropped->id);
+        buffer_append_u8(out, (uint8_t)dropped->kind);
+        buffer_append_be64(out, (uint64_t)dropped->dropped_us);
+        put_text(out, dropped->name);
+        put_node(out, dropped->type);
+    }
+    put_params(out, &table->params);
+}
+
+static void visit_type(const struct keyspace_def *keyspace, uint32_t index, bool *seen, const struct type **order, uint32_t *count)
+{
+    if (seen[index])
+        return;
+    seen[index] = true;
+    for (uint32_t i = 0; i < keyspace->type_count; i++)
+        for (uint32_t j = 0; i != index && j < keyspace->types[index]->param_count; j++)
+            if (type_uses_udt(keyspace->types[index]->params[j], keyspace->types[i]->name))
+                visit_type(keyspace, i, seen, order, count);
+    order[(*count)++] = keyspace->types[index];
+}
+
+void schema_types_in_order(const struct keyspace_def *keyspace, const struct type **order)
+{
+    bool *seen = xcalloc(keyspace->type_count + 1, sizeof(*seen));
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < keyspace->type_count; i++)
+        visit_type(keyspace, i, seen, order, &count);
+    free(seen);
+}
+
+void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
+{
+    const struct type **order = xcalloc(keyspace->type_count + 1, sizeof(*order));
+
+    buffer_append_u8(out, SCHEMA_FORMAT);
+    put_text(out, keyspace->name);
+    buffer_append_u8(out, keyspace->durable_writes);
+    put_map(out, &keyspace->replication);
+    put_map(out, &keyspace->tags);
+    buffer_append_be32(out, keyspace->type_count);
+    schema_types_in_order(keyspace, order);
+    for (uint32_t i = 0; i < keyspace->type_count; i++) {
+        put_text(out, order[i]->name);
+        buffer_append_be32(out, order[i]->param_count);
+        for (uint32_t j = 0; j < order[i]->param_count; j++) {
+            put_text(out, order[i]->field_names[j]);
+            put_node(out, order[i]->params[j]);
+        }
+    }
+    free(order);
+    buffer_append_be32(out, keyspace->table_count);
+    for (uint32_t i = 0; i < keyspace->table_count; i++)
+        schema_encode_table(out, keyspace->tables[i]);
+}
+
+/* ---- decoding ---- */
+
+struct reader {
+    const uint8_t *at;
+    size_t left;
+    bool failed; /* once cut short, everything reads as zero */
+    struct keyspace_def *keyspace;
+};
+
+static const uint8_t *take(struct reader *r, size_t size)
+{
+    static const uint8_t zeros[16];
+    const uint8_t *at = r->at;
+
+    if (r->failed || r->left < size) {
+        r->failed = true;
+        return size <= sizeof(zeros) ? zeros : NULL;
+    }
+    r->at += size;
+    r->left -= size;
+    return at;
+}
+
+static uint8_t get_u8(struct reader *r)
+{
+    return *take(r, 1);
+}
+
+static uint32_t get_be32(struct reader *r)
+{
+    return load_be32(take(r, 4));
+}
+
+static uint64_t get_be64(struct reader *r)
+{
+    return load_be64(take(r, 8));
+}
+
+static struct bytes get_text(struct reader *r)
+{
+    uint32_t size = get_be32(r);
+    const uint8_t *at = take(r, size);
+
+    return r->failed ? BYTES_LITERAL("") : bytes_of(at, size);
+}
+
+/* A count of things that take at least `least` bytes each. */
+static uint32_t get_count(struct reader *r, size_t least)
+{
+    uint32_t count = get_be32(r);
+
+    if (count > r->left / least)
+        r->failed = true;
+    return r->failed ? 0 : count;
+}
+
+static void get_map(struct reader *r, struct arena *arena, struct option_map *map)
+{
+    uint32_t count = get_count(r, 8);
+
+    map->options = arena_new_array(arena, struct option, count + 1);
+    map->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        map->options[i].name = arena_copy(arena, get_text(r));
+        map->options[i].value = arena_copy(arena, get_text(r));
+    }
+}
+
+static const struct type *get_node(struct reader *r, struct arena *arena, int depth);
+
+static const struct type *get_params(struct reader *r, struct arena *arena, uint16_t code, bool frozen, int depth)
+{
+    const struct type *a = get_node(r, arena, depth), *b;
+
+    switch (code) {
+    case 0x20:
+        return type_list(arena, a, frozen);
+    case 0x22:
+        return type_set(arena, a, frozen);
+    default:
+        b = get_node(r, arena, depth);
+        return type_map(arena, a, b, frozen);
+    }
+}
+
+static const struct type *get_tuple(struct reader *r, struct arena *arena, int depth)
+{
+    uint32_t count = get_count(r, 3);
+    const struct type **fields = arena_new_array(arena, const struct type *, count + 1);
+
+    for (uint32_t i = 0; i < count; i++)
+        fields[i] = get_node(r, arena, depth);
+    return type_tuple(arena, fields, count);
+}
+
+static const struct type *get_udt(struct reader *r, struct arena *arena, bool frozen)
+{
+    struct bytes name = get_text(r);
+
+    for (uint32_t i = 0; i < r->keyspace->type_count; i++)
+        if (bytes_equal(r->keyspace->types[i]->name, name))
+            return frozen ? type_freeze(arena, r->keyspace->types[i]) : r->keyspace->types[i];
+    r->failed = true;
+    return type_native(TYPE_BLOB);
+}
+
+static const struct type *get_custom(struct reader *r, struct arena *arena)
+{
+    struct type *type = arena_new_struct(arena, struct type);
+
+    type->kind = TYPE_CUSTOM;
+    type->name = arena_copy(arena, get_text(r));
+    return type;
+}
+
+static const struct type *get_node(struct reader *r, struct arena *arena, int depth)
+{
+    const uint8_t *head = take(r, 3);
+    uint16_t code = load_be16(head);
+    bool frozen = head[2];
+    uint32_t dimension;
+
+    if (r->failed || depth > RESOLVE_DEPTH_MAX) {
+        r->failed = true;
+        return type_native(TYPE_BLOB);
+    }
+    switch (code) {
+    case 0x00:
+        return get_custom(r, arena);
+    case 0x20:
+    case 0x21:
+    case 0x22:
+        return get_params(r, arena, code, frozen, depth + 1);
+    case 0x30:
+        return get_udt(r, arena, frozen);
+    case 0x31:
+        return get_tuple(r, arena, depth + 1);
+    case NODE_VECTOR:
+        dimension = get_be32(r);
+        return type_vector(arena, get_node(r, arena, depth + 1), dimension);
+    case NODE_EMPTY:
+        return type_native(TYPE_EMPTY);
+    case NODE_DURATION:
+        return type_native(TYPE_DURATION);
+    default:
+        for (int kind = TYPE_ASCII; kind < TYPE_EMPTY; kind++)
+            if (kind != TYPE_DURATION && type_wire_id(type_native((enum type_kind)kind)) == code)
+                return type_native((enum type_kind)kind);
+        r->failed = true;
+        return type_native(TYPE_BLOB);
+    }
+}
+
+static void get_type(struct reader *r)
+{
+    struct arena *arena = r->keyspace->arena;
+    struct bytes name = get_text(r);
+    uint32_t count = get_count(r, 7);
+    const struct type **fields = arena_new_array(arena, const struct type *, count + 1);
+    struct bytes *names = arena_new_array(arena, struct bytes, count + 1);
+
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = get_text(r);
+        fields[i] = get_node(r, arena, 0);
+    }
+    if (!r->failed)
+        keyspace_def_put_type(r->keyspace, type_udt(arena, r->keyspace->name, name, names, fields, count, false));
+}
+
+static int32_t int_param(struct bytes value, struct reader *r)
+{
+    if (value.size != 4) {
+        r->failed = true;
+        return 0;
+    }
+    return (int32_t)load_be32(value.data);
+}
+
+static double double_param(struct bytes value, struct reader *r)
+{
+    uint64_t bits;
+    double result;
+
+    if (value.size != 8) {
+        r->failed = true;
+        return 0;
+    }
+    bits = load_be64(value.data);
+    memcpy(&result, &bits, 8);
+    return result;
+}
+
+static void map_param(struct bytes value, struct arena *arena, struct option_map *map, struct reader *r)
+{
+    struct reader inner = { .at = value.data, .left = value.size };
+
+    get_map(&inner, arena, map);
+    if (inner.failed || inner.left)
+        r->failed = true;
+}
+
+static void get_param(struct reader *r, struct arena *arena, struct table_params *params)
+{
+    uint8_t tag = get_u8(r);
+    struct bytes value = get_text(r);
+
+    switch (tag) {
+    case PARAM_COMMENT:
+        params->comment = arena_copy(arena, value);
+        break;
+    case PARAM_BLOOM:
+        params->bloom_filter_fp_chance = double_param(value, r);
+        break;
+    case PARAM_CRC:
+        params->crc_check_chance = double_param(value, r);
+        break;
+    case PARAM_DEFAULT_TTL:
+        params->default_time_to_live_s = int_param(value, r);
+        break;
+    case PARAM_GC_GRACE:
+        params->gc_grace_s = int_param(value, r);
+        break;
+    case PARAM_FLUSH_PERIOD:
+        params->memtable_flush_period_ms = int_param(value, r);
+        break;
+    case PARAM_MIN_INDEX:
+        params->min_index_interval = int_param(value, r);
+        break;
+    case PARAM_MAX_INDEX:
+        params->max_index_interval = int_param(value, r);
+        break;
+    case PARAM_SPECULATIVE:
+        params->speculative_retry = arena_copy(arena, value);
+        break;
+    case PARAM_ADDITIONAL:
+        params->additional_write_policy = arena_copy(arena, value);
+        break;
+    case PARAM_READ_REPAIR:
+        params->read_repair = arena_copy(arena, value);
+        break;
+    case PARAM_MEMTABLE:
+        params->memtable = arena_copy(arena, value);
+        break;
+    case PARAM_FLAGS:
+        if (value.size != 1) {
+            r->failed = true;
+            break;
+        }
+        params->cdc = value.data[0] & FLAG_CDC;
+        params->allow_auto_snapshot = value.data[0] & FLAG_SNAPSHOT;
+        params->incremental_backups = value.data[0] & FLAG_BACKUPS;
+        break;
+    case PARAM_CACHING:
+        map_param(value, arena, &params->caching, r);
+        break;
+    case PARAM_COMPACTION:
+        map_param(value, arena, &params->compaction, r);
+        break;
+    case PARAM_COMPRESSION:
+        map_param(value, arena, &params->compression, r);
+        break;
+    case PARAM_EXTENSIONS:
+        map_param(value, arena, &params->extensions, r);
+        break;
+    case PARAM_CUSTOM_PROPERTIES:
+        params->custom_properties = arena_copy(arena, value);
+        break;
+    case PARAM_AUTOSCALING:
+        params->autoscaling_settings = arena_copy(arena, value);
+        break;
+    case PARAM_TAGS:
+        map_param(value, arena, &params->tags, r);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Column kinds and ids must be what table_def_finish takes for granted. */
+static bool columns_are_sound(const struct table_def *def)
+{
+    bool has_key = false;
+
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        if (def->columns[i].kind > COLUMN_REGULAR || def->columns[i].id >= def->column_id_next)
+            return false;
+        has_key |= def->columns[i].kind == COLUMN_PARTITION_KEY;
+    }
+    return has_key && def->column_id_next <= 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX);
+}
+
+static void get_table(struct reader *r)
+{
+    uint64_t id = get_be64(r);
+    const uint8_t *uuid = take(r, 16);
+    uint64_t version = get_be64(r);
+    struct table_def *def = table_def_new(r->keyspace->name, get_text(r));
+    struct arena *arena = def->arena;
+    uint32_t params;
+
+    def->id = id;
+    memcpy(def->uuid, uuid, 16);
+    def->version = version;
+    def->durable_writes = r->keyspace->durable_writes;
+    def->column_id_next = get_be32(r);
+    def->column_count = get_count(r, 17);
+    def->columns = arena_new_array(arena, struct column_def, def->column_count + 1);
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        struct column_def *column = &def->columns[i];
+
+        column->id = get_be32(r);
+        column->kind = (enum column_kind)get_u8(r);
+        column->position = get_be32(r);
+        column->descending = get_u8(r);
+        column->name = arena_copy(arena, get_text(r));
+        column->type = type_copy(arena, get_node(r, arena, 0));
+    }
+    def->dropped_count = get_count(r, 20);
+    def->dropped = arena_new_array(arena, struct dropped_column, def->dropped_count + 1);
+    for (uint32_t i = 0; i < def->dropped_count; i++) {
+        struct dropped_column *dropped = &def->dropped[i];
+
+        dropped->id = get_be32(r);
+        dropped->kind = (enum column_kind)get_u8(r);
+        dropped->dropped_us = (int64_t)get_be64(r);
+        dropped->name = arena_copy(arena, get_text(r));
+        dropped->type = type_copy(arena, get_node(r, arena, 0));
+    }
+    params = get_u8(r);
+    for (uint32_t i = 0; i < params; i++)
+        get_param(r, arena, &def->params);
+    if (r->failed || !columns_are_sound(def)) {
+        r->failed = true;
+        table_def_unref(def);
+        return;
+    }
+    table_def_finish(def);
+    keyspace_def_put_table(r->keyspace, def);
+}
+
+enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **result, struct error *err)
+{
+    struct reader r = { .at = encoded.data, .left = encoded.size };
+    struct keyspace_def *empty, *grown;
+    uint8_t format = get_u8(&r);
+    struct bytes name;
+    uint32_t count;
+    bool durable;
+
+    if (format != SCHEMA_FORMAT)
+        return error_set(err, ERR_CORRUPT, "Definitions of a keyspace are of format %u; this server reads format %d%s", format,
+                         SCHEMA_FORMAT, format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
+    name = get_text(&r);
+    durable = get_u8(&r);
+    empty = keyspace_def_new(name, &(struct option_map){ 0 }, durable);
+    get_map(&r, empty->arena, &empty->replication);
+    get_map(&r, empty->arena, &empty->tags);
+    count = get_count(&r, 8);
+    r.keyspace = grown = keyspace_def_clone(empty, 0, count);
+    keyspace_def_unref(empty);
+    for (uint32_t i = 0; i < count && !r.failed; i++)
+        get_type(&r);
+    count = get_count(&r, 40);
+    r.keyspace = keyspace_def_clone(grown, count, 0);
+    keyspace_def_unref(grown);
+    for (uint32_t i = 0; i < count && !r.failed; i++)
+        get_table(&r);
+    if (r.failed || r.left) {
+        keyspace_def_unref(r.keyspace);
+        return error_set(err, ERR_CORRUPT, "Definitions of a keyspace are damaged");
+    }
+    *result = r.keyspace;
+    return OK;
+}

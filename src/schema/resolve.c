@@ -1,0 +1,288 @@
+#include "schema/resolve.h"
+
+#include "cql/print.h"
+#include "types/value.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static_assert((int)RESOLVE_DEPTH_MAX <= (int)VALUE_DEPTH_MAX, "a value of each type can be walked");
+
+static void print_written(struct buffer *out, struct bytes keyspace, const struct cql_type *written, bool frozen)
+{
+    static const char *const names[] = { [TYPE_LIST] = "list", [TYPE_SET] = "set", [TYPE_MAP] = "map", [TYPE_TUPLE] = "tuple",
+                                         [TYPE_VECTOR] = "vector" };
+    bool is_frozen = (frozen || written->frozen) && written->kind >= TYPE_LIST && written->kind <= TYPE_UDT;
+
+    if (is_frozen)
+        buffer_append_string(out, "frozen<");
+    if (written->kind == TYPE_UDT) {
+        cql_print_identifier(out, bytes_is_null(written->name.keyspace) ? keyspace : written->name.keyspace);
+        buffer_append_u8(out, '.');
+        cql_print_identifier(out, written->name.name);
+    } else if (written->kind < TYPE_LIST) {
+        cql_print_type(out, written);
+    } else {
+        buffer_append_string(out, names[written->kind]);
+        buffer_append_u8(out, '<');
+        for (uint32_t i = 0; i < written->param_count; i++) {
+            if (i)
+                buffer_append_string(out, ", ");
+            print_written(out, keyspace, written->params[i], frozen || written->frozen);
+        }
+        if (written->kind == TYPE_VECTOR)
+            buffer_printf(out, ", %u", written->dimension);
+        buffer_append_u8(out, '>');
+    }
+    if (is_frozen)
+        buffer_append_u8(out, '>');
+}
+
+const char *resolve_print_written(struct arena *arena, struct bytes keyspace, const struct cql_type *written)
+{
+    struct buffer out = { 0 };
+    const char *text;
+
+    print_written(&out, keyspace, written, false);
+    text = arena_string(arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return text;
+}
+
+/* In messages about collections, user types stand as written. */
+static enum status refuse(struct arena *arena, const char *what, const struct cql_type *written, struct error *err)
+{
+    struct buffer out = { 0 };
+    enum status status;
+
+    cql_print_type(&out, written);
+    status = error_set(err, ERR_INVALID, "%s: %.*s", what, BYTES(buffer_bytes(&out)));
+    buffer_fini(&out);
+    return status;
+}
+
+static uint32_t depth_of(const struct type *type)
+{
+    uint32_t deepest = 0;
+
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        uint32_t depth = depth_of(type->params[i]);
+
+        if (depth > deepest)
+            deepest = depth;
+    }
+    return deepest + 1;
+}
+
+static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
+                           uint32_t *nodes, const struct type **result, struct error *err);
+
+static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element, bool frozen,
+                                 struct error *err)
+{
+    if (element->kind == TYPE_COUNTER)
+        return refuse(arena, "Counters are not allowed inside collections", collection, err);
+    if (frozen || element->frozen)
+        return OK;
+    if (element->kind == TYPE_LIST || element->kind == TYPE_SET || element->kind == TYPE_MAP)
+        return refuse(arena, "Non-frozen collections are not allowed inside collections", collection, err);
+    if (element->kind == TYPE_UDT)
+        return refuse(arena, "Non-frozen UDTs are not allowed inside collections", collection, err);
+    return OK;
+}
+
+static enum status resolve_collection(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                                      bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
+{
+    const struct type *params[2] = { NULL };
+    enum status status;
+
+    for (uint32_t i = written->param_count; i-- > 0;)
+        if ((status = check_element(arena, written, written->params[i], frozen, err)))
+            return status;
+    if (written->kind == TYPE_SET && written->params[0]->kind == TYPE_DURATION)
+        return refuse(arena, "Durations are not allowed inside sets", written, err);
+    if (written->kind == TYPE_MAP && written->params[0]->kind == TYPE_DURATION)
+        return refuse(arena, "Durations are not allowed as map keys", written, err);
+    for (uint32_t i = 0; i < written->param_count; i++)
+        if ((status = resolve(arena, keyspace, written->params[i], frozen, nodes, &params[i], err)))
+            return status;
+    if (written->kind == TYPE_LIST)
+        *result = type_list(arena, params[0], frozen);
+    else if (written->kind == TYPE_SET)
+        *result = type_set(arena, params[0], frozen);
+    else
+        *result = type_map(arena, params[0], params[1], frozen);
+    return OK;
+}
+
+static enum status resolve_tuple(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                                 uint32_t *nodes, const struct type **result, struct error *err)
+{
+    const struct type **fields = arena_new_array(arena, const struct type *, written->param_count + 1);
+    enum status status;
+
+    for (uint32_t i = 0; i < written->param_count; i++) {
+        if (written->params[i]->kind == TYPE_COUNTER)
+            return error_set(err, ERR_INVALID, "Counters are not allowed inside tuples");
+        if ((status = resolve(arena, keyspace, written->params[i], true, nodes, &fields[i], err)))
+            return status;
+    }
+    *result = type_tuple(arena, fields, written->param_count);
+    return OK;
+}
+
+static enum status resolve_udt(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
+                               uint32_t *nodes, const struct type **result, struct error *err)
+{
+    struct bytes in = written->name.keyspace;
+
+    if (!bytes_is_null(in) && !bytes_equal(in, keyspace->name))
+        return error_set(err, ERR_INVALID,
+                         "Statement on keyspace %.*s cannot refer to a user type in keyspace %.*s; user types can only be used in the "
+                         "keyspace they are defined in",
+                         BYTES(keyspace->name), BYTES(in));
+    for (uint32_t i = 0; i < keyspace->type_count; i++) {
+        if (!bytes_equal(keyspace->types[i]->name, written->name.name))
+            continue;
+        *nodes += type_node_count(keyspace->types[i]);
+        if (*nodes > RESOLVE_NODES_MAX)
+            return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts", RESOLVE_NODES_MAX);
+        *result = frozen ? type_freeze(arena, keyspace->types[i]) : keyspace->types[i];
+        return OK;
+    }
+    return error_set(err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(keyspace->name), BYTES(written->name.name));
+}
+
+static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
+                           uint32_t *nodes, const struct type **result, struct error *err)
+{
+    enum status status;
+
+    if (++*nodes > RESOLVE_NODES_MAX)
+        return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts", RESOLVE_NODES_MAX);
+    frozen |= written->frozen;
+    switch (written->kind) {
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+        return resolve_collection(arena, keyspace, written, frozen, nodes, result, err);
+    case TYPE_TUPLE:
+        return resolve_tuple(arena, keyspace, written, nodes, result, err);
+    case TYPE_VECTOR:
+        if (written->dimension == 0)
+            return error_set(err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
+        status = resolve(arena, keyspace, written->params[0], false, nodes, result, err);
+        if (!status)
+            *result = type_vector(arena, *result, written->dimension);
+        return status;
+    case TYPE_UDT:
+        return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
+    case TYPE_CUSTOM:
+        return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result, err);
+    default:
+        if (written->frozen) {
+            struct cql_type plain = *written;
+            struct buffer out = { 0 };
+
+            plain.frozen = false;
+            cql_print_type(&out, &plain);
+            status = error_set(err, ERR_SYNTAX, "frozen<> is only allowed on collections, tuples, and user-defined types (got %.*s)",
+                               BYTES(buffer_bytes(&out)));
+            buffer_fini(&out);
+            return status;
+        }
+        *result = type_native(written->kind);
+        return OK;
+    }
+}
+
+enum status resolve_type(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                         const struct type **result, struct error *err)
+{
+    uint32_t nodes = 0;
+    enum status status = resolve(arena, keyspace, written, false, &nodes, result, err);
+
+    if (!status && depth_of(*result) > RESOLVE_DEPTH_MAX)
+        return error_set(err, ERR_INVALID, "Types can't be nested more than %d deep", RESOLVE_DEPTH_MAX);
+    return status;
+}
+
+uint32_t type_node_count(const struct type *type)
+{
+    uint32_t count = 1;
+
+    for (uint32_t i = 0; i < type->param_count; i++)
+        count += type_node_count(type->params[i]);
+    return count;
+}
+
+uint64_t type_node_count_with_udt(const struct type *type, const struct type *udt)
+{
+    uint64_t count = 1;
+
+    if (type->kind == TYPE_UDT && bytes_equal(type->name, udt->name))
+        return type_node_count(udt);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        count += type_node_count_with_udt(type->params[i], udt);
+    return count;
+}
+
+bool type_uses_udt(const struct type *type, struct bytes name)
+{
+    if (type->kind == TYPE_UDT && bytes_equal(type->name, name))
+        return true;
+    for (uint32_t i = 0; i < type->param_count; i++)
+        if (type_uses_udt(type->params[i], name))
+            return true;
+    return false;
+}
+
+/* The same node over other parameters. */
+static const struct type *rebuild(struct arena *arena, const struct type *type, const struct type *const *params)
+{
+    switch (type->kind) {
+    case TYPE_LIST:
+        return type_list(arena, params[0], type->frozen);
+    case TYPE_SET:
+        return type_set(arena, params[0], type->frozen);
+    case TYPE_MAP:
+        return type_map(arena, params[0], params[1], type->frozen);
+    case TYPE_TUPLE:
+        return type_tuple(arena, params, type->param_count);
+    case TYPE_VECTOR:
+        return type_vector(arena, params[0], type->dimension);
+    case TYPE_UDT:
+        return type_udt(arena, type->keyspace, type->name, type->field_names, params, type->param_count, type->frozen);
+    default:
+        return type;
+    }
+}
+
+const struct type *type_with_udt(struct arena *arena, const struct type *type, const struct type *udt)
+{
+    const struct type **params;
+
+    if (type->kind == TYPE_UDT && bytes_equal(type->name, udt->name))
+        return type->frozen ? type_freeze(arena, udt) : type_copy(arena, udt);
+    if (!type_uses_udt(type, udt->name))
+        return type_copy(arena, type);
+    params = arena_new_array(arena, const struct type *, type->param_count);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        params[i] = type_with_udt(arena, type->params[i], udt);
+    return rebuild(arena, type, params);
+}
+
+const struct type *type_expand_udts(struct arena *arena, const struct type *type)
+{
+    const struct type **params;
+
+    if (type->param_count == 0 && type->kind != TYPE_UDT)
+        return type_copy(arena, type);
+    params = arena_new_array(arena, const struct type *, type->param_count + 1);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        params[i] = type_expand_udts(arena, type->params[i]);
+    if (type->kind == TYPE_UDT)
+        return type_tuple(arena, params, type->param_count);
+    return rebuild(arena, type, params);
+}

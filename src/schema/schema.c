@@ -1,0 +1,293 @@
+#include "schema/schema.h"
+
+#include "base/memory.h"
+#include "schema/build.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Tables of all keyspaces, found by name and by id: open addressing, at most half full. The names were chosen by clients, but
+ * a table costs its maker a synced write, and the hash is seeded by nothing that could be probed from outside in one process. */
+struct schema {
+    _Atomic uint32_t refs;
+    uint64_t version;
+    uint8_t uuid[16];
+    struct keyspace_def **keyspaces; /* owned references, by name */
+    uint32_t keyspace_count;
+    uint32_t table_count;
+    uint32_t mask;                   /* slots - 1 */
+    struct table_def **by_name;      /* borrowed from the keyspaces */
+    struct table_def **by_id;
+};
+
+/* ---- definitions ---- */
+
+struct table_def *table_def_ref(struct table_def *def)
+{
+    atomic_fetch_add_explicit(&def->refs, 1, memory_order_relaxed);
+    return def;
+}
+
+void table_def_unref(struct table_def *def)
+{
+    if (!def || atomic_fetch_sub_explicit(&def->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_free(def->arena);
+}
+
+struct keyspace_def *keyspace_def_ref(struct keyspace_def *def)
+{
+    atomic_fetch_add_explicit(&def->refs, 1, memory_order_relaxed);
+    return def;
+}
+
+void keyspace_def_unref(struct keyspace_def *def)
+{
+    if (!def || atomic_fetch_sub_explicit(&def->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < def->table_count; i++)
+        table_def_unref(def->tables[i]);
+    arena_free(def->arena);
+}
+
+/* Columns of a kind other than a key stand by name. */
+static const struct column_def *find_by_name(const struct column_def *columns, uint32_t count, struct bytes name)
+{
+    uint32_t low = 0, high = count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = bytes_compare(columns[middle].name, name);
+
+        if (order == 0)
+            return &columns[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct column_def *table_def_column(const struct table_def *def, struct bytes name)
+{
+    uint32_t keys = def->partition_key_count + def->clustering_count;
+    const struct column_def *column;
+
+    for (uint32_t i = 0; i < keys; i++)
+        if (bytes_equal(def->columns[i].name, name))
+            return &def->columns[i];
+    column = find_by_name(def->columns + keys, def->static_count, name);
+    return column ? column : find_by_name(def->columns + keys + def->static_count, def->regular_count, name);
+}
+
+const struct column_def *table_def_column_by_id(const struct table_def *def, uint32_t id)
+{
+    if (id >= def->column_id_next || def->index_by_id[id] == UINT32_MAX)
+        return NULL;
+    return &def->columns[def->index_by_id[id]];
+}
+
+/* ---- lookups ---- */
+
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    return x ^ x >> 32;
+}
+
+static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        hash = (hash ^ bytes.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t hash_name(struct bytes keyspace, struct bytes name)
+{
+    return mix(hash_bytes(hash_bytes(0xcbf29ce484222325u, keyspace) + 1, name));
+}
+
+struct table_def *schema_table(const struct schema *schema, struct bytes keyspace, struct bytes name)
+{
+    for (uint64_t i = hash_name(keyspace, name);; i++) {
+        struct table_def *def = schema->by_name[i & schema->mask];
+
+        if (!def || (bytes_equal(def->name, name) && bytes_equal(def->keyspace, keyspace)))
+            return def;
+    }
+}
+
+struct table_def *schema_table_by_id(const struct schema *schema, uint64_t id)
+{
+    for (uint64_t i = mix(id);; i++) {
+        struct table_def *def = schema->by_id[i & schema->mask];
+
+        if (!def || def->id == id)
+            return def;
+    }
+}
+
+static uint32_t keyspace_index(const struct schema *schema, struct bytes name, bool *found)
+{
+    uint32_t low = 0, high = schema->keyspace_count;
+
+    *found = false;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = bytes_compare(schema->keyspaces[middle]->name, name);
+
+        if (order == 0)
+            *found = true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct keyspace_def *schema_keyspace(const struct schema *schema, struct bytes name)
+{
+    bool found;
+    uint32_t index = keyspace_index(schema, name, &found);
+
+    return found ? schema->keyspaces[index] : NULL;
+}
+
+uint32_t schema_keyspace_count(const struct schema *schema)
+{
+    return schema->keyspace_count;
+}
+
+const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint32_t index)
+{
+    assert(index < schema->keyspace_count);
+    return schema->keyspaces[index];
+}
+
+const struct type *schema_type(const struct schema *schema, struct bytes keyspace, struct bytes name)
+{
+    const struct keyspace_def *def = schema_keyspace(schema, keyspace);
+
+    for (uint32_t i = 0; def && i < def->type_count; i++)
+        if (bytes_equal(def->types[i]->name, name))
+            return def->types[i];
+    return NULL;
+}
+
+uint64_t schema_version_number(const struct schema *schema)
+{
+    return schema->version;
+}
+
+const uint8_t *schema_version_uuid(const struct schema *schema)
+{
+    return schema->uuid;
+}
+
+uint32_t schema_table_count(const struct schema *schema)
+{
+    return schema->table_count;
+}
+
+/* ---- schemas ---- */
+
+struct schema *schema_ref(struct schema *schema)
+{
+    atomic_fetch_add_explicit(&schema->refs, 1, memory_order_relaxed);
+    return schema;
+}
+
+void schema_unref(struct schema *schema)
+{
+    if (!schema || atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < schema->keyspace_count; i++)
+        keyspace_def_unref(schema->keyspaces[i]);
+    free(schema->keyspaces);
+    free(schema->by_name);
+    free(schema->by_id);
+    free(schema);
+}
+
+static void index_table(struct schema *schema, struct table_def *def)
+{
+    uint64_t i;
+
+    for (i = hash_name(def->keyspace, def->name); schema->by_name[i & schema->mask]; i++)
+        ;
+    schema->by_name[i & schema->mask] = def;
+    for (i = mix(def->id); schema->by_id[i & schema->mask]; i++)
+        assert(schema->by_id[i & schema->mask]->id != def->id);
+    schema->by_id[i & schema->mask] = def;
+}
+
+static void index_tables(struct schema *schema)
+{
+    uint32_t slots = 16;
+
+    schema->table_count = 0;
+    for (uint32_t i = 0; i < schema->keyspace_count; i++)
+        schema->table_count += schema->keyspaces[i]->table_count;
+    while (slots < schema->table_count * 2)
+        slots *= 2;
+    schema->mask = slots - 1;
+    schema->by_name = xcalloc(slots, sizeof(*schema->by_name));
+    schema->by_id = xcalloc(slots, sizeof(*schema->by_id));
+    for (uint32_t i = 0; i < schema->keyspace_count; i++)
+        for (uint32_t j = 0; j < schema->keyspaces[i]->table_count; j++)
+            index_table(schema, schema->keyspaces[i]->tables[j]);
+}
+
+static int compare_keyspaces(const void *a, const void *b)
+{
+    return bytes_compare((*(struct keyspace_def *const *)a)->name, (*(struct keyspace_def *const *)b)->name);
+}
+
+struct schema *schema_of(uint64_t version, const uint8_t uuid[16], struct keyspace_def **keyspaces, uint32_t count)
+{
+    struct schema *schema = xcalloc(1, sizeof(*schema));
+
+    atomic_init(&schema->refs, 1);
+    schema->version = version;
+    memcpy(schema->uuid, uuid, 16);
+    schema->keyspace_count = count;
+    schema->keyspaces = xmalloc((count + 1) * sizeof(*schema->keyspaces));
+    if (count) {
+        memcpy(schema->keyspaces, keyspaces, count * sizeof(*schema->keyspaces));
+        qsort(schema->keyspaces, count, sizeof(*schema->keyspaces), compare_keyspaces);
+    }
+    index_tables(schema);
+    return schema;
+}
+
+struct schema *schema_new(uint64_t version, const uint8_t uuid[16])
+{
+    return schema_of(version, uuid, NULL, 0);
+}
+
+struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop, const uint8_t uuid[16])
+{
+    struct keyspace_def **keyspaces = xmalloc((schema->keyspace_count + 1) * sizeof(struct keyspace_def *));
+    uint32_t count = 0;
+    struct schema *result;
+
+    for (uint32_t i = 0; i < schema->keyspace_count; i++) {
+        struct keyspace_def *def = schema->keyspaces[i];
+
+        if (put && bytes_equal(put->name, def->name))
+            continue;
+        if (!bytes_is_null(drop) && bytes_equal(drop, def->name))
+            continue;
+        keyspaces[count++] = keyspace_def_ref(def);
+    }
+    if (put)
+        keyspaces[count++] = put;
+    result = schema_of(schema->version + 1, uuid, keyspaces, count);
+    free(keyspaces);
+    return result;
+}
