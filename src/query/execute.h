@@ -1,0 +1,85 @@
+/* query/execute.h: what the executing files share: the engine, a context, and one execution of one plan.
+ *
+ * Owns:    a context's scratch memory is reused by its next request; an execution lives on the stack of query_run.
+ * Thread:  the engine is shared; everything else belongs to the context's thread.
+ */
+#ifndef QUERY_EXECUTE_H
+#define QUERY_EXECUTE_H
+
+#include "catalog/catalog.h"
+#include "query/plan.h"
+#include "query/prepared.h"
+#include "query/query.h"
+
+struct pooled_buffer {
+    struct pooled_buffer *next;
+    struct buffer buffer;
+};
+
+enum { MAC_KEY_BYTES = 32 };
+
+struct query_engine {
+    struct catalog *catalog;
+    struct table_space *space;
+    uint32_t page_rows_max;
+    uint64_t page_bytes_max;
+    struct prepared_cache *cache;    /* owned */
+    uint8_t mac_key[MAC_KEY_BYTES];  /* of paging states; made at start */
+};
+
+struct query_context {
+    struct query_engine *engine;
+    bool may_wait;
+    struct table_port *port;         /* owned */
+    struct catalog_view view;
+    struct prepared_lookaside lookaside;
+    struct uuid_source uuids;
+    uint64_t last_prepend_ticks;
+    struct pooled_buffer *buffers;   /* free ones; owned */
+    struct buffer scratch;           /* of one row's values */
+};
+
+struct execution {
+    struct query_context *context;
+    struct query_request *request;
+    const struct plan *plan;
+    const struct schema *schema;
+    const struct native_parameters *parameters;
+    struct buffer *out;
+    struct error *err;
+    struct eval eval;
+    uint8_t version;                 /* of the protocol */
+    bool always_metadata;            /* the client's idea of the columns may be old */
+    struct bytes statement_id;       /* 16 bytes: binds paging states */
+};
+
+enum query_result execute_select(struct execution *execution);
+enum query_result execute_modify(struct execution *execution);
+enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
+                                uint32_t count, enum batch_kind kind, const int64_t *timestamp_us);
+void execute_modify_finish(struct query_context *context, struct query_request *request, struct buffer *out);
+
+void execution_warn(struct query_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Reads, or says that somebody who may wait must do it. */
+enum status execution_read(struct execution *execution, const struct read_command *command, struct read_result *result);
+/* QUERY_DONE with request.error, or QUERY_WAITS. */
+enum query_result execution_failed(struct execution *execution, enum status status);
+
+/* Rows of named columns that no table holds: DESCRIBE, [applied]. */
+struct row_writer {
+    struct native_rows rows;
+};
+void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns, uint32_t count,
+                          struct bytes paging_state);
+
+/* Values of one multicell column, assembled to wire bytes appended to `out`. False: no live cell. */
+bool assemble_collection(struct buffer *out, const struct type *type, const struct cell *cells, uint32_t count);
+
+/* Binds of INSERT JSON: one per column of the table. */
+enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena, struct bytes *values,
+                      struct error *err);
+
+/* USE, TRUNCATE, definitions, DESCRIBE, and the refusal of the rest by name. */
+enum query_result execute_other(struct execution *execution);
+
+#endif

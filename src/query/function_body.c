@@ -1,0 +1,963 @@
+/* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
+#include "query/function_body.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#define BODY(name)                                                                                             \
+    enum status name(const struct function *function, struct function_context *context, const struct bytes *args, \
+                     struct bytes *result, struct error *err)
+
+enum { MS_PER_DAY = 86400000, FUNCTION_RESULT_BYTES_MAX = 64 << 20 };
+#define NS_PER_DAY INT64_C(86400000000000)
+#define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000) /* 1582-10-15 to 1970-01-01 in 100 ns */
+
+static struct bytes result_u64(struct function_context *context, uint64_t v)
+{
+    uint8_t *at = arena_alloc(context->arena, 8);
+
+    store_be64(at, v);
+    return bytes_of(at, 8);
+}
+
+static struct bytes result_u32(struct function_context *context, uint32_t v)
+{
+    uint8_t *at = arena_alloc(context->arena, 4);
+
+    store_be32(at, v);
+    return bytes_of(at, 4);
+}
+
+/* Moves a buffer's content to the arena. */
+static struct bytes result_buffer(struct function_context *context, struct buffer *buffer)
+{
+    struct bytes result = arena_copy(context->arena, buffer_bytes(buffer));
+
+    buffer_fini(buffer);
+    return result;
+}
+
+static int64_t floor_divide(int64_t a, int64_t b)
+{
+    int64_t quotient = a / b;
+
+    return a % b < 0 ? quotient - 1 : quotient;
+}
+
+/* ---- time ---- */
+
+void uuid_source_init(struct uuid_source *source)
+{
+    uint8_t random[8];
+
+    if (RAND_bytes(random, sizeof(random)) != 1)
+        abort();
+    random[0] = (uint8_t)((random[0] & 0x3f) | 0x80); /* variant */
+    random[2] |= 1;                                   /* multicast: not a real address */
+    source->node = load_be64(random);
+    source->last_ticks = 0;
+}
+
+static void uuid_write_time(uint8_t out[16], uint64_t ticks, uint64_t low)
+{
+    store_be32(out, (uint32_t)ticks);
+    store_be16(out + 4, (uint16_t)(ticks >> 32));
+    store_be16(out + 6, (uint16_t)(0x1000 | ((ticks >> 48) & 0x0fff)));
+    store_be64(out + 8, low);
+}
+
+void uuid_make_time(struct uuid_source *source, int64_t now_us, uint8_t out[16])
+{
+    uint64_t ticks = (uint64_t)(now_us * 10 + UUID_EPOCH_TICKS);
+
+    if (ticks <= source->last_ticks)
+        ticks = source->last_ticks + 1;
+    source->last_ticks = ticks;
+    uuid_write_time(out, ticks, source->node);
+}
+
+static int64_t uuid_ticks(struct bytes uuid)
+{
+    return (int64_t)(((uint64_t)(load_be16(uuid.data + 6) & 0x0fff) << 48) | ((uint64_t)load_be16(uuid.data + 4) << 32) |
+                     load_be32(uuid.data));
+}
+
+int64_t uuid_time_ms(struct bytes uuid)
+{
+    return (uuid_ticks(uuid) - UUID_EPOCH_TICKS) / 10000;
+}
+
+BODY(body_now)
+{
+    uint8_t *at = arena_alloc(context->arena, 16);
+
+    uuid_make_time(context->uuids, context->now_us, at);
+    *result = bytes_of(at, 16);
+    return OK;
+}
+
+BODY(body_current_timestamp)
+{
+    *result = result_u64(context, (uint64_t)(context->now_us / 1000));
+    return OK;
+}
+
+static uint32_t days_of_ms(int64_t ms)
+{
+    return (uint32_t)floor_divide(ms, MS_PER_DAY) + 0x80000000u;
+}
+
+BODY(body_current_date)
+{
+    *result = result_u32(context, days_of_ms(context->now_us / 1000));
+    return OK;
+}
+
+BODY(body_current_time)
+{
+    int64_t us_per_day = INT64_C(86400000000);
+
+    *result = result_u64(context, (uint64_t)((context->now_us % us_per_day) / 1000 * 1000000));
+    return OK;
+}
+
+BODY(body_uuid)
+{
+    uint8_t *at = arena_alloc(context->arena, 16);
+
+    if (RAND_bytes(at, 16) != 1)
+        return error_set(err, ERR_SERVER, "No randomness");
+    at[6] = (uint8_t)((at[6] & 0x0f) | 0x40);
+    at[8] = (uint8_t)((at[8] & 0x3f) | 0x80);
+    *result = bytes_of(at, 16);
+    return OK;
+}
+
+BODY(body_bound_timeuuid)
+{
+    uint8_t *at = arena_alloc(context->arena, 16);
+    uint64_t ticks = load_be64(args[0].data) * 10000 + (uint64_t)UUID_EPOCH_TICKS;
+
+    if (function->data)
+        uuid_write_time(at, ticks + 9999, UINT64_C(0x7f7f7f7f7f7f7f7f));
+    else
+        uuid_write_time(at, ticks, UINT64_C(0x8080808080808080));
+    *result = bytes_of(at, 16);
+    return OK;
+}
+
+static int64_t ms_of(const struct type *type, struct bytes value)
+{
+    switch (type->kind) {
+    case TYPE_TIMEUUID:
+        return uuid_time_ms(value);
+    case TYPE_DATE:
+        return (int64_t)(int32_t)(load_be32(value.data) - 0x80000000u) * MS_PER_DAY;
+    default:
+        return (int64_t)load_be64(value.data);
+    }
+}
+
+BODY(body_to_date)
+{
+    *result = result_u32(context, days_of_ms(ms_of(function->arg_types[0], args[0])));
+    return OK;
+}
+
+BODY(body_to_timestamp)
+{
+    *result = result_u64(context, (uint64_t)ms_of(function->arg_types[0], args[0]));
+    return OK;
+}
+
+struct duration {
+    int64_t months, days, nanoseconds;
+};
+
+static int64_t read_vint(struct bytes *in)
+{
+    uint8_t first = in->data[0];
+    int extra = first == 0xff ? 8 : __builtin_clz((uint32_t)(uint8_t)~first) - 24;
+    uint64_t v = extra >= 7 ? 0 : first & (0xffu >> (extra + 1));
+
+    for (int i = 1; i <= extra; i++)
+        v = v << 8 | in->data[i];
+    in->data += extra + 1;
+    in->size -= (size_t)extra + 1;
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static struct duration duration_read(struct bytes value)
+{
+    struct duration duration;
+
+    duration.months = read_vint(&value);
+    duration.days = read_vint(&value);
+    duration.nanoseconds = read_vint(&value);
+    return duration;
+}
+
+/* Civil calendar: days since 1970 <-> year, month, day (proleptic Gregorian). */
+static int64_t days_of_civil(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = floor_divide(year, 400);
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static void civil_of_days(int64_t days, int64_t *year, int *month, int *day)
+{
+    days += 719468;
+    int64_t era = floor_divide(days, 146097);
+    int64_t of_era = days - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+
+    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = y + era * 400 + (*month <= 2);
+}
+
+static int days_in_month(int64_t year, int month)
+{
+    return (int)(days_of_civil(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - days_of_civil(year, month, 1));
+}
+
+static int64_t add_months(int64_t ms, int64_t months)
+{
+    int64_t days = floor_divide(ms, MS_PER_DAY), rest = ms - days * MS_PER_DAY, year;
+    int month, day;
+
+    civil_of_days(days, &year, &month, &day);
+    int64_t total = year * 12 + (month - 1) + months;
+    year = floor_divide(total, 12);
+    month = (int)(total - year * 12) + 1;
+    if (day > days_in_month(year, month))
+        day = days_in_month(year, month);
+    return days_of_civil(year, month, day) * MS_PER_DAY + rest;
+}
+
+static int64_t add_duration(int64_t ms, struct duration duration, int64_t times)
+{
+    ms = add_months(ms, duration.months * times);
+    return ms + duration.days * times * MS_PER_DAY + duration.nanoseconds / 1000000 * times;
+}
+
+/* Past this, products of a duration overflow; the years 1 to 9999 are far inside. */
+static bool duration_is_sane(struct duration duration)
+{
+    return llabs(duration.months) < 1200000 && llabs(duration.days) < 36500000;
+}
+
+static enum status floor_ms(int64_t ms, struct duration duration, int64_t start, int64_t *result, struct error *err)
+{
+    if (start > ms)
+        return error_set(err, ERR_INVALID, "The floor function starting time is greater than the provided time");
+    if (duration.months < 0 || duration.days < 0 || duration.nanoseconds < 0)
+        return error_set(err, ERR_INVALID, "Negative durations are not supported by the floor function");
+    if (!duration_is_sane(duration) || ms > INT64_C(1) << 52 || start < -(INT64_C(1) << 52))
+        return error_set(err, ERR_INVALID, "The floor function's arguments are out of range");
+    if (duration.months == 0) {
+        int64_t step = duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
+
+        *result = step ? ms - (ms - start) % step : ms;
+        return OK;
+    }
+    /* The largest multiple that does not pass ms. */
+    int64_t longest = duration.months * 31 * (int64_t)MS_PER_DAY + duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
+    int64_t multiple = (ms - start) / longest;
+
+    while (add_duration(start, duration, multiple + 1) <= ms)
+        multiple++;
+    *result = add_duration(start, duration, multiple);
+    return OK;
+}
+
+BODY(body_floor_timestamp)
+{
+    struct duration duration = duration_read(args[1]);
+    int64_t start = function->arg_count == 3 ? (int64_t)load_be64(args[2].data) : 0, floored;
+
+    if (duration.nanoseconds % 1000000) {
+        struct buffer text = { 0 };
+        enum status status;
+
+        value_print(&text, type_native(TYPE_DURATION), args[1]);
+        status = error_set(err, ERR_INVALID, "The floor cannot be computed for the %.*s duration as precision is below 1 millisecond", BYTES(buffer_bytes(&text)));
+        buffer_fini(&text);
+        return status;
+    }
+    enum status status = floor_ms(ms_of(function->arg_types[0], args[0]), duration, start, &floored, err);
+    if (!status)
+        *result = result_u64(context, (uint64_t)floored);
+    return status;
+}
+
+BODY(body_floor_date)
+{
+    struct duration duration = duration_read(args[1]);
+    int64_t start = function->arg_count == 3 ? ms_of(function->arg_types[2], args[2]) : 0, floored;
+
+    if (duration.nanoseconds) {
+        struct buffer text = { 0 };
+        enum status status;
+
+        value_print(&text, type_native(TYPE_DURATION), args[1]);
+        status = error_set(err, ERR_INVALID, "The floor on date values cannot be computed for the %.*s duration as precision is below 1 day", BYTES(buffer_bytes(&text)));
+        buffer_fini(&text);
+        return status;
+    }
+    enum status status = floor_ms(ms_of(function->arg_types[0], args[0]), duration, start, &floored, err);
+    if (!status)
+        *result = result_u32(context, days_of_ms(floored));
+    return status;
+}
+
+BODY(body_floor_time)
+{
+    struct duration duration = duration_read(args[1]);
+    int64_t time = (int64_t)load_be64(args[0].data);
+
+    if (duration.months || duration.days || duration.nanoseconds > NS_PER_DAY)
+        return error_set(err, ERR_INVALID, "For time values, the floor can only be computed for durations smaller that a day");
+    if (duration.nanoseconds < 0)
+        return error_set(err, ERR_INVALID, "Negative durations are not supported by the floor function");
+    *result = result_u64(context, (uint64_t)(duration.nanoseconds ? time - time % duration.nanoseconds : time));
+    return OK;
+}
+
+BODY(body_add_duration)
+{
+    struct duration duration = duration_read(args[1]);
+    const struct type *type = function->arg_types[0];
+    int64_t ms = ms_of(type, args[0]);
+
+    if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
+        return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range", function->data == '+' ? "timestamp + duration" : "timestamp - duration");
+    if (type->kind == TYPE_DATE && duration.nanoseconds)
+        return error_set(err, ERR_FUNCTION_FAILURE, "the operation 'date %c duration' failed: The duration must have a day precision. Was: %" PRId64 "ns",
+                         (char)function->data, duration.nanoseconds);
+    ms = add_duration(ms, duration, function->data == '+' ? 1 : -1);
+    *result = type->kind == TYPE_DATE ? result_u32(context, days_of_ms(ms)) : result_u64(context, (uint64_t)ms);
+    return OK;
+}
+
+/* ---- numbers ---- */
+
+static struct bytes result_number(struct function_context *context, const struct number *number)
+{
+    struct buffer out = { 0 };
+
+    number_write(&out, number);
+    return result_buffer(context, &out);
+}
+
+static enum type_kind plain_kind(enum type_kind kind)
+{
+    return kind == TYPE_COUNTER ? TYPE_BIGINT : kind;
+}
+
+BODY(body_abs)
+{
+    struct number number;
+
+    number_init(&number);
+    number_read(&number, function->arg_types[0]->kind, args[0]);
+    switch (number.kind) {
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        number.real = fabs(number.real);
+        break;
+    case TYPE_VARINT:
+    case TYPE_DECIMAL:
+        mpz_abs(number.big, number.big);
+        break;
+    default:
+        if (number.integer < 0)
+            number_negate(&number);
+        break;
+    }
+    *result = result_number(context, &number);
+    number_fini(&number);
+    return OK;
+}
+
+static enum status real_function(const struct function *function, struct function_context *context, const struct bytes *args,
+                                 double (*f)(double), struct bytes *result, struct error *err)
+{
+    enum type_kind kind = function->arg_types[0]->kind;
+    struct number number;
+    enum status status;
+
+    if (kind == TYPE_DECIMAL || kind == TYPE_VARINT)
+        return error_set(err, ERR_INVALID, "system.%.*s is not supported on varint and decimal yet", BYTES(function->name));
+    number_init(&number);
+    number_read(&number, kind, args[0]);
+    number.real = f(number_to_double(&number));
+    number.kind = TYPE_DOUBLE;
+    status = number_convert(&number, kind, err);
+    if (!status)
+        *result = result_number(context, &number);
+    number_fini(&number);
+    return status;
+}
+
+BODY(body_exp)
+{
+    return real_function(function, context, args, exp, result, err);
+}
+
+BODY(body_log)
+{
+    return real_function(function, context, args, log, result, err);
+}
+
+BODY(body_log10)
+{
+    return real_function(function, context, args, log10, result, err);
+}
+
+/* Java's Math.round: half up, towards positive infinity. */
+static double java_round(double v)
+{
+    return floor(v + 0.5);
+}
+
+BODY(body_round)
+{
+    enum type_kind kind = function->arg_types[0]->kind;
+    struct number number;
+
+    if (kind == TYPE_FLOAT || kind == TYPE_DOUBLE)
+        return real_function(function, context, args, java_round, result, err);
+    if (kind != TYPE_DECIMAL) {
+        *result = args[0];
+        return OK;
+    }
+    number_init(&number);
+    number_read(&number, kind, args[0]);
+    if (number.scale > 0 && number.scale < 20000) {
+        mpz_t power, half;
+
+        /* BigDecimal.setScale(0, HALF_UP) */
+        mpz_init(power);
+        mpz_init(half);
+        mpz_ui_pow_ui(power, 10, (unsigned long)number.scale);
+        mpz_tdiv_q_ui(half, power, 2);
+        if (mpz_sgn(number.big) < 0)
+            mpz_sub(number.big, number.big, half);
+        else
+            mpz_add(number.big, number.big, half);
+        mpz_tdiv_q(number.big, number.big, power);
+        mpz_clear(power);
+        mpz_clear(half);
+        number.scale = 0;
+    } else if (number.scale >= 20000) {
+        mpz_set_ui(number.big, 0);
+        number.scale = 0;
+    }
+    *result = result_number(context, &number);
+    number_fini(&number);
+    return OK;
+}
+
+BODY(body_arithmetic)
+{
+    enum type_kind kind = function->return_type->kind;
+    struct number left, right;
+    enum status status;
+
+    number_init(&left);
+    number_init(&right);
+    number_read(&left, function->arg_types[0]->kind, args[0]);
+    number_read(&right, function->arg_types[1]->kind, args[1]);
+    status = number_convert(&left, kind, err);
+    if (!status)
+        status = number_convert(&right, kind, err);
+    if (!status)
+        status = number_operate(&left, (char)function->data, &right, err);
+    if (status == ERR_FUNCTION_FAILURE) {
+        struct buffer text = { 0 };
+        char *why = arena_string(context->arena, bytes_of_string(err->message));
+
+        type_print(&text, function->arg_types[0], false);
+        buffer_printf(&text, " %c ", (char)function->data);
+        type_print(&text, function->arg_types[1], false);
+        status = error_set(err, ERR_FUNCTION_FAILURE, "the operation '%.*s' failed: %s", BYTES(buffer_bytes(&text)), why);
+        buffer_fini(&text);
+    }
+    if (!status)
+        *result = result_number(context, &left);
+    number_fini(&left);
+    number_fini(&right);
+    return status;
+}
+
+BODY(body_negate)
+{
+    struct number number;
+
+    number_init(&number);
+    number_read(&number, plain_kind(function->arg_types[0]->kind), args[0]);
+    number_negate(&number);
+    *result = result_number(context, &number);
+    number_fini(&number);
+    return OK;
+}
+
+BODY(body_concatenate)
+{
+    size_t size = args[0].size + args[1].size;
+
+    if (size > FUNCTION_RESULT_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "The text is too long");
+    uint8_t *at = arena_alloc(context->arena, size ? size : 1);
+    memcpy(at, args[0].data, args[0].size);
+    memcpy(at + args[0].size, args[1].data, args[1].size);
+    *result = bytes_of(at, size);
+    return OK;
+}
+
+/* ---- conversions ---- */
+
+BODY(body_same)
+{
+    *result = args[0];
+    return OK;
+}
+
+BODY(body_from_blob)
+{
+    struct error why = { 0 };
+
+    if (value_validate(function->return_type, args[0], &why)) {
+        struct buffer text = { 0 };
+
+        for (size_t i = 0; i < args[0].size && i < 256; i++)
+            buffer_printf(&text, "%02x", args[0].data[i]);
+        enum status status = error_set(err, ERR_INVALID, "In call to function system.%.*s, value 0x%.*s is not a valid binary representation for type ",
+                                       BYTES(function->name), BYTES(buffer_bytes(&text)));
+        buffer_reset(&text);
+        type_print(&text, function->return_type, false);
+        strncat(err->message, arena_string(context->arena, buffer_bytes(&text)), sizeof(err->message) - strlen(err->message) - 1);
+        buffer_fini(&text);
+        return status;
+    }
+    *result = args[0];
+    return OK;
+}
+
+bool cast_is_possible(enum type_kind from, enum type_kind to)
+{
+    bool to_text = to == TYPE_TEXT || to == TYPE_ASCII;
+
+    if (number_kind_is_numeric(from) && number_kind_is_numeric(to))
+        return to != TYPE_COUNTER;
+    switch (from) {
+    case TYPE_TIMEUUID:
+        return to == TYPE_TIMESTAMP || to == TYPE_DATE || to_text;
+    case TYPE_TIMESTAMP:
+        return to == TYPE_DATE || to_text;
+    case TYPE_DATE:
+        return to == TYPE_TIMESTAMP || to_text;
+    case TYPE_BOOLEAN:
+    case TYPE_TIME:
+    case TYPE_UUID:
+    case TYPE_INET:
+    case TYPE_ASCII:
+        return to_text;
+    case TYPE_TEXT:
+        return to == TYPE_TEXT;
+    default:
+        return number_kind_is_numeric(from) && to_text;
+    }
+}
+
+static struct bytes print_plain(struct function_context *context, const struct type *type, struct bytes value)
+{
+    struct buffer out = { 0 };
+
+    value_print(&out, type, value);
+    struct bytes text = arena_copy(context->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    if (text.size >= 2 && text.data[0] == '\'')
+        text = bytes_of(text.data + 1, text.size - 2);
+    return text;
+}
+
+BODY(body_cast)
+{
+    const struct type *from = function->arg_types[0];
+    enum type_kind to = function->return_type->kind;
+
+    if (to == TYPE_TEXT || to == TYPE_ASCII) {
+        *result = from->kind == TYPE_TEXT || from->kind == TYPE_ASCII ? args[0] : print_plain(context, from, args[0]);
+        return OK;
+    }
+    if (to == TYPE_DATE)
+        return body_to_date(function, context, args, result, err);
+    if (to == TYPE_TIMESTAMP)
+        return body_to_timestamp(function, context, args, result, err);
+
+    struct number number;
+    number_init(&number);
+    number_read(&number, from->kind, args[0]);
+    enum status status = number_convert(&number, to, err);
+    if (!status)
+        *result = result_number(context, &number);
+    number_fini(&number);
+    return status;
+}
+
+BODY(body_to_json)
+{
+    struct buffer out = { 0 };
+
+    if (bytes_is_null(args[0]))
+        buffer_append_string(&out, "null");
+    else
+        value_print_json(&out, function->arg_types[0], args[0]);
+    *result = result_buffer(context, &out);
+    return OK;
+}
+
+BODY(body_from_json)
+{
+    struct buffer out = { 0 };
+    struct bytes text = args[0];
+
+    while (text.size && strchr(" \t\r\n", text.data[0]))
+        text = bytes_of(text.data + 1, text.size - 1);
+    while (text.size && strchr(" \t\r\n", text.data[text.size - 1]))
+        text.size--;
+    if (bytes_equal(text, BYTES_LITERAL("null"))) {
+        *result = bytes_of(NULL, 0);
+        return OK;
+    }
+    enum status status = value_parse_json(function->return_type, text, &out, err);
+    if (status)
+        buffer_fini(&out);
+    else
+        *result = result_buffer(context, &out);
+    return status;
+}
+
+BODY(body_token)
+{
+    struct buffer key = { 0 };
+    int64_t token;
+
+    if (function->arg_count == 1) {
+        token = token_of_partition_key(args[0]);
+    } else {
+        for (uint32_t i = 0; i < function->arg_count; i++) {
+            buffer_append_be16(&key, (uint16_t)args[i].size);
+            buffer_append_bytes(&key, args[i]);
+            buffer_append_u8(&key, 0);
+        }
+        token = token_of_partition_key(buffer_bytes(&key));
+        buffer_fini(&key);
+    }
+    *result = result_u64(context, (uint64_t)token);
+    return OK;
+}
+
+/* ---- collections and vectors ---- */
+
+static uint32_t collection_size(struct bytes value)
+{
+    return value.size < 4 ? 0 : load_be32(value.data);
+}
+
+static struct bytes map_half(const struct function *function, struct function_context *context, struct bytes map, uint32_t half)
+{
+    uint32_t count = collection_size(map), kept = 0;
+    struct bytes *elements = arena_new_array(context->arena, struct bytes, count ? count : 1), element;
+    struct value_iterator iterator;
+    struct buffer out = { 0 };
+
+    value_iterator_init(&iterator, function->arg_types[0], map);
+    for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++)
+        if (i % 2 == half && kept < count)
+            elements[kept++] = element;
+    value_pack(&out, function->return_type, elements, kept);
+    return result_buffer(context, &out);
+}
+
+BODY(body_map_keys)
+{
+    *result = map_half(function, context, args[0], 0);
+    return OK;
+}
+
+BODY(body_map_values)
+{
+    *result = map_half(function, context, args[0], 1);
+    return OK;
+}
+
+BODY(body_collection_count)
+{
+    *result = result_u32(context, collection_size(args[0]));
+    return OK;
+}
+
+static struct bytes extreme(const struct function *function, struct bytes collection, int sign)
+{
+    struct bytes best = { NULL, 0 }, element;
+    struct value_iterator iterator;
+
+    value_iterator_init(&iterator, function->arg_types[0], collection);
+    while (value_iterator_next(&iterator, &element))
+        if (bytes_is_null(best) || value_compare(function->return_type, element, best) * sign > 0)
+            best = element;
+    return best;
+}
+
+BODY(body_collection_min)
+{
+    *result = extreme(function, args[0], -1);
+    return OK;
+}
+
+BODY(body_collection_max)
+{
+    *result = extreme(function, args[0], 1);
+    return OK;
+}
+
+static enum status collection_total(const struct function *function, struct function_context *context, struct bytes collection,
+                                    bool average, struct bytes *result, struct error *err)
+{
+    enum type_kind kind = plain_kind(function->return_type->kind);
+    bool whole = kind != TYPE_FLOAT && kind != TYPE_DOUBLE && kind != TYPE_DECIMAL;
+    enum type_kind wide = whole && average ? TYPE_VARINT : kind == TYPE_FLOAT ? TYPE_DOUBLE : kind;
+    struct value_iterator iterator;
+    struct number sum, one;
+    struct bytes element;
+    enum status status = OK;
+    uint64_t count = 0;
+
+    number_init(&sum);
+    number_init(&one);
+    number_convert(&sum, wide, err);
+    value_iterator_init(&iterator, function->arg_types[0], collection);
+    while (!status && value_iterator_next(&iterator, &element)) {
+        if (element.size == 0)
+            continue;
+        number_read(&one, kind, element);
+        status = number_convert(&one, wide, err);
+        if (!status)
+            status = number_operate(&sum, '+', &one, err);
+        count++;
+    }
+    if (!status && average)
+        number_average(&sum, count);
+    if (!status)
+        status = number_convert(&sum, kind, err);
+    if (!status)
+        *result = result_number(context, &sum);
+    number_fini(&sum);
+    number_fini(&one);
+    return status;
+}
+
+BODY(body_collection_sum)
+{
+    return collection_total(function, context, args[0], false, result, err);
+}
+
+BODY(body_collection_avg)
+{
+    return collection_total(function, context, args[0], true, result, err);
+}
+
+static float float_at(const uint8_t *at)
+{
+    uint32_t bits = load_be32(at);
+    float v;
+
+    memcpy(&v, &bits, 4);
+    return v;
+}
+
+BODY(body_similarity)
+{
+    double dot = 0, left = 0, right = 0, apart = 0, similarity;
+    float single;
+    uint32_t bits;
+
+    for (size_t i = 0; i + 4 <= args[0].size && i + 4 <= args[1].size; i += 4) {
+        double a = float_at(args[0].data + i), b = float_at(args[1].data + i);
+
+        dot += a * b;
+        left += a * a;
+        right += b * b;
+        apart += (a - b) * (a - b);
+    }
+    if (function->data == 0) {
+        if (left == 0 || right == 0)
+            return error_set(err, ERR_INVALID, "Function system.%.*s doesn't support all-zero vectors.", BYTES(function->name));
+        similarity = (1 + dot / sqrt(left * right)) / 2;
+    } else {
+        similarity = function->data == 1 ? 1 / (1 + apart) : (1 + dot) / 2;
+    }
+    single = (float)similarity;
+    memcpy(&bits, &single, 4);
+    *result = result_u32(context, bits);
+    return OK;
+}
+
+/* ---- masking ---- */
+
+BODY(body_mask_null)
+{
+    *result = bytes_of(NULL, 0);
+    return OK;
+}
+
+static void append_default(struct buffer *out, const struct type *type)
+{
+    static const uint8_t zeros[16];
+
+    switch (type->kind) {
+    case TYPE_ASCII:
+    case TYPE_TEXT:
+        buffer_append_string(out, "****");
+        break;
+    case TYPE_DECIMAL:
+        buffer_append(out, zeros, 5);
+        break;
+    case TYPE_VARINT:
+        buffer_append(out, zeros, 1);
+        break;
+    case TYPE_INET:
+        buffer_append(out, zeros, 4);
+        break;
+    case TYPE_DATE:
+        buffer_append_be32(out, 0x80000000u);
+        break;
+    case TYPE_DURATION:
+        buffer_append(out, zeros, 3);
+        break;
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+        buffer_append(out, zeros, 4);
+        break;
+    case TYPE_TIMEUUID: {
+        uint8_t *at = buffer_extend(out, 16);
+
+        uuid_write_time(at, (uint64_t)UUID_EPOCH_TICKS, UINT64_C(0x8080808080808080));
+        break;
+    }
+    case TYPE_TUPLE:
+    case TYPE_UDT:
+        for (uint32_t i = 0; i < type->param_count; i++) {
+            size_t at = out->size;
+
+            buffer_append_be32(out, 0);
+            append_default(out, type->params[i]);
+            store_be32(out->data + at, (uint32_t)(out->size - at - 4));
+        }
+        break;
+    case TYPE_VECTOR:
+        for (uint32_t i = 0; i < type->dimension && type_fixed_bytes(type->params[0]); i++)
+            append_default(out, type->params[0]);
+        break;
+    case TYPE_UUID:
+        buffer_append(out, zeros, 16);
+        break;
+    case TYPE_BLOB:
+    case TYPE_CUSTOM:
+    case TYPE_EMPTY:
+        break;
+    default:
+        buffer_append(out, zeros, type_fixed_bytes(type) <= 16 ? type_fixed_bytes(type) : 0);
+        break;
+    }
+}
+
+BODY(body_mask_default)
+{
+    struct buffer out = { 0 };
+
+    append_default(&out, function->return_type);
+    *result = result_buffer(context, &out);
+    return OK;
+}
+
+BODY(body_mask_replace)
+{
+    *result = args[1];
+    return OK;
+}
+
+static size_t character_count(struct bytes text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        count += (text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
+BODY(body_mask_part)
+{
+    struct bytes text = args[0], padding = BYTES_LITERAL("*");
+    int32_t begin = bytes_is_null(args[1]) || args[1].size < 4 ? 0 : (int32_t)load_be32(args[1].data);
+    int32_t end = bytes_is_null(args[2]) || args[2].size < 4 ? 0 : (int32_t)load_be32(args[2].data);
+    struct buffer out = { 0 };
+
+    if (bytes_is_null(text)) {
+        *result = text;
+        return OK;
+    }
+    if (function->arg_count == 4 && !bytes_is_null(args[3])) {
+        padding = args[3];
+        if (character_count(padding) != 1)
+            return error_set(err, ERR_INVALID, "The padding argument for function system.%.*s should be single-character, but '%.*s' has %zu characters.",
+                             BYTES(function->name), BYTES(padding), character_count(padding));
+    }
+
+    int64_t size = (int64_t)character_count(text), at = -1;
+    for (size_t i = 0; i < text.size;) {
+        size_t next = i + 1;
+
+        while (next < text.size && (text.data[next] & 0xc0) == 0x80)
+            next++;
+        at++;
+        bool inside = at >= begin && at < size - end;
+        bool masked = function->data ? inside : !inside;
+        if (masked)
+            buffer_append_bytes(&out, padding);
+        else
+            buffer_append(&out, text.data + i, next - i);
+        i = next;
+    }
+    *result = result_buffer(context, &out);
+    return OK;
+}
+
+BODY(body_mask_hash)
+{
+    char name[64] = "SHA-256";
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    if (function->arg_count == 2)
+        snprintf(name, sizeof(name), "%.*s", (int)(args[1].size < 60 ? args[1].size : 60), (const char *)args[1].data);
+    const EVP_MD *hash = EVP_get_digestbyname(name);
+    if (!hash)
+        return error_set(err, ERR_INVALID, "Hash algorithm not found: %s", name);
+    if (!EVP_Digest(args[0].data, args[0].size, digest, &size, hash, NULL))
+        return error_set(err, ERR_SERVER, "Hashing failed");
+    *result = arena_copy(context->arena, bytes_of(digest, size));
+    return OK;
+}

@@ -1,0 +1,172 @@
+/* INSERT JSON: an object's members become the columns' values. The values themselves are types/'s to read; here the object is
+ * taken apart. */
+#include "query/execute.h"
+
+enum { JSON_DEPTH_MAX = 64 };
+
+struct scan {
+    const uint8_t *at, *end;
+};
+
+static void skip_space(struct scan *scan)
+{
+    while (scan->at < scan->end && strchr(" \t\r\n", *scan->at) && *scan->at)
+        scan->at++;
+}
+
+static bool skip_string(struct scan *scan)
+{
+    for (scan->at++; scan->at < scan->end; scan->at++) {
+        if (*scan->at == '\\') {
+            if (++scan->at == scan->end)
+                return false;
+        } else if (*scan->at == '"') {
+            scan->at++;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One value of any kind, by its brackets and strings; what is inside is checked by who reads it. */
+static bool skip_value(struct scan *scan)
+{
+    int depth = 0;
+    const uint8_t *start = scan->at;
+
+    while (scan->at < scan->end) {
+        switch (*scan->at) {
+        case '"':
+            if (!skip_string(scan))
+                return false;
+            continue;
+        case '{':
+        case '[':
+            if (++depth > JSON_DEPTH_MAX)
+                return false;
+            break;
+        case '}':
+        case ']':
+            if (depth == 0)
+                return scan->at > start;
+            depth--;
+            break;
+        case ',':
+            if (depth == 0)
+                return scan->at > start;
+            break;
+        default:
+            break;
+        }
+        scan->at++;
+    }
+    return depth == 0 && scan->at > start;
+}
+
+/* A key's text without its quotes. */
+static bool read_key(struct scan *scan, struct arena *arena, struct bytes *key)
+{
+    const uint8_t *start = scan->at;
+    struct buffer out = { 0 };
+    struct error err;
+
+    if (scan->at == scan->end || *scan->at != '"' || !skip_string(scan))
+        return false;
+    bool ok = value_parse_json(type_native(TYPE_TEXT), bytes_of(start, (size_t)(scan->at - start)), &out, &err) == OK;
+    *key = arena_copy(arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return ok;
+}
+
+static enum status broken(struct bytes json, struct error *err)
+{
+    size_t shown = json.size < 400 ? json.size : 400;
+
+    return error_set(err, ERR_INVALID, "Could not decode JSON string as a map: Unexpected character. (String was: %.*s)", (int)shown, (const char *)json.data);
+}
+
+static struct bytes trim(const uint8_t *start, const uint8_t *end)
+{
+    while (end > start && strchr(" \t\r\n", end[-1]) && end[-1])
+        end--;
+    return bytes_of(start, (size_t)(end - start));
+}
+
+/* Column names are lower case unless their key is quoted once more. */
+static const struct column_def *find_column(const struct table_def *table, struct arena *arena, struct bytes key)
+{
+    if (key.size >= 2 && key.data[0] == '"' && key.data[key.size - 1] == '"')
+        return table_def_column(table, bytes_of(key.data + 1, key.size - 2));
+    uint8_t *lower = arena_alloc(arena, key.size + 1);
+    for (size_t i = 0; i < key.size; i++)
+        lower[i] = key.data[i] >= 'A' && key.data[i] <= 'Z' ? key.data[i] + 32 : key.data[i];
+    return table_def_column(table, bytes_of(lower, key.size));
+}
+
+static enum status bind_member(const struct table_def *table, struct bytes key, struct bytes text, struct arena *arena, struct bytes *values,
+                               struct error *err)
+{
+    const struct column_def *column = find_column(table, arena, key);
+    struct buffer out = { 0 };
+    struct error why;
+
+    if (!column)
+        return error_set(err, ERR_INVALID, "JSON values map contains unrecognized column: %.*s", BYTES(key));
+    if (bytes_equal(text, BYTES_LITERAL("null"))) {
+        values[column->index] = bytes_of(NULL, 0);
+        return OK;
+    }
+    if (value_parse_json(column->type, text, &out, &why)) {
+        buffer_fini(&out);
+        return error_set(err, ERR_INVALID, "Error decoding JSON value for %.*s: %s", BYTES(column->name), why.message);
+    }
+    values[column->index] = buffer_to_arena(arena, &out);
+    return OK;
+}
+
+enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena, struct bytes *values,
+                      struct error *err)
+{
+    struct scan scan = { json.data, json.data + json.size };
+
+    if (bytes_is_null(json) || native_is_unset(json))
+        return error_set(err, ERR_INVALID, "Got null for INSERT JSON values");
+    for (uint32_t i = 0; i < table->column_count; i++)
+        values[i] = default_unset && table->columns[i].kind != COLUMN_PARTITION_KEY && table->columns[i].kind != COLUMN_CLUSTERING
+                        ? NATIVE_UNSET
+                        : bytes_of(NULL, 0);
+    skip_space(&scan);
+    if (bytes_equal(trim(scan.at, scan.end), BYTES_LITERAL("null")))
+        return error_set(err, ERR_INVALID, "Got null for INSERT JSON values");
+    if (scan.at == scan.end || *scan.at++ != '{')
+        return broken(json, err);
+    skip_space(&scan);
+    if (scan.at < scan.end && *scan.at == '}')
+        return OK;
+    for (;;) {
+        struct bytes key;
+
+        skip_space(&scan);
+        if (!read_key(&scan, arena, &key))
+            return broken(json, err);
+        skip_space(&scan);
+        if (scan.at == scan.end || *scan.at++ != ':')
+            return broken(json, err);
+        skip_space(&scan);
+        const uint8_t *start = scan.at;
+        if (!skip_value(&scan))
+            return broken(json, err);
+        enum status status = bind_member(table, key, trim(start, scan.at), arena, values, err);
+        if (status)
+            return status;
+        if (scan.at == scan.end)
+            return broken(json, err);
+        if (*scan.at == '}')
+            break;
+        if (*scan.at++ != ',')
+            return broken(json, err);
+    }
+    scan.at++;
+    skip_space(&scan);
+    return scan.at == scan.end ? OK : broken(json, err);
+}

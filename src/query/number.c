@@ -1,0 +1,742 @@
+/* Numbers; see number.h. Source: org.apache.cassandra.db.marshal.NumberType and its subclasses, release 5.0. */
+#include "query/number.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    DECIMAL_DIGITS_MAX = 10000, /* java.math.MathContext that Cassandra adds and multiplies with */
+    DECIMAL_SHIFT_MAX = 20000,  /* powers of ten we are ready to make: a client chooses scales */
+    QUOTIENT_SCALE_MIN = 32,
+    QUOTIENT_SCALE_MAX = 1000,
+};
+
+bool number_kind_is_numeric(enum type_kind kind)
+{
+    switch (kind) {
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+    case TYPE_COUNTER:
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+    case TYPE_VARINT:
+    case TYPE_DECIMAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int size_rank(enum type_kind kind)
+{
+    switch (kind) {
+    case TYPE_TINYINT:
+        return 1;
+    case TYPE_SMALLINT:
+        return 2;
+    case TYPE_INT:
+    case TYPE_FLOAT:
+        return 4;
+    case TYPE_BIGINT:
+    case TYPE_COUNTER:
+    case TYPE_DOUBLE:
+        return 8;
+    default:
+        return 100;
+    }
+}
+
+enum type_kind number_result_kind(enum type_kind left, enum type_kind right)
+{
+    if (!number_kind_is_numeric(left) || !number_kind_is_numeric(right))
+        return TYPE_CUSTOM;
+
+    bool real = left == TYPE_FLOAT || left == TYPE_DOUBLE || left == TYPE_DECIMAL || right == TYPE_FLOAT ||
+                right == TYPE_DOUBLE || right == TYPE_DECIMAL;
+    int size = size_rank(left) > size_rank(right) ? size_rank(left) : size_rank(right);
+
+    if (real)
+        return size > 8 ? TYPE_DECIMAL : size > 4 ? TYPE_DOUBLE : TYPE_FLOAT;
+    switch (size) {
+    case 1:
+        return TYPE_TINYINT;
+    case 2:
+        return TYPE_SMALLINT;
+    case 4:
+        return TYPE_INT;
+    case 8:
+        return TYPE_BIGINT;
+    default:
+        return TYPE_VARINT;
+    }
+}
+
+void number_init(struct number *number)
+{
+    *number = (struct number){ .kind = TYPE_INT };
+    mpz_init(number->big);
+}
+
+void number_fini(struct number *number)
+{
+    mpz_clear(number->big);
+}
+
+/* Two's complement, big-endian. */
+static void big_read(mpz_t big, struct bytes value)
+{
+    mpz_import(big, value.size, 1, 1, 1, 0, value.data);
+    if (value.size && (value.data[0] & 0x80)) {
+        mpz_t limit;
+
+        mpz_init(limit);
+        mpz_setbit(limit, value.size * 8);
+        mpz_sub(big, big, limit);
+        mpz_clear(limit);
+    }
+}
+
+static void big_write(struct buffer *out, const mpz_t big)
+{
+    size_t size;
+    mpz_t copy;
+
+    mpz_init(copy);
+    if (mpz_sgn(big) >= 0) {
+        mpz_set(copy, big);
+        size = mpz_sizeinbase(copy, 2) / 8 + 1;
+    } else {
+        mpz_add_ui(copy, big, 1); /* -(2^k) needs no extra byte */
+        size = mpz_sizeinbase(copy, 2) / 8 + 1;
+        mpz_set_ui(copy, 0);
+        mpz_setbit(copy, size * 8);
+        mpz_add(copy, copy, big);
+    }
+
+    uint8_t *at = buffer_extend(out, size);
+    size_t count = 0;
+    memset(at, 0, size);
+    size_t bytes = mpz_sgn(copy) ? (mpz_sizeinbase(copy, 2) + 7) / 8 : 0;
+    if (bytes)
+        mpz_export(at + size - bytes, &count, 1, 1, 1, 0, copy);
+    mpz_clear(copy);
+}
+
+void number_read(struct number *number, enum type_kind kind, struct bytes value)
+{
+    number->kind = kind;
+    number->scale = 0;
+    switch (kind) {
+    case TYPE_TINYINT:
+        number->integer = (int8_t)value.data[0];
+        break;
+    case TYPE_SMALLINT:
+        number->integer = (int16_t)load_be16(value.data);
+        break;
+    case TYPE_INT:
+        number->integer = (int32_t)load_be32(value.data);
+        break;
+    case TYPE_FLOAT: {
+        uint32_t bits = load_be32(value.data);
+        float real;
+
+        memcpy(&real, &bits, 4);
+        number->real = real;
+        break;
+    }
+    case TYPE_DOUBLE: {
+        uint64_t bits = load_be64(value.data);
+
+        memcpy(&number->real, &bits, 8);
+        break;
+    }
+    case TYPE_DECIMAL:
+        number->scale = (int32_t)load_be32(value.data);
+        big_read(number->big, bytes_of(value.data + 4, value.size - 4));
+        break;
+    case TYPE_VARINT:
+        big_read(number->big, value);
+        break;
+    default:
+        number->kind = TYPE_BIGINT;
+        number->integer = (int64_t)load_be64(value.data);
+        break;
+    }
+}
+
+void number_write(struct buffer *out, const struct number *number)
+{
+    switch (number->kind) {
+    case TYPE_TINYINT:
+        buffer_append_u8(out, (uint8_t)number->integer);
+        break;
+    case TYPE_SMALLINT:
+        buffer_append_be16(out, (uint16_t)number->integer);
+        break;
+    case TYPE_INT:
+        buffer_append_be32(out, (uint32_t)number->integer);
+        break;
+    case TYPE_FLOAT: {
+        float real = (float)number->real;
+        uint32_t bits;
+
+        memcpy(&bits, &real, 4);
+        buffer_append_be32(out, bits);
+        break;
+    }
+    case TYPE_DOUBLE: {
+        uint64_t bits;
+
+        memcpy(&bits, &number->real, 8);
+        buffer_append_be64(out, bits);
+        break;
+    }
+    case TYPE_DECIMAL:
+        buffer_append_be32(out, (uint32_t)number->scale);
+        big_write(out, number->big);
+        break;
+    case TYPE_VARINT:
+        big_write(out, number->big);
+        break;
+    default:
+        buffer_append_be64(out, (uint64_t)number->integer);
+        break;
+    }
+}
+
+static void set_int64(mpz_t big, int64_t v)
+{
+    if (v >= 0) {
+        mpz_set_ui(big, (unsigned long)v);
+    } else {
+        mpz_set_ui(big, (unsigned long)0 - (unsigned long)v);
+        mpz_neg(big, big);
+    }
+}
+
+static int64_t low_int64(const mpz_t big)
+{
+    mpz_t low;
+    uint64_t v;
+
+    mpz_init(low);
+    mpz_fdiv_r_2exp(low, big, 64);
+    v = mpz_get_ui(low);
+    mpz_clear(low);
+    return (int64_t)v;
+}
+
+void number_decimal_of_double(struct number *number, double from)
+{
+    char text[64];
+    int digits;
+
+    for (digits = 1; digits < 17; digits++) {
+        snprintf(text, sizeof(text), "%.*e", digits - 1, from);
+        if (strtod(text, NULL) == from)
+            break;
+    }
+    snprintf(text, sizeof(text), "%.*e", digits - 1, from);
+
+    char plain[64];
+    size_t count = 0;
+    int32_t scale = 0;
+    char *exponent = strchr(text, 'e');
+    bool fraction = false;
+
+    for (char *at = text; at < exponent; at++) {
+        if (*at == '.')
+            fraction = true;
+        else {
+            plain[count++] = *at;
+            scale += fraction && *at != '-';
+        }
+    }
+    plain[count] = 0;
+    number->kind = TYPE_DECIMAL;
+    mpz_set_str(number->big, plain, 10);
+    scale -= (int32_t)strtol(exponent + 1, NULL, 10);
+    /* Java prints 1.0, 100.0 and 1.0E10: at least one digit after the point. */
+    double magnitude = fabs(from);
+    if (from == 0) {
+        mpz_set_ui(number->big, 0);
+        scale = 1;
+    } else if (magnitude >= 1e-3 && magnitude < 1e7) {
+        while (scale < 1) {
+            mpz_mul_ui(number->big, number->big, 10);
+            scale++;
+        }
+    } else if (digits == 1) {
+        mpz_mul_ui(number->big, number->big, 10);
+        scale++;
+    }
+    number->scale = scale;
+}
+
+static size_t precision(const mpz_t big)
+{
+    if (mpz_sgn(big) == 0)
+        return 1;
+
+    size_t digits = mpz_sizeinbase(big, 10); /* may be one too many */
+    mpz_t limit;
+
+    mpz_init(limit);
+    mpz_ui_pow_ui(limit, 10, digits - 1);
+    if (mpz_cmpabs(big, limit) < 0)
+        digits--;
+    mpz_clear(limit);
+    return digits;
+}
+
+static void shift_up(mpz_t big, unsigned long places)
+{
+    mpz_t power;
+
+    mpz_init(power);
+    mpz_ui_pow_ui(power, 10, places);
+    mpz_mul(big, big, power);
+    mpz_clear(power);
+}
+
+enum rounding { ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN };
+
+static void divide_rounded(mpz_t quotient, const mpz_t dividend, const mpz_t divisor, enum rounding rounding)
+{
+    mpz_t rest;
+
+    mpz_init(rest);
+    int sign = mpz_sgn(dividend) * mpz_sgn(divisor);
+    mpz_tdiv_qr(quotient, rest, dividend, divisor);
+    mpz_mul_2exp(rest, rest, 1);
+    int half = mpz_cmpabs(rest, divisor);
+    bool up = rounding == ROUND_HALF_UP ? half >= 0
+              : rounding == ROUND_HALF_EVEN ? half > 0 || (half == 0 && mpz_odd_p(quotient))
+                                            : false;
+    if (up) {
+        if (sign < 0)
+            mpz_sub_ui(quotient, quotient, 1);
+        else
+            mpz_add_ui(quotient, quotient, 1);
+    }
+    mpz_clear(rest);
+}
+
+static void shift_down(mpz_t big, unsigned long places, enum rounding rounding)
+{
+    mpz_t power;
+
+    mpz_init(power);
+    mpz_ui_pow_ui(power, 10, places);
+    divide_rounded(big, big, power, rounding);
+    mpz_clear(power);
+}
+
+double number_to_double(const struct number *number)
+{
+    switch (number->kind) {
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        return number->real;
+    case TYPE_VARINT: {
+        char *text = mpz_get_str(NULL, 10, number->big);
+        double real = strtod(text, NULL);
+
+        free(text);
+        return real;
+    }
+    case TYPE_DECIMAL: {
+        char *digits = mpz_get_str(NULL, 10, number->big);
+        size_t size = strlen(digits) + 16;
+        char *text = xmalloc(size);
+
+        snprintf(text, size, "%se%d", digits, (int)-(int64_t)number->scale);
+        double real = strtod(text, NULL);
+        free(text);
+        free(digits);
+        return real;
+    }
+    default:
+        return (double)number->integer;
+    }
+}
+
+static int64_t java_long_of_double(double real)
+{
+    if (isnan(real))
+        return 0;
+    if (real >= 9223372036854775807.0)
+        return INT64_MAX;
+    if (real <= -9223372036854775808.0)
+        return INT64_MIN;
+    return (int64_t)real;
+}
+
+static int64_t java_int_of_double(double real)
+{
+    int64_t wide = java_long_of_double(real);
+
+    return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : wide;
+}
+
+static enum status to_big(struct number *number, struct error *err)
+{
+    switch (number->kind) {
+    case TYPE_VARINT:
+        return OK;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        if (!isfinite(number->real))
+            return error_set(err, ERR_INVALID, "A NaN or infinite value cannot be converted to varint");
+        mpz_set_d(number->big, trunc(number->real));
+        return OK;
+    case TYPE_DECIMAL:
+        if (number->scale > DECIMAL_SHIFT_MAX * 10 || number->scale < -DECIMAL_SHIFT_MAX)
+            return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
+        if (number->scale > 0)
+            shift_down(number->big, (unsigned long)number->scale, ROUND_DOWN);
+        else
+            shift_up(number->big, (unsigned long)-number->scale);
+        return OK;
+    default:
+        set_int64(number->big, number->integer);
+        return OK;
+    }
+}
+
+static enum status to_integer(struct number *number, enum type_kind kind, struct error *err)
+{
+    if (number->kind == TYPE_FLOAT || number->kind == TYPE_DOUBLE) {
+        /* Java's (byte) of a double goes through int. */
+        number->integer = kind == TYPE_BIGINT || kind == TYPE_COUNTER ? java_long_of_double(number->real)
+                                                                     : java_int_of_double(number->real);
+    } else if (number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL) {
+        enum status status = to_big(number, err);
+
+        if (status)
+            return status;
+        number->integer = low_int64(number->big);
+    }
+    switch (kind) {
+    case TYPE_TINYINT:
+        number->integer = (int8_t)number->integer;
+        break;
+    case TYPE_SMALLINT:
+        number->integer = (int16_t)number->integer;
+        break;
+    case TYPE_INT:
+        number->integer = (int32_t)number->integer;
+        break;
+    default:
+        break;
+    }
+    return OK;
+}
+
+static enum status to_decimal(struct number *number, struct error *err)
+{
+    switch (number->kind) {
+    case TYPE_DECIMAL:
+        return OK;
+    case TYPE_VARINT:
+        number->scale = 0;
+        return OK;
+    case TYPE_FLOAT: {
+        if (!isfinite(number->real))
+            return error_set(err, ERR_FUNCTION_FAILURE, "A NaN or infinite value cannot be converted into a decimal");
+        char text[48]; /* Java: new BigDecimal(Float.toString(v)) */
+        int digits;
+        for (digits = 1; digits < 9; digits++) {
+            snprintf(text, sizeof(text), "%.*e", digits - 1, number->real);
+            if (strtof(text, NULL) == (float)number->real)
+                break;
+        }
+        snprintf(text, sizeof(text), "%.*e", digits - 1, number->real);
+        number_decimal_of_double(number, strtod(text, NULL));
+        return OK;
+    }
+    case TYPE_DOUBLE:
+        if (!isfinite(number->real))
+            return error_set(err, ERR_FUNCTION_FAILURE, "A NaN or infinite value cannot be converted into a decimal");
+        number_decimal_of_double(number, number->real);
+        return OK;
+    default:
+        set_int64(number->big, number->integer);
+        number->scale = 0;
+        return OK;
+    }
+}
+
+enum status number_convert(struct number *number, enum type_kind kind, struct error *err)
+{
+    enum status status = OK;
+
+    switch (kind) {
+    case TYPE_FLOAT:
+        number->real = (float)number_to_double(number);
+        break;
+    case TYPE_DOUBLE:
+        number->real = number_to_double(number);
+        break;
+    case TYPE_VARINT:
+        status = to_big(number, err);
+        break;
+    case TYPE_DECIMAL:
+        status = to_decimal(number, err);
+        break;
+    default:
+        status = to_integer(number, kind, err);
+        break;
+    }
+    number->kind = kind;
+    return status;
+}
+
+static enum status align(struct number *left, struct number *right, struct error *err)
+{
+    int64_t apart = (int64_t)left->scale - right->scale;
+
+    if (apart > DECIMAL_SHIFT_MAX || apart < -DECIMAL_SHIFT_MAX)
+        return error_set(err, ERR_INVALID, "The scales of the decimals are too far apart");
+    if (apart < 0) {
+        shift_up(left->big, (unsigned long)-apart);
+        left->scale = right->scale;
+    } else {
+        shift_up(right->big, (unsigned long)apart);
+        right->scale = left->scale;
+    }
+    return OK;
+}
+
+static void round_to_digits(struct number *number, size_t digits)
+{
+    size_t have = precision(number->big);
+
+    if (have > digits) {
+        shift_down(number->big, have - digits, ROUND_HALF_UP);
+        number->scale -= (int32_t)(have - digits);
+    }
+}
+
+static void strip_zeros(struct number *number)
+{
+    if (mpz_sgn(number->big) == 0) {
+        number->scale = 0;
+        return;
+    }
+    while (mpz_divisible_ui_p(number->big, 10)) {
+        mpz_divexact_ui(number->big, number->big, 10);
+        number->scale--;
+    }
+}
+
+static enum status decimal_divide(struct number *left, const struct number *right, struct error *err)
+{
+    if (mpz_sgn(right->big) == 0)
+        return error_set(err, ERR_FUNCTION_FAILURE, mpz_sgn(left->big) ? "Division by zero" : "Division undefined");
+
+    int64_t first = ((int64_t)precision(left->big) - left->scale) - ((int64_t)precision(right->big) - right->scale);
+    int64_t scale = QUOTIENT_SCALE_MIN - first;
+
+    scale = scale > left->scale ? scale : left->scale;
+    scale = scale > right->scale ? scale : right->scale;
+    scale = scale > QUOTIENT_SCALE_MIN ? scale : QUOTIENT_SCALE_MIN;
+    scale = scale < QUOTIENT_SCALE_MAX ? scale : QUOTIENT_SCALE_MAX;
+
+    int64_t shift = scale - ((int64_t)left->scale - right->scale);
+    if (shift > DECIMAL_SHIFT_MAX || shift < -DECIMAL_SHIFT_MAX)
+        return error_set(err, ERR_INVALID, "The scales of the decimals are too far apart");
+    mpz_t divisor;
+    mpz_init_set(divisor, right->big);
+    if (shift >= 0)
+        shift_up(left->big, (unsigned long)shift);
+    else
+        shift_up(divisor, (unsigned long)-shift);
+    divide_rounded(left->big, left->big, divisor, ROUND_HALF_UP);
+    mpz_clear(divisor);
+    left->scale = (int32_t)scale;
+    strip_zeros(left);
+    return OK;
+}
+
+static enum status decimal_operate(struct number *left, char op, const struct number *given, struct error *err)
+{
+    enum status status = OK;
+    struct number right;
+
+    if (op == '/')
+        return decimal_divide(left, given, err);
+    number_init(&right);
+    mpz_set(right.big, given->big);
+    right.scale = given->scale;
+    right.kind = TYPE_DECIMAL;
+    if (op == '*') {
+        int64_t scale = (int64_t)left->scale + right.scale;
+
+        mpz_mul(left->big, left->big, right.big);
+        if (scale > INT32_MAX || scale < INT32_MIN)
+            status = error_set(err, ERR_INVALID, "The decimal's scale is out of range");
+        left->scale = (int32_t)scale;
+        round_to_digits(left, DECIMAL_DIGITS_MAX);
+    } else if (op == '%' && mpz_sgn(right.big) == 0) {
+        status = error_set(err, ERR_FUNCTION_FAILURE, "Division by zero");
+    } else {
+        status = align(left, &right, err);
+        if (!status) {
+            if (op == '+')
+                mpz_add(left->big, left->big, right.big);
+            else if (op == '-')
+                mpz_sub(left->big, left->big, right.big);
+            else
+                mpz_tdiv_r(left->big, left->big, right.big);
+            round_to_digits(left, DECIMAL_DIGITS_MAX);
+        }
+    }
+    number_fini(&right);
+    return status;
+}
+
+static enum status big_operate(struct number *left, char op, const struct number *right, struct error *err)
+{
+    if ((op == '/' || op == '%') && mpz_sgn(right->big) == 0)
+        return error_set(err, ERR_FUNCTION_FAILURE, "BigInteger divide by zero");
+    switch (op) {
+    case '+':
+        mpz_add(left->big, left->big, right->big);
+        break;
+    case '-':
+        mpz_sub(left->big, left->big, right->big);
+        break;
+    case '*':
+        mpz_mul(left->big, left->big, right->big);
+        break;
+    case '/':
+        mpz_tdiv_q(left->big, left->big, right->big);
+        break;
+    default:
+        mpz_tdiv_r(left->big, left->big, right->big);
+        break;
+    }
+    return OK;
+}
+
+static enum status integer_operate(struct number *left, char op, const struct number *right, struct error *err)
+{
+    uint64_t a = (uint64_t)left->integer, b = (uint64_t)right->integer;
+
+    if ((op == '/' || op == '%') && b == 0)
+        return error_set(err, ERR_FUNCTION_FAILURE, "/ by zero");
+    switch (op) {
+    case '+':
+        left->integer = (int64_t)(a + b);
+        break;
+    case '-':
+        left->integer = (int64_t)(a - b);
+        break;
+    case '*':
+        left->integer = (int64_t)(a * b);
+        break;
+    case '/':
+        left->integer = right->integer == -1 ? (int64_t)(0 - a) : left->integer / right->integer;
+        break;
+    default:
+        left->integer = right->integer == -1 ? 0 : left->integer % right->integer;
+        break;
+    }
+    return to_integer(left, left->kind, err);
+}
+
+enum status number_operate(struct number *left, char op, const struct number *right, struct error *err)
+{
+    switch (left->kind) {
+    case TYPE_DECIMAL:
+        return decimal_operate(left, op, right, err);
+    case TYPE_VARINT:
+        return big_operate(left, op, right, err);
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        switch (op) {
+        case '+':
+            left->real += right->real;
+            break;
+        case '-':
+            left->real -= right->real;
+            break;
+        case '*':
+            left->real *= right->real;
+            break;
+        case '/':
+            left->real /= right->real;
+            break;
+        default:
+            left->real = fmod(left->real, right->real);
+            break;
+        }
+        if (left->kind == TYPE_FLOAT)
+            left->real = (float)left->real;
+        return OK;
+    default:
+        return integer_operate(left, op, right, err);
+    }
+}
+
+void number_negate(struct number *number)
+{
+    number->real = -number->real;
+    number->integer = (int64_t)(0 - (uint64_t)number->integer);
+    switch (number->kind) {
+    case TYPE_TINYINT:
+        number->integer = (int8_t)number->integer;
+        break;
+    case TYPE_SMALLINT:
+        number->integer = (int16_t)number->integer;
+        break;
+    case TYPE_INT:
+        number->integer = (int32_t)number->integer;
+        break;
+    default:
+        mpz_neg(number->big, number->big);
+        break;
+    }
+}
+
+int number_compare(const struct number *left, const struct number *right)
+{
+    switch (left->kind) {
+    case TYPE_VARINT:
+        return mpz_cmp(left->big, right->big);
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        return (left->real > right->real) - (left->real < right->real);
+    default:
+        return (left->integer > right->integer) - (left->integer < right->integer);
+    }
+}
+
+void number_average(struct number *sum, uint64_t count)
+{
+    if (count == 0)
+        return;
+    switch (sum->kind) {
+    case TYPE_DECIMAL: {
+        mpz_t divisor;
+
+        mpz_init_set_ui(divisor, count);
+        divide_rounded(sum->big, sum->big, divisor, ROUND_HALF_EVEN);
+        mpz_clear(divisor);
+        break;
+    }
+    case TYPE_VARINT:
+        mpz_tdiv_q_ui(sum->big, sum->big, count);
+        break;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        sum->real /= (double)count;
+        break;
+    default:
+        sum->integer /= (int64_t)count;
+        break;
+    }
+}

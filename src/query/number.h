@@ -1,0 +1,45 @@
+/* query/number.h: CQL's numbers as numbers: arithmetic, casts, sums and averages by Cassandra's rules.
+ *
+ * Shapes:  a value is wire bytes; a struct number is one of them read. Integers wrap as Java's do; decimals are kept to 10000
+ *          digits when they are computed with.
+ * Owns:    a number owns its big part: number_init .. number_fini.
+ * Errors:  ERR_INVALID where a result would not fit our limits; ERR_FUNCTION_FAILURE for a division by zero.
+ * Thread:  pure.
+ */
+#ifndef QUERY_NUMBER_H
+#define QUERY_NUMBER_H
+
+#include "types/value.h"
+
+#include <gmp.h>
+
+struct number {
+    enum type_kind kind; /* tinyint .. decimal, float, double, varint, counter (as bigint) */
+    int64_t integer;     /* tinyint, smallint, int, bigint, counter */
+    double real;         /* float, double */
+    mpz_t big;           /* varint; decimal: unscaled */
+    int32_t scale;       /* decimal */
+};
+
+bool number_kind_is_numeric(enum type_kind kind);
+/* The type of `left op right`, or TYPE_CUSTOM when they are not both numbers. */
+enum type_kind number_result_kind(enum type_kind left, enum type_kind right);
+
+void number_init(struct number *number);
+void number_fini(struct number *number);
+/* Of a validated value that is neither null nor empty. */
+void number_read(struct number *number, enum type_kind kind, struct bytes value);
+void number_write(struct buffer *out, const struct number *number);
+/* In place. A narrowing conversion cuts as Java's casts do. */
+enum status number_convert(struct number *number, enum type_kind kind, struct error *err);
+/* left = left op right, both of one kind. op: + - * / %. */
+enum status number_operate(struct number *left, char op, const struct number *right, struct error *err);
+void number_negate(struct number *number);
+int number_compare(const struct number *left, const struct number *right);
+/* sum / count as the avg aggregate rounds it. */
+void number_average(struct number *sum, uint64_t count);
+/* double -> decimal as Java's BigDecimal.valueOf (the shortest digits that read back). */
+void number_decimal_of_double(struct number *number, double from);
+double number_to_double(const struct number *number);
+
+#endif

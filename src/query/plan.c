@@ -1,0 +1,150 @@
+/* Plans of all kinds: names found, statements handed to their planners, results described. */
+#include "query/plan.h"
+
+#include "catalog/catalog.h"
+#include "cql/print.h"
+
+enum status plan_find_table(struct planner *planner, const struct qualified_name *name, struct table_def **table)
+{
+    struct bytes keyspace = bytes_is_null(name->keyspace) ? planner->session_keyspace : name->keyspace;
+
+    if (bytes_is_null(keyspace))
+        return error_set(planner->err, ERR_INVALID, "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
+    if (!schema_keyspace(planner->schema, keyspace))
+        return error_set(planner->err, ERR_INVALID, "keyspace %.*s does not exist", BYTES(keyspace));
+    *table = schema_table(planner->schema, keyspace, name->name);
+    if (!*table)
+        return error_set(planner->err, ERR_INVALID, "table %.*s does not exist", BYTES(name->name));
+    return OK;
+}
+
+static const struct qualified_name *statement_table(const struct cql_statement *statement)
+{
+    switch (statement->kind) {
+    case STATEMENT_SELECT:
+        return &statement->select->table;
+    case STATEMENT_INSERT:
+        return &statement->insert->table;
+    case STATEMENT_UPDATE:
+        return &statement->update->table;
+    case STATEMENT_DELETE:
+        return &statement->delete_->table;
+    default:
+        return NULL;
+    }
+}
+
+static enum status plan_part(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+{
+    struct table_def *table;
+    enum status status = plan_find_table(planner, statement_table(statement), &table);
+
+    if (status)
+        return status;
+    plan->table = table_def_ref(table);
+    planner->table = table;
+    if (statement->kind == STATEMENT_SELECT) {
+        plan->kind = PLAN_SELECT;
+        return plan_select(planner, statement->select, plan);
+    }
+    struct modify_plan *modify = arena_new_struct(planner->arena, struct modify_plan);
+    plan->kind = PLAN_MODIFY;
+    plan->modify = modify;
+    return plan_modify(planner, statement, modify);
+}
+
+static enum status plan_batch(struct planner *planner, const struct batch_statement *batch, struct plan *plan)
+{
+    struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
+    enum status status = OK;
+
+    plan->kind = PLAN_BATCH;
+    plan->parts = arena_new_array(planner->arena, struct plan *, batch->statement_count + 1);
+    if (batch->kind == BATCH_COUNTER)
+        return error_set(planner->err, ERR_INVALID, "Counter batches are not supported yet");
+    if (batch->using_clause.ttl)
+        return error_set(planner->err, ERR_INVALID, "Global TTL on the BATCH statement is not supported.");
+    planner->table = NULL;
+    if (batch->using_clause.timestamp)
+        status = term_compile(planner, batch->using_clause.timestamp, &timestamp, &plan->batch_timestamp);
+    for (uint32_t i = 0; i < batch->statement_count && !status; i++) {
+        plan->parts[i] = arena_new_struct(planner->arena, struct plan);
+        plan->parts[i]->statement = batch->statements[i];
+        plan->part_count = i + 1;
+        status = plan_part(planner, batch->statements[i], plan->parts[i]);
+        if (!status && plan->batch_timestamp && plan->parts[i]->modify->timestamp)
+            status = error_set(planner->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
+        plan->parts[i]->binds = plan->binds;
+        plan->parts[i]->bind_count = plan->bind_count;
+    }
+    return status;
+}
+
+/* Which marker is which partition key column, if all are plain markers. */
+static void find_pk_indexes(struct planner *planner, struct plan *plan)
+{
+    const struct where *where = plan->kind == PLAN_SELECT ? &plan->select->where : &plan->modify->where;
+    uint32_t count = plan->table->partition_key_count;
+
+    plan->pk_count = 0;
+    if (!where->partition_is_complete)
+        return;
+    plan->pk_indexes = arena_new_array(planner->arena, uint16_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct key_part *part = &where->partition[i];
+
+        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND || part->values[0]->index >= plan->bind_count)
+            return;
+        plan->pk_indexes[i] = (uint16_t)part->values[0]->index;
+    }
+    plan->pk_count = count;
+}
+
+enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+{
+    enum status status = OK;
+
+    if (statement->marker_count > UINT16_MAX)
+        return error_set(planner->err, ERR_INVALID, "Too many markers(?). %u markers exceed the allowed maximum of 65535", statement->marker_count);
+    *plan = (struct plan){
+        .kind = PLAN_OTHER,
+        .statement = statement,
+        .binds = arena_new_array(planner->arena, struct native_column, statement->marker_count + 1),
+        .bind_count = statement->marker_count,
+        .keyspace = planner->session_keyspace,
+    };
+    planner->statement = statement;
+    planner->binds = plan->binds;
+    if (statement->kind == STATEMENT_BATCH) {
+        status = plan_batch(planner, statement->batch, plan);
+    } else if (statement_table(statement)) {
+        status = plan_part(planner, statement, plan);
+        if (!status)
+            find_pk_indexes(planner, plan);
+    }
+    for (uint32_t i = 0; i < plan->bind_count && !status; i++)
+        if (!plan->binds[i].type)
+            status = error_set(planner->err, ERR_INVALID, "Bind variables are not supported here");
+    plan->warnings = planner->warnings;
+    plan->warning_count = planner->warning_count;
+    if (status)
+        plan_fini(plan);
+    return status;
+}
+
+void plan_fini(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->part_count; i++)
+        if (plan->parts[i])
+            plan_fini(plan->parts[i]);
+    plan->part_count = 0;
+    if (plan->table)
+        table_def_unref(plan->table);
+    plan->table = NULL;
+}
+
+void plan_describe(struct plan *plan, struct arena *arena, uint8_t version)
+{
+    native_metadata_build(&plan->metadata[version - NATIVE_V3], arena, version, plan->columns, plan->column_count);
+    native_metadata_build(&plan->bind_metadata[version - NATIVE_V3], arena, version, plan->binds, plan->bind_count);
+}

@@ -1,0 +1,643 @@
+/* INSERT, UPDATE and DELETE become plans. Source: org.apache.cassandra.cql3.statements.{Update,Delete,Modification}Statement and
+ * cql3.Operation, release 5.0. */
+#include "query/plan.h"
+
+#include "cql/print.h"
+
+#include <stdlib.h>
+
+static enum status undefined_column(struct planner *planner, struct bytes name)
+{
+    return error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(name),
+                     BYTES(planner->table->keyspace), BYTES(planner->table->name));
+}
+
+static bool is_key_column(const struct column_def *column)
+{
+    return column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
+}
+
+static enum status compile_using(struct planner *planner, const struct using_clause *using_clause, struct modify_plan *modify)
+{
+    struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
+    struct receiver ttl = { BYTES_LITERAL("[ttl]"), type_native(TYPE_INT) };
+    enum status status = OK;
+
+    if (using_clause->timestamp)
+        status = term_compile(planner, using_clause->timestamp, &timestamp, &modify->timestamp);
+    if (!status && using_clause->ttl)
+        status = term_compile(planner, using_clause->ttl, &ttl, &modify->ttl);
+    return status;
+}
+
+static int compare_operations(const void *a, const void *b)
+{
+    const struct operation *left = a, *right = b;
+
+    return (left->column->id > right->column->id) - (left->column->id < right->column->id);
+}
+
+static void add_operation(struct modify_plan *modify, const struct operation *operation)
+{
+    modify->operations[modify->operation_count++] = *operation;
+    if (operation->column->kind == COLUMN_STATIC)
+        modify->touches_static = true;
+    else
+        modify->touches_rows = true;
+    switch (operation->kind) {
+    case OPERATION_REMOVE:
+        modify->reads_first |= operation->column->type->kind == TYPE_LIST;
+        break;
+    case OPERATION_SET_INDEX:
+    case OPERATION_DELETE_INDEX:
+        modify->reads_first = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static struct key_part eq_part(const struct planner *planner, uint32_t position)
+{
+    return (struct key_part){
+        .kind = PART_EQ,
+        .first = position,
+        .width = 1,
+        .values = arena_new_array(planner->arena, const struct expr *, 1),
+        .value_count = 1,
+    };
+}
+
+static enum status refuse_counter(struct planner *planner)
+{
+    return error_set(planner->err, ERR_INVALID, "Counter updates are not supported yet");
+}
+
+/* ---- INSERT ---- */
+
+static enum status missing_keys(struct planner *planner, const struct modify_plan *modify, bool clustering)
+{
+    const struct table_def *table = planner->table;
+    uint32_t first = clustering ? table->partition_key_count : 0, count = clustering ? table->clustering_count : table->partition_key_count;
+    const struct key_part *parts = clustering ? modify->where.clustering : modify->where.partition;
+    struct buffer names = { 0 };
+    uint32_t missing = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (parts[i].kind == PART_NONE)
+            buffer_printf(&names, "%s%.*s", missing++ ? ", " : "", BYTES(table->columns[first + i].name));
+    if (!missing) {
+        buffer_fini(&names);
+        return OK;
+    }
+    return error_set(planner->err, ERR_INVALID, "Some %s are missing: %.*s", clustering ? "clustering keys" : "partition key parts",
+                     BYTES(buffer_to_arena(planner->arena, &names)));
+}
+
+static enum status finish_insert(struct planner *planner, struct modify_plan *modify)
+{
+    const struct table_def *table = planner->table;
+    struct where *where = &modify->where;
+    uint32_t given = 0;
+    enum status status = missing_keys(planner, modify, false);
+
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < table->clustering_count; i++)
+        given += where->clustering[i].kind != PART_NONE;
+    where->partition_is_complete = true;
+    where->has_clustering = given > 0;
+    where->clustering_count = given == table->clustering_count ? table->clustering_count : 0;
+    where->clustering_is_complete = given == table->clustering_count;
+    if (given != table->clustering_count) {
+        /* Only static columns: the partition's static row is written. */
+        if (given || modify->touches_rows || !modify->touches_static)
+            return missing_keys(planner, modify, true);
+    } else if (table->clustering_count || !modify->touches_static || modify->touches_rows) {
+        modify->touches_rows = true;
+    }
+    return OK;
+}
+
+static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+{
+    const struct table_def *table = planner->table;
+    struct where *where = &modify->where;
+
+    if (insert->column_count == 0)
+        return error_set(planner->err, ERR_INVALID, "Column names for INSERT must be provided when using VALUES");
+    if (insert->column_count != insert->value_count)
+        return error_set(planner->err, ERR_INVALID, "Unmatched column names/values");
+    for (uint32_t i = 0; i < insert->column_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (bytes_equal(insert->columns[i], insert->columns[k]))
+                return error_set(planner->err, ERR_INVALID, "The column names contains duplicates");
+    for (uint32_t i = 0; i < insert->column_count; i++) {
+        const struct column_def *column = table_def_column(table, insert->columns[i]);
+        const struct expr *value;
+
+        if (!column)
+            return undefined_column(planner, insert->columns[i]);
+        struct receiver receiver = { column->name, column->type };
+        enum status status = term_compile(planner, insert->values[i], &receiver, &value);
+        if (status)
+            return status;
+        if (is_key_column(column)) {
+            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &where->partition[column->position] : &where->clustering[column->position];
+
+            *part = eq_part(planner, column->position);
+            part->values[0] = value;
+            continue;
+        }
+        add_operation(modify, &(struct operation){
+            .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
+            .column = column,
+            .value = value,
+        });
+    }
+    return OK;
+}
+
+/* INSERT JSON: every column's value is a slot that is filled when the JSON is read: binds past the markers. */
+static enum status plan_insert_json(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+{
+    const struct table_def *table = planner->table;
+    struct receiver receiver = { BYTES_LITERAL("[json]"), type_native(TYPE_TEXT) };
+    enum status status = term_compile(planner, insert->json, &receiver, &modify->json);
+
+    modify->json_default_unset = insert->default_unset;
+    for (uint32_t i = 0; i < table->column_count && !status; i++) {
+        const struct column_def *column = &table->columns[i];
+        struct expr *value = arena_new_struct(planner->arena, struct expr);
+
+        *value = (struct expr){ .kind = EXPR_BIND, .type = column->type, .index = planner->statement->marker_count + i, .field = -1 };
+        if (is_key_column(column)) {
+            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position] : &modify->where.clustering[column->position];
+
+            *part = eq_part(planner, column->position);
+            part->values[0] = value;
+            continue;
+        }
+        add_operation(modify, &(struct operation){
+            .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
+            .column = column,
+            .value = value,
+        });
+    }
+    return status;
+}
+
+static enum status plan_insert(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+{
+    const struct table_def *table = planner->table;
+    enum status status;
+
+    modify->kind = MODIFY_INSERT;
+    if (table->is_counter)
+        return error_set(planner->err, ERR_INVALID, "INSERT statements are not allowed on counter tables, use UPDATE instead");
+    modify->operations = arena_new_array(planner->arena, struct operation, table->column_count + 1);
+    modify->where.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
+    modify->where.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
+    modify->if_not_exists = insert->if_not_exists;
+    status = insert->json ? plan_insert_json(planner, insert, modify) : plan_insert_values(planner, insert, modify);
+    if (!status)
+        status = compile_using(planner, &insert->using_clause, modify);
+    if (!status)
+        status = finish_insert(planner, modify);
+    return status;
+}
+
+/* ---- UPDATE ---- */
+
+static const char *assignment_text(struct planner *planner, const struct assignment *assignment)
+{
+    struct arena *arena = planner->arena;
+    struct bytes value = assignment->value ? term_text(planner, assignment->value) : BYTES_LITERAL("null"), column = assignment->column;
+
+    switch (assignment->kind) {
+    case ASSIGN_SET:
+        return arena_printf(arena, "%.*s = %.*s", BYTES(column), BYTES(value));
+    case ASSIGN_ADD:
+        return arena_printf(arena, "%.*s = %.*s + %.*s", BYTES(column), BYTES(column), BYTES(value));
+    case ASSIGN_SUBTRACT:
+        return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(column), BYTES(value));
+    case ASSIGN_PREPEND:
+        return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(value), BYTES(column));
+    case ASSIGN_ELEMENT:
+        return arena_printf(arena, "%.*s[%.*s] = %.*s", BYTES(column), BYTES(term_text(planner, assignment->key)), BYTES(value));
+    case ASSIGN_FIELD:
+        return arena_printf(arena, "%.*s.%.*s = %.*s", BYTES(column), BYTES(assignment->field), BYTES(value));
+    }
+    return "";
+}
+
+static enum status invalid_operation(struct planner *planner, const struct assignment *assignment, const char *why, struct bytes what)
+{
+    return error_set(planner->err, ERR_INVALID, "Invalid operation (%s) for %s %.*s", assignment_text(planner, assignment), why, BYTES(what));
+}
+
+static enum status find_field(struct planner *planner, const struct column_def *column, struct bytes name, uint32_t *field)
+{
+    for (uint32_t i = 0; i < column->type->param_count; i++)
+        if (bytes_equal(column->type->field_names[i], name)) {
+            *field = i;
+            return OK;
+        }
+    return error_set(planner->err, ERR_INVALID, "UDT column %.*s does not have a field named %.*s", BYTES(column->name), BYTES(name));
+}
+
+static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
+                                        struct operation *operation)
+{
+    const struct type *type = column->type;
+    bool add = assignment->kind == ASSIGN_ADD;
+    struct receiver receiver = { column->name, type };
+
+    if (!type_is_collection(type)) {
+        if (type->kind == TYPE_COUNTER)
+            return refuse_counter(planner);
+        if (type->kind == TYPE_TUPLE && add)
+            return invalid_operation(planner, assignment, "tuple column", column->name);
+        return invalid_operation(planner, assignment, "non counter column", column->name);
+    }
+    if (!column->multicell)
+        return invalid_operation(planner, assignment, "frozen collection column", column->name);
+    operation->kind = add ? OPERATION_ADD : OPERATION_REMOVE;
+    if (type->kind == TYPE_MAP) {
+        if (add && assignment->value->kind != TERM_MAP && assignment->value->kind != TERM_MARKER &&
+            term_test(planner, assignment->value, type) == ASSIGNABLE_NOT)
+            return error_set(planner->err, ERR_INVALID, "Value for a map addition has to be a map, but was: '%.*s'", BYTES(term_text(planner, assignment->value)));
+        if (!add) {
+            receiver.type = type_set(planner->arena, type->params[0], false);
+            if (term_test(planner, assignment->value, receiver.type) == ASSIGNABLE_NOT)
+                return error_set(planner->err, ERR_INVALID, "Value for a map substraction has to be a set, but was: '%.*s'", BYTES(term_text(planner, assignment->value)));
+        }
+    }
+    return term_compile(planner, assignment->value, &receiver, &operation->value);
+}
+
+static enum status plan_element(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
+                                struct operation *operation)
+{
+    const struct type *type = column->type;
+    enum status status;
+
+    if (!type_is_collection(type))
+        return invalid_operation(planner, assignment, "non collection column", column->name);
+    if (!column->multicell)
+        return invalid_operation(planner, assignment, "frozen collection column", column->name);
+    if (type->kind == TYPE_SET)
+        return invalid_operation(planner, assignment, "set column", column->name);
+    bool list = type->kind == TYPE_LIST;
+    struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
+                               : receiver_of(planner->arena, "key", column->name, type->params[0]);
+    struct receiver value = receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
+    operation->kind = list ? OPERATION_SET_INDEX : OPERATION_SET_KEY;
+    status = term_compile(planner, assignment->key, &key, &operation->key);
+    return status ? status : term_compile(planner, assignment->value, &value, &operation->value);
+}
+
+static enum status plan_assignment(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
+                                   struct operation *operation)
+{
+    const struct type *type = column->type;
+    struct receiver receiver = { column->name, type };
+    enum status status;
+
+    operation->column = column;
+    switch (assignment->kind) {
+    case ASSIGN_SET:
+        if (type->kind == TYPE_COUNTER)
+            return error_set(planner->err, ERR_INVALID, "Cannot set the value of counter column %.*s (counters can only be incremented/decremented, not set)",
+                             BYTES(column->name));
+        operation->kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET;
+        return term_compile(planner, assignment->value, &receiver, &operation->value);
+    case ASSIGN_ADD:
+    case ASSIGN_SUBTRACT:
+        return plan_add_or_subtract(planner, assignment, column, operation);
+    case ASSIGN_PREPEND:
+        if (type->kind != TYPE_LIST)
+            return invalid_operation(planner, assignment, "non list column", column->name);
+        if (!column->multicell)
+            return invalid_operation(planner, assignment, "frozen list column", column->name);
+        operation->kind = OPERATION_PREPEND;
+        return term_compile(planner, assignment->value, &receiver, &operation->value);
+    case ASSIGN_ELEMENT:
+        return plan_element(planner, assignment, column, operation);
+    case ASSIGN_FIELD:
+        if (type->kind != TYPE_UDT)
+            return invalid_operation(planner, assignment, "non-UDT column", column->name);
+        if (!column->multicell)
+            return invalid_operation(planner, assignment, "frozen UDT column", column->name);
+        operation->kind = OPERATION_SET_FIELD;
+        status = find_field(planner, column, assignment->field, &operation->field);
+        if (status)
+            return status;
+        receiver.name = bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name), BYTES(assignment->field)));
+        receiver.type = type->params[operation->field];
+        return term_compile(planner, assignment->value, &receiver, &operation->value);
+    }
+    return OK;
+}
+
+static bool assignments_conflict(const struct assignment *a, const struct assignment *b)
+{
+    if (!bytes_equal(a->column, b->column))
+        return false;
+    if (a->kind == ASSIGN_ELEMENT && b->kind == ASSIGN_ELEMENT)
+        return false;
+    if (a->kind == ASSIGN_FIELD && b->kind == ASSIGN_FIELD)
+        return bytes_equal(a->field, b->field);
+    return a->kind == ASSIGN_SET || b->kind == ASSIGN_SET || a->kind == ASSIGN_FIELD || b->kind == ASSIGN_FIELD || a->kind == b->kind;
+}
+
+/* ---- IF ---- */
+
+static enum status condition_operator(enum cql_operator op, enum condition_op *result)
+{
+    switch (op) {
+    case OPERATOR_EQ:
+        *result = CONDITION_EQ;
+        return OK;
+    case OPERATOR_NE:
+        *result = CONDITION_NE;
+        return OK;
+    case OPERATOR_LT:
+        *result = CONDITION_LT;
+        return OK;
+    case OPERATOR_LE:
+        *result = CONDITION_LE;
+        return OK;
+    case OPERATOR_GT:
+        *result = CONDITION_GT;
+        return OK;
+    case OPERATOR_GE:
+        *result = CONDITION_GE;
+        return OK;
+    case OPERATOR_IN:
+        *result = CONDITION_IN;
+        return OK;
+    case OPERATOR_CONTAINS:
+        *result = CONDITION_CONTAINS;
+        return OK;
+    case OPERATOR_CONTAINS_KEY:
+        *result = CONDITION_CONTAINS_KEY;
+        return OK;
+    case OPERATOR_LIKE:
+    case OPERATOR_IS_NOT_NULL:
+        break;
+    }
+    return ERR_INVALID;
+}
+
+static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from, struct plan_condition *to)
+{
+    const struct column_def *column = table_def_column(planner->table, from->column);
+    struct receiver receiver;
+    enum status status = OK;
+
+    if (!column)
+        return undefined_column(planner, from->column);
+    if (is_key_column(column))
+        return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column '%.*s' cannot have IF conditions", BYTES(column->name));
+    const struct type *type = column->type;
+    *to = (struct plan_condition){ .column = column, .field = -1 };
+    receiver = (struct receiver){ column->name, type };
+    if (condition_operator(from->op, &to->op))
+        return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
+    if (from->element) {
+        if (!type_is_collection(type))
+            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s", BYTES(column->name));
+        if (type->kind == TYPE_SET)
+            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s", BYTES(column->name));
+        if (type->kind == TYPE_LIST)
+            return error_set(planner->err, ERR_INVALID, "Conditions on list elements are not supported yet");
+        struct receiver key = receiver_of(planner->arena, "key", column->name, type->params[0]);
+        receiver = receiver_of(planner->arena, "value", column->name, type->params[1]);
+        status = term_compile(planner, from->element, &key, &to->element);
+    } else if (!bytes_is_null(from->field)) {
+        uint32_t field = 0;
+
+        if (type->kind != TYPE_UDT)
+            return error_set(planner->err, ERR_INVALID, "Invalid field access syntax for non-UDT column %.*s", BYTES(column->name));
+        while (field < type->param_count && !bytes_equal(type->field_names[field], from->field))
+            field++;
+        if (field == type->param_count)
+            return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field), BYTES(column->name));
+        to->field = (int32_t)field;
+        receiver = (struct receiver){ from->field, type->params[field] };
+    } else if (from->op == OPERATOR_CONTAINS) {
+        if (!type_is_collection(type))
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s", BYTES(column->name));
+        receiver = receiver_of(planner->arena, "value", column->name, type->kind == TYPE_MAP ? type->params[1] : type->params[0]);
+    } else if (from->op == OPERATOR_CONTAINS_KEY) {
+        if (type->kind != TYPE_MAP)
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s", BYTES(column->name));
+        receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
+    }
+    if (status)
+        return status;
+    if (from->op == OPERATOR_IN && from->value) {
+        struct receiver in = receiver_of(planner->arena, "in", receiver.name, type_list(planner->arena, receiver.type, false));
+
+        return term_compile(planner, from->value, &in, &to->value);
+    }
+    if (from->value)
+        return term_compile(planner, from->value, &receiver, &to->value);
+    to->value_count = from->value_count;
+    to->values = arena_new_array(planner->arena, const struct expr *, from->value_count + 1);
+    for (uint32_t i = 0; i < from->value_count && !status; i++)
+        status = term_compile(planner, from->values[i], &receiver, &to->values[i]);
+    return status;
+}
+
+static enum status plan_conditions(struct planner *planner, const struct cql_condition *conditions, uint32_t count, struct modify_plan *modify)
+{
+    modify->conditions = arena_new_array(planner->arena, struct plan_condition, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status = plan_one_condition(planner, &conditions[i], &modify->conditions[i]);
+
+        if (status)
+            return status;
+    }
+    modify->condition_count = count;
+    return OK;
+}
+
+static bool conditions_touch_rows(const struct modify_plan *modify)
+{
+    for (uint32_t i = 0; i < modify->condition_count; i++)
+        if (modify->conditions[i].column->kind == COLUMN_REGULAR)
+            return true;
+    return false;
+}
+
+static enum status plan_update(struct planner *planner, const struct update_statement *update, struct modify_plan *modify)
+{
+    const struct table_def *table = planner->table;
+    enum status status = OK;
+
+    modify->kind = MODIFY_UPDATE;
+    modify->if_exists = update->if_exists;
+    modify->operations = arena_new_array(planner->arena, struct operation, update->assignment_count + 1);
+    status = compile_using(planner, &update->using_clause, modify);
+    for (uint32_t i = 0; i < update->assignment_count && !status; i++) {
+        const struct assignment *assignment = &update->assignments[i];
+        const struct column_def *column = table_def_column(table, assignment->column);
+        struct operation operation = { 0 };
+
+        if (!column)
+            return undefined_column(planner, assignment->column);
+        if (is_key_column(column))
+            return error_set(planner->err, ERR_INVALID, "PRIMARY KEY part %.*s found in SET part", BYTES(column->name));
+        for (uint32_t k = 0; k < i; k++)
+            if (assignments_conflict(&update->assignments[k], assignment))
+                return error_set(planner->err, ERR_SYNTAX, "Multiple incompatible setting of column %.*s", BYTES(column->name));
+        status = plan_assignment(planner, assignment, column, &operation);
+        if (!status)
+            add_operation(modify, &operation);
+    }
+    if (!status)
+        status = plan_conditions(planner, update->conditions, update->condition_count, modify);
+    if (status)
+        return status;
+
+    bool only_static = !modify->touches_rows && !conditions_touch_rows(modify);
+    struct where_options options = { .use = WHERE_UPDATE, .only_static = only_static };
+    status = where_compile(planner, update->relations, update->relation_count, &options, &modify->where);
+    if (!status && only_static && modify->where.has_clustering && table->static_count)
+        return error_set(planner->err, ERR_INVALID, "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns");
+    return status;
+}
+
+/* ---- DELETE ---- */
+
+static enum status plan_deletion(struct planner *planner, const struct cql_deletion *deletion, const struct column_def *column,
+                                 struct operation *operation)
+{
+    const struct type *type = column->type;
+
+    operation->column = column;
+    if (deletion->element) {
+        if (!type_is_collection(type))
+            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for non collection column %.*s", BYTES(column->name));
+        if (!column->multicell)
+            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for frozen collection column %.*s", BYTES(column->name));
+        bool list = type->kind == TYPE_LIST;
+        struct receiver key = list                     ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
+                              : type->kind == TYPE_SET ? receiver_of(planner->arena, "value", column->name, type->params[0])
+                                                       : receiver_of(planner->arena, "key", column->name, type->params[0]);
+        operation->kind = list ? OPERATION_DELETE_INDEX : OPERATION_DELETE_ELEMENT;
+        return term_compile(planner, deletion->element, &key, &operation->key);
+    }
+    if (!bytes_is_null(deletion->field)) {
+        if (type->kind != TYPE_UDT)
+            return error_set(planner->err, ERR_INVALID, "Invalid field deletion operation for non-UDT column %.*s", BYTES(column->name));
+        if (!column->multicell)
+            return error_set(planner->err, ERR_INVALID, "Frozen UDT column %.*s does not support field deletions", BYTES(column->name));
+        operation->kind = OPERATION_DELETE_FIELD;
+        return find_field(planner, column, deletion->field, &operation->field);
+    }
+    operation->kind = OPERATION_DELETE;
+    return OK;
+}
+
+static enum status finish_delete(struct planner *planner, struct modify_plan *modify, bool only_static)
+{
+    const struct table_def *table = planner->table;
+    const struct where *where = &modify->where;
+
+    if (only_static && where->has_clustering)
+        return error_set(planner->err, ERR_INVALID, "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns");
+    if (modify->operation_count == 0) {
+        modify->deletes_partitions = !where->has_clustering;
+        modify->deletes_ranges = where->has_clustering && !where->clustering_is_complete;
+        if (table->clustering_count == 0)
+            modify->deletes_partitions = true;
+        modify->touches_rows = true;
+    } else if (modify->touches_rows && !where->clustering_is_complete) {
+        if (modify->condition_count || modify->if_exists)
+            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to delete non static columns");
+        return error_set(planner->err, ERR_INVALID, "Range deletions are not supported for specific columns");
+    }
+    if ((modify->condition_count || modify->if_exists) && (modify->deletes_ranges || (modify->deletes_partitions && table->clustering_count))) {
+        bool row = modify->if_exists || conditions_touch_rows(modify);
+
+        return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations%s",
+                         row && !modify->if_exists ? " in order to use IF condition on non static columns" : "");
+    }
+    return OK;
+}
+
+static enum status plan_delete(struct planner *planner, const struct delete_statement *delete_, struct modify_plan *modify)
+{
+    enum status status = OK;
+
+    modify->kind = MODIFY_DELETE;
+    modify->if_exists = delete_->if_exists;
+    modify->operations = arena_new_array(planner->arena, struct operation, delete_->deletion_count + 1);
+    for (uint32_t i = 0; i < delete_->deletion_count && !status; i++) {
+        const struct column_def *column = table_def_column(planner->table, delete_->deletions[i].column);
+        struct operation operation = { 0 };
+
+        if (!column)
+            return undefined_column(planner, delete_->deletions[i].column);
+        if (is_key_column(column))
+            return error_set(planner->err, ERR_INVALID, "Invalid identifier %.*s for deletion (should not be a PRIMARY KEY part)", BYTES(column->name));
+        status = plan_deletion(planner, &delete_->deletions[i], column, &operation);
+        if (!status)
+            add_operation(modify, &operation);
+    }
+    if (!status)
+        status = compile_using(planner, &delete_->using_clause, modify);
+    if (!status)
+        status = plan_conditions(planner, delete_->conditions, delete_->condition_count, modify);
+    if (status)
+        return status;
+    bool only_static = modify->operation_count && !modify->touches_rows && !conditions_touch_rows(modify);
+    struct where_options options = { .use = WHERE_DELETE, .only_static = only_static };
+    status = where_compile(planner, delete_->relations, delete_->relation_count, &options, &modify->where);
+    return status ? status : finish_delete(planner, modify, only_static);
+}
+
+static enum status check_conditional(struct planner *planner, const struct modify_plan *modify)
+{
+    const char *name = modify->kind == MODIFY_DELETE ? "deletions" : "updates";
+
+    if (modify->timestamp)
+        return error_set(planner->err, ERR_INVALID, "Cannot provide custom timestamp for conditional updates");
+    if (modify->where.partition_has_in)
+        return error_set(planner->err, ERR_INVALID, "IN on the partition key is not supported with conditional %s", name);
+    if (modify->where.clustering_has_in)
+        return error_set(planner->err, ERR_INVALID, "IN on the clustering key columns is not supported with conditional %s", name);
+    if (modify->reads_first)
+        return error_set(planner->err, ERR_INVALID, "Conditional list operations that read first are not supported yet");
+    return OK;
+}
+
+enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct modify_plan *modify)
+{
+    enum status status;
+
+    if (planner->table->virtual_table)
+        return error_set(planner->err, ERR_INVALID, "Modification is not supported by table %.*s.%.*s", BYTES(planner->table->keyspace), BYTES(planner->table->name));
+    switch (statement->kind) {
+    case STATEMENT_INSERT:
+        status = plan_insert(planner, statement->insert, modify);
+        break;
+    case STATEMENT_UPDATE:
+        status = plan_update(planner, statement->update, modify);
+        break;
+    default:
+        status = plan_delete(planner, statement->delete_, modify);
+        break;
+    }
+    if (status)
+        return status;
+    if (planner->table->is_counter && statement->kind == STATEMENT_DELETE && modify->operation_count)
+        return refuse_counter(planner);
+    qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);
+    if (modify->if_not_exists || modify->if_exists || modify->condition_count)
+        status = check_conditional(planner, modify);
+    return status;
+}

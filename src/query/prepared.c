@@ -1,0 +1,189 @@
+/* The cache of prepared statements; see prepared.h. */
+#include "query/prepared.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { BUCKETS = 1 << 14, BYTES_DEFAULT = 64 << 20 };
+
+struct prepared_cache {
+    pthread_mutex_t lock;
+    struct prepared *buckets[BUCKETS];
+    struct prepared ring;    /* sentinel: newer and older are its ends */
+    struct prepared *hand;   /* next to be looked at for eviction */
+    uint64_t bytes_max, bytes, count, evicted;
+};
+
+void prepared_id(struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES])
+{
+    EVP_MD_CTX *md5 = EVP_MD_CTX_new();
+    unsigned size = 0;
+
+    if (!md5 || !EVP_DigestInit_ex(md5, EVP_md5(), NULL) || !EVP_DigestUpdate(md5, keyspace.data, keyspace.size) ||
+        !EVP_DigestUpdate(md5, text.data, text.size) || !EVP_DigestFinal_ex(md5, id, &size))
+        abort();
+    EVP_MD_CTX_free(md5);
+}
+
+struct prepared *prepared_ref(struct prepared *prepared)
+{
+    atomic_fetch_add_explicit(&prepared->refs, 1, memory_order_relaxed);
+    return prepared;
+}
+
+void prepared_unref(struct prepared *prepared)
+{
+    if (!prepared || atomic_fetch_sub_explicit(&prepared->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    plan_fini(&prepared->plan);
+    struct arena *arena = prepared->arena;
+    arena_free(arena); /* the struct itself lies in it */
+}
+
+struct prepared_cache *prepared_cache_new(uint64_t bytes_max)
+{
+    struct prepared_cache *cache = xcalloc(1, sizeof(*cache));
+
+    pthread_mutex_init(&cache->lock, NULL);
+    cache->bytes_max = bytes_max ? bytes_max : BYTES_DEFAULT;
+    cache->ring.newer = cache->ring.older = &cache->ring;
+    cache->hand = &cache->ring;
+    return cache;
+}
+
+static struct prepared **bucket_of(struct prepared_cache *cache, const uint8_t *id)
+{
+    return &cache->buckets[load_be32(id) % BUCKETS];
+}
+
+/* Under the lock. */
+static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
+{
+    struct prepared **at = bucket_of(cache, entry->id);
+
+    while (*at != entry)
+        at = &(*at)->chain;
+    *at = entry->chain;
+    if (cache->hand == entry)
+        cache->hand = entry->newer;
+    entry->newer->older = entry->older;
+    entry->older->newer = entry->newer;
+    cache->bytes -= entry->bytes;
+    cache->count--;
+    atomic_store_explicit(&entry->evicted, true, memory_order_release);
+    prepared_unref(entry);
+}
+
+void prepared_cache_free(struct prepared_cache *cache)
+{
+    while (cache->ring.newer != &cache->ring)
+        remove_entry(cache, cache->ring.newer);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+void prepared_lookaside_init(struct prepared_lookaside *lookaside)
+{
+    lookaside->slots = xcalloc(LOOKASIDE_SLOTS, sizeof(*lookaside->slots));
+}
+
+void prepared_lookaside_fini(struct prepared_lookaside *lookaside)
+{
+    for (size_t i = 0; i < LOOKASIDE_SLOTS; i++)
+        prepared_unref(lookaside->slots[i]);
+    free(lookaside->slots);
+}
+
+/* Under the lock. */
+static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
+{
+    struct prepared *entry = *bucket_of(cache, id);
+
+    while (entry && memcmp(entry->id, id, PREPARED_ID_BYTES) != 0)
+        entry = entry->chain;
+    return entry;
+}
+
+struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside, const uint8_t *id)
+{
+    struct prepared **slot = &lookaside->slots[load_be32(id + 4) % LOOKASIDE_SLOTS];
+
+    if (*slot && memcmp((*slot)->id, id, PREPARED_ID_BYTES) == 0 && !atomic_load_explicit(&(*slot)->evicted, memory_order_acquire)) {
+        if (!atomic_load_explicit(&(*slot)->used, memory_order_relaxed))
+            atomic_store_explicit(&(*slot)->used, true, memory_order_relaxed);
+        return *slot;
+    }
+    pthread_mutex_lock(&cache->lock);
+    struct prepared *found = lookup(cache, id);
+    if (found) {
+        prepared_ref(found);
+        atomic_store_explicit(&found->used, true, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    if (found || (*slot && atomic_load_explicit(&(*slot)->evicted, memory_order_acquire))) {
+        prepared_unref(*slot);
+        *slot = found;
+    }
+    return found;
+}
+
+/* Under the lock: the oldest that was not used since the hand passed it. */
+static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
+{
+    struct prepared *at = cache->hand;
+
+    for (uint64_t i = 0; i < 2 * cache->count + 4; i++) {
+        struct prepared *next = at->newer;
+
+        if (at != &cache->ring && at != keep) {
+            if (!atomic_exchange_explicit(&at->used, false, memory_order_relaxed)) {
+                cache->hand = next;
+                remove_entry(cache, at);
+                cache->evicted++;
+                return;
+            }
+        }
+        at = next;
+    }
+    for (at = cache->ring.newer; at != &cache->ring; at = at->newer) /* all are in use: any */
+        if (at != keep) {
+            remove_entry(cache, at);
+            cache->evicted++;
+            return;
+        }
+}
+
+enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err)
+{
+    if (prepared->bytes > cache->bytes_max / 256 && prepared->bytes > 1 << 20)
+        return error_set(err, ERR_INVALID, "Prepared statement of size %llu bytes is larger than allowed maximum of %llu MB: %.*s...",
+                         (unsigned long long)prepared->bytes, (unsigned long long)(cache->bytes_max / 256 >> 20),
+                         (int)(prepared->text.size < 200 ? prepared->text.size : 200), (const char *)prepared->text.data);
+    pthread_mutex_lock(&cache->lock);
+    struct prepared *old = lookup(cache, prepared->id);
+    if (old)
+        remove_entry(cache, old);
+    struct prepared **bucket = bucket_of(cache, prepared->id);
+    prepared->chain = *bucket;
+    *bucket = prepared;
+    prepared->older = cache->ring.older;
+    prepared->newer = &cache->ring;
+    cache->ring.older->newer = prepared;
+    cache->ring.older = prepared;
+    cache->bytes += prepared->bytes;
+    cache->count++;
+    while (cache->bytes > cache->bytes_max && cache->count > 1)
+        evict_one(cache, prepared);
+    pthread_mutex_unlock(&cache->lock);
+    return OK;
+}
+
+void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted)
+{
+    pthread_mutex_lock(&cache->lock);
+    *count = cache->count;
+    *bytes = cache->bytes;
+    *evicted = cache->evicted;
+    pthread_mutex_unlock(&cache->lock);
+}

@@ -1,0 +1,57 @@
+/* query/prepared.h: prepared statements: a shared cache of plans, bounded in bytes, and a lookaside per context.
+ *
+ * An id is the MD5 of keyspace and text, as Cassandra's. EXECUTE finds its plan in the context's lookaside, which holds
+ * references and takes no lock; a miss asks the cache, under its lock. When the cache is full the plan not used for longest
+ * (second chance) is evicted; lookasides see that it was and let it go, so that its next use is answered UNPREPARED.
+ *
+ * Owns:    the cache and lookasides hold references; who gets a plan from prepared_find holds it until its next call with
+ *          that lookaside, or takes a reference.
+ * Thread:  the cache: any; a lookaside: its context's.
+ */
+#ifndef QUERY_PREPARED_H
+#define QUERY_PREPARED_H
+
+#include "query/plan.h"
+
+#include <stdatomic.h>
+
+enum { PREPARED_ID_BYTES = 16, LOOKASIDE_SLOTS = 1024, PREPARED_SHARDS = 1 };
+
+struct prepared {
+    _Atomic uint32_t refs;
+    _Atomic bool used;               /* since the hand of the clock passed */
+    _Atomic bool evicted;
+    _Atomic uint64_t checked_version; /* schema_version_number it is known to fit */
+    uint8_t id[PREPARED_ID_BYTES];
+    struct bytes keyspace;           /* of the session that prepared it; NULL data: none */
+    struct bytes text;
+    struct plan plan;
+    bool metadata_changed;           /* the result's columns are not those the id was first prepared with */
+    uint64_t result_hash;            /* of the result's columns */
+    uint64_t bytes;
+    struct arena *arena;             /* owned */
+    struct prepared *chain;          /* the cache's */
+    struct prepared *newer, *older;  /* the cache's ring */
+};
+
+struct prepared_cache;
+struct prepared_lookaside {
+    struct prepared **slots; /* owned; LOOKASIDE_SLOTS; each holds a reference */
+};
+
+struct prepared_cache *prepared_cache_new(uint64_t bytes_max);
+void prepared_cache_free(struct prepared_cache *cache);
+void prepared_lookaside_init(struct prepared_lookaside *lookaside);
+void prepared_lookaside_fini(struct prepared_lookaside *lookaside);
+
+void prepared_id(struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES]);
+struct prepared *prepared_ref(struct prepared *prepared);
+void prepared_unref(struct prepared *prepared);
+
+/* NULL: unknown, or evicted. Borrowed until the lookaside's next call. */
+struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside, const uint8_t *id);
+/* Takes over the caller's reference; replaces one with the same id. ERR_INVALID when it alone is too large. */
+enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err);
+void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted);
+
+#endif

@@ -1,0 +1,522 @@
+/* The entry: messages become executions; see query.h. */
+#include "query/query.h"
+
+#include "base/hash.h"
+#include "cql/parse.h"
+#include "query/execute.h"
+
+#include <openssl/rand.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WARNINGS_MAX = 32, SCRATCH_KEPT_MAX = 1 << 20, STATEMENT_BYTES_MAX = 16 << 20 };
+
+/* ---- engine and context ---- */
+
+struct query_engine *query_engine_new(const struct query_options *options)
+{
+    struct query_engine *engine = xcalloc(1, sizeof(*engine));
+
+    engine->catalog = options->catalog;
+    engine->space = options->space;
+    engine->page_rows_max = options->page_rows_max;
+    engine->page_bytes_max = options->page_bytes_max;
+    engine->cache = prepared_cache_new(options->prepared_bytes_max);
+    if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
+        abort();
+    return engine;
+}
+
+void query_engine_free(struct query_engine *engine)
+{
+    if (!engine)
+        return;
+    prepared_cache_free(engine->cache);
+    free(engine);
+}
+
+struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
+{
+    struct query_context *context = xcalloc(1, sizeof(*context));
+
+    context->engine = engine;
+    context->may_wait = may_wait;
+    context->port = table_port_open(engine->space);
+    prepared_lookaside_init(&context->lookaside);
+    uuid_source_init(&context->uuids);
+    return context;
+}
+
+void query_context_free(struct query_context *context)
+{
+    if (!context)
+        return;
+    prepared_lookaside_fini(&context->lookaside);
+    while (context->buffers) {
+        struct pooled_buffer *next = context->buffers->next;
+
+        buffer_fini(&context->buffers->buffer);
+        free(context->buffers);
+        context->buffers = next;
+    }
+    buffer_fini(&context->scratch);
+    catalog_view_fini(&context->view);
+    table_port_close(context->port);
+    free(context);
+}
+
+struct table_port *query_context_port(struct query_context *context)
+{
+    return context->port;
+}
+
+void query_engine_stats(struct query_engine *engine, struct query_stats *stats)
+{
+    prepared_stats(engine->cache, &stats->prepared_count, &stats->prepared_bytes, &stats->prepared_evicted);
+}
+
+/* ---- what executing files share ---- */
+
+void execution_warn(struct query_request *request, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    if (request->warning_count >= WARNINGS_MAX)
+        return;
+    struct bytes *warnings = arena_new_array(request->arena, struct bytes, request->warning_count + 1);
+    if (request->warning_count)
+        memcpy(warnings, request->warnings, sizeof(*warnings) * request->warning_count);
+    warnings[request->warning_count++] = arena_copy(request->arena, bytes_of_string(text));
+    request->warnings = warnings;
+}
+
+enum status execution_read(struct execution *execution, const struct read_command *command, struct read_result *result)
+{
+    return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result, execution->err);
+}
+
+enum query_result execution_failed(struct execution *execution, enum status status)
+{
+    if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
+        error_clear(&execution->request->error);
+        return QUERY_WAITS;
+    }
+    if (execution->request->error.status == OK)
+        error_set(&execution->request->error, status, "The statement failed");
+    return QUERY_DONE;
+}
+
+void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns, uint32_t count,
+                          struct bytes paging_state)
+{
+    const struct native_metadata *metadata = &execution->plan->metadata[execution->version - NATIVE_V3];
+    struct native_metadata built;
+    bool skip = execution->parameters->skip_metadata && !execution->always_metadata;
+
+    if (columns) {
+        native_metadata_build(&built, execution->request->arena, execution->version, columns, count);
+        metadata = &built;
+        skip = false;
+    }
+    native_rows_begin(rows, execution->out, execution->version, metadata, skip, paging_state);
+}
+
+/* ---- values ---- */
+
+static enum status find_named(const struct native_values *given, struct bytes name, struct bytes *value)
+{
+    for (uint32_t i = 0; i < given->count; i++)
+        if (bytes_equal(given->names[i], name)) {
+            *value = given->values[i];
+            return OK;
+        }
+    *value = NATIVE_UNSET;
+    return OK;
+}
+
+/* Each value is checked against what its marker expects, before anything is done. */
+static enum status bind_values(struct execution *execution, const struct plan *plan, const struct native_values *given, struct eval *eval)
+{
+    struct error *err = execution->err;
+    const struct bytes *values = given->values;
+
+    if (!given->names && given->count != plan->bind_count)
+        return error_set(err, ERR_INVALID, plan->bind_count ? "Invalid amount of bind variables" : "Invalid amount of bind variables");
+    if (given->names) {
+        struct bytes *sorted = arena_new_array(execution->request->arena, struct bytes, plan->bind_count + 1);
+
+        for (uint32_t i = 0; i < plan->bind_count; i++)
+            find_named(given, plan->binds[i].name, &sorted[i]);
+        values = sorted;
+    }
+    for (uint32_t i = 0; i < plan->bind_count; i++) {
+        if (bytes_is_null(values[i]) || native_is_unset(values[i]))
+            continue;
+        enum status status = value_validate(plan->binds[i].type, values[i], err);
+        if (status)
+            return status;
+    }
+    eval->binds = values;
+    eval->bind_count = plan->bind_count;
+    return OK;
+}
+
+static void init_eval(struct execution *execution)
+{
+    struct query_request *request = execution->request;
+
+    execution->eval = (struct eval){
+        .arena = request->arena,
+        .functions = { request->arena, request->now_us, &execution->context->uuids },
+        .now_s = execution->parameters->has_now ? execution->parameters->now_s : request->now_us / 1000000,
+    };
+}
+
+/* ---- running one plan ---- */
+
+static enum query_result run_plan(struct execution *execution, const struct plan *plan, const struct native_values *values)
+{
+    struct query_request *request = execution->request;
+    enum status status;
+
+    execution->plan = plan;
+    init_eval(execution);
+    for (uint32_t i = 0; i < plan->warning_count; i++)
+        execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
+    if (plan->kind == PLAN_OTHER)
+        return execute_other(execution);
+    status = bind_values(execution, plan, values, &execution->eval);
+    if (status)
+        return execution_failed(execution, status);
+    if (execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
+        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "NODE_LOCAL consistency level is highly dangerous and should be used only for debugging purposes"));
+    if (plan->kind == PLAN_SELECT)
+        return execute_select(execution);
+    if (plan->kind == PLAN_MODIFY)
+        return execute_modify(execution);
+
+    struct eval *evals = arena_new_array(request->arena, struct eval, plan->part_count + 1);
+    int64_t timestamp_us = 0;
+    const int64_t *given = NULL;
+    if (plan->batch_timestamp) {
+        struct bytes value;
+
+        status = expr_evaluate(plan->batch_timestamp, &execution->eval, &value, execution->err);
+        if (!status && bytes_is_null(value))
+            status = error_set(execution->err, ERR_INVALID, "Invalid null value of timestamp");
+        if (status)
+            return execution_failed(execution, status);
+        if (!native_is_unset(value)) {
+            timestamp_us = (int64_t)load_be64(value.data);
+            given = &timestamp_us;
+        }
+    }
+    for (uint32_t i = 0; i < plan->part_count; i++)
+        evals[i] = execution->eval;
+    return execute_batch(execution, (const struct plan *const *)plan->parts, evals, plan->part_count, plan->statement->batch->kind, given);
+}
+
+static enum status make_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text, struct plan *plan)
+{
+    struct cql_statement *statement;
+    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids };
+    struct planner planner = {
+        .arena = arena,
+        .schema = execution->schema,
+        .session_keyspace = keyspace,
+        .functions = &functions,
+        .err = execution->err,
+    };
+    enum status status;
+
+    if (text.size > STATEMENT_BYTES_MAX)
+        return error_set(execution->err, ERR_INVALID, "The statement is too long");
+    status = cql_parse(arena, text, &statement, execution->err);
+    return status ? status : plan_make(&planner, statement, plan);
+}
+
+static enum query_result run_query(struct execution *execution)
+{
+    struct query_request *request = execution->request;
+    struct bytes text = request->message->query.statement;
+    struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
+    struct plan plan;
+    enum status status = make_plan(execution, request->arena, keyspace, text, &plan);
+    uint8_t *id = arena_alloc(request->arena, PREPARED_ID_BYTES);
+
+    if (status)
+        return execution_failed(execution, status);
+    plan_describe(&plan, request->arena, execution->version);
+    if (plan.kind == PLAN_SELECT) {
+        prepared_id(keyspace, text, id);
+        execution->statement_id = bytes_of(id, PREPARED_ID_BYTES);
+    }
+    enum query_result result = run_plan(execution, &plan, &execution->parameters->values);
+    plan_fini(&plan);
+    return result;
+}
+
+/* ---- prepared ---- */
+
+static uint64_t hash_columns(const struct plan *plan)
+{
+    uint64_t hash = plan->column_count;
+
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        struct buffer text = { 0 };
+
+        buffer_append_bytes(&text, plan->columns[i].name);
+        buffer_append_u8(&text, 0);
+        type_print_java(&text, plan->columns[i].type);
+        for (size_t k = 0; k < text.size; k++)
+            hash = (hash ^ text.data[k]) * UINT64_C(0x100000001b3);
+        buffer_fini(&text);
+    }
+    return hash;
+}
+
+/* A plan of its own arena, with one reference. */
+static enum status prepare(struct execution *execution, struct bytes keyspace, struct bytes text, struct prepared **result)
+{
+    struct arena *arena = arena_new(4096);
+    struct prepared *prepared = arena_new_struct(arena, struct prepared);
+    enum status status;
+
+    prepared->arena = arena;
+    prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
+    prepared->text = arena_copy(arena, text);
+    prepared_id(keyspace, text, prepared->id);
+    status = make_plan(execution, arena, prepared->keyspace, prepared->text, &prepared->plan);
+    if (status) {
+        arena_free(arena);
+        return status;
+    }
+    for (uint8_t version = NATIVE_V3; version <= NATIVE_V5; version++)
+        plan_describe(&prepared->plan, arena, version);
+    atomic_init(&prepared->refs, 1);
+    atomic_init(&prepared->used, true);
+    atomic_init(&prepared->checked_version, schema_version_number(execution->schema));
+    prepared->result_hash = hash_columns(&prepared->plan);
+    prepared->bytes = arena_used(arena) + sizeof(*prepared);
+    *result = prepared;
+    return OK;
+}
+
+static enum query_result run_prepare(struct execution *execution)
+{
+    struct query_request *request = execution->request;
+    const struct native_request *message = request->message;
+    struct bytes keyspace = bytes_is_null(message->prepare.keyspace) ? request->session->keyspace : message->prepare.keyspace;
+    struct prepared *prepared;
+    enum status status = prepare(execution, keyspace, message->prepare.statement, &prepared);
+
+    if (status)
+        return execution_failed(execution, status);
+    const struct plan *plan = &prepared->plan;
+    prepared_ref(prepared);
+    status = prepared_insert(execution->context->engine->cache, prepared, execution->err);
+    if (status) {
+        prepared_unref(prepared);
+        prepared_unref(prepared);
+        return execution_failed(execution, status);
+    }
+    uint8_t at = execution->version - NATIVE_V3;
+    bool has_rows = plan->kind == PLAN_SELECT;
+    for (uint32_t i = 0; i < plan->warning_count; i++)
+        execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
+    native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES), &plan->bind_metadata[at],
+                                  plan->pk_indexes, plan->pk_count, has_rows ? &plan->metadata[at] : &native_metadata_none);
+    prepared_unref(prepared);
+    return QUERY_DONE;
+}
+
+/* Is the table still the one that was planned for? Batches: every part's. */
+static bool plan_is_current(const struct plan *plan, const struct schema *schema)
+{
+    for (uint32_t i = 0; i < plan->part_count; i++)
+        if (!plan_is_current(plan->parts[i], schema))
+            return false;
+    if (!plan->table)
+        return true;
+    const struct table_def *now = schema_table(schema, plan->table->keyspace, plan->table->name);
+    return now && now->id == plan->table->id && now->version == plan->table->version;
+}
+
+/* The prepared statement of an id, planned again when its table has changed. */
+static enum status find_prepared(struct execution *execution, struct bytes id, struct prepared **result)
+{
+    struct query_engine *engine = execution->context->engine;
+    uint64_t version = schema_version_number(execution->schema);
+    struct prepared *found = NULL, *again;
+
+    if (id.size == PREPARED_ID_BYTES)
+        found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+    if (!found) {
+        struct buffer hex = { 0 };
+
+        for (size_t i = 0; i < id.size && i < 64; i++)
+            buffer_printf(&hex, "%02x", id.data[i]);
+        error_set(execution->err, ERR_UNPREPARED, "Prepared query with ID %.*s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
+                  BYTES(buffer_bytes(&hex)));
+        buffer_fini(&hex);
+        memset(execution->err->id, 0, sizeof(execution->err->id));
+        memcpy(execution->err->id, id.data, id.size < sizeof(execution->err->id) ? id.size : sizeof(execution->err->id));
+        return ERR_UNPREPARED;
+    }
+    if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version) {
+        *result = found;
+        return OK;
+    }
+    if (plan_is_current(&found->plan, execution->schema)) {
+        atomic_store_explicit(&found->checked_version, version, memory_order_relaxed);
+        *result = found;
+        return OK;
+    }
+    enum status status = prepare(execution, found->keyspace, found->text, &again);
+    if (status)
+        return status;
+    again->metadata_changed = found->metadata_changed || again->result_hash != found->result_hash;
+    memcpy(again->id, found->id, PREPARED_ID_BYTES);
+    status = prepared_insert(engine->cache, again, execution->err);
+    if (status) {
+        prepared_unref(again);
+        return status;
+    }
+    *result = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+    return *result ? OK : error_set(execution->err, ERR_OVERLOADED, "The statement was evicted while it was prepared again");
+}
+
+static enum query_result run_execute(struct execution *execution)
+{
+    struct prepared *prepared;
+    enum status status = find_prepared(execution, execution->request->message->execute.id, &prepared);
+
+    if (status)
+        return execution_failed(execution, status);
+    execution->always_metadata = prepared->metadata_changed;
+    execution->statement_id = bytes_of(prepared->id, PREPARED_ID_BYTES);
+    return run_plan(execution, &prepared->plan, &execution->parameters->values);
+}
+
+/* ---- BATCH messages ---- */
+
+struct batch_holder {
+    struct plan *plans;       /* made for texts; in the request's arena */
+    uint32_t made;
+    struct prepared **held;   /* references */
+    uint32_t held_count;
+};
+
+static void batch_fini(struct batch_holder *holder)
+{
+    for (uint32_t i = 0; i < holder->made; i++)
+        plan_fini(&holder->plans[i]);
+    for (uint32_t i = 0; i < holder->held_count; i++)
+        prepared_unref(holder->held[i]);
+}
+
+static enum status batch_plan(struct execution *execution, const struct native_batch_entry *entry, struct batch_holder *holder,
+                              const struct plan **plan)
+{
+    struct query_request *request = execution->request;
+    enum status status;
+
+    if (!bytes_is_null(entry->statement)) {
+        struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
+
+        status = make_plan(execution, request->arena, keyspace, entry->statement, &holder->plans[holder->made]);
+        if (status)
+            return status;
+        *plan = &holder->plans[holder->made++];
+    } else {
+        struct prepared *prepared;
+
+        status = find_prepared(execution, entry->id, &prepared);
+        if (status)
+            return status;
+        holder->held[holder->held_count++] = prepared_ref(prepared);
+        *plan = &prepared->plan;
+    }
+    if ((*plan)->kind != PLAN_MODIFY)
+        return error_set(execution->err, ERR_INVALID, "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.");
+    return OK;
+}
+
+static enum query_result run_batch(struct execution *execution)
+{
+    struct query_request *request = execution->request;
+    const struct native_request *message = request->message;
+    uint32_t count = message->batch.entry_count;
+    const struct plan **plans = arena_new_array(request->arena, const struct plan *, count + 1);
+    struct eval *evals = arena_new_array(request->arena, struct eval, count + 1);
+    struct batch_holder holder = {
+        .plans = arena_new_array(request->arena, struct plan, count + 1),
+        .held = arena_new_array(request->arena, struct prepared *, count + 1),
+    };
+    enum status status = OK;
+    enum query_result result;
+
+    if (message->batch.kind == NATIVE_BATCH_COUNTER)
+        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "Counter batches are not supported yet"));
+    for (uint32_t i = 0; i < count && !status; i++) {
+        const struct native_batch_entry *entry = &message->batch.entries[i];
+
+        status = batch_plan(execution, entry, &holder, &plans[i]);
+        if (!status && entry->values.count != plans[i]->bind_count)
+            status = error_set(execution->err, ERR_INVALID, "There were %u markers(?) in CQL but %u bound variables", plans[i]->bind_count, entry->values.count);
+        if (!status) {
+            init_eval(execution);
+            evals[i] = execution->eval;
+            status = bind_values(execution, plans[i], &entry->values, &evals[i]);
+        }
+    }
+    enum batch_kind kind = message->batch.kind == NATIVE_BATCH_UNLOGGED ? BATCH_UNLOGGED : BATCH_LOGGED;
+    init_eval(execution);
+    result = status ? execution_failed(execution, status) : execute_batch(execution, plans, evals, count, kind, NULL);
+    batch_fini(&holder);
+    return result;
+}
+
+/* ---- the entry ---- */
+
+enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out)
+{
+    struct execution execution = {
+        .context = context,
+        .request = request,
+        .schema = catalog_view_schema(context->engine->catalog, &context->view),
+        .parameters = &request->message->parameters,
+        .out = out,
+        .err = &request->error,
+        .version = request->session->protocol_version,
+    };
+
+    request->error.status = OK;
+    request->warning_count = 0;
+    request->state = NULL;
+    if (context->scratch.capacity > SCRATCH_KEPT_MAX)
+        buffer_fini(&context->scratch);
+    switch (request->message->header.opcode) {
+    case NATIVE_QUERY:
+        return run_query(&execution);
+    case NATIVE_PREPARE:
+        return run_prepare(&execution);
+    case NATIVE_EXECUTE:
+        return run_execute(&execution);
+    case NATIVE_BATCH:
+        return run_batch(&execution);
+    default:
+        error_set(&request->error, ERR_PROTOCOL, "Not a statement");
+        return QUERY_DONE;
+    }
+}
+
+void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
+{
+    execute_modify_finish(context, request, out);
+}

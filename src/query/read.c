@@ -1,0 +1,1073 @@
+/* Executing SELECT: partitions and slices are read in chunks; rows are filtered, grouped, and written to the reply.
+ *
+ * A page ends by rows or by bytes; where it ended goes to the client as a paging state. What is not paged is bounded, with an error.
+ * The first chunk lies in the request's arena; later ones in an arena that is emptied for each, so that a scan of any length takes
+ * the memory of one chunk. On a loop a scan that needs many chunks is handed to a worker. */
+#include "query/execute.h"
+
+#include "query/aggregate.h"
+#include "query/paging.h"
+
+#include <stdlib.h>
+
+enum {
+    CHUNK_ROWS = 5000,
+    CHUNK_BYTES = 4 << 20,
+    LOOP_CHUNKS_MAX = 8,
+    SORTED_ROWS_MAX = 100000,
+    PAGE_ROWS_DEFAULT = 1000000,
+    PAGE_BYTES_DEFAULT = 64 << 20,
+    PAGE_BYTES_SOFT = 8 << 20, /* a paged reply ends past this many bytes */
+};
+
+struct sorted_row {
+    struct bytes *values;  /* results, then what it is sorted by */
+};
+
+struct reader {
+    struct execution *execution;
+    const struct table_def *table;
+    const struct select_plan *select;
+    struct bytes *slots;
+    const struct cell **cells;
+    uint32_t *cell_counts;
+    struct row_view view;
+    size_t *offsets;             /* into scratch, while a row is put together */
+    struct arena *chunk;         /* what lives as long as the rows just read */
+    struct arena *owned_chunk;   /* owned; NULL until a second chunk is read */
+    /* Filters' operands, evaluated once. */
+    struct bytes *filter_values;
+    struct bytes *filter_keys;
+    struct bytes **tuple_values;
+    /* Where reading stands. */
+    struct buffer key, clustering; /* of the last row that was looked at; owned */
+    bool has_clustering;
+    bool in_partition;           /* key is set and the partition may go on */
+    bool static_done;
+    uint32_t given_in_partition;
+    /* What may still be given. */
+    uint32_t remaining, per_partition, page_left;
+    bool is_paged, page_full;
+    size_t bytes_at;             /* out->size where rows begin */
+    struct native_rows rows;
+    /* Groups. */
+    struct accumulator *accumulators; /* owned */
+    bool group_open;
+    struct arena *group_arena;   /* owned */
+    struct bytes *group_slots, *group_keys;
+    const struct cell **group_cells;
+    uint32_t *group_cell_counts;
+    struct bytes group_function_value;
+    struct paging_state group_end; /* where the last finished group ended */
+    /* In-memory sort. */
+    struct sorted_row *sorted;
+    uint32_t sorted_count, sorted_capacity;
+};
+
+/* ---- putting a row together ---- */
+
+bool assemble_collection(struct buffer *out, const struct type *type, const struct cell *cells, uint32_t count)
+{
+    size_t at = out->size;
+    struct error err;
+    uint32_t kept = 0;
+
+    if (type->kind == TYPE_UDT) {
+        uint32_t next = 0;
+
+        for (uint32_t i = 0; i < type->param_count; i++) {
+            struct bytes value = { NULL, 0 };
+
+            while (next < count && cells[next].path.size == 2 && load_be16(cells[next].path.data) < i)
+                next++;
+            if (next < count && cells[next].path.size == 2 && load_be16(cells[next].path.data) == i)
+                value = cells[next].value;
+            kept += !bytes_is_null(value);
+            native_append_value(out, value);
+        }
+        if (!kept)
+            out->size = at;
+        return kept > 0;
+    }
+    if (!count)
+        return false;
+    buffer_append_be32(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (type->kind != TYPE_LIST) {
+            size_t size_at = out->size;
+
+            buffer_append_be32(out, 0);
+            if (!bytes_is_null(cells[i].path_value)) {
+                buffer_append_bytes(out, cells[i].path_value);
+            } else {
+                struct bytes path = cells[i].path;
+
+                if (value_decode_key(&path, type->params[0], false, out, &err))
+                    out->size = size_at + 4;
+            }
+            store_be32(out->data + size_at, (uint32_t)(out->size - size_at - 4));
+        }
+        if (type->kind != TYPE_SET)
+            native_append_value(out, cells[i].value);
+    }
+    return true;
+}
+
+static void fill_cells(struct reader *reader, const struct row *row, bool is_static)
+{
+    const struct select_plan *select = reader->select;
+    struct buffer *scratch = &reader->execution->context->scratch;
+    uint32_t at = 0, count = row ? row->cell_count : 0;
+
+    for (uint32_t i = 0; i < select->cell_slot_count; i++) {
+        uint32_t slot = select->slot_of_id_index[i], first, end;
+        const struct column_def *column = select->slots[slot];
+
+        if ((column->kind == COLUMN_STATIC) != is_static)
+            continue;
+        while (at < count && row->cells[at].column_id < column->id)
+            at++;
+        for (first = at, end = at; end < count && row->cells[end].column_id == column->id; end++)
+            ;
+        at = end;
+        reader->offsets[slot] = SIZE_MAX;
+        reader->slots[slot] = bytes_of(NULL, 0);
+        reader->cells[slot] = first < end ? &row->cells[first] : NULL;
+        reader->cell_counts[slot] = end - first;
+        if (first == end)
+            continue;
+        if (!column->multicell) {
+            reader->slots[slot] = row->cells[first].value;
+        } else {
+            size_t offset = scratch->size;
+
+            if (assemble_collection(scratch, column->type, &row->cells[first], end - first)) {
+                reader->offsets[slot] = offset;
+                reader->slots[slot].size = scratch->size - offset;
+            }
+        }
+    }
+}
+
+/* Now that the scratch no longer moves. */
+static void resolve_offsets(struct reader *reader, uint32_t first, uint32_t end)
+{
+    const struct buffer *scratch = &reader->execution->context->scratch;
+
+    for (uint32_t i = first; i < end; i++)
+        if (reader->offsets[i] != SIZE_MAX)
+            reader->slots[i].data = scratch->data ? scratch->data + reader->offsets[i] : (const uint8_t *)"";
+}
+
+static void fill_partition(struct reader *reader, const struct read_partition *partition)
+{
+    const struct select_plan *select = reader->select;
+    const struct table_def *table = reader->table;
+    struct buffer *scratch = &reader->execution->context->scratch;
+    struct bytes key = partition->partition_key;
+    size_t at = 0;
+
+    if (select->partition_slots == 1) {
+        reader->slots[0] = key;
+    } else {
+        for (uint32_t i = 0; i < select->partition_slots && at + 3 <= key.size; i++) {
+            uint16_t size = load_be16(key.data + at);
+
+            reader->slots[i] = bytes_of(key.data + at + 2, size);
+            at += 3 + (size_t)size;
+        }
+    }
+    if (!table->static_count)
+        return;
+    buffer_reset(scratch);
+    fill_cells(reader, partition->static_row, true);
+    resolve_offsets(reader, select->partition_slots + select->clustering_slots, select->slot_count);
+    for (uint32_t i = select->partition_slots + select->clustering_slots; i < select->slot_count; i++)
+        if (select->slots[i]->kind == COLUMN_STATIC && reader->offsets[i] != SIZE_MAX) {
+            reader->slots[i] = arena_copy(reader->chunk, reader->slots[i]); /* rows reuse the scratch */
+            reader->offsets[i] = SIZE_MAX;
+        }
+}
+
+static enum status fill_row(struct reader *reader, const struct read_row *row, struct error *err)
+{
+    const struct select_plan *select = reader->select;
+    struct buffer *scratch = &reader->execution->context->scratch;
+    uint32_t first = select->partition_slots, end = first + select->clustering_slots;
+
+    buffer_reset(scratch);
+    if (!row) {
+        for (uint32_t i = first; i < end; i++) {
+            reader->slots[i] = bytes_of(NULL, 0);
+            reader->offsets[i] = SIZE_MAX;
+        }
+    } else if (!bytes_is_null(row->row->written_clustering)) {
+        struct bytes written = row->row->written_clustering;
+
+        for (uint32_t i = first; i < end && written.size >= 4; i++) {
+            uint32_t size = load_be32(written.data);
+
+            if (size > written.size - 4)
+                return error_set(err, ERR_CORRUPT, "A row's clustering is cut");
+            reader->slots[i] = bytes_of(written.data + 4, size);
+            reader->offsets[i] = SIZE_MAX;
+            written = bytes_of(written.data + 4 + size, written.size - 4 - size);
+        }
+    } else {
+        struct bytes rest = row->clustering;
+
+        for (uint32_t i = first; i < end; i++) {
+            const struct column_def *column = select->slots[i];
+            size_t offset = scratch->size;
+            enum status status = value_decode_key(&rest, column->type, column->descending, scratch, err);
+
+            if (status)
+                return status;
+            reader->offsets[i] = offset;
+            reader->slots[i].size = scratch->size - offset;
+        }
+    }
+    fill_cells(reader, row ? row->row : NULL, false);
+    resolve_offsets(reader, first, end);
+    for (uint32_t i = end; i < select->slot_count; i++)
+        if (select->slots[i]->kind == COLUMN_REGULAR)
+            resolve_offsets(reader, i, i + 1);
+    return OK;
+}
+
+/* ---- filters ---- */
+
+static enum status filter_operand(const struct expr *expr, struct eval *eval, const struct column_def *column, struct bytes *value,
+                                  struct error *err)
+{
+    enum status status = expr_evaluate(expr, eval, value, err);
+
+    if (status)
+        return status;
+    if (native_is_unset(*value))
+        return error_set(err, ERR_INVALID, "Invalid unset value for column %.*s", BYTES(column->name));
+    if (bytes_is_null(*value))
+        return error_set(err, ERR_INVALID, "Invalid null value in condition for column %.*s", BYTES(column->name));
+    return OK;
+}
+
+static enum status prepare_filters(struct reader *reader, struct error *err)
+{
+    const struct where *where = &reader->select->where;
+    struct eval *eval = &reader->execution->eval;
+    enum status status = OK;
+
+    if (!where->filter_count && !where->tuple_filter_count)
+        return OK;
+    reader->filter_values = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
+    reader->filter_keys = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
+    reader->tuple_values = arena_new_array(eval->arena, struct bytes *, where->tuple_filter_count + 1);
+    for (uint32_t i = 0; i < where->filter_count && !status; i++) {
+        const struct filter *filter = &where->filters[i];
+
+        if (filter->key)
+            status = filter_operand(filter->key, eval, filter->column, &reader->filter_keys[i], err);
+        if (!status && filter->value)
+            status = filter_operand(filter->value, eval, filter->column, &reader->filter_values[i], err);
+        if (!status && !filter->value) {
+            /* IN (...): packed, as the marker's value would be. */
+            struct bytes *values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)filter->value_count + 1));
+            struct buffer out = { 0 };
+
+            for (uint32_t k = 0; k < filter->value_count && !status; k++)
+                status = filter_operand(filter->values[k], eval, filter->column, &values[k], err);
+            if (status)
+                break;
+            buffer_append_be32(&out, filter->value_count);
+            for (uint32_t k = 0; k < filter->value_count; k++)
+                native_append_value(&out, values[k]);
+            reader->filter_values[i] = buffer_to_arena(eval->arena, &out);
+        }
+    }
+    for (uint32_t i = 0; i < where->tuple_filter_count && !status; i++) {
+        const struct tuple_filter *filter = &where->tuple_filters[i];
+
+        reader->tuple_values[i] = arena_new_array(eval->arena, struct bytes, filter->width);
+        for (uint32_t k = 0; k < filter->width && !status; k++)
+            status = filter_operand(filter->values[k], eval, &reader->table->columns[reader->table->partition_key_count + filter->first + k],
+                                    &reader->tuple_values[i][k], err);
+    }
+    return status;
+}
+
+static bool order_satisfies(enum cql_operator op, int order)
+{
+    switch (op) {
+    case OPERATOR_EQ:
+        return order == 0;
+    case OPERATOR_LT:
+        return order < 0;
+    case OPERATOR_LE:
+        return order <= 0;
+    case OPERATOR_GT:
+        return order > 0;
+    case OPERATOR_GE:
+        return order >= 0;
+    default:
+        return false;
+    }
+}
+
+/* Does the collection hold the wanted element, key, or entry? */
+static bool collection_holds(const struct filter *filter, struct bytes collection, struct bytes wanted, struct bytes wanted_key)
+{
+    const struct type *type = filter->column->type;
+    struct value_iterator iterator;
+    struct bytes element, value;
+
+    if (collection.size == 0)
+        return false;
+    value_iterator_init(&iterator, type, collection);
+    while (value_iterator_next(&iterator, &element)) {
+        value = element;
+        if (type->kind == TYPE_MAP && !value_iterator_next(&iterator, &value))
+            return false;
+        if (filter->key) {
+            if (value_compare(type->params[0], element, wanted_key) == 0 && value_compare(type->params[1], value, wanted) == 0)
+                return true;
+        } else if (filter->op == OPERATOR_CONTAINS_KEY) {
+            if (value_compare(type->params[0], element, wanted) == 0)
+                return true;
+        } else if (value_compare(type->kind == TYPE_MAP ? type->params[1] : type->params[0], value, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_list(const struct type *type, struct bytes value, struct bytes list)
+{
+    size_t at = 4;
+
+    while (at + 4 <= list.size) {
+        uint32_t size = load_be32(list.data + at);
+
+        if ((int32_t)size < 0 || size > list.size - at - 4)
+            return false;
+        if (value_compare(type, value, bytes_of(list.data + at + 4, size)) == 0)
+            return true;
+        at += 4 + (size_t)size;
+    }
+    return false;
+}
+
+static bool passes_filters(const struct reader *reader)
+{
+    const struct where *where = &reader->select->where;
+
+    for (uint32_t i = 0; i < where->filter_count; i++) {
+        const struct filter *filter = &where->filters[i];
+        struct bytes value = reader->slots[filter->slot], wanted = reader->filter_values[i];
+        bool fits;
+
+        if (bytes_is_null(value))
+            return false;
+        if (filter->key || filter->op == OPERATOR_CONTAINS || filter->op == OPERATOR_CONTAINS_KEY)
+            fits = collection_holds(filter, value, wanted, reader->filter_keys[i]);
+        else if (filter->op == OPERATOR_IN)
+            fits = in_list(filter->column->type, value, wanted);
+        else
+            fits = order_satisfies(filter->op, value_compare(filter->column->type, value, wanted));
+        if (!fits)
+            return false;
+    }
+    for (uint32_t i = 0; i < where->tuple_filter_count; i++) {
+        const struct tuple_filter *filter = &where->tuple_filters[i];
+        int order = 0;
+
+        for (uint32_t k = 0; k < filter->width && order == 0; k++) {
+            uint32_t slot = reader->select->partition_slots + filter->first + k;
+
+            if (bytes_is_null(reader->slots[slot]))
+                return false;
+            order = value_compare(reader->select->slots[slot]->type, reader->slots[slot], reader->tuple_values[i][k]);
+        }
+        if (!order_satisfies(filter->op, order))
+            return false;
+    }
+    return true;
+}
+
+static bool has_row_restrictions(const struct where *where)
+{
+    if (where->has_clustering || where->tuple_filter_count)
+        return true;
+    for (uint32_t i = 0; i < where->filter_count; i++)
+        if (where->filters[i].column->kind == COLUMN_REGULAR || where->filters[i].column->kind == COLUMN_CLUSTERING)
+            return true;
+    return false;
+}
+
+/* ---- giving rows ---- */
+
+static enum status check_unpaged(struct reader *reader)
+{
+    const struct query_engine *engine = reader->execution->context->engine;
+    uint64_t bytes_max = engine->page_bytes_max ? engine->page_bytes_max : PAGE_BYTES_DEFAULT;
+    uint32_t rows_max = engine->page_rows_max ? engine->page_rows_max : PAGE_ROWS_DEFAULT;
+
+    if (reader->rows.row_count > rows_max || reader->execution->out->size - reader->bytes_at > bytes_max)
+        return error_set(reader->execution->err, ERR_INVALID, "The result is larger than %u rows or %llu bytes: page it", rows_max,
+                         (unsigned long long)bytes_max);
+    return OK;
+}
+
+static enum status write_json_row(struct reader *reader, const struct bytes *values)
+{
+    const struct select_plan *select = reader->select;
+    struct buffer text = { 0 };
+
+    buffer_append_string(&text, "{");
+    for (uint32_t i = 0; i < select->result_count; i++) {
+        if (i)
+            buffer_append_string(&text, ", ");
+        buffer_append_bytes(&text, select->json_names[i]);
+        if (bytes_is_null(values[i]))
+            buffer_append_string(&text, "null");
+        else
+            value_print_json(&text, select->results[i]->type, values[i]);
+    }
+    buffer_append_string(&text, "}");
+    native_rows_value(&reader->rows, buffer_bytes(&text));
+    buffer_fini(&text);
+    return OK;
+}
+
+static enum status write_row(struct reader *reader, const struct bytes *values)
+{
+    if (reader->select->is_json)
+        write_json_row(reader, values);
+    else
+        for (uint32_t i = 0; i < reader->select->result_count; i++)
+            native_rows_value(&reader->rows, values[i]);
+    native_rows_end_row(&reader->rows);
+    return check_unpaged(reader);
+}
+
+static enum status keep_sorted(struct reader *reader, const struct bytes *values)
+{
+    const struct select_plan *select = reader->select;
+    struct arena *arena = reader->execution->request->arena;
+
+    if (reader->sorted_count == SORTED_ROWS_MAX)
+        return error_set(reader->execution->err, ERR_INVALID, "ORDER BY with IN restriction on the partition key: more than %d rows to sort", SORTED_ROWS_MAX);
+    if (reader->sorted_count == reader->sorted_capacity) {
+        uint32_t capacity = reader->sorted_capacity ? reader->sorted_capacity * 2 : 64;
+        struct sorted_row *sorted = arena_alloc(arena, sizeof(*sorted) * capacity);
+
+        if (reader->sorted_count)
+            memcpy(sorted, reader->sorted, sizeof(*sorted) * reader->sorted_count);
+        reader->sorted = sorted;
+        reader->sorted_capacity = capacity;
+    }
+    struct bytes *kept = arena_alloc(arena, sizeof(*kept) * (select->result_count + select->sort_count));
+    for (uint32_t i = 0; i < select->result_count; i++)
+        kept[i] = bytes_is_null(values[i]) ? values[i] : arena_copy(arena, values[i]);
+    for (uint32_t i = 0; i < select->sort_count; i++) {
+        struct bytes value = reader->slots[select->sort[i].slot];
+
+        kept[select->result_count + i] = bytes_is_null(value) ? value : arena_copy(arena, value);
+    }
+    reader->sorted[reader->sorted_count++].values = kept;
+    return OK;
+}
+
+static enum status evaluate_results(struct reader *reader, struct bytes *values)
+{
+    const struct select_plan *select = reader->select;
+    struct eval *eval = &reader->execution->eval;
+
+    for (uint32_t i = 0; i < select->result_count; i++) {
+        enum status status = expr_evaluate(select->results[i], eval, &values[i], reader->execution->err);
+
+        if (status)
+            return status;
+        if (native_is_unset(values[i]))
+            values[i] = bytes_of(NULL, 0);
+    }
+    return OK;
+}
+
+static enum status give_row(struct reader *reader)
+{
+    const struct select_plan *select = reader->select;
+
+    if (select->is_plain) {
+        for (uint32_t i = 0; i < select->result_count; i++)
+            native_rows_value(&reader->rows, reader->slots[select->results[i]->index]);
+        native_rows_end_row(&reader->rows);
+        return check_unpaged(reader);
+    }
+    struct bytes *values = arena_alloc(reader->chunk, sizeof(*values) * (select->result_count + 1));
+    enum status status = evaluate_results(reader, values);
+    if (status)
+        return status;
+    return select->sort_count ? keep_sorted(reader, values) : write_row(reader, values);
+}
+
+static void count_given(struct reader *reader)
+{
+    if (reader->remaining != PAGING_NO_LIMIT)
+        reader->remaining--;
+    if (reader->is_paged && reader->page_left)
+        reader->page_left--;
+    if (reader->is_paged && (!reader->page_left || reader->execution->out->size - reader->bytes_at > PAGE_BYTES_SOFT))
+        reader->page_full = true;
+}
+
+/* ---- groups ---- */
+
+static enum status close_group(struct reader *reader)
+{
+    const struct select_plan *select = reader->select;
+    struct eval *eval = &reader->execution->eval;
+    struct bytes *results = arena_new_array(reader->group_arena, struct bytes, select->aggregate_count + 1);
+    struct bytes *values = arena_new_array(reader->group_arena, struct bytes, select->result_count + 1);
+    struct row_view view = reader->view, *kept = (struct row_view *)eval->row;
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < select->aggregate_count && !status; i++)
+        status = accumulator_result(&reader->accumulators[i], &results[i], reader->execution->err);
+    if (status)
+        return status;
+    view.slots = reader->group_slots;
+    view.cells = (const struct cell *const *)reader->group_cells;
+    view.cell_counts = reader->group_cell_counts;
+    view.aggregates = results;
+    eval->row = &view;
+    status = evaluate_results(reader, values);
+    eval->row = kept;
+    if (!status)
+        status = write_row(reader, values);
+    for (uint32_t i = 0; i < select->aggregate_count; i++)
+        accumulator_reset(&reader->accumulators[i]);
+    reader->group_open = false;
+    return status;
+}
+
+/* The first row of a group is what selectors outside of aggregates see. */
+static void open_group(struct reader *reader)
+{
+    const struct select_plan *select = reader->select;
+    struct arena *arena = reader->group_arena;
+
+    arena_reset(arena);
+    reader->group_slots = arena_new_array(arena, struct bytes, select->slot_count + 1);
+    reader->group_cells = arena_new_array(arena, const struct cell *, select->slot_count + 1);
+    reader->group_cell_counts = arena_new_array(arena, uint32_t, select->slot_count + 1);
+    reader->group_keys = arena_new_array(arena, struct bytes, select->group_count + 1);
+    for (uint32_t i = 0; i < select->slot_count; i++) {
+        if (!bytes_is_null(reader->slots[i]))
+            reader->group_slots[i] = arena_copy(arena, reader->slots[i]);
+        if (select->wants_cells && reader->cells[i]) {
+            struct cell *cells = arena_alloc(arena, sizeof(*cells) * reader->cell_counts[i]);
+
+            memcpy(cells, reader->cells[i], sizeof(*cells) * reader->cell_counts[i]);
+            for (uint32_t k = 0; k < reader->cell_counts[i]; k++)
+                if (!bytes_is_null(cells[k].path))
+                    cells[k].path = arena_copy(arena, cells[k].path);
+            reader->group_cells[i] = cells;
+            reader->group_cell_counts[i] = reader->cell_counts[i];
+        }
+    }
+    for (uint32_t i = 0; i < select->group_count; i++)
+        reader->group_keys[i] = reader->group_slots[i];
+    reader->group_open = true;
+}
+
+static bool same_group(const struct reader *reader, struct bytes function_value)
+{
+    const struct select_plan *select = reader->select;
+    uint32_t plain = select->group_count - (select->group_function ? 1 : 0);
+
+    if (!reader->group_open)
+        return false;
+    for (uint32_t i = 0; i < plain; i++)
+        if (bytes_is_null(reader->group_keys[i]) != bytes_is_null(reader->slots[i]) || !bytes_equal(reader->group_keys[i], reader->slots[i]))
+            return false;
+    if (!select->group_function)
+        return true;
+    return bytes_is_null(function_value) == bytes_is_null(reader->group_function_value) && bytes_equal(function_value, reader->group_function_value);
+}
+
+static struct paging_state position(const struct reader *reader)
+{
+    return (struct paging_state){
+        .partition_key = buffer_bytes(&reader->key),
+        .clustering = reader->has_clustering ? buffer_bytes(&reader->clustering) : bytes_of(NULL, 0),
+        .partition_done = !reader->in_partition,
+        .static_done = reader->static_done,
+        .remaining = reader->remaining,
+        .given_in_partition = reader->given_in_partition,
+    };
+}
+
+static enum status group_row(struct reader *reader, bool *stopped)
+{
+    const struct select_plan *select = reader->select;
+    struct eval *eval = &reader->execution->eval;
+    struct error *err = reader->execution->err;
+    struct bytes function_value = { NULL, 0 };
+    enum status status = OK;
+
+    if (select->group_count) {
+        if (select->group_function)
+            status = expr_evaluate(select->group_function, eval, &function_value, err);
+        if (status)
+            return status;
+        if (!same_group(reader, function_value)) {
+            if (reader->group_open) {
+                status = close_group(reader);
+                if (status)
+                    return status;
+                count_given(reader);
+                if (reader->page_full || reader->remaining == 0) {
+                    *stopped = true; /* this row belongs to the next page */
+                    return OK;
+                }
+            }
+            open_group(reader);
+            reader->group_function_value = bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
+        }
+    } else if (!reader->group_open) {
+        open_group(reader);
+    }
+    for (uint32_t i = 0; i < select->aggregate_count && !status; i++) {
+        struct bytes value = { NULL, 0 };
+
+        if (select->aggregates[i].argument)
+            status = expr_evaluate(select->aggregates[i].argument, eval, &value, err);
+        if (!status && native_is_unset(value))
+            value = bytes_of(NULL, 0);
+        if (!status)
+            status = accumulator_add(&reader->accumulators[i], value, err);
+    }
+    return status;
+}
+
+/* ---- reading ---- */
+
+static void remember(struct reader *reader, struct bytes clustering)
+{
+    reader->has_clustering = !bytes_is_null(clustering);
+    buffer_reset(&reader->clustering);
+    buffer_append_bytes(&reader->clustering, clustering);
+    if (reader->has_clustering && !reader->clustering.data)
+        buffer_reserve(&reader->clustering, 1);
+}
+
+/* One row, or a static row alone. *stopped: nothing more may be given on this page; the row was not taken if *taken is false. */
+static enum status take_row(struct reader *reader, bool *stopped)
+{
+    enum status status;
+
+    if (!passes_filters(reader))
+        return OK;
+    if (reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate)
+        return OK;
+    if (reader->select->is_aggregate)
+        return group_row(reader, stopped);
+    status = give_row(reader);
+    if (status)
+        return status;
+    reader->given_in_partition++;
+    count_given(reader);
+    *stopped = reader->page_full || reader->remaining == 0;
+    return OK;
+}
+
+static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped)
+{
+    bool resumed = reader->in_partition && bytes_equal(buffer_bytes(&reader->key), partition->partition_key);
+    bool row_restrictions = has_row_restrictions(&reader->select->where);
+    enum status status = OK;
+
+    if (!resumed) {
+        buffer_reset(&reader->key);
+        buffer_append_bytes(&reader->key, partition->partition_key);
+        reader->given_in_partition = 0;
+        reader->static_done = false;
+        reader->has_clustering = false;
+        reader->in_partition = true;
+    }
+    fill_partition(reader, partition);
+    if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering && !reader->static_done) {
+        status = fill_row(reader, NULL, reader->execution->err);
+        if (!status)
+            status = take_row(reader, stopped);
+        if (status || (*stopped && reader->select->is_aggregate))
+            return status;
+        reader->static_done = true;
+        return OK;
+    }
+    for (uint32_t i = 0; i < partition->row_count && !status && !*stopped; i++) {
+        status = fill_row(reader, &partition->rows[i], reader->execution->err);
+        if (!status)
+            status = take_row(reader, stopped);
+        if (*stopped && reader->select->is_aggregate)
+            break; /* the row is the next group's first */
+        remember(reader, partition->rows[i].clustering);
+    }
+    return status;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_limits(const struct reader *reader, struct read_command *command)
+{
+    const struct where *where = &reader->select->where;
+    bool counts_rows = !reader->select->is_aggregate && !where->filter_count && !where->tuple_filter_count;
+
+    command->row_limit = CHUNK_ROWS;
+    command->row_limit_per_partition = UINT32_MAX;
+    command->byte_limit = CHUNK_BYTES;
+    if (counts_rows) {
+        command->row_limit = least(command->row_limit, reader->remaining);
+        if (reader->is_paged)
+            command->row_limit = least(command->row_limit, reader->page_left);
+        if (reader->per_partition != PAGING_NO_LIMIT)
+            command->row_limit_per_partition = reader->per_partition;
+    }
+}
+
+/* Reads from one command's beginning, or from where reading stands, to its end or until the page is full. */
+static enum status read_all(struct reader *reader, struct read_command *command, uint32_t *chunks, bool *stopped)
+{
+    struct execution *execution = reader->execution;
+    bool more = true;
+
+    while (more && !*stopped) {
+        struct read_result result;
+
+        if (++*chunks > LOOP_CHUNKS_MAX && !execution->context->may_wait)
+            return ERR_WOULD_WAIT;
+        if (*chunks == 2) {
+            reader->owned_chunk = arena_new(1 << 16);
+            reader->chunk = reader->owned_chunk;
+        } else if (*chunks > 2) {
+            arena_reset(reader->chunk);
+        }
+        execution->eval.arena = execution->eval.functions.arena = reader->chunk;
+        set_limits(reader, command);
+        enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk, &result, execution->err);
+        for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++)
+            status = take_partition(reader, &result.partitions[i], stopped);
+        if (status)
+            return status;
+        more = result.has_more;
+        if (!more || *stopped || !result.partition_count)
+            break;
+        /* Go on behind the last row. */
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
+        command->after_clustering = reader->has_clustering && !full ? buffer_bytes(&reader->clustering) : bytes_of(NULL, 0);
+        command->after_static = reader->static_done;
+        if (bytes_is_null(command->partition_key)) {
+            command->token = token_of_partition_key(buffer_bytes(&reader->key));
+            command->after_partition = buffer_bytes(&reader->key);
+            command->after_partition_inclusive = !full && !reader->static_done;
+        } else if (full || reader->static_done) {
+            break;
+        }
+    }
+    return OK;
+}
+
+static enum status resume(struct reader *reader, const struct paging_state *state, bool has_state)
+{
+    if (!has_state)
+        return OK;
+    buffer_append_bytes(&reader->key, state->partition_key);
+    reader->in_partition = !state->partition_done;
+    reader->static_done = state->static_done;
+    reader->remaining = state->remaining;
+    reader->given_in_partition = state->given_in_partition;
+    remember(reader, state->clustering);
+    return OK;
+}
+
+static enum status read_partitions(struct reader *reader, struct read_command *command, bool has_state, bool *stopped)
+{
+    struct execution *execution = reader->execution;
+    struct partition_list keys;
+    uint32_t chunks = 0, i = 0;
+    enum status status = where_partitions(&reader->select->where, reader->table, &execution->eval, &keys, execution->err);
+
+    if (status)
+        return status;
+    if (has_state) {
+        while (i < keys.count && !bytes_equal(keys.keys[i], buffer_bytes(&reader->key)))
+            i++;
+        if (i == keys.count)
+            return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
+        if (!reader->in_partition || reader->static_done || full) {
+            i++;
+            reader->in_partition = false;
+        } else if (reader->has_clustering) {
+            command->after_clustering = buffer_bytes(&reader->clustering);
+            command->after_static = true;
+        }
+    }
+    for (; i < keys.count && !*stopped && !status; i++) {
+        command->partition_key = keys.keys[i];
+        command->token = token_of_partition_key(keys.keys[i]);
+        status = read_all(reader, command, &chunks, stopped);
+        command->after_clustering = bytes_of(NULL, 0);
+        command->after_static = false;
+        if (!*stopped)
+            reader->in_partition = false;
+    }
+    return status;
+}
+
+static enum status read_range(struct reader *reader, struct read_command *command, bool has_state, bool *stopped)
+{
+    struct execution *execution = reader->execution;
+    uint32_t chunks = 0;
+    bool nothing;
+    enum status status = where_tokens(&reader->select->where, &execution->eval, &command->token, &command->token_last, &nothing, execution->err);
+
+    if (status || nothing)
+        return status;
+    if (has_state) {
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
+
+        command->token = token_of_partition_key(buffer_bytes(&reader->key));
+        command->after_partition = buffer_bytes(&reader->key);
+        command->after_partition_inclusive = reader->in_partition && !reader->static_done && !full;
+        if (command->after_partition_inclusive && reader->has_clustering) {
+            command->after_clustering = buffer_bytes(&reader->clustering);
+            command->after_static = true;
+        }
+    }
+    return read_all(reader, command, &chunks, stopped);
+}
+
+/* ---- limits ---- */
+
+static enum status read_limit(struct execution *execution, const struct expr *expr, const char *name, uint32_t *limit)
+{
+    struct bytes value;
+    enum status status;
+
+    *limit = PAGING_NO_LIMIT;
+    if (!expr)
+        return OK;
+    status = expr_evaluate(expr, &execution->eval, &value, execution->err);
+    if (status || native_is_unset(value))
+        return status;
+    if (bytes_is_null(value))
+        return error_set(execution->err, ERR_INVALID, "Invalid null value of limit");
+    if (value.size != 4)
+        return error_set(execution->err, ERR_INVALID, "Invalid limit value");
+    int32_t number = (int32_t)load_be32(value.data);
+    if (number <= 0)
+        return error_set(execution->err, ERR_INVALID, "%s must be strictly positive", name);
+    *limit = (uint32_t)number;
+    return OK;
+}
+
+static int compare_sorted(const void *a, const void *b, void *context)
+{
+    const struct select_plan *select = context;
+    const struct sorted_row *left = a, *right = b;
+
+    for (uint32_t i = 0; i < select->sort_count; i++) {
+        struct bytes l = left->values[select->result_count + i], r = right->values[select->result_count + i];
+        int order = bytes_is_null(l) || bytes_is_null(r) ? bytes_is_null(r) - bytes_is_null(l) : value_compare(select->sort[i].type, l, r);
+
+        if (order)
+            return select->sort[i].descending ? -order : order;
+    }
+    return 0;
+}
+
+static enum status finish_rows(struct reader *reader, bool stopped, uint32_t limit)
+{
+    const struct select_plan *select = reader->select;
+    enum status status = OK;
+
+    if (select->sort_count) {
+        uint32_t count = limit != PAGING_NO_LIMIT && limit < reader->sorted_count ? limit : reader->sorted_count;
+
+        qsort_r(reader->sorted, reader->sorted_count, sizeof(*reader->sorted), compare_sorted, (void *)select);
+        for (uint32_t i = 0; i < count && !status; i++)
+            status = write_row(reader, reader->sorted[i].values);
+        return status;
+    }
+    if (select->is_aggregate && !stopped) {
+        if (!reader->group_open && !select->group_count) {
+            memset(reader->slots, 0, sizeof(*reader->slots) * select->slot_count);
+            open_group(reader);
+        }
+        if (reader->group_open) {
+            status = close_group(reader);
+            if (!status)
+                count_given(reader);
+        }
+    }
+    return status;
+}
+
+/* The page is not the last: its state goes before the rows, which stand already. */
+static void put_paging_state(struct reader *reader, const struct paging_scope *scope)
+{
+    struct execution *execution = reader->execution;
+    struct arena *arena = execution->request->arena;
+    struct buffer *out = execution->out;
+    struct paging_state state = position(reader);
+    uint32_t count = reader->rows.row_count;
+    struct bytes rows = arena_copy(arena, bytes_of(out->data + reader->bytes_at, out->size - reader->bytes_at));
+    struct bytes encoded = paging_encode(arena, scope, &state);
+
+    out->size = reader->rows.count_at; /* set to the start of the body below */
+    execution_begin_rows(execution, &reader->rows, NULL, 0, encoded);
+    buffer_append_bytes(out, rows);
+    reader->rows.row_count = count;
+}
+
+static void reader_fini(struct reader *reader)
+{
+    for (uint32_t i = 0; reader->accumulators && i < reader->select->aggregate_count; i++)
+        accumulator_fini(&reader->accumulators[i]);
+    free(reader->accumulators);
+    if (reader->group_arena)
+        arena_free(reader->group_arena);
+    if (reader->owned_chunk)
+        arena_free(reader->owned_chunk);
+    buffer_fini(&reader->key);
+    buffer_fini(&reader->clustering);
+}
+
+static enum status read_with(struct reader *reader)
+{
+    struct execution *execution = reader->execution;
+    const struct select_plan *select = reader->select;
+    const struct table_def *table = reader->table;
+    const struct native_parameters *parameters = execution->parameters;
+    struct buffer *out = execution->out;
+    size_t body_at = out->size;
+    struct paging_scope scope = {
+        .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
+        .statement_id = execution->statement_id,
+        .table_id = table->id,
+    };
+    struct paging_state state;
+    bool has_state = !bytes_is_null(parameters->paging_state), stopped = false, nothing = false;
+    uint32_t limit;
+    enum status status = read_limit(execution, select->per_partition_limit, "PER PARTITION LIMIT", &reader->per_partition);
+
+    if (!status)
+        status = read_limit(execution, select->limit, "LIMIT", &limit);
+    if (!status)
+        status = prepare_filters(reader, execution->err);
+    if (status)
+        return status;
+    reader->remaining = limit;
+    if (select->distinct)
+        reader->per_partition = 1;
+    reader->is_paged = parameters->page_size > 0 && !(select->is_aggregate && !select->group_count);
+    reader->page_left = reader->is_paged ? (uint32_t)parameters->page_size : 0;
+    if (select->sort_count) {
+        if (reader->is_paged && limit > reader->page_left)
+            return error_set(execution->err, ERR_INVALID, "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
+        reader->is_paged = false;
+        reader->remaining = PAGING_NO_LIMIT;
+    }
+    if (has_state) {
+        status = paging_decode(parameters->paging_state, &scope, &state, execution->err);
+        if (!status)
+            status = resume(reader, &state, has_state);
+        if (status)
+            return status;
+        if (select->sort_count)
+            return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
+    }
+    if (select->is_aggregate && !select->group_count)
+        reader->remaining = PAGING_NO_LIMIT; /* LIMIT counts the one row */
+    if (select->is_aggregate) {
+        reader->group_arena = arena_new(4096);
+        reader->accumulators = xcalloc(select->aggregate_count + 1, sizeof(*reader->accumulators));
+        for (uint32_t i = 0; i < select->aggregate_count; i++)
+            accumulator_init(&reader->accumulators[i], &select->aggregates[i]);
+    }
+
+    struct read_command command = {
+        .table_id = table->id,
+        .schema_version = table->version,
+        .reversed = select->reversed,
+        .rows_wanted = select->rows_wanted,
+        .static_wanted = select->static_wanted,
+        .now_s = execution->eval.now_s,
+    };
+    struct slice *slices;
+    status = where_slices(&select->where, table, &execution->eval, &slices, &command.slice_count, &nothing, execution->err);
+    if (status)
+        return status;
+    command.slices = slices;
+    execution_begin_rows(execution, &reader->rows, NULL, 0, bytes_of(NULL, 0));
+    reader->bytes_at = out->size;
+    execution->eval.row = &reader->view;
+    if (!nothing && reader->remaining)
+        status = select->where.is_key_range ? read_range(reader, &command, has_state, &stopped)
+                                            : read_partitions(reader, &command, has_state, &stopped);
+    if (!status)
+        status = finish_rows(reader, stopped, limit);
+    if (status)
+        return status;
+    if (stopped && reader->page_full && reader->remaining != 0) {
+        reader->rows.count_at = body_at;
+        put_paging_state(reader, &scope);
+    }
+    native_rows_end(&reader->rows);
+    return OK;
+}
+
+static enum status check_read_consistency(struct execution *execution)
+{
+    if (execution->parameters->consistency == CONSISTENCY_ANY)
+        return error_set(execution->err, ERR_INVALID, "ANY ConsistencyLevel is only supported for writes");
+    return OK;
+}
+
+enum query_result execute_select(struct execution *execution)
+{
+    const struct select_plan *select = execution->plan->select;
+    struct arena *arena = execution->request->arena;
+    size_t body_at = execution->out->size;
+    struct reader reader = {
+        .execution = execution,
+        .table = execution->plan->table,
+        .select = select,
+        .slots = arena_new_array(arena, struct bytes, select->slot_count + 1),
+        .cells = arena_new_array(arena, const struct cell *, select->slot_count + 1),
+        .cell_counts = arena_new_array(arena, uint32_t, select->slot_count + 1),
+        .offsets = arena_alloc(arena, sizeof(size_t) * (select->slot_count + 1)),
+        .chunk = arena,
+    };
+    enum status status = check_read_consistency(execution);
+
+    memset(reader.offsets, 0xff, sizeof(size_t) * (select->slot_count + 1));
+    reader.view = (struct row_view){
+        .slots = reader.slots,
+        .cells = reader.cells,
+        .cell_counts = reader.cell_counts,
+        .columns = select->slots,
+    };
+    if (!status)
+        status = read_with(&reader);
+    reader_fini(&reader);
+    if (status) {
+        execution->out->size = body_at;
+        return execution_failed(execution, status);
+    }
+    return QUERY_DONE;
+}

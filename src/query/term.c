@@ -1,0 +1,934 @@
+/* Terms of the AST become typed expressions; see term.h. Source: org.apache.cassandra.cql3 (Constants, Lists, Sets, Maps, Tuples,
+ * UserTypes, Vectors, FunctionCall), release 5.0. */
+#include "query/term.h"
+
+#include "cql/print.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WARNINGS_MAX = 16 };
+
+void planner_warn(struct planner *planner, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    if (!planner->warnings)
+        planner->warnings = arena_new_array(planner->arena, struct bytes, WARNINGS_MAX);
+    if (planner->warning_count < WARNINGS_MAX)
+        planner->warnings[planner->warning_count++] = arena_copy(planner->arena, bytes_of_string(text));
+}
+
+struct bytes buffer_to_arena(struct arena *arena, struct buffer *buffer)
+{
+    struct bytes result = arena_copy(arena, buffer_bytes(buffer));
+
+    buffer_fini(buffer);
+    return result;
+}
+
+struct bytes type_name(struct arena *arena, const struct type *type)
+{
+    struct buffer out = { 0 };
+
+    type_print(&out, type, false);
+    return buffer_to_arena(arena, &out);
+}
+
+struct bytes term_text(struct planner *planner, const struct term *term)
+{
+    struct buffer out = { 0 };
+
+    cql_print_term(&out, term);
+    return buffer_to_arena(planner->arena, &out);
+}
+
+struct receiver receiver_of(struct arena *arena, const char *prefix, struct bytes name, const struct type *type)
+{
+    return (struct receiver){ bytes_of_string(arena_printf(arena, "%s(%.*s)", prefix, BYTES(name))), type };
+}
+
+const char *literal_kind_name(enum literal_kind kind)
+{
+    switch (kind) {
+    case LITERAL_STRING:
+        return "STRING";
+    case LITERAL_INTEGER:
+        return "INTEGER";
+    case LITERAL_FLOAT:
+        return "FLOAT";
+    case LITERAL_BOOLEAN:
+        return "BOOLEAN";
+    case LITERAL_UUID:
+        return "UUID";
+    case LITERAL_HEX:
+        return "HEX";
+    case LITERAL_DURATION:
+        return "DURATION";
+    }
+    return "";
+}
+
+/* ---- types ---- */
+
+enum status term_resolve_type(struct planner *planner, const struct cql_type *written, struct bytes keyspace,
+                              const struct type **result)
+{
+    const struct type **params = arena_new_array(planner->arena, const struct type *, written->param_count + 1);
+    const struct type *type = NULL;
+
+    for (uint32_t i = 0; i < written->param_count; i++) {
+        enum status status = term_resolve_type(planner, written->params[i], keyspace, &params[i]);
+
+        if (status)
+            return status;
+        if (written->kind != TYPE_TUPLE)
+            params[i] = type_freeze(planner->arena, params[i]);
+    }
+    switch (written->kind) {
+    case TYPE_LIST:
+        type = type_list(planner->arena, params[0], written->frozen);
+        break;
+    case TYPE_SET:
+        type = type_set(planner->arena, params[0], written->frozen);
+        break;
+    case TYPE_MAP:
+        type = type_map(planner->arena, params[0], params[1], written->frozen);
+        break;
+    case TYPE_TUPLE:
+        type = type_tuple(planner->arena, params, written->param_count);
+        break;
+    case TYPE_VECTOR:
+        type = type_vector(planner->arena, params[0], written->dimension);
+        break;
+    case TYPE_UDT: {
+        struct bytes where = bytes_is_null(written->name.keyspace) ? keyspace : written->name.keyspace;
+
+        if (!bytes_is_null(where))
+            type = schema_type(planner->schema, where, written->name.name);
+        if (!type)
+            return error_set(planner->err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(where), BYTES(written->name.name));
+        type = type_copy(planner->arena, type);
+        if (written->frozen)
+            type = type_freeze(planner->arena, type);
+        break;
+    }
+    case TYPE_CUSTOM:
+        return error_set(planner->err, ERR_INVALID, "Custom types are not supported yet");
+    default:
+        type = type_native(written->kind);
+        break;
+    }
+    *result = type;
+    return OK;
+}
+
+/* ---- what a term may be assigned to ---- */
+
+static bool is_ascii(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] & 0x80)
+            return false;
+    return true;
+}
+
+/* The type that a constant would rather have. */
+static enum type_kind preferred_kind(const struct term *term)
+{
+    struct bytes text = term->literal.text;
+
+    switch (term->literal.kind) {
+    case LITERAL_STRING:
+        return is_ascii(text) ? TYPE_ASCII : TYPE_TEXT;
+    case LITERAL_INTEGER: {
+        char copy[24];
+
+        if (text.size > 20)
+            return TYPE_VARINT;
+        snprintf(copy, sizeof(copy), "%.*s", BYTES(text));
+        __int128 v = 0;
+        for (const char *at = copy + (copy[0] == '-'); *at; at++)
+            v = v * 10 + (*at - '0');
+        if (copy[0] == '-')
+            v = -v;
+        return v >= INT32_MIN && v <= INT32_MAX ? TYPE_INT : v >= INT64_MIN && v <= INT64_MAX ? TYPE_BIGINT : TYPE_VARINT;
+    }
+    case LITERAL_FLOAT:
+        return TYPE_DOUBLE;
+    case LITERAL_BOOLEAN:
+        return TYPE_BOOLEAN;
+    case LITERAL_UUID:
+        return text.size > 14 && text.data[14] == '1' ? TYPE_TIMEUUID : TYPE_UUID;
+    case LITERAL_HEX:
+        return TYPE_BLOB;
+    case LITERAL_DURATION:
+        return TYPE_DURATION;
+    }
+    return TYPE_CUSTOM;
+}
+
+static enum assignability worst_of(enum assignability a, enum assignability b)
+{
+    return a < b ? a : b;
+}
+
+static enum assignability test_items(struct planner *planner, const struct term *term, const struct type *element)
+{
+    enum assignability worst = ASSIGNABLE_EXACTLY;
+
+    for (uint32_t i = 0; i < term->item_count; i++)
+        worst = worst_of(worst, term_test(planner, term->items[i], element));
+    return worst;
+}
+
+static enum assignability test_type(const struct type *type, const struct type *receiver)
+{
+    if (!type)
+        return ASSIGNABLE_WEAKLY;
+    if (type_equal(type, receiver))
+        return ASSIGNABLE_EXACTLY;
+    return type_is_value_compatible(receiver, type) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
+}
+
+enum assignability term_test(struct planner *planner, const struct term *term, const struct type *type)
+{
+    switch (term->kind) {
+    case TERM_LITERAL:
+        if (type->kind >= TYPE_LIST)
+            return ASSIGNABLE_NOT;
+        if (type->kind == preferred_kind(term))
+            return ASSIGNABLE_EXACTLY;
+        return value_literal_is_assignable(type, term->literal.kind) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
+    case TERM_NULL:
+    case TERM_MARKER:
+        return ASSIGNABLE_WEAKLY;
+    case TERM_LIST:
+        if (type->kind == TYPE_VECTOR && type->dimension != term->item_count)
+            return ASSIGNABLE_NOT;
+        if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
+            return ASSIGNABLE_NOT;
+        return term->item_count ? test_items(planner, term, type->params[0]) : ASSIGNABLE_WEAKLY;
+    case TERM_SET:
+        if (term->item_count == 0)
+            return type->kind == TYPE_SET || type->kind == TYPE_MAP || type->kind == TYPE_UDT ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
+        return type->kind == TYPE_SET ? test_items(planner, term, type->params[0]) : ASSIGNABLE_NOT;
+    case TERM_MAP: {
+        enum assignability worst = ASSIGNABLE_EXACTLY;
+
+        if (type->kind != TYPE_MAP)
+            return ASSIGNABLE_NOT;
+        for (uint32_t i = 0; i < term->item_count; i++)
+            worst = worst_of(worst, term_test(planner, term->items[i], type->params[i % 2]));
+        return worst;
+    }
+    case TERM_UDT:
+        if (type->kind != TYPE_UDT)
+            return ASSIGNABLE_NOT;
+        for (uint32_t i = 0; i < term->item_count; i++) {
+            bool found = false;
+
+            for (uint32_t k = 0; k < type->param_count && !found; k++)
+                found = bytes_equal(type->field_names[k], term->field_names[i]) &&
+                        term_test(planner, term->items[i], type->params[k]) != ASSIGNABLE_NOT;
+            if (!found)
+                return ASSIGNABLE_NOT;
+        }
+        return ASSIGNABLE_WEAKLY;
+    case TERM_TUPLE: {
+        enum assignability worst = ASSIGNABLE_EXACTLY;
+
+        if (type->kind != TYPE_TUPLE || term->item_count > type->param_count)
+            return term->item_count == 1 ? term_test(planner, term->items[0], type) : ASSIGNABLE_NOT;
+        for (uint32_t i = 0; i < term->item_count; i++)
+            worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
+        return worst;
+    }
+    default:
+        return test_type(term_natural_type(planner, term), type);
+    }
+}
+
+struct argument_context {
+    struct planner *planner;
+    const struct term *term;
+};
+
+static enum assignability test_argument(const void *context, const struct type *receiver)
+{
+    const struct argument_context *argument = context;
+
+    return term_test(argument->planner, argument->term, receiver);
+}
+
+static struct function_argument *make_arguments(struct planner *planner, const struct term *term)
+{
+    struct function_argument *args = arena_new_array(planner->arena, struct function_argument, term->item_count + 1);
+
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        struct argument_context *context = arena_new_struct(planner->arena, struct argument_context);
+
+        *context = (struct argument_context){ planner, term->items[i] };
+        args[i] = (struct function_argument){
+            .type = term_natural_type(planner, term->items[i]),
+            .text = term_text(planner, term->items[i]),
+            .test = test_argument,
+            .context = context,
+        };
+    }
+    return args;
+}
+
+static enum status resolve_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                const struct function **function)
+{
+    struct function_scope scope = {
+        .arena = planner->arena,
+        .receiver = receiver ? receiver->type : NULL,
+        .receiver_name = receiver ? receiver->name : bytes_of(NULL, 0),
+        .table = planner->table,
+    };
+    struct function_argument *args = make_arguments(planner, term);
+
+    if (term->item_count > FUNCTION_ARGUMENTS_MAX)
+        return error_set(planner->err, ERR_INVALID, "Too many arguments");
+    switch (term->kind) {
+    case TERM_NEGATE:
+        return function_resolve_negation(&scope, &args[0], function, planner->err);
+    case TERM_OPERATION:
+        return function_resolve_operator(&scope, term->op, args, function, planner->err);
+    default:
+        if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system"))) {
+            *function = NULL;
+            return OK;
+        }
+        return function_resolve(&scope, term->function.name, args, term->item_count, function, planner->err);
+    }
+}
+
+const struct type *term_natural_type(struct planner *planner, const struct term *term)
+{
+    const struct function *function = NULL;
+    const struct type *type = NULL;
+    struct error kept;
+
+    switch (term->kind) {
+    case TERM_HINT:
+    case TERM_CAST:
+        return term_resolve_type(planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type) ? NULL : type;
+    case TERM_FUNCTION:
+    case TERM_NEGATE:
+    case TERM_OPERATION:
+        kept = *planner->err;
+        if (resolve_call(planner, term, NULL, &function) || !function) {
+            *planner->err = kept;
+            return NULL;
+        }
+        return function->return_type;
+    case TERM_COLUMN: {
+        const struct column_def *column = planner->table ? table_def_column(planner->table, term->column) : NULL;
+
+        return column ? column->type : NULL;
+    }
+    case TERM_TUPLE:
+        return term->item_count == 1 ? term_natural_type(planner, term->items[0]) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* ---- compiling ---- */
+
+static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const struct type *type)
+{
+    struct expr *expr = arena_new_struct(planner->arena, struct expr);
+
+    expr->kind = kind;
+    expr->type = type;
+    expr->field = -1;
+    return expr;
+}
+
+const struct expr *term_constant(struct planner *planner, const struct type *type, struct bytes value)
+{
+    struct expr *expr = new_expr(planner, bytes_is_null(value) ? EXPR_NULL : EXPR_CONSTANT, type);
+
+    if (!bytes_is_null(value))
+        expr->constant = arena_copy(planner->arena, value);
+    return expr;
+}
+
+const struct expr *term_component(struct planner *planner, const struct expr *tuple, uint32_t index)
+{
+    if (tuple->kind == EXPR_PACK)
+        return tuple->args[index];
+    struct expr *expr = new_expr(planner, EXPR_COMPONENT, tuple->type->params[index]);
+
+    expr->index = index;
+    expr->args = arena_new_array(planner->arena, const struct expr *, 1);
+    expr->args[0] = tuple;
+    expr->arg_count = 1;
+    if (expr_is_constant(tuple)) {
+        struct eval eval = { .arena = planner->arena };
+        struct bytes value;
+
+        if (!expr_evaluate_slow(expr, &eval, &value, planner->err))
+            return term_constant(planner, expr->type, value);
+    }
+    return expr;
+}
+
+/* What needs no bound value and no clock is computed now. */
+static enum status fold(struct planner *planner, struct expr *expr, const struct expr **result)
+{
+    bool constant = expr->kind == EXPR_PACK || (expr->kind == EXPR_CALL && expr->function->is_pure);
+    struct bytes value;
+
+    *result = expr;
+    for (uint32_t i = 0; i < expr->arg_count && constant; i++)
+        constant = expr_is_constant(expr->args[i]);
+    if (!constant)
+        return OK;
+    struct eval eval = { .arena = planner->arena, .functions = *planner->functions };
+    eval.functions.arena = planner->arena;
+    enum status status = expr_evaluate_slow(expr, &eval, &value, planner->err);
+    if (!status)
+        *result = term_constant(planner, expr->type, value);
+    return status;
+}
+
+static enum status compile_literal(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                   const struct expr **result)
+{
+    if (receiver->type->kind >= TYPE_LIST || !value_literal_is_assignable(receiver->type, term->literal.kind))
+        return error_set(planner->err, ERR_INVALID, "Invalid %s constant (%.*s) for \"%.*s\" of type %.*s",
+                         literal_kind_name(term->literal.kind), BYTES(term->literal.text), BYTES(receiver->name),
+                         BYTES(type_name(planner->arena, receiver->type)));
+    struct buffer out = { 0 };
+    enum status status = value_parse(receiver->type, term->literal.kind, term->literal.text, &out, planner->err);
+    if (!status)
+        *result = term_constant(planner, receiver->type, out.data ? buffer_bytes(&out) : bytes_of("", 0));
+    buffer_fini(&out);
+    return status;
+}
+
+static enum status compile_marker(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                  const struct expr **result)
+{
+    struct expr *expr = new_expr(planner, EXPR_BIND, receiver->type);
+    bool has_table = planner->table != NULL;
+
+    expr->index = term->marker.index;
+    planner->binds[term->marker.index] = (struct native_column){
+        .keyspace = has_table ? planner->table->keyspace : planner->session_keyspace,
+        .table = has_table ? planner->table->name : bytes_of("", 0),
+        .name = bytes_is_null(term->marker.name) ? receiver->name : term->marker.name,
+        .type = receiver->type,
+    };
+    *result = expr;
+    return OK;
+}
+
+static enum status compile_items(struct planner *planner, const struct term *term, struct expr *pack,
+                                 const struct receiver *even, const struct receiver *odd)
+{
+    pack->arg_count = term->item_count;
+    pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        enum status status = term_compile(planner, term->items[i], i % 2 ? odd : even, &pack->args[i]);
+
+        if (status)
+            return status;
+    }
+    return OK;
+}
+
+static enum status invalid_literal(struct planner *planner, const char *what, const struct receiver *receiver)
+{
+    return error_set(planner->err, ERR_INVALID, "Invalid %s literal for %.*s of type %.*s", what, BYTES(receiver->name),
+                     BYTES(type_name(planner->arena, receiver->type)));
+}
+
+static enum status compile_sequence(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                    const char *what, const struct expr **result)
+{
+    const struct type *type = receiver->type;
+    struct receiver element = receiver_of(planner->arena, "value", receiver->name, type->params[0]);
+
+    if (type->kind == TYPE_VECTOR && term->item_count != type->dimension)
+        return error_set(planner->err, ERR_INVALID, "Invalid vector literal for %.*s of type %.*s; expected %u elements, but given %u",
+                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->dimension, term->item_count);
+    for (uint32_t i = 0; i < term->item_count; i++)
+        if (term_test(planner, term->items[i], type->params[0]) == ASSIGNABLE_NOT)
+            return error_set(planner->err, ERR_INVALID, "Invalid %s literal for %.*s: value %.*s is not of type %.*s", what,
+                             BYTES(receiver->name), BYTES(term_text(planner, term->items[i])),
+                             BYTES(type_name(planner->arena, type->params[0])));
+    struct expr *pack = new_expr(planner, EXPR_PACK, type);
+    enum status status = compile_items(planner, term, pack, &element, &element);
+    return status ? status : fold(planner, pack, result);
+}
+
+static enum status compile_map(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                               const struct expr **result)
+{
+    const struct type *type = receiver->type;
+    struct receiver key = receiver_of(planner->arena, "key", receiver->name, type->params[0]);
+    struct receiver value = receiver_of(planner->arena, "value", receiver->name, type->params[1]);
+
+    for (uint32_t i = 0; i < term->item_count; i++)
+        if (term_test(planner, term->items[i], type->params[i % 2]) == ASSIGNABLE_NOT)
+            return error_set(planner->err, ERR_INVALID, "Invalid map literal for %.*s: %s %.*s is not of type %.*s",
+                             BYTES(receiver->name), i % 2 ? "value" : "key", BYTES(term_text(planner, term->items[i])),
+                             BYTES(type_name(planner->arena, type->params[i % 2])));
+    struct expr *pack = new_expr(planner, EXPR_PACK, type);
+    enum status status = compile_items(planner, term, pack, &key, &value);
+    return status ? status : fold(planner, pack, result);
+}
+
+static enum status compile_udt(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                               const struct expr **result)
+{
+    const struct type *type = receiver->type;
+    struct expr *pack = new_expr(planner, EXPR_PACK, type);
+
+    pack->arg_count = type->param_count;
+    pack->args = arena_new_array(planner->arena, const struct expr *, type->param_count + 1);
+    for (uint32_t i = 0; i < type->param_count; i++)
+        pack->args[i] = new_expr(planner, EXPR_NULL, type->params[i]);
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        uint32_t at = 0;
+
+        while (at < type->param_count && !bytes_equal(type->field_names[at], term->field_names[i]))
+            at++;
+        if (at == type->param_count)
+            return error_set(planner->err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s",
+                             BYTES(term->field_names[i]), BYTES(type->name));
+        if (term_test(planner, term->items[i], type->params[at]) == ASSIGNABLE_NOT)
+            return error_set(planner->err, ERR_INVALID, "Invalid user type literal for %.*s: field %.*s is not of type %.*s",
+                             BYTES(receiver->name), BYTES(type->field_names[at]), BYTES(type_name(planner->arena, type->params[at])));
+        struct receiver field = {
+            bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(receiver->name), BYTES(type->field_names[at]))),
+            type->params[at],
+        };
+        enum status status = term_compile(planner, term->items[i], &field, &pack->args[at]);
+        if (status)
+            return status;
+    }
+    return fold(planner, pack, result);
+}
+
+static enum status compile_tuple(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                 const struct expr **result)
+{
+    const struct type *type = receiver->type;
+    struct expr *pack = new_expr(planner, EXPR_PACK, type);
+
+    if (term->item_count > type->param_count)
+        return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: too many elements. Type %.*s expects %u but got %u",
+                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->param_count, term->item_count);
+    pack->arg_count = type->param_count;
+    pack->args = arena_new_array(planner->arena, const struct expr *, type->param_count + 1);
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        struct receiver component = {
+            bytes_of_string(arena_printf(planner->arena, "%.*s[%u]", BYTES(receiver->name), i)),
+            type->params[i],
+        };
+
+        pack->args[i] = new_expr(planner, EXPR_NULL, type->params[i]);
+        if (i >= term->item_count)
+            continue;
+        if (term_test(planner, term->items[i], type->params[i]) == ASSIGNABLE_NOT)
+            return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: component %u is not of type %.*s",
+                             BYTES(receiver->name), i, BYTES(type_name(planner->arena, type->params[i])));
+        enum status status = term_compile(planner, term->items[i], &component, &pack->args[i]);
+        if (status)
+            return status;
+    }
+    return fold(planner, pack, result);
+}
+
+static enum status compile_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                const struct expr **result)
+{
+    const struct function *function = NULL;
+    enum status status = resolve_call(planner, term, receiver, &function);
+
+    if (status)
+        return status;
+    if (!function)
+        return error_set(planner->err, ERR_INVALID, "Unknown function %s%.*s called", "", BYTES(term->function.name));
+    if (function->aggregate)
+        return error_set(planner->err, ERR_INVALID, "Aggregation function are not supported in the where clause");
+    if (test_type(function->return_type, receiver->type) == ASSIGNABLE_NOT)
+        return error_set(planner->err, ERR_INVALID, "Type error: cannot assign result of %s %s%.*s (type %.*s) to %.*s (type %.*s)",
+                         function->is_operator ? "operation" : "function", function->is_operator ? "" : "system.",
+                         BYTES(function->is_operator ? term_text(planner, term) : function->name),
+                         BYTES(type_name(planner->arena, function->return_type)), BYTES(receiver->name),
+                         BYTES(type_name(planner->arena, receiver->type)));
+    struct expr *call = new_expr(planner, EXPR_CALL, function->return_type);
+    call->function = function;
+    call->arg_count = term->item_count;
+    call->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        struct receiver arg = {
+            bytes_of_string(arena_printf(planner->arena, "arg%u(system.%.*s)", i, BYTES(function->name))),
+            function->arg_types[i],
+        };
+        status = term_compile(planner, term->items[i], &arg, &call->args[i]);
+        if (status)
+            return status;
+    }
+    return fold(planner, call, result);
+}
+
+static enum status compile_hint(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                const struct expr **result)
+{
+    const struct type *type;
+    enum status status = term_resolve_type(planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type);
+
+    if (status)
+        return status;
+    if (term_test(planner, term->items[0], type) == ASSIGNABLE_NOT)
+        return error_set(planner->err, ERR_INVALID, "Cannot cast value %.*s to type %.*s", BYTES(term_text(planner, term->items[0])),
+                         BYTES(type_name(planner->arena, type)));
+    if (!type_is_value_compatible(receiver->type, type))
+        return error_set(planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(term_text(planner, term)),
+                         BYTES(receiver->name), BYTES(type_name(planner->arena, receiver->type)));
+    struct receiver hinted = { receiver->name, type };
+    return term_compile(planner, term->items[0], &hinted, result);
+}
+
+enum status term_compile(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                         const struct expr **result)
+{
+    const struct type *type = receiver->type;
+
+    switch (term->kind) {
+    case TERM_LITERAL:
+        return compile_literal(planner, term, receiver, result);
+    case TERM_NULL:
+        *result = new_expr(planner, EXPR_NULL, type);
+        return OK;
+    case TERM_MARKER:
+        return compile_marker(planner, term, receiver, result);
+    case TERM_LIST:
+        if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
+            return invalid_literal(planner, "list", receiver);
+        return compile_sequence(planner, term, receiver, type->kind == TYPE_LIST ? "list" : "vector", result);
+    case TERM_SET:
+        if (term->item_count == 0 && type->kind == TYPE_MAP)
+            return compile_map(planner, term, receiver, result);
+        if (term->item_count == 0 && type->kind == TYPE_UDT)
+            return compile_udt(planner, term, receiver, result);
+        if (type->kind != TYPE_SET)
+            return invalid_literal(planner, "set", receiver);
+        return compile_sequence(planner, term, receiver, "set", result);
+    case TERM_MAP:
+        if (type->kind != TYPE_MAP)
+            return invalid_literal(planner, "map", receiver);
+        return compile_map(planner, term, receiver, result);
+    case TERM_UDT:
+        if (type->kind != TYPE_UDT)
+            return invalid_literal(planner, "user type", receiver);
+        return compile_udt(planner, term, receiver, result);
+    case TERM_TUPLE:
+        if (type->kind != TYPE_TUPLE) {
+            if (term->item_count == 1)
+                return term_compile(planner, term->items[0], receiver, result);
+            return error_set(planner->err, ERR_INVALID, "Invalid tuple type literal for %.*s of type %.*s", BYTES(receiver->name),
+                             BYTES(type_name(planner->arena, type)));
+        }
+        return compile_tuple(planner, term, receiver, result);
+    case TERM_HINT:
+        return compile_hint(planner, term, receiver, result);
+    case TERM_FUNCTION:
+    case TERM_NEGATE:
+    case TERM_OPERATION:
+        return compile_call(planner, term, receiver, result);
+    default:
+        return error_set(planner->err, ERR_INVALID, "%.*s cannot be used here", BYTES(term_text(planner, term)));
+    }
+}
+
+/* ---- evaluation ---- */
+
+struct sort_context {
+    const struct type *key;
+};
+
+static int compare_elements(const void *a, const void *b, void *context)
+{
+    const struct sort_context *sort = context;
+
+    return value_compare(sort->key, *(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+uint32_t collection_normalize(const struct type *type, struct bytes *elements, uint32_t count)
+{
+    struct sort_context sort = { type->params[0] };
+    uint32_t width = type->kind == TYPE_MAP ? 2 : 1, entries = count / width, kept = 0;
+
+    if (entries < 2)
+        return count;
+    /* Stable, so that of equal keys the last written stands. */
+    qsort_r(elements, entries, sizeof(*elements) * width, compare_elements, &sort);
+    for (uint32_t i = 0; i < entries; i++) {
+        bool same = kept && value_compare(type->params[0], elements[(kept - 1) * width], elements[i * width]) == 0;
+
+        memmove(&elements[(same ? kept - 1 : kept) * width], &elements[i * width], sizeof(*elements) * width);
+        kept += !same;
+    }
+    return kept * width;
+}
+
+static enum status evaluate_pack(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+{
+    const struct type *type = expr->type;
+    struct bytes *elements = arena_alloc(eval->arena, sizeof(*elements) * (expr->arg_count + 1));
+    uint32_t count = expr->arg_count;
+    struct buffer out = { 0 };
+
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status = expr_evaluate(expr->args[i], eval, &elements[i], err);
+
+        if (status)
+            return status;
+        if (native_is_unset(elements[i])) {
+            if (type->kind == TYPE_TUPLE)
+                return error_set(err, ERR_INVALID, "Invalid unset value for tuple field number %u", i);
+            if (type->kind == TYPE_UDT)
+                return error_set(err, ERR_INVALID, "Invalid unset value for field '%.*s' of user defined type %.*s",
+                                 BYTES(type->field_names[i]), BYTES(type->name));
+            *result = elements[i];
+            return OK;
+        }
+        if (bytes_is_null(elements[i]) && type->kind != TYPE_TUPLE && type->kind != TYPE_UDT)
+            return error_set(err, ERR_INVALID, "null is not supported inside %s", type->kind == TYPE_VECTOR ? "vectors" : "collections");
+    }
+    if (type->kind == TYPE_SET || type->kind == TYPE_MAP)
+        count = collection_normalize(type, elements, count);
+    value_pack(&out, type, elements, count);
+    *result = buffer_to_arena(eval->arena, &out);
+    return OK;
+}
+
+static enum status evaluate_call(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+{
+    struct bytes args[FUNCTION_ARGUMENTS_MAX];
+
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        enum status status = expr_evaluate(expr->args[i], eval, &args[i], err);
+
+        if (status)
+            return status;
+        if (native_is_unset(args[i]))
+            return error_set(err, ERR_INVALID, "Invalid unset value for argument in call to function %.*s", BYTES(expr->function->name));
+    }
+    return function_call(expr->function, &eval->functions, args, result, err);
+}
+
+static struct bytes component_of(const struct type *type, struct bytes value, uint32_t index)
+{
+    struct value_iterator iterator;
+    struct bytes element = { NULL, 0 };
+
+    if (bytes_is_null(value) || native_is_unset(value) || value.size == 0)
+        return bytes_is_null(value) || !native_is_unset(value) ? bytes_of(NULL, 0) : value;
+    value_iterator_init(&iterator, type, value);
+    for (uint32_t i = 0; i <= index; i++)
+        if (!value_iterator_next(&iterator, &element))
+            return bytes_of(NULL, 0);
+    return element;
+}
+
+static struct bytes find_element(const struct type *type, struct bytes collection, struct bytes key)
+{
+    struct value_iterator iterator;
+    struct bytes element, value;
+
+    if (bytes_is_null(collection) || bytes_is_null(key))
+        return bytes_of(NULL, 0);
+    value_iterator_init(&iterator, type, collection);
+    while (value_iterator_next(&iterator, &element)) {
+        value = element;
+        if (type->kind == TYPE_MAP && !value_iterator_next(&iterator, &value))
+            break;
+        if (value_compare(type->params[0], element, key) == 0)
+            return value;
+    }
+    return bytes_of(NULL, 0);
+}
+
+static struct bytes slice_collection(struct eval *eval, const struct type *type, struct bytes collection, struct bytes from,
+                                     struct bytes to)
+{
+    struct value_iterator iterator;
+    struct bytes element, value = { NULL, 0 }, *kept;
+    uint32_t count = 0;
+    struct buffer out = { 0 };
+
+    if (bytes_is_null(collection) || collection.size < 4)
+        return bytes_of(NULL, 0);
+    kept = arena_alloc(eval->arena, sizeof(*kept) * 2 * ((size_t)load_be32(collection.data) + 1));
+    value_iterator_init(&iterator, type, collection);
+    while (value_iterator_next(&iterator, &element)) {
+        if (type->kind == TYPE_MAP && !value_iterator_next(&iterator, &value))
+            break;
+        if (!bytes_is_null(from) && value_compare(type->params[0], element, from) < 0)
+            continue;
+        if (!bytes_is_null(to) && value_compare(type->params[0], element, to) > 0)
+            continue;
+        kept[count++] = element;
+        if (type->kind == TYPE_MAP)
+            kept[count++] = value;
+    }
+    if (!count)
+        return bytes_of(NULL, 0);
+    value_pack(&out, type, kept, count);
+    return buffer_to_arena(eval->arena, &out);
+}
+
+static enum status evaluate_element(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+{
+    struct bytes values[3] = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    const struct type *type = expr->args[0]->type;
+
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        enum status status = expr->args[i] ? expr_evaluate(expr->args[i], eval, &values[i], err) : OK;
+
+        if (status)
+            return status;
+        if (native_is_unset(values[i])) {
+            if (expr->kind == EXPR_ELEMENT)
+                return error_set(err, ERR_INVALID, "Invalid unset value for element selection");
+            values[i] = bytes_of(NULL, 0);
+        }
+    }
+    *result = expr->kind == EXPR_ELEMENT ? find_element(type, values[0], values[1])
+                                         : slice_collection(eval, type, values[0], values[1], values[2]);
+    return OK;
+}
+
+/* The cells that a writetime or ttl looks at: one element's or field's, or all of the column. */
+static bool cell_is_wanted(const struct expr *expr, const struct type *type, struct bytes element, const struct cell *cell)
+{
+    if (expr->field >= 0)
+        return cell->path.size == 2 && load_be16(cell->path.data) == expr->field;
+    if (!expr->element)
+        return true;
+    struct buffer path = { 0 };
+    value_encode_key(&path, type->params[0], element, false);
+    bool same = bytes_equal(buffer_bytes(&path), cell->path);
+    buffer_fini(&path);
+    return same;
+}
+
+static struct bytes cell_fact(struct eval *eval, const struct expr *expr, const struct cell *cell)
+{
+    uint8_t *at = arena_alloc(eval->arena, 8);
+
+    if (expr->kind != EXPR_TTL) {
+        store_be64(at, (uint64_t)cell->timestamp_us);
+        return bytes_of(at, 8);
+    }
+    if (cell->kind != CELL_EXPIRING)
+        return bytes_of(NULL, 0);
+    store_be32(at, (uint32_t)(cell->local_s - eval->now_s));
+    return bytes_of(at, 4);
+}
+
+static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+{
+    const struct cell *cells = eval->row->cells[expr->index];
+    uint32_t count = cells ? eval->row->cell_counts[expr->index] : 0, kept = 0;
+    const struct type *type = eval->row->columns[expr->index]->type;
+    bool multicell = eval->row->columns[expr->index]->multicell, single = !multicell || expr->element || expr->field >= 0;
+    struct bytes element = { NULL, 0 };
+    struct bytes *facts = arena_alloc(eval->arena, sizeof(*facts) * (count + 1));
+    const struct cell *newest = NULL;
+
+    if (expr->element) {
+        enum status status = expr_evaluate(expr->element, eval, &element, err);
+
+        if (status)
+            return status;
+        if (bytes_is_null(element) || native_is_unset(element))
+            count = 0;
+    }
+    if (multicell && type->kind == TYPE_UDT && !single && expr->kind != EXPR_MAXWRITETIME && count) {
+        /* One per field, null for absent ones. */
+        facts = arena_new_array(eval->arena, struct bytes, type->param_count);
+        for (uint32_t i = 0; i < count; i++) {
+            uint16_t field = cells[i].path.size == 2 ? load_be16(cells[i].path.data) : UINT16_MAX;
+
+            if (field < type->param_count)
+                facts[field] = cell_fact(eval, expr, &cells[i]);
+        }
+        kept = type->param_count;
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            if (!cell_is_wanted(expr, type, element, &cells[i]))
+                continue;
+            facts[kept++] = cell_fact(eval, expr, &cells[i]);
+            if (!newest || cells[i].timestamp_us > newest->timestamp_us)
+                newest = &cells[i];
+        }
+    }
+    if (expr->kind == EXPR_MAXWRITETIME) {
+        *result = newest ? cell_fact(eval, expr, newest) : bytes_of(NULL, 0);
+    } else if (single) {
+        *result = kept ? facts[0] : bytes_of(NULL, 0);
+    } else if (!kept) {
+        *result = bytes_of(NULL, 0);
+    } else {
+        struct buffer out = { 0 };
+
+        buffer_append_be32(&out, kept);
+        for (uint32_t i = 0; i < kept; i++)
+            native_append_value(&out, facts[i]);
+        *result = buffer_to_arena(eval->arena, &out);
+    }
+    return OK;
+}
+
+enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+{
+    enum status status;
+
+    switch (expr->kind) {
+    case EXPR_NULL:
+    case EXPR_CONSTANT:
+    case EXPR_BIND:
+    case EXPR_COLUMN:
+        return expr_evaluate(expr, eval, result, err);
+    case EXPR_CALL:
+        return evaluate_call(expr, eval, result, err);
+    case EXPR_PACK:
+        return evaluate_pack(expr, eval, result, err);
+    case EXPR_COMPONENT: {
+        struct bytes tuple;
+
+        status = expr_evaluate(expr->args[0], eval, &tuple, err);
+        if (!status)
+            *result = component_of(expr->args[0]->type, tuple, expr->index);
+        return status;
+    }
+    case EXPR_ELEMENT:
+    case EXPR_SLICE:
+        return evaluate_element(expr, eval, result, err);
+    case EXPR_WRITETIME:
+    case EXPR_MAXWRITETIME:
+    case EXPR_TTL:
+        return evaluate_cell_fact(expr, eval, result, err);
+    case EXPR_AGGREGATE:
+        *result = eval->row->aggregates[expr->index];
+        return OK;
+    }
+    return error_set(err, ERR_SERVER, "Unknown expression");
+}
