@@ -127,7 +127,8 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     options.max_background_jobs = (int)environment->options.background_threads + 1;
     options.max_subcompactions = 1; /* semantics.cc relies on it */
     options.write_buffer_manager = environment->write_buffers;
-    options.max_open_files = -1;
+    options.max_open_files = -1; /* a read never opens a file */
+    options.max_file_opening_threads = 4;
     options.allow_concurrent_memtable_write = false; /* one writer */
     options.enable_write_thread_adaptive_yield = false;
     options.avoid_unnecessary_blocking_io = true; /* files are removed in the background, never by who reads */

@@ -964,6 +964,30 @@ static void test_shared_environment(void **state)
     bed_close(&bed);
 }
 
+/* What was written as not durable is there after an orderly end, even if the power goes then. */
+static void test_not_durable(void **state)
+{
+    struct bed bed = forgetful_bed();
+    struct store_batch *batch = store_batch_new();
+    uint64_t syncs;
+    char value[64];
+
+    bed_open(&bed);
+    assert_int_equal(bed_put(&bed, "a", 1, "durable"), OK); /* the log's name is synced with the first */
+    syncs = forgetful_syncs(bed.files);
+    store_batch_put(batch, STORE_DATA, BYTES_LITERAL("b"), bed_value(value, 1, "not"));
+    assert_int_equal(bed.ops->write(bed.store, batch, false, &bed.err), OK);
+    assert_int_equal(forgetful_syncs(bed.files), syncs);
+    assert_string_equal(bed_get(&bed, "b"), "not");
+    bed_close_store(&bed);
+    forgetful_cut(bed.files);
+    forgetful_restart(bed.files, false);
+    assert_int_equal(bed_open_store(&bed), OK);
+    assert_string_equal(bed_get(&bed, "b"), "not");
+    store_batch_free(batch);
+    bed_close(&bed);
+}
+
 static void test_remove_files(void **state)
 {
     struct bed bed = forgetful_bed();
@@ -1022,6 +1046,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_purge_limits),
         cmocka_unit_test(test_purge_never_revives),
         cmocka_unit_test(test_shared_environment),
+        cmocka_unit_test(test_not_durable),
         cmocka_unit_test(test_remove_files),
     };
 

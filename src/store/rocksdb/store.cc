@@ -205,7 +205,13 @@ void instance_close(struct store *store, struct instance *instance)
     for (rocksdb::ColumnFamilyHandle *family : instance->families)
         if (family)
             instance->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
-    Status status = instance->db->Close();
+    /* What was written without a sync survives at least an orderly end. */
+    Status status;
+    if (!instance->read_only && !store->refused.load() && !store->environment->options.test_no_sync)
+        status = instance->db->FlushWAL(true);
+    Status closed = instance->db->Close();
+    if (status.ok())
+        status = closed;
     if (!status.ok() && !store->refused.load())
         say(store, STORE_LOG_WARN, "Closing a store", status);
     delete instance->db;
