@@ -1,0 +1,79 @@
+# Building, running and testing on a machine that has git and make.
+
+RUN_DATA  ?= ./data
+CQL_PORT  ?= 9042
+HTTP_PORT ?= 9080
+VENV      := build/venv
+
+.PHONY: help deps deps-test run test test-unit test-cql test-drivers test-wire example-cities golden fresh
+
+help:
+	@echo "make                 build the server, build/helenus"
+	@echo "make run             install what is missing, build, serve on loopback with data in ./data"
+	@echo "make test            install what is missing, build, run every test"
+	@echo "make test-unit       the one-minute loop: unit tests and recorded statements"
+	@echo "make test-cql        recorded statements (T=name for one file), on both stores"
+	@echo "make test-drivers    Python driver and cqlsh, unchanged"
+	@echo "make test-wire       the driver reads what wire/ encodes"
+	@echo "make unit T=folder   unit tests of one folder"
+	@echo "make example-cities  135 233 places, loaded, asked, checked, killed, checked"
+	@echo "make golden          record tests/cql/*.expected from Apache Cassandra"
+	@echo "make fresh           make test and make run on a bare Debian 12 in a chroot (root)"
+	@echo "make check           what a change passes: san tsan lint format-check arrows fuzz"
+	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
+	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
+	@echo "make deps deps-test  only install; make clean"
+
+deps:
+	@tools/deps.sh build
+
+# The test clients come from PyPI into a virtual environment of their own.
+deps-test: deps
+	@tools/deps.sh test
+	@$(MAKE) -s $(VENV)/installed
+
+$(VENV)/installed: tests/requirements.txt
+	@mkdir -p build
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+run: deps
+	@$(MAKE) -s -j$$(nproc) build/helenus
+	@sh tools/run.sh $(RUN_DATA) $(CQL_PORT) $(HTTP_PORT)
+
+test: deps
+	@$(PYTHON) tools/test_run.py all
+
+test-unit: deps
+	@$(PYTHON) tools/test_run.py fast
+
+test-cql:
+	@$(PYTHON) tools/test_run.py cql $(T)
+
+test-drivers:
+	@$(PYTHON) tools/test_run.py drivers
+
+test-wire:
+	@$(PYTHON) tools/test_run.py wire
+
+example-cities:
+	@$(PYTHON) tools/test_run.py cities
+
+GOLDEN := build/cassandra/golden
+GOLDEN_PORT := 19142
+golden: deps-test
+	@tools/deps.sh golden
+	@$(PYTHON) bench/cassandra/cassandra.py start --fresh --features --dir $(GOLDEN) --port $(GOLDEN_PORT)
+	@trap '$(PYTHON) bench/cassandra/cassandra.py stop --dir $(GOLDEN)' EXIT; set -e; \
+	    $(VENV)/bin/python tests/cql/run.py --record --target 127.0.0.1:$(GOLDEN_PORT); \
+	    CQL_TARGET=127.0.0.1:$(GOLDEN_PORT) RECORD=1 $(VENV)/bin/python -m pytest -q tests/drivers/python/test_metadata.py
+
+fresh:
+	@sh tools/fresh.sh
+
+# For tools/test_run.py: the unit test programs, and their names.
+.PHONY: test-programs test-list
+test-programs: $(TESTS)
+test-list:
+	@echo $(TESTS)

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Runs test runners one after another and sums what they passed, failed and skipped.
+
+    test_run.py all | fast | RUNNER... [-- arguments of the one runner]
+
+Each runner is a command; its counts are read from its last line (ours and pytest's) or from cmocka's reports. A
+runner that fails without saying what failed counts as one failure, and so does one that has nothing to say. The
+output of each goes to build/logs; of one that failed, the end is shown.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "logs"
+PYTHON = str(ROOT / "build" / "venv" / "bin" / "python")
+JOBS = f"-j{os.cpu_count() or 1}"
+COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
+CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) +\] (\d+) test\(s\)", re.M)
+
+
+def unit_tests():
+    names = subprocess.run(["make", "-s", "test-list"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return names.split()
+
+
+def runners(words):
+    """(title, command, seconds it may take)"""
+    cql = [PYTHON, "tests/cql/run.py", "--check", "--helenus", "build/helenus"]
+    table = {
+        "build": [("build", ["make", "-s", JOBS, "build/helenus"], 1200)],
+        "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
+        "unit": [("unit tests, build", ["make", "-s", JOBS, "test-programs"], 1200), ("unit", None, 600)],
+        "cql": [("cql on rocksdb", cql, 600), ("cql on memory", cql + ["--server-arg=--store", "--server-arg=memory"],
+                                               600)],
+        "wire": [("wire", [PYTHON, "tests/wire/check_replies.py", "build/test/wire/native_test"], 120)],
+        "drivers": [("drivers, python", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                                         "tests/drivers/python"], 600)],
+        "hostile": [("hostile input", ["python3", "tests/hostile/hostile.py"], 600)],
+        "crash": [("kill -9, 10 rounds", ["python3", "tests/crash/kill.py", "--rounds", "10"], 300)],
+        "plaintext": [("plaintext", ["python3", "tests/security/plaintext.py"], 300)],
+        "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
+    }
+    if words[0] == "all":
+        order = ["build", "clients", "unit", "wire", "cql", "drivers", "hostile", "plaintext", "crash", "cities"]
+    elif words[0] == "fast":
+        order = ["build", "clients", "unit", "cql"]
+    else:
+        order, files = ["build", "clients"] + words[:1], words[1:]
+        if words[0] == "wire":
+            order.insert(2, "unit")
+        out = [entry for name in order for entry in table[name]]
+        return [(title, command + files if title.startswith("cql") else command, limit)
+                for title, command, limit in out]
+    return [entry for name in order for entry in table[name]]
+
+
+def counts(output, code):
+    passed = failed = skipped = 0
+    reports = CMOCKA.findall(output)
+    if reports:
+        for kind, number in reports:
+            passed += int(number) if kind == "PASSED" else 0
+            failed += int(number) if kind == "FAILED" else 0
+            skipped += int(number) if kind == "SKIPPED" else 0
+    else:
+        lines = [line for line in output.splitlines() if COUNT.search(line)]
+        for number, kind in COUNT.findall(lines[-1]) if lines else []:
+            passed += int(number) if kind == "passed" else 0
+            failed += int(number) if kind in ("failed", "error", "errors") else 0
+            skipped += int(number) if kind == "skipped" else 0
+    if code != 0 and failed == 0:
+        failed = 1
+    return passed, failed, skipped
+
+
+def run(command, limit, log):
+    env = dict(os.environ, HELENUS=str(ROOT / "build" / "helenus"), CMOCKA_MESSAGE_OUTPUT="stdout",
+               PYTHONDONTWRITEBYTECODE="1")
+    with open(log, "ab") as out:
+        start = out.tell()
+        try:
+            code = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, timeout=limit, env=env,
+                                  stdin=subprocess.DEVNULL).returncode
+        except subprocess.TimeoutExpired:
+            out.write(f"\nnot done in {limit} s\n".encode())
+            code = -1
+        except OSError as e:
+            out.write(f"\n{e}\n".encode())
+            code = -1
+    with open(log, "rb") as f:
+        f.seek(start)
+        return code, f.read().decode(errors="replace")
+
+
+def main():
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = [0, 0, 0]
+    for title, command, limit in runners(sys.argv[1:] or ["all"]):
+        log = LOGS / (re.sub(r"\W+", "-", title) + ".log")
+        log.unlink(missing_ok=True)
+        begin, sums, bad = time.time(), [0, 0, 0], []
+        preparation = title in ("build", "test clients", "unit tests, build")
+        commands = [[program] for program in unit_tests()] if command is None else [command]
+        for one in commands:
+            code, output = run(one, limit, log)
+            got = counts("" if preparation else output, code)
+            if not preparation and code == 0 and sum(got) == 0:
+                got = (1, 0, 0)  # a program that says nothing but succeeds is one test
+            sums = [a + b for a, b in zip(sums, got)]
+            if code != 0 or got[1]:
+                bad.append((one, output))
+        total = [a + b for a, b in zip(total, sums)]
+        print(f"== {title}: {sums[0]} passed, {sums[1]} failed, {sums[2]} skipped, {time.time() - begin:.0f} s",
+              flush=True)
+        for one, output in bad:
+            print(f"-- {' '.join(one)} failed; the end of {log.relative_to(ROOT)}:")
+            print("\n".join("   " + line for line in output.splitlines()[-40:]), flush=True)
+        if bad and title == "build":
+            break
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
