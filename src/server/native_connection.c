@@ -22,6 +22,8 @@ struct request {
     bool job_is_done;
 };
 
+enum { STATEMENT_BYTES_MAX = 64 << 10 }; /* of a statement that is parsed on a loop */
+
 static_assert(sizeof(struct connection) < 700, "an idle connection costs less than 1 KB");
 
 /* ---- replies ---- */
@@ -294,6 +296,12 @@ static bool send_to_worker(struct request *request)
     return false;
 }
 
+/* A loop has others to serve while 16 MiB of CQL are parsed. */
+static bool is_long_work(const struct native_header *header)
+{
+    return header->length > STATEMENT_BYTES_MAX && header->opcode != NATIVE_EXECUTE;
+}
+
 /* Takes the arena over. */
 static void run_query(struct request *request)
 {
@@ -314,7 +322,7 @@ static void run_query(struct request *request)
     query->done = pending_done;
     query->context = NULL;
     query->state = NULL;
-    result = query_run(home->context, query, out);
+    result = is_long_work(&request->message.header) ? QUERY_WAITS : query_run(home->context, query, out);
     if (result == QUERY_PENDING) {
         out->size = start;
         went_off(request);

@@ -491,6 +491,27 @@ static void requests_in_flight_are_bounded(void **state)
     stop(f);
 }
 
+static void long_statements_are_not_parsed_on_the_loop(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+    struct metrics sum = { 0 };
+    struct answer a;
+    int fd = open_session(f);
+
+    buffer_append_be32(&body, 100000);
+    memset(buffer_extend(&body, 100000), 'x', 100000);
+    buffer_append(&body, "\0\1\0", 3);
+    ask(fd, NATIVE_QUERY, 1, buffer_bytes(&body));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    for (unsigned i = 0; i < 2; i++)
+        metrics_sum(&sum, &f->loops[i]->metrics);
+    assert_int_equal(sum.waited, 1);
+    close(fd);
+    stop(f);
+}
+
 static void a_client_that_leaves_is_forgotten(void **state)
 {
     struct fixture *f = start(false, NULL);
@@ -649,6 +670,7 @@ int main(void)
         cmocka_unit_test(each_state_has_its_requests),     cmocka_unit_test(later_versions_step_down),
         cmocka_unit_test(a_password_is_asked_for),         cmocka_unit_test(replies_come_as_they_are_ready),
         cmocka_unit_test(keyspaces_follow_the_session),    cmocka_unit_test(requests_in_flight_are_bounded),
+        cmocka_unit_test(long_statements_are_not_parsed_on_the_loop),
         cmocka_unit_test(a_client_that_leaves_is_forgotten), cmocka_unit_test(large_replies_wait_for_slow_readers),
         cmocka_unit_test(too_large_frames_are_answered_and_skipped), cmocka_unit_test(events_reach_who_registered),
         cmocka_unit_test(silence_and_crowds_are_ended),    cmocka_unit_test(draining_lets_requests_end),
