@@ -202,7 +202,8 @@ struct store_ops {
     enum status (*scan_prev)(struct store_scan *scan, struct error *err);
     void (*scan_close)(struct store_scan *scan);
 
-    enum status (*snapshot)(struct store *store, struct store_snapshot **snapshot, struct error *err);
+    /* may_wait false: ERR_WOULD_WAIT while the store is being reopened. */
+    enum status (*snapshot)(struct store *store, bool may_wait, struct store_snapshot **snapshot, struct error *err);
     void (*snapshot_release)(struct store *store, struct store_snapshot *snapshot);
 
     /* Everything written so far reaches sorted files. Waits. */

@@ -166,7 +166,7 @@ static void test_snapshot(void **state)
     struct store_scan *scan;
 
     assert_int_equal(bed_put(bed, "a", 1, "old"), OK);
-    assert_int_equal(bed->ops->snapshot(bed->store, &snapshot, &bed->err), OK);
+    assert_int_equal(bed->ops->snapshot(bed->store, true, &snapshot, &bed->err), OK);
     assert_int_equal(bed_put(bed, "a", 2, "new"), OK);
     assert_int_equal(bed_put(bed, "b", 2, "new"), OK);
     assert_int_equal(bed->ops->flush(bed->store, &bed->err), OK);
@@ -275,7 +275,7 @@ static void *read_pairs(void *context)
         struct store_value a = { 0 }, b = { 0 };
         struct store_snapshot *snapshot;
 
-        if (bed->ops->snapshot(bed->store, &snapshot, &err))
+        if (bed->ops->snapshot(bed->store, true, &snapshot, &err))
             break;
         read.snapshot = snapshot;
         enum status sa = bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("pair a"), &read, &a, &err);
@@ -436,8 +436,8 @@ static void test_side_by_side(void **state)
                 memory.ops->snapshot_release(memory.store, ms);
                 rocks.ops->snapshot_release(rocks.store, rs);
             }
-            assert_int_equal(memory.ops->snapshot(memory.store, &ms, &memory.err), OK);
-            assert_int_equal(rocks.ops->snapshot(rocks.store, &rs, &rocks.err), OK);
+            assert_int_equal(memory.ops->snapshot(memory.store, true, &ms, &memory.err), OK);
+            assert_int_equal(rocks.ops->snapshot(rocks.store, true, &rs, &rocks.err), OK);
         }
         if (draw(1500) == 0) {
             if (ms) {

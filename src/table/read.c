@@ -448,7 +448,7 @@ static enum status scan_shard(struct read_context *r)
 
 static enum status read_shard(struct read_context *r, enum status (*body)(struct read_context *r))
 {
-    enum status status = r->shard->ops->snapshot(r->shard->store, &r->snapshot, r->err);
+    enum status status = r->shard->ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
 
     if (status)
         return status;

@@ -310,7 +310,7 @@ static enum status memory_get(struct store *store, enum store_family family, str
     return version ? OK : ERR_NOT_FOUND;
 }
 
-static enum status memory_snapshot(struct store *store, struct store_snapshot **result, struct error *err)
+static enum status memory_snapshot(struct store *store, bool may_wait, struct store_snapshot **result, struct error *err)
 {
     struct store_snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
 
@@ -346,7 +346,7 @@ static enum status memory_scan_open(struct store *store, const struct store_scan
     if (options->snapshot)
         scan->sequence = options->snapshot->sequence;
     else {
-        memory_snapshot(store, &scan->own, err);
+        memory_snapshot(store, false, &scan->own, err);
         scan->sequence = scan->own->sequence;
     }
     *result = &scan->base;

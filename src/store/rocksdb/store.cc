@@ -411,10 +411,10 @@ enum status rocks_get(struct store *store, enum store_family family, struct byte
     return OK;
 }
 
-enum status rocks_snapshot(struct store *store, struct store_snapshot **result, struct error *err)
+enum status rocks_snapshot(struct store *store, bool may_wait, struct store_snapshot **result, struct error *err)
 {
     struct instance *instance;
-    enum status status = acquire(store, true, &instance, err);
+    enum status status = acquire(store, may_wait, &instance, err);
 
     if (status)
         return status;
