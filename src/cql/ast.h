@@ -107,6 +107,7 @@ struct term {
     enum term_kind kind;
     uint16_t depth;                 /* of nesting, at least 1 */
     char op;                        /* operation: + - * / % */
+    uint8_t word;                   /* column, field: the parser's own note on how the name was written */
     uint32_t item_count;
     const struct term *const *items;
     union {
@@ -524,7 +525,7 @@ struct string_list {
     const struct bytes *items;
 };
 
-/* CREATE and ALTER ROLE and USER; what is not written is unset. CREATE USER sets login to true, superuser to true or false. */
+/* CREATE and ALTER ROLE and USER; what is not written is unset, for the planner to default (CREATE USER may log in). */
 struct role_statement {
     struct bytes name;
     bool if_exists;

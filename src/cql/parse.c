@@ -1,0 +1,226 @@
+#include "cql/parse.h"
+
+#include "cql/build.h"
+#include "cql/grammar.h"
+#include "cql/lex.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Lemon asks for these only where the parser lives on the heap or traces. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#define cql_lemon_ENGINEALWAYSONSTACK 1
+#define cql_lemonNOERRORRECOVERY 1
+#ifndef NDEBUG
+#define NDEBUG 1
+#include "cql/grammar.inc"
+#undef NDEBUG
+#else
+#include "cql/grammar.inc"
+#endif
+#pragma GCC diagnostic pop
+
+#include <assert.h>
+
+static_assert(sizeof(yyStackEntry) <= 48, "the parser's stack lives on the caller's");
+
+void parse_fail(struct parse *p, const char *format, ...)
+{
+    va_list list;
+
+    if (p->status)
+        return;
+    va_start(list, format);
+    p->status = error_set_list(p->error, ERR_SYNTAX, format, list);
+    va_end(list);
+}
+
+/* Line from 1, and column from 0 in characters, of a byte of the text. */
+static void locate(const struct parse *p, const uint8_t *at, uint32_t *line, uint32_t *column)
+{
+    const uint8_t *byte = p->original.data;
+    const uint8_t *end = byte + (at - p->copy);
+
+    *line = 1;
+    *column = 0;
+    for (; byte < end; byte++) {
+        if (*byte == '\n') {
+            (*line)++;
+            *column = 0;
+        } else if ((*byte & 0xC0) != 0x80) {
+            (*column)++;
+        }
+    }
+}
+
+void parse_fail_where(struct parse *p, const uint8_t *at, const char *format, ...)
+{
+    char what[512];
+    uint32_t line, column;
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(what, sizeof(what), format, list);
+    va_end(list);
+    locate(p, at, &line, &column);
+    parse_fail(p, "line %u:%u %s", line, column, what);
+}
+
+void parse_fail_at(struct parse *p, struct lexeme lexeme)
+{
+    struct bytes text;
+
+    if (lexeme.token == 0) {
+        parse_fail(p, "line 0:-1 no viable alternative at input '<EOF>'");
+        return;
+    }
+    /* From the original: the copy may be folded. Strings and quoted names stand without their quotes. */
+    text = bytes_of(p->original.data + (lexeme.start - p->copy), lexeme.size);
+    if (lexeme.token == T_STRING || lexeme.token == T_QNAME) {
+        size_t quote = text.data[0] == '$' ? 2 : 1;
+
+        text = bytes_of(text.data + quote, text.size - 2 * quote);
+    }
+    if (text.size > 256)
+        text.size = 256;
+    parse_fail_where(p, lexeme.start, "no viable alternative at input '%.*s'", BYTES(text));
+}
+
+static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
+{
+    const uint8_t *at = p->original.data + (lexeme->start - p->copy);
+    int size = 1;
+
+    switch (token) {
+    case LEX_OPEN_STRING:
+        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '''");
+        break;
+    case LEX_OPEN_NAME:
+        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '\"'");
+        break;
+    case LEX_OPEN_COMMENT:
+        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '*'");
+        break;
+    case LEX_OPEN_LINE:
+        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting set null");
+        break;
+    default:
+        while (*at >= 0xC0 && (at[size] & 0xC0) == 0x80)
+            size++;
+        parse_fail_where(p, lexeme->start, "no viable alternative at character '%.*s'", size, (const char *)at);
+    }
+}
+
+static void run(struct parse *p, int first)
+{
+    struct lexer lexer = { .cursor = p->copy };
+    yyParser parser;
+    int token;
+
+    cql_lemonInit(&parser);
+    if (first)
+        cql_lemon(&parser, first, (struct lexeme){ NULL, 0, (uint32_t)first }, p);
+    do {
+        struct lexeme lexeme = { NULL, 0, 0 };
+
+        token = lex_next(&lexer, &lexeme);
+        if (token < 0)
+            fail_lexeme(p, &lexeme, token);
+        else
+            cql_lemon(&parser, token, lexeme, p);
+    } while (token > 0 && p->status == OK);
+    cql_lemonFinalize(&parser);
+}
+
+/* Where the text stops being UTF-8 (as RFC 3629 has it, without NUL), or its end. */
+static const uint8_t *utf8_end(struct bytes text)
+{
+    const uint8_t *at = text.data;
+    const uint8_t *end = at + text.size;
+
+    while (at < end) {
+        uint64_t word;
+        size_t left = (size_t)(end - at);
+
+        if (left >= 8) {
+            memcpy(&word, at, 8);
+            /* eight ASCII bytes, none of them NUL */
+            if (!((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)) {
+                at += 8;
+                continue;
+            }
+        }
+        if (*at == 0)
+            return at;
+        if (*at < 0x80) {
+            at++;
+            continue;
+        }
+        size_t size = *at >= 0xF0 ? 4 : *at >= 0xE0 ? 3 : 2;
+        if (*at < 0xC2 || *at > 0xF4 || left < size)
+            return at;
+        for (size_t i = 1; i < size; i++)
+            if ((at[i] & 0xC0) != 0x80)
+                return at;
+        if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) || (at[0] == 0xF0 && at[1] < 0x90) ||
+            (at[0] == 0xF4 && at[1] > 0x8F))
+            return at;
+        at += size;
+    }
+    return end;
+}
+
+static enum status parse_text(struct parse *p, struct bytes text, int first)
+{
+    uint8_t *copy;
+    const uint8_t *end;
+
+    if (text.size > CQL_BYTES_MAX) {
+        parse_fail(p, "statement of %zu bytes is longer than %d", text.size, CQL_BYTES_MAX);
+        return p->status;
+    }
+    p->original = text;
+    copy = arena_alloc(p->arena, text.size + 1);
+    if (text.size)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+    p->copy = copy;
+    end = utf8_end(text);
+    if (end != text.data + text.size) {
+        parse_fail_where(p, copy + (end - text.data),
+                         *end ? "invalid UTF-8 in statement" : "no viable alternative at character '\\u0000'");
+        return p->status;
+    }
+    run(p, first);
+    return p->status;
+}
+
+enum status cql_parse(struct arena *arena, struct bytes text, struct cql_statement **out, struct error *err)
+{
+    struct parse p = { .arena = arena, .error = err };
+
+    if (parse_text(&p, text, 0))
+        return p.status;
+    assert(p.statement);
+    VEC_STORE(p.statement, markers, marker_count, p.markers);
+    *out = p.statement;
+    return OK;
+}
+
+enum status cql_parse_type(struct arena *arena, struct bytes text, const struct cql_type **out, struct error *err)
+{
+    struct parse p = { .arena = arena, .error = err };
+
+    if (parse_text(&p, text, T_START_TYPE))
+        return p.status;
+    assert(p.type);
+    *out = p.type;
+    return OK;
+}

@@ -1,0 +1,1297 @@
+#include "cql/print.h"
+
+#include "cql/parse.h"
+
+#include <inttypes.h>
+
+/* ---- Words ---- */
+
+static void put(struct buffer *out, const char *text)
+{
+    buffer_append_string(out, text);
+}
+
+static void put_quoted(struct buffer *out, struct bytes text, char quote)
+{
+    buffer_append_u8(out, (uint8_t)quote);
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == quote)
+            buffer_append_u8(out, (uint8_t)quote);
+        buffer_append_u8(out, text.data[i]);
+    }
+    buffer_append_u8(out, (uint8_t)quote);
+}
+
+static bool is_plain(struct bytes name)
+{
+    if (name.size == 0 || name.data[0] < 'a' || name.data[0] > 'z')
+        return false;
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return !cql_is_reserved(name);
+}
+
+void cql_print_identifier(struct buffer *out, struct bytes name)
+{
+    if (is_plain(name))
+        buffer_append_bytes(out, name);
+    else
+        put_quoted(out, name, '"');
+}
+
+void cql_print_string(struct buffer *out, struct bytes text)
+{
+    put_quoted(out, text, '\'');
+}
+
+static void put_name(struct buffer *out, struct qualified_name name)
+{
+    if (!bytes_is_null(name.keyspace)) {
+        cql_print_identifier(out, name.keyspace);
+        put(out, ".");
+    }
+    cql_print_identifier(out, name.name);
+}
+
+/* Functions, types and columns before "(" may not be called as every unreserved word; quoted, they may. */
+static void put_strict(struct buffer *out, struct bytes name, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_equal(name, bytes_of_string(words[i]))) {
+            put_quoted(out, name, '"');
+            return;
+        }
+    }
+    cql_print_identifier(out, name);
+}
+
+static void put_function(struct buffer *out, struct qualified_name name)
+{
+    static const char *const words[] = { "ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct", "expr" };
+
+    if (!bytes_is_null(name.keyspace)) {
+        cql_print_identifier(out, name.keyspace);
+        put(out, ".");
+    }
+    if (bytes_equal(name.name, BYTES_LITERAL("token")))
+        put(out, "token");
+    else
+        put_strict(out, name.name, words, ARRAY_SIZE(words));
+}
+
+static void put_type_name(struct buffer *out, struct qualified_name name)
+{
+    static const char *const words[] = {
+        "ascii", "bigint", "blob", "boolean", "counter", "decimal", "double", "duration", "float", "inet", "int", "smallint",
+        "text", "timestamp", "tinyint", "uuid", "varchar", "varint", "timeuuid", "date", "time", "ttl", "count", "writetime",
+        "maxwritetime", "cast", "json", "distinct", "byte", "complex", "enum", "interval", "macaddr", "bitstring",
+    };
+
+    if (!bytes_is_null(name.keyspace)) {
+        cql_print_identifier(out, name.keyspace);
+        put(out, ".");
+    }
+    put_strict(out, name.name, words, ARRAY_SIZE(words));
+}
+
+static void put_comma(struct buffer *out, uint32_t i)
+{
+    if (i)
+        put(out, ", ");
+}
+
+static void put_names(struct buffer *out, const struct bytes *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put_comma(out, i);
+        cql_print_identifier(out, names[i]);
+    }
+}
+
+static void put_if(struct buffer *out, bool condition, const char *text)
+{
+    if (condition)
+        put(out, text);
+}
+
+/* ---- Types ---- */
+
+static const char *native_name(enum type_kind kind)
+{
+    switch (kind) {
+    case TYPE_ASCII: return "ascii";
+    case TYPE_BIGINT: return "bigint";
+    case TYPE_BLOB: return "blob";
+    case TYPE_BOOLEAN: return "boolean";
+    case TYPE_COUNTER: return "counter";
+    case TYPE_DECIMAL: return "decimal";
+    case TYPE_DOUBLE: return "double";
+    case TYPE_FLOAT: return "float";
+    case TYPE_INT: return "int";
+    case TYPE_TIMESTAMP: return "timestamp";
+    case TYPE_UUID: return "uuid";
+    case TYPE_TEXT: return "text";
+    case TYPE_VARINT: return "varint";
+    case TYPE_TIMEUUID: return "timeuuid";
+    case TYPE_INET: return "inet";
+    case TYPE_DATE: return "date";
+    case TYPE_TIME: return "time";
+    case TYPE_SMALLINT: return "smallint";
+    case TYPE_TINYINT: return "tinyint";
+    case TYPE_DURATION: return "duration";
+    case TYPE_LIST: return "list<";
+    case TYPE_SET: return "set<";
+    case TYPE_MAP: return "map<";
+    case TYPE_TUPLE: return "tuple<";
+    case TYPE_VECTOR: return "vector<";
+    case TYPE_CUSTOM:
+    case TYPE_EMPTY:
+    case TYPE_UDT:
+        break;
+    }
+    return "";
+}
+
+static void put_types(struct buffer *out, const struct cql_type *const *types, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put_comma(out, i);
+        cql_print_type(out, types[i]);
+    }
+}
+
+void cql_print_type(struct buffer *out, const struct cql_type *type)
+{
+    put_if(out, type->frozen, "frozen<");
+    if (type->kind == TYPE_UDT)
+        put_type_name(out, type->name);
+    else if (type->kind == TYPE_CUSTOM)
+        cql_print_string(out, type->name.name);
+    else
+        put(out, native_name(type->kind));
+    if (type->param_count) {
+        put_types(out, type->params, type->param_count);
+        if (type->kind == TYPE_VECTOR)
+            buffer_printf(out, ", %u", type->dimension);
+        put(out, ">");
+    }
+    put_if(out, type->frozen, ">");
+}
+
+/* ---- Terms ---- */
+
+static void put_terms(struct buffer *out, const struct term *const *terms, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put_comma(out, i);
+        cql_print_term(out, terms[i]);
+    }
+}
+
+static void put_call(struct buffer *out, const char *name, const struct term *term)
+{
+    put(out, name);
+    put(out, "(");
+    put_terms(out, term->items, term->item_count);
+    put(out, ")");
+}
+
+static void put_literal(struct buffer *out, enum literal_kind kind, struct bytes text)
+{
+    if (kind == LITERAL_STRING)
+        cql_print_string(out, text);
+    else
+        buffer_append_bytes(out, text);
+}
+
+static void put_marker(struct buffer *out, struct bytes name)
+{
+    if (bytes_is_null(name)) {
+        put(out, "?");
+    } else {
+        put(out, ":");
+        cql_print_identifier(out, name);
+    }
+}
+
+void cql_print_term(struct buffer *out, const struct term *term)
+{
+    const struct term *const *items = term->items;
+
+    switch (term->kind) {
+    case TERM_LITERAL:
+        put_literal(out, term->literal.kind, term->literal.text);
+        break;
+    case TERM_NULL:
+        put(out, "NULL");
+        break;
+    case TERM_MARKER:
+        put_marker(out, term->marker.name);
+        break;
+    case TERM_LIST:
+        put(out, "[");
+        put_terms(out, items, term->item_count);
+        put(out, "]");
+        break;
+    case TERM_SET:
+        put(out, "{");
+        put_terms(out, items, term->item_count);
+        put(out, "}");
+        break;
+    case TERM_MAP:
+        put(out, "{");
+        for (uint32_t i = 0; i < term->item_count; i++) {
+            put(out, i == 0 ? "" : i % 2 ? ": " : ", ");
+            cql_print_term(out, items[i]);
+        }
+        put(out, "}");
+        break;
+    case TERM_UDT:
+        put(out, "{");
+        for (uint32_t i = 0; i < term->item_count; i++) {
+            put_comma(out, i);
+            cql_print_identifier(out, term->field_names[i]);
+            put(out, ": ");
+            cql_print_term(out, items[i]);
+        }
+        put(out, "}");
+        break;
+    case TERM_TUPLE:
+        put_call(out, "", term);
+        break;
+    case TERM_FUNCTION:
+        put_function(out, term->function);
+        put_call(out, "", term);
+        break;
+    case TERM_CAST:
+        put(out, "CAST(");
+        cql_print_term(out, items[0]);
+        put(out, " AS ");
+        cql_print_type(out, term->type);
+        put(out, ")");
+        break;
+    case TERM_HINT:
+        put(out, "(");
+        cql_print_type(out, term->type);
+        put(out, ") ");
+        cql_print_term(out, items[0]);
+        break;
+    case TERM_NEGATE:
+        /* apart, so that it is no comment and no negative number */
+        put(out, "- ");
+        cql_print_term(out, items[0]);
+        break;
+    case TERM_OPERATION:
+        cql_print_term(out, items[0]);
+        buffer_printf(out, " %c ", term->op);
+        cql_print_term(out, items[1]);
+        break;
+    case TERM_COLUMN:
+        cql_print_identifier(out, term->column);
+        break;
+    case TERM_FIELD:
+        cql_print_term(out, items[0]);
+        put(out, ".");
+        cql_print_identifier(out, term->column);
+        break;
+    case TERM_ELEMENT:
+        cql_print_term(out, items[0]);
+        put(out, "[");
+        cql_print_term(out, items[1]);
+        put(out, "]");
+        break;
+    case TERM_SLICE:
+        cql_print_term(out, items[0]);
+        put(out, "[");
+        if (items[1])
+            cql_print_term(out, items[1]);
+        /* apart, so that 1. .. 2 is not read as 1 ... 2 */
+        put(out, " .. ");
+        if (items[2])
+            cql_print_term(out, items[2]);
+        put(out, "]");
+        break;
+    case TERM_COUNT_ROWS:
+        put(out, "count(*)");
+        break;
+    case TERM_WRITETIME:
+        put_call(out, "writetime", term);
+        break;
+    case TERM_MAXWRITETIME:
+        put_call(out, "maxwritetime", term);
+        break;
+    case TERM_TTL:
+        put_call(out, "ttl", term);
+        break;
+    }
+}
+
+/* ---- WHERE and IF ---- */
+
+static const char *operator_text(enum cql_operator op)
+{
+    switch (op) {
+    case OPERATOR_EQ: return " = ";
+    case OPERATOR_NE: return " != ";
+    case OPERATOR_LT: return " < ";
+    case OPERATOR_LE: return " <= ";
+    case OPERATOR_GT: return " > ";
+    case OPERATOR_GE: return " >= ";
+    case OPERATOR_IN: return " IN ";
+    case OPERATOR_CONTAINS: return " CONTAINS ";
+    case OPERATOR_CONTAINS_KEY: return " CONTAINS KEY ";
+    case OPERATOR_LIKE: return " LIKE ";
+    case OPERATOR_IS_NOT_NULL: return " IS NOT NULL";
+    }
+    return "";
+}
+
+static void put_operand(struct buffer *out, enum cql_operator op, const struct term *value, const struct term *const *values,
+                        uint32_t count)
+{
+    put(out, operator_text(op));
+    if (value) {
+        cql_print_term(out, value);
+    } else if (op == OPERATOR_IN) {
+        put(out, "(");
+        put_terms(out, values, count);
+        put(out, ")");
+    }
+}
+
+void cql_print_relation(struct buffer *out, const struct relation *relation)
+{
+    switch (relation->kind) {
+    case RELATION_COLUMN:
+        cql_print_identifier(out, relation->columns[0]);
+        break;
+    case RELATION_ELEMENT:
+        cql_print_identifier(out, relation->columns[0]);
+        put(out, "[");
+        cql_print_term(out, relation->key);
+        put(out, "]");
+        break;
+    case RELATION_TUPLE:
+    case RELATION_TOKEN:
+        put(out, relation->kind == RELATION_TOKEN ? "token(" : "(");
+        put_names(out, relation->columns, relation->column_count);
+        put(out, ")");
+        break;
+    case RELATION_EXPRESSION:
+        put(out, "expr(");
+        cql_print_identifier(out, relation->index);
+        put(out, ", ");
+        cql_print_term(out, relation->value);
+        put(out, ")");
+        return;
+    }
+    put_operand(out, relation->op, relation->value, relation->values, relation->value_count);
+}
+
+static void put_where(struct buffer *out, const struct relation *relations, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put(out, i ? " AND " : " WHERE ");
+        cql_print_relation(out, &relations[i]);
+    }
+}
+
+static void put_target(struct buffer *out, struct bytes column, const struct term *element, struct bytes field)
+{
+    cql_print_identifier(out, column);
+    if (element) {
+        put(out, "[");
+        cql_print_term(out, element);
+        put(out, "]");
+    }
+    if (!bytes_is_null(field)) {
+        put(out, ".");
+        cql_print_identifier(out, field);
+    }
+}
+
+static void put_conditions(struct buffer *out, bool if_exists, const struct cql_condition *conditions, uint32_t count)
+{
+    put_if(out, if_exists, " IF EXISTS");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cql_condition *c = &conditions[i];
+
+        put(out, i ? " AND " : " IF ");
+        put_target(out, c->column, c->element, c->field);
+        put_operand(out, c->op, c->value, c->values, c->value_count);
+    }
+}
+
+static void put_using(struct buffer *out, const struct using_clause *using_clause)
+{
+    if (using_clause->timestamp) {
+        put(out, " USING TIMESTAMP ");
+        cql_print_term(out, using_clause->timestamp);
+    }
+    if (using_clause->ttl) {
+        put(out, using_clause->timestamp ? " AND TTL " : " USING TTL ");
+        cql_print_term(out, using_clause->ttl);
+    }
+}
+
+/* ---- Data ---- */
+
+static void put_selectors(struct buffer *out, const struct selector *selectors, uint32_t count)
+{
+    put_if(out, count == 0, "*");
+    for (uint32_t i = 0; i < count; i++) {
+        put_comma(out, i);
+        cql_print_term(out, selectors[i].term);
+        if (!bytes_is_null(selectors[i].alias)) {
+            put(out, " AS ");
+            cql_print_identifier(out, selectors[i].alias);
+        }
+    }
+}
+
+static void put_select(struct buffer *out, const struct select_statement *s)
+{
+    put(out, "SELECT ");
+    put_if(out, s->json, "JSON ");
+    put_if(out, s->distinct, "DISTINCT ");
+    put_selectors(out, s->selectors, s->selector_count);
+    put(out, " FROM ");
+    put_name(out, s->table);
+    put_where(out, s->relations, s->relation_count);
+    if (s->group_count) {
+        put(out, " GROUP BY ");
+        put_terms(out, s->groups, s->group_count);
+    }
+    for (uint32_t i = 0; i < s->ordering_count; i++) {
+        put(out, i ? ", " : " ORDER BY ");
+        cql_print_identifier(out, s->orderings[i].column);
+        if (s->orderings[i].ann_of) {
+            put(out, " ANN OF ");
+            cql_print_term(out, s->orderings[i].ann_of);
+        }
+        put(out, s->orderings[i].descending ? " DESC" : " ASC");
+    }
+    if (s->per_partition_limit) {
+        put(out, " PER PARTITION LIMIT ");
+        cql_print_term(out, s->per_partition_limit);
+    }
+    if (s->limit) {
+        put(out, " LIMIT ");
+        cql_print_term(out, s->limit);
+    }
+    put_if(out, s->allow_filtering, " ALLOW FILTERING");
+}
+
+static void put_insert(struct buffer *out, const struct insert_statement *s)
+{
+    put(out, "INSERT INTO ");
+    put_name(out, s->table);
+    if (s->json) {
+        put(out, " JSON ");
+        cql_print_term(out, s->json);
+        put_if(out, s->default_unset, " DEFAULT UNSET");
+    } else {
+        put(out, " (");
+        put_names(out, s->columns, s->column_count);
+        put(out, ") VALUES (");
+        put_terms(out, s->values, s->value_count);
+        put(out, ")");
+    }
+    put_if(out, s->if_not_exists, " IF NOT EXISTS");
+    put_using(out, &s->using_clause);
+}
+
+static void put_assignment(struct buffer *out, const struct assignment *a)
+{
+    put_target(out, a->column, a->key, a->field);
+    switch (a->kind) {
+    case ASSIGN_ADD:
+        put(out, " += ");
+        break;
+    case ASSIGN_SUBTRACT:
+        put(out, " -= ");
+        break;
+    case ASSIGN_SET:
+    case ASSIGN_PREPEND:
+    case ASSIGN_ELEMENT:
+    case ASSIGN_FIELD:
+        put(out, " = ");
+        break;
+    }
+    cql_print_term(out, a->value);
+    if (a->kind == ASSIGN_PREPEND) {
+        put(out, " + ");
+        cql_print_identifier(out, a->column);
+    }
+}
+
+static void put_update(struct buffer *out, const struct update_statement *s)
+{
+    put(out, "UPDATE ");
+    put_name(out, s->table);
+    put_using(out, &s->using_clause);
+    put(out, " SET ");
+    for (uint32_t i = 0; i < s->assignment_count; i++) {
+        put_comma(out, i);
+        put_assignment(out, &s->assignments[i]);
+    }
+    put_where(out, s->relations, s->relation_count);
+    put_conditions(out, s->if_exists, s->conditions, s->condition_count);
+}
+
+static void put_delete(struct buffer *out, const struct delete_statement *s)
+{
+    put(out, "DELETE ");
+    for (uint32_t i = 0; i < s->deletion_count; i++) {
+        put_comma(out, i);
+        put_target(out, s->deletions[i].column, s->deletions[i].element, s->deletions[i].field);
+    }
+    put(out, s->deletion_count ? " FROM " : "FROM ");
+    put_name(out, s->table);
+    put_using(out, &s->using_clause);
+    put_where(out, s->relations, s->relation_count);
+    put_conditions(out, s->if_exists, s->conditions, s->condition_count);
+}
+
+static void put_batch(struct buffer *out, const struct batch_statement *s)
+{
+    static const char *const kinds[] = { "", "UNLOGGED ", "COUNTER " };
+
+    put(out, "BEGIN ");
+    put(out, kinds[s->kind]);
+    put(out, "BATCH");
+    put_using(out, &s->using_clause);
+    for (uint32_t i = 0; i < s->statement_count; i++) {
+        put(out, " ");
+        cql_print(out, s->statements[i]);
+        put(out, ";");
+    }
+    put(out, " APPLY BATCH");
+}
+
+static void put_named(struct buffer *out, const char *what, const struct named_statement *s)
+{
+    put(out, what);
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_name(out, s->name);
+}
+
+/* ---- Definitions ---- */
+
+static void put_options(struct buffer *out, const struct option_list *options, const char *first)
+{
+    for (uint32_t i = 0; i < options->count; i++) {
+        put(out, i ? " AND " : first);
+        cql_print_identifier(out, options->items[i].name);
+        put(out, " = ");
+        cql_print_term(out, options->items[i].value);
+    }
+}
+
+static void put_tags(struct buffer *out, enum tags_action action, const char *what, const struct term *tags)
+{
+    put(out, action == TAGS_ADD ? " ADD " : " DROP ");
+    put(out, what);
+    put(out, " ");
+    cql_print_term(out, tags);
+}
+
+static void put_keyspace(struct buffer *out, const char *verb, const struct keyspace_statement *s)
+{
+    put(out, verb);
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    cql_print_identifier(out, s->name);
+    if (s->tags_action != TAGS_NONE)
+        put_tags(out, s->tags_action, "TAGS", s->tags);
+    put_options(out, &s->options, " WITH ");
+}
+
+static void put_mask(struct buffer *out, const struct column_mask *mask)
+{
+    put(out, " MASKED WITH ");
+    put_function(out, mask->function);
+    put(out, "(");
+    put_terms(out, mask->arguments, mask->argument_count);
+    put(out, ")");
+}
+
+static void put_column(struct buffer *out, const struct column_spec *column)
+{
+    cql_print_identifier(out, column->name);
+    put(out, " ");
+    cql_print_type(out, column->type);
+    put_if(out, column->is_static, " STATIC");
+    if (column->mask)
+        put_mask(out, column->mask);
+    put_if(out, column->is_primary_key, " PRIMARY KEY");
+}
+
+static void put_primary_key(struct buffer *out, const struct primary_key_spec *key)
+{
+    put(out, "PRIMARY KEY (");
+    put_if(out, key->partition_count != 1, "(");
+    put_names(out, key->partition, key->partition_count);
+    put_if(out, key->partition_count != 1, ")");
+    for (uint32_t i = 0; i < key->clustering_count; i++) {
+        put(out, ", ");
+        cql_print_identifier(out, key->clustering[i]);
+    }
+    put(out, ")");
+}
+
+static void put_table_with(struct buffer *out, bool compact, const struct clustering_order *orders, uint32_t count,
+                           const struct option_list *options)
+{
+    const char *next = " WITH ";
+
+    if (compact) {
+        put(out, " WITH COMPACT STORAGE");
+        next = " AND ";
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0) {
+            put(out, next);
+            put(out, "CLUSTERING ORDER BY (");
+            next = " AND ";
+        }
+        put_comma(out, i);
+        cql_print_identifier(out, orders[i].column);
+        put(out, orders[i].descending ? " DESC" : " ASC");
+        put_if(out, i == count - 1, ")");
+    }
+    put_options(out, options, next);
+}
+
+/* Was the last primary key written apart, rather than behind a column? Then it must be printed apart. */
+static bool has_key_apart(const struct create_table_statement *s)
+{
+    uint32_t inline_count = 0;
+
+    for (uint32_t i = 0; i < s->column_count; i++)
+        inline_count += s->columns[i].is_primary_key;
+    return inline_count < s->primary_key_count;
+}
+
+static void put_create_table(struct buffer *out, const struct create_table_statement *s)
+{
+    put(out, "CREATE TABLE ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    put_name(out, s->table);
+    put(out, " (");
+    for (uint32_t i = 0; i < s->column_count; i++) {
+        put_comma(out, i);
+        put_column(out, &s->columns[i]);
+    }
+    if (has_key_apart(s)) {
+        put_comma(out, s->column_count);
+        put_primary_key(out, &s->primary_key);
+    }
+    put(out, ")");
+    put_table_with(out, s->compact_storage, s->orders, s->order_count, &s->options);
+}
+
+static void put_renames(struct buffer *out, const struct rename_spec *renames, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put(out, i ? " AND " : "");
+        cql_print_identifier(out, renames[i].from);
+        put(out, " TO ");
+        cql_print_identifier(out, renames[i].to);
+    }
+}
+
+static void put_alter_columns(struct buffer *out, const struct alter_table_statement *s)
+{
+    put(out, s->kind == ALTER_TABLE_ADD ? " ADD " : " DROP ");
+    put_if(out, s->if_column_exists, "IF EXISTS ");
+    put_if(out, s->if_column_not_exists, "IF NOT EXISTS ");
+    put(out, "(");
+    for (uint32_t i = 0; i < s->column_count; i++) {
+        put_comma(out, i);
+        if (s->kind == ALTER_TABLE_ADD)
+            put_column(out, &s->columns[i]);
+        else
+            cql_print_identifier(out, s->columns[i].name);
+    }
+    put(out, ")");
+    if (s->has_timestamp)
+        buffer_printf(out, " USING TIMESTAMP %" PRId64, s->timestamp);
+}
+
+static void put_alter_table(struct buffer *out, const struct alter_table_statement *s)
+{
+    put(out, "ALTER TABLE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_name(out, s->table);
+    switch (s->kind) {
+    case ALTER_TABLE_COLUMN_TYPE:
+    case ALTER_TABLE_MASK:
+    case ALTER_TABLE_DROP_MASK:
+        put(out, " ALTER ");
+        put_if(out, s->if_column_exists, "IF EXISTS ");
+        cql_print_identifier(out, s->columns[0].name);
+        if (s->kind == ALTER_TABLE_COLUMN_TYPE) {
+            put(out, " TYPE ");
+            cql_print_type(out, s->columns[0].type);
+        } else if (s->kind == ALTER_TABLE_MASK) {
+            put_mask(out, s->columns[0].mask);
+        } else {
+            put(out, " DROP MASKED");
+        }
+        break;
+    case ALTER_TABLE_ADD:
+    case ALTER_TABLE_DROP:
+        put_alter_columns(out, s);
+        break;
+    case ALTER_TABLE_RENAME:
+        put(out, " RENAME ");
+        put_if(out, s->if_column_exists, "IF EXISTS ");
+        put_renames(out, s->renames, s->rename_count);
+        break;
+    case ALTER_TABLE_DROP_COMPACT:
+        put(out, " DROP COMPACT STORAGE");
+        break;
+    case ALTER_TABLE_OPTIONS:
+        put_options(out, &s->options, " WITH ");
+        break;
+    case ALTER_TABLE_TAGS:
+        put_tags(out, s->tags_action, "TAGS", s->tags);
+        break;
+    case ALTER_TABLE_CDC_TAGS:
+        put_tags(out, s->tags_action, "TAGS_FOR_CDC", s->tags);
+        break;
+    }
+}
+
+static void put_fields(struct buffer *out, const struct field_spec *fields, uint32_t count)
+{
+    put(out, "(");
+    for (uint32_t i = 0; i < count; i++) {
+        put_comma(out, i);
+        cql_print_identifier(out, fields[i].name);
+        put(out, " ");
+        cql_print_type(out, fields[i].type);
+    }
+    put(out, ")");
+}
+
+static void put_alter_type(struct buffer *out, const struct alter_type_statement *s)
+{
+    put(out, "ALTER TYPE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_type_name(out, s->name);
+    switch (s->kind) {
+    case ALTER_TYPE_FIELD_TYPE:
+    case ALTER_TYPE_ADD:
+        put(out, s->kind == ALTER_TYPE_ADD ? " ADD " : " ALTER ");
+        put_if(out, s->if_field_not_exists, "IF NOT EXISTS ");
+        cql_print_identifier(out, s->field.name);
+        put(out, s->kind == ALTER_TYPE_ADD ? " " : " TYPE ");
+        cql_print_type(out, s->field.type);
+        break;
+    case ALTER_TYPE_RENAME:
+        put(out, " RENAME ");
+        put_if(out, s->if_field_exists, "IF EXISTS ");
+        put_renames(out, s->renames, s->rename_count);
+        break;
+    }
+}
+
+static void put_create_index(struct buffer *out, const struct create_index_statement *s)
+{
+    static const char *const kinds[] = { "", "VALUES(", "KEYS(", "ENTRIES(", "FULL(" };
+
+    put(out, s->custom ? "CREATE CUSTOM INDEX " : "CREATE INDEX ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    if (!bytes_is_null(s->name)) {
+        cql_print_identifier(out, s->name);
+        put(out, " ");
+    }
+    put(out, "ON ");
+    put_name(out, s->table);
+    put(out, " (");
+    for (uint32_t i = 0; i < s->target_count; i++) {
+        put_comma(out, i);
+        put(out, kinds[s->targets[i].kind]);
+        cql_print_identifier(out, s->targets[i].column);
+        put_if(out, s->targets[i].kind != INDEX_TARGET_SIMPLE, ")");
+    }
+    put(out, ")");
+    if (!bytes_is_null(s->using_class)) {
+        put(out, " USING ");
+        cql_print_string(out, s->using_class);
+    }
+    put_options(out, &s->options, " WITH ");
+}
+
+static void put_create_view(struct buffer *out, const struct create_view_statement *s)
+{
+    put(out, "CREATE MATERIALIZED VIEW ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    put_name(out, s->view);
+    put(out, " AS SELECT ");
+    put_selectors(out, s->selectors, s->selector_count);
+    put(out, " FROM ");
+    put_name(out, s->table);
+    put_where(out, s->relations, s->relation_count);
+    put(out, " ");
+    put_primary_key(out, &s->primary_key);
+    put_table_with(out, false, s->orders, s->order_count, &s->options);
+}
+
+static void put_trigger(struct buffer *out, const char *verb, const struct trigger_statement *s)
+{
+    put(out, verb);
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    cql_print_identifier(out, s->name);
+    put(out, " ON ");
+    put_name(out, s->table);
+    if (!bytes_is_null(s->class_name)) {
+        put(out, " USING ");
+        cql_print_string(out, s->class_name);
+    }
+}
+
+static void put_create_function(struct buffer *out, const struct create_function_statement *s)
+{
+    put(out, s->or_replace ? "CREATE OR REPLACE FUNCTION " : "CREATE FUNCTION ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    put_function(out, s->name);
+    put(out, " ");
+    put_fields(out, s->arguments, s->argument_count);
+    put(out, s->called_on_null_input ? " CALLED" : " RETURNS NULL");
+    put(out, " ON NULL INPUT RETURNS ");
+    cql_print_type(out, s->returns);
+    put(out, " LANGUAGE ");
+    buffer_append_bytes(out, s->language);
+    put(out, " AS ");
+    cql_print_string(out, s->body);
+}
+
+static void put_create_aggregate(struct buffer *out, const struct create_aggregate_statement *s)
+{
+    put(out, s->or_replace ? "CREATE OR REPLACE AGGREGATE " : "CREATE AGGREGATE ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    put_function(out, s->name);
+    put(out, " (");
+    put_types(out, s->arguments, s->argument_count);
+    put(out, ") SFUNC ");
+    put_function(out, (struct qualified_name){ .name = s->state_function });
+    put(out, " STYPE ");
+    cql_print_type(out, s->state_type);
+    if (!bytes_is_null(s->final_function)) {
+        put(out, " FINALFUNC ");
+        put_function(out, (struct qualified_name){ .name = s->final_function });
+    }
+    if (s->initial) {
+        put(out, " INITCOND ");
+        cql_print_term(out, s->initial);
+    }
+}
+
+static void put_drop_function(struct buffer *out, const char *verb, const struct drop_function_statement *s)
+{
+    put(out, verb);
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_function(out, s->name);
+    if (s->has_arguments) {
+        put(out, " (");
+        put_types(out, s->arguments, s->argument_count);
+        put(out, ")");
+    }
+}
+
+/* ---- Roles and permissions ---- */
+
+/* An empty role can only be written as a string. */
+static void put_role_name(struct buffer *out, struct bytes name)
+{
+    if (name.size == 0)
+        put(out, "''");
+    else
+        cql_print_identifier(out, name);
+}
+
+static void put_role_option(struct buffer *out, const char **next, const char *text)
+{
+    put(out, *next);
+    put(out, text);
+    *next = " AND ";
+}
+
+static void put_strings(struct buffer *out, const struct string_list *list)
+{
+    put(out, " {");
+    for (uint32_t i = 0; i < list->count; i++) {
+        put_comma(out, i);
+        cql_print_string(out, list->items[i]);
+    }
+    put(out, "}");
+}
+
+static void put_user_options(struct buffer *out, const struct role_statement *s)
+{
+    if (!bytes_is_null(s->password)) {
+        put(out, " WITH PASSWORD ");
+        cql_print_string(out, s->password);
+    }
+    if (!bytes_is_null(s->hashed_password)) {
+        put(out, " WITH HASHED PASSWORD ");
+        cql_print_string(out, s->hashed_password);
+    }
+    put_if(out, s->superuser == FLAG_TRUE, " SUPERUSER");
+    put_if(out, s->superuser == FLAG_FALSE, " NOSUPERUSER");
+}
+
+static void put_role_options(struct buffer *out, const struct role_statement *s)
+{
+    const char *next = " WITH ";
+
+    if (!bytes_is_null(s->password)) {
+        put_role_option(out, &next, "PASSWORD = ");
+        cql_print_string(out, s->password);
+    }
+    if (!bytes_is_null(s->hashed_password)) {
+        put_role_option(out, &next, "HASHED PASSWORD = ");
+        cql_print_string(out, s->hashed_password);
+    }
+    if (s->superuser != FLAG_UNSET)
+        put_role_option(out, &next, s->superuser == FLAG_TRUE ? "SUPERUSER = true" : "SUPERUSER = false");
+    if (s->login != FLAG_UNSET)
+        put_role_option(out, &next, s->login == FLAG_TRUE ? "LOGIN = true" : "LOGIN = false");
+    if (s->options) {
+        put_role_option(out, &next, "OPTIONS = ");
+        cql_print_term(out, s->options);
+    }
+    if (s->all_datacenters)
+        put_role_option(out, &next, "ACCESS TO ALL DATACENTERS");
+    if (s->datacenters.count) {
+        put_role_option(out, &next, "ACCESS TO DATACENTERS");
+        put_strings(out, &s->datacenters);
+    }
+    if (s->all_cidrs)
+        put_role_option(out, &next, "ACCESS FROM ALL CIDRS");
+    if (s->cidrs.count) {
+        put_role_option(out, &next, "ACCESS FROM CIDRS");
+        put_strings(out, &s->cidrs);
+    }
+}
+
+static void put_role(struct buffer *out, const char *verb, const struct role_statement *s)
+{
+    put(out, verb);
+    put(out, s->is_user ? "USER " : "ROLE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    if (s->is_user) {
+        cql_print_string(out, s->name);
+        put_user_options(out, s);
+    } else {
+        put_role_name(out, s->name);
+        put_role_options(out, s);
+    }
+}
+
+static void put_permissions(struct buffer *out, uint32_t permissions)
+{
+    static const char *const names[] = { "CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE", "DESCRIBE", "EXECUTE",
+                                         "UNMASK", "SELECT_MASKED" };
+    uint32_t printed = 0;
+
+    if (permissions == PERMISSION_ALL) {
+        put(out, "ALL PERMISSIONS");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (permissions & (1u << i)) {
+            put_comma(out, printed++);
+            put(out, names[i]);
+        }
+    }
+}
+
+static void put_resource(struct buffer *out, const struct resource_spec *resource)
+{
+    switch (resource->kind) {
+    case RESOURCE_NONE:
+        break;
+    case RESOURCE_ALL_KEYSPACES:
+        put(out, "ALL KEYSPACES");
+        break;
+    case RESOURCE_KEYSPACE:
+        put(out, "KEYSPACE ");
+        cql_print_identifier(out, resource->name.keyspace);
+        break;
+    case RESOURCE_ALL_TABLES:
+        put(out, "ALL TABLES IN KEYSPACE ");
+        cql_print_identifier(out, resource->name.keyspace);
+        break;
+    case RESOURCE_TABLE:
+        put(out, "TABLE ");
+        put_name(out, resource->name);
+        break;
+    case RESOURCE_ALL_ROLES:
+        put(out, "ALL ROLES");
+        break;
+    case RESOURCE_ROLE:
+        put(out, "ROLE ");
+        put_role_name(out, resource->name.name);
+        break;
+    case RESOURCE_ALL_FUNCTIONS:
+        put(out, "ALL FUNCTIONS");
+        break;
+    case RESOURCE_FUNCTIONS_IN:
+        put(out, "ALL FUNCTIONS IN KEYSPACE ");
+        cql_print_identifier(out, resource->name.keyspace);
+        break;
+    case RESOURCE_FUNCTION:
+        put(out, "FUNCTION ");
+        put_function(out, resource->name);
+        put(out, "(");
+        put_types(out, resource->arguments, resource->argument_count);
+        put(out, ")");
+        break;
+    case RESOURCE_ALL_MBEANS:
+        put(out, "ALL MBEANS");
+        break;
+    case RESOURCE_MBEAN:
+    case RESOURCE_MBEANS:
+        put(out, resource->kind == RESOURCE_MBEAN ? "MBEAN " : "MBEANS ");
+        cql_print_string(out, resource->name.name);
+        break;
+    }
+}
+
+static void put_grant(struct buffer *out, const char *verb, const char *to, const struct permissions_statement *s)
+{
+    put(out, verb);
+    put_permissions(out, s->permissions);
+    if (s->resource.kind != RESOURCE_NONE) {
+        put(out, " ON ");
+        put_resource(out, &s->resource);
+    }
+    if (!bytes_is_null(s->grantee)) {
+        put(out, to);
+        put_role_name(out, s->grantee);
+    }
+    put_if(out, s->no_recursive, " NORECURSIVE");
+}
+
+static void put_grant_role(struct buffer *out, const char *verb, const char *to, const struct grant_role_statement *s)
+{
+    put(out, verb);
+    put_role_name(out, s->role);
+    put(out, to);
+    put_role_name(out, s->grantee);
+}
+
+static void put_list_roles(struct buffer *out, const struct list_roles_statement *s)
+{
+    put(out, s->users ? "LIST USERS" : "LIST ROLES");
+    if (!bytes_is_null(s->grantee)) {
+        put(out, " OF ");
+        put_role_name(out, s->grantee);
+    }
+    put_if(out, s->no_recursive, " NORECURSIVE");
+}
+
+static void put_describe(struct buffer *out, const struct describe_statement *s)
+{
+    static const char *const kinds[] = {
+        "CLUSTER", "SCHEMA", "FULL SCHEMA", "KEYSPACES", "KEYSPACE", "ONLY KEYSPACE", "TABLES", "TABLE ", "INDEX ",
+        "MATERIALIZED VIEW ", "TYPES", "TYPE ", "FUNCTIONS", "FUNCTION ", "AGGREGATES", "AGGREGATE ", "",
+    };
+
+    put(out, "DESCRIBE ");
+    put(out, kinds[s->kind]);
+    switch (s->kind) {
+    case DESCRIBE_KEYSPACE:
+    case DESCRIBE_ONLY_KEYSPACE:
+        if (!bytes_is_null(s->name.keyspace)) {
+            put(out, " ");
+            cql_print_identifier(out, s->name.keyspace);
+        }
+        break;
+    case DESCRIBE_TABLE:
+    case DESCRIBE_INDEX:
+    case DESCRIBE_VIEW:
+        put_name(out, s->name);
+        break;
+    case DESCRIBE_TYPE:
+        put_type_name(out, s->name);
+        break;
+    case DESCRIBE_FUNCTION:
+    case DESCRIBE_AGGREGATE:
+        put_function(out, s->name);
+        break;
+    case DESCRIBE_ANY: {
+        /* unquoted, these would be the plural forms */
+        static const char *const words[] = { "cluster", "keyspaces", "tables", "types", "functions", "aggregates" };
+        bool qualified = !bytes_is_null(s->name.keyspace);
+
+        put_strict(out, qualified ? s->name.keyspace : s->name.name, words, ARRAY_SIZE(words));
+        if (qualified) {
+            put(out, ".");
+            cql_print_identifier(out, s->name.name);
+        }
+        break;
+    }
+    case DESCRIBE_CLUSTER:
+    case DESCRIBE_SCHEMA:
+    case DESCRIBE_FULL_SCHEMA:
+    case DESCRIBE_KEYSPACES:
+    case DESCRIBE_TABLES:
+    case DESCRIBE_TYPES:
+    case DESCRIBE_FUNCTIONS:
+    case DESCRIBE_AGGREGATES:
+        break;
+    }
+    put_if(out, s->with_internals, " WITH INTERNALS");
+}
+
+/* ---- The statement ---- */
+
+void cql_print(struct buffer *out, const struct cql_statement *s)
+{
+    switch (s->kind) {
+    case STATEMENT_SELECT: put_select(out, s->select); break;
+    case STATEMENT_INSERT: put_insert(out, s->insert); break;
+    case STATEMENT_UPDATE: put_update(out, s->update); break;
+    case STATEMENT_DELETE: put_delete(out, s->delete_); break;
+    case STATEMENT_BATCH: put_batch(out, s->batch); break;
+    case STATEMENT_USE:
+        put(out, "USE ");
+        cql_print_identifier(out, s->use->keyspace);
+        break;
+    case STATEMENT_TRUNCATE: put_named(out, "TRUNCATE TABLE ", s->named); break;
+    case STATEMENT_CREATE_KEYSPACE: put_keyspace(out, "CREATE KEYSPACE ", s->keyspace); break;
+    case STATEMENT_ALTER_KEYSPACE: put_keyspace(out, "ALTER KEYSPACE ", s->keyspace); break;
+    case STATEMENT_DROP_KEYSPACE:
+        put(out, "DROP KEYSPACE ");
+        put_if(out, s->drop_keyspace->if_exists, "IF EXISTS ");
+        cql_print_identifier(out, s->drop_keyspace->name);
+        break;
+    case STATEMENT_CREATE_TABLE: put_create_table(out, s->create_table); break;
+    case STATEMENT_ALTER_TABLE: put_alter_table(out, s->alter_table); break;
+    case STATEMENT_DROP_TABLE: put_named(out, "DROP TABLE ", s->named); break;
+    case STATEMENT_RESTORE_TABLE:
+        put(out, "RESTORE TABLE ");
+        put_name(out, s->restore_table->table);
+        put(out, " FROM TABLE ");
+        put_name(out, s->restore_table->source);
+        put_options(out, &s->restore_table->options, " WITH ");
+        break;
+    case STATEMENT_CREATE_TYPE:
+        put(out, "CREATE TYPE ");
+        put_if(out, s->create_type->if_not_exists, "IF NOT EXISTS ");
+        put_type_name(out, s->create_type->name);
+        put(out, " ");
+        put_fields(out, s->create_type->fields, s->create_type->field_count);
+        break;
+    case STATEMENT_ALTER_TYPE: put_alter_type(out, s->alter_type); break;
+    case STATEMENT_DROP_TYPE:
+        put(out, "DROP TYPE ");
+        put_if(out, s->named->if_exists, "IF EXISTS ");
+        put_type_name(out, s->named->name);
+        break;
+    case STATEMENT_CREATE_INDEX: put_create_index(out, s->create_index); break;
+    case STATEMENT_DROP_INDEX: put_named(out, "DROP INDEX ", s->named); break;
+    case STATEMENT_CREATE_VIEW: put_create_view(out, s->create_view); break;
+    case STATEMENT_ALTER_VIEW:
+        put(out, "ALTER MATERIALIZED VIEW ");
+        put_if(out, s->alter_view->if_exists, "IF EXISTS ");
+        put_name(out, s->alter_view->view);
+        put_options(out, &s->alter_view->options, " WITH ");
+        break;
+    case STATEMENT_DROP_VIEW: put_named(out, "DROP MATERIALIZED VIEW ", s->named); break;
+    case STATEMENT_CREATE_TRIGGER: put_trigger(out, "CREATE TRIGGER ", s->trigger); break;
+    case STATEMENT_DROP_TRIGGER: put_trigger(out, "DROP TRIGGER ", s->trigger); break;
+    case STATEMENT_CREATE_FUNCTION: put_create_function(out, s->create_function); break;
+    case STATEMENT_DROP_FUNCTION: put_drop_function(out, "DROP FUNCTION ", s->drop_function); break;
+    case STATEMENT_CREATE_AGGREGATE: put_create_aggregate(out, s->create_aggregate); break;
+    case STATEMENT_DROP_AGGREGATE: put_drop_function(out, "DROP AGGREGATE ", s->drop_function); break;
+    case STATEMENT_CREATE_ROLE: put_role(out, "CREATE ", s->role); break;
+    case STATEMENT_ALTER_ROLE: put_role(out, "ALTER ", s->role); break;
+    case STATEMENT_DROP_ROLE:
+        put(out, s->drop_role->is_user ? "DROP USER " : "DROP ROLE ");
+        put_if(out, s->drop_role->if_exists, "IF EXISTS ");
+        if (s->drop_role->is_user)
+            cql_print_string(out, s->drop_role->name);
+        else
+            put_role_name(out, s->drop_role->name);
+        break;
+    case STATEMENT_GRANT_ROLE: put_grant_role(out, "GRANT ", " TO ", s->grant_role); break;
+    case STATEMENT_REVOKE_ROLE: put_grant_role(out, "REVOKE ", " FROM ", s->grant_role); break;
+    case STATEMENT_LIST_ROLES: put_list_roles(out, s->list_roles); break;
+    case STATEMENT_GRANT_PERMISSIONS: put_grant(out, "GRANT ", " TO ", s->permissions); break;
+    case STATEMENT_REVOKE_PERMISSIONS: put_grant(out, "REVOKE ", " FROM ", s->permissions); break;
+    case STATEMENT_LIST_PERMISSIONS: put_grant(out, "LIST ", " OF ", s->permissions); break;
+    case STATEMENT_ADD_IDENTITY:
+        put(out, "ADD IDENTITY ");
+        put_if(out, s->identity->if_not_exists, "IF NOT EXISTS ");
+        cql_print_string(out, s->identity->identity);
+        put(out, " TO ROLE ");
+        cql_print_string(out, s->identity->role);
+        break;
+    case STATEMENT_DROP_IDENTITY:
+        put(out, "DROP IDENTITY ");
+        put_if(out, s->identity->if_exists, "IF EXISTS ");
+        cql_print_string(out, s->identity->identity);
+        break;
+    case STATEMENT_DESCRIBE: put_describe(out, s->describe); break;
+    }
+}
+
+const char *cql_statement_name(enum statement_kind kind)
+{
+    static const char *const names[] = {
+        [STATEMENT_SELECT] = "SELECT",
+        [STATEMENT_INSERT] = "INSERT",
+        [STATEMENT_UPDATE] = "UPDATE",
+        [STATEMENT_DELETE] = "DELETE",
+        [STATEMENT_BATCH] = "BATCH",
+        [STATEMENT_USE] = "USE",
+        [STATEMENT_TRUNCATE] = "TRUNCATE",
+        [STATEMENT_CREATE_KEYSPACE] = "CREATE KEYSPACE",
+        [STATEMENT_ALTER_KEYSPACE] = "ALTER KEYSPACE",
+        [STATEMENT_DROP_KEYSPACE] = "DROP KEYSPACE",
+        [STATEMENT_CREATE_TABLE] = "CREATE TABLE",
+        [STATEMENT_ALTER_TABLE] = "ALTER TABLE",
+        [STATEMENT_DROP_TABLE] = "DROP TABLE",
+        [STATEMENT_RESTORE_TABLE] = "RESTORE TABLE",
+        [STATEMENT_CREATE_TYPE] = "CREATE TYPE",
+        [STATEMENT_ALTER_TYPE] = "ALTER TYPE",
+        [STATEMENT_DROP_TYPE] = "DROP TYPE",
+        [STATEMENT_CREATE_INDEX] = "CREATE INDEX",
+        [STATEMENT_DROP_INDEX] = "DROP INDEX",
+        [STATEMENT_CREATE_VIEW] = "CREATE MATERIALIZED VIEW",
+        [STATEMENT_ALTER_VIEW] = "ALTER MATERIALIZED VIEW",
+        [STATEMENT_DROP_VIEW] = "DROP MATERIALIZED VIEW",
+        [STATEMENT_CREATE_TRIGGER] = "CREATE TRIGGER",
+        [STATEMENT_DROP_TRIGGER] = "DROP TRIGGER",
+        [STATEMENT_CREATE_FUNCTION] = "CREATE FUNCTION",
+        [STATEMENT_DROP_FUNCTION] = "DROP FUNCTION",
+        [STATEMENT_CREATE_AGGREGATE] = "CREATE AGGREGATE",
+        [STATEMENT_DROP_AGGREGATE] = "DROP AGGREGATE",
+        [STATEMENT_CREATE_ROLE] = "CREATE ROLE",
+        [STATEMENT_ALTER_ROLE] = "ALTER ROLE",
+        [STATEMENT_DROP_ROLE] = "DROP ROLE",
+        [STATEMENT_GRANT_ROLE] = "GRANT ROLE",
+        [STATEMENT_REVOKE_ROLE] = "REVOKE ROLE",
+        [STATEMENT_LIST_ROLES] = "LIST ROLES",
+        [STATEMENT_GRANT_PERMISSIONS] = "GRANT",
+        [STATEMENT_REVOKE_PERMISSIONS] = "REVOKE",
+        [STATEMENT_LIST_PERMISSIONS] = "LIST PERMISSIONS",
+        [STATEMENT_ADD_IDENTITY] = "ADD IDENTITY",
+        [STATEMENT_DROP_IDENTITY] = "DROP IDENTITY",
+        [STATEMENT_DESCRIBE] = "DESCRIBE",
+    };
+
+    return names[kind];
+}
