@@ -47,18 +47,24 @@ static void print_screen(const struct options *options, const struct server *ser
            "  helenus " HELENUS_VERSION "%s\n"
            "\n"
            "  CQL       %s%s%s:%u\n"
-           "  cqlsh     cqlsh %s%s %u\n"
-           "  Python    Cluster(['%s'], port=%u%s).connect()\n",
-           options->dev ? " (developer mode: no identities, this machine only)" : "", open, host, close, port,
-           password ? "-u any -p any " : "", near, port, near, port,
-           password ? ", auth_provider=PlainTextAuthProvider('any', 'any')" : "");
+           "  cqlsh     cqlsh %s%s %u                       # pip install cqlsh\n"
+           "  Python    from cassandra.cluster import Cluster        # pip install cassandra-driver\n",
+           options->dev ? ", developer mode: any credentials" : "", open, host, close, port,
+           password ? "-u any -p any " : "", near, port);
+    if (password)
+        printf("            from cassandra.auth import PlainTextAuthProvider\n"
+               "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"any\", \"any\")).connect()\n",
+               near, port);
+    else
+        printf("            session = Cluster([\"%s\"], port=%u).connect()\n", near, port);
+    printf("            session.execute(\"SELECT release_version FROM system.local\").one()\n");
     if (server_http_port(server))
-        printf("  Health    http://%s%s%s:%u/health  /metrics\n", open, near, close, server_http_port(server));
-    printf("  Data      %s%s\n"
-           "  Stop      Ctrl-C\n"
-           "\n",
-           strcmp(options->store, "memory") == 0 ? "in memory, forgotten at the end" : options->data,
-           strcmp(options->store, "memory") == 0 ? "" : " (encrypted)");
+        printf("  health    http://%s%s%s:%u/health, /metrics\n", open, near, close, server_http_port(server));
+    if (strcmp(options->store, "memory") == 0)
+        printf("  data      in memory: forgotten at the end\n");
+    else
+        printf("  data      %s, encrypted; remove it to begin anew\n", options->data);
+    printf("  stop      Ctrl-C; acknowledged writes are safe however it ends\n\n");
     printf("Starting listening for CQL clients on %s%s%s:%u\n", open, host, close, port);
     fflush(stdout);
 }
