@@ -34,11 +34,11 @@ carry() {
     for path in "$@"; do
         [ -e "$path" ] || continue
         mkdir -p "$dir$(dirname "$path")"
-        cp -aL "$path" "$dir$(dirname "$path")/"
+        cp -aL --remove-destination "$path" "$dir$(dirname "$path")/"
     done
 }
 carry /etc/resolv.conf /etc/hosts /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/keyrings \
-      /etc/apt/trusted.gpg.d /etc/pip.conf /etc/npmrc /usr/local/share/ca-certificates /etc/ssl/certs
+      /etc/apt/trusted.gpg.d /etc/pip.conf /etc/npmrc /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt
 carry "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml"
 # Hooks of this machine's apt (recommendations of desktop helpers and the like) have no business there.
 rm -f "$dir"/etc/apt/apt.conf.d/*docker* "$dir"/etc/apt/apt.conf.d/20listchanges
@@ -48,7 +48,7 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_
             npm_config_registry npm_config_cafile; do
     eval "value=\${$name:-}"
     [ -n "$value" ] || continue
-    case $value in /*) carry "$value" ;; esac
+    [ ! -f "$value" ] || carry "$value"
     set -- "$@" "$name=$value"
 done
 inside() {
