@@ -37,6 +37,7 @@ carry() {
         cp -aL --remove-destination "$path" "$dir$(dirname "$path")/"
     done
 }
+[ -e /etc/apt/sources.list ] || rm -f "$dir/etc/apt/sources.list"
 carry /etc/resolv.conf /etc/hosts /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/keyrings \
       /etc/apt/trusted.gpg.d /etc/pip.conf /etc/npmrc /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt
 carry "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml"
