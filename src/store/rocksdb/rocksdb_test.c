@@ -12,6 +12,8 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ALL bytes_of(NULL, 0)
@@ -171,6 +173,68 @@ static void test_crashes_without_sync(void **state)
     for (uint64_t seed = 1; seed <= 4; seed++)
         lost += crash_rounds(seed, 12, true);
     assert_int_equal(lost, 4);
+}
+
+/* The same with a real process and a real kill -9, on the machine's files. The child is this program again. */
+static int killed_child(const char *directory, int pipe_fd)
+{
+    struct bed bed = { .ops = &store_rocksdb_ops };
+    struct keys_provider provider = { fixed_master, NULL };
+    int64_t version;
+
+    if (keys_open_provider(&provider, &bed.keys, &bed.err))
+        return 1;
+    bed.semantics = (struct store_semantics){ &bed, merge, NULL, filter, min_timestamp_us };
+    bed.write_buffer_bytes = 64 * 1024;
+    snprintf(bed.directory, sizeof(bed.directory), "%s", directory);
+    open_environment(&bed);
+    if (bed_open_store(&bed))
+        return 1;
+    version = atoll(bed_get(&bed, "version"));
+    for (;;) {
+        char text[48];
+
+        snprintf(text, sizeof(text), "%lld", (long long)++version);
+        if (bed_put(&bed, "version", version, text) || write(pipe_fd, &version, sizeof(version)) != sizeof(version))
+            return 1;
+    }
+}
+
+static void test_kill(void **state)
+{
+    struct bed bed = { .ops = &store_rocksdb_ops, .on_disk = true };
+    struct model model = { .random = 5 };
+
+    bed_open(&bed);
+    for (int round = 0; round < 6; round++) {
+        int64_t acknowledged = atoll(bed_get(&bed, "version")), next, found;
+        char fd[12];
+        int ends[2], exit_status;
+        pid_t child;
+
+        bed_close_store(&bed);
+        assert_int_equal(pipe(ends), 0);
+        snprintf(fd, sizeof(fd), "%d", ends[1]);
+        child = fork();
+        if (child == 0) {
+            execl("/proc/self/exe", "rocksdb_test", "--child", bed.directory, fd, NULL);
+            _exit(1);
+        }
+        close(ends[1]);
+        for (int n = 20 + (int)draw(&model, 800); n && read(ends[0], &next, sizeof(next)) == sizeof(next); n--)
+            acknowledged = next;
+        kill(child, SIGKILL);
+        waitpid(child, &exit_status, 0);
+        assert_true(WIFSIGNALED(exit_status)); /* it did not end by itself */
+        while (read(ends[0], &next, sizeof(next)) == sizeof(next))
+            acknowledged = next;
+        close(ends[0]);
+        assert_int_equal(bed_open_store(&bed), OK);
+        found = atoll(bed_get(&bed, "version"));
+        assert_true(found == acknowledged || found == acknowledged + 1);
+        assert_true(found > 20);
+    }
+    bed_close(&bed);
 }
 
 /* The nth call below the store fails once, n = 1, 2, 3 ... until none does: nobody crashes or hangs, nothing acknowledged is
@@ -1029,6 +1093,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_crashes_without_sync),
+        cmocka_unit_test(test_kill),
         cmocka_unit_test(test_fail_nth),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_failed_sync),
@@ -1050,6 +1115,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_remove_files),
     };
 
+    if (argc == 4 && !strcmp(argv[1], "--child"))
+        return killed_child(argv[2], atoi(argv[3]));
     if (argc > 1) /* the name of one test, or a pattern */
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
