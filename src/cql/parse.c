@@ -95,7 +95,7 @@ void parse_fail_at(struct parse *p, struct lexeme lexeme)
 
 static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
 {
-    const uint8_t *at = p->original.data + (lexeme->start - p->copy);
+    const uint8_t *at = lexeme->start; /* nothing here is folded yet, and a NUL stands behind it */
     int size = 1;
 
     switch (token) {

@@ -267,6 +267,11 @@ static void words_errors(void **state)
     refuse(BYTES_LITERAL("SELECT a\0 FROM t"), "line 1:8 no viable alternative at character '\\u0000'");
     refuse(BYTES_LITERAL("SELECT '\xFF' FROM t"), "line 1:8 invalid UTF-8 in statement");
     refuse(BYTES_LITERAL("SELECT '\xED\xA0\x80' FROM t"), NULL);
+    /* at the very end of memory that is not ours beyond it */
+    char *end = malloc(2);
+    memcpy(end, "\xD3\xBB", 2);
+    refuse(bytes_of(end, 2), "line 1:0 no viable alternative at character '\xD3\xBB'");
+    free(end);
     refuse((struct bytes){ NULL, 0 }, "line 0:-1 no viable alternative at input '<EOF>'");
 }
 
