@@ -78,6 +78,14 @@ static const char *write_type(const struct native_request *message)
     return "SIMPLE";
 }
 
+/* A body of the query layer that tells of a USE. */
+static bool is_set_keyspace(const struct buffer *out, size_t start)
+{
+    size_t body_at = start + NATIVE_HEADER_BYTES;
+
+    return out->size >= body_at + 4 && load_be32(out->data + body_at) == NATIVE_RESULT_SET_KEYSPACE;
+}
+
 /* Ends the frame whose body stands behind `start`, or holds an error instead. */
 static void finish_reply(struct request *request, struct buffer *out, size_t start)
 {
@@ -94,6 +102,8 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
         out->size = start + NATIVE_HEADER_BYTES;
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
+    } else if (__builtin_expect(is_set_keyspace(out, start), 0)) {
+        clients_uses(connection->home->service->clients, &connection->client, connection->session.keyspace);
     }
     reply.warnings = query->warnings;
     reply.warning_count = query->warning_count;
@@ -120,6 +130,7 @@ static void closed(struct stream_socket *socket, enum stream_end end)
     struct native_loop *home = connection->home;
 
     loop_timer_clear(home->loop, &connection->startup_timer);
+    clients_remove(home->service->clients, &connection->client);
     if (connection->previous)
         connection->previous->next = connection->next;
     else
@@ -358,6 +369,7 @@ static bool is_cql_3(struct bytes version)
 static enum status start_session(struct connection *connection, const struct native_request *message,
                                  enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
+    struct native_service *service = connection->home->service;
     struct bytes cql = option_of(message, BYTES_LITERAL("CQL_VERSION"));
     struct bytes compression = option_of(message, BYTES_LITERAL("COMPRESSION"));
 
@@ -369,7 +381,10 @@ static enum status start_session(struct connection *connection, const struct nat
     if (compression.size && !native_compression_parse(compression, &connection->compression))
         return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", BYTES(compression));
     loop_timer_clear(connection->home->loop, &connection->startup_timer);
-    if (connection->home->service->wants_password) {
+    clients_started(service->clients, &connection->client, message->version,
+                    service->wants_password ? CLIENT_AUTHENTICATING : CLIENT_READY, message->startup.options,
+                    message->startup.option_count);
+    if (service->wants_password) {
         connection->state = CONNECTION_ASKED;
         *opcode = NATIVE_AUTHENTICATE;
         native_encode_authenticate(out, "org.apache.cassandra.auth.PasswordAuthenticator");
@@ -382,7 +397,7 @@ static enum status start_session(struct connection *connection, const struct nat
 }
 
 /* PLAIN: [authorization id] NUL name NUL password. Any pair is accepted; there must be one. */
-static enum status check_password(struct bytes token, struct error *err)
+static enum status check_password(struct bytes token, struct bytes *user, struct error *err)
 {
     const uint8_t *name, *password, *end = token.data + token.size;
 
@@ -392,6 +407,7 @@ static enum status check_password(struct bytes token, struct error *err)
         return error_set(err, ERR_CREDENTIALS, "Expected a user name and a password");
     if (password == name + 1)
         return error_set(err, ERR_CREDENTIALS, "Authentication ID must not be null");
+    *user = bytes_of(name + 1, (size_t)(password - name - 1));
     return OK;
 }
 
@@ -413,6 +429,7 @@ static void encode_supported(struct buffer *out)
 static enum status answer_session(struct connection *connection, const struct native_request *message,
                                   enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
+    struct bytes user;
     enum status status;
 
     switch (message->header.opcode) {
@@ -422,9 +439,10 @@ static enum status answer_session(struct connection *connection, const struct na
         return OK;
     case NATIVE_STARTUP: return start_session(connection, message, opcode, out, err);
     case NATIVE_AUTH_RESPONSE:
-        status = check_password(message->auth_response.token, err);
+        status = check_password(message->auth_response.token, &user, err);
         if (status)
             return status;
+        clients_authenticated(connection->home->service->clients, &connection->client, user);
         connection->state = CONNECTION_READY;
         *opcode = NATIVE_AUTH_SUCCESS;
         native_encode_auth_success(out, (struct bytes){ NULL, 0 });
@@ -528,6 +546,7 @@ static void take_frame(struct connection *connection, const struct native_header
     request->connection = connection;
     request->arena = arena;
     request->began_us = home->clock_us;
+    metric_add(&connection->client.request_count, 1);
     status = check_version(connection, header, err);
     if (!status)
         status = open_body(connection, header, body, arena, &body, err);
@@ -657,6 +676,7 @@ void connection_open(struct native_loop *home, int fd, const struct sockaddr *ad
     connection->startup_timer.fire = startup_fire;
     connection->release.run = release_run;
     keep_address(&connection->session, address);
+    clients_add(home->service->clients, &connection->client, address);
     connection->next = home->connections;
     if (connection->next)
         connection->next->previous = connection;

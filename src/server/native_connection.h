@@ -25,6 +25,7 @@ struct connection {
     struct loop_timer startup_timer;
     struct loop_task release;
     struct query_session session;
+    struct client client;              /* how it is listed */
     enum connection_state state;
     enum native_compression compression;
     uint32_t events;                   /* registered for: NATIVE_EVENT_ bits */

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -148,6 +149,7 @@ struct fixture {
     struct native_loop *loops[2];
     struct sockaddr_storage address;
     struct workers *workers;
+    struct clients clients;
 };
 
 static struct fixture *start(bool password, const struct native_limits *limits)
@@ -162,6 +164,8 @@ static struct fixture *start(bool password, const struct native_limits *limits)
     if (limits)
         f->service.limits = *limits;
     f->service.wants_password = password;
+    clients_init(&f->clients);
+    f->service.clients = &f->clients;
     f->service.workers = workers_new(&workers);
     f->service.loops = f->loops;
     assert_int_equal(listener_parse("127.0.0.1", 0, &f->address, &error), OK);
@@ -184,6 +188,8 @@ static void stop(struct fixture *f)
     for (unsigned i = 0; i < 2; i++)
         native_loop_close(f->loops[i]);
     assert_int_equal(atomic_load(&f->service.connection_count), 0);
+    assert_null(f->clients.first);
+    clients_fini(&f->clients);
     free(f);
 }
 
@@ -614,6 +620,45 @@ static void events_reach_who_registered(void **state)
     stop(f);
 }
 
+struct listing {
+    struct virtual_emit emit;
+    int count;
+    char text[256];
+};
+
+static void list_row(struct virtual_emit *emit, const struct bytes *values)
+{
+    struct listing *listing = CONTAINER_OF(emit, struct listing, emit);
+
+    listing->count++;
+    assert_memory_equal(values[0].data, "\x7f\0\0\1", 4);
+    assert_int_equal(values[1].size, 4);
+    if (values[4].data) /* of the one that named its driver */
+        snprintf(listing->text, sizeof(listing->text), "%.*s %.*s %.*s %u %u %.*s", BYTES(values[3]), BYTES(values[4]),
+                 BYTES(values[7]), load_be32(values[8].data), (unsigned)load_be64(values[9].data), BYTES(values[13]));
+}
+
+static void clients_are_listed(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct listing listing = { .emit.row = list_row };
+    struct answer a;
+    int silent = dial(f), fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, bytes_of("\0\2\0\x0b" "CQL_VERSION\0\5" "3.0.0\0\x0b" "DRIVER_NAME\0\4test", 41));
+    assert_true(listen_once(fd, &a));
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x05\0me\0x", 9));
+    assert_true(listen_once(fd, &a));
+    ask_query(fd, 1, "use one");
+    assert_true(listen_once(fd, &a));
+    f->clients.table.rows(&f->clients.table, &listing.emit);
+    assert_int_equal(listing.count, 2);
+    assert_string_equal(listing.text, "ready test one 4 3 me");
+    close(silent);
+    close(fd);
+    stop(f);
+}
+
 static void silence_and_crowds_are_ended(void **state)
 {
     struct native_limits limits = { 4, 1 << 20, 32, 4, 1 << 20, 16 << 20, 100000, 5000000, 2000000 };
@@ -659,6 +704,7 @@ static void draining_lets_requests_end(void **state)
     workers_free(f->service.workers);
     for (unsigned i = 0; i < 2; i++)
         native_loop_close(f->loops[i]);
+    clients_fini(&f->clients);
     close(fd);
     close(idle);
     free(f);
@@ -673,6 +719,7 @@ int main(void)
         cmocka_unit_test(long_statements_are_not_parsed_on_the_loop),
         cmocka_unit_test(a_client_that_leaves_is_forgotten), cmocka_unit_test(large_replies_wait_for_slow_readers),
         cmocka_unit_test(too_large_frames_are_answered_and_skipped), cmocka_unit_test(events_reach_who_registered),
+        cmocka_unit_test(clients_are_listed),
         cmocka_unit_test(silence_and_crowds_are_ended),    cmocka_unit_test(draining_lets_requests_end),
     };
 

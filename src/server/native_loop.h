@@ -14,6 +14,7 @@
 #include "net/stream_socket.h"
 #include "net/workers.h"
 #include "query/query.h"
+#include "server/clients.h"
 #include "server/metrics.h"
 #include "wire/native.h"
 
@@ -38,6 +39,7 @@ struct native_service {
     struct query_engine *engine;   /* borrowed */
     struct workers *workers;       /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits;
+    struct clients *clients;       /* borrowed */
     bool wants_password;
     atomic_uint connection_count;
     struct native_loop **loops;    /* owned by server.c */

@@ -3,6 +3,7 @@
 #include "catalog/catalog.h"
 #include "keys/keys.h"
 #include "query/query.h"
+#include "server/clients.h"
 #include "server/http.h"
 #include "server/native_loop.h"
 #include "store/memory/memory.h"
@@ -39,6 +40,7 @@ struct server {
     bool catalog_is_open;
     struct query_engine *engine;
     struct native_service service;
+    struct clients clients;
     struct http *http;
     struct sockaddr_storage address;
 };
@@ -175,8 +177,11 @@ static enum status open_catalog(struct server *server, struct error *err)
         .clock = (void *)&clock_system,
     };
 
+    enum status status;
+
     own_address(server, &options);
-    return catalog_new(&options, &server->catalog, err);
+    status = catalog_new(&options, &server->catalog, err);
+    return status ? status : catalog_register(server->catalog, clients_create_table, &server->clients.table, err);
 }
 
 static enum status open_space(struct server *server, struct error *err)
@@ -399,6 +404,8 @@ enum status server_open(const struct options *options, struct server **result, s
     server->options = options;
     server->lock_fd = -1;
     server->listener.changed = schema_changed;
+    clients_init(&server->clients);
+    server->service.clients = &server->clients;
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
         if (!(steps[i] == lock_directory && is_memory(server)))
             status = steps[i](server, err);
@@ -437,6 +444,7 @@ static void close_all(struct server *server)
         keys_close(server->keys);
     if (server->lock_fd >= 0)
         close(server->lock_fd);
+    clients_fini(&server->clients);
     free(server);
 }
 

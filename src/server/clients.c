@@ -1,0 +1,182 @@
+#include "server/clients.h"
+
+#include "wire/reader.h"
+
+#include <netinet/in.h>
+
+const char clients_create_table[] =
+    "CREATE TABLE system_views.clients (address inet, port int, client_options frozen<map<text, text>>, connection_stage "
+    "text, driver_name text, driver_version text, hostname text, keyspace_name text, protocol_version int, request_count "
+    "bigint, ssl_cipher_suite text, ssl_enabled boolean, ssl_protocol text, username text, PRIMARY KEY (address, port)) "
+    "WITH comment = 'currently connected clients'";
+
+/* In the order of SELECT *. */
+enum column {
+    ADDRESS, PORT, CLIENT_OPTIONS, CONNECTION_STAGE, DRIVER_NAME, DRIVER_VERSION, HOSTNAME, KEYSPACE_NAME, PROTOCOL_VERSION,
+    REQUEST_COUNT, SSL_CIPHER_SUITE, SSL_ENABLED, SSL_PROTOCOL, USERNAME, COLUMN_COUNT,
+};
+
+/* The value of a packed map<text, text>. */
+static struct bytes option_of(struct bytes options, struct bytes name)
+{
+    struct reader in = reader_of(options);
+    uint32_t count = read_u32(&in);
+
+    for (uint32_t i = 0; i < count && !in.failed; i++) {
+        struct bytes key = read_bytes(&in), value = read_bytes(&in);
+
+        if (bytes_equal(key, name))
+            return value;
+    }
+    return (struct bytes){ NULL, 0 };
+}
+
+static void emit_client(struct virtual_emit *emit, const struct client *client)
+{
+    static const char *const stages[] = { "established", "authenticating", "ready" };
+    static const uint8_t no[] = { 0 };
+    struct bytes values[COLUMN_COUNT] = { 0 };
+    uint8_t port[4], version[4], requests[8];
+
+    store_be32(port, client->port);
+    store_be32(version, client->protocol_version);
+    store_be64(requests, __atomic_load_n(&client->request_count, __ATOMIC_RELAXED));
+    values[ADDRESS] = bytes_of(client->address, client->address_bytes);
+    values[PORT] = bytes_of(port, 4);
+    values[CLIENT_OPTIONS] = client->options;
+    values[CONNECTION_STAGE] = bytes_of_string(stages[client->stage]);
+    values[DRIVER_NAME] = option_of(client->options, BYTES_LITERAL("DRIVER_NAME"));
+    values[DRIVER_VERSION] = option_of(client->options, BYTES_LITERAL("DRIVER_VERSION"));
+    values[KEYSPACE_NAME] = client->keyspace;
+    if (client->protocol_version)
+        values[PROTOCOL_VERSION] = bytes_of(version, 4);
+    values[REQUEST_COUNT] = bytes_of(requests, 8);
+    values[SSL_ENABLED] = bytes_of(no, 1);
+    values[USERNAME] = client->user.data ? client->user : BYTES_LITERAL("anonymous");
+    emit->row(emit, values);
+}
+
+static void rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct clients *clients = self->context;
+
+    pthread_mutex_lock(&clients->lock);
+    for (const struct client *client = clients->first; client; client = client->next)
+        emit_client(emit, client);
+    pthread_mutex_unlock(&clients->lock);
+}
+
+void clients_init(struct clients *clients)
+{
+    pthread_mutex_init(&clients->lock, NULL);
+    clients->first = NULL;
+    clients->table = (struct virtual_table){ .rows = rows, .context = clients };
+}
+
+void clients_fini(struct clients *clients)
+{
+    pthread_mutex_destroy(&clients->lock);
+}
+
+void clients_add(struct clients *clients, struct client *client, const struct sockaddr *address)
+{
+    *client = (struct client){ .stage = CLIENT_ESTABLISHED };
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+        memcpy(client->address, &v6->sin6_addr, client->address_bytes = 16);
+        client->port = ntohs(v6->sin6_port);
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+        memcpy(client->address, &v4->sin_addr, client->address_bytes = 4);
+        client->port = ntohs(v4->sin_port);
+    }
+    pthread_mutex_lock(&clients->lock);
+    client->next = clients->first;
+    if (client->next)
+        client->next->previous = client;
+    clients->first = client;
+    pthread_mutex_unlock(&clients->lock);
+}
+
+void clients_remove(struct clients *clients, struct client *client)
+{
+    pthread_mutex_lock(&clients->lock);
+    if (client->previous)
+        client->previous->next = client->next;
+    else
+        clients->first = client->next;
+    if (client->next)
+        client->next->previous = client->previous;
+    pthread_mutex_unlock(&clients->lock);
+    free((void *)client->options.data);
+    free((void *)client->user.data);
+    free((void *)client->keyspace.data);
+}
+
+static void replace(struct clients *clients, struct bytes *member, struct bytes with)
+{
+    struct bytes old, copy = { NULL, 0 };
+
+    if (with.data)
+        copy = bytes_of(xstrndup(with.data, with.size), with.size);
+    pthread_mutex_lock(&clients->lock);
+    old = *member;
+    *member = copy;
+    pthread_mutex_unlock(&clients->lock);
+    free((void *)old.data);
+}
+
+static struct bytes cut(struct bytes name)
+{
+    return bytes_of(name.data, name.size < CLIENT_NAME_BYTES_MAX ? name.size : CLIENT_NAME_BYTES_MAX);
+}
+
+static bool is_ascii(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+void clients_started(struct clients *clients, struct client *client, uint8_t version, enum client_stage stage,
+                     const struct native_pair *options, uint32_t option_count)
+{
+    CLEANUP(buffer_fini) struct buffer map = { 0 };
+    uint32_t count = 0;
+
+    buffer_append_be32(&map, 0);
+    for (uint32_t i = 0; i < option_count; i++) {
+        struct native_pair option = options[i];
+
+        /* What is shown as text must be text, and what is kept must have an end. */
+        if (!is_ascii(option.name) || !is_ascii(option.value) ||
+            map.size + option.name.size + option.value.size > CLIENT_OPTIONS_BYTES_MAX)
+            continue;
+        native_append_value(&map, option.name);
+        native_append_value(&map, option.value);
+        count++;
+    }
+    store_be32(map.data, count);
+    replace(clients, &client->options, buffer_bytes(&map));
+    pthread_mutex_lock(&clients->lock);
+    client->protocol_version = version;
+    client->stage = stage;
+    pthread_mutex_unlock(&clients->lock);
+}
+
+void clients_authenticated(struct clients *clients, struct client *client, struct bytes user)
+{
+    if (is_ascii(user))
+        replace(clients, &client->user, cut(user));
+    pthread_mutex_lock(&clients->lock);
+    client->stage = CLIENT_READY;
+    pthread_mutex_unlock(&clients->lock);
+}
+
+void clients_uses(struct clients *clients, struct client *client, struct bytes keyspace)
+{
+    replace(clients, &client->keyspace, keyspace);
+}
