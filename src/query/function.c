@@ -163,7 +163,7 @@ static void add_named_casts(struct candidates *candidates, struct bytes name)
             for (size_t from = 0; from < ARRAY_SIZE(NATIVE); from++) {
                 const struct type *type = type_native(NATIVE[from].kind);
 
-                if (strcmp(NATIVE[from].name, "varchar") && cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
+                if (strcmp(NATIVE[from].name, "varchar") && NATIVE[from].kind != NATIVE[i].kind && cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
                     candidate_add(candidates, kept, type_native(NATIVE[i].kind), &type, 1, body_cast)->is_cast = true;
             }
         }
@@ -389,9 +389,7 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
         if (names[i].kind == AGGREGATE_SUM || names[i].kind == AGGREGATE_AVG) {
             for (size_t k = 0; k <= ARRAY_SIZE(NUMERIC); k++) {
                 const struct type *type = type_native(k < ARRAY_SIZE(NUMERIC) ? NUMERIC[k] : TYPE_COUNTER);
-                const struct type *returns = type->kind == TYPE_COUNTER ? type_native(TYPE_BIGINT) : type;
-
-                candidate_add(candidates, names[i].name, returns, &type, 1, NULL)->aggregate = names[i].kind;
+                candidate_add(candidates, names[i].name, type, &type, 1, NULL)->aggregate = names[i].kind;
             }
             continue;
         }
@@ -400,9 +398,7 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
         const struct type *type = args[0].type;
         if (!type)
             return cannot_infer(&args[0], names[i].name, err);
-        const struct type *returns = names[i].kind == AGGREGATE_COUNT ? type_native(TYPE_BIGINT)
-                                     : type->kind == TYPE_COUNTER     ? type_native(TYPE_BIGINT)
-                                                                      : type;
+        const struct type *returns = names[i].kind == AGGREGATE_COUNT ? type_native(TYPE_BIGINT) : type;
         candidate_add(candidates, names[i].name, returns, &type, 1, NULL)->aggregate = names[i].kind;
     }
     return OK;
@@ -509,8 +505,8 @@ static enum status choose(const struct function_scope *scope, struct candidates 
             weak[weak_count++] = all[i];
     }
     if (weak_count == 0)
-        return error_set(err, ERR_INVALID, "Invalid call to function system.%.*s, none of its type signatures match (known type signatures: %s)",
-                         BYTES(all[0]->name), print_signatures(scope->arena, all, candidates->count));
+        return error_set(err, ERR_INVALID, "Invalid call to function %s%.*s, none of its type signatures match (known type signatures: %s)",
+                         all[0]->is_cast ? "system." : "", BYTES(all[0]->name), print_signatures(scope->arena, all, candidates->count));
     if (weak_count > 1 && scope->receiver) {
         uint32_t fitting = 0;
         const struct function *fit = NULL;
@@ -526,7 +522,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
         }
     }
     if (weak_count > 1)
-        return error_set(err, ERR_INVALID, "Ambiguous call to function system.%.*s (can be matched by following signatures: %s): use type casts to disambiguate",
+        return error_set(err, ERR_INVALID, "Ambiguous call to function %.*s (can be matched by following signatures: %s): use type casts to disambiguate",
                          BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
     *result = keep(scope->arena, weak[0]);
     return OK;
@@ -599,7 +595,7 @@ static const struct function *make_operator(const struct function_scope *scope, 
 
 static const char *argument_text(struct arena *arena, const struct function_argument *arg)
 {
-    return arg->type ? type_text(arena, arg->type) : arena_string(arena, arg->text);
+    return arena_string(arena, arg->text);
 }
 
 enum status function_resolve_operator(const struct function_scope *scope, char op, const struct function_argument args[2],
@@ -674,8 +670,16 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
 enum status function_resolve_cast(const struct function_scope *scope, const struct type *from, const struct type *to,
                                   struct bytes text, const struct function **result, struct error *err)
 {
-    if (!type_equal(from, to) && !cast_is_possible(from->kind, to->kind))
+    if (!type_equal(from, to) && !cast_is_possible(from->kind, to->kind)) {
+        /* To a type that casts lead to, the words are those of a call to castAs...: it knows other arguments. */
+        const char *target = arena_printf(scope->arena, "cast_as_%s", type_text(scope->arena, to));
+        struct function_argument arg = { .type = from, .text = text };
+        enum status status = function_resolve(scope, bytes_of_string(target), &arg, 1, result, err);
+
+        if (status)
+            return status;
         return error_set(err, ERR_INVALID, "%.*s cannot be cast to %s", BYTES(text), type_text(scope->arena, to));
+    }
     struct function *function = make_function(scope->arena, "cast", to, &from, 1, type_equal(from, to) ? body_same : body_cast);
     function->is_cast = true;
     *result = function;

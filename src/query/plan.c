@@ -53,6 +53,26 @@ static enum status plan_part(struct planner *planner, const struct cql_statement
     return plan_modify(planner, statement, modify);
 }
 
+/* Which marker is which partition key column, if all are plain markers. */
+static void find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from)
+{
+    const struct where *where = from->kind == PLAN_SELECT ? &from->select->where : &from->modify->where;
+    uint32_t count = from->table->partition_key_count;
+
+    plan->pk_count = 0;
+    if (!where->partition_is_complete)
+        return;
+    plan->pk_indexes = arena_new_array(planner->arena, uint16_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct key_part *part = &where->partition[i];
+
+        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND || part->values[0]->index >= plan->bind_count)
+            return;
+        plan->pk_indexes[i] = (uint16_t)part->values[0]->index;
+    }
+    plan->pk_count = count;
+}
+
 static enum status plan_batch(struct planner *planner, const struct batch_statement *batch, struct plan *plan)
 {
     struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
@@ -61,7 +81,7 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
     plan->kind = PLAN_BATCH;
     plan->parts = arena_new_array(planner->arena, struct plan *, batch->statement_count + 1);
     if (batch->kind == BATCH_COUNTER)
-        return error_set(planner->err, ERR_INVALID, "Counter batches are not supported yet");
+        return error_set(planner->err, ERR_INVALID, "Cannot include non-counter statement in a counter batch");
     if (batch->using_clause.ttl)
         return error_set(planner->err, ERR_INVALID, "Global TTL on the BATCH statement is not supported.");
     planner->table = NULL;
@@ -77,27 +97,13 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
         plan->parts[i]->binds = plan->binds;
         plan->parts[i]->bind_count = plan->bind_count;
     }
+    /* Drivers route by the last statement's key, if all are about one table. */
+    bool one_table = plan->part_count > 0;
+    for (uint32_t i = 0; i < plan->part_count && !status; i++)
+        one_table &= plan->parts[i]->table == plan->parts[0]->table;
+    if (!status && one_table)
+        find_pk_indexes(planner, plan, plan->parts[plan->part_count - 1]);
     return status;
-}
-
-/* Which marker is which partition key column, if all are plain markers. */
-static void find_pk_indexes(struct planner *planner, struct plan *plan)
-{
-    const struct where *where = plan->kind == PLAN_SELECT ? &plan->select->where : &plan->modify->where;
-    uint32_t count = plan->table->partition_key_count;
-
-    plan->pk_count = 0;
-    if (!where->partition_is_complete)
-        return;
-    plan->pk_indexes = arena_new_array(planner->arena, uint16_t, count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct key_part *part = &where->partition[i];
-
-        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND || part->values[0]->index >= plan->bind_count)
-            return;
-        plan->pk_indexes[i] = (uint16_t)part->values[0]->index;
-    }
-    plan->pk_count = count;
 }
 
 enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
@@ -120,7 +126,7 @@ enum status plan_make(struct planner *planner, const struct cql_statement *state
     } else if (statement_table(statement)) {
         status = plan_part(planner, statement, plan);
         if (!status)
-            find_pk_indexes(planner, plan);
+            find_pk_indexes(planner, plan, plan);
     }
     for (uint32_t i = 0; i < plan->bind_count && !status; i++)
         if (!plan->binds[i].type)

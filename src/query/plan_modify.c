@@ -23,6 +23,8 @@ static enum status compile_using(struct planner *planner, const struct using_cla
     struct receiver ttl = { BYTES_LITERAL("[ttl]"), type_native(TYPE_INT) };
     enum status status = OK;
 
+    if (planner->table->is_counter && (using_clause->timestamp || using_clause->ttl))
+        return error_set(planner->err, ERR_INVALID, "Cannot provide custom %s for counter updates", using_clause->timestamp ? "timestamp" : "TTL");
     if (using_clause->timestamp)
         status = term_compile(planner, using_clause->timestamp, &timestamp, &modify->timestamp);
     if (!status && using_clause->ttl)
@@ -254,8 +256,11 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
     struct receiver receiver = { column->name, type };
 
     if (!type_is_collection(type)) {
-        if (type->kind == TYPE_COUNTER)
-            return refuse_counter(planner);
+        if (type->kind == TYPE_COUNTER) {
+            enum status status = term_compile(planner, assignment->value, &receiver, &operation->value);
+
+            return status ? status : refuse_counter(planner);
+        }
         if (type->kind == TYPE_TUPLE && add)
             return invalid_operation(planner, assignment, "tuple column", column->name);
         return invalid_operation(planner, assignment, "non counter column", column->name);
@@ -398,6 +403,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
 
     if (!column)
         return undefined_column(planner, from->column);
+    if (column->type->kind == TYPE_COUNTER)
+        return error_set(planner->err, ERR_INVALID, "Conditions on counters are not supported");
     if (is_key_column(column))
         return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column '%.*s' cannot have IF conditions", BYTES(column->name));
     const struct type *type = column->type;
@@ -410,10 +417,10 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
             return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s", BYTES(column->name));
         if (type->kind == TYPE_SET)
             return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s", BYTES(column->name));
-        if (type->kind == TYPE_LIST)
-            return error_set(planner->err, ERR_INVALID, "Conditions on list elements are not supported yet");
-        struct receiver key = receiver_of(planner->arena, "key", column->name, type->params[0]);
-        receiver = receiver_of(planner->arena, "value", column->name, type->params[1]);
+        bool list = type->kind == TYPE_LIST;
+        struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
+                                   : receiver_of(planner->arena, "key", column->name, type->params[0]);
+        receiver = receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
         status = term_compile(planner, from->element, &key, &to->element);
     } else if (!bytes_is_null(from->field)) {
         uint32_t field = 0;
@@ -547,6 +554,13 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     const struct table_def *table = planner->table;
     const struct where *where = &modify->where;
 
+    /* Conditions need one row, unless all is about static columns. */
+    if ((modify->condition_count || modify->if_exists) && !where->clustering_is_complete) {
+        if (modify->touches_rows || !modify->operation_count)
+            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to delete non static columns");
+        if (conditions_touch_rows(modify))
+            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
+    }
     if (only_static && where->has_clustering)
         return error_set(planner->err, ERR_INVALID, "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns");
     if (modify->operation_count == 0) {
@@ -556,15 +570,7 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
             modify->deletes_partitions = true;
         modify->touches_rows = true;
     } else if (modify->touches_rows && !where->clustering_is_complete) {
-        if (modify->condition_count || modify->if_exists)
-            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to delete non static columns");
         return error_set(planner->err, ERR_INVALID, "Range deletions are not supported for specific columns");
-    }
-    if ((modify->condition_count || modify->if_exists) && (modify->deletes_ranges || (modify->deletes_partitions && table->clustering_count))) {
-        bool row = modify->if_exists || conditions_touch_rows(modify);
-
-        return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations%s",
-                         row && !modify->if_exists ? " in order to use IF condition on non static columns" : "");
     }
     return OK;
 }

@@ -871,7 +871,7 @@ enum status plan_select(struct planner *planner, const struct select_statement *
     if (statement->json)
         make_json(planner, select, plan);
     index_cell_slots(planner, select);
-    if (select->is_aggregate && !select->group_count) {
+    if (select->is_aggregate) {
         if (select->where.is_key_range)
             planner_warn(planner, "Aggregation query used without partition key");
         else if (select->where.partition_has_in)

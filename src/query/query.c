@@ -146,7 +146,9 @@ static enum status bind_values(struct execution *execution, const struct plan *p
     const struct bytes *values = given->values;
 
     if (!given->names && given->count != plan->bind_count)
-        return error_set(err, ERR_INVALID, plan->bind_count ? "Invalid amount of bind variables" : "Invalid amount of bind variables");
+        return execution->request->message->header.opcode == NATIVE_EXECUTE
+                   ? error_set(err, ERR_INVALID, "there were %u markers(?) in CQL but %u bound variables", plan->bind_count, given->count)
+                   : error_set(err, ERR_INVALID, "Invalid amount of bind variables");
     if (given->names) {
         struct bytes *sorted = arena_new_array(execution->request->arena, struct bytes, plan->bind_count + 1);
 

@@ -48,6 +48,7 @@ struct reader {
     /* What may still be given. */
     uint32_t remaining, per_partition, page_left;
     bool is_paged, page_full;
+    bool exhausted;              /* the command that was read last has nothing behind what was taken */
     size_t bytes_at;             /* out->size where rows begin */
     struct native_rows rows;
     /* Groups. */
@@ -681,7 +682,7 @@ static enum status take_row(struct reader *reader, bool *stopped)
     return OK;
 }
 
-static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped)
+static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped, bool *took_all)
 {
     bool resumed = reader->in_partition && bytes_equal(buffer_bytes(&reader->key), partition->partition_key);
     bool row_restrictions = has_row_restrictions(&reader->select->where);
@@ -709,8 +710,11 @@ static enum status take_partition(struct reader *reader, const struct read_parti
         status = fill_row(reader, &partition->rows[i], reader->execution->err);
         if (!status)
             status = take_row(reader, stopped);
-        if (*stopped && reader->select->is_aggregate)
+        *took_all = i + 1 == partition->row_count;
+        if (*stopped && reader->select->is_aggregate) {
+            *took_all = false;
             break; /* the row is the next group's first */
+        }
         remember(reader, partition->rows[i].clustering);
     }
     return status;
@@ -758,11 +762,15 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         execution->eval.arena = execution->eval.functions.arena = reader->chunk;
         set_limits(reader, command);
         enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk, &result, execution->err);
-        for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++)
-            status = take_partition(reader, &result.partitions[i], stopped);
+        bool took_all = true;
+        for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++) {
+            status = take_partition(reader, &result.partitions[i], stopped, &took_all);
+            took_all &= i + 1 == result.partition_count;
+        }
         if (status)
             return status;
         more = result.has_more;
+        reader->exhausted = !more && (took_all || !result.partition_count);
         if (!more || *stopped || !result.partition_count)
             break;
         /* Go on behind the last row. */
@@ -822,6 +830,7 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
         status = read_all(reader, command, &chunks, stopped);
         command->after_clustering = bytes_of(NULL, 0);
         command->after_static = false;
+        reader->exhausted &= i + 1 == keys.count;
         if (!*stopped)
             reader->in_partition = false;
     }
@@ -853,7 +862,7 @@ static enum status read_range(struct reader *reader, struct read_command *comman
 
 /* ---- limits ---- */
 
-static enum status read_limit(struct execution *execution, const struct expr *expr, const char *name, uint32_t *limit)
+static enum status read_limit(struct execution *execution, const struct expr *expr, uint32_t *limit)
 {
     struct bytes value;
     enum status status;
@@ -870,7 +879,7 @@ static enum status read_limit(struct execution *execution, const struct expr *ex
         return error_set(execution->err, ERR_INVALID, "Invalid limit value");
     int32_t number = (int32_t)load_be32(value.data);
     if (number <= 0)
-        return error_set(execution->err, ERR_INVALID, "%s must be strictly positive", name);
+        return error_set(execution->err, ERR_INVALID, "LIMIT must be strictly positive");
     *limit = (uint32_t)number;
     return OK;
 }
@@ -963,10 +972,10 @@ static enum status read_with(struct reader *reader)
     struct paging_state state;
     bool has_state = !bytes_is_null(parameters->paging_state), stopped = false, nothing = false;
     uint32_t limit;
-    enum status status = read_limit(execution, select->per_partition_limit, "PER PARTITION LIMIT", &reader->per_partition);
+    enum status status = read_limit(execution, select->per_partition_limit, &reader->per_partition);
 
     if (!status)
-        status = read_limit(execution, select->limit, "LIMIT", &limit);
+        status = read_limit(execution, select->limit, &limit);
     if (!status)
         status = prepare_filters(reader, execution->err);
     if (status)
@@ -1023,7 +1032,7 @@ static enum status read_with(struct reader *reader)
         status = finish_rows(reader, stopped, limit);
     if (status)
         return status;
-    if (stopped && reader->page_full && reader->remaining != 0) {
+    if (stopped && reader->page_full && reader->remaining != 0 && !reader->exhausted) {
         reader->rows.count_at = body_at;
         put_paging_state(reader, &scope);
     }

@@ -216,7 +216,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
         return term->item_count ? test_items(planner, term, type->params[0]) : ASSIGNABLE_WEAKLY;
     case TERM_SET:
         if (term->item_count == 0)
-            return type->kind == TYPE_SET || type->kind == TYPE_MAP || type->kind == TYPE_UDT ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
+            return type->kind == TYPE_SET || type->kind == TYPE_MAP ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
         return type->kind == TYPE_SET ? test_items(planner, term, type->params[0]) : ASSIGNABLE_NOT;
     case TERM_MAP: {
         enum assignability worst = ASSIGNABLE_EXACTLY;
@@ -619,13 +619,11 @@ enum status term_compile(struct planner *planner, const struct term *term, const
         return compile_marker(planner, term, receiver, result);
     case TERM_LIST:
         if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
-            return invalid_literal(planner, "list", receiver);
+            return error_set(planner->err, ERR_INVALID, "Unexpected receiver type '%.*s'; only list and vector are expected", BYTES(type_name(planner->arena, type)));
         return compile_sequence(planner, term, receiver, type->kind == TYPE_LIST ? "list" : "vector", result);
     case TERM_SET:
         if (term->item_count == 0 && type->kind == TYPE_MAP)
             return compile_map(planner, term, receiver, result);
-        if (term->item_count == 0 && type->kind == TYPE_UDT)
-            return compile_udt(planner, term, receiver, result);
         if (type->kind != TYPE_SET)
             return invalid_literal(planner, "set", receiver);
         return compile_sequence(planner, term, receiver, "set", result);

@@ -151,9 +151,16 @@ static enum status check_column_operator(struct collector *collector, const stru
         return error_set(planner->err, ERR_INVALID, "Unsupported \"!=\" relation: %.*s", BYTES(relation_text(planner, relation)));
     if (relation->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported restriction: %.*s", BYTES(relation_text(planner, relation)));
-    if (relation->op == OPERATOR_LIKE)
+    if (relation->op == OPERATOR_LIKE) {
+        struct receiver receiver = { column->name, type };
+        const struct expr *ignored;
+        enum status status = term_compile(planner, relation->value, &receiver, &ignored);
+
+        if (status)
+            return status;
         return error_set(planner->err, ERR_INVALID, "LIKE restriction is only supported on properly indexed columns. %.*s is not valid.",
                          BYTES(relation_text(planner, relation)));
+    }
     if (relation->op == OPERATOR_CONTAINS || relation->op == OPERATOR_CONTAINS_KEY) {
         if (relation->op == OPERATOR_CONTAINS && !type_is_collection(type))
             return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s", BYTES(column->name));

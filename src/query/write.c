@@ -9,7 +9,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535 };
+enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16 };
+#define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
 #define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000)
 
 /* What all cells of one statement share. */
@@ -41,6 +42,8 @@ struct write_part {
 struct write_set {
     struct arena *arena;
     struct write_part *parts;
+    uint32_t *slots;                 /* open addressing by token, once there are many: index + 1 */
+    uint32_t slot_count;
     uint32_t count, capacity;
     uint32_t fragment_count;
 };
@@ -463,8 +466,38 @@ static enum status make_cells(struct execution *execution, const struct modify_p
 
 /* ---- the set of commands ---- */
 
+static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key, int64_t token)
+{
+    uint32_t at = (uint32_t)((uint64_t)token * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (set->slot_count - 1);
+
+    while (set->slots[at]) {
+        const struct write_part *part = &set->parts[set->slots[at] - 1];
+
+        if (part->table == table && bytes_equal(part->key, key))
+            break;
+        at = (at + 1) & (set->slot_count - 1);
+    }
+    return at;
+}
+
+static void hash_parts(struct write_set *set)
+{
+    set->slot_count = 64;
+    while (set->slot_count < set->count * 4)
+        set->slot_count *= 2;
+    set->slots = arena_new_array(set->arena, uint32_t, set->slot_count);
+    for (uint32_t i = 0; i < set->count; i++)
+        set->slots[slot_for(set, set->parts[i].table, set->parts[i].key, set->parts[i].token)] = i + 1;
+}
+
 static struct write_part *find_part(struct write_set *set, const struct table_def *table, struct bytes key)
 {
+    if (set->count >= PARTS_HASHED) {
+        if (set->slot_count < set->count * 2)
+            hash_parts(set);
+        uint32_t at = slot_for(set, table, key, token_of_partition_key(key));
+        return set->slots[at] ? &set->parts[set->slots[at] - 1] : NULL;
+    }
     for (uint32_t i = 0; i < set->count; i++)
         if (set->parts[i].table == table && bytes_equal(set->parts[i].key, key))
             return &set->parts[i];
@@ -484,6 +517,8 @@ static struct write_part *add_part(struct write_set *set, const struct table_def
     }
     struct write_part *part = &set->parts[set->count++];
     *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
+    if (set->slot_count)
+        set->slots[slot_for(set, table, key, part->token)] = set->count;
     return part;
 }
 
@@ -571,6 +606,10 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
     stamp->ttl_s = (int32_t)ttl;
     if (ttl)
         stamp->expires_s = stamp->now_s + ttl;
+    if (ttl && stamp->expires_s > EXPIRES_MAX_S)
+        return error_set(err, ERR_INVALID,
+                         "Request on table %.*s.%.*s with ttl of %d seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details.",
+                         BYTES(table->keyspace), BYTES(table->name), (int)ttl);
     return OK;
 }
 
@@ -796,7 +835,32 @@ static enum status condition_values(struct execution *execution, const struct pl
     return status;
 }
 
-static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct condition *to)
+static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key, struct bytes clustering,
+                                  bool is_static, const struct row **row);
+
+/* A list's element is looked at by its path, which is read first; no such element: a path that none has. */
+static enum status list_path(struct execution *execution, const struct plan_condition *from, struct bytes index, struct bytes key,
+                             struct bytes clustering, struct bytes *path)
+{
+    static const uint8_t none[16];
+    bool is_static = from->column->kind == COLUMN_STATIC;
+    const struct row *row;
+    uint32_t count;
+    enum status status;
+
+    int32_t at = (int32_t)load_be32(index.data);
+    if (at < 0)
+        return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d", at);
+    status = read_row_first(execution, execution->plan->table, key, is_static ? bytes_of("", 0) : clustering, is_static, &row);
+    if (status)
+        return status;
+    const struct cell *cells = cells_of(row, from->column->id, &count);
+    *path = (uint32_t)at < count ? cells[at].path : bytes_of(none, sizeof(none));
+    return OK;
+}
+
+static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct bytes key, struct bytes clustering,
+                                  struct condition *to)
 {
     struct eval *eval = &execution->eval;
 
@@ -813,8 +877,13 @@ static enum status make_condition(struct execution *execution, const struct plan
 
         if (status)
             return status;
-        if (bytes_is_null(element) || native_is_unset(element))
-            return error_set(execution->err, ERR_INVALID, "Invalid null value for map element access");
+        bool list = from->column->type->kind == TYPE_LIST;
+        if (bytes_is_null(element) || native_is_unset(element) || (list && element.size != 4))
+            return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access", list ? "list" : "map");
+        if (list) {
+            status = list_path(execution, from, element, key, clustering, &to->path);
+            return status ? status : condition_values(execution, from, to);
+        }
         value_encode_key(&path, from->column->type->params[0], element, false);
         to->path = buffer_to_arena(eval->arena, &path);
     }
@@ -826,17 +895,24 @@ static bool plan_is_conditional(const struct modify_plan *modify)
     return modify->if_exists || modify->if_not_exists || modify->condition_count;
 }
 
-static enum status make_cas(struct execution *execution, struct write_set *set, struct cas_part **result, uint32_t *count)
+/* What a conditional statement, or the conditional ones of a batch, look at. */
+struct cas_set {
+    struct cas_part *parts;
+    uint32_t count;
+    const struct column_def **columns; /* that conditions name */
+    uint32_t column_count;
+    bool whole_rows;                   /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
+    bool is_batch;
+};
+
+static enum status add_cas(struct execution *execution, const struct plan *plan, struct bytes key, struct cas_set *cas)
 {
-    const struct modify_plan *modify = execution->plan->modify;
-    const struct table_def *table = execution->plan->table;
-    struct arena *arena = execution->eval.arena;
-    struct cas_part *parts = arena_new_array(arena, struct cas_part, 2);
+    const struct modify_plan *modify = plan->modify;
+    const struct table_def *table = plan->table;
+    struct arena *arena = execution->request->arena;
     struct bytes clustering = bytes_of("", 0);
-    bool whole_row = modify->if_exists || modify->if_not_exists;
     enum status status = OK;
 
-    *count = 0;
     if (table->clustering_count && modify->where.clustering_is_complete) {
         struct clustering_value *rows;
         uint32_t row_count;
@@ -848,36 +924,57 @@ static enum status make_cas(struct execution *execution, struct write_set *set, 
             return error_set(execution->err, ERR_INVALID, "A conditional statement must name one row");
         clustering = rows[0].encoded;
     }
-    if (whole_row) {
-        bool is_static = table->clustering_count && !modify->where.clustering_is_complete;
-
-        parts[(*count)++] = (struct cas_part){
+    if (modify->if_exists || modify->if_not_exists) {
+        cas->whole_rows = true;
+        cas->parts[cas->count++] = (struct cas_part){
             .clustering = clustering,
-            .is_static = is_static,
+            .is_static = table->clustering_count && !modify->where.clustering_is_complete,
             .kind = modify->if_exists ? CAS_IF_EXISTS : CAS_IF_NOT_EXISTS,
         };
-    } else {
-        for (int is_static = 0; is_static < 2; is_static++) {
-            struct condition *conditions = arena_new_array(arena, struct condition, modify->condition_count);
-            uint32_t kept = 0;
-
-            for (uint32_t i = 0; i < modify->condition_count && !status; i++)
-                if ((modify->conditions[i].column->kind == COLUMN_STATIC) == is_static)
-                    status = make_condition(execution, &modify->conditions[i], &conditions[kept++]);
-            if (status)
-                return status;
-            if (kept)
-                parts[(*count)++] = (struct cas_part){
-                    .clustering = is_static ? bytes_of("", 0) : clustering,
-                    .is_static = is_static,
-                    .kind = CAS_IF_CONDITIONS,
-                    .conditions = conditions,
-                    .condition_count = kept,
-                };
-        }
+        return OK;
     }
-    *result = parts;
-    return set->count > 1 ? error_set(execution->err, ERR_SERVER, "A conditional statement touches several partitions") : OK;
+    for (int is_static = 0; is_static < 2; is_static++) {
+        struct condition *conditions = arena_new_array(arena, struct condition, modify->condition_count);
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < modify->condition_count && !status; i++)
+            if ((modify->conditions[i].column->kind == COLUMN_STATIC) == is_static)
+                status = make_condition(execution, &modify->conditions[i], key, clustering, &conditions[kept++]);
+        if (status)
+            return status;
+        if (kept)
+            cas->parts[cas->count++] = (struct cas_part){
+                .clustering = is_static ? bytes_of("", 0) : clustering,
+                .is_static = is_static,
+                .kind = CAS_IF_CONDITIONS,
+                .conditions = conditions,
+                .condition_count = kept,
+            };
+    }
+    for (uint32_t i = 0; i < modify->condition_count; i++) {
+        bool known = false;
+
+        for (uint32_t k = 0; k < cas->column_count; k++)
+            known |= cas->columns[k] == modify->conditions[i].column;
+        if (!known)
+            cas->columns[cas->column_count++] = modify->conditions[i].column;
+    }
+    return OK;
+}
+
+static void init_cas(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas)
+{
+    *cas = (struct cas_set){
+        .parts = arena_new_array(execution->request->arena, struct cas_part, (size_t)statements * 2 + 1),
+        .columns = arena_new_array(execution->request->arena, const struct column_def *, table->column_count + 1),
+    };
+}
+
+/* A refusal that shows whole rows shows their partition's static columns too: a part that always holds brings them. */
+static void add_cas_static(const struct table_def *table, struct cas_set *cas)
+{
+    if (cas->whole_rows && table->static_count)
+        cas->parts[cas->count++] = (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
 }
 
 /* ---- sending ---- */
@@ -893,16 +990,13 @@ struct pending {
     struct query_request *request;
     struct query_context *context;
     struct table_def *table;         /* owned reference; conditional only */
-    const struct column_def **condition_columns; /* in the table's definition; count 0: the whole row is looked at */
-    uint32_t condition_count;
     uint32_t left;
     uint32_t part_count;
     bool submitting;
     bool is_cas;
     bool applied;
     const struct row **current;      /* cas not applied: per cas part */
-    struct cas_part *cas_parts;
-    uint32_t cas_count;
+    struct cas_set cas;              /* columns are the table's */
     struct bytes key;                /* of the partition */
     struct pending_part parts[];
 };
@@ -941,8 +1035,8 @@ static void part_done(struct table_request *table_request)
         if (!pending->applied) {
             struct error err;
 
-            pending->current = arena_new_array(request->arena, const struct row *, pending->cas_count);
-            if (table_decode_cas_result(request->arena, table_request->result, pending->current, pending->cas_count, &err))
+            pending->current = arena_new_array(request->arena, const struct row *, pending->cas.count);
+            if (table_decode_cas_result(request->arena, table_request->result, pending->current, pending->cas.count, &err))
                 request->error = err;
         }
     }
@@ -965,7 +1059,8 @@ static void wait_for_parts(struct query_context *context, struct pending *pendin
     }
 }
 
-static enum query_result submit(struct execution *execution, struct write_set *set, bool is_cas, struct cas_part *cas_parts, uint32_t cas_count)
+/* cas NULL: unconditional. */
+static enum query_result submit(struct execution *execution, struct write_set *set, const struct cas_set *cas)
 {
     struct query_context *context = execution->context;
     struct query_request *request = execution->request;
@@ -977,17 +1072,10 @@ static enum query_result submit(struct execution *execution, struct write_set *s
         .context = context,
         .part_count = set->count,
         .submitting = true,
-        .is_cas = is_cas,
-        .cas_parts = cas_parts,
-        .cas_count = cas_count,
+        .is_cas = cas != NULL,
     };
-    if (is_cas) {
-        const struct modify_plan *modify = execution->plan->modify;
-
-        pending->condition_count = modify->condition_count;
-        pending->condition_columns = arena_new_array(arena, const struct column_def *, modify->condition_count + 1);
-        for (uint32_t i = 0; i < modify->condition_count; i++)
-            pending->condition_columns[i] = modify->conditions[i].column;
+    if (cas) {
+        pending->cas = *cas;
         pending->table = table_def_ref(execution->plan->table);
         pending->key = set->count ? set->parts[0].key : bytes_of(NULL, 0);
     }
@@ -1006,12 +1094,12 @@ static enum query_result submit(struct execution *execution, struct write_set *s
             .durable = from->table->durable_writes,
         };
 
-        if (!from->count && !is_cas)
+        if (!from->count && !cas)
             continue;
         part->pending = pending;
         part->buffer = buffer_take(context);
-        if (is_cas)
-            table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas_parts, cas_count, apply });
+        if (cas)
+            table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas->parts, cas->count, apply });
         else
             table_encode_apply(&part->buffer->buffer, &apply);
         part->request = (struct table_request){
@@ -1042,79 +1130,133 @@ static enum query_result submit(struct execution *execution, struct write_set *s
 
 /* ---- answers ---- */
 
-static void encode_cas_result(struct query_context *context, struct query_request *request, const struct pending *pending, struct buffer *out)
+struct cas_answer {
+    const struct pending *pending;
+    const struct table_def *table;
+    const struct column_def **shown;
+    uint32_t count;
+};
+
+static struct bytes key_component(const struct pending *pending, const struct table_def *table, uint32_t position)
 {
-    const struct table_def *table = pending->table;
-    struct native_column *columns = arena_new_array(request->arena, struct native_column, table->column_count + 1);
-    const struct column_def **shown = arena_new_array(request->arena, const struct column_def *, table->column_count + 1);
-    struct native_metadata metadata;
-    struct native_rows rows;
-    uint32_t count = 0;
-    bool found = false;
-    uint8_t flag = pending->applied;
+    size_t at = 0;
 
-    for (uint32_t i = 0; pending->current && i < pending->cas_count; i++)
-        found |= pending->current[i] != NULL;
-    if (found && !pending->condition_count)
-        for (uint32_t i = 0; i < table->column_count; i++)
-            shown[count++] = &table->columns[i];
-    for (uint32_t i = 0; found && i < pending->condition_count; i++) {
-        bool known = false;
+    if (table->partition_key_count == 1)
+        return pending->key;
+    for (uint32_t k = 0; k < position; k++)
+        at += 3 + (size_t)load_be16(pending->key.data + at);
+    return bytes_of(pending->key.data + at + 2, load_be16(pending->key.data + at));
+}
 
-        for (uint32_t k = 0; k < count; k++)
-            known |= shown[k] == pending->condition_columns[i];
-        if (!known)
-            shown[count++] = pending->condition_columns[i];
+static struct bytes clustering_component(const struct table_def *table, const struct cas_part *part, uint32_t position, struct buffer *scratch)
+{
+    struct bytes rest = part->clustering;
+    struct error err;
+
+    if (part->is_static)
+        return bytes_of(NULL, 0);
+    for (uint32_t k = 0; k <= position; k++) {
+        const struct column_def *component = &table->columns[table->partition_key_count + k];
+
+        buffer_reset(scratch);
+        if (value_decode_key(&rest, component->type, component->descending, scratch, &err))
+            return bytes_of(NULL, 0);
     }
-    columns[0] = (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
-    for (uint32_t i = 0; i < count; i++)
-        columns[i + 1] = (struct native_column){ table->keyspace, table->name, shown[i]->name, shown[i]->type };
-    native_metadata_build(&metadata, request->arena, request->session->protocol_version, columns, count + 1);
-    native_rows_begin(&rows, out, request->session->protocol_version, &metadata, false, bytes_of(NULL, 0));
-    native_rows_value(&rows, bytes_of(&flag, 1));
-    for (uint32_t i = 0; i < count; i++) {
-        const struct column_def *column = shown[i];
+    return scratch->data ? buffer_bytes(scratch) : bytes_of("", 0);
+}
+
+/* One row that a refused condition saw, with what any part says of its static columns. */
+static void write_seen_row(struct native_rows *rows, const struct cas_answer *answer, uint32_t part)
+{
+    const struct pending *pending = answer->pending;
+    uint8_t flag = 0;
+
+    native_rows_value(rows, bytes_of(&flag, 1));
+    for (uint32_t i = 0; i < answer->count; i++) {
+        const struct column_def *column = answer->shown[i];
         struct bytes value = { NULL, 0 };
         struct buffer scratch = { 0 };
+        uint32_t cell_count = 0;
+        const struct cell *cells = NULL;
 
         if (column->kind == COLUMN_PARTITION_KEY) {
-            value = pending->key;
-            if (table->partition_key_count > 1) {
-                size_t at = 0;
-
-                for (uint32_t k = 0; k < column->position; k++)
-                    at += 3 + (size_t)load_be16(pending->key.data + at);
-                value = bytes_of(pending->key.data + at + 2, load_be16(pending->key.data + at));
-            }
-        } else if (column->kind == COLUMN_CLUSTERING && !pending->cas_parts[0].is_static) {
-            struct bytes rest = pending->cas_parts[0].clustering;
-            struct error err;
-
-            for (uint32_t k = 0; k <= column->position; k++) {
-                const struct column_def *component = &table->columns[table->partition_key_count + k];
-
-                buffer_reset(&scratch);
-                if (value_decode_key(&rest, component->type, component->descending, &scratch, &err))
-                    break;
-            }
-            value = scratch.data ? buffer_bytes(&scratch) : bytes_of("", 0);
+            value = key_component(pending, answer->table, column->position);
+        } else if (column->kind == COLUMN_CLUSTERING) {
+            value = clustering_component(answer->table, &pending->cas.parts[part], column->position, &scratch);
+        } else if (column->kind == COLUMN_STATIC) {
+            for (uint32_t p = 0; p < pending->cas.count && !cell_count; p++)
+                if (pending->cas.parts[p].is_static)
+                    cells = cells_of(pending->current[p], column->id, &cell_count);
         } else {
-            for (uint32_t p = 0; p < pending->cas_count; p++) {
-                uint32_t cell_count;
-                const struct cell *cells = cells_of(pending->current[p], column->id, &cell_count);
-
-                if (!cell_count)
-                    continue;
-                if (!column->multicell)
-                    value = cells[0].value;
-                else if (assemble_collection(&scratch, column->type, cells, cell_count))
-                    value = buffer_bytes(&scratch);
-            }
+            cells = cells_of(pending->current[part], column->id, &cell_count);
         }
-        native_rows_value(&rows, value);
+        if (cell_count && !column->multicell)
+            value = cells[0].value;
+        else if (cell_count && assemble_collection(&scratch, column->type, cells, cell_count))
+            value = buffer_bytes(&scratch);
+        native_rows_value(rows, value);
         buffer_fini(&scratch);
     }
-    native_rows_end_row(&rows);
+    native_rows_end_row(rows);
+}
+
+/* Parts whose row is shown: those that name a row which exists, each row once; the static one if there is no other. */
+static uint32_t parts_to_show(const struct pending *pending, uint32_t *list)
+{
+    const struct cas_set *cas = &pending->cas;
+    uint32_t count = 0;
+    bool any_row_part = false;
+
+    for (uint32_t i = 0; i < cas->count; i++) {
+        bool known = false;
+
+        any_row_part |= !cas->parts[i].is_static;
+        if (cas->parts[i].is_static || !pending->current[i])
+            continue;
+        for (uint32_t k = 0; k < count; k++)
+            known |= bytes_equal(cas->parts[list[k]].clustering, cas->parts[i].clustering);
+        if (!known)
+            list[count++] = i;
+    }
+    for (uint32_t i = 0; i < cas->count && !count; i++)
+        if (cas->parts[i].is_static && pending->current[i] && (!any_row_part || cas->parts[i].condition_count))
+            list[count++] = i;
+    return count;
+}
+
+static void encode_cas_result(struct query_request *request, const struct pending *pending, struct buffer *out)
+{
+    const struct table_def *table = pending->table;
+    const struct cas_set *cas = &pending->cas;
+    struct native_column *columns = arena_new_array(request->arena, struct native_column, table->column_count + 1);
+    uint32_t *list = arena_new_array(request->arena, uint32_t, cas->count + 1), row_count = 0;
+    struct cas_answer answer = { pending, table, arena_new_array(request->arena, const struct column_def *, table->column_count + 1), 0 };
+    struct native_metadata metadata;
+    struct native_rows rows;
+    uint8_t flag = pending->applied;
+
+    if (pending->current)
+        row_count = parts_to_show(pending, list);
+    for (uint32_t i = 0; row_count && i < table->column_count; i++) {
+        const struct column_def *column = &table->columns[i];
+        bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING, wanted = cas->whole_rows || (cas->is_batch && is_key);
+
+        if (wanted)
+            answer.shown[answer.count++] = column;
+    }
+    for (uint32_t i = 0; row_count && !cas->whole_rows && i < cas->column_count; i++)
+        answer.shown[answer.count++] = cas->columns[i];
+    columns[0] = (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
+    for (uint32_t i = 0; i < answer.count; i++)
+        columns[i + 1] = (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
+    native_metadata_build(&metadata, request->arena, request->session->protocol_version, columns, answer.count + 1);
+    native_rows_begin(&rows, out, request->session->protocol_version, &metadata, false, bytes_of(NULL, 0));
+    if (!row_count) {
+        native_rows_value(&rows, bytes_of(&flag, 1));
+        native_rows_end_row(&rows);
+    }
+    for (uint32_t i = 0; i < row_count; i++)
+        write_seen_row(&rows, &answer, list[i]);
     native_rows_end(&rows);
 }
 
@@ -1124,7 +1266,7 @@ void execute_modify_finish(struct query_context *context, struct query_request *
 
     if (request->error.status == OK) {
         if (pending->is_cas)
-            encode_cas_result(context, request, pending, out);
+            encode_cas_result(request, pending, out);
         else
             native_encode_result_void(out);
     }
@@ -1147,59 +1289,82 @@ static enum status check_write_consistency(struct execution *execution, bool con
 enum query_result execute_modify(struct execution *execution)
 {
     struct write_set set = { .arena = execution->request->arena };
-    const struct modify_plan *modify = execution->plan->modify;
-    struct cas_part *cas_parts = NULL;
-    uint32_t cas_count = 0;
-    bool conditional = plan_is_conditional(modify);
+    const struct plan *plan = execution->plan;
+    bool conditional = plan_is_conditional(plan->modify);
+    struct cas_set cas;
     enum status status = check_write_consistency(execution, conditional);
 
     if (!status)
-        status = collect(execution, execution->plan, NULL, &set);
-    if (!status && conditional)
-        status = make_cas(execution, &set, &cas_parts, &cas_count);
+        status = collect(execution, plan, NULL, &set);
+    if (!status && conditional) {
+        init_cas(execution, plan->table, 1, &cas);
+        status = add_cas(execution, plan, set.parts[0].key, &cas);
+        add_cas_static(plan->table, &cas);
+    }
     if (status)
         return execution_failed(execution, status);
-    return submit(execution, &set, conditional, cas_parts, cas_count);
+    return submit(execution, &set, conditional ? &cas : NULL);
+}
+
+static void warn_of_partitions(struct execution *execution, const struct write_set *set)
+{
+    struct buffer names = { 0 };
+    uint32_t tables = 0;
+
+    for (uint32_t i = 0; i < set->count; i++) {
+        bool known = false;
+
+        for (uint32_t k = 0; k < i && !known; k++)
+            known = set->parts[k].table == set->parts[i].table;
+        if (!known)
+            buffer_printf(&names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(set->parts[i].table->keyspace), BYTES(set->parts[i].table->name));
+    }
+    execution_warn(execution->request,
+                   "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
+                   set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
+    buffer_fini(&names);
 }
 
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us)
 {
     struct write_set set = { .arena = execution->request->arena };
-    enum status status = check_write_consistency(execution, false);
+    bool conditional = false;
+    struct cas_set cas;
+    enum status status;
 
+    for (uint32_t i = 0; i < count; i++)
+        conditional |= plan_is_conditional(plans[i]->modify);
+    status = check_write_consistency(execution, conditional);
+    if (conditional) {
+        init_cas(execution, plans[0]->table, count, &cas);
+        cas.is_batch = true;
+    }
     for (uint32_t i = 0; i < count && !status; i++) {
         const struct modify_plan *modify = plans[i]->modify;
 
         execution->plan = plans[i];
         execution->eval = evals[i];
-        if (plan_is_conditional(modify))
-            status = error_set(execution->err, ERR_INVALID, "Conditional batches are not supported yet");
+        if (conditional && (timestamp_us || modify->timestamp))
+            status = error_set(execution->err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
+        else if (conditional && plans[i]->table != plans[0]->table)
+            status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple tables");
         else if (timestamp_us && modify->timestamp)
             status = error_set(execution->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
         else
             status = collect(execution, plans[i], timestamp_us, &set);
+        if (!status && conditional && set.count > 1)
+            status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple partitions");
         if (!status && set.count > BATCH_PARTITIONS_MAX)
             status = error_set(execution->err, ERR_INVALID, "Batch too large");
+        if (!status && plan_is_conditional(modify))
+            status = add_cas(execution, plans[i], set.parts[0].key, &cas);
     }
     if (status)
         return execution_failed(execution, status);
-    if (kind == BATCH_UNLOGGED && set.count > 10) {
-        struct buffer names = { 0 };
-        uint32_t tables = 0;
-
-        for (uint32_t i = 0; i < set.count; i++) {
-            bool known = false;
-
-            for (uint32_t k = 0; k < i && !known; k++)
-                known = set.parts[k].table == set.parts[i].table;
-            if (!known)
-                buffer_printf(&names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(set.parts[i].table->keyspace), BYTES(set.parts[i].table->name));
-        }
-        execution_warn(execution->request,
-                       "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
-                       set.count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
-        buffer_fini(&names);
-    }
-    return submit(execution, &set, false, NULL, 0);
+    if (conditional)
+        add_cas_static(plans[0]->table, &cas);
+    if (kind == BATCH_UNLOGGED && set.count > 10)
+        warn_of_partitions(execution, &set);
+    return submit(execution, &set, conditional ? &cas : NULL);
 }
