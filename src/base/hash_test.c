@@ -1,4 +1,5 @@
-/* Hashes against their published vectors; randomness that is even; a clock that does not run backwards; levels by name. */
+/* Hashes against their published vectors; randomness that is even; a clock that does not run backwards; levels by name.
+ */
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -15,8 +16,10 @@ static void siphash_has_the_reference_vectors(void **state)
     static const struct {
         size_t size;
         uint64_t hash;
-    } vectors[] = { { 0, UINT64_C(0x726fdb47dd0e0e31) }, { 1, UINT64_C(0x74f839c593dc67fd) },
-                    { 8, UINT64_C(0x93f5f5799a932462) }, { 15, UINT64_C(0xa129ca6149be45e5) } };
+    } vectors[] = { { 0, UINT64_C(0x726fdb47dd0e0e31) },
+                    { 1, UINT64_C(0x74f839c593dc67fd) },
+                    { 8, UINT64_C(0x93f5f5799a932462) },
+                    { 15, UINT64_C(0xa129ca6149be45e5) } };
     struct hash_key key = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
     uint8_t input[16];
 
@@ -91,8 +94,10 @@ static void levels_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(siphash_has_the_reference_vectors), cmocka_unit_test(md5_has_the_vectors_of_rfc_1321),
-        cmocka_unit_test(random_is_even_and_repeats_by_seed), cmocka_unit_test(time_goes_on),
+        cmocka_unit_test(siphash_has_the_reference_vectors),
+        cmocka_unit_test(md5_has_the_vectors_of_rfc_1321),
+        cmocka_unit_test(random_is_even_and_repeats_by_seed),
+        cmocka_unit_test(time_goes_on),
         cmocka_unit_test(levels_have_names),
     };
 

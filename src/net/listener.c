@@ -116,8 +116,9 @@ enum status listener_open(struct listener *listener, struct loop *loop, struct s
         status = error_set_os(err, errno, "Cannot listen");
         goto close_fd;
     }
-    *listener = (struct listener){ .loop = loop, .source = { fd, EPOLLIN, ready }, .retry = { .fire = retry },
-                                   .accepted = accepted };
+    *listener = (struct listener){
+        .loop = loop, .source = { fd, EPOLLIN, ready }, .retry = { .fire = retry }, .accepted = accepted
+    };
     status = loop_add(loop, &listener->source, err);
     if (status)
         goto close_fd;

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 
 struct listener {
-    struct loop *loop;          /* borrowed */
+    struct loop *loop; /* borrowed */
     struct loop_source source;
-    struct loop_timer retry;    /* while descriptors have run out */
+    struct loop_timer retry; /* while descriptors have run out */
     void (*accepted)(struct listener *listener, int fd, const struct sockaddr *address);
 };
 

@@ -12,7 +12,7 @@ enum {
     POOL_BUFFER_BYTES_MAX = 256 << 10, /* a buffer that grew past this is freed, not kept */
     TURN_REQUESTS_MAX = 256,
     TURN_US_MAX = 1000,
-    CLOCK_EVERY = 16,                  /* requests between two looks at the clock */
+    CLOCK_EVERY = 16, /* requests between two looks at the clock */
 };
 
 struct task_list {
@@ -39,11 +39,11 @@ struct loop {
     uint32_t timer_count;
     uint32_t timer_capacity;
 
-    struct loop_source wake;             /* eventfd */
-    _Atomic(struct loop_task *) posted;  /* last first */
+    struct loop_source wake;            /* eventfd */
+    _Atomic(struct loop_task *) posted; /* last first */
     atomic_bool is_stopping;
-    struct task_list again;              /* for the next turn */
-    struct task_list again_now;          /* of this turn */
+    struct task_list again;     /* for the next turn */
+    struct task_list again_now; /* of this turn */
     struct task_list deferred;
     struct loop_hook *hooks;
 
@@ -102,8 +102,8 @@ void loop_post(struct loop *loop, struct loop_task *task)
 
     do {
         task->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&loop->posted, &head, task, memory_order_acq_rel, memory_order_relaxed));
     if (head)
         return; /* whoever found the list empty wakes the loop */
     for (uint64_t one = 1; write(loop->wake.fd, &one, sizeof(one)) < 0 && errno == EINTR;)

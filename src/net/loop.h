@@ -1,7 +1,8 @@
 /* net/loop.h: one epoll loop, made for one thread per core.
  *
- * A turn: wait; fire timers; run what other threads posted; run what was put off to this turn; call the ready sources, until
- * the turn's budget is spent; then the hooks, then what was deferred to the turn's end (one writev per connection).
+ * A turn: wait; fire timers; run what other threads posted; run what was put off to this turn; call the ready sources,
+ * until the turn's budget is spent; then the hooks, then what was deferred to the turn's end (one writev per
+ * connection).
  *
  * Shapes:  sources, timers and tasks are embedded in the caller's structs (CONTAINER_OF gets them back).
  * Owns:    nothing of the caller's. File descriptors are the caller's to close, after loop_remove.
@@ -22,32 +23,32 @@ struct loop;
 
 struct loop_source {
     int fd;
-    uint32_t events;                                              /* EPOLLIN | EPOLLOUT; level-triggered */
-    void (*ready)(struct loop_source *source, uint32_t events);   /* may remove any source, its own included; may
-                                                                   * come without need */
+    uint32_t events;                                            /* EPOLLIN | EPOLLOUT; level-triggered */
+    void (*ready)(struct loop_source *source, uint32_t events); /* may remove any source, its own included; may
+                                                                 * come without need */
 };
 
 struct loop_timer {
-    int64_t due_us;                                               /* monotonic */
+    int64_t due_us; /* monotonic */
     void (*fire)(struct loop_timer *timer);
-    uint32_t position;                                            /* the loop's: 1-based place in the heap, 0: not set */
+    uint32_t position; /* the loop's: 1-based place in the heap, 0: not set */
 };
 
 struct loop_task {
-    struct loop_task *next;                                       /* the loop's */
+    struct loop_task *next; /* the loop's */
     void (*run)(struct loop_task *task);
-    bool is_queued;                                               /* the loop's; not used by loop_post */
+    bool is_queued; /* the loop's; not used by loop_post */
 };
 
 struct loop_hook {
-    struct loop_hook *next;                                       /* the loop's */
+    struct loop_hook *next; /* the loop's */
     void (*run)(struct loop_hook *hook);
 };
 
 struct loop_options {
-    const struct clock *clock;    /* NULL: clock_system */
-    uint32_t turn_requests_max;   /* 0: 256 */
-    int64_t turn_us_max;          /* 0: 1000 */
+    const struct clock *clock;  /* NULL: clock_system */
+    uint32_t turn_requests_max; /* 0: 256 */
+    int64_t turn_us_max;        /* 0: 1000 */
 };
 
 enum { LOOP_SCRATCH_BYTES = 64 << 10 };
@@ -97,8 +98,8 @@ uint8_t *loop_scratch(struct loop *loop);
 /* A buffer from the loop's pool, empty; given back when its bytes have left. */
 struct loop_buffer {
     struct buffer buffer;
-    struct loop_buffer *next;   /* the borrower's */
-    size_t sent;                /* the borrower's */
+    struct loop_buffer *next; /* the borrower's */
+    size_t sent;              /* the borrower's */
 };
 struct loop_buffer *loop_borrow(struct loop *loop);
 void loop_give_back(struct loop *loop, struct loop_buffer *borrowed);

@@ -201,8 +201,12 @@ static void job_done(struct worker_job *job)
 static void jobs_wait_elsewhere_and_come_back(void **state)
 {
     int alive = 0, done = 0, accepted = 0;
-    struct workers_options options = { .count = 2, .queue_jobs_max = 8, .thread_name = "test", .start = worker_start,
-                                       .stop = worker_stop, .context = &alive };
+    struct workers_options options = { .count = 2,
+                                       .queue_jobs_max = 8,
+                                       .thread_name = "test",
+                                       .start = worker_start,
+                                       .stop = worker_stop,
+                                       .context = &alive };
     struct test_job jobs[64] = { 0 };
     struct workers *workers = workers_new(&options);
     struct loop *loop;
@@ -233,7 +237,7 @@ struct echo {
     int closed;
     enum stream_end end;
     size_t message_bytes;
-    uint32_t per_turn;   /* messages taken before it says again; 0: all */
+    uint32_t per_turn; /* messages taken before it says again; 0: all */
     size_t reply_bytes;
 };
 
@@ -274,7 +278,8 @@ static void echo_closed(struct stream_socket *socket, enum stream_end end)
 
 static const struct stream_ops echo_ops = { echo_input, echo_closed };
 
-static void open_echo(struct echo *echo, struct loop *loop, struct stream_budget *budget, int *client, size_t output_max)
+static void open_echo(struct echo *echo, struct loop *loop, struct stream_budget *budget, int *client,
+                      size_t output_max)
 {
     struct stream_options options = { output_max, 1000000, budget };
     int pair[2];

@@ -8,7 +8,7 @@
 
 enum {
     VECTORS_MAX = 64,
-    CHUNK_FULL_BYTES = 64 << 10,       /* past this, the next message begins a new buffer: nothing is copied to grow it */
+    CHUNK_FULL_BYTES = 64 << 10, /* past this, the next message begins a new buffer: nothing is copied to grow it */
     KEPT_IN_SCRATCH_BYTES_MAX = LOOP_SCRATCH_BYTES / 2,
     READ_BYTES = 64 << 10,
 };

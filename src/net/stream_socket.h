@@ -1,14 +1,13 @@
 /* net/stream_socket.h: one TCP connection on a loop: all there is in, one writev per turn out.
  *
- * Input is read into the loop's scratch buffer; only what is left of an unfinished message is kept. Output is appended to
- * buffers borrowed from the loop and leaves at the end of the turn. An idle socket holds neither.
+ * Input is read into the loop's scratch buffer; only what is left of an unfinished message is kept. Output is appended
+ * to buffers borrowed from the loop and leaves at the end of the turn. An idle socket holds neither.
  *
  * Backpressure: nothing is read while more than output_bytes_max wait to leave, or while its owner pauses it.
  *
- * Owns:    the file descriptor, and buffers while data is pending. The struct is its owner's; it must live until the end of
- *          the turn in which it was closed (free it from loop_defer).
- * Errors:  whatever the kernel says closes it: `closed` is called once, with the reason.
- * Thread:  the loop's.
+ * Owns:    the file descriptor, and buffers while data is pending. The struct is its owner's; it must live until the
+ * end of the turn in which it was closed (free it from loop_defer). Errors:  whatever the kernel says closes it:
+ * `closed` is called once, with the reason. Thread:  the loop's.
  */
 #ifndef NET_STREAM_SOCKET_H
 #define NET_STREAM_SOCKET_H
@@ -18,10 +17,10 @@
 struct stream_socket;
 
 enum stream_end {
-    STREAM_END_PEER,     /* the other side closed it, or it broke */
-    STREAM_END_OWNER,    /* stream_socket_close */
-    STREAM_END_STALLED,  /* the peer took nothing for stall_us */
-    STREAM_END_MEMORY,   /* the loop's sockets hold too much input */
+    STREAM_END_PEER,    /* the other side closed it, or it broke */
+    STREAM_END_OWNER,   /* stream_socket_close */
+    STREAM_END_STALLED, /* the peer took nothing for stall_us */
+    STREAM_END_MEMORY,  /* the loop's sockets hold too much input */
 };
 
 /* What all sockets of one loop may hold together. */
@@ -32,16 +31,16 @@ struct stream_budget {
 };
 
 struct stream_ops {
-    /* Takes messages from the front of data and returns how many bytes it took. It may leave whole messages if it called
-     * stream_socket_pause or stream_socket_again. stream_socket_want spares it calls for a part of a message. */
+    /* Takes messages from the front of data and returns how many bytes it took. It may leave whole messages if it
+     * called stream_socket_pause or stream_socket_again. stream_socket_want spares it calls for a part of a message. */
     size_t (*input)(struct stream_socket *socket, struct bytes data);
     void (*closed)(struct stream_socket *socket, enum stream_end end);
 };
 
 struct stream_socket {
-    struct loop *loop;                /* borrowed */
+    struct loop *loop; /* borrowed */
     const struct stream_ops *ops;
-    struct stream_budget *budget;     /* borrowed */
+    struct stream_budget *budget; /* borrowed */
     struct loop_source source;
     struct loop_task flush;
     struct loop_task again;
@@ -50,9 +49,9 @@ struct stream_socket {
     struct loop_buffer *first, *last; /* borrowed from the loop: output */
     size_t output_bytes;              /* waiting to leave */
     size_t output_bytes_max;
-    size_t wanted;                    /* input to gather before ops->input is called */
+    size_t wanted; /* input to gather before ops->input is called */
     int64_t stall_us;
-    uint8_t pauses;                   /* why it does not read */
+    uint8_t pauses; /* why it does not read */
     bool is_closed;
     bool closes_when_sent;
 };

@@ -13,19 +13,19 @@
 struct workers;
 
 struct worker_job {
-    struct worker_job *next;                            /* the workers' */
-    void (*run)(struct worker_job *job, void *local);   /* on a worker; local: what start gave it */
-    void (*done)(struct worker_job *job);               /* on the loop; NULL: nobody waits */
-    struct loop *loop;                                  /* NULL with done NULL */
-    struct loop_task task;                              /* the workers' */
+    struct worker_job *next;                          /* the workers' */
+    void (*run)(struct worker_job *job, void *local); /* on a worker; local: what start gave it */
+    void (*done)(struct worker_job *job);             /* on the loop; NULL: nobody waits */
+    struct loop *loop;                                /* NULL with done NULL */
+    struct loop_task task;                            /* the workers' */
 };
 
 struct workers_options {
     uint32_t count;
     uint32_t queue_jobs_max;
-    const char *thread_name;             /* at most 12 characters */
-    void *(*start)(void *context);       /* on each worker, before its first job; NULL: none */
-    void (*stop)(void *local);           /* on each worker, at its end; NULL: none */
+    const char *thread_name;       /* at most 12 characters */
+    void *(*start)(void *context); /* on each worker, before its first job; NULL: none */
+    void (*stop)(void *local);     /* on each worker, at its end; NULL: none */
     void *context;
 };
 

@@ -4,16 +4,31 @@
 
 #include <netinet/in.h>
 
-const char clients_create_table[] =
-    "CREATE TABLE system_views.clients (address inet, port int, client_options frozen<map<text, text>>, connection_stage "
-    "text, driver_name text, driver_version text, hostname text, keyspace_name text, protocol_version int, request_count "
-    "bigint, ssl_cipher_suite text, ssl_enabled boolean, ssl_protocol text, username text, PRIMARY KEY (address, port)) "
-    "WITH comment = 'currently connected clients'";
+const char clients_create_table[] = "CREATE TABLE system_views.clients (address inet, port int, client_options "
+                                    "frozen<map<text, text>>, connection_stage "
+                                    "text, driver_name text, driver_version text, hostname text, keyspace_name text, "
+                                    "protocol_version int, request_count "
+                                    "bigint, ssl_cipher_suite text, ssl_enabled boolean, ssl_protocol text, username "
+                                    "text, PRIMARY KEY (address, port)) "
+                                    "WITH comment = 'currently connected clients'";
 
 /* In the order of SELECT *. */
 enum column {
-    ADDRESS, PORT, CLIENT_OPTIONS, CONNECTION_STAGE, DRIVER_NAME, DRIVER_VERSION, HOSTNAME, KEYSPACE_NAME, PROTOCOL_VERSION,
-    REQUEST_COUNT, SSL_CIPHER_SUITE, SSL_ENABLED, SSL_PROTOCOL, USERNAME, COLUMN_COUNT,
+    ADDRESS,
+    PORT,
+    CLIENT_OPTIONS,
+    CONNECTION_STAGE,
+    DRIVER_NAME,
+    DRIVER_VERSION,
+    HOSTNAME,
+    KEYSPACE_NAME,
+    PROTOCOL_VERSION,
+    REQUEST_COUNT,
+    SSL_CIPHER_SUITE,
+    SSL_ENABLED,
+    SSL_PROTOCOL,
+    USERNAME,
+    COLUMN_COUNT,
 };
 
 /* The value of a packed map<text, text>. */

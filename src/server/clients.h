@@ -2,7 +2,8 @@
  *
  * Owns:    a struct client lies in its connection; the strings it keeps of the client are its own.
  * Limits:  of STARTUP's options CLIENT_OPTIONS_BYTES_MAX are kept, of a name CLIENT_NAME_BYTES_MAX.
- * Thread:  a client is changed by its loop, through these functions; rows are made on any thread, under the list's lock.
+ * Thread:  a client is changed by its loop, through these functions; rows are made on any thread, under the list's
+ * lock.
  */
 #ifndef SERVER_CLIENTS_H
 #define SERVER_CLIENTS_H
@@ -19,22 +20,22 @@ enum { CLIENT_OPTIONS_BYTES_MAX = 2048, CLIENT_NAME_BYTES_MAX = 256 };
 enum client_stage { CLIENT_ESTABLISHED, CLIENT_AUTHENTICATING, CLIENT_READY };
 
 struct client {
-    struct client *next, *previous;  /* the list's */
+    struct client *next, *previous; /* the list's */
     uint8_t address[16];
     uint8_t address_bytes;
     uint16_t port;
     enum client_stage stage;
     uint8_t protocol_version;
-    struct bytes options;            /* owned: map<text, text> as a value; NULL data: none yet */
-    struct bytes user;               /* owned; NULL data: anonymous */
-    struct bytes keyspace;           /* owned; NULL data: none */
-    uint64_t request_count;          /* written by the loop, relaxed */
+    struct bytes options;   /* owned: map<text, text> as a value; NULL data: none yet */
+    struct bytes user;      /* owned; NULL data: anonymous */
+    struct bytes keyspace;  /* owned; NULL data: none */
+    uint64_t request_count; /* written by the loop, relaxed */
 };
 
 struct clients {
     pthread_mutex_t lock;
     struct client *first;
-    struct virtual_table table;      /* body of system_views.clients */
+    struct virtual_table table; /* body of system_views.clients */
 };
 
 extern const char clients_create_table[];

@@ -12,10 +12,11 @@ struct http {
     struct MHD_Daemon *daemon; /* owned */
 };
 
-static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *type, struct buffer *body)
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *type,
+                                 struct buffer *body)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(body->size, body->data ? (void *)body->data : (void *)"",
-                                                                    MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        body->size, body->data ? (void *)body->data : (void *)"", MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result = MHD_NO;
 
     if (response) {

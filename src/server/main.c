@@ -53,7 +53,8 @@ static void print_screen(const struct options *options, const struct server *ser
            password ? "-u any -p any " : "", near, port);
     if (password)
         printf("            from cassandra.auth import PlainTextAuthProvider\n"
-               "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"any\", \"any\")).connect()\n",
+               "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"any\", "
+               "\"any\")).connect()\n",
                near, port);
     else
         printf("            session = Cluster([\"%s\"], port=%u).connect()\n", near, port);

@@ -4,8 +4,9 @@
 
 #include <assert.h>
 
-static const uint64_t bounds_us[METRICS_BUCKETS - 1] = { 50,    100,   200,    500,    1000,   2000,    5000,    10000,   20000,
-                                                         50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000 };
+static const uint64_t bounds_us[METRICS_BUCKETS - 1] = { 50,     100,     200,     500,     1000,    2000,
+                                                         5000,   10000,   20000,   50000,   100000,  200000,
+                                                         500000, 1000000, 2000000, 5000000, 10000000 };
 
 static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0, "metrics_sum adds words");
 
@@ -48,7 +49,8 @@ static void print_latency(struct buffer *out, const struct metrics *sum)
     for (unsigned i = 0; i < METRICS_BUCKETS; i++) {
         count += sum->latency[i];
         if (i < METRICS_BUCKETS - 1)
-            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds_us[i] / 1e6, (unsigned long long)count);
+            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds_us[i] / 1e6,
+                          (unsigned long long)count);
         else
             buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
     }
@@ -69,10 +71,12 @@ void metrics_print(struct buffer *out, const struct metrics *sum)
             buffer_printf(out, "helenus_errors_total{reason=\"%s\"} %llu\n", status_name((enum status)i),
                           (unsigned long long)sum->errors[i]);
     print_latency(out, sum);
-    metrics_print_value(out, "helenus_requests_waited_total", "counter", "Requests that memory could not answer.", sum->waited);
+    metrics_print_value(out, "helenus_requests_waited_total", "counter", "Requests that memory could not answer.",
+                        sum->waited);
     metrics_print_value(out, "helenus_requests_in_flight", "gauge", "Requests not yet answered.", sum->in_flight);
     metrics_print_value(out, "helenus_connections", "gauge", "Connections now open.", sum->connections_open);
-    metrics_print_value(out, "helenus_connections_total", "counter", "Connections ever accepted.", sum->connections_opened);
+    metrics_print_value(out, "helenus_connections_total", "counter", "Connections ever accepted.",
+                        sum->connections_opened);
     metrics_print_value(out, "helenus_connections_refused_total", "counter", "Connections past the limit.",
                         sum->connections_refused);
     metrics_print_value(out, "helenus_received_bytes_total", "counter", "Bytes from clients.", sum->bytes_in);

@@ -1,6 +1,7 @@
 /* server/metrics.h: what each loop counts, and all of it as Prometheus reads it.
  *
- * Thread:  a struct metrics has one writer, its loop; any thread may print it. Counters are eight bytes, read and written whole.
+ * Thread:  a struct metrics has one writer, its loop; any thread may print it. Counters are eight bytes, read and
+ * written whole.
  */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
@@ -13,16 +14,16 @@
 enum { METRICS_OPCODES = 17, METRICS_STATUSES = ERR_CLOSED + 1, METRICS_BUCKETS = 18 };
 
 struct metrics {
-    uint64_t requests[METRICS_OPCODES];  /* by opcode */
-    uint64_t errors[METRICS_STATUSES];   /* replies that were errors, by status */
-    uint64_t latency[METRICS_BUCKETS];   /* not cumulative; bounds in metrics.c; the last: beyond all bounds */
-    uint64_t latency_us;                 /* sum */
-    uint64_t waited;                     /* requests that went to a worker */
+    uint64_t requests[METRICS_OPCODES]; /* by opcode */
+    uint64_t errors[METRICS_STATUSES];  /* replies that were errors, by status */
+    uint64_t latency[METRICS_BUCKETS];  /* not cumulative; bounds in metrics.c; the last: beyond all bounds */
+    uint64_t latency_us;                /* sum */
+    uint64_t waited;                    /* requests that went to a worker */
     uint64_t connections_opened;
     uint64_t connections_refused;
     uint64_t connections_open;
     uint64_t in_flight;
-    uint64_t bytes_in, bytes_out;        /* filled when it is summed */
+    uint64_t bytes_in, bytes_out; /* filled when it is summed */
 };
 
 static inline void metric_add(uint64_t *metric, uint64_t more)

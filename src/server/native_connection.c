@@ -12,12 +12,12 @@ struct request {
     struct query_request query;
     struct native_request message;
     struct connection *connection;
-    struct arena *arena;               /* owned */
+    struct arena *arena; /* owned */
     int64_t began_us;
     /* At a worker: */
     struct worker_job job;
-    struct query_session job_session;  /* a copy: the connection's may change meanwhile */
-    struct bytes job_keyspace;         /* what the copy began with, in the arena */
+    struct query_session job_session; /* a copy: the connection's may change meanwhile */
+    struct bytes job_keyspace;        /* what the copy began with, in the arena */
     struct buffer job_out;
     bool job_is_done;
 };
@@ -377,7 +377,8 @@ static enum status start_session(struct connection *connection, const struct nat
         return error_set(err, ERR_PROTOCOL, "Missing value CQL_VERSION in STARTUP message");
     if (!is_cql_3(cql))
         return error_set(err, ERR_PROTOCOL,
-                         "CQL version %.*s is not supported by the binary protocol (supported version are >= 3.0.0)", BYTES(cql));
+                         "CQL version %.*s is not supported by the binary protocol (supported version are >= 3.0.0)",
+                         BYTES(cql));
     if (compression.size && !native_compression_parse(compression, &connection->compression))
         return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", BYTES(compression));
     loop_timer_clear(connection->home->loop, &connection->startup_timer);
@@ -482,7 +483,8 @@ static enum status check_allowed(const struct connection *connection, uint8_t op
         if (opcode == NATIVE_STARTUP)
             return error_set(err, ERR_PROTOCOL, "Unexpected message STARTUP, the connection is already initialized");
         if (opcode == NATIVE_AUTH_RESPONSE)
-            return error_set(err, ERR_PROTOCOL, "Unexpected message AUTH_RESPONSE, the connection is already initialized");
+            return error_set(err, ERR_PROTOCOL,
+                             "Unexpected message AUTH_RESPONSE, the connection is already initialized");
         return OK;
     }
     return OK;
@@ -517,9 +519,10 @@ static enum status check_version(struct connection *connection, const struct nat
     uint8_t version = connection->session.protocol_version;
 
     if (version && version != header->version)
-        return error_set(err, ERR_PROTOCOL,
-                         "Invalid message version. Got %u/v%u but previous messages on this connection had version %u/v%u",
-                         header->version, header->version, version, version);
+        return error_set(
+            err, ERR_PROTOCOL,
+            "Invalid message version. Got %u/v%u but previous messages on this connection had version %u/v%u",
+            header->version, header->version, version, version);
     connection->session.protocol_version = header->version;
     return OK;
 }
@@ -529,8 +532,8 @@ static enum status open_body(struct connection *connection, const struct native_
 {
     /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. */
     if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size)
-        return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max, arena, result,
-                                 err);
+        return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max,
+                                 arena, result, err);
     *result = arena_copy(arena, body);
     return OK;
 }
@@ -593,9 +596,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
             break;
         }
         switch (native_frame_peek(rest, body_bytes_max, &header, &wanted, &skip_bytes, &error)) {
-        case NATIVE_FRAME_INCOMPLETE:
-            stream_socket_want(socket, wanted);
-            return taken;
+        case NATIVE_FRAME_INCOMPLETE: stream_socket_want(socket, wanted); return taken;
         case NATIVE_FRAME_BROKEN:
             reply_error(connection, &header, &error);
             if (!skip_bytes) {

@@ -5,8 +5,8 @@
  *
  * OPTIONS is answered in every state; each other request in one.
  *
- * A frame's body is copied into the request's arena; decoding, plan, rows and values live there too, and go together when the
- * reply is in the socket's output.
+ * A frame's body is copied into the request's arena; decoding, plan, rows and values live there too, and go together
+ * when the reply is in the socket's output.
  *
  * Owns:    itself: it is freed when it is closed and its last request has come back.
  * Thread:  its loop's.
@@ -20,18 +20,18 @@ enum connection_state { CONNECTION_NEW, CONNECTION_ASKED, CONNECTION_READY };
 
 struct connection {
     struct stream_socket socket;
-    struct native_loop *home;          /* borrowed */
+    struct native_loop *home;           /* borrowed */
     struct connection *next, *previous; /* home's list */
     struct loop_timer startup_timer;
     struct loop_task release;
     struct query_session session;
-    struct client client;              /* how it is listed */
+    struct client client; /* how it is listed */
     enum connection_state state;
     enum native_compression compression;
-    uint32_t events;                   /* registered for: NATIVE_EVENT_ bits */
-    uint32_t in_flight;                /* requests not yet answered */
-    uint32_t waits;                    /* of these, at workers */
-    uint64_t skip_bytes;               /* of a refused frame, to be thrown away as they come */
+    uint32_t events;     /* registered for: NATIVE_EVENT_ bits */
+    uint32_t in_flight;  /* requests not yet answered */
+    uint32_t waits;      /* of these, at workers */
+    uint64_t skip_bytes; /* of a refused frame, to be thrown away as they come */
 };
 
 /* Takes the descriptor over; closes it if the connection cannot be made. */

@@ -1,6 +1,6 @@
-/* Connections against a query layer of the test's own, over real sockets: who may ask what when, replies in any order, requests
- * that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so take the place of the
- * library's. */
+/* Connections against a query layer of the test's own, over real sockets: who may ask what when, replies in any order,
+ * requests that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so
+ * take the place of the library's. */
 #include "server/native_connection.h"
 #include "table/table.h"
 
@@ -155,8 +155,9 @@ struct fixture {
 static struct fixture *start(bool password, const struct native_limits *limits)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
-    struct workers_options workers = { .count = 2, .queue_jobs_max = 100, .start = native_worker_start,
-                                       .stop = native_worker_stop };
+    struct workers_options workers = {
+        .count = 2, .queue_jobs_max = 100, .start = native_worker_start, .stop = native_worker_stop
+    };
     struct error error;
 
     atomic_store(&hold_pending, false);
@@ -299,7 +300,9 @@ static void assert_error(const struct answer *answer, uint32_t code, const char 
     }
 }
 
-static const char startup_body[] = "\0\1\0\x0b" "CQL_VERSION\0\5" "3.0.0";
+static const char startup_body[] = "\0\1\0\x0b"
+                                   "CQL_VERSION\0\5"
+                                   "3.0.0";
 #define STARTUP_BODY bytes_of(startup_body, sizeof(startup_body) - 1)
 
 static int open_session(struct fixture *f)
@@ -332,7 +335,13 @@ static void each_state_has_its_requests(void **state)
     ask(fd, NATIVE_STARTUP, 7, bytes_of("\0\0", 2));
     assert_true(listen_once(fd, &a));
     assert_error(&a, 0x000A, "Missing value CQL_VERSION in STARTUP message");
-    ask(fd, NATIVE_STARTUP, 7, bytes_of("\0\2\0\x0b" "CQL_VERSION\0\5" "3.0.0\0\x0b" "COMPRESSION\0\4" "zstd", 41));
+    ask(fd, NATIVE_STARTUP, 7,
+        bytes_of("\0\2\0\x0b"
+                 "CQL_VERSION\0\5"
+                 "3.0.0\0\x0b"
+                 "COMPRESSION\0\4"
+                 "zstd",
+                 41));
     assert_true(listen_once(fd, &a));
     assert_error(&a, 0x000A, "Unknown compression algorithm: zstd");
     ask(fd, NATIVE_STARTUP, 8, STARTUP_BODY);
@@ -463,7 +472,8 @@ static void keyspaces_follow_the_session(void **state)
     stop(f);
 }
 
-/* Far more requests than may be in flight, pipelined, while nothing is answered: nothing is lost and memory is bounded. */
+/* Far more requests than may be in flight, pipelined, while nothing is answered: nothing is lost and memory is bounded.
+ */
 static void requests_in_flight_are_bounded(void **state)
 {
     enum { REQUESTS = 500 };
@@ -591,7 +601,9 @@ static void too_large_frames_are_answered_and_skipped(void **state)
 static void events_reach_who_registered(void **state)
 {
     struct fixture *f = start(false, NULL);
-    struct native_schema_change change = { NATIVE_CREATED, NATIVE_TARGET_TABLE, BYTES_LITERAL("ks"), BYTES_LITERAL("t"), NULL, 0 };
+    struct native_schema_change change = {
+        NATIVE_CREATED, NATIVE_TARGET_TABLE, BYTES_LITERAL("ks"), BYTES_LITERAL("t"), NULL, 0
+    };
     CLEANUP(buffer_fini) struct buffer body = { 0 };
     struct answer a;
     int told[8], untold = open_session(f);
@@ -645,7 +657,12 @@ static void clients_are_listed(void **state)
     struct answer a;
     int silent = dial(f), fd = dial(f);
 
-    ask(fd, NATIVE_STARTUP, 0, bytes_of("\0\2\0\x0b" "CQL_VERSION\0\5" "3.0.0\0\x0b" "DRIVER_NAME\0\4test", 41));
+    ask(fd, NATIVE_STARTUP, 0,
+        bytes_of("\0\2\0\x0b"
+                 "CQL_VERSION\0\5"
+                 "3.0.0\0\x0b"
+                 "DRIVER_NAME\0\4test",
+                 41));
     assert_true(listen_once(fd, &a));
     ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x05\0me\0x", 9));
     assert_true(listen_once(fd, &a));
@@ -713,14 +730,20 @@ static void draining_lets_requests_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_state_has_its_requests),     cmocka_unit_test(later_versions_step_down),
-        cmocka_unit_test(a_password_is_asked_for),         cmocka_unit_test(replies_come_as_they_are_ready),
-        cmocka_unit_test(keyspaces_follow_the_session),    cmocka_unit_test(requests_in_flight_are_bounded),
+        cmocka_unit_test(each_state_has_its_requests),
+        cmocka_unit_test(later_versions_step_down),
+        cmocka_unit_test(a_password_is_asked_for),
+        cmocka_unit_test(replies_come_as_they_are_ready),
+        cmocka_unit_test(keyspaces_follow_the_session),
+        cmocka_unit_test(requests_in_flight_are_bounded),
         cmocka_unit_test(long_statements_are_not_parsed_on_the_loop),
-        cmocka_unit_test(a_client_that_leaves_is_forgotten), cmocka_unit_test(large_replies_wait_for_slow_readers),
-        cmocka_unit_test(too_large_frames_are_answered_and_skipped), cmocka_unit_test(events_reach_who_registered),
+        cmocka_unit_test(a_client_that_leaves_is_forgotten),
+        cmocka_unit_test(large_replies_wait_for_slow_readers),
+        cmocka_unit_test(too_large_frames_are_answered_and_skipped),
+        cmocka_unit_test(events_reach_who_registered),
         cmocka_unit_test(clients_are_listed),
-        cmocka_unit_test(silence_and_crowds_are_ended),    cmocka_unit_test(draining_lets_requests_end),
+        cmocka_unit_test(silence_and_crowds_are_ended),
+        cmocka_unit_test(draining_lets_requests_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

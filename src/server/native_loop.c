@@ -53,8 +53,8 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
 static void drain_run(struct loop_task *task);
 static void drain_fire(struct loop_timer *timer);
 
-enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address, struct native_loop **result,
-                             struct error *err)
+enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
+                             struct native_loop **result, struct error *err)
 {
     struct native_loop *home = xcalloc(1, sizeof(*home));
     enum status status;

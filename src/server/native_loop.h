@@ -5,7 +5,8 @@
  *     native_loop_open (each) -> native_loop_start (each) -> ... -> native_loop_drain (each) -> native_loop_join (each)
  *         -> workers_free -> native_loop_close (each)
  *
- * Thread:  a loop's members belong to its thread, but for metrics (any thread reads) and native_service_broadcast (any thread).
+ * Thread:  a loop's members belong to its thread, but for metrics (any thread reads) and native_service_broadcast (any
+ * thread).
  */
 #ifndef SERVER_NATIVE_LOOP_H
 #define SERVER_NATIVE_LOOP_H
@@ -24,32 +25,32 @@
 struct connection;
 
 struct native_limits {
-    uint32_t connections_max;         /* of all loops */
+    uint32_t connections_max; /* of all loops */
     uint32_t frame_bytes_max;
-    uint32_t requests_in_flight_max;  /* of one connection: it is not read while it has more */
-    uint32_t waits_in_flight_max;     /* of these, at workers: their answers come however slowly the client reads */
-    size_t output_bytes_max;          /* of one connection, as above */
-    size_t input_bytes_max;           /* unfinished requests of one loop's connections */
-    int64_t startup_us;               /* a connection that has not begun a session is closed */
-    int64_t stall_us;                 /* so is one that takes nothing of what waits for it */
-    int64_t drain_us;                 /* how long requests may take when the server stops */
+    uint32_t requests_in_flight_max; /* of one connection: it is not read while it has more */
+    uint32_t waits_in_flight_max;    /* of these, at workers: their answers come however slowly the client reads */
+    size_t output_bytes_max;         /* of one connection, as above */
+    size_t input_bytes_max;          /* unfinished requests of one loop's connections */
+    int64_t startup_us;              /* a connection that has not begun a session is closed */
+    int64_t stall_us;                /* so is one that takes nothing of what waits for it */
+    int64_t drain_us;                /* how long requests may take when the server stops */
 };
 
 struct native_service {
-    struct query_engine *engine;   /* borrowed */
-    struct workers *workers;       /* borrowed; each has a query_context of its own, see native_worker_options */
+    struct query_engine *engine; /* borrowed */
+    struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits;
-    struct clients *clients;       /* borrowed */
+    struct clients *clients; /* borrowed */
     bool wants_password;
     atomic_uint connection_count;
-    struct native_loop **loops;    /* owned by server.c */
+    struct native_loop **loops; /* owned by server.c */
     uint32_t loop_count;
 };
 
 enum { NATIVE_ARENAS_MAX = 4096, NATIVE_ARENA_BYTES = 8 << 10 };
 
 struct native_loop {
-    struct loop *loop;             /* owned */
+    struct loop *loop; /* owned */
     struct native_service *service;
     struct query_context *context; /* owned */
     struct table_port *port;       /* the context's */
@@ -58,9 +59,9 @@ struct native_loop {
     struct listener listener;
     struct stream_budget budget;
     struct metrics metrics;
-    struct connection *connections; /* all open ones */
-    uint32_t request_count;        /* not yet answered, of open and closed connections */
-    int64_t clock_us;              /* monotonic, after the latest request */
+    struct connection *connections;          /* all open ones */
+    uint32_t request_count;                  /* not yet answered, of open and closed connections */
+    int64_t clock_us;                        /* monotonic, after the latest request */
     struct arena *arenas[NATIVE_ARENAS_MAX]; /* owned: idle ones */
     uint32_t arena_count;
     bool is_draining;
@@ -70,8 +71,8 @@ struct native_loop {
 };
 
 /* Listens on *address; with port 0 the kernel chooses and *address tells. */
-enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address, struct native_loop **result,
-                             struct error *err);
+enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
+                             struct native_loop **result, struct error *err);
 void native_loop_start(struct native_loop *home, unsigned index);
 /* Accepts no more, lets requests end, closes connections, stops: any thread. */
 void native_loop_drain(struct native_loop *home);

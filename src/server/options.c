@@ -14,19 +14,28 @@ static const struct option {
     const char *name;
     enum option_kind kind;
     size_t offset;
-    const char *fallback;  /* NULL: none */
-    uint64_t least, most;  /* of numbers and sizes */
-    const char *choices;   /* of texts: "a b"; NULL: any */
+    const char *fallback; /* NULL: none */
+    uint64_t least, most; /* of numbers and sizes */
+    const char *choices;  /* of texts: "a b"; NULL: any */
     const char *argument;
     const char *help;
 } option_table[] = {
-#define TEXT(name, member, fallback, choices, argument, help) \
-    { name, OPTION_TEXT, offsetof(struct options, member), fallback, 0, 0, choices, argument, help }
-#define FLAG(name, member, help) { name, OPTION_FLAG, offsetof(struct options, member), NULL, 0, 0, NULL, NULL, help }
-#define NUMBER(name, member, fallback, least, most, help) \
-    { name, OPTION_NUMBER, offsetof(struct options, member), fallback, least, most, NULL, "N", help }
-#define SIZE(name, member, fallback, least, most, help) \
-    { name, OPTION_SIZE, offsetof(struct options, member), fallback, least, most, NULL, "BYTES", help }
+#define TEXT(name, member, fallback, choices, argument, help)                                        \
+    {                                                                                                \
+        name, OPTION_TEXT, offsetof(struct options, member), fallback, 0, 0, choices, argument, help \
+    }
+#define FLAG(name, member, help)                                                          \
+    {                                                                                     \
+        name, OPTION_FLAG, offsetof(struct options, member), NULL, 0, 0, NULL, NULL, help \
+    }
+#define NUMBER(name, member, fallback, least, most, help)                                             \
+    {                                                                                                 \
+        name, OPTION_NUMBER, offsetof(struct options, member), fallback, least, most, NULL, "N", help \
+    }
+#define SIZE(name, member, fallback, least, most, help)                                                 \
+    {                                                                                                   \
+        name, OPTION_SIZE, offsetof(struct options, member), fallback, least, most, NULL, "BYTES", help \
+    }
     TEXT("data", data, NULL, NULL, "DIR", "where everything is kept; made if it is missing"),
     FLAG("dev", dev, "developer mode: loopback, any credentials, master key in the data directory"),
     TEXT("listen", listen, "127.0.0.1", NULL, "ADDR", "address to listen on"),
@@ -42,7 +51,8 @@ static const struct option {
     NUMBER("loops", loops, "0", 0, 1024, "event loops; 0: one per core"),
     NUMBER("workers", workers, "4", 1, 1024, "threads that may wait for the disk"),
     SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, "memory for blocks of the store; 0: its default"),
-    SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX, "memory for writes not yet flushed; 0: its default"),
+    SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX,
+         "memory for writes not yet flushed; 0: its default"),
     SIZE("prepared-bytes", prepared_bytes, "64m", 1 << 20, UINT64_MAX, "memory for prepared statements"),
     SIZE("frame-bytes", frame_bytes, "16m", 1 << 10, NATIVE_FRAME_BYTES_LIMIT, "largest request"),
     NUMBER("connections", connections, "20000", 1, 1000000, "connections at once"),

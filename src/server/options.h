@@ -27,13 +27,13 @@ struct options {
     bool dev;
     char *listen;
     uint64_t cql_port;
-    uint64_t http_port;          /* 0: no HTTP */
-    uint64_t shards;             /* 0: as the directory is, or the default */
+    uint64_t http_port; /* 0: no HTTP */
+    uint64_t shards;    /* 0: as the directory is, or the default */
     char *region;
     char *config;
-    char *auth;                  /* "none", "password" */
-    char *key_file;              /* NULL: with dev, DIR/master.key */
-    char *store;                 /* "rocksdb", "memory" */
+    char *auth;     /* "none", "password" */
+    char *key_file; /* NULL: with dev, DIR/master.key */
+    char *store;    /* "rocksdb", "memory" */
     char *log_level;
     uint64_t loops;              /* 0: one per core */
     uint64_t workers;            /* 0: 4 */

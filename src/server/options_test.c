@@ -1,4 +1,5 @@
-/* Options: defaults, the command line over the file, sizes, and one clear line for each mistake; metrics as Prometheus text. */
+/* Options: defaults, the command line over the file, sizes, and one clear line for each mistake; metrics as Prometheus
+ * text. */
 #include "server/metrics.h"
 #include "server/options.h"
 

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 enum {
-    LOOPS_MAX = 16,              /* by default; more only if asked */
-    WAITS_IN_FLIGHT_MAX = 8,     /* of one connection at workers */
+    LOOPS_MAX = 16,          /* by default; more only if asked */
+    WAITS_IN_FLIGHT_MAX = 8, /* of one connection at workers */
     WORKER_QUEUE_MAX = 4096,
     DRAIN_US = 10 * 1000 * 1000,
     FILES_BESIDE_CONNECTIONS = 2048,
@@ -105,7 +105,8 @@ static void log_of_store(void *context, enum store_log_level level, const char *
     log_write(level == STORE_LOG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", "%s", message);
 }
 
-/* Switches of tests, honoured in developer mode only: tests/security shows with them that its search finds what is plain. */
+/* Switches of tests, honoured in developer mode only: tests/security shows with them that its search finds what is
+ * plain. */
 static bool test_switch(const struct server *server, const char *name)
 {
     const char *value = getenv(name);
@@ -209,14 +210,18 @@ static enum status open_space(struct server *server, struct error *err)
 
 static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
 {
-    static const enum native_change changes[] = { [DDL_CREATED] = NATIVE_CREATED, [DDL_UPDATED] = NATIVE_UPDATED,
-                                                  [DDL_DROPPED] = NATIVE_DROPPED };
-    static const enum native_target targets[] = { [DDL_KEYSPACE] = NATIVE_TARGET_KEYSPACE, [DDL_TABLE] = NATIVE_TARGET_TABLE,
-                                                  [DDL_TYPE] = NATIVE_TARGET_TYPE };
+    static const enum native_change changes[] = {
+        [DDL_CREATED] = NATIVE_CREATED, [DDL_UPDATED] = NATIVE_UPDATED, [DDL_DROPPED] = NATIVE_DROPPED
+    };
+    static const enum native_target targets[] = {
+        [DDL_KEYSPACE] = NATIVE_TARGET_KEYSPACE, [DDL_TABLE] = NATIVE_TARGET_TABLE, [DDL_TYPE] = NATIVE_TARGET_TYPE
+    };
     struct server *server = CONTAINER_OF(listener, struct server, listener);
     CLEANUP(buffer_fini) struct buffer body = { 0 };
-    struct native_schema_change event = { .change = changes[change->action], .target = targets[change->target],
-                                          .keyspace = change->keyspace, .name = change->name };
+    struct native_schema_change event = { .change = changes[change->action],
+                                          .target = targets[change->target],
+                                          .keyspace = change->keyspace,
+                                          .name = change->name };
 
     if (!change->happened)
         return;
@@ -237,7 +242,8 @@ static uint32_t loop_count(const struct options *options)
     return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
 }
 
-/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one. */
+/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one.
+ */
 static uint64_t connections_of_files(uint64_t connections)
 {
     struct rlimit limit;
@@ -252,7 +258,8 @@ static uint64_t connections_of_files(uint64_t connections)
     }
     if (limit.rlim_cur >= wanted)
         return connections;
-    return limit.rlim_cur > 2 * FILES_BESIDE_CONNECTIONS ? limit.rlim_cur - FILES_BESIDE_CONNECTIONS : limit.rlim_cur / 2;
+    return limit.rlim_cur > 2 * FILES_BESIDE_CONNECTIONS ? limit.rlim_cur - FILES_BESIDE_CONNECTIONS
+                                                         : limit.rlim_cur / 2;
 }
 
 static void set_limits(struct server *server, uint32_t loops)
@@ -331,14 +338,17 @@ static void show_metrics(void *context, struct buffer *out)
     }
     metrics_print(out, &sum);
     query_engine_stats(server->engine, &stats);
-    metrics_print_value(out, "helenus_prepared_statements", "gauge", "Statements in the prepared cache.", stats.prepared_count);
+    metrics_print_value(out, "helenus_prepared_statements", "gauge", "Statements in the prepared cache.",
+                        stats.prepared_count);
     metrics_print_value(out, "helenus_prepared_bytes", "gauge", "Bytes of the prepared cache.", stats.prepared_bytes);
     metrics_print_value(out, "helenus_prepared_evicted_total", "counter", "Statements that made room for others.",
                         stats.prepared_evicted);
-    metrics_print_value(out, "helenus_worker_jobs", "gauge", "Requests at workers.", workers_pending(server->service.workers));
-    metrics_print_value(out, "helenus_shards", "gauge", "Shards of this process.", table_space_shard_count(server->space));
-    metrics_print_value(out, "helenus_schema_changes_total", "counter", "Versions of the schema since the data was made.",
-                        catalog_version(server->catalog));
+    metrics_print_value(out, "helenus_worker_jobs", "gauge", "Requests at workers.",
+                        workers_pending(server->service.workers));
+    metrics_print_value(out, "helenus_shards", "gauge", "Shards of this process.",
+                        table_space_shard_count(server->space));
+    metrics_print_value(out, "helenus_schema_changes_total", "counter",
+                        "Versions of the schema since the data was made.", catalog_version(server->catalog));
 }
 
 static bool show_health(void *context, struct buffer *out)
@@ -396,8 +406,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_ports, check_http_port, lock_directory, open_keys, open_environment, open_catalog, open_space, open_query,
-        open_http,
+        check_ports,  check_http_port, lock_directory, open_keys, open_environment,
+        open_catalog, open_space,      open_query,     open_http,
     };
     enum status status = OK;
 

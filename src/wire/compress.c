@@ -26,8 +26,7 @@ static enum status check_size(uint64_t size, size_t packed, uint64_t ratio, uint
         return error_set(err, ERR_INVALID, "Request is too big: length %llu exceeds maximum allowed length %u.",
                          (unsigned long long)size, size_max);
     if (size > (uint64_t)packed * ratio + 64)
-        return error_set(err, ERR_PROTOCOL, "Invalid compressed frame: declared length %llu",
-                         (unsigned long long)size);
+        return error_set(err, ERR_PROTOCOL, "Invalid compressed frame: declared length %llu", (unsigned long long)size);
     return OK;
 }
 

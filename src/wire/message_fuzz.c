@@ -1,5 +1,5 @@
-/* Any bytes as the body of any request, of every version: decoded or refused; every span lies within the body, and the memory
- * taken is a small multiple of it. */
+/* Any bytes as the body of any request, of every version: decoded or refused; every span lies within the body, and the
+ * memory taken is a small multiple of it. */
 #include "wire/native.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,14 +4,13 @@
  *     | version (1, 0x80: from the server) | flags (1) | stream id (2) | opcode (1) | length (4) | body ... |
  * and, before the message, the body of a request with flag CUSTOM_PAYLOAD holds a bytes map; the body of a reply holds,
  * as its flags say: tracing id (16), warnings (string list), custom payload (bytes map).
- * With flag COMPRESSED the body is compressed as STARTUP agreed: LZ4 (4-byte big-endian length, then a block) or Snappy.
+ * With flag COMPRESSED the body is compressed as STARTUP agreed: LZ4 (4-byte big-endian length, then a block) or
+ * Snappy.
  *
- * Shapes:  decoding copies nothing but arrays of spans: all spans point into the frame's body, which must live as long as
- *          the request. A null value is a span with NULL data; an unset one is native_is_unset.
- * Owns:    nothing; what is decoded lies in the caller's arena.
- * Errors:  ERR_PROTOCOL with Cassandra's words, ERR_INVALID for frames past a limit. Every count is checked against the
- *          bytes left before memory is taken for it.
- * Thread:  pure.
+ * Shapes:  decoding copies nothing but arrays of spans: all spans point into the frame's body, which must live as long
+ * as the request. A null value is a span with NULL data; an unset one is native_is_unset. Owns:    nothing; what is
+ * decoded lies in the caller's arena. Errors:  ERR_PROTOCOL with Cassandra's words, ERR_INVALID for frames past a
+ * limit. Every count is checked against the bytes left before memory is taken for it. Thread:  pure.
  */
 #ifndef WIRE_NATIVE_H
 #define WIRE_NATIVE_H
@@ -24,20 +23,21 @@
 enum {
     NATIVE_V3 = 3,
     NATIVE_V4 = 4,
-    NATIVE_V5 = 5,                     /* decoded and encoded, but its segments are not built: never negotiated */
+    NATIVE_V5 = 5, /* decoded and encoded, but its segments are not built: never negotiated */
     NATIVE_VERSION_MIN = NATIVE_V3,
     NATIVE_VERSION_MAX = NATIVE_V4,
     NATIVE_HEADER_BYTES = 9,
-    NATIVE_FRAME_BYTES_MAX = 16 << 20, /* default of native_transport_max_frame_size */
+    NATIVE_FRAME_BYTES_MAX = 16 << 20,    /* default of native_transport_max_frame_size */
     NATIVE_FRAME_BYTES_LIMIT = 256 << 20, /* what the setting may be at most */
 };
 
 /* ---- constants: one table each ---- */
 
-#define NATIVE_OPCODES(X)                       \
-    X(ERROR, 0x00) X(STARTUP, 0x01) X(READY, 0x02) X(AUTHENTICATE, 0x03) X(OPTIONS, 0x05) X(SUPPORTED, 0x06) \
-    X(QUERY, 0x07) X(RESULT, 0x08) X(PREPARE, 0x09) X(EXECUTE, 0x0A) X(REGISTER, 0x0B) X(EVENT, 0x0C)        \
-    X(BATCH, 0x0D) X(AUTH_CHALLENGE, 0x0E) X(AUTH_RESPONSE, 0x0F) X(AUTH_SUCCESS, 0x10)
+#define NATIVE_OPCODES(X)                                                                                    \
+    X(ERROR, 0x00)                                                                                           \
+    X(STARTUP, 0x01) X(READY, 0x02) X(AUTHENTICATE, 0x03) X(OPTIONS, 0x05) X(SUPPORTED, 0x06) X(QUERY, 0x07) \
+        X(RESULT, 0x08) X(PREPARE, 0x09) X(EXECUTE, 0x0A) X(REGISTER, 0x0B) X(EVENT, 0x0C) X(BATCH, 0x0D)    \
+            X(AUTH_CHALLENGE, 0x0E) X(AUTH_RESPONSE, 0x0F) X(AUTH_SUCCESS, 0x10)
 
 enum native_opcode {
 #define X(name, value) NATIVE_##name = value,
@@ -46,9 +46,10 @@ enum native_opcode {
 };
 const char *native_opcode_name(enum native_opcode opcode); /* "QUERY"; NULL if there is none */
 
-#define NATIVE_CONSISTENCIES(X)                                                                             \
-    X(ANY, 0x0) X(ONE, 0x1) X(TWO, 0x2) X(THREE, 0x3) X(QUORUM, 0x4) X(ALL, 0x5) X(LOCAL_QUORUM, 0x6)       \
-    X(EACH_QUORUM, 0x7) X(SERIAL, 0x8) X(LOCAL_SERIAL, 0x9) X(LOCAL_ONE, 0xA) X(NODE_LOCAL, 0xB)
+#define NATIVE_CONSISTENCIES(X)                                                                               \
+    X(ANY, 0x0)                                                                                               \
+    X(ONE, 0x1) X(TWO, 0x2) X(THREE, 0x3) X(QUORUM, 0x4) X(ALL, 0x5) X(LOCAL_QUORUM, 0x6) X(EACH_QUORUM, 0x7) \
+        X(SERIAL, 0x8) X(LOCAL_SERIAL, 0x9) X(LOCAL_ONE, 0xA) X(NODE_LOCAL, 0xB)
 
 enum consistency {
 #define X(name, value) CONSISTENCY_##name = value,
@@ -71,12 +72,13 @@ enum {
 };
 
 /* Error codes. */
-#define NATIVE_ERRORS(X)                                                                                          \
-    X(SERVER, 0x0000) X(PROTOCOL, 0x000A) X(BAD_CREDENTIALS, 0x0100) X(UNAVAILABLE, 0x1000) X(OVERLOADED, 0x1001) \
-    X(IS_BOOTSTRAPPING, 0x1002) X(TRUNCATE, 0x1003) X(WRITE_TIMEOUT, 0x1100) X(READ_TIMEOUT, 0x1200)              \
-    X(READ_FAILURE, 0x1300) X(FUNCTION_FAILURE, 0x1400) X(WRITE_FAILURE, 0x1500) X(CDC_WRITE_FAILURE, 0x1600)     \
-    X(CAS_WRITE_UNKNOWN, 0x1700) X(SYNTAX, 0x2000) X(UNAUTHORIZED, 0x2100) X(INVALID, 0x2200) X(CONFIG, 0x2300)   \
-    X(ALREADY_EXISTS, 0x2400) X(UNPREPARED, 0x2500)
+#define NATIVE_ERRORS(X)                                                                                              \
+    X(SERVER, 0x0000)                                                                                                 \
+    X(PROTOCOL, 0x000A) X(BAD_CREDENTIALS, 0x0100) X(UNAVAILABLE, 0x1000) X(OVERLOADED, 0x1001)                       \
+        X(IS_BOOTSTRAPPING, 0x1002) X(TRUNCATE, 0x1003) X(WRITE_TIMEOUT, 0x1100) X(READ_TIMEOUT, 0x1200)              \
+            X(READ_FAILURE, 0x1300) X(FUNCTION_FAILURE, 0x1400) X(WRITE_FAILURE, 0x1500) X(CDC_WRITE_FAILURE, 0x1600) \
+                X(CAS_WRITE_UNKNOWN, 0x1700) X(SYNTAX, 0x2000) X(UNAUTHORIZED, 0x2100) X(INVALID, 0x2200)             \
+                    X(CONFIG, 0x2300) X(ALREADY_EXISTS, 0x2400) X(UNPREPARED, 0x2500)
 
 enum native_error {
 #define X(name, value) NATIVE_ERROR_##name = value,
@@ -87,15 +89,15 @@ enum native_error {
 /* ---- frames ---- */
 
 struct native_header {
-    uint8_t version;      /* without the direction bit */
+    uint8_t version; /* without the direction bit */
     uint8_t flags;
     int16_t stream_id;
     uint8_t opcode;
-    uint32_t length;      /* of the body */
+    uint32_t length; /* of the body */
 };
 
 enum native_frame_result {
-    NATIVE_FRAME_READY,      /* a whole frame stands at the front of the input: NATIVE_HEADER_BYTES + header.length bytes */
+    NATIVE_FRAME_READY, /* a whole frame stands at the front of the input: NATIVE_HEADER_BYTES + header.length bytes */
     NATIVE_FRAME_INCOMPLETE, /* *wanted: bytes the input must have before it is worth asking again */
     NATIVE_FRAME_BROKEN,     /* err says why; header.stream_id (0 if unknown) and *skip: bytes to drop after answering,
                               * or 0: the connection cannot go on and must be closed after the answer */
@@ -107,8 +109,8 @@ enum native_frame_result native_frame_peek(struct bytes input, uint32_t body_byt
 
 enum native_compression { NATIVE_COMPRESSION_NONE, NATIVE_COMPRESSION_LZ4, NATIVE_COMPRESSION_SNAPPY };
 bool native_compression_parse(struct bytes name, enum native_compression *compression); /* "lz4", "snappy", any case */
-/* The body of a frame with flag COMPRESSED, in the arena. A body that would grow past body_bytes_max is refused before memory is
- * taken for it. */
+/* The body of a frame with flag COMPRESSED, in the arena. A body that would grow past body_bytes_max is refused before
+ * memory is taken for it. */
 enum status native_decompress(enum native_compression compression, struct bytes body, uint32_t body_bytes_max,
                               struct arena *arena, struct bytes *result, struct error *err);
 /* Appends the compressed form. */
@@ -142,18 +144,18 @@ struct native_parameters {
     enum consistency serial_consistency; /* SERIAL unless sent */
     bool skip_metadata;
     bool has_timestamp;
-    bool has_now;                        /* v5 */
-    int32_t page_size;                   /* 0 or less: not paged */
-    int32_t now_s;                       /* v5, with has_now */
-    int64_t timestamp_us;                /* with has_timestamp */
-    struct bytes paging_state;           /* NULL data: from the start */
-    struct bytes keyspace;               /* v5; NULL data: the session's */
+    bool has_now;              /* v5 */
+    int32_t page_size;         /* 0 or less: not paged */
+    int32_t now_s;             /* v5, with has_now */
+    int64_t timestamp_us;      /* with has_timestamp */
+    struct bytes paging_state; /* NULL data: from the start */
+    struct bytes keyspace;     /* v5; NULL data: the session's */
 };
 
 enum native_batch_kind { NATIVE_BATCH_LOGGED = 0, NATIVE_BATCH_UNLOGGED = 1, NATIVE_BATCH_COUNTER = 2 };
 
 struct native_batch_entry {
-    struct bytes statement;      /* text; NULL data: prepared, by id */
+    struct bytes statement; /* text; NULL data: prepared, by id */
     struct bytes id;
     struct native_values values;
 };
@@ -161,8 +163,8 @@ struct native_batch_entry {
 struct native_request {
     struct native_header header;
     uint8_t version;
-    bool tracing;                      /* the client wants a trace */
-    uint32_t payload_count;            /* custom payload */
+    bool tracing;           /* the client wants a trace */
+    uint32_t payload_count; /* custom payload */
     const struct native_pair *payload;
     struct native_parameters parameters; /* QUERY, EXECUTE, BATCH */
     union {
@@ -171,18 +173,18 @@ struct native_request {
             const struct native_pair *options; /* CQL_VERSION, COMPRESSION, DRIVER_NAME, ... */
         } startup;
         struct {
-            struct bytes token;        /* may be null */
+            struct bytes token; /* may be null */
         } auth_response;
         struct {
             struct bytes statement;
         } query;
         struct {
             struct bytes statement;
-            struct bytes keyspace;     /* v5; NULL data: the session's */
+            struct bytes keyspace; /* v5; NULL data: the session's */
         } prepare;
         struct {
             struct bytes id;
-            struct bytes metadata_id;  /* v5; else NULL data */
+            struct bytes metadata_id; /* v5; else NULL data */
         } execute;
         struct {
             enum native_batch_kind kind;
@@ -190,7 +192,7 @@ struct native_request {
             const struct native_batch_entry *entries;
         } batch;
         struct {
-            uint32_t events;           /* NATIVE_EVENT_ bits */
+            uint32_t events; /* NATIVE_EVENT_ bits */
         } registration;
     };
 };
@@ -222,7 +224,8 @@ struct native_error_detail {
     int32_t block_for;            /* UNAVAILABLE: required; 0 reads as 1 */
     int32_t failures;
     bool data_present;
-    const char *write_type;       /* "SIMPLE" (NULL), "BATCH", "UNLOGGED_BATCH", "COUNTER", "BATCH_LOG", "CAS", "VIEW", "CDC" */
+    const char
+        *write_type; /* "SIMPLE" (NULL), "BATCH", "UNLOGGED_BATCH", "COUNTER", "BATCH_LOG", "CAS", "VIEW", "CDC" */
     struct bytes function_keyspace, function_name; /* FUNCTION_FAILURE */
     const struct bytes *argument_types;
     uint32_t argument_count;
@@ -250,21 +253,23 @@ struct native_column {
     const struct type *type;
 };
 
-/* Columns of a result or of markers, encoded once per statement and protocol version (global table spec where all columns
- * share a table). */
+/* Columns of a result or of markers, encoded once per statement and protocol version (global table spec where all
+ * columns share a table). */
 struct native_metadata {
     uint32_t column_count;
     bool has_global_table;
-    struct bytes specs;    /* [keyspace, table]? then per column; borrowed */
-    uint8_t id[16];        /* v5: digest of the above */
+    struct bytes specs; /* [keyspace, table]? then per column; borrowed */
+    uint8_t id[16];     /* v5: digest of the above */
 };
 /* specs lies in `arena`. */
 void native_metadata_build(struct native_metadata *metadata, struct arena *arena, uint8_t version,
                            const struct native_column *columns, uint32_t count);
 
-/* Markers of a prepared statement: pk_indexes says which marker is the i-th partition key column (v4); count 0: not all are. */
-void native_encode_result_prepared(struct buffer *out, uint8_t version, struct bytes id, const struct native_metadata *markers,
-                                   const uint16_t *pk_indexes, uint32_t pk_count, const struct native_metadata *result);
+/* Markers of a prepared statement: pk_indexes says which marker is the i-th partition key column (v4); count 0: not all
+ * are. */
+void native_encode_result_prepared(struct buffer *out, uint8_t version, struct bytes id,
+                                   const struct native_metadata *markers, const uint16_t *pk_indexes, uint32_t pk_count,
+                                   const struct native_metadata *result);
 /* The result part of statements that return no rows. */
 extern const struct native_metadata native_metadata_none;
 
@@ -279,8 +284,8 @@ struct native_rows {
     uint32_t row_count;
 };
 /* paging_state NULL data: the last page. */
-void native_rows_begin(struct native_rows *rows, struct buffer *out, uint8_t version, const struct native_metadata *metadata,
-                       bool skip_metadata, struct bytes paging_state);
+void native_rows_begin(struct native_rows *rows, struct buffer *out, uint8_t version,
+                       const struct native_metadata *metadata, bool skip_metadata, struct bytes paging_state);
 
 static inline void native_append_value(struct buffer *out, struct bytes value)
 {
@@ -321,13 +326,19 @@ static inline void native_rows_end(struct native_rows *rows)
 
 /* RESULT schema_change, and the EVENT of the same. */
 enum native_change { NATIVE_CREATED, NATIVE_UPDATED, NATIVE_DROPPED };
-enum native_target { NATIVE_TARGET_KEYSPACE, NATIVE_TARGET_TABLE, NATIVE_TARGET_TYPE, NATIVE_TARGET_FUNCTION, NATIVE_TARGET_AGGREGATE };
+enum native_target {
+    NATIVE_TARGET_KEYSPACE,
+    NATIVE_TARGET_TABLE,
+    NATIVE_TARGET_TYPE,
+    NATIVE_TARGET_FUNCTION,
+    NATIVE_TARGET_AGGREGATE
+};
 struct native_schema_change {
     enum native_change change;
     enum native_target target;
     struct bytes keyspace;
-    struct bytes name;                   /* not with KEYSPACE */
-    const struct bytes *argument_types;  /* FUNCTION, AGGREGATE: CQL types */
+    struct bytes name;                  /* not with KEYSPACE */
+    const struct bytes *argument_types; /* FUNCTION, AGGREGATE: CQL types */
     uint32_t argument_count;
 };
 void native_encode_result_schema_change(struct buffer *out, const struct native_schema_change *change);
@@ -338,25 +349,26 @@ struct native_address {
     uint8_t size; /* 4 or 16 */
     uint16_t port;
 };
-void native_encode_event_topology(struct buffer *out, bool is_new, const struct native_address *address); /* NEW_NODE, REMOVED_NODE */
-void native_encode_event_status(struct buffer *out, bool is_up, const struct native_address *address);    /* UP, DOWN */
+void native_encode_event_topology(struct buffer *out, bool is_new,
+                                  const struct native_address *address); /* NEW_NODE, REMOVED_NODE */
+void native_encode_event_status(struct buffer *out, bool is_up, const struct native_address *address); /* UP, DOWN */
 void native_encode_event_schema(struct buffer *out, const struct native_schema_change *change);
 
 /* ---- replies: frames ---- */
 
 struct native_reply {
     uint8_t version;
-    int16_t stream_id;             /* -1: an event */
+    int16_t stream_id; /* -1: an event */
     enum native_opcode opcode;
     enum native_compression compression; /* agreed at STARTUP; used if it makes the body smaller */
-    const uint8_t *tracing_id;     /* 16 bytes or NULL */
+    const uint8_t *tracing_id;           /* 16 bytes or NULL */
     const struct bytes *warnings;
     uint32_t warning_count;
     const struct native_pair *payload;
     uint32_t payload_count;
 };
-/* Room for the header at the end of `out`; returns where the frame starts. Then the body is appended; then _end is called. To drop
- * the reply instead: out->size = start. */
+/* Room for the header at the end of `out`; returns where the frame starts. Then the body is appended; then _end is
+ * called. To drop the reply instead: out->size = start. */
 size_t native_reply_begin(struct buffer *out);
 void native_reply_end(struct buffer *out, size_t start, const struct native_reply *reply);
 

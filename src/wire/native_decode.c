@@ -230,8 +230,7 @@ static enum status decode_batch_entry(struct reader *in, struct arena *arena, ui
     else if (kind == 1)
         entry->id = read_string(in);
     else
-        return error_set(err, ERR_PROTOCOL,
-                         "Invalid query kind in BATCH messages. Must be 0 or 1 but got %u", kind);
+        return error_set(err, ERR_PROTOCOL, "Invalid query kind in BATCH messages. Must be 0 or 1 but got %u", kind);
     return decode_values(in, arena, version, false, &entry->values, err);
 }
 
@@ -307,9 +306,7 @@ static enum status decode_body(struct reader *in, struct arena *arena, struct na
     case NATIVE_EXECUTE: return decode_execute(in, arena, request, err);
     case NATIVE_BATCH: return decode_batch(in, arena, request, err);
     case NATIVE_REGISTER: return decode_register(in, request, err);
-    case NATIVE_AUTH_RESPONSE:
-        request->auth_response.token = read_bytes(in);
-        return in->failed ? truncated(err) : OK;
+    case NATIVE_AUTH_RESPONSE: request->auth_response.token = read_bytes(in); return in->failed ? truncated(err) : OK;
     }
     if (native_opcode_name((enum native_opcode)opcode))
         return error_set(err, ERR_PROTOCOL, "Wrong protocol direction, expected a request, got opcode %u (%s)", opcode,

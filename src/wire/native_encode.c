@@ -127,9 +127,7 @@ static void append_type(struct buffer *out, uint8_t version, const struct type *
         return;
     case TYPE_CUSTOM:
     case TYPE_EMPTY:
-    case TYPE_VECTOR:
-        append_custom_type(out, type);
-        return;
+    case TYPE_VECTOR: append_custom_type(out, type); return;
     }
 }
 
@@ -172,7 +170,8 @@ void native_metadata_build(struct native_metadata *metadata, struct arena *arena
         write_string(&specs, columns[i].name);
         append_type(&specs, version, columns[i].type);
     }
-    *metadata = (struct native_metadata){ .column_count = count, .has_global_table = is_global,
+    *metadata = (struct native_metadata){ .column_count = count,
+                                          .has_global_table = is_global,
                                           .specs = arena_copy(arena, buffer_bytes(&specs)) };
     hash_md5(&metadata->specs, 1, metadata->id);
 }

@@ -45,8 +45,14 @@ enum native_error native_error_code(enum status status, uint8_t version)
 /* Length of the UTF-8 character at the front, 0 if there is no well-formed one. */
 static size_t utf8_size(struct bytes text)
 {
-    static const struct { uint8_t mask, lead; uint32_t least; } forms[] = {
-        { 0x80, 0x00, 0 }, { 0xE0, 0xC0, 0x80 }, { 0xF0, 0xE0, 0x800 }, { 0xF8, 0xF0, 0x10000 },
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t least;
+    } forms[] = {
+        { 0x80, 0x00, 0 },
+        { 0xE0, 0xC0, 0x80 },
+        { 0xF0, 0xE0, 0x800 },
+        { 0xF8, 0xF0, 0x10000 },
     };
 
     for (size_t size = 1; size <= 4 && size <= text.size; size++) {
@@ -66,7 +72,8 @@ static size_t utf8_size(struct bytes text)
     return 0;
 }
 
-/* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break the client's decoder. */
+/* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break the client's decoder.
+ */
 static void write_message(struct buffer *out, struct bytes text)
 {
     size_t size_at = out->size;
@@ -138,9 +145,7 @@ static void append_detail(struct buffer *out, uint8_t version, enum native_error
         append_failures(out, version, detail);
         append_write_type(out, detail);
         return;
-    case NATIVE_ERROR_CAS_WRITE_UNKNOWN:
-        append_counts(out, detail);
-        return;
+    case NATIVE_ERROR_CAS_WRITE_UNKNOWN: append_counts(out, detail); return;
     case NATIVE_ERROR_FUNCTION_FAILURE:
         write_string(out, detail->function_keyspace);
         write_string(out, detail->function_name);
@@ -152,9 +157,7 @@ static void append_detail(struct buffer *out, uint8_t version, enum native_error
         write_word(out, error->keyspace);
         write_word(out, error->name);
         return;
-    case NATIVE_ERROR_UNPREPARED:
-        write_string(out, bytes_of(error->id, sizeof(error->id)));
-        return;
+    case NATIVE_ERROR_UNPREPARED: write_string(out, bytes_of(error->id, sizeof(error->id))); return;
     case NATIVE_ERROR_SERVER:
     case NATIVE_ERROR_PROTOCOL:
     case NATIVE_ERROR_BAD_CREDENTIALS:
@@ -165,8 +168,7 @@ static void append_detail(struct buffer *out, uint8_t version, enum native_error
     case NATIVE_ERROR_SYNTAX:
     case NATIVE_ERROR_UNAUTHORIZED:
     case NATIVE_ERROR_INVALID:
-    case NATIVE_ERROR_CONFIG:
-        return;
+    case NATIVE_ERROR_CONFIG: return;
     }
 }
 

@@ -1,6 +1,6 @@
-/* Requests as a real driver encodes them are decoded; every cut of them and every lie in a length is refused; replies have the
- * bytes of the protocol's specification. `native_test --emit` prints replies for tests/wire/check_replies.py, which decodes them with
- * the driver. */
+/* Requests as a real driver encodes them are decoded; every cut of them and every lie in a length is refused; replies
+ * have the bytes of the protocol's specification. `native_test --emit` prints replies for tests/wire/check_replies.py,
+ * which decodes them with the driver. */
 #include "wire/driver_frames.h"
 #include "wire/native.h"
 
@@ -22,8 +22,9 @@ static void decode_ok(struct fixture *f, const uint8_t *frame, size_t size, enum
     size_t wanted;
     uint64_t skip;
 
-    assert_int_equal(native_frame_peek(bytes_of(frame, size), NATIVE_FRAME_BYTES_MAX, &header, &wanted, &skip, &f->error),
-                     NATIVE_FRAME_READY);
+    assert_int_equal(
+        native_frame_peek(bytes_of(frame, size), NATIVE_FRAME_BYTES_MAX, &header, &wanted, &skip, &f->error),
+        NATIVE_FRAME_READY);
     assert_int_equal(wanted, size);
     assert_int_equal(header.stream_id, 7);
     body = bytes_of(frame + NATIVE_HEADER_BYTES, header.length);
@@ -84,8 +85,7 @@ static void a_session_is_begun(void **state)
     assert_int_equal(f->request.auth_response.token.size, 17);
     assert_memory_equal(f->request.auth_response.token.data, "\0cassandra\0secret", 17);
     DECODE(f, register);
-    assert_int_equal(f->request.registration.events,
-                     NATIVE_EVENT_TOPOLOGY | NATIVE_EVENT_STATUS | NATIVE_EVENT_SCHEMA);
+    assert_int_equal(f->request.registration.events, NATIVE_EVENT_TOPOLOGY | NATIVE_EVENT_STATUS | NATIVE_EVENT_SCHEMA);
 }
 
 static void queries_carry_parameters(void **state)
@@ -196,12 +196,14 @@ static void later_messages_are_known(void **state)
     struct native_header header = { .version = 5 };
 
     header.opcode = driver_query_v5[4];
-    assert_int_equal(native_decode(&header, bytes_of(driver_query_v5 + 9, sizeof(driver_query_v5) - 9), f->arena, &f->request,
-                                   &f->error), OK);
+    assert_int_equal(native_decode(&header, bytes_of(driver_query_v5 + 9, sizeof(driver_query_v5) - 9), f->arena,
+                                   &f->request, &f->error),
+                     OK);
     assert_bytes(f->request.parameters.keyspace, "ks");
     header.opcode = driver_execute_v5[4];
     assert_int_equal(native_decode(&header, bytes_of(driver_execute_v5 + 9, sizeof(driver_execute_v5) - 9), f->arena,
-                                   &f->request, &f->error), OK);
+                                   &f->request, &f->error),
+                     OK);
     assert_bytes(f->request.execute.metadata_id, "fedcba9876543210");
     assert_int_equal(f->request.parameters.values.count, 1);
 }
@@ -213,10 +215,14 @@ static void truncated_bodies_are_refused(void **state)
         const uint8_t *data;
         size_t size;
     } frames[] = {
-        { driver_startup, sizeof(driver_startup) },           { driver_register, sizeof(driver_register) },
-        { driver_query_full, sizeof(driver_query_full) },     { driver_query_values, sizeof(driver_query_values) },
-        { driver_query_payload, sizeof(driver_query_payload) }, { driver_prepare, sizeof(driver_prepare) },
-        { driver_execute, sizeof(driver_execute) },           { driver_batch, sizeof(driver_batch) },
+        { driver_startup, sizeof(driver_startup) },
+        { driver_register, sizeof(driver_register) },
+        { driver_query_full, sizeof(driver_query_full) },
+        { driver_query_values, sizeof(driver_query_values) },
+        { driver_query_payload, sizeof(driver_query_payload) },
+        { driver_prepare, sizeof(driver_prepare) },
+        { driver_execute, sizeof(driver_execute) },
+        { driver_batch, sizeof(driver_batch) },
         { driver_auth_response, sizeof(driver_auth_response) },
     };
     struct fixture *f = *state;
@@ -228,7 +234,8 @@ static void truncated_bodies_are_refused(void **state)
             uint8_t *exact = xmalloc(size ? size : 1); /* so that a sanitizer sees a read past it */
 
             memcpy(exact, frames[i].data + NATIVE_HEADER_BYTES, size);
-            assert_int_equal(native_decode(&header, bytes_of(exact, size), f->arena, &f->request, &f->error), ERR_PROTOCOL);
+            assert_int_equal(native_decode(&header, bytes_of(exact, size), f->arena, &f->request, &f->error),
+                             ERR_PROTOCOL);
             free(exact);
             arena_reset(f->arena);
         }
@@ -268,17 +275,31 @@ static void wrong_values_are_named(void **state)
         enum status status;
         const char *message;
     } cases[] = {
-        { NATIVE_QUERY, { (const uint8_t *)"\0\0\0\1x\0\x0C\0", 8 }, ERR_PROTOCOL, "Unknown code 12 for a consistency level" },
-        { NATIVE_QUERY, { (const uint8_t *)"\0\0\0\1x\0\1\x10\0\1", 10 }, ERR_INVALID,
+        { NATIVE_QUERY,
+          { (const uint8_t *)"\0\0\0\1x\0\x0C\0", 8 },
+          ERR_PROTOCOL,
+          "Unknown code 12 for a consistency level" },
+        { NATIVE_QUERY,
+          { (const uint8_t *)"\0\0\0\1x\0\1\x10\0\1", 10 },
+          ERR_INVALID,
           "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL" },
-        { NATIVE_QUERY, { (const uint8_t *)"\0\0\0\1x\0\1\1\0\1\xff\xff\xff\xfd", 14 }, ERR_PROTOCOL, "Invalid ByteBuf length -3" },
-        { NATIVE_QUERY, { (const uint8_t *)"\xff\xff\xff\xffx\0\1\0", 8 }, ERR_PROTOCOL,
+        { NATIVE_QUERY,
+          { (const uint8_t *)"\0\0\0\1x\0\1\1\0\1\xff\xff\xff\xfd", 14 },
+          ERR_PROTOCOL,
+          "Invalid ByteBuf length -3" },
+        { NATIVE_QUERY,
+          { (const uint8_t *)"\xff\xff\xff\xffx\0\1\0", 8 },
+          ERR_PROTOCOL,
           "Message body is shorter than its contents say" },
         { NATIVE_BATCH, { (const uint8_t *)"\3\0\0\0\1\0", 6 }, ERR_PROTOCOL, "Invalid BATCH message type 3" },
-        { NATIVE_BATCH, { (const uint8_t *)"\0\0\1\2\0\0\0\1x\0\0\0\1\0", 14 }, ERR_PROTOCOL,
+        { NATIVE_BATCH,
+          { (const uint8_t *)"\0\0\1\2\0\0\0\1x\0\0\0\1\0", 14 },
+          ERR_PROTOCOL,
           "Invalid query kind in BATCH messages. Must be 0 or 1 but got 2" },
         { NATIVE_REGISTER, { (const uint8_t *)"\0\1\0\1x", 5 }, ERR_PROTOCOL, "Invalid value 'x' for Type" },
-        { NATIVE_RESULT, { (const uint8_t *)"", 0 }, ERR_PROTOCOL,
+        { NATIVE_RESULT,
+          { (const uint8_t *)"", 0 },
+          ERR_PROTOCOL,
           "Wrong protocol direction, expected a request, got opcode 8 (RESULT)" },
         { 0x42, { (const uint8_t *)"", 0 }, ERR_PROTOCOL, "Unknown opcode 66" },
     };
@@ -362,8 +383,9 @@ static void bombs_are_refused_before_memory_is_taken(void **state)
         struct bytes result;
 
         arena_reset(f->arena);
-        assert_int_equal(native_decompress(bombs[i].compression, bombs[i].body, NATIVE_FRAME_BYTES_MAX, f->arena, &result,
-                                           &f->error), bombs[i].status);
+        assert_int_equal(native_decompress(bombs[i].compression, bombs[i].body, NATIVE_FRAME_BYTES_MAX, f->arena,
+                                           &result, &f->error),
+                         bombs[i].status);
         assert_true(arena_used(f->arena) < 1024);
     }
 }
@@ -382,8 +404,9 @@ static void what_is_compressed_opens_again(void **state)
             struct bytes result;
 
             native_compress(kinds[k], bytes_of(data, size), &packed);
-            assert_int_equal(native_decompress(kinds[k], buffer_bytes(&packed), NATIVE_FRAME_BYTES_MAX, f->arena, &result,
-                                               &f->error), OK);
+            assert_int_equal(native_decompress(kinds[k], buffer_bytes(&packed), NATIVE_FRAME_BYTES_MAX, f->arena,
+                                               &result, &f->error),
+                             OK);
             assert_true(bytes_equal(result, bytes_of(data, size)));
             buffer_fini(&packed);
             arena_reset(f->arena);
@@ -421,9 +444,10 @@ static void a_cut_message_is_still_utf8(void **state)
 
 static void build_columns(struct fixture *f, struct native_metadata *metadata, uint8_t version, bool with_all_types)
 {
-    static const enum type_kind kinds[] = { TYPE_ASCII, TYPE_BIGINT, TYPE_BLOB, TYPE_BOOLEAN, TYPE_COUNTER, TYPE_DECIMAL,
-        TYPE_DOUBLE, TYPE_FLOAT, TYPE_INT, TYPE_TIMESTAMP, TYPE_UUID, TYPE_TEXT, TYPE_VARINT, TYPE_TIMEUUID, TYPE_INET, TYPE_DATE,
-        TYPE_TIME, TYPE_SMALLINT, TYPE_TINYINT, TYPE_DURATION };
+    static const enum type_kind kinds[] = { TYPE_ASCII,   TYPE_BIGINT, TYPE_BLOB,     TYPE_BOOLEAN,  TYPE_COUNTER,
+                                            TYPE_DECIMAL, TYPE_DOUBLE, TYPE_FLOAT,    TYPE_INT,      TYPE_TIMESTAMP,
+                                            TYPE_UUID,    TYPE_TEXT,   TYPE_VARINT,   TYPE_TIMEUUID, TYPE_INET,
+                                            TYPE_DATE,    TYPE_TIME,   TYPE_SMALLINT, TYPE_TINYINT,  TYPE_DURATION };
     struct native_column columns[40];
     uint32_t count = 0;
     struct bytes ks = BYTES_LITERAL("ks"), table = BYTES_LITERAL("tab");
@@ -440,8 +464,9 @@ static void build_columns(struct fixture *f, struct native_metadata *metadata, u
                                                        type_native(kinds[i]) };
         columns[count++] = (struct native_column){ ks, table, BYTES_LITERAL("l"), type_list(f->arena, integer, false) };
         columns[count++] = (struct native_column){ ks, table, BYTES_LITERAL("s"), type_set(f->arena, text, true) };
-        columns[count++] = (struct native_column){ ks, table, BYTES_LITERAL("m"),
-                                                   type_map(f->arena, integer, type_list(f->arena, text, true), false) };
+        columns[count++] =
+            (struct native_column){ ks, table, BYTES_LITERAL("m"),
+                                    type_map(f->arena, integer, type_list(f->arena, text, true), false) };
         columns[count++] = (struct native_column){ ks, table, BYTES_LITERAL("t"), type_tuple(f->arena, pair, 2) };
         columns[count++] = (struct native_column){ ks, table, BYTES_LITERAL("u"),
                                                    type_udt(f->arena, ks, BYTES_LITERAL("udt"), names, pair, 2, true) };
@@ -451,7 +476,8 @@ static void build_columns(struct fixture *f, struct native_metadata *metadata, u
     native_metadata_build(metadata, f->arena, version, columns, count);
 }
 
-static void append_row_set(struct buffer *out, const struct native_metadata *metadata, bool skip, struct bytes paging_state)
+static void append_row_set(struct buffer *out, const struct native_metadata *metadata, bool skip,
+                           struct bytes paging_state)
 {
     struct native_rows rows;
 
@@ -468,15 +494,15 @@ static void append_row_set(struct buffer *out, const struct native_metadata *met
 static void rows_have_the_bytes_of_the_specification(void **state)
 {
     static const uint8_t expected[] = {
-        0x84, 0x00, 0x01, 0x02, 0x08, 0, 0, 0, 80, /* v4 reply, stream 0x0102, RESULT */
-        0, 0, 0, 2,                                /* rows */
-        0, 0, 0, 3, 0, 0, 0, 2,                    /* global table, more pages; 2 columns */
-        0, 0, 0, 2, 'p', 's',                      /* paging state */
-        0, 2, 'k', 's', 0, 3, 't', 'a', 'b',       /* table */
-        0, 1, 'k', 0, 9, 0, 1, 'v', 0, 13,         /* k int, v varchar */
-        0, 0, 0, 2,                                /* rows */
-        0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 3, 'o', 'n', 'e',
-        0, 0, 0, 4, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff,
+        0x84, 0x00, 0x01, 0x02, 0x08, 0,   0,   0,   80,      /* v4 reply, stream 0x0102, RESULT */
+        0,    0,    0,    2,                                  /* rows */
+        0,    0,    0,    3,    0,    0,   0,   2,            /* global table, more pages; 2 columns */
+        0,    0,    0,    2,    'p',  's',                    /* paging state */
+        0,    2,    'k',  's',  0,    3,   't', 'a', 'b',     /* table */
+        0,    1,    'k',  0,    9,    0,   1,   'v', 0,   13, /* k int, v varchar */
+        0,    0,    0,    2,                                  /* rows */
+        0,    0,    0,    4,    0,    0,   0,   1,   0,   0,    0,    3,    'o',  'n',
+        'e',  0,    0,    0,    4,    0,   0,   0,   2,   0xff, 0xff, 0xff, 0xff,
     };
     struct fixture *f = *state;
     struct native_metadata metadata;
@@ -525,14 +551,21 @@ static void emit_end(struct emitter *e)
 
 static void emit_errors(struct emitter *e)
 {
-    static const enum status statuses[] = { ERR_SERVER, ERR_PROTOCOL, ERR_CREDENTIALS, ERR_UNAVAILABLE, ERR_OVERLOADED,
-        ERR_BOOTSTRAPPING, ERR_TRUNCATE, ERR_WRITE_TIMEOUT, ERR_READ_TIMEOUT, ERR_READ_FAILURE, ERR_FUNCTION_FAILURE,
-        ERR_WRITE_FAILURE, ERR_SYNTAX, ERR_UNAUTHORIZED, ERR_INVALID, ERR_CONFIG, ERR_ALREADY_EXISTS, ERR_UNPREPARED };
+    static const enum status statuses[] = {
+        ERR_SERVER,   ERR_PROTOCOL,      ERR_CREDENTIALS,  ERR_UNAVAILABLE,  ERR_OVERLOADED,       ERR_BOOTSTRAPPING,
+        ERR_TRUNCATE, ERR_WRITE_TIMEOUT, ERR_READ_TIMEOUT, ERR_READ_FAILURE, ERR_FUNCTION_FAILURE, ERR_WRITE_FAILURE,
+        ERR_SYNTAX,   ERR_UNAUTHORIZED,  ERR_INVALID,      ERR_CONFIG,       ERR_ALREADY_EXISTS,   ERR_UNPREPARED
+    };
     static const struct bytes arguments[] = { { (const uint8_t *)"int", 3 }, { (const uint8_t *)"text", 4 } };
 
     for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-        struct native_error_detail detail = { .consistency = CONSISTENCY_QUORUM, .received = 1, .block_for = 2, .failures = 3,
-                                              .data_present = true, .write_type = "BATCH", .argument_types = arguments,
+        struct native_error_detail detail = { .consistency = CONSISTENCY_QUORUM,
+                                              .received = 1,
+                                              .block_for = 2,
+                                              .failures = 3,
+                                              .data_present = true,
+                                              .write_type = "BATCH",
+                                              .argument_types = arguments,
                                               .argument_count = 2 };
         struct error error = { 0 };
         char name[64];
@@ -616,8 +649,12 @@ static void emit_schema_and_events(struct emitter *e)
     struct native_address v4 = { { 127, 0, 0, 1 }, 4, 9042 }, v6 = { { [15] = 1 }, 16, 9042 };
 
     for (int target = NATIVE_TARGET_KEYSPACE; target <= NATIVE_TARGET_AGGREGATE; target++) {
-        struct native_schema_change change = { (enum native_change)(target % 3), (enum native_target)target,
-                                               BYTES_LITERAL("ks1"), BYTES_LITERAL("thing"), arguments, 2 };
+        struct native_schema_change change = { (enum native_change)(target % 3),
+                                               (enum native_target)target,
+                                               BYTES_LITERAL("ks1"),
+                                               BYTES_LITERAL("thing"),
+                                               arguments,
+                                               2 };
         char name[64];
 
         snprintf(name, sizeof(name), "schema_%s", names[target]);
@@ -643,7 +680,9 @@ static void emit_schema_and_events(struct emitter *e)
 static void emit_session(struct emitter *e)
 {
     static const char *const versions[] = { "3.4.7", NULL }, *const compressions[] = { "snappy", "lz4", NULL };
-    static const struct native_supported supported[] = { { "CQL_VERSION", versions }, { "COMPRESSION", compressions }, { 0 } };
+    static const struct native_supported supported[] = { { "CQL_VERSION", versions },
+                                                         { "COMPRESSION", compressions },
+                                                         { 0 } };
 
     emit_begin(e, "ready", NATIVE_READY);
     native_encode_ready(&e->out);

@@ -1,11 +1,15 @@
 """Records request frames as the Python driver encodes them, as a C header: src/wire/driver_frames.h.
 
-    python tests/wire/record_requests.py > src/wire/driver_frames.h
+    python tests/wire/record_requests.py tests/corpus > src/wire/driver_frames.h
+
+With a directory, the fuzzers' seeds are written there too.
 
 Needs cassandra-driver, lz4 and python-snappy. The recorded bytes are what src/wire/native_test.c decodes, so that our decoder is
 held to another's encoder.
 """
+import os
 import struct
+import sys
 
 import cassandra
 import lz4.block
@@ -68,3 +72,14 @@ for name, data in frames:
         print("    " + ", ".join(f"0x{b:02x}" for b in data[i:i + 20]) + ",")
     print("};")
 print("\n#endif")
+
+for name, data in frames if len(sys.argv) > 1 else []:
+    seeds = {"frame": data}
+    if data[1] & 1:
+        seeds["decompress"] = bytes([1 if name.endswith("lz4") else 2]) + data[9:]
+    else:
+        seeds["message"] = bytes([data[0] - 3, data[1], data[4]]) + data[9:]
+    for kind, seed in seeds.items():
+        os.makedirs(os.path.join(sys.argv[1], kind), exist_ok=True)
+        with open(os.path.join(sys.argv[1], kind, name), "wb") as out:
+            out.write(seed)
