@@ -143,6 +143,7 @@ static void put_params(struct buffer *out, const struct table_params *params)
 
 void schema_encode_table(struct buffer *out, const struct table_def *table)
 {
+    buffer_append_u8(out, SCHEMA_FORMAT);
     buffer_append_be64(out, table->id);
     buffer_append(out, table->uuid, 16);
     buffer_append_be64(out, table->version);
@@ -214,9 +215,6 @@ void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keysp
         }
     }
     free(order);
-    buffer_append_be32(out, keyspace->table_count);
-    for (uint32_t i = 0; i < keyspace->table_count; i++)
-        schema_encode_table(out, keyspace->tables[i]);
 }
 
 /* ---- decoding ---- */
@@ -225,7 +223,7 @@ struct reader {
     const uint8_t *at;
     size_t left;
     bool failed; /* once cut short, everything reads as zero */
-    struct keyspace_def *keyspace;
+    const struct keyspace_def *keyspace; /* where user types are looked up */
 };
 
 static const uint8_t *take(struct reader *r, size_t size)
@@ -372,9 +370,9 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     }
 }
 
-static void get_type(struct reader *r)
+static void get_type(struct reader *r, struct keyspace_def *keyspace)
 {
-    struct arena *arena = r->keyspace->arena;
+    struct arena *arena = keyspace->arena;
     struct bytes name = get_text(r);
     uint32_t count = get_count(r, 7);
     const struct type **fields = arena_new_array(arena, const struct type *, count + 1);
@@ -385,7 +383,7 @@ static void get_type(struct reader *r)
         fields[i] = get_node(r, arena, 0);
     }
     if (!r->failed)
-        keyspace_def_put_type(r->keyspace, type_udt(arena, r->keyspace->name, name, names, fields, count, false));
+        keyspace_def_put_type(keyspace, type_udt(arena, keyspace->name, name, names, fields, count, false));
 }
 
 static int32_t int_param(struct bytes value, struct reader *r)
@@ -510,7 +508,7 @@ static bool columns_are_sound(const struct table_def *def)
     return has_key && def->column_id_next <= 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX);
 }
 
-static void get_table(struct reader *r)
+static struct table_def *get_table(struct reader *r)
 {
     uint64_t id = get_be64(r);
     const uint8_t *uuid = take(r, 16);
@@ -551,45 +549,68 @@ static void get_table(struct reader *r)
     for (uint32_t i = 0; i < params; i++)
         get_param(r, arena, &def->params);
     if (r->failed || !columns_are_sound(def)) {
-        r->failed = true;
         table_def_unref(def);
-        return;
+        return NULL;
     }
     table_def_finish(def);
-    keyspace_def_put_table(r->keyspace, def);
+    return def;
 }
 
-enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **result, struct error *err)
+static enum status check_format(uint8_t format, struct error *err)
+{
+    if (format == SCHEMA_FORMAT)
+        return OK;
+    return error_set(err, ERR_CORRUPT, "Definitions are of format %u; this server reads format %d%s", format, SCHEMA_FORMAT,
+                     format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
+}
+
+enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result, struct error *err)
 {
     struct reader r = { .at = encoded.data, .left = encoded.size };
-    struct keyspace_def *empty, *grown;
-    uint8_t format = get_u8(&r);
+    struct option_map replication, tags;
+    struct keyspace_def *empty, *def;
+    enum status status = check_format(get_u8(&r), err);
     struct bytes name;
     uint32_t count;
     bool durable;
 
-    if (format != SCHEMA_FORMAT)
-        return error_set(err, ERR_CORRUPT, "Definitions of a keyspace are of format %u; this server reads format %d%s", format,
-                         SCHEMA_FORMAT, format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
+    if (status)
+        return status;
     name = get_text(&r);
     durable = get_u8(&r);
     empty = keyspace_def_new(name, &(struct option_map){ 0 }, durable);
-    get_map(&r, empty->arena, &empty->replication);
-    get_map(&r, empty->arena, &empty->tags);
+    get_map(&r, empty->arena, &replication);
+    get_map(&r, empty->arena, &tags);
+    option_map_copy(empty->arena, &empty->replication, &replication);
+    option_map_copy(empty->arena, &empty->tags, &tags);
     count = get_count(&r, 8);
-    r.keyspace = grown = keyspace_def_clone(empty, 0, count);
+    def = keyspace_def_clone(empty, table_room, count);
     keyspace_def_unref(empty);
+    r.keyspace = def;
     for (uint32_t i = 0; i < count && !r.failed; i++)
-        get_type(&r);
-    count = get_count(&r, 40);
-    r.keyspace = keyspace_def_clone(grown, count, 0);
-    keyspace_def_unref(grown);
-    for (uint32_t i = 0; i < count && !r.failed; i++)
-        get_table(&r);
+        get_type(&r, def);
     if (r.failed || r.left) {
-        keyspace_def_unref(r.keyspace);
+        keyspace_def_unref(def);
         return error_set(err, ERR_CORRUPT, "Definitions of a keyspace are damaged");
     }
-    *result = r.keyspace;
+    *result = def;
+    return OK;
+}
+
+enum status schema_decode_table(struct bytes encoded, const struct keyspace_def *keyspace, struct table_def **result,
+                                struct error *err)
+{
+    struct reader r = { .at = encoded.data, .left = encoded.size, .keyspace = keyspace };
+    enum status status = check_format(get_u8(&r), err);
+    struct table_def *def;
+
+    if (status)
+        return status;
+    def = get_table(&r);
+    if (!def || r.left) {
+        table_def_unref(def);
+        return error_set(err, ERR_CORRUPT, "Definitions of a table are damaged");
+    }
+    *result = def;
     return OK;
 }

@@ -1390,6 +1390,7 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
     struct change c = { schema, context, arena, result, change, err };
     const struct keyspace_def *def = schema_keyspace(schema, keyspace);
     struct table_def *table = schema_table(schema, keyspace, name), *copy;
+    struct keyspace_def *changed_keyspace;
     uint64_t *id;
 
     *change = (struct ddl_change){ 0 };
@@ -1407,7 +1408,10 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
     change->removed_table_count = 1;
     copy = table_def_clone(table, 0, 0);
     copy->id = context->next_table_id;
+    copy->version = next_version(&c);
     table_def_finish(copy);
-    put_table(&c, def, copy);
+    changed_keyspace = keyspace_def_clone(def, 0, 0);
+    keyspace_def_put_table(changed_keyspace, copy);
+    *result = schema_replace(schema, changed_keyspace, bytes_of(NULL, 0), schema_version_uuid(schema)); /* clients see no change */
     return changed(&c, DDL_UPDATED, DDL_TABLE, keyspace, name);
 }

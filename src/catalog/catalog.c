@@ -1,0 +1,428 @@
+#include "catalog/catalog.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "catalog/definitions.h"
+#include "catalog/format.h"
+#include "catalog/state.h"
+#include "catalog/system_tables.h"
+#include "cql/parse.h"
+#include "schema/build.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void kernel_random(void *context, void *out, size_t size)
+{
+    (void)context;
+    random_bytes(out, size);
+}
+
+static struct ddl_context ddl_context(struct catalog *catalog, struct bytes current_keyspace)
+{
+    return (struct ddl_context){
+        .current_keyspace = current_keyspace,
+        .now_us = catalog->options.now_us(catalog->options.clock),
+        .next_table_id = catalog->next_table_id,
+        .random = catalog->options.random,
+        .random_context = catalog->options.random_context,
+    };
+}
+
+/* ---- the schema in force ---- */
+
+struct schema *catalog_ref_schema(struct catalog *catalog)
+{
+    struct schema *schema;
+
+    pthread_mutex_lock(&catalog->lock);
+    schema = schema_ref(catalog->current);
+    pthread_mutex_unlock(&catalog->lock);
+    return schema;
+}
+
+uint64_t catalog_version(const struct catalog *catalog)
+{
+    return atomic_load_explicit(&catalog->version, memory_order_acquire);
+}
+
+const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog_view *view)
+{
+    if (!view->schema || view->version != catalog_version(catalog)) {
+        schema_unref(view->schema);
+        view->schema = catalog_ref_schema(catalog);
+        view->version = schema_version_number(view->schema);
+    }
+    return view->schema;
+}
+
+void catalog_view_fini(struct catalog_view *view)
+{
+    schema_unref(view->schema);
+    *view = (struct catalog_view){ 0 };
+}
+
+struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
+{
+    struct catalog *catalog = context;
+    struct table_def *def;
+
+    if (table_id == CATALOG_TABLE_ID)
+        return table_def_ref(catalog->own_table);
+    pthread_mutex_lock(&catalog->lock);
+    def = schema_table_by_id(catalog->current, table_id);
+    if (def)
+        table_def_ref(def);
+    pthread_mutex_unlock(&catalog->lock);
+    return def;
+}
+
+/* Takes over the reference. */
+static void put_in_force(struct catalog *catalog, struct schema *schema)
+{
+    struct schema *old;
+
+    pthread_mutex_lock(&catalog->lock);
+    old = catalog->current;
+    catalog->current = schema;
+    atomic_store_explicit(&catalog->version, schema_version_number(schema), memory_order_release);
+    pthread_mutex_unlock(&catalog->lock);
+    schema_unref(old);
+}
+
+/* ---- system tables ---- */
+
+/* Ids of system tables come from their names, so that they are the same in each run and each version. User tables begin above. */
+static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < keyspace.size; i++)
+        hash = (hash ^ keyspace.data[i]) * 16777619u;
+    hash = (hash ^ '.') * 16777619u;
+    for (size_t i = 0; i < table.size; i++)
+        hash = (hash ^ table.data[i]) * 16777619u;
+    hash &= CATALOG_TABLE_IDS_FROM - 1;
+    return hash <= CATALOG_TABLE_ID ? hash + 2 : hash;
+}
+
+/* Definitions made at start: parsed, applied, and given their bodies before anyone sees them. */
+static enum status define(struct catalog *catalog, struct arena *arena, const char *text, struct error *err)
+{
+    struct ddl_context context = ddl_context(catalog, bytes_of(NULL, 0));
+    struct cql_statement *statement;
+    struct ddl_change change;
+    struct schema *schema;
+    enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
+
+    if (status)
+        return status;
+    context.is_internal = true;
+    if (statement->kind == STATEMENT_CREATE_TABLE)
+        context.next_table_id =
+            system_table_id(statement->create_table->table.keyspace, statement->create_table->table.name);
+    status = ddl_apply(catalog->current, statement, &context, arena, &schema, &change, err);
+    if (!status)
+        put_in_force(catalog, schema);
+    return status;
+}
+
+static void give_bodies(struct catalog *catalog)
+{
+    uint32_t count = 0, used = 0;
+
+    for (uint32_t i = 0; i < schema_keyspace_count(catalog->current); i++)
+        count += schema_keyspace_at(catalog->current, i)->table_count;
+    catalog->bodies = xcalloc(count + 1, sizeof(*catalog->bodies));
+    for (uint32_t i = 0; i < schema_keyspace_count(catalog->current); i++) {
+        /* Nobody else has seen this schema: its definitions are still ours to complete. */
+        struct keyspace_def *keyspace = (struct keyspace_def *)schema_keyspace_at(catalog->current, i);
+
+        keyspace->is_virtual = ddl_is_virtual_system_keyspace(keyspace->name);
+        for (uint32_t j = 0; j < keyspace->table_count; j++) {
+            system_rows_fn *rows = system_rows_of(keyspace->name, keyspace->tables[j]->name);
+
+            if (!rows)
+                continue;
+            catalog->bodies[used] = (struct virtual_table){ rows, catalog };
+            keyspace->tables[j]->virtual_table = &catalog->bodies[used++];
+        }
+    }
+}
+
+static enum status define_system_tables(struct catalog *catalog, struct error *err)
+{
+    struct arena *arena = arena_new(1 << 14);
+    enum status status = OK;
+
+    for (size_t i = 0; system_definitions[i] && !status; i++) {
+        status = define(catalog, arena, system_definitions[i], err);
+        arena_reset(arena);
+    }
+    arena_free(arena);
+    if (!status)
+        give_bodies(catalog);
+    return status;
+}
+
+enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body, struct error *err)
+{
+    struct arena *arena = arena_new(4096);
+    struct cql_statement *statement;
+    enum status status = cql_parse(arena, bytes_of_string(create_table), &statement, err);
+
+    assert(!catalog->space);
+    if (!status) {
+        struct qualified_name name = statement->create_table->table;
+
+        if (!schema_table(catalog->current, name.keyspace, name.name))
+            status = define(catalog, arena, create_table, err);
+        if (!status)
+            schema_table(catalog->current, name.keyspace, name.name)->virtual_table = body;
+    }
+    arena_free(arena);
+    return status;
+}
+
+/* ---- opening ---- */
+
+enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err)
+{
+    static const uint8_t no_uuid[16];
+    struct catalog *catalog;
+    enum status status;
+
+    if (options->directory && (status = format_check(options->directory, err)))
+        return status;
+    catalog = xcalloc(1, sizeof(*catalog));
+    catalog->options = *options;
+    if (!catalog->options.random)
+        catalog->options.random = kernel_random;
+    catalog->cluster_name = xstrdup(options->cluster_name ? options->cluster_name : "Test Cluster");
+    catalog->started_s = options->now_us(options->clock) / 1000000;
+    catalog->options.random(catalog->options.random_context, catalog->host_id, 16);
+    catalog->host_id[6] = (uint8_t)((catalog->host_id[6] & 0x0f) | 0x40);
+    catalog->host_id[8] = (uint8_t)((catalog->host_id[8] & 0x3f) | 0x80);
+    catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
+    pthread_mutex_init(&catalog->lock, NULL);
+    pthread_mutex_init(&catalog->changing, NULL);
+    catalog->own_table = definitions_own_table();
+    catalog->current = schema_new(0, no_uuid);
+    status = define_system_tables(catalog, err);
+    if (status) {
+        catalog_free(catalog);
+        return status;
+    }
+    *result = catalog;
+    return OK;
+}
+
+void catalog_free(struct catalog *catalog)
+{
+    schema_unref(catalog->current);
+    table_def_unref(catalog->own_table);
+    pthread_mutex_destroy(&catalog->lock);
+    pthread_mutex_destroy(&catalog->changing);
+    free(catalog->removals);
+    free(catalog->bodies);
+    free(catalog->cluster_name);
+    free(catalog);
+}
+
+/* What was decided is done: rows of dropped and truncated tables go, then their ids leave the list. With `changing` held. A failure
+ * leaves the list as it is: it is tried again with the next change and at the next start. */
+static enum status end_removals(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    enum status status = OK;
+
+    if (!catalog->removal_count)
+        return OK;
+    for (uint32_t i = 0; i < catalog->removal_count && !status; i++)
+        status = table_remove_all(port, catalog->removals[i], err);
+    if (!status) {
+        catalog->removal_count = 0;
+        status = definitions_save_meta(catalog, port, catalog->current, err);
+    }
+    return status;
+}
+
+/* Reads the definitions and puts them in force. With `changing` held. */
+static enum status load(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    struct schema *schema;
+    bool is_new;
+    enum status status = definitions_load(catalog, port, &schema, &is_new, err);
+
+    if (status)
+        return status;
+    if (is_new)
+        status = definitions_save_meta(catalog, port, schema, err);
+    if (status) {
+        schema_unref(schema);
+        return status;
+    }
+    put_in_force(catalog, schema);
+    catalog->in_doubt = false;
+    return OK;
+}
+
+enum status catalog_open(struct catalog *catalog, struct table_space *space, struct error *err)
+{
+    struct table_port *port = table_port_open(space);
+    enum status status;
+
+    pthread_mutex_lock(&catalog->changing);
+    status = load(catalog, port, err);
+    if (!status)
+        status = end_removals(catalog, port, err);
+    if (!status)
+        catalog->space = space;
+    pthread_mutex_unlock(&catalog->changing);
+    table_port_close(port);
+    return status;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->changing);
+    catalog->space = NULL;
+    pthread_mutex_unlock(&catalog->changing);
+}
+
+/* ---- changes ---- */
+
+static void tell(struct catalog *catalog, const struct ddl_change *change)
+{
+    struct catalog_listener *listener;
+
+    pthread_mutex_lock(&catalog->lock);
+    listener = catalog->listeners;
+    pthread_mutex_unlock(&catalog->lock);
+    for (; listener; listener = listener->next)
+        listener->changed(listener, change);
+}
+
+static void add_removals(struct catalog *catalog, const struct ddl_change *change)
+{
+    catalog->removals = xrealloc(catalog->removals,
+                                 (catalog->removal_count + change->removed_table_count + 1) * sizeof(*catalog->removals));
+    for (uint32_t i = 0; i < change->removed_table_count; i++)
+        catalog->removals[catalog->removal_count++] = change->removed_table_ids[i];
+}
+
+/* Saves `schema` (reference taken over), puts it in force, removes rows. With `changing` held. */
+static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema, const struct ddl_change *change,
+                             bool is_told, struct error *err)
+{
+    uint32_t removal_count = catalog->removal_count;
+    uint64_t next_table_id = catalog->next_table_id;
+    struct error ignored;
+    enum status status;
+
+    add_removals(catalog, change);
+    catalog->next_table_id++;
+    status = definitions_save_change(catalog, port, catalog->current, schema, change->keyspace, err);
+    if (status) {
+        catalog->removal_count = removal_count;
+        /* Refused for certain, nothing happened. Anything else may have, or not: nothing more is decided on what we believe. */
+        if (status == ERR_WRITE_FAILURE || status == ERR_OVERLOADED || status == ERR_INVALID)
+            catalog->next_table_id = next_table_id;
+        else
+            catalog->in_doubt = true;
+        schema_unref(schema);
+        return status;
+    }
+    put_in_force(catalog, schema);
+    if (is_told)
+        tell(catalog, change);
+    /* The change is made; rows that could not be removed now will be later. */
+    if (end_removals(catalog, port, &ignored))
+        log_warn("catalog", "rows of removed tables remain for now: %s", status_name(ignored.status));
+    return OK;
+}
+
+static enum status ready_for_change(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    if (!catalog->space)
+        return error_set(err, ERR_BOOTSTRAPPING, "Definitions can't be changed now: the server is starting or stopping");
+    return catalog->in_doubt ? load(catalog, port, err) : OK;
+}
+
+enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,
+                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change, struct error *err)
+{
+    struct ddl_context context;
+    struct schema *schema;
+    enum status status;
+
+    pthread_mutex_lock(&catalog->changing);
+    status = ready_for_change(catalog, port, err);
+    if (!status) {
+        context = ddl_context(catalog, current_keyspace);
+        status = ddl_apply(catalog->current, statement, &context, arena, &schema, change, err);
+    }
+    if (!status && !change->happened)
+        schema_unref(schema);
+    else if (!status)
+        status = carry_out(catalog, port, schema, change, true, err);
+    pthread_mutex_unlock(&catalog->changing);
+    return status;
+}
+
+enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace, struct bytes table,
+                             struct error *err)
+{
+    struct arena *arena = arena_new(1024);
+    struct ddl_context context;
+    struct ddl_change change;
+    struct schema *schema;
+    enum status status;
+
+    pthread_mutex_lock(&catalog->changing);
+    status = ready_for_change(catalog, port, err);
+    if (!status) {
+        context = ddl_context(catalog, bytes_of(NULL, 0));
+        status = ddl_truncate(catalog->current, keyspace, table, &context, arena, &schema, &change, err);
+    }
+    if (!status)
+        status = carry_out(catalog, port, schema, &change, false, err);
+    pthread_mutex_unlock(&catalog->changing);
+    arena_free(arena);
+    return status;
+}
+
+void catalog_listen(struct catalog *catalog, struct catalog_listener *listener)
+{
+    pthread_mutex_lock(&catalog->changing);
+    pthread_mutex_lock(&catalog->lock);
+    listener->next = catalog->listeners;
+    catalog->listeners = listener;
+    pthread_mutex_unlock(&catalog->lock);
+    pthread_mutex_unlock(&catalog->changing);
+}
+
+void catalog_unlisten(struct catalog *catalog, struct catalog_listener *listener)
+{
+    pthread_mutex_lock(&catalog->changing); /* no one is being told */
+    pthread_mutex_lock(&catalog->lock);
+    for (struct catalog_listener **at = &catalog->listeners; *at; at = &(*at)->next) {
+        if (*at != listener)
+            continue;
+        *at = listener->next;
+        break;
+    }
+    pthread_mutex_unlock(&catalog->lock);
+    pthread_mutex_unlock(&catalog->changing);
+}
+
+/* ---- facts ---- */
+
+const uint8_t *catalog_host_id(const struct catalog *catalog)
+{
+    return catalog->host_id;
+}
+
+struct bytes catalog_cluster_name(const struct catalog *catalog)
+{
+    return bytes_of_string(catalog->cluster_name);
+}

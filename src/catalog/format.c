@@ -1,0 +1,90 @@
+#include "catalog/format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FORMAT_WORDS "helenus data format "
+
+static enum status check_text(char *text, struct error *err)
+{
+    unsigned number;
+    char newline;
+
+    if (strncmp(text, FORMAT_WORDS, strlen(FORMAT_WORDS)) || sscanf(text + strlen(FORMAT_WORDS), "%u%c", &number, &newline) != 2 ||
+        newline != '\n')
+        return error_set(err, ERR_CORRUPT, "The data directory's file FORMAT is damaged, or not of helenus");
+    if (number > DATA_FORMAT)
+        return error_set(err, ERR_CORRUPT, "The data directory is of format %u, newer than format %d of this server", number, DATA_FORMAT);
+    if (number < DATA_FORMAT)
+        return error_set(err, ERR_CORRUPT, "The data directory is of format %u; this server reads format %d only", number, DATA_FORMAT);
+    return OK;
+}
+
+static enum status read_file(int fd, struct error *err)
+{
+    char text[128];
+    ssize_t size = read(fd, text, sizeof(text) - 1);
+
+    if (size < 0)
+        return error_set_os(err, errno, "Reading FORMAT");
+    text[size] = '\0';
+    return check_text(text, err);
+}
+
+static enum status sync_directory(const char *directory, struct error *err)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status status = OK;
+
+    if (fd < 0)
+        return error_set_os(err, errno, "Opening the data directory");
+    if (fsync(fd))
+        status = error_set_os(err, errno, "Syncing the data directory");
+    close(fd);
+    return status;
+}
+
+/* Whole or not at all: written aside, synced, renamed, the name synced. */
+static enum status make_file(const char *directory, const char *path, struct error *err)
+{
+    char aside[PATH_MAX + 8], text[64];
+    int size = snprintf(text, sizeof(text), FORMAT_WORDS "%d\n", DATA_FORMAT);
+    int fd;
+
+    snprintf(aside, sizeof(aside), "%s.new", path);
+    fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set_os(err, errno, "Making FORMAT");
+    if (write(fd, text, (size_t)size) != size || fsync(fd)) {
+        int os_errno = errno;
+
+        close(fd);
+        return error_set_os(err, os_errno, "Writing FORMAT");
+    }
+    close(fd);
+    if (rename(aside, path))
+        return error_set_os(err, errno, "Naming FORMAT");
+    return sync_directory(directory, err);
+}
+
+enum status format_check(const char *directory, struct error *err)
+{
+    char path[PATH_MAX];
+    enum status status;
+    int fd;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/FORMAT", directory) >= sizeof(path))
+        return error_set(err, ERR_INVALID, "The data directory's path is too long");
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return make_file(directory, path, err);
+    if (fd < 0)
+        return error_set_os(err, errno, "Opening FORMAT");
+    status = read_file(fd, err);
+    close(fd);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* catalog/format.h: which format a data directory has: its file FORMAT, one line "helenus data format 1".
+ *
+ * Looked at before anything else of the directory is. The number changes when keys, fragments or anything else laid down changes so
+ * that an older server must not touch it.
+ *
+ * Errors:  ERR_CORRUPT: a newer format, or not our file; ERR_IO, ERR_NO_SPACE.
+ */
+#ifndef CATALOG_FORMAT_H
+#define CATALOG_FORMAT_H
+
+#include "base/error.h"
+
+enum { DATA_FORMAT = 1 };
+
+/* Checks the file, or makes it (synced) when there is none. */
+enum status format_check(const char *directory, struct error *err);
+
+#endif

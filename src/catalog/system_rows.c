@@ -1,0 +1,413 @@
+/* Rows of the computed system tables: facts of this node, and the schema in force as tables. */
+#include "catalog/system_tables.h"
+
+#include "catalog/state.h"
+#include "schema/build.h"
+#include "schema/codec.h"
+
+#include <stdlib.h>
+
+/* One row at a time: values in SELECT * order. */
+struct row_writer {
+    struct virtual_emit *emit;
+    struct arena *arena;
+    struct bytes values[40];
+    uint32_t count;
+};
+
+static void put(struct row_writer *w, struct bytes value)
+{
+    w->values[w->count++] = value;
+}
+
+static void put_null(struct row_writer *w)
+{
+    put(w, bytes_of(NULL, 0));
+}
+
+static void put_string(struct row_writer *w, const char *text)
+{
+    put(w, bytes_of_string(text));
+}
+
+static void put_int(struct row_writer *w, int32_t value)
+{
+    uint8_t *at = arena_alloc(w->arena, 4);
+
+    store_be32(at, (uint32_t)value);
+    put(w, bytes_of(at, 4));
+}
+
+static void put_bigint(struct row_writer *w, int64_t value)
+{
+    uint8_t *at = arena_alloc(w->arena, 8);
+
+    store_be64(at, (uint64_t)value);
+    put(w, bytes_of(at, 8));
+}
+
+static void put_double(struct row_writer *w, double value)
+{
+    int64_t bits;
+
+    memcpy(&bits, &value, 8);
+    put_bigint(w, bits);
+}
+
+static void put_boolean(struct row_writer *w, bool value)
+{
+    put(w, value ? bytes_of("\1", 1) : bytes_of("\0", 1));
+}
+
+/* A list or set, or with pairs a map: each element with its size. */
+static void put_collection(struct row_writer *w, const struct bytes *elements, uint32_t count, bool is_map)
+{
+    size_t size = 4;
+    uint8_t *at, *from;
+
+    for (uint32_t i = 0; i < count; i++)
+        size += 4 + elements[i].size;
+    from = at = arena_alloc(w->arena, size);
+    store_be32(at, is_map ? count / 2 : count);
+    at += 4;
+    for (uint32_t i = 0; i < count; i++) {
+        store_be32(at, (uint32_t)elements[i].size);
+        if (elements[i].size)
+            memcpy(at + 4, elements[i].data, elements[i].size);
+        at += 4 + elements[i].size;
+    }
+    put(w, bytes_of(from, size));
+}
+
+static void put_options(struct row_writer *w, const struct option_map *map)
+{
+    struct bytes *elements = arena_new_array(w->arena, struct bytes, map->count * 2 + 1);
+
+    for (uint32_t i = 0; i < map->count; i++) {
+        elements[2 * i] = map->options[i].name;
+        elements[2 * i + 1] = map->options[i].value;
+    }
+    put_collection(w, elements, map->count * 2, true);
+}
+
+static void put_type(struct row_writer *w, const struct type *type)
+{
+    struct buffer out = { 0 };
+
+    type_print(&out, type, false);
+    put(w, arena_copy(w->arena, buffer_bytes(&out)));
+    buffer_fini(&out);
+}
+
+static void end_row(struct row_writer *w)
+{
+    w->emit->row(w->emit, w->values);
+    w->count = 0;
+}
+
+/* Calls `rows` with a writer and the schema in force. */
+static void with_schema(const struct virtual_table *self, struct virtual_emit *emit,
+                        void (*rows)(struct row_writer *w, const struct schema *schema))
+{
+    struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
+    struct schema *schema = catalog_ref_schema(self->context);
+
+    rows(&w, schema);
+    schema_unref(schema);
+    arena_free(w.arena);
+}
+
+/* ---- system ---- */
+
+static void no_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    (void)self;
+    (void)emit;
+}
+
+static void local_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct catalog *catalog = self->context;
+    struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
+    struct schema *schema = catalog_ref_schema(catalog);
+    struct bytes address = bytes_of(catalog->options.address, catalog->options.address_is_ipv6 ? 16 : 4);
+    struct bytes token = BYTES_LITERAL("-9223372036854775808");
+
+    put_string(&w, "local");
+    put_string(&w, "COMPLETED");
+    put(&w, address); /* broadcast_address */
+    put_int(&w, 7000);
+    put_string(&w, catalog->cluster_name);
+    put_string(&w, "3.4.7");
+    put_string(&w, "datacenter1");
+    put_int(&w, (int32_t)catalog->started_s); /* gossip_generation */
+    put(&w, bytes_of(catalog->host_id, 16));
+    put(&w, address); /* listen_address */
+    put_int(&w, 7000);
+    put_string(&w, "4");
+    put_string(&w, "org.apache.cassandra.dht.Murmur3Partitioner");
+    put_string(&w, "rack1");
+    put_string(&w, "5.0.5");
+    put(&w, address); /* rpc_address */
+    put_int(&w, catalog->options.cql_port);
+    put(&w, bytes_of(schema_version_uuid(schema), 16));
+    put_collection(&w, &token, 1, false);
+    put_null(&w); /* truncated_at */
+    end_row(&w);
+    schema_unref(schema);
+    arena_free(w.arena);
+}
+
+/* ---- system_schema, system_virtual_schema ---- */
+
+static void each_keyspace(struct row_writer *w, const struct schema *schema, bool is_virtual,
+                          void (*rows)(struct row_writer *w, const struct keyspace_def *keyspace))
+{
+    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++)
+        if (schema_keyspace_at(schema, i)->is_virtual == is_virtual)
+            rows(w, schema_keyspace_at(schema, i));
+}
+
+static void each_table(struct row_writer *w, const struct schema *schema, bool is_virtual,
+                       void (*rows)(struct row_writer *w, const struct table_def *table))
+{
+    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
+        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
+
+        for (uint32_t j = 0; keyspace->is_virtual == is_virtual && j < keyspace->table_count; j++)
+            rows(w, keyspace->tables[j]);
+    }
+}
+
+static void keyspace_row(struct row_writer *w, const struct keyspace_def *keyspace)
+{
+    put(w, keyspace->name);
+    put_boolean(w, keyspace->durable_writes);
+    put_options(w, &keyspace->replication);
+    end_row(w);
+}
+
+static void keyspaces(struct row_writer *w, const struct schema *schema)
+{
+    each_keyspace(w, schema, false, keyspace_row);
+}
+
+/* What is as by default, and no part of tables as they always were, is null: as in Cassandra. */
+static void table_row(struct row_writer *w, const struct table_def *table)
+{
+    const struct table_params *params = &table->params;
+    struct bytes flags[2] = { BYTES_LITERAL("compound"), BYTES_LITERAL("counter") };
+
+    put(w, table->keyspace);
+    put(w, table->name);
+    put(w, params->additional_write_policy);
+    params->allow_auto_snapshot ? put_null(w) : put_boolean(w, false);
+    put_double(w, params->bloom_filter_fp_chance);
+    put_options(w, &params->caching);
+    params->cdc ? put_boolean(w, true) : put_null(w);
+    put(w, params->comment);
+    put_options(w, &params->compaction);
+    put_options(w, &params->compression);
+    put_double(w, params->crc_check_chance);
+    put_double(w, 0.0); /* dclocal_read_repair_chance */
+    put_int(w, params->default_time_to_live_s);
+    put_options(w, &params->extensions);
+    put_collection(w, flags, table->is_counter ? 2 : 1, false);
+    put_int(w, params->gc_grace_s);
+    put(w, bytes_of(table->uuid, 16));
+    params->incremental_backups ? put_null(w) : put_boolean(w, false);
+    put_int(w, params->max_index_interval);
+    put_null(w); /* memtable: the default one */
+    put_int(w, params->memtable_flush_period_ms);
+    put_int(w, params->min_index_interval);
+    put(w, params->read_repair);
+    put_double(w, 0.0); /* read_repair_chance */
+    put(w, params->speculative_retry);
+    end_row(w);
+}
+
+static void tables(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, false, table_row);
+}
+
+static const char *kind_name(enum column_kind kind)
+{
+    switch (kind) {
+    case COLUMN_PARTITION_KEY:
+        return "partition_key";
+    case COLUMN_CLUSTERING:
+        return "clustering";
+    case COLUMN_STATIC:
+        return "static";
+    case COLUMN_REGULAR:
+        break;
+    }
+    return "regular";
+}
+
+static void column_rows(struct row_writer *w, const struct table_def *table)
+{
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_def *column = &table->columns[i];
+        bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
+
+        put(w, table->keyspace);
+        put(w, table->name);
+        put(w, column->name);
+        put_string(w, column->kind != COLUMN_CLUSTERING ? "none" : column->descending ? "desc" : "asc");
+        put(w, column->name);
+        put_string(w, kind_name(column->kind));
+        put_int(w, is_key ? (int32_t)column->position : -1);
+        put_type(w, column->type);
+        end_row(w);
+    }
+}
+
+static void columns(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, false, column_rows);
+}
+
+static void dropped_rows(struct row_writer *w, const struct table_def *table)
+{
+    for (uint32_t i = 0; i < table->dropped_count; i++) {
+        const struct dropped_column *dropped = &table->dropped[i];
+
+        put(w, table->keyspace);
+        put(w, table->name);
+        put(w, dropped->name);
+        put_bigint(w, dropped->dropped_us / 1000);
+        put_string(w, kind_name(dropped->kind));
+        put_type(w, dropped->type);
+        end_row(w);
+    }
+}
+
+static void dropped_columns(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, false, dropped_rows);
+}
+
+static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
+{
+    for (uint32_t i = 0; i < keyspace->type_count; i++) {
+        const struct type *type = keyspace->types[i];
+        struct bytes *texts = arena_new_array(w->arena, struct bytes, type->param_count + 1);
+
+        put(w, keyspace->name);
+        put(w, type->name);
+        put_collection(w, type->field_names, type->param_count, false);
+        for (uint32_t j = 0; j < type->param_count; j++) {
+            put_type(w, type->params[j]);
+            texts[j] = w->values[--w->count];
+        }
+        put_collection(w, texts, type->param_count, false);
+        end_row(w);
+    }
+}
+
+static void types(struct row_writer *w, const struct schema *schema)
+{
+    each_keyspace(w, schema, false, type_rows);
+}
+
+static void virtual_keyspace_row(struct row_writer *w, const struct keyspace_def *keyspace)
+{
+    put(w, keyspace->name);
+    end_row(w);
+}
+
+static void virtual_keyspaces(struct row_writer *w, const struct schema *schema)
+{
+    each_keyspace(w, schema, true, virtual_keyspace_row);
+}
+
+static void virtual_table_row(struct row_writer *w, const struct table_def *table)
+{
+    put(w, table->keyspace);
+    put(w, table->name);
+    put(w, table->params.comment);
+    end_row(w);
+}
+
+static void virtual_tables(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, true, virtual_table_row);
+}
+
+static void virtual_columns(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, true, column_rows);
+}
+
+#define SCHEMA_ROWS(name)                                                                 \
+    static void name##_rows(const struct virtual_table *self, struct virtual_emit *emit) \
+    {                                                                                     \
+        with_schema(self, emit, name);                                                    \
+    }
+SCHEMA_ROWS(keyspaces)
+SCHEMA_ROWS(tables)
+SCHEMA_ROWS(columns)
+SCHEMA_ROWS(dropped_columns)
+SCHEMA_ROWS(types)
+SCHEMA_ROWS(virtual_keyspaces)
+SCHEMA_ROWS(virtual_tables)
+SCHEMA_ROWS(virtual_columns)
+
+/* ---- system_views ---- */
+
+static void settings_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct catalog *catalog = self->context;
+    struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
+    const struct {
+        const char *name;
+        const char *value;
+    } settings[] = {
+        { "authenticator", "AllowAllAuthenticator" },
+        { "authorizer", "AllowAllAuthorizer" },
+        { "cluster_name", catalog->cluster_name },
+        { "commitlog_sync", "group" },
+        { "endpoint_snitch", "SimpleSnitch" },
+        { "native_transport_port", arena_printf(w.arena, "%u", catalog->options.cql_port) },
+        { "num_tokens", "1" },
+        { "partitioner", "org.apache.cassandra.dht.Murmur3Partitioner" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        put_string(&w, settings[i].name);
+        put_string(&w, settings[i].value);
+        end_row(&w);
+    }
+    arena_free(w.arena);
+}
+
+system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table)
+{
+    static const struct {
+        const char *keyspace;
+        const char *table; /* NULL: every other one of the keyspace */
+        system_rows_fn *rows;
+    } known[] = {
+        { "system", "local", local_rows },
+        { "system", NULL, no_rows },
+        { "system_schema", "keyspaces", keyspaces_rows },
+        { "system_schema", "tables", tables_rows },
+        { "system_schema", "columns", columns_rows },
+        { "system_schema", "dropped_columns", dropped_columns_rows },
+        { "system_schema", "types", types_rows },
+        { "system_schema", NULL, no_rows },
+        { "system_virtual_schema", "keyspaces", virtual_keyspaces_rows },
+        { "system_virtual_schema", "tables", virtual_tables_rows },
+        { "system_virtual_schema", "columns", virtual_columns_rows },
+        { "system_views", "settings", settings_rows },
+        { "system_views", NULL, no_rows },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (bytes_equal(keyspace, bytes_of_string(known[i].keyspace)) &&
+            (!known[i].table || bytes_equal(table, bytes_of_string(known[i].table))))
+            return known[i].rows;
+    return NULL;
+}
