@@ -1,0 +1,622 @@
+#include "schema/describe.h"
+
+#include "cql/ast.h"
+#include "cql/print.h"
+#include "schema/build.h"
+#include "schema/codec.h"
+#include "schema/ddl.h"
+#include "types/number.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* ---- one definition as text ---- */
+
+static void print_qualified(struct buffer *out, struct bytes keyspace, struct bytes name)
+{
+    cql_print_identifier(out, keyspace);
+    buffer_append_u8(out, '.');
+    cql_print_identifier(out, name);
+}
+
+static void print_pair(struct buffer *out, bool *first, struct bytes name, struct bytes value)
+{
+    if (!*first)
+        buffer_append_string(out, ", ");
+    *first = false;
+    cql_print_string(out, name);
+    buffer_append_string(out, ": ");
+    cql_print_string(out, value);
+}
+
+static struct bytes without_package(struct bytes class)
+{
+    struct bytes package = BYTES_LITERAL("org.apache.cassandra.locator.");
+
+    if (!bytes_starts_with(class, package))
+        return class;
+    return bytes_of(class.data + package.size, class.size - package.size);
+}
+
+void describe_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
+{
+    const struct option *class = option_map_find(&keyspace->replication, BYTES_LITERAL("class"));
+    bool first = true;
+
+    if (keyspace->is_virtual) {
+        buffer_append_string(out, "/*\nWarning: Keyspace ");
+        cql_print_identifier(out, keyspace->name);
+        buffer_append_string(out, " is a virtual keyspace and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL KEYSPACE ");
+        cql_print_identifier(out, keyspace->name);
+        buffer_append_string(out, ";\n*/");
+        return;
+    }
+    buffer_append_string(out, "CREATE KEYSPACE ");
+    cql_print_identifier(out, keyspace->name);
+    buffer_append_string(out, " WITH replication = {");
+    if (class)
+        print_pair(out, &first, class->name, without_package(class->value));
+    for (uint32_t i = 0; i < keyspace->replication.count; i++)
+        if (&keyspace->replication.options[i] != class)
+            print_pair(out, &first, keyspace->replication.options[i].name, keyspace->replication.options[i].value);
+    buffer_printf(out, "}  AND durable_writes = %s;", keyspace->durable_writes ? "true" : "false");
+}
+
+void describe_type(struct buffer *out, const struct type *type)
+{
+    buffer_append_string(out, "CREATE TYPE ");
+    print_qualified(out, type->keyspace, type->name);
+    buffer_append_string(out, " (\n");
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        buffer_append_string(out, "    ");
+        cql_print_identifier(out, type->field_names[i]);
+        buffer_append_u8(out, ' ');
+        type_print(out, type->params[i], false);
+        buffer_append_string(out, i + 1 < type->param_count ? ",\n" : "\n");
+    }
+    buffer_append_string(out, ");");
+}
+
+static const struct dropped_column *find_dropped(const struct table_def *table, struct bytes name)
+{
+    for (uint32_t i = 0; i < table->dropped_count; i++)
+        if (bytes_equal(table->dropped[i].name, name))
+            return &table->dropped[i];
+    return NULL;
+}
+
+static int compare_dropped(const void *a, const void *b)
+{
+    return bytes_compare((*(const struct dropped_column *const *)a)->name, (*(const struct dropped_column *const *)b)->name);
+}
+
+/* By name; the caller frees it. */
+static const struct dropped_column **sort_dropped(const struct table_def *table)
+{
+    const struct dropped_column **sorted = xcalloc(table->dropped_count + 1, sizeof(*sorted));
+
+    for (uint32_t i = 0; i < table->dropped_count; i++)
+        sorted[i] = &table->dropped[i];
+    qsort(sorted, table->dropped_count, sizeof(*sorted), compare_dropped);
+    return sorted;
+}
+
+static void print_column(struct buffer *out, struct bytes name, const struct type *type, bool is_static)
+{
+    cql_print_identifier(out, name);
+    buffer_append_u8(out, ' ');
+    type_print(out, type, false);
+    if (is_static)
+        buffer_append_string(out, " static");
+}
+
+static bool is_lone_key(const struct table_def *table)
+{
+    return table->partition_key_count == 1 && table->clustering_count == 0;
+}
+
+/* Keys; then of static and of regular columns those in one cell before those in many, as Cassandra keeps them. */
+static void print_columns(struct buffer *out, const struct table_def *table, bool with_dropped)
+{
+    uint32_t keys = table->partition_key_count + table->clustering_count;
+    const char *separator = "    ";
+
+    for (uint32_t i = 0; i < keys; i++) {
+        buffer_append_string(out, separator);
+        print_column(out, table->columns[i].name, table->columns[i].type, false);
+        if (is_lone_key(table))
+            buffer_append_string(out, " PRIMARY KEY");
+        separator = ",\n    ";
+    }
+    for (int group = 0; group < 4; group++) {
+        uint32_t from = group < 2 ? keys : keys + table->static_count;
+        uint32_t to = group < 2 ? keys + table->static_count : table->column_count;
+
+        for (uint32_t i = from; i < to; i++) {
+            const struct column_def *column = &table->columns[i];
+
+            if (column->multicell != (group % 2 == 1) || (with_dropped && find_dropped(table, column->name)))
+                continue;
+            buffer_append_string(out, separator);
+            print_column(out, column->name, column->type, column->kind == COLUMN_STATIC);
+        }
+    }
+    if (with_dropped) {
+        const struct dropped_column **dropped = sort_dropped(table);
+
+        for (uint32_t i = 0; i < table->dropped_count; i++) {
+            buffer_append_string(out, separator);
+            print_column(out, dropped[i]->name, dropped[i]->type, dropped[i]->kind == COLUMN_STATIC);
+        }
+        free(dropped);
+    }
+}
+
+static void print_primary_key(struct buffer *out, const struct table_def *table)
+{
+    if (is_lone_key(table)) {
+        buffer_append_u8(out, '\n');
+        return;
+    }
+    buffer_append_string(out, ",\n    PRIMARY KEY (");
+    if (table->partition_key_count > 1)
+        buffer_append_u8(out, '(');
+    for (uint32_t i = 0; i < table->partition_key_count; i++) {
+        buffer_append_string(out, i ? ", " : "");
+        cql_print_identifier(out, table->columns[i].name);
+    }
+    if (table->partition_key_count > 1)
+        buffer_append_u8(out, ')');
+    for (uint32_t i = 0; i < table->clustering_count; i++) {
+        buffer_append_string(out, ", ");
+        cql_print_identifier(out, table->columns[table->partition_key_count + i].name);
+    }
+    buffer_append_string(out, ")\n");
+}
+
+static void print_clustering_order(struct buffer *out, const struct table_def *table)
+{
+    buffer_append_string(out, "CLUSTERING ORDER BY (");
+    for (uint32_t i = 0; i < table->clustering_count; i++) {
+        const struct column_def *column = &table->columns[table->partition_key_count + i];
+
+        buffer_append_string(out, i ? ", " : "");
+        cql_print_identifier(out, column->name);
+        buffer_append_string(out, column->descending ? " DESC" : " ASC");
+    }
+    buffer_append_string(out, ")\n    AND ");
+}
+
+static void print_uuid(struct buffer *out, const uint8_t uuid[16])
+{
+    for (int i = 0; i < 16; i++)
+        buffer_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+}
+
+static void print_map(struct buffer *out, const char *name, const struct option_map *map)
+{
+    bool first = true;
+
+    buffer_printf(out, "\n    AND %s = {", name);
+    for (uint32_t i = 0; i < map->count; i++)
+        print_pair(out, &first, map->options[i].name, map->options[i].value);
+    buffer_append_u8(out, '}');
+}
+
+static void print_text(struct buffer *out, const char *name, struct bytes value)
+{
+    buffer_printf(out, "%s = ", name);
+    cql_print_string(out, value);
+}
+
+static void print_params(struct buffer *out, const struct table_params *params)
+{
+    print_text(out, "additional_write_policy", params->additional_write_policy);
+    buffer_printf(out, "\n    AND allow_auto_snapshot = %s", params->allow_auto_snapshot ? "true" : "false");
+    buffer_append_string(out, "\n    AND bloom_filter_fp_chance = ");
+    double_print(out, params->bloom_filter_fp_chance);
+    print_map(out, "caching", &params->caching);
+    buffer_printf(out, "\n    AND cdc = %s\n    AND ", params->cdc ? "true" : "false");
+    print_text(out, "comment", params->comment);
+    print_map(out, "compaction", &params->compaction);
+    print_map(out, "compression", &params->compression);
+    buffer_append_string(out, "\n    AND ");
+    print_text(out, "memtable", params->memtable);
+    buffer_append_string(out, "\n    AND crc_check_chance = ");
+    double_print(out, params->crc_check_chance);
+    buffer_printf(out, "\n    AND default_time_to_live = %d", params->default_time_to_live_s);
+    print_map(out, "extensions", &params->extensions);
+    buffer_printf(out, "\n    AND gc_grace_seconds = %d", params->gc_grace_s);
+    buffer_printf(out, "\n    AND incremental_backups = %s", params->incremental_backups ? "true" : "false");
+    buffer_printf(out, "\n    AND max_index_interval = %d", params->max_index_interval);
+    buffer_printf(out, "\n    AND memtable_flush_period_in_ms = %d", params->memtable_flush_period_ms);
+    buffer_printf(out, "\n    AND min_index_interval = %d\n    AND ", params->min_index_interval);
+    print_text(out, "read_repair", params->read_repair);
+    buffer_append_string(out, "\n    AND ");
+    print_text(out, "speculative_retry", params->speculative_retry);
+    buffer_append_u8(out, ';');
+}
+
+static void print_drops(struct buffer *out, const struct table_def *table)
+{
+    const struct dropped_column **dropped = sort_dropped(table);
+
+    for (uint32_t i = 0; i < table->dropped_count; i++) {
+        const struct column_def *column = table_def_column(table, dropped[i]->name);
+
+        buffer_append_string(out, "\nALTER TABLE ");
+        print_qualified(out, table->keyspace, table->name);
+        buffer_append_string(out, " DROP ");
+        cql_print_identifier(out, dropped[i]->name);
+        buffer_printf(out, " USING TIMESTAMP %lld;", (long long)dropped[i]->dropped_us);
+        if (!column)
+            continue;
+        buffer_append_string(out, "\nALTER TABLE ");
+        print_qualified(out, table->keyspace, table->name);
+        buffer_append_string(out, " ADD ");
+        print_column(out, column->name, column->type, column->kind == COLUMN_STATIC);
+        buffer_append_u8(out, ';');
+    }
+    free(dropped);
+}
+
+static bool is_virtual(const struct table_def *table)
+{
+    return ddl_is_virtual_system_keyspace(table->keyspace);
+}
+
+void describe_table(struct buffer *out, const struct table_def *table, bool with_internals)
+{
+    if (is_virtual(table)) {
+        buffer_append_string(out, "/*\nWarning: Table ");
+        print_qualified(out, table->keyspace, table->name);
+        buffer_append_string(out, " is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL TABLE ");
+    } else {
+        buffer_append_string(out, "CREATE TABLE ");
+    }
+    print_qualified(out, table->keyspace, table->name);
+    buffer_append_string(out, " (\n");
+    print_columns(out, table, with_internals);
+    print_primary_key(out, table);
+    buffer_append_string(out, ") WITH ");
+    if (with_internals && !is_virtual(table)) {
+        buffer_append_string(out, "ID = ");
+        print_uuid(out, table->uuid);
+        buffer_append_string(out, "\n    AND ");
+    }
+    if (table->clustering_count)
+        print_clustering_order(out, table);
+    if (is_virtual(table)) {
+        print_text(out, "comment", table->params.comment);
+        buffer_append_string(out, ";\n*/");
+        return;
+    }
+    print_params(out, &table->params);
+    if (with_internals)
+        print_drops(out, table);
+}
+
+/* ---- DESCRIBE ---- */
+
+struct describing {
+    const struct schema *schema;
+    const struct describe_statement *statement;
+    const struct describe_context *context;
+    struct arena *arena;
+    struct describe_result *result;
+    uint32_t capacity;
+    struct error *err;
+};
+
+static struct bytes identifier(struct arena *arena, struct bytes name)
+{
+    struct buffer out = { 0 };
+    struct bytes copy;
+
+    cql_print_identifier(&out, name);
+    copy = arena_copy(arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return copy;
+}
+
+/* text: owned by the caller; NULL in lists. */
+static void add_row(struct describing *d, struct bytes keyspace, const char *type, struct bytes name, const struct buffer *text)
+{
+    struct describe_result *result = d->result;
+
+    if (result->row_count == d->capacity) {
+        uint32_t capacity = d->capacity ? d->capacity * 2 : 32;
+        struct describe_row *rows = arena_new_array(d->arena, struct describe_row, capacity);
+
+        if (d->capacity)
+            memcpy(rows, result->rows, result->row_count * sizeof(*rows));
+        result->rows = rows;
+        d->capacity = capacity;
+    }
+    result->rows[result->row_count++] =
+        (struct describe_row){ identifier(d->arena, keyspace), bytes_of_string(type), identifier(d->arena, name),
+                               text ? arena_copy(d->arena, buffer_bytes(text)) : bytes_of(NULL, 0) };
+}
+
+static void add_keyspace(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
+{
+    struct buffer text = { 0 };
+
+    describe_keyspace(&text, keyspace);
+    add_row(d, keyspace->name, "keyspace", keyspace->name, with_text ? &text : NULL);
+    buffer_fini(&text);
+}
+
+static void add_table(struct describing *d, const struct table_def *table, bool with_text)
+{
+    struct buffer text = { 0 };
+
+    describe_table(&text, table, d->statement->with_internals);
+    add_row(d, table->keyspace, "table", table->name, with_text ? &text : NULL);
+    buffer_fini(&text);
+}
+
+static void add_type(struct describing *d, const struct type *type, bool with_text)
+{
+    struct buffer text = { 0 };
+
+    describe_type(&text, type);
+    add_row(d, type->keyspace, "type", type->name, with_text ? &text : NULL);
+    buffer_fini(&text);
+}
+
+/* Lists stand by name, whatever its case; equal ones by bytes. */
+static int compare_names(struct bytes a, struct bytes b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = strncasecmp((const char *)a.data, (const char *)b.data, size);
+
+    if (!order)
+        order = (a.size > b.size) - (a.size < b.size);
+    return order ? order : bytes_compare(a, b);
+}
+
+static int compare_tables(const void *a, const void *b)
+{
+    return compare_names((*(struct table_def *const *)a)->name, (*(struct table_def *const *)b)->name);
+}
+
+static int compare_types(const void *a, const void *b)
+{
+    return compare_names((*(const struct type *const *)a)->name, (*(const struct type *const *)b)->name);
+}
+
+static int compare_keyspaces(const void *a, const void *b)
+{
+    return compare_names((*(const struct keyspace_def *const *)a)->name, (*(const struct keyspace_def *const *)b)->name);
+}
+
+static const struct keyspace_def **sorted_keyspaces(struct describing *d)
+{
+    uint32_t count = schema_keyspace_count(d->schema);
+    const struct keyspace_def **sorted = arena_new_array(d->arena, const struct keyspace_def *, count + 1);
+
+    for (uint32_t i = 0; i < count; i++)
+        sorted[i] = schema_keyspace_at(d->schema, i);
+    qsort(sorted, count, sizeof(*sorted), compare_keyspaces);
+    return sorted;
+}
+
+static void add_tables(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
+{
+    struct table_def **sorted = arena_new_array(d->arena, struct table_def *, keyspace->table_count + 1);
+
+    if (keyspace->table_count)
+        memcpy(sorted, keyspace->tables, keyspace->table_count * sizeof(*sorted));
+    qsort(sorted, keyspace->table_count, sizeof(*sorted), compare_tables);
+    for (uint32_t i = 0; i < keyspace->table_count; i++)
+        add_table(d, sorted[i], with_text);
+}
+
+static void add_types(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
+{
+    const struct type **sorted = arena_new_array(d->arena, const struct type *, keyspace->type_count + 1);
+
+    schema_types_in_order(keyspace, sorted);
+    if (!with_text)
+        qsort(sorted, keyspace->type_count, sizeof(*sorted), compare_types);
+    for (uint32_t i = 0; i < keyspace->type_count; i++)
+        add_type(d, sorted[i], with_text);
+}
+
+static void add_all(struct describing *d, const struct keyspace_def *keyspace)
+{
+    add_keyspace(d, keyspace, true);
+    add_types(d, keyspace, true);
+    add_tables(d, keyspace, true);
+}
+
+static bool is_system(struct bytes name)
+{
+    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) || ddl_is_virtual_system_keyspace(name);
+}
+
+static enum status not_in_keyspaces(struct describing *d, struct bytes name)
+{
+    return error_set(d->err, ERR_INVALID, "'%.*s' not found in keyspaces", BYTES(name));
+}
+
+/* The keyspace written, or else the current one. */
+static enum status find_keyspace(struct describing *d, const struct keyspace_def **keyspace)
+{
+    struct bytes name = d->statement->name.keyspace;
+
+    if (bytes_is_null(name))
+        name = d->context->current_keyspace;
+    if (bytes_is_null(name))
+        return error_set(d->err, ERR_INVALID, "No keyspace specified and no current keyspace");
+    *keyspace = schema_keyspace(d->schema, name);
+    return *keyspace ? OK : not_in_keyspaces(d, name);
+}
+
+static enum status describe_cluster(struct describing *d)
+{
+    struct describe_result *result = d->result;
+    struct bytes current = d->context->current_keyspace;
+    struct bytes node = bytes_of_string(arena_printf(d->arena, "/%.*s", BYTES(d->context->node)));
+    struct buffer map = { 0 };
+
+    result->is_cluster = true;
+    result->cluster[0] = d->context->cluster_name;
+    result->cluster[1] = BYTES_LITERAL("Murmur3Partitioner");
+    result->cluster[2] = BYTES_LITERAL("DynamicEndpointSnitch");
+    if (bytes_is_null(current) || ddl_is_local_system_keyspace(current) || ddl_is_virtual_system_keyspace(current) ||
+        !schema_keyspace(d->schema, current))
+        return OK;
+    result->has_range_ownership = true;
+    buffer_append_be32(&map, 1);
+    buffer_append_be32(&map, 20);
+    buffer_append_string(&map, "-9223372036854775808");
+    buffer_append_be32(&map, (uint32_t)(4 + 4 + node.size));
+    buffer_append_be32(&map, 1);
+    buffer_append_be32(&map, (uint32_t)node.size);
+    buffer_append_bytes(&map, node);
+    result->range_ownership = arena_copy(d->arena, buffer_bytes(&map));
+    buffer_fini(&map);
+    return OK;
+}
+
+static enum status describe_schema(struct describing *d, bool full)
+{
+    const struct keyspace_def **keyspaces = sorted_keyspaces(d);
+
+    for (uint32_t i = 0; i < schema_keyspace_count(d->schema); i++)
+        if (full || !is_system(keyspaces[i]->name))
+            add_all(d, keyspaces[i]);
+    return OK;
+}
+
+/* KEYSPACES, TABLES, TYPES, FUNCTIONS, AGGREGATES: of the current keyspace, or of all. */
+static enum status describe_list(struct describing *d)
+{
+    const struct keyspace_def **keyspaces = sorted_keyspaces(d);
+    struct bytes current = d->context->current_keyspace;
+
+    d->result->has_create_statement = false;
+    for (uint32_t i = 0; i < schema_keyspace_count(d->schema); i++) {
+        if (d->statement->kind == DESCRIBE_KEYSPACES)
+            add_keyspace(d, keyspaces[i], false);
+        else if (!bytes_is_null(current) && !bytes_equal(current, keyspaces[i]->name))
+            continue;
+        else if (d->statement->kind == DESCRIBE_TABLES)
+            add_tables(d, keyspaces[i], false);
+        else if (d->statement->kind == DESCRIBE_TYPES)
+            add_types(d, keyspaces[i], false);
+    }
+    return OK;
+}
+
+static enum status describe_one_keyspace(struct describing *d)
+{
+    const struct keyspace_def *keyspace;
+    enum status status = find_keyspace(d, &keyspace);
+
+    if (status)
+        return status;
+    if (d->statement->kind == DESCRIBE_ONLY_KEYSPACE)
+        add_keyspace(d, keyspace, true);
+    else
+        add_all(d, keyspace);
+    return OK;
+}
+
+/* A table, type, index ... of a keyspace: what we have, or Cassandra's words for what is not there. */
+static enum status describe_member(struct describing *d)
+{
+    const struct keyspace_def *keyspace;
+    struct bytes name = d->statement->name.name;
+    const struct table_def *table;
+    const struct type *type;
+    enum status status = find_keyspace(d, &keyspace);
+
+    if (status)
+        return status;
+    switch (d->statement->kind) {
+    case DESCRIBE_TABLE:
+        table = schema_table(d->schema, keyspace->name, name);
+        if (table) {
+            add_table(d, table, true);
+            return OK;
+        }
+        return error_set(d->err, ERR_INVALID, "Table '%.*s' not found in keyspace '%.*s'", BYTES(name), BYTES(keyspace->name));
+    case DESCRIBE_TYPE:
+        type = schema_type(d->schema, keyspace->name, name);
+        if (type) {
+            add_type(d, type, true);
+            return OK;
+        }
+        return error_set(d->err, ERR_INVALID, "User defined type '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+    case DESCRIBE_INDEX:
+        return error_set(d->err, ERR_INVALID, "Table for existing index '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+    case DESCRIBE_VIEW:
+        return error_set(d->err, ERR_INVALID, "Materialized view '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+    case DESCRIBE_FUNCTION:
+        return error_set(d->err, ERR_INVALID, "User defined function '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+    default:
+        return error_set(d->err, ERR_INVALID, "User defined aggregate '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+    }
+}
+
+static enum status describe_any(struct describing *d)
+{
+    struct bytes name = d->statement->name.name, in = d->statement->name.keyspace;
+    const struct keyspace_def *keyspace;
+    const struct table_def *table;
+
+    if (bytes_is_null(in) && (keyspace = schema_keyspace(d->schema, name))) {
+        add_all(d, keyspace);
+        return OK;
+    }
+    if (bytes_is_null(in))
+        in = d->context->current_keyspace;
+    if (bytes_is_null(in))
+        return not_in_keyspaces(d, name);
+    if (!schema_keyspace(d->schema, in))
+        return not_in_keyspaces(d, in);
+    table = schema_table(d->schema, in, name);
+    if (!table)
+        return error_set(d->err, ERR_INVALID, "'%.*s' not found in keyspace '%.*s'", BYTES(name), BYTES(in));
+    add_table(d, table, true);
+    return OK;
+}
+
+enum status describe_statement(const struct schema *schema, const struct cql_statement *statement,
+                               const struct describe_context *context, struct arena *arena, struct describe_result *result,
+                               struct error *err)
+{
+    struct describing d = { schema, statement->describe, context, arena, result, 0, err };
+
+    *result = (struct describe_result){ .has_create_statement = true };
+    switch (statement->describe->kind) {
+    case DESCRIBE_CLUSTER:
+        return describe_cluster(&d);
+    case DESCRIBE_SCHEMA:
+        return describe_schema(&d, false);
+    case DESCRIBE_FULL_SCHEMA:
+        return describe_schema(&d, true);
+    case DESCRIBE_KEYSPACES:
+    case DESCRIBE_TABLES:
+    case DESCRIBE_TYPES:
+    case DESCRIBE_FUNCTIONS:
+    case DESCRIBE_AGGREGATES:
+        return describe_list(&d);
+    case DESCRIBE_KEYSPACE:
+    case DESCRIBE_ONLY_KEYSPACE:
+        return describe_one_keyspace(&d);
+    case DESCRIBE_TABLE:
+    case DESCRIBE_INDEX:
+    case DESCRIBE_VIEW:
+    case DESCRIBE_TYPE:
+    case DESCRIBE_FUNCTION:
+    case DESCRIBE_AGGREGATE:
+        return describe_member(&d);
+    case DESCRIBE_ANY:
+        return describe_any(&d);
+    }
+    return error_set(err, ERR_INVALID, "Unknown DESCRIBE");
+}
