@@ -8,8 +8,7 @@
 
 static enum status undefined_column(struct planner *planner, struct bytes name)
 {
-    return error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(name),
-                     BYTES(planner->table->keyspace), BYTES(planner->table->name));
+    return term_undefined_column(planner, name);
 }
 
 static bool is_key_column(const struct column_def *column)
@@ -92,8 +91,8 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
         buffer_fini(&names);
         return OK;
     }
-    return error_set(planner->err, ERR_INVALID, "Some %s are missing: %.*s", clustering ? "clustering keys" : "partition key parts",
-                     BYTES(buffer_to_arena(planner->arena, &names)));
+    struct bytes shown = buffer_to_arena(planner->arena, &names);
+    return error_set(planner->err, ERR_INVALID, "Some %s are missing: %.*s", clustering ? "clustering keys" : "partition key parts", BYTES(shown));
 }
 
 static enum status finish_insert(struct planner *planner, struct modify_plan *modify)
@@ -349,11 +348,9 @@ static bool assignments_conflict(const struct assignment *a, const struct assign
 {
     if (!bytes_equal(a->column, b->column))
         return false;
-    if (a->kind == ASSIGN_ELEMENT && b->kind == ASSIGN_ELEMENT)
-        return false;
     if (a->kind == ASSIGN_FIELD && b->kind == ASSIGN_FIELD)
         return bytes_equal(a->field, b->field);
-    return a->kind == ASSIGN_SET || b->kind == ASSIGN_SET || a->kind == ASSIGN_FIELD || b->kind == ASSIGN_FIELD || a->kind == b->kind;
+    return a->kind == ASSIGN_SET || b->kind == ASSIGN_SET;
 }
 
 /* ---- IF ---- */

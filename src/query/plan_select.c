@@ -293,8 +293,7 @@ static enum status find_column(struct selection *selection, struct bytes name, c
 
     *column = table_def_column(planner->table, name);
     if (!*column)
-        return error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(name),
-                         BYTES(planner->table->keyspace), BYTES(planner->table->name));
+        return term_undefined_column(planner, name);
     return OK;
 }
 

@@ -159,9 +159,12 @@ static enum status bind_values(struct execution *execution, const struct plan *p
     for (uint32_t i = 0; i < plan->bind_count; i++) {
         if (bytes_is_null(values[i]) || native_is_unset(values[i]))
             continue;
-        enum status status = value_validate(plan->binds[i].type, values[i], err);
+        const struct type *type = plan->binds[i].type;
+        enum status status = value_validate(type, values[i], err);
         if (status)
             return status;
+        if (type_is_collection(type) && values[i].size >= 4 && (int32_t)load_be32(values[i].data) < 0)
+            return error_set(err, ERR_INVALID, "The data cannot be deserialized as a %s", type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map");
     }
     eval->binds = values;
     eval->bind_count = plan->bind_count;

@@ -697,6 +697,8 @@ static enum status take_partition(struct reader *reader, const struct read_parti
         reader->in_partition = true;
     }
     fill_partition(reader, partition);
+    if (partition->row_count == 0 && (row_restrictions || !partition->static_row))
+        reader->static_done = true; /* nothing in it is wanted, and nothing more of it comes */
     if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering && !reader->static_done) {
         status = fill_row(reader, NULL, reader->execution->err);
         if (!status)
@@ -824,9 +826,19 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
             command->after_static = true;
         }
     }
+    int64_t first = INT64_MIN, last = INT64_MAX;
+    if (reader->select->where.has_token) {
+        bool nothing;
+
+        status = where_tokens(&reader->select->where, &execution->eval, &first, &last, &nothing, execution->err);
+        if (status || nothing)
+            return status;
+    }
     for (; i < keys.count && !*stopped && !status; i++) {
         command->partition_key = keys.keys[i];
         command->token = token_of_partition_key(keys.keys[i]);
+        if (command->token < first || command->token > last)
+            continue;
         status = read_all(reader, command, &chunks, stopped);
         command->after_clustering = bytes_of(NULL, 0);
         command->after_static = false;

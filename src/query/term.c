@@ -40,10 +40,27 @@ struct bytes type_name(struct arena *arena, const struct type *type)
     return buffer_to_arena(arena, &out);
 }
 
+enum status term_undefined_column(struct planner *planner, struct bytes name)
+{
+    struct buffer out = { 0 };
+
+    cql_print_identifier(&out, name);
+    enum status status = error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(buffer_bytes(&out)),
+                                   BYTES(planner->table->keyspace), BYTES(planner->table->name));
+    buffer_fini(&out);
+    return status;
+}
+
 struct bytes term_text(struct planner *planner, const struct term *term)
 {
     struct buffer out = { 0 };
 
+    if (term->kind == TERM_HINT) { /* as Cassandra words it, without a space */
+        buffer_append_string(&out, "(");
+        cql_print_type(&out, term->type);
+        buffer_append_string(&out, ")");
+        term = term->items[0];
+    }
     cql_print_term(&out, term);
     return buffer_to_arena(planner->arena, &out);
 }
@@ -531,17 +548,15 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     if (term->item_count > type->param_count)
         return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: too many elements. Type %.*s expects %u but got %u",
                          BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->param_count, term->item_count);
-    pack->arg_count = type->param_count;
-    pack->args = arena_new_array(planner->arena, const struct expr *, type->param_count + 1);
-    for (uint32_t i = 0; i < type->param_count; i++) {
+    /* Fields that are not written are not stored. */
+    pack->arg_count = term->item_count;
+    pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
+    for (uint32_t i = 0; i < term->item_count; i++) {
         struct receiver component = {
             bytes_of_string(arena_printf(planner->arena, "%.*s[%u]", BYTES(receiver->name), i)),
             type->params[i],
         };
 
-        pack->args[i] = new_expr(planner, EXPR_NULL, type->params[i]);
-        if (i >= term->item_count)
-            continue;
         if (term_test(planner, term->items[i], type->params[i]) == ASSIGNABLE_NOT)
             return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: component %u is not of type %.*s",
                              BYTES(receiver->name), i, BYTES(type_name(planner->arena, type->params[i])));

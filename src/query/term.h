@@ -80,6 +80,8 @@ const struct expr *term_constant(struct planner *planner, const struct type *typ
 enum assignability term_test(struct planner *planner, const struct term *term, const struct type *type);
 /* The type a term has by itself, or NULL. */
 const struct type *term_natural_type(struct planner *planner, const struct term *term);
+/* ERR_INVALID, in Cassandra's words. */
+enum status term_undefined_column(struct planner *planner, struct bytes name);
 struct bytes term_text(struct planner *planner, const struct term *term);
 struct bytes type_name(struct arena *arena, const struct type *type);
 /* A receiver named e.g. value(m). */

@@ -49,8 +49,7 @@ static enum status find_column(struct planner *planner, struct bytes name, const
 {
     *column = table_def_column(planner->table, name);
     if (!*column)
-        return error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(name),
-                         BYTES(planner->table->keyspace), BYTES(planner->table->name));
+        return term_undefined_column(planner, name);
     return OK;
 }
 
@@ -376,6 +375,7 @@ static enum status collect_token(struct collector *collector, const struct relat
     struct receiver receiver = { BYTES_LITERAL("partition key token"), type_native(TYPE_BIGINT) };
     const struct expr *value;
     bool in_order = true;
+    uint32_t found = 0;
 
     if (collector->options->use != WHERE_SELECT)
         return error_set(planner->err, ERR_INVALID, "The token function cannot be used in WHERE clauses for %s statements", use_name(collector->options->use));
@@ -385,22 +385,23 @@ static enum status collect_token(struct collector *collector, const struct relat
 
         if (status)
             return status;
-        if (column->kind != COLUMN_PARTITION_KEY)
-            return error_set(planner->err, ERR_INVALID, "The token() function must contains only partition key components");
         for (uint32_t k = 0; k < i; k++)
             if (bytes_equal(relation->columns[k], relation->columns[i]))
                 return error_set(planner->err, ERR_INVALID, "The token() function contains duplicate partition key components");
+        found += column->kind == COLUMN_PARTITION_KEY;
         in_order &= column->position == i;
     }
-    if (relation->column_count != table->partition_key_count)
+    if (found != table->partition_key_count)
         return error_set(planner->err, ERR_INVALID, "The token() function must be applied to all partition key components or none of them");
+    if (relation->column_count != found)
+        return error_set(planner->err, ERR_INVALID, "The token() function must contains only partition key components");
     if (!in_order) {
         struct buffer names = { 0 };
 
         for (uint32_t i = 0; i < table->partition_key_count; i++)
             buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
-        return error_set(planner->err, ERR_INVALID, "The token function arguments must be in the partition key order: %.*s",
-                         BYTES(buffer_to_arena(planner->arena, &names)));
+        struct bytes shown = buffer_to_arena(planner->arena, &names);
+        return error_set(planner->err, ERR_INVALID, "The token function arguments must be in the partition key order: %.*s", BYTES(shown));
     }
     if (relation->op != OPERATOR_EQ && !is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used with the token function", operator_text(relation->op));
@@ -516,10 +517,11 @@ static enum status sort_partition(struct collector *collector)
             return error_set(planner->err, ERR_INVALID, "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for %s statements",
                              use_name(options->use));
     }
-    bool filtering = (restricted && (missing_count || slice)) || collector->partition_contains || (restricted && where->has_token);
+    bool filtering = (restricted && (missing_count || slice)) || collector->partition_contains;
     if (filtering && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
-    where->is_key_range = where->has_token || !restricted || filtering;
+    /* With token() beside a whole partition key, its partitions are read if their tokens are inside. */
+    where->is_key_range = !restricted || filtering;
     where->partition_is_complete = !where->is_key_range;
     where->partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     for (uint32_t i = 0; i < table->partition_key_count; i++) {

@@ -835,32 +835,7 @@ static enum status condition_values(struct execution *execution, const struct pl
     return status;
 }
 
-static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key, struct bytes clustering,
-                                  bool is_static, const struct row **row);
-
-/* A list's element is looked at by its path, which is read first; no such element: a path that none has. */
-static enum status list_path(struct execution *execution, const struct plan_condition *from, struct bytes index, struct bytes key,
-                             struct bytes clustering, struct bytes *path)
-{
-    static const uint8_t none[16];
-    bool is_static = from->column->kind == COLUMN_STATIC;
-    const struct row *row;
-    uint32_t count;
-    enum status status;
-
-    int32_t at = (int32_t)load_be32(index.data);
-    if (at < 0)
-        return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d", at);
-    status = read_row_first(execution, execution->plan->table, key, is_static ? bytes_of("", 0) : clustering, is_static, &row);
-    if (status)
-        return status;
-    const struct cell *cells = cells_of(row, from->column->id, &count);
-    *path = (uint32_t)at < count ? cells[at].path : bytes_of(none, sizeof(none));
-    return OK;
-}
-
-static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct bytes key, struct bytes clustering,
-                                  struct condition *to)
+static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct condition *to)
 {
     struct eval *eval = &execution->eval;
 
@@ -880,9 +855,11 @@ static enum status make_condition(struct execution *execution, const struct plan
         bool list = from->column->type->kind == TYPE_LIST;
         if (bytes_is_null(element) || native_is_unset(element) || (list && element.size != 4))
             return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access", list ? "list" : "map");
-        if (list) {
-            status = list_path(execution, from, element, key, clustering, &to->path);
-            return status ? status : condition_values(execution, from, to);
+        if (list) { /* the owner counts to it: the path is its place */
+            if ((int32_t)load_be32(element.data) < 0)
+                return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d", (int32_t)load_be32(element.data));
+            to->path = element;
+            return condition_values(execution, from, to);
         }
         value_encode_key(&path, from->column->type->params[0], element, false);
         to->path = buffer_to_arena(eval->arena, &path);
@@ -905,7 +882,7 @@ struct cas_set {
     bool is_batch;
 };
 
-static enum status add_cas(struct execution *execution, const struct plan *plan, struct bytes key, struct cas_set *cas)
+static enum status add_cas(struct execution *execution, const struct plan *plan, struct cas_set *cas)
 {
     const struct modify_plan *modify = plan->modify;
     const struct table_def *table = plan->table;
@@ -939,7 +916,7 @@ static enum status add_cas(struct execution *execution, const struct plan *plan,
 
         for (uint32_t i = 0; i < modify->condition_count && !status; i++)
             if ((modify->conditions[i].column->kind == COLUMN_STATIC) == is_static)
-                status = make_condition(execution, &modify->conditions[i], key, clustering, &conditions[kept++]);
+                status = make_condition(execution, &modify->conditions[i], &conditions[kept++]);
         if (status)
             return status;
         if (kept)
@@ -1298,7 +1275,7 @@ enum query_result execute_modify(struct execution *execution)
         status = collect(execution, plan, NULL, &set);
     if (!status && conditional) {
         init_cas(execution, plan->table, 1, &cas);
-        status = add_cas(execution, plan, set.parts[0].key, &cas);
+        status = add_cas(execution, plan, &cas);
         add_cas_static(plan->table, &cas);
     }
     if (status)
@@ -1358,7 +1335,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         if (!status && set.count > BATCH_PARTITIONS_MAX)
             status = error_set(execution->err, ERR_INVALID, "Batch too large");
         if (!status && plan_is_conditional(modify))
-            status = add_cas(execution, plans[i], set.parts[0].key, &cas);
+            status = add_cas(execution, plans[i], &cas);
     }
     if (status)
         return execution_failed(execution, status);

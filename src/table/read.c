@@ -62,8 +62,11 @@ static const struct row *live_static(struct read_context *r, struct partition_co
 {
     if (!cover->record.cell_count)
         return NULL;
-    cover->record.deletion = DELETION_NONE;
-    return row_hide(r->arena, &cover->record, cover->deletion, r->command->now_s) ? &cover->record : NULL;
+
+    struct row *row = arena_alloc(r->arena, sizeof(*row)); /* the cover is the next partition's soon */
+    *row = cover->record;
+    row->deletion = DELETION_NONE;
+    return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
 static enum status add_range(struct read_context *r, struct partition_cover *cover, struct bytes clustering, struct bytes value)
