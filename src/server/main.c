@@ -2,7 +2,7 @@
 #include "server/options.h"
 #include "server/server.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +112,19 @@ static int serve(int argc, char **argv)
     return EXIT_STOPPED;
 }
 
+/* glibc learns from the first large block it frees to keep all later ones. A request's arena grows by blocks of 1 MiB: these
+ * are to go back to the machine when the request has. */
+static void give_memory_back(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "--help";
 
+    give_memory_back();
     if (strcmp(command, "serve") == 0)
         return serve(argc - 2, argv + 2);
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {

@@ -20,12 +20,10 @@ bool native_compression_parse(struct bytes name, enum native_compression *compre
     return true;
 }
 
+/* A length that no frame may have is a broken frame, not a request that happens to be too big. */
 static enum status check_size(uint64_t size, size_t packed, uint64_t ratio, uint32_t size_max, struct error *err)
 {
-    if (size > size_max)
-        return error_set(err, ERR_INVALID, "Request is too big: length %llu exceeds maximum allowed length %u.",
-                         (unsigned long long)size, size_max);
-    if (size > (uint64_t)packed * ratio + 64)
+    if (size > size_max || size > (uint64_t)packed * ratio + 64)
         return error_set(err, ERR_PROTOCOL, "Invalid compressed frame: declared length %llu", (unsigned long long)size);
     return OK;
 }

@@ -367,12 +367,12 @@ static void bombs_are_refused_before_memory_is_taken(void **state)
         struct bytes body;
         enum status status;
     } bombs[] = {
-        { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\x40\0\0\0\x1f\x61", 6 }, ERR_INVALID },
-        { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\xff\xff\xff\xff\x1f\x61", 6 }, ERR_INVALID },
+        { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\x40\0\0\0\x1f\x61", 6 }, ERR_PROTOCOL },
+        { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\xff\xff\xff\xff\x1f\x61", 6 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\0\x10\0\0\x1f\x61", 6 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\0\0", 2 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_LZ4, { (const uint8_t *)"\0\0\0\x10\x1f\x61", 6 }, ERR_PROTOCOL },
-        { NATIVE_COMPRESSION_SNAPPY, { (const uint8_t *)"\xff\xff\xff\xff\x0f\0", 6 }, ERR_INVALID },
+        { NATIVE_COMPRESSION_SNAPPY, { (const uint8_t *)"\xff\xff\xff\xff\x0f\0", 6 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_SNAPPY, { (const uint8_t *)"\x80\x80\x40\0", 4 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_SNAPPY, { (const uint8_t *)"\xff", 1 }, ERR_PROTOCOL },
         { NATIVE_COMPRESSION_NONE, { (const uint8_t *)"abc", 3 }, ERR_PROTOCOL },
