@@ -27,32 +27,60 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned cod
     return result;
 }
 
-static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *upload, size_t *upload_bytes, void **state)
+static const char text_type[] = "text/plain; charset=utf-8";
+
+static enum MHD_Result answer_get(struct http *http, struct MHD_Connection *connection, const char *url)
 {
-    struct http *http = context;
     CLEANUP(buffer_fini) struct buffer body = { 0 };
 
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
-        if (*upload_bytes) { /* nobody wants it, but the protocol wants it read */
-            *upload_bytes = 0;
-            return MHD_YES;
-        }
-        buffer_append_string(&body, "only GET is answered here\n");
-        return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", &body);
-    }
     if (strcmp(url, "/health") == 0) {
         bool is_well = http->options.health(http->options.context, &body);
 
-        return send_text(connection, is_well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain; charset=utf-8",
-                         &body);
+        return send_text(connection, is_well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text_type, &body);
     }
     if (strcmp(url, "/metrics") == 0) {
         http->options.metrics(http->options.context, &body);
         return send_text(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &body);
     }
     buffer_append_string(&body, "here are /health and /metrics\n");
-    return send_text(connection, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8", &body);
+    return send_text(connection, MHD_HTTP_NOT_FOUND, text_type, &body);
+}
+
+static enum MHD_Result answer_post(struct http *http, struct MHD_Connection *connection, const char *url)
+{
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+    struct error error = { 0 };
+    enum status status = ERR_NOT_FOUND;
+
+    if (http->options.operate && strncmp(url, "/dev/", 5) == 0)
+        status = http->options.operate(http->options.context, url + 5, &error);
+    buffer_printf(&body, "%s\n", status_name(status));
+    if (status == ERR_NOT_FOUND)
+        return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text_type, &body);
+    return send_text(connection, status ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_OK, text_type, &body);
+}
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *upload, size_t *upload_bytes, void **state)
+{
+    static int seen;
+    struct http *http = context;
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+
+    if (!*state) { /* the headers are here; a body may follow */
+        *state = &seen;
+        return MHD_YES;
+    }
+    if (*upload_bytes) { /* nobody wants it, but the protocol wants it read */
+        *upload_bytes = 0;
+        return MHD_YES;
+    }
+    if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
+        return answer_get(http, connection, url);
+    if (strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        return answer_post(http, connection, url);
+    buffer_append_string(&body, "only GET is answered here\n");
+    return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text_type, &body);
 }
 
 enum status http_open(const struct http_options *options, struct http **result, struct error *err)

@@ -112,8 +112,8 @@ static int serve(int argc, char **argv)
     return EXIT_STOPPED;
 }
 
-/* glibc learns from the first large block it frees to keep all later ones. A request's arena grows by blocks of 1 MiB: these
- * are to go back to the machine when the request has. */
+/* glibc learns from the first large block it frees to keep all later ones. A request's arena grows by blocks of 1 MiB:
+ * these are to go back to the machine when the request has. */
 static void give_memory_back(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);

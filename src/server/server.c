@@ -357,6 +357,18 @@ static bool show_health(void *context, struct buffer *out)
     return true;
 }
 
+/* For who looks at files or measures: the shards' memory to sorted files, and these into one. */
+static enum status operate(void *context, const char *word, struct error *err)
+{
+    struct server *server = context;
+
+    if (strcmp(word, "flush") == 0)
+        return table_flush(server->space, err);
+    if (strcmp(word, "compact") == 0)
+        return table_compact(server->space, err);
+    return error_set(err, ERR_NOT_FOUND, "no such operation");
+}
+
 static enum status open_http(struct server *server, struct error *err)
 {
     struct http_options http = { .metrics = show_metrics, .health = show_health, .context = server };
@@ -364,6 +376,7 @@ static enum status open_http(struct server *server, struct error *err)
 
     if (server->options->http_port == 0)
         return OK;
+    http.operate = server->options->dev ? operate : NULL;
     status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &http.address, err);
     if (status)
         return status;
