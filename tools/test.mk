@@ -34,7 +34,7 @@ deps-test: deps
 
 $(VENV)/installed: tests/requirements.txt
 	@mkdir -p build
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
