@@ -44,6 +44,13 @@ lint:
 	clang-tidy --quiet $(filter-out %_test.c %_fuzz.c,$(SRC_C)) -- $(CPPFLAGS) -Ibuild/lint-clang/gen -std=gnu17 2>/dev/null | \
 	    tee build/lint-clang/tidy.txt | grep -E "warning:|error:" && exit 1 || true
 
+# The server with the switches that tests use to show that they would notice: no encryption, no sync. Never shipped.
+$(BUILD)/obj/switches/server.o: src/server/server.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DHELENUS_TEST_SWITCHES $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/libhelenus.a
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # kill -9 with requests in flight, and the file system that forgets what was not synced.
 CRASH_ROUNDS ?= 200
 .PHONY: crash
@@ -53,7 +60,7 @@ crash: $(BUILD)/helenus
 .PHONY: hostile plaintext
 hostile: $(BUILD)/helenus
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/hostile/hostile.py
-plaintext: $(BUILD)/helenus
+plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
 
 .PHONY: check

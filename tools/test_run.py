@@ -31,7 +31,7 @@ def runners(words):
     """(title, command, seconds it may take)"""
     cql = [PYTHON, "tests/cql/run.py", "--check", "--helenus", "build/helenus"]
     table = {
-        "build": [("build", ["make", "-s", JOBS, "build/helenus"], 1200)],
+        "build": [("build", ["make", "-s", JOBS, "build/helenus", "build/helenus-switches"], 1200)],
         "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
         "unit": [("unit tests, build", ["make", "-s", JOBS, "test-programs"], 1200), ("unit", None, 600)],
         "cql": [("cql on rocksdb", cql, 600), ("cql on memory", cql + ["--server-arg=--store", "--server-arg=memory"],

@@ -122,6 +122,7 @@ static void run(struct parse *p, int first)
 {
     struct lexer lexer = { .cursor = p->copy };
     yyParser parser;
+    uint32_t count = 0;
     int token;
 
     cql_lemonInit(&parser);
@@ -133,6 +134,8 @@ static void run(struct parse *p, int first)
         token = lex_next(&lexer, &lexeme);
         if (token < 0)
             fail_lexeme(p, &lexeme, token);
+        else if (++count > CQL_LEXEMES_MAX)
+            parse_fail(p, "statement has more than %d words and signs", CQL_LEXEMES_MAX);
         else
             cql_lemon(&parser, token, lexeme, p);
     } while (token > 0 && p->status == OK);

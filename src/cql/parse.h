@@ -18,7 +18,8 @@
 #include "base/error.h"
 #include "cql/ast.h"
 
-enum { CQL_BYTES_MAX = 16 << 20, CQL_DEPTH_MAX = 400 };
+/* What one statement may have: bytes, lexemes (an AST takes some 100 bytes for each), levels of nesting. */
+enum { CQL_BYTES_MAX = 16 << 20, CQL_LEXEMES_MAX = 1 << 20, CQL_DEPTH_MAX = 400 };
 
 /* *out is written only on success. */
 enum status cql_parse(struct arena *arena, struct bytes text, struct cql_statement **out, struct error *err);

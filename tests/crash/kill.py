@@ -114,6 +114,9 @@ def load_until_killed(server, args, witness, fresh, rng):
         for c in connections:
             if c.client.socket in ready:
                 c.take(refused)
+    for c in connections: # as many as may be are on their way when it dies
+        c.fill()
+        c.flush()
     in_flight = sum(len(c.in_flight) for c in connections)
     server.kill()
     # Replies already in our socket were acknowledged.

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import Client, Server  # noqa: E402
+from lib.native import BINARY, Client, Server  # noqa: E402
 
 
 def forms(token):
@@ -67,10 +67,10 @@ def write_rows(port, t):
     c.close()
 
 
-def run(store_env, tokens, failures, expect_all):
+def run(binary, store_env, tokens, failures, expect_all):
     with tempfile.TemporaryDirectory(prefix="helenus-plain-") as top:
         data, log = os.path.join(top, "data"), os.path.join(top, "server.log")
-        server = Server(data, log=log, env=store_env).start()
+        server = Server(data, log=log, env=store_env, binary=binary).start()
         write_rows(server.port, tokens)
         stages = {"rows only in the log": None}
 
@@ -112,9 +112,9 @@ def main():
     tokens = ["t" + "".join(rng.choices(string.ascii_letters + string.digits, k=15)) for _ in range(40)]
     failures = []
     print("encrypted:")
-    run({}, tokens, failures, expect_all=False)
+    run(BINARY, {}, tokens, failures, expect_all=False)
     print("plain, uncompressed test build:")
-    run({"HELENUS_TEST_PLAINTEXT": "1"}, tokens, failures, expect_all=True)
+    run(BINARY + "-switches", {"HELENUS_TEST_PLAINTEXT": "1"}, tokens, failures, expect_all=True)
     for failure in failures:
         print("FAILED:", failure)
     print(f"{2 - min(2, len(failures))} passed, {min(2, len(failures))} failed, 0 skipped")
