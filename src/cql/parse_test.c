@@ -330,10 +330,11 @@ static void takes_large_statements(void **state)
 {
     struct error err = { 0 };
     struct buffer out = { 0 };
-    struct buffer many = nest("INSERT INTO t (a) VALUES ([1", ",1", "", "", "])", (CQL_BYTES_MAX - 64) / 2);
+    struct buffer many = nest("INSERT INTO t (a) VALUES ([1", ",1", "", "", "])", CQL_LEXEMES_MAX / 2 - 16);
+    struct buffer too_many = nest("INSERT INTO t (a) VALUES ([1", ",1", "", "", "])", CQL_LEXEMES_MAX / 2);
     struct buffer text = nest("INSERT INTO t (a) VALUES ('", "''", "", "", "')", (CQL_BYTES_MAX - 64) / 2);
-    struct buffer parens = nest("INSERT INTO t (a) VALUES (f(1", ",(int)1", "", "", "))", 1 << 20);
-    struct buffer sets = nest("UPDATE t SET a = 1", ",b[1]=1", "", "", " WHERE k = 1", 1 << 20);
+    struct buffer parens = nest("INSERT INTO t (a) VALUES (f(1", ",(int)1", "", "", "))", CQL_LEXEMES_MAX / 5 - 16);
+    struct buffer sets = nest("UPDATE t SET a = 1", ",b[1]=1", "", "", " WHERE k = 1", CQL_LEXEMES_MAX / 7 - 16);
     struct buffer over = nest("SELECT a FROM t", " ", "", "", "", CQL_BYTES_MAX);
 
     (void)state;
@@ -341,8 +342,10 @@ static void takes_large_statements(void **state)
     assert_int_equal(parse_and_print(buffer_bytes(&text), &out, &err), OK);
     assert_int_equal(parse_and_print(buffer_bytes(&parens), &out, &err), OK);
     assert_int_equal(parse_and_print(buffer_bytes(&sets), &out, &err), OK);
+    refuse(buffer_bytes(&too_many), NULL);
     refuse(buffer_bytes(&over), NULL);
     buffer_fini(&many);
+    buffer_fini(&too_many);
     buffer_fini(&text);
     buffer_fini(&parens);
     buffer_fini(&sets);
