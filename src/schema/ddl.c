@@ -385,8 +385,13 @@ static enum status check_create_table_text(struct change *c, const struct create
                             ? arena_printf(c->arena, "%.*s", BYTES(statement->table.name))
                             : arena_printf(c->arena, "%.*s.%.*s", BYTES(statement->table.keyspace), BYTES(statement->table.name));
 
-    for (uint32_t i = 0; i < statement->column_count; i++)
+    for (uint32_t i = 0; i < statement->column_count; i++) {
+        enum status status = resolve_check_custom(statement->columns[i].type, c->err);
+
+        if (status)
+            return status;
         names[i] = statement->columns[i].name;
+    }
     twin = find_twin(c->arena, names, statement->column_count);
     if (!bytes_is_null(twin))
         return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' declaration for table '%s'", BYTES(twin), table);
@@ -505,7 +510,8 @@ static enum status check_clustering_order(struct change *c, const struct create_
         return ERR_INVALID;
     }
     buffer_fini(&strange);
-    for (uint32_t i = 0; i < key->clustering_count; i++) {
+    /* A prefix will do: the rest is ascending. */
+    for (uint32_t i = 0; i < statement->order_count; i++) {
         bool given = false;
 
         for (uint32_t j = 0; j < statement->order_count; j++)
@@ -613,7 +619,7 @@ static struct table_def *build_table(struct change *c, const struct keyspace_def
     for (uint32_t i = 0; i < statement->column_count; i++) {
         uint32_t position;
         enum column_kind kind = kind_of(statement, &statement->columns[i], &position);
-        bool descending = kind == COLUMN_CLUSTERING && statement->order_count && statement->orders[position].descending;
+        bool descending = kind == COLUMN_CLUSTERING && position < statement->order_count && statement->orders[position].descending;
 
         table_def_add_column(def, kind, position, statement->columns[i].name, types[i], descending);
     }
@@ -747,7 +753,7 @@ static enum status check_comeback(struct change *c, const struct table_def *tabl
 
     if (!before)
         return OK;
-    if (!can_come_back(type_expand_udts(c->arena, type), before->type)) {
+    if (!can_come_back(type, before->type)) {
         type_print(&now, type, false);
         type_print(&then, before->type, false);
         error_set(c->err, ERR_INVALID, "Cannot re-add previously dropped column '%.*s' of type %.*s, incompatible with previous type %.*s",

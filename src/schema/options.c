@@ -362,6 +362,7 @@ enum compaction_check {
     CHECK_QUOTED_BOOLEAN,  /* '...' should be either 'true' or 'false', not '...' */
     CHECK_BOOLEAN,         /* ... should either be 'true' or 'false', not ... */
     CHECK_IS_BOOLEAN,      /* ... is not 'true' or 'false' (...) */
+    CHECK_BOTH_BOOLEAN,    /* '...' should either be 'true' or 'false', not ... */
     CHECK_RATIO,           /* a float, not negative */
     CHECK_INTERVAL,        /* an integer, not negative; "must be greater than 0" */
     CHECK_DOUBLE,
@@ -391,7 +392,7 @@ static const struct {
     { "tombstone_threshold", CLASS_ALL, CHECK_RATIO },
     { "tombstone_compaction_interval", CLASS_ALL, CHECK_INTERVAL },
     { "unchecked_tombstone_compaction", CLASS_ALL, CHECK_QUOTED_BOOLEAN },
-    { "log_all", CLASS_ALL, CHECK_QUOTED_BOOLEAN },
+    { "log_all", CLASS_ALL, CHECK_BOTH_BOOLEAN },
     { "only_purge_repaired_tombstones", CLASS_ALL, CHECK_ANY },
     { "provide_overlapping_tombstones", CLASS_ALL, CHECK_ANY },
     { "bucket_low", CLASS_ALL & ~CLASS_UNIFIED, CHECK_DOUBLE },
@@ -485,12 +486,15 @@ static enum status check_compaction_option(const char *name, struct bytes value,
                                  : error_set(err, ERR_CONFIG, "%s should either be 'true' or 'false', not %.*s", name, BYTES(value));
     case CHECK_IS_BOOLEAN:
         return is_boolean(value) ? OK : error_set(err, ERR_CONFIG, "%s is not 'true' or 'false' (%.*s)", name, BYTES(value));
+    case CHECK_BOTH_BOOLEAN:
+        return is_boolean(value) ? OK
+                                 : error_set(err, ERR_CONFIG, "'%s' should either be 'true' or 'false', not %.*s", name, BYTES(value));
     case CHECK_RATIO:
         if (!double_parse(value, &real))
             return not_an_integer(name, value, err);
         return real >= 0 ? OK : error_set(err, ERR_CONFIG, "%s must be greater than 0, but was %f", name, real);
     case CHECK_DOUBLE:
-        return double_parse(value, &real) ? OK : not_an_integer(name, value, err);
+        return double_parse(value, &real) ? OK : error_set(err, ERR_CONFIG, "%.*s is not a parsable float for %s", BYTES(value), name);
     case CHECK_RESOLUTION:
         for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++)
             if (is_name(value, resolutions[i]))

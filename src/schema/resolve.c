@@ -77,6 +77,71 @@ static uint32_t depth_of(const struct type *type)
 static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
                            uint32_t *nodes, const struct type **result, struct error *err);
 
+#define MARSHAL "org.apache.cassandra.db.marshal."
+
+/* Classes of Cassandra that are CQL's own types, and (TYPE_CUSTOM) those whose values are kept as bytes. */
+static const struct {
+    const char *name;
+    enum type_kind kind;
+} classes[] = {
+    { "AsciiType", TYPE_ASCII },         { "LongType", TYPE_BIGINT },        { "BytesType", TYPE_BLOB },
+    { "BooleanType", TYPE_BOOLEAN },     { "CounterColumnType", TYPE_COUNTER }, { "DecimalType", TYPE_DECIMAL },
+    { "DoubleType", TYPE_DOUBLE },       { "FloatType", TYPE_FLOAT },        { "Int32Type", TYPE_INT },
+    { "TimestampType", TYPE_TIMESTAMP }, { "DateType", TYPE_TIMESTAMP },     { "UUIDType", TYPE_UUID },
+    { "UTF8Type", TYPE_TEXT },           { "IntegerType", TYPE_VARINT },     { "TimeUUIDType", TYPE_TIMEUUID },
+    { "InetAddressType", TYPE_INET },    { "SimpleDateType", TYPE_DATE },    { "TimeType", TYPE_TIME },
+    { "ShortType", TYPE_SMALLINT },      { "ByteType", TYPE_TINYINT },       { "DurationType", TYPE_DURATION },
+    { "EmptyType", TYPE_EMPTY },         { "CompositeType", TYPE_CUSTOM },   { "DynamicCompositeType", TYPE_CUSTOM },
+    { "LexicalUUIDType", TYPE_CUSTOM },  { "PartitionerDefinedOrder", TYPE_CUSTOM },
+};
+
+static bool find_class(struct bytes name, enum type_kind *kind)
+{
+    const uint8_t *paren = memchr(name.data, '(', name.size);
+    struct bytes package = BYTES_LITERAL(MARSHAL), head = paren ? bytes_of(name.data, (size_t)(paren - name.data)) : name;
+
+    if (bytes_starts_with(head, package))
+        head = bytes_of(head.data + package.size, head.size - package.size);
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        if (!bytes_equal(head, bytes_of_string(classes[i].name)) || (paren && classes[i].kind != TYPE_CUSTOM))
+            continue;
+        *kind = classes[i].kind;
+        return true;
+    }
+    return false;
+}
+
+enum status resolve_check_custom(const struct cql_type *written, struct error *err)
+{
+    enum type_kind kind;
+    enum status status = OK;
+
+    if (written->kind == TYPE_CUSTOM && !find_class(written->name.name, &kind)) {
+        bool has_package = memchr(written->name.name.data, '.', written->name.name.size) != NULL;
+
+        return error_set(err, ERR_SYNTAX, "Error setting type %.*s: Unable to find abstract-type class '%s%.*s'", BYTES(written->name.name),
+                         has_package ? "" : MARSHAL, BYTES(written->name.name));
+    }
+    for (uint32_t i = 0; i < written->param_count && !status; i++)
+        status = resolve_check_custom(written->params[i], err);
+    return status;
+}
+
+static enum status resolve_custom(struct arena *arena, const struct cql_type *written, const struct type **result, struct error *err)
+{
+    enum type_kind kind;
+    enum status status = resolve_check_custom(written, err);
+
+    if (status)
+        return status;
+    find_class(written->name.name, &kind);
+    if (kind != TYPE_CUSTOM) {
+        *result = type_native(kind);
+        return OK;
+    }
+    return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result, err);
+}
+
 static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element, bool frozen,
                                  struct error *err)
 {
@@ -179,7 +244,7 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
     case TYPE_UDT:
         return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
     case TYPE_CUSTOM:
-        return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result, err);
+        return resolve_custom(arena, written, result, err);
     default:
         if (written->frozen) {
             struct cql_type plain = *written;

@@ -18,6 +18,8 @@ enum { RESOLVE_NODES_MAX = 5000, RESOLVE_NODES_SUM_MAX = 200000 };
 
 enum status resolve_type(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
                          const struct type **result, struct error *err);
+/* 'java.class.Name' anywhere in a type: is it one of Cassandra's? Said before anything else is looked at. */
+enum status resolve_check_custom(const struct cql_type *written, struct error *err);
 /* Is a user type of this name in there, or this type itself? */
 bool type_uses_udt(const struct type *type, struct bytes name);
 uint32_t type_node_count(const struct type *type);

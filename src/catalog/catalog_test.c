@@ -1,0 +1,484 @@
+/* The catalog on disk: what was answered is there after closing, reopening and kill -9 at any moment, whole; ids are not reused; removed rows
+ * are gone; a newer format is refused. And the schema in force: views, listeners, the system tables' rows. On store/rocksdb, with store/memory where
+ * nothing is reopened.
+ */
+#include "catalog/catalog.h"
+
+#include "catalog/format.h"
+#include "cql/parse.h"
+#include "keys/keys.h"
+#include "row/key.h"
+#include "schema/codec.h"
+#include "store/memory/memory.h"
+#include "store/rocksdb/rocksdb.h"
+#include "types/value.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char directory[] = "/tmp/helenus-catalog-XXXXXX";
+static const struct store_ops *engine;
+static struct keys *keys;
+static void *environment;
+static struct catalog *catalog;
+static struct table_space *space;
+static struct table_port *port;
+
+static int64_t now_us(void *clock)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static void must(enum status status, const struct error *err)
+{
+    if (status)
+        fail_msg("%s: %s", status_name(status), err->message);
+}
+
+static void open_all(const struct store_ops *ops)
+{
+    bool on_disk = ops != &store_memory_ops;
+    struct catalog_options options = { .directory = on_disk ? directory : NULL, .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
+    struct table_space_options space_options = { .directory = on_disk ? directory : NULL, .shard_count = on_disk ? 0 : 1, .store = ops,
+                                                 .table_by_id = catalog_table_by_id, .now_us = now_us };
+    struct store_environment_options environment_options = { 0 };
+    struct error err;
+
+    engine = ops;
+    must(catalog_new(&options, &catalog, &err), &err);
+    if (on_disk)
+        must(keys_open_directory(directory, &keys, &err), &err);
+    environment_options.keys = keys;
+    must(ops->environment_open(&environment_options, &environment, &err), &err);
+    space_options.context = catalog;
+    space_options.store_environment = environment;
+    must(table_space_open(&space_options, &space, &err), &err);
+    must(catalog_open(catalog, space, &err), &err);
+    port = table_port_open(space);
+}
+
+static void close_all(void)
+{
+    table_port_close(port);
+    catalog_close(catalog);
+    table_space_close(space);
+    catalog_free(catalog);
+    engine->environment_close(environment);
+    if (keys)
+        keys_close(keys);
+    keys = NULL;
+}
+
+static enum status try_run(const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
+{
+    struct cql_statement *statement;
+    enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
+
+    return status ? status : catalog_change(catalog, port, statement, BYTES_LITERAL("k"), arena, change, err);
+}
+
+static void run(const char *text)
+{
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    struct error err;
+
+    must(try_run(text, &change, arena, &err), &err);
+    arena_free(arena);
+}
+
+static struct table_def *table(const char *name)
+{
+    struct schema *schema = catalog_ref_schema(catalog);
+    struct table_def *def = schema_table(schema, BYTES_LITERAL("k"), bytes_of_string(name));
+
+    if (def)
+        table_def_ref(def);
+    schema_unref(schema);
+    return def;
+}
+
+static int setup(void **state)
+{
+    snprintf(directory, sizeof(directory), "/tmp/helenus-catalog-XXXXXX");
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    char command[300];
+
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+#define CREATE_K "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND tags = {'a': 'b'}"
+
+static void definitions_outlive_a_restart(void **state)
+{
+    struct buffer before = { 0 }, after = { 0 };
+    uint8_t host_id[16], version[16];
+    struct schema *schema;
+    struct table_def *def;
+    uint64_t id, next;
+
+    open_all(&store_rocksdb_ops);
+    run(CREATE_K);
+    run("CREATE TYPE ty (a int, b frozen<list<text>>)");
+    run("CREATE TABLE gone (a int PRIMARY KEY)");
+    run("CREATE TABLE t (a int, b text, c frozen<ty>, d map<int, frozen<ty>>, PRIMARY KEY (a, b)) WITH comment = 'here'");
+    run("ALTER TABLE t ADD e int");
+    run("ALTER TABLE t DROP e");
+    run("DROP TABLE gone");
+    run("ALTER KEYSPACE system_auth WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
+    run("CREATE KEYSPACE other WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3} AND durable_writes = false");
+    run("DROP KEYSPACE other");
+    memcpy(host_id, catalog_host_id(catalog), 16);
+    schema = catalog_ref_schema(catalog);
+    memcpy(version, schema_version_uuid(schema), 16);
+    schema_unref(schema);
+    def = table("t");
+    id = def->id;
+    schema_encode_table(&before, def);
+    table_def_unref(def);
+    close_all();
+
+    open_all(&store_rocksdb_ops);
+    assert_memory_equal(catalog_host_id(catalog), host_id, 16);
+    schema = catalog_ref_schema(catalog);
+    assert_memory_equal(schema_version_uuid(schema), version, 16);
+    assert_null(schema_keyspace(schema, BYTES_LITERAL("other")));
+    assert_true(bytes_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->replication.options[1].value, BYTES_LITERAL("3")));
+    assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->table_count, 8);
+    assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("k"))->tags.count, 1);
+    schema_unref(schema);
+    assert_null(table("gone"));
+    def = table("t");
+    schema_encode_table(&after, def);
+    assert_true(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
+    table_def_unref(def);
+    run("CREATE TABLE next (a int PRIMARY KEY)");
+    def = table("next");
+    next = def->id;
+    assert_true(next > id);
+    table_def_unref(def);
+    run("DROP TABLE next");
+    close_all();
+
+    open_all(&store_rocksdb_ops);
+    run("CREATE TABLE next (a int PRIMARY KEY)");
+    def = table("next");
+    assert_true(def->id > next);
+    table_def_unref(def);
+    close_all();
+    buffer_fini(&before);
+    buffer_fini(&after);
+}
+
+static struct bytes key_of(uint8_t bytes[4], int32_t v)
+{
+    store_be32(bytes, (uint32_t)v);
+    return bytes_of(bytes, 4);
+}
+
+static void insert(uint64_t table_id, int32_t key)
+{
+    uint8_t bytes[4];
+    struct table_fragment fragment = { .kind = KEY_ROW, .row = ROW_EMPTY };
+    struct apply_command command = { .table_id = table_id, .partition_key = key_of(bytes, key), .fragments = &fragment, .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+    struct buffer encoded = { 0 };
+    struct error err;
+
+    command.token = token_of_partition_key(command.partition_key);
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    table_encode_apply(&encoded, &command);
+    must(table_apply_wait(port, buffer_bytes(&encoded), command.token, &err), &err);
+    buffer_fini(&encoded);
+}
+
+static uint32_t count_rows(uint64_t table_id)
+{
+    struct read_command command = { .table_id = table_id, .token = INT64_MIN, .token_last = INT64_MAX, .rows_wanted = true, .row_limit = 1000,
+                                    .now_s = now_us(NULL) / 1000000 };
+    struct arena *arena = arena_new(4096);
+    struct read_result result;
+    struct error err;
+    uint32_t count;
+
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    count = result.partition_count;
+    arena_free(arena);
+    return count;
+}
+
+static void truncate_and_drop_remove_rows(void **state)
+{
+    struct error err;
+    struct table_def *def, *after;
+    uint64_t version;
+
+    open_all(&store_rocksdb_ops);
+    run(CREATE_K);
+    run("CREATE TABLE t (a int PRIMARY KEY)");
+    def = table("t");
+    for (int32_t i = 0; i < 20; i++)
+        insert(def->id, i);
+    assert_int_equal(count_rows(def->id), 20);
+    version = catalog_version(catalog);
+    must(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), &err);
+    after = table("t");
+    assert_true(after->id > def->id);
+    assert_memory_equal(after->uuid, def->uuid, 16);
+    assert_true(catalog_version(catalog) > version);
+    assert_int_equal(count_rows(def->id), 0);
+    assert_int_equal(count_rows(after->id), 0);
+    insert(after->id, 1);
+    run("DROP TABLE t");
+    assert_int_equal(count_rows(after->id), 0);
+    assert_null(catalog_table_by_id(catalog, after->id));
+    table_def_unref(def);
+    table_def_unref(after);
+    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), ERR_INVALID);
+    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("system"), BYTES_LITERAL("local"), &err), ERR_UNAUTHORIZED);
+    close_all();
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+    char path[100];
+    struct error err;
+    FILE *file;
+
+    assert_int_equal(format_check(directory, &err), OK);
+    assert_int_equal(format_check(directory, &err), OK);
+    snprintf(path, sizeof(path), "%s/FORMAT", directory);
+    file = fopen(path, "w");
+    fprintf(file, "helenus data format %d\n", DATA_FORMAT + 1);
+    fclose(file);
+    assert_int_equal(format_check(directory, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "newer"));
+    file = fopen(path, "w");
+    fclose(file);
+    assert_int_equal(format_check(directory, &err), ERR_CORRUPT);
+}
+
+struct heard {
+    struct catalog_listener listener;
+    int count;
+    enum ddl_action action;
+};
+
+static void hear(struct catalog_listener *listener, const struct ddl_change *change)
+{
+    struct heard *heard = CONTAINER_OF(listener, struct heard, listener);
+    struct table_def *def = table("t");
+
+    heard->count++;
+    heard->action = change->action;
+    assert_int_equal(def != NULL, change->action != DDL_DROPPED && change->target == DDL_TABLE); /* it is in force already */
+    table_def_unref(def);
+}
+
+static void views_and_listeners_follow(void **state)
+{
+    struct heard heard = { .listener = { .changed = hear } };
+    struct catalog_view view = { 0 };
+    const struct schema *schema;
+    struct ddl_change change;
+    struct arena *arena = arena_new(4096);
+    struct error err;
+
+    open_all(&store_memory_ops);
+    catalog_listen(catalog, &heard.listener);
+    schema = catalog_view_schema(catalog, &view);
+    assert_ptr_equal(catalog_view_schema(catalog, &view), schema);
+    run(CREATE_K);
+    assert_int_equal(heard.count, 1);
+    schema = catalog_view_schema(catalog, &view);
+    assert_non_null(schema_keyspace(schema, BYTES_LITERAL("k")));
+    assert_int_equal(schema_version_number(schema), catalog_version(catalog));
+    run("CREATE TABLE t (a int PRIMARY KEY)");
+    run("CREATE TABLE IF NOT EXISTS t (a int PRIMARY KEY)");
+    assert_int_equal(heard.count, 2);
+    run("ALTER TABLE t ADD b int");
+    assert_int_equal(heard.action, DDL_UPDATED);
+    must(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), &err);
+    assert_int_equal(heard.count, 3);
+    run("DROP TABLE t");
+    assert_int_equal(heard.count, 4);
+    assert_int_equal(try_run("DROP TABLE t", &change, arena, &err), ERR_INVALID);
+    assert_int_equal(heard.count, 4);
+    catalog_unlisten(catalog, &heard.listener);
+    run("CREATE TABLE t (a int PRIMARY KEY)");
+    assert_int_equal(heard.count, 4);
+    catalog_view_fini(&view);
+    arena_free(arena);
+    close_all();
+}
+
+static uint32_t count_virtual(const char *keyspace, const char *name)
+{
+    struct schema *schema = catalog_ref_schema(catalog);
+    struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
+    struct read_command command = { .table_id = def->id, .token = INT64_MIN, .token_last = INT64_MAX, .rows_wanted = true, .row_limit = 100000,
+                                    .virtual_def = def };
+    struct arena *arena = arena_new(4096);
+    struct read_result result;
+    struct error err;
+    uint32_t count = 0;
+
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    for (uint32_t i = 0; i < result.partition_count; i++)
+        count += result.partitions[i].row_count;
+    arena_free(arena);
+    schema_unref(schema);
+    return count;
+}
+
+static void one_row(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct bytes values[3] = { BYTES_LITERAL("k"), BYTES_LITERAL("v"), { 0 } };
+
+    emit->row(emit, values);
+}
+
+/* The numbers are Cassandra 5.0.5's: 48 tables in five keyspaces, 46 virtual ones in two. */
+static void system_tables_have_their_rows(void **state)
+{
+    const struct virtual_table body = { .rows = one_row };
+    struct error err;
+
+    open_all(&store_memory_ops);
+    catalog_close(catalog);
+    must(catalog_register(catalog, "CREATE TABLE system_views.settings (name text PRIMARY KEY, value text)", &body, &err), &err);
+    must(catalog_register(catalog, "CREATE TABLE system_views.ours (name text PRIMARY KEY, value text)", &body, &err), &err);
+    assert_int_equal(count_virtual("system", "local"), 1);
+    assert_int_equal(count_virtual("system", "peers"), 0);
+    assert_int_equal(count_virtual("system", "peers_v2"), 0);
+    assert_int_equal(count_virtual("system_schema", "keyspaces"), 5);
+    assert_int_equal(count_virtual("system_schema", "tables"), 48);
+    assert_int_equal(count_virtual("system_virtual_schema", "keyspaces"), 2);
+    assert_int_equal(count_virtual("system_virtual_schema", "tables"), 47);
+    assert_int_equal(count_virtual("system_views", "settings"), 1);
+    assert_int_equal(count_virtual("system_views", "ours"), 1);
+    must(catalog_open(catalog, space, &err), &err);
+    run(CREATE_K);
+    run("CREATE TYPE ty (a int)");
+    run("CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b))");
+    run("ALTER TABLE t DROP c");
+    assert_int_equal(count_virtual("system_schema", "keyspaces"), 6);
+    assert_int_equal(count_virtual("system_schema", "tables"), 49);
+    assert_int_equal(count_virtual("system_schema", "types"), 1);
+    assert_int_equal(count_virtual("system_schema", "dropped_columns"), 1);
+    close_all();
+}
+
+/* The child's life: changes without end, each one told through the pipe before it begins and when it was answered. */
+static void change_for_ever(int out, unsigned round)
+{
+    char text[200];
+
+    open_all(&store_rocksdb_ops);
+    for (unsigned i = 0;; i++) {
+        char mark[2] = { 'b', 'e' };
+
+        snprintf(text, sizeof(text), i % 3 == 0 ? "CREATE TABLE r%u_%u (a int PRIMARY KEY, b text)"
+                                     : i % 3 == 1 ? "ALTER TABLE r%u_%u ADD c int" : "DROP TABLE r%u_%u", round, i / 3);
+        if (write(out, mark, 1) != 1)
+            _exit(1);
+        run(text);
+        if (write(out, mark + 1, 1) != 1)
+            _exit(1);
+    }
+}
+
+/* How far the definitions of a round are: the number of changes that happened. */
+static void check_round(unsigned round, unsigned begun, unsigned ended)
+{
+    unsigned last = (ended ? ended - 1 : 0) / 3;
+    char name[40];
+
+    for (unsigned i = 0; i <= begun / 3 + 1; i++) {
+        struct table_def *def;
+        unsigned least = ended > i * 3 ? ended - i * 3 : 0, most = begun > i * 3 ? begun - i * 3 : 0;
+
+        snprintf(name, sizeof(name), "r%u_%u", round, i);
+        def = table(name);
+        least = least > 3 ? 3 : least;
+        most = most > 3 ? 3 : most;
+        if (!def)
+            assert_true(least == 0 || most == 3);
+        else if (def->column_count == 2)
+            assert_true(least <= 1 && most >= 1);
+        else
+            assert_true(def->column_count == 3 && least <= 2 && most >= 2);
+        table_def_unref(def);
+    }
+    assert_true(last <= begun);
+}
+
+static void kill_loses_nothing_and_leaves_no_halves(void **state)
+{
+    unsigned total = 0;
+
+    open_all(&store_rocksdb_ops);
+    run(CREATE_K);
+    close_all();
+    for (unsigned round = 0; round < 12; round++) {
+        unsigned begun = 0, ended = 0;
+        char marks[256];
+        ssize_t size;
+        int pipes[2], status;
+        pid_t child;
+
+        assert_int_equal(pipe(pipes), 0);
+        child = fork();
+        if (child == 0) {
+            close(pipes[0]);
+            change_for_ever(pipes[1], round);
+        }
+        close(pipes[1]);
+        while (ended < 10 + round * 7 && (size = read(pipes[0], marks, sizeof(marks))) > 0)
+            for (ssize_t i = 0; i < size; i++)
+                marks[i] == 'b' ? begun++ : ended++;
+        usleep(round * 137 % 1000);
+        kill(child, SIGKILL);
+        while ((size = read(pipes[0], marks, sizeof(marks))) > 0)
+            for (ssize_t i = 0; i < size; i++)
+                marks[i] == 'b' ? begun++ : ended++;
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        close(pipes[0]);
+        open_all(&store_rocksdb_ops);
+        check_round(round, begun, ended);
+        close_all();
+        total += ended;
+    }
+    assert_true(total > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(definitions_outlive_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(truncate_and_drop_remove_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_format_is_refused, setup, teardown),
+        cmocka_unit_test(views_and_listeners_follow),
+        cmocka_unit_test(system_tables_have_their_rows),
+        cmocka_unit_test_setup_teardown(kill_loses_nothing_and_leaves_no_halves, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,266 @@
+/* Schemas as versions: lookups by name and id over many tables, changes that share what they leave alone, SELECT * order, references;
+ * definitions to bytes and back, and every cut of the bytes refused. What statements do is in catalog/ddl_test.c.
+ */
+#include "schema/schema.h"
+
+#include "cql/parse.h"
+#include "schema/build.h"
+#include "schema/codec.h"
+#include "schema/ddl.h"
+#include "schema/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static const uint8_t uuid[16];
+static uint64_t next_id = 100;
+static uint8_t random_byte;
+
+static void fake_random(void *context, void *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)out)[i] = random_byte++;
+}
+
+static enum status try_apply(struct schema **schema, const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
+{
+    struct ddl_context context = { .current_keyspace = BYTES_LITERAL("k"), .now_us = 1000000, .next_table_id = next_id++, .random = fake_random };
+    struct cql_statement *statement;
+    struct schema *result;
+    enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
+
+    if (!status)
+        status = ddl_apply(*schema, statement, &context, arena, &result, change, err);
+    if (status)
+        return status;
+    schema_unref(*schema);
+    *schema = result;
+    return OK;
+}
+
+static void apply(struct schema **schema, const char *text)
+{
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    struct error err;
+
+    if (try_apply(schema, text, &change, arena, &err))
+        fail_msg("%s: %s", text, err.message);
+    arena_free(arena);
+}
+
+static struct schema *new_schema(void)
+{
+    struct schema *schema = schema_new(0, uuid);
+
+    apply(&schema, "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    return schema;
+}
+
+static void finds_by_name_and_id(void **state)
+{
+    struct schema *schema = new_schema();
+    char text[128];
+
+    for (int i = 0; i < 500; i++) {
+        snprintf(text, sizeof(text), "CREATE TABLE t%d (a int PRIMARY KEY, b text)", i);
+        apply(&schema, text);
+    }
+    for (int i = 0; i < 500; i += 2) {
+        snprintf(text, sizeof(text), "DROP TABLE t%d", i);
+        apply(&schema, text);
+    }
+    assert_int_equal(schema_table_count(schema), 250);
+    for (int i = 0; i < 500; i++) {
+        struct table_def *def;
+
+        snprintf(text, sizeof(text), "t%d", i);
+        def = schema_table(schema, BYTES_LITERAL("k"), bytes_of_string(text));
+        assert_int_equal(def != NULL, i % 2);
+        if (def)
+            assert_ptr_equal(schema_table_by_id(schema, def->id), def);
+        assert_null(schema_table(schema, BYTES_LITERAL("kt"), bytes_of_string(text + 1)));
+    }
+    assert_null(schema_table_by_id(schema, 99999999));
+    schema_unref(schema);
+}
+
+static void a_change_shares_the_rest(void **state)
+{
+    struct schema *schema = new_schema(), *before;
+    struct table_def *one, *two;
+
+    apply(&schema, "CREATE TABLE one (a int PRIMARY KEY)");
+    apply(&schema, "CREATE TABLE two (a int PRIMARY KEY)");
+    before = schema_ref(schema);
+    one = schema_table(before, BYTES_LITERAL("k"), BYTES_LITERAL("one"));
+    two = schema_table(before, BYTES_LITERAL("k"), BYTES_LITERAL("two"));
+    apply(&schema, "ALTER TABLE two ADD b int");
+    assert_int_equal(schema_version_number(schema), schema_version_number(before) + 1);
+    assert_memory_not_equal(schema_version_uuid(schema), schema_version_uuid(before), 16);
+    assert_ptr_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("one")), one);
+    assert_ptr_not_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("two")), two);
+    assert_int_equal(two->column_count, 1);
+    assert_int_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("two"))->version, schema_version_number(schema));
+    table_def_ref(two);
+    schema_unref(before);
+    assert_int_equal(two->column_count, 1); /* our reference keeps it */
+    table_def_unref(two);
+    schema_unref(schema);
+}
+
+static void columns_stand_in_order_and_ids_stay(void **state)
+{
+    static const char *const names[] = { "k2", "k1", "c1", "c2", "S", "s1", "B", "a", "b" };
+    struct schema *schema = new_schema();
+    const struct table_def *def;
+    uint32_t id;
+
+    apply(&schema, "CREATE TABLE t (b int, a int, \"B\" set<int>, s1 int static, \"S\" int static, c2 int, c1 int, k1 int, k2 int, "
+                   "PRIMARY KEY ((k2, k1), c1, c2)) WITH CLUSTERING ORDER BY (c1 ASC, c2 DESC)");
+    def = schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"));
+    assert_int_equal(def->column_count, 9);
+    for (uint32_t i = 0; i < 9; i++) {
+        assert_true(bytes_equal(def->columns[i].name, bytes_of_string(names[i])));
+        assert_int_equal(def->columns[i].index, i);
+        assert_ptr_equal(table_def_column(def, bytes_of_string(names[i])), &def->columns[i]);
+        assert_ptr_equal(table_def_column_by_id(def, def->columns[i].id), &def->columns[i]);
+    }
+    assert_true(def->columns[3].descending && !def->columns[2].descending);
+    assert_true(def->columns[6].multicell);
+    id = table_def_column(def, BYTES_LITERAL("a"))->id;
+    apply(&schema, "ALTER TABLE t DROP a");
+    apply(&schema, "ALTER TABLE t ADD a int");
+    def = schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"));
+    assert_true(table_def_column(def, BYTES_LITERAL("a"))->id > id);
+    assert_null(table_def_column_by_id(def, id));
+    assert_null(table_def_column_by_id(def, 12345));
+    schema_unref(schema);
+}
+
+static void a_type_spreads(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct type *type;
+
+    apply(&schema, "CREATE TYPE inner (x int)");
+    apply(&schema, "CREATE TYPE outer (i frozen<inner>, l list<frozen<inner>>)");
+    apply(&schema, "CREATE TABLE t (a int PRIMARY KEY, o frozen<outer>, m map<int, frozen<outer>>)");
+    apply(&schema, "ALTER TYPE inner ADD y text");
+    type = table_def_column(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t")), BYTES_LITERAL("m"))->type;
+    assert_int_equal(type->params[1]->params[0]->param_count, 2);
+    assert_int_equal(type->params[1]->params[1]->params[0]->param_count, 2);
+    assert_true(type->params[1]->params[1]->frozen);
+    assert_int_equal(schema_type(schema, BYTES_LITERAL("k"), BYTES_LITERAL("outer"))->params[0]->param_count, 2);
+    schema_unref(schema);
+}
+
+/* Types that double with each step: without a limit the thirtieth has a billion parts. */
+static void bombs_are_refused(void **state)
+{
+    struct schema *schema = new_schema();
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    struct error err;
+    char text[256];
+    enum status status = OK;
+
+    apply(&schema, "CREATE TYPE t0 (a int)");
+    for (int i = 1; i < 30 && !status; i++) {
+        snprintf(text, sizeof(text), "CREATE TYPE t%d (a frozen<t%d>, b frozen<t%d>)", i, i - 1, i - 1);
+        status = try_apply(&schema, text, &change, arena, &err);
+    }
+    assert_int_equal(status, ERR_INVALID);
+    arena_free(arena);
+    schema_unref(schema);
+}
+
+static void definitions_survive_as_bytes(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct keyspace_def *keyspace;
+    struct keyspace_def *copy;
+    struct table_def *table;
+    struct buffer bytes = { 0 }, again = { 0 };
+    struct error err;
+
+    apply(&schema, "CREATE TYPE zz (x int, \"Q r\" list<text>)");
+    apply(&schema, "CREATE TYPE aa (z frozen<zz>)");
+    apply(&schema, "CREATE TABLE t (a int, b timeuuid, c frozen<aa>, d tuple<int, vector<float, 3>>, e map<text, frozen<zz>>, f frozen<zz>, g duration, "
+                   "h int static, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b DESC) AND comment = 'x' AND tags = {'k': 'v'} AND "
+                   "custom_properties = {'a': {'b': 'c'}} AND gc_grace_seconds = 7 AND bloom_filter_fp_chance = 0.25 AND cdc = true");
+    apply(&schema, "ALTER TABLE t DROP g");
+    apply(&schema, "ALTER TABLE t WITH custom_properties = {'d': 'e'}");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    assert_true(bytes_equal(keyspace->tables[0]->params.custom_properties, BYTES_LITERAL("{\"a\": {\"b\": \"c\"}, \"d\": \"e\"}")));
+
+    schema_encode_keyspace(&bytes, keyspace);
+    for (size_t i = 0; i < bytes.size; i++)
+        assert_int_equal(schema_decode_keyspace(bytes_of(bytes.data, i), 1, &copy, &err), ERR_CORRUPT);
+    assert_int_equal(schema_decode_keyspace(buffer_bytes(&bytes), 1, &copy, &err), OK);
+    schema_encode_keyspace(&again, copy);
+    assert_true(bytes_equal(buffer_bytes(&bytes), buffer_bytes(&again)));
+    assert_true(type_equal(copy->types[0], keyspace->types[0]));
+
+    buffer_reset(&bytes);
+    buffer_reset(&again);
+    schema_encode_table(&bytes, keyspace->tables[0]);
+    for (size_t i = 0; i < bytes.size; i++)
+        assert_int_equal(schema_decode_table(bytes_of(bytes.data, i), copy, &table, &err), ERR_CORRUPT);
+    assert_int_equal(schema_decode_table(buffer_bytes(&bytes), copy, &table, &err), OK);
+    schema_encode_table(&again, table);
+    assert_true(bytes_equal(buffer_bytes(&bytes), buffer_bytes(&again)));
+    for (uint32_t i = 0; i < table->column_count; i++)
+        assert_true(type_equal(table->columns[i].type, keyspace->tables[0]->columns[i].type));
+    assert_int_equal(table->params.gc_grace_s, 7);
+    assert_true(table->params.cdc && table->dropped_count == 1);
+
+    bytes.data[0] = SCHEMA_FORMAT + 1;
+    table_def_unref(table);
+    assert_int_equal(schema_decode_table(buffer_bytes(&bytes), copy, &table, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "newer version"));
+    keyspace_def_unref(copy);
+    buffer_fini(&bytes);
+    buffer_fini(&again);
+    schema_unref(schema);
+}
+
+/* Flipped bytes must be refused or give something whole: never a crash. */
+static void damaged_bytes_do_no_harm(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct keyspace_def *keyspace;
+    struct buffer bytes = { 0 };
+    struct table_def *table;
+    struct error err;
+
+    apply(&schema, "CREATE TYPE zz (x int)");
+    apply(&schema, "CREATE TABLE t (a int, b text, c list<frozen<zz>>, PRIMARY KEY (a, b))");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    schema_encode_table(&bytes, keyspace->tables[0]);
+    for (size_t i = 0; i < bytes.size; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            bytes.data[i] ^= (uint8_t)(1 << bit);
+            if (!schema_decode_table(buffer_bytes(&bytes), keyspace, &table, &err))
+                table_def_unref(table);
+            bytes.data[i] ^= (uint8_t)(1 << bit);
+        }
+    }
+    buffer_fini(&bytes);
+    schema_unref(schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_by_name_and_id),        cmocka_unit_test(a_change_shares_the_rest),
+        cmocka_unit_test(columns_stand_in_order_and_ids_stay), cmocka_unit_test(a_type_spreads),
+        cmocka_unit_test(bombs_are_refused),           cmocka_unit_test(definitions_survive_as_bytes),
+        cmocka_unit_test(damaged_bytes_do_no_harm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
