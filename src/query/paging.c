@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <assert.h>
 #include <stdlib.h>
 
 enum { VERSION = 1, FLAG_PARTITION_DONE = 1, FLAG_STATIC_DONE = 2, FLAG_CLUSTERING = 4, FIXED_BYTES = 18 };
@@ -17,7 +18,10 @@ static void make_mac(const struct paging_scope *scope, struct bytes content, uin
     buffer_append_bytes(&all, content);
     buffer_append_bytes(&all, scope->statement_id);
     buffer_append_be64(&all, scope->table_id);
-    if (!HMAC(EVP_sha256(), scope->key.data, (int)scope->key.size, all.data, all.size, digest, &size))
+    if (scope->keys) {
+        static_assert((int)KEYS_MAC_BYTES >= (int)PAGING_MAC_BYTES && (int)KEYS_MAC_BYTES <= EVP_MAX_MD_SIZE, "a MAC is cut, never padded");
+        keys_mac(scope->keys, KEYS_PAGING, buffer_bytes(&all), digest);
+    } else if (!HMAC(EVP_sha256(), scope->key.data, (int)scope->key.size, all.data, all.size, digest, &size))
         abort();
     buffer_fini(&all);
     memcpy(mac, digest, PAGING_MAC_BYTES);

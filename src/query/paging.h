@@ -3,7 +3,7 @@
  *     version (1) = 1 | flags (1) | rows left of LIMIT (4) | rows of this partition already given (4)
  *     | partition key: size (4), bytes | clustering: size (4), bytes | MAC (16)
  *
- * The MAC (SHA-256 under a key of this process, cut to 16 bytes) covers all before it, the statement's id and the table's id,
+ * The MAC (of keys/, or HMAC-SHA-256 under a key of this process, cut to 16 bytes) covers all before it, the statement's id and the table's id,
  * so that a state made for another statement, or made up, is refused.
  *
  * Errors:  ERR_INVALID "Invalid value for the paging state".
@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "keys/keys.h"
 
 enum { PAGING_NO_LIMIT = UINT32_MAX, PAGING_MAC_BYTES = 16, PAGING_STATE_BYTES_MAX = 1 << 18 };
 
@@ -28,7 +29,8 @@ struct paging_state {
 };
 
 struct paging_scope {
-    struct bytes key;             /* MAC key */
+    const struct keys *keys;      /* KEYS_PAGING is used; NULL: `key` */
+    struct bytes key;             /* of this process */
     struct bytes statement_id;
     uint64_t table_id;
 };

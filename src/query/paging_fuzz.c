@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t key[32] = "0123456789abcdef0123456789abcde";
-    const struct paging_scope scope = { bytes_of(key, 32), BYTES_LITERAL("statement"), 7 };
+    const struct paging_scope scope = { NULL, bytes_of(key, 32), BYTES_LITERAL("statement"), 7 };
     struct paging_state state;
     struct error err;
     struct arena *arena = arena_new(1024);

@@ -20,6 +20,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
 
     engine->catalog = options->catalog;
     engine->space = options->space;
+    engine->keys = options->keys;
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
     engine->cache = prepared_cache_new(options->prepared_bytes_max);

@@ -38,7 +38,6 @@ struct reader {
     /* Filters' operands, evaluated once. */
     struct bytes *filter_values;
     struct bytes *filter_keys;
-    struct bytes **tuple_values;
     /* Where reading stands. */
     struct buffer key, clustering; /* of the last row that was looked at; owned */
     bool has_clustering;
@@ -258,11 +257,10 @@ static enum status prepare_filters(struct reader *reader, struct error *err)
     struct eval *eval = &reader->execution->eval;
     enum status status = OK;
 
-    if (!where->filter_count && !where->tuple_filter_count)
+    if (!where->filter_count)
         return OK;
     reader->filter_values = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
     reader->filter_keys = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
-    reader->tuple_values = arena_new_array(eval->arena, struct bytes *, where->tuple_filter_count + 1);
     for (uint32_t i = 0; i < where->filter_count && !status; i++) {
         const struct filter *filter = &where->filters[i];
 
@@ -284,14 +282,6 @@ static enum status prepare_filters(struct reader *reader, struct error *err)
                 native_append_value(&out, values[k]);
             reader->filter_values[i] = buffer_to_arena(eval->arena, &out);
         }
-    }
-    for (uint32_t i = 0; i < where->tuple_filter_count && !status; i++) {
-        const struct tuple_filter *filter = &where->tuple_filters[i];
-
-        reader->tuple_values[i] = arena_new_array(eval->arena, struct bytes, filter->width);
-        for (uint32_t k = 0; k < filter->width && !status; k++)
-            status = filter_operand(filter->values[k], eval, &reader->table->columns[reader->table->partition_key_count + filter->first + k],
-                                    &reader->tuple_values[i][k], err);
     }
     return status;
 }
@@ -377,26 +367,12 @@ static bool passes_filters(const struct reader *reader)
         if (!fits)
             return false;
     }
-    for (uint32_t i = 0; i < where->tuple_filter_count; i++) {
-        const struct tuple_filter *filter = &where->tuple_filters[i];
-        int order = 0;
-
-        for (uint32_t k = 0; k < filter->width && order == 0; k++) {
-            uint32_t slot = reader->select->partition_slots + filter->first + k;
-
-            if (bytes_is_null(reader->slots[slot]))
-                return false;
-            order = value_compare(reader->select->slots[slot]->type, reader->slots[slot], reader->tuple_values[i][k]);
-        }
-        if (!order_satisfies(filter->op, order))
-            return false;
-    }
     return true;
 }
 
 static bool has_row_restrictions(const struct where *where)
 {
-    if (where->has_clustering || where->tuple_filter_count)
+    if (where->has_clustering)
         return true;
     for (uint32_t i = 0; i < where->filter_count; i++)
         if (where->filters[i].column->kind == COLUMN_REGULAR || where->filters[i].column->kind == COLUMN_CLUSTERING)
@@ -730,7 +706,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 static void set_limits(const struct reader *reader, struct read_command *command)
 {
     const struct where *where = &reader->select->where;
-    bool counts_rows = !reader->select->is_aggregate && !where->filter_count && !where->tuple_filter_count;
+    bool counts_rows = !reader->select->is_aggregate && !where->filter_count;
 
     command->row_limit = CHUNK_ROWS;
     command->row_limit_per_partition = UINT32_MAX;
@@ -977,6 +953,7 @@ static enum status read_with(struct reader *reader)
     struct buffer *out = execution->out;
     size_t body_at = out->size;
     struct paging_scope scope = {
+        .keys = execution->context->engine->keys,
         .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
         .statement_id = execution->statement_id,
         .table_id = table->id,
@@ -1035,6 +1012,15 @@ static enum status read_with(struct reader *reader)
     if (status)
         return status;
     command.slices = slices;
+    if (!select->where.is_key_range && select->where.clustering_is_complete) {
+        static const struct slice only = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, true, true };
+
+        command.slices_are_rows = true;
+        if (!table->clustering_count) {
+            command.slices = &only;
+            command.slice_count = 1;
+        }
+    }
     execution_begin_rows(execution, &reader->rows, NULL, 0, bytes_of(NULL, 0));
     reader->bytes_at = out->size;
     execution->eval.row = &reader->view;

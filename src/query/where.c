@@ -537,26 +537,6 @@ static enum status sort_partition(struct collector *collector)
     return OK;
 }
 
-static bool same_direction(const struct table_def *table, const struct restriction *restriction)
-{
-    for (uint32_t i = 1; i < restriction->width; i++)
-        if (restriction->columns[i]->descending != restriction->columns[0]->descending)
-            return false;
-    return true;
-}
-
-static void add_tuple_filters(struct planner *planner, struct where *where, const struct restriction *restriction)
-{
-    uint32_t first = restriction->columns[0]->position;
-
-    if (restriction->start.values)
-        where->tuple_filters[where->tuple_filter_count++] = (struct tuple_filter){
-            first, restriction->start.count, restriction->start.inclusive ? OPERATOR_GE : OPERATOR_GT, restriction->start.values };
-    if (restriction->end.values)
-        where->tuple_filters[where->tuple_filter_count++] = (struct tuple_filter){
-            first, restriction->end.count, restriction->end.inclusive ? OPERATOR_LE : OPERATOR_LT, restriction->end.values };
-}
-
 /* Cassandra refuses by the order in which relations were written; the order of columns is close enough here, and the words are
  * the same for the common case of a column restricted behind a slice. */
 static enum status check_clustering(struct collector *collector)
@@ -630,8 +610,7 @@ static enum status sort_clustering(struct collector *collector)
             broken = true;
             continue;
         }
-        bool usable = !broken && (restriction->kind != PART_SLICE || same_direction(table, restriction));
-        if (usable) {
+        if (!broken) {
             restriction_to_part(restriction, &where->clustering[where->clustering_count++]);
             if (restriction->kind == PART_SLICE)
                 broken = true;
@@ -641,10 +620,7 @@ static enum status sort_clustering(struct collector *collector)
             restriction_to_filters(where, restriction);
             broken = true;
         } else if (restriction->kind == PART_SLICE) {
-            if (broken && options->use == WHERE_SELECT && missing_count && !same_direction(table, restriction))
-                return error_set(planner->err, ERR_INVALID, "Multi-column slice restrictions cannot be used for filtering.");
-            add_tuple_filters(planner, where, restriction);
-            broken = true;
+            return error_set(planner->err, ERR_INVALID, "Multi-column slice restrictions cannot be used for filtering.");
         } else if (restriction->kind == PART_IN) {
             return error_set(planner->err, ERR_INVALID, "Multicolumn IN filters are not supported");
         } else {
@@ -727,7 +703,6 @@ enum status where_compile(struct planner *planner, const struct relation *relati
         }
     }
     where->filters = arena_new_array(planner->arena, struct filter, 2 * (columns + count) + 1);
-    where->tuple_filters = arena_new_array(planner->arena, struct tuple_filter, 2 * count + 1);
     if (!status)
         status = sort_partition(&collector);
     if (!status)
@@ -1016,11 +991,129 @@ static enum status bound_values(const struct bound *bound, const struct key_part
     return OK;
 }
 
+/* One part's bounds with their values, and where the slices go. */
+struct slicing {
+    const struct table_def *table;
+    struct eval *eval;
+    const struct key_part *part;
+    const struct bytes *start, *end; /* NULL: open */
+    struct slice *slices;
+    uint32_t count;
+};
+
+static bool part_has_one_direction(const struct table_def *table, const struct key_part *part)
+{
+    const struct column_def *columns = &table->columns[table->partition_key_count + part->first];
+
+    for (uint32_t i = 1; i < part->width; i++)
+        if (columns[i].descending != columns[0].descending)
+            return false;
+    return true;
+}
+
+/* A whole part in one direction is one slice. */
+static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
+{
+    const struct key_part *part = slicing->part;
+    bool descending = slicing->table->columns[slicing->table->partition_key_count + part->first].descending;
+    const struct bound *low = descending ? &part->end : &part->start, *high = descending ? &part->start : &part->end;
+    const struct bytes *low_values = descending ? slicing->end : slicing->start, *high_values = descending ? slicing->start : slicing->end;
+    struct slice slice = { prefix->encoded, prefix->encoded, true, true };
+    struct prefix extended;
+
+    if (low_values) {
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first, low_values, low->count, false, &extended);
+        slice.start = extended.encoded;
+        slice.start_inclusive = low->inclusive;
+    }
+    if (high_values) {
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first, high_values, high->count, false, &extended);
+        slice.end = extended.encoded;
+        slice.end_inclusive = high->inclusive;
+    }
+    /* Nothing lies between bounds that have passed each other. */
+    size_t shorter = slice.start.size < slice.end.size ? slice.start.size : slice.end.size;
+    int order = shorter ? memcmp(slice.start.data, slice.end.data, shorter) : 0;
+    bool both = low_values && high_values;
+    if (order > 0)
+        return;
+    if (order == 0 && both && slice.start.size == slice.end.size && !(slice.start_inclusive && slice.end_inclusive))
+        return;
+    if (order == 0 && both && slice.start.size < slice.end.size && !slice.start_inclusive)
+        return;
+    if (order == 0 && both && slice.end.size < slice.start.size && !slice.end_inclusive)
+        return;
+    slicing->slices[slicing->count++] = slice;
+}
+
+/* Columns in different directions: what lies between the bounds in the order of values is several slices. Column by column:
+ * strictly between the two bounds everything is inside; at a bound the next column decides. At most 2 * width + 1 slices. */
+static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, uint32_t depth, bool at_start, bool at_end)
+{
+    const struct key_part *part = slicing->part;
+    const struct column_def *column = &slicing->table->columns[slicing->table->partition_key_count + part->first + depth];
+
+    if (at_start && depth == part->start.count) {
+        if (!part->start.inclusive)
+            return;
+        at_start = false;
+    }
+    if (at_end && depth == part->end.count) {
+        if (!part->end.inclusive)
+            return;
+        at_end = false;
+    }
+    if (!at_start && !at_end) {
+        slicing->slices[slicing->count++] = (struct slice){ prefix->encoded, prefix->encoded, true, true };
+        return;
+    }
+    const struct bytes *low = at_start ? &slicing->start[depth] : NULL, *high = at_end ? &slicing->end[depth] : NULL;
+    struct prefix low_prefix = { 0 }, high_prefix = { 0 };
+    int order = low && high ? value_compare(column->type, *low, *high) : -1;
+
+    if (order > 0)
+        return;
+    if (low)
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first + depth, low, 1, false, &low_prefix);
+    if (high)
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first + depth, high, 1, false, &high_prefix);
+    if (order == 0) {
+        slice_mixed(slicing, &low_prefix, depth + 1, true, true);
+        return;
+    }
+    struct slice between = { low ? low_prefix.encoded : prefix->encoded, high ? high_prefix.encoded : prefix->encoded, !low, !high };
+    if (column->descending)
+        between = (struct slice){ between.end, between.start, between.end_inclusive, between.start_inclusive };
+    slicing->slices[slicing->count++] = between;
+    if (low)
+        slice_mixed(slicing, &low_prefix, depth + 1, true, false);
+    if (high)
+        slice_mixed(slicing, &high_prefix, depth + 1, false, true);
+}
+
+/* An exclusive bound stands behind everything that begins with it. */
+static int compare_slices(const void *a, const void *b)
+{
+    const struct slice *left = a, *right = b;
+    size_t shorter = left->start.size < right->start.size ? left->start.size : right->start.size;
+    int order = shorter ? memcmp(left->start.data, right->start.data, shorter) : 0;
+
+    if (order)
+        return order;
+    if (left->start.size == right->start.size)
+        return right->start_inclusive - left->start_inclusive;
+    if (left->start.size < right->start.size)
+        return left->start_inclusive ? -1 : 1;
+    return right->start_inclusive ? 1 : -1;
+}
+
 enum status where_slices(const struct where *where, const struct table_def *table, struct eval *eval,
                          struct slice **slices, uint32_t *count, bool *nothing, struct error *err)
 {
+    struct slicing slicing = { .table = table, .eval = eval };
+    struct bytes *start = NULL, *end = NULL;
     struct prefix *prefixes;
-    uint32_t prefix_count, kept = 0;
+    uint32_t prefix_count;
     enum status status;
 
     *count = 0;
@@ -1031,53 +1124,35 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
     status = make_prefixes(where, table, eval, false, &prefixes, &prefix_count, err);
     if (status)
         return status;
-    *nothing = prefix_count == 0;
+    slicing.part = &where->clustering[where->clustering_count - 1];
+    if (slicing.part->kind != PART_SLICE) {
+        slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count + 1));
+        for (uint32_t i = 0; i < prefix_count; i++)
+            slicing.slices[slicing.count++] = (struct slice){ prefixes[i].encoded, prefixes[i].encoded, true, true };
+    } else {
+        bool straight = part_has_one_direction(table, slicing.part);
 
-    const struct key_part *last = &where->clustering[where->clustering_count - 1];
-    struct bytes *start = NULL, *end = NULL;
-    if (last->kind == PART_SLICE) {
-        if (last->start.values)
-            status = bound_values(&last->start, last, table, eval, &start, err);
-        if (!status && last->end.values)
-            status = bound_values(&last->end, last, table, eval, &end, err);
+        if (slicing.part->start.values)
+            status = bound_values(&slicing.part->start, slicing.part, table, eval, &start, err);
+        if (!status && slicing.part->end.values)
+            status = bound_values(&slicing.part->end, slicing.part, table, eval, &end, err);
         if (status)
             return status;
-    }
-    *slices = arena_alloc(eval->arena, sizeof(**slices) * (prefix_count + 1));
-    for (uint32_t i = 0; i < prefix_count; i++) {
-        struct slice slice = { prefixes[i].encoded, prefixes[i].encoded, true, true };
-
-        if (last->kind == PART_SLICE) {
-            bool descending = table->columns[table->partition_key_count + last->first].descending;
-            const struct bound *low = descending ? &last->end : &last->start, *high = descending ? &last->start : &last->end;
-            struct bytes *low_values = descending ? end : start, *high_values = descending ? start : end;
-            struct prefix extended;
-
-            if (low_values) {
-                extend_prefix(table, eval, &prefixes[i], last->first, low_values, low->count, false, &extended);
-                slice.start = extended.encoded;
-                slice.start_inclusive = low->inclusive;
-            }
-            if (high_values) {
-                extend_prefix(table, eval, &prefixes[i], last->first, high_values, high->count, false, &extended);
-                slice.end = extended.encoded;
-                slice.end_inclusive = high->inclusive;
-            }
-            /* Nothing lies between bounds that have passed each other. */
-            size_t shorter = slice.start.size < slice.end.size ? slice.start.size : slice.end.size;
-            int order = shorter ? memcmp(slice.start.data, slice.end.data, shorter) : 0;
-            if (order > 0 || (order == 0 && low_values && high_values && slice.start.size == slice.end.size &&
-                              !(slice.start_inclusive && slice.end_inclusive)))
-                continue;
-            if (order == 0 && low_values && high_values && slice.start.size < slice.end.size && !slice.start_inclusive)
-                continue;
-            if (order == 0 && low_values && high_values && slice.end.size < slice.start.size && !slice.end_inclusive)
-                continue;
+        slicing.start = start;
+        slicing.end = end;
+        slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count * (straight ? 1 : 2 * slicing.part->width + 1) + 1));
+        for (uint32_t i = 0; i < prefix_count; i++) {
+            if (straight)
+                slice_straight(&slicing, &prefixes[i]);
+            else
+                slice_mixed(&slicing, &prefixes[i], 0, start != NULL, end != NULL);
         }
-        (*slices)[kept++] = slice;
+        if (!straight)
+            qsort(slicing.slices, slicing.count, sizeof(struct slice), compare_slices);
     }
-    *count = kept;
-    *nothing = kept == 0;
+    *slices = slicing.slices;
+    *count = slicing.count;
+    *nothing = slicing.count == 0;
     return OK;
 }
 

@@ -42,13 +42,6 @@ struct filter {
     uint32_t value_count;
 };
 
-/* A multi-column slice that cannot be one slice, because its columns have different orders: checked row by row. */
-struct tuple_filter {
-    uint32_t first, width;           /* clustering columns */
-    enum cql_operator op;
-    const struct expr **values;
-};
-
 struct where {
     struct key_part *partition;
     bool partition_is_complete;      /* every column is EQ or IN, and none is filtered: single partitions are read */
@@ -62,8 +55,6 @@ struct where {
     bool partition_has_in, clustering_has_in;
     struct filter *filters;
     uint32_t filter_count;
-    struct tuple_filter *tuple_filters;
-    uint32_t tuple_filter_count;
     bool is_key_range;               /* scans a token range */
 };
 

@@ -1,0 +1,131 @@
+/* Numbers against what Cassandra 5.0.5 answered (tests/cql/functions.expected) and Java's rules: widths, wrapping, rounding. */
+#include "query/number.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void read_text(struct number *number, enum type_kind kind, enum literal_kind literal, const char *text)
+{
+    struct buffer out = { 0 };
+    struct error err;
+
+    assert_int_equal(value_parse(type_native(kind), literal, bytes_of_string(text), &out, &err), OK);
+    number_read(number, kind, buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+static void assert_shows(const struct number *number, const char *expected)
+{
+    struct buffer value = { 0 }, text = { 0 };
+
+    number_write(&value, number);
+    value_print(&text, type_native(number->kind), buffer_bytes(&value));
+    buffer_append_u8(&text, 0);
+    assert_string_equal((char *)text.data, expected);
+    buffer_fini(&value);
+    buffer_fini(&text);
+}
+
+static void calculate(enum type_kind kind, const char *left, char op, const char *right, const char *expected)
+{
+    enum literal_kind literal = kind == TYPE_DECIMAL || kind == TYPE_DOUBLE || kind == TYPE_FLOAT ? LITERAL_FLOAT : LITERAL_INTEGER;
+    struct number a, b;
+    struct error err;
+
+    number_init(&a);
+    number_init(&b);
+    read_text(&a, kind, literal, left);
+    read_text(&b, kind, literal, right);
+    assert_int_equal(number_operate(&a, op, &b, &err), OK);
+    assert_shows(&a, expected);
+    number_fini(&a);
+    number_fini(&b);
+}
+
+static void integers_wrap_as_javas_do(void **state)
+{
+    calculate(TYPE_TINYINT, "127", '+', "1", "-128");
+    calculate(TYPE_SMALLINT, "-32768", '-', "1", "32767");
+    calculate(TYPE_INT, "2147483647", '*', "2", "-2");
+    calculate(TYPE_BIGINT, "9223372036854775807", '+', "1", "-9223372036854775808");
+    calculate(TYPE_BIGINT, "-9223372036854775808", '/', "-1", "-9223372036854775808");
+    calculate(TYPE_INT, "-7", '/', "2", "-3");
+    calculate(TYPE_INT, "-7", '%', "3", "-1");
+}
+
+static void big_numbers_do_not(void **state)
+{
+    calculate(TYPE_VARINT, "9223372036854775807", '+', "1", "9223372036854775808");
+    calculate(TYPE_VARINT, "-128", '-', "1", "-129");
+    calculate(TYPE_VARINT, "11", '/', "2", "5");
+    calculate(TYPE_VARINT, "-256", '*', "1", "-256");
+}
+
+static void decimals_divide_to_32_digits(void **state)
+{
+    calculate(TYPE_DECIMAL, "3.50", '/', "3", "1.16666666666666666666666666666667");
+    calculate(TYPE_DECIMAL, "1", '/', "4", "0.25");
+    calculate(TYPE_DECIMAL, "7", '+', "3.50", "10.50");
+    calculate(TYPE_DECIMAL, "10.5", '%', "3", "1.5");
+}
+
+static void division_by_zero_is_an_error(void **state)
+{
+    struct number a, b;
+    struct error err;
+
+    number_init(&a);
+    number_init(&b);
+    read_text(&a, TYPE_INT, LITERAL_INTEGER, "1");
+    read_text(&b, TYPE_INT, LITERAL_INTEGER, "0");
+    assert_int_equal(number_operate(&a, '/', &b, &err), ERR_FUNCTION_FAILURE);
+    assert_string_equal(err.message, "/ by zero");
+    number_fini(&a);
+    number_fini(&b);
+}
+
+static void kinds_meet_at_the_wider(void **state)
+{
+    assert_int_equal(number_result_kind(TYPE_TINYINT, TYPE_SMALLINT), TYPE_SMALLINT);
+    assert_int_equal(number_result_kind(TYPE_INT, TYPE_FLOAT), TYPE_FLOAT);
+    assert_int_equal(number_result_kind(TYPE_BIGINT, TYPE_FLOAT), TYPE_DOUBLE);
+    assert_int_equal(number_result_kind(TYPE_VARINT, TYPE_DOUBLE), TYPE_DECIMAL);
+    assert_int_equal(number_result_kind(TYPE_COUNTER, TYPE_INT), TYPE_BIGINT);
+    assert_int_equal(number_result_kind(TYPE_INT, TYPE_TEXT), TYPE_CUSTOM);
+}
+
+static void casts_cut(void **state)
+{
+    struct number number;
+    struct error err;
+
+    number_init(&number);
+    read_text(&number, TYPE_INT, LITERAL_INTEGER, "300");
+    assert_int_equal(number_convert(&number, TYPE_TINYINT, &err), OK);
+    assert_shows(&number, "44");
+    read_text(&number, TYPE_DOUBLE, LITERAL_FLOAT, "1e300");
+    assert_int_equal(number_convert(&number, TYPE_INT, &err), OK);
+    assert_shows(&number, "2147483647");
+    read_text(&number, TYPE_FLOAT, LITERAL_FLOAT, "1.5");
+    assert_int_equal(number_convert(&number, TYPE_DECIMAL, &err), OK);
+    assert_shows(&number, "1.5");
+    read_text(&number, TYPE_DECIMAL, LITERAL_FLOAT, "3.50");
+    assert_int_equal(number_convert(&number, TYPE_INT, &err), OK);
+    assert_shows(&number, "3");
+    read_text(&number, TYPE_DECIMAL, LITERAL_FLOAT, "1e-2000000000");
+    assert_int_equal(number_convert(&number, TYPE_VARINT, &err), ERR_INVALID); /* bounded, not computed */
+    number_fini(&number);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(integers_wrap_as_javas_do),   cmocka_unit_test(big_numbers_do_not),
+        cmocka_unit_test(decimals_divide_to_32_digits), cmocka_unit_test(division_by_zero_is_an_error),
+        cmocka_unit_test(kinds_meet_at_the_wider),     cmocka_unit_test(casts_cut),
+    };
+
+    return cmocka_run_group_tests_name("query/number", tests, NULL, NULL);
+}
