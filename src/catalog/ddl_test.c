@@ -22,6 +22,7 @@
 static struct catalog *catalog;
 static struct table_space *space;
 static struct table_port *port;
+static void *environment;
 static char current[64];
 
 static int64_t now_us(void *clock)
@@ -36,13 +37,14 @@ static void open_catalog(void)
 {
     struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
     struct table_space_options space_options = { .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us };
-    struct store_environment_options environment = { 0 };
+    struct store_environment_options environment_options = { 0 };
     struct error err;
 
     if (catalog_new(&options, &catalog, &err))
         fail_msg("%s", err.message);
     space_options.context = catalog;
-    assert_int_equal(store_memory_ops.environment_open(&environment, &space_options.store_environment, &err), OK);
+    assert_int_equal(store_memory_ops.environment_open(&environment_options, &environment, &err), OK);
+    space_options.store_environment = environment;
     assert_int_equal(table_space_open(&space_options, &space, &err), OK);
     if (catalog_open(catalog, space, &err))
         fail_msg("%s", err.message);
@@ -233,6 +235,7 @@ static void answers_as_cassandra_did(void **state)
     catalog_close(catalog);
     table_space_close(space);
     catalog_free(catalog);
+    store_memory_ops.environment_close(environment);
     assert_true(count > 400);
     assert_int_equal(failures, 0);
 }
