@@ -713,5 +713,8 @@ enum status function_call(const struct function *function, struct function_conte
             }
         }
     }
-    return function->body(function, context, args, result, err);
+    enum status status = function->body(function, context, args, result, err);
+    if (status == ERR_FUNCTION_FAILURE)
+        context->failed = function;
+    return status;
 }

@@ -27,6 +27,7 @@ struct function_context {
     struct arena *arena;
     int64_t now_us;
     struct uuid_source *uuids;
+    const struct function *failed;   /* out: whose body gave ERR_FUNCTION_FAILURE */
 };
 
 struct function;

@@ -101,6 +101,25 @@ enum status execution_read(struct execution *execution, const struct read_comman
     return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result, execution->err);
 }
 
+static void describe_failure(struct query_request *request, const struct function *function)
+{
+    static const struct {
+        char op;
+        const char *name;
+    } operators[] = { { '+', "_add" }, { '-', "_substract" }, { '*', "_multiply" }, { '/', "_divide" }, { '%', "_modulo" } };
+    struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
+
+    request->detail.function_keyspace = BYTES_LITERAL("system");
+    request->detail.function_name = function->name;
+    for (size_t i = 0; function->is_operator && i < ARRAY_SIZE(operators); i++)
+        if (function->data == operators[i].op)
+            request->detail.function_name = bytes_of_string(operators[i].name);
+    for (uint32_t i = 0; i < function->arg_count; i++)
+        types[i] = type_name(request->arena, function->arg_types[i]);
+    request->detail.argument_types = types;
+    request->detail.argument_count = function->arg_count;
+}
+
 enum query_result execution_failed(struct execution *execution, enum status status)
 {
     if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
@@ -109,6 +128,8 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     }
     if (execution->request->error.status == OK)
         error_set(&execution->request->error, status, "The statement failed");
+    if (execution->request->error.status == ERR_FUNCTION_FAILURE && execution->eval.functions.failed)
+        describe_failure(execution->request, execution->eval.functions.failed);
     return QUERY_DONE;
 }
 
@@ -161,11 +182,11 @@ static enum status bind_values(struct execution *execution, const struct plan *p
         if (bytes_is_null(values[i]) || native_is_unset(values[i]))
             continue;
         const struct type *type = plan->binds[i].type;
+        if (type_is_collection(type) && values[i].size >= 4 && (int32_t)load_be32(values[i].data) < 0)
+            return error_set(err, ERR_INVALID, "The data cannot be deserialized as a %s", type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map");
         enum status status = value_validate(type, values[i], err);
         if (status)
             return status;
-        if (type_is_collection(type) && values[i].size >= 4 && (int32_t)load_be32(values[i].data) < 0)
-            return error_set(err, ERR_INVALID, "The data cannot be deserialized as a %s", type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map");
     }
     eval->binds = values;
     eval->bind_count = plan->bind_count;
@@ -178,7 +199,7 @@ static void init_eval(struct execution *execution)
 
     execution->eval = (struct eval){
         .arena = request->arena,
-        .functions = { request->arena, request->now_us, &execution->context->uuids },
+        .functions = { request->arena, request->now_us, &execution->context->uuids, NULL },
         .now_s = execution->parameters->has_now ? execution->parameters->now_s : request->now_us / 1000000,
     };
 }
@@ -230,7 +251,7 @@ static enum query_result run_plan(struct execution *execution, const struct plan
 static enum status make_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text, struct plan *plan)
 {
     struct cql_statement *statement;
-    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids };
+    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids, NULL };
     struct planner planner = {
         .arena = arena,
         .schema = execution->schema,
@@ -243,7 +264,10 @@ static enum status make_plan(struct execution *execution, struct arena *arena, s
     if (text.size > STATEMENT_BYTES_MAX)
         return error_set(execution->err, ERR_INVALID, "The statement is too long");
     status = cql_parse(arena, text, &statement, execution->err);
-    return status ? status : plan_make(&planner, statement, plan);
+    if (!status)
+        status = plan_make(&planner, statement, plan);
+    execution->eval.functions.failed = functions.failed;
+    return status;
 }
 
 static enum query_result run_query(struct execution *execution)
@@ -505,6 +529,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
     request->error.status = OK;
     request->warning_count = 0;
     request->state = NULL;
+    request->detail = (struct native_error_detail){ .consistency = request->message->parameters.consistency };
     if (context->scratch.capacity > SCRATCH_KEPT_MAX)
         buffer_fini(&context->scratch);
     switch (request->message->header.opcode) {

@@ -42,6 +42,7 @@ struct query_request {
     const struct native_request *message; /* decoded QUERY, PREPARE, EXECUTE or BATCH; borrowed, spans into the frame */
     int64_t now_us;
     struct error error;              /* out */
+    struct native_error_detail detail; /* out: what ERROR carries besides: of a failed function, of a write its type */
     struct bytes *warnings;          /* out, in the arena */
     uint32_t warning_count;
     void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */

@@ -416,6 +416,7 @@ static enum status fold(struct planner *planner, struct expr *expr, const struct
     enum status status = expr_evaluate_slow(expr, &eval, &value, planner->err);
     if (!status)
         *result = term_constant(planner, expr->type, value);
+    planner->functions->failed = eval.functions.failed;
     return status;
 }
 

@@ -96,9 +96,10 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     if (!query->error.status && out->size - start > (size_t)INT32_MAX)
         error_set(&query->error, ERR_INVALID, "The result is larger than a frame can be: ask for pages");
     if (query->error.status) {
-        struct native_error_detail detail = { .consistency = request->message.parameters.consistency,
-                                              .write_type = write_type(&request->message) };
+        struct native_error_detail detail = query->detail;
 
+        detail.consistency = request->message.parameters.consistency;
+        detail.write_type = write_type(&request->message);
         out->size = start + NATIVE_HEADER_BYTES;
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
