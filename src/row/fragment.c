@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-enum { LIVENESS_OWN_TIMESTAMP = 1, LIVENESS_BASE_TTL = 2, LIVENESS_OWN_TTL = 4 };
-enum { CELL_KIND_MASK = 3, CELL_OWN_TIMESTAMP = 4, CELL_OWN_TTL = 8, CELL_PATH = 0x10, CELL_PATH_VALUE = 0x20 };
+enum { LIVENESS_OWN_TIMESTAMP = 1, LIVENESS_BASE_TTL = 2, LIVENESS_OWN_TTL = 4, LIVENESS_KNOWN = 7 };
+enum { CELL_KIND_MASK = 3, CELL_OWN_TIMESTAMP = 4, CELL_OWN_TTL = 8, CELL_PATH = 0x10, CELL_PATH_VALUE = 0x20, CELL_KNOWN = 0x3F };
 enum { BASE_AT = 2, BODY_AT = 10 };
 
 /* ---- encoding ---- */
@@ -57,6 +57,7 @@ struct base {
     int64_t timestamp_us;
     int32_t ttl_s;
     int64_t expires_s;
+    bool server; /* decoding: timestamp_us is TIMESTAMP_SERVER */
 };
 
 static void append_delta(struct buffer *out, const struct base *base, int64_t timestamp_us)
@@ -155,6 +156,11 @@ void fragment_encode(struct buffer *out, const struct row *row)
         append_cell(out, &base, &row->cells[i]);
 }
 
+bool fragment_is_stamped(struct bytes fragment)
+{
+    return fragment.size >= BODY_AT && !(fragment.data[1] & FRAGMENT_SERVER);
+}
+
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us)
 {
     assert(size >= BODY_AT && fragment[0] == FRAGMENT_VERSION);
@@ -220,15 +226,32 @@ static struct bytes read_sized(struct cursor *c)
     return bytes;
 }
 
+/* The three lowest timestamps have meanings of their own: bytes that say them without the flag are not ours. */
 static int64_t read_timestamp(struct cursor *c, const struct base *base)
 {
-    return (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
+    int64_t timestamp_us = (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
+
+    if (base->server ? !is_server(timestamp_us) : timestamp_us <= TIMESTAMP_SERVER)
+        c->failed = true;
+    return timestamp_us;
+}
+
+static void read_ttl(struct cursor *c, int32_t *ttl_s, int64_t *expires_s)
+{
+    uint64_t ttl = read_varint(c);
+
+    if (ttl == 0 || ttl > INT32_MAX)
+        c->failed = true;
+    *ttl_s = (int32_t)ttl;
+    *expires_s = read_signed(c);
 }
 
 static void read_liveness(struct cursor *c, const struct base *base, struct liveness *liveness)
 {
     uint8_t bits = read_u8(c);
 
+    if (bits & ~LIVENESS_KNOWN)
+        c->failed = true;
     *liveness = (struct liveness){ base->timestamp_us, TTL_NONE, TIME_NONE };
     if (bits & LIVENESS_OWN_TIMESTAMP)
         liveness->timestamp_us = read_timestamp(c, base);
@@ -236,8 +259,7 @@ static void read_liveness(struct cursor *c, const struct base *base, struct live
         liveness->ttl_s = base->ttl_s;
         liveness->expires_s = base->expires_s;
     } else if (bits & LIVENESS_OWN_TTL) {
-        liveness->ttl_s = (int32_t)read_varint(c);
-        liveness->expires_s = read_signed(c);
+        read_ttl(c, &liveness->ttl_s, &liveness->expires_s);
     }
 }
 
@@ -247,6 +269,8 @@ static void read_cell(struct cursor *c, const struct base *base, struct cell *ce
 
     cell->column_id = (uint32_t)read_varint(c);
     bits = read_u8(c);
+    if (bits & ~CELL_KNOWN)
+        c->failed = true;
     cell->kind = (enum cell_kind)(bits & CELL_KIND_MASK);
     cell->timestamp_us = bits & CELL_OWN_TIMESTAMP ? read_timestamp(c, base) : base->timestamp_us;
     cell->ttl_s = TTL_NONE;
@@ -254,9 +278,13 @@ static void read_cell(struct cursor *c, const struct base *base, struct cell *ce
     cell->value = (struct bytes){ 0 };
     if (cell->kind == CELL_TOMBSTONE)
         cell->local_s = read_signed(c);
-    if (cell->kind == CELL_EXPIRING) {
-        cell->ttl_s = bits & CELL_OWN_TTL ? (int32_t)read_varint(c) : base->ttl_s;
-        cell->local_s = bits & CELL_OWN_TTL ? read_signed(c) : base->expires_s;
+    if (cell->kind == CELL_EXPIRING && bits & CELL_OWN_TTL) {
+        read_ttl(c, &cell->ttl_s, &cell->local_s);
+    } else if (cell->kind == CELL_EXPIRING) {
+        cell->ttl_s = base->ttl_s;
+        cell->local_s = base->expires_s;
+        if (!base->ttl_s)
+            c->failed = true;
     }
     cell->path = bits & CELL_PATH ? read_sized(c) : (struct bytes){ 0 };
     cell->path_value = bits & CELL_PATH_VALUE ? read_sized(c) : (struct bytes){ 0 };
@@ -276,74 +304,127 @@ static bool is_sorted(const struct row *row)
     return true;
 }
 
-static bool read_complexes(struct cursor *c, const struct base *base, struct arena *arena, struct row *row)
+static void read_complex(struct cursor *c, const struct base *base, struct complex_deletion *complex)
 {
-    uint64_t count = read_varint(c);
-
-    if (c->failed || count > (uint64_t)(c->end - c->at))
-        return false;
-    row->complex_count = (uint32_t)count;
-    row->complexes = arena_alloc(arena, sizeof(*row->complexes) * (count ? count : 1));
-    for (uint32_t i = 0; i < count; i++) {
-        row->complexes[i].column_id = (uint32_t)read_varint(c);
-        row->complexes[i].deletion.timestamp_us = read_timestamp(c, base);
-        row->complexes[i].deletion.deleted_s = read_signed(c);
-    }
-    return !c->failed;
+    complex->column_id = (uint32_t)read_varint(c);
+    complex->deletion.timestamp_us = read_timestamp(c, base);
+    complex->deletion.deleted_s = read_signed(c);
 }
 
-static bool read_cells(struct cursor *c, const struct base *base, struct arena *arena, struct row *row)
+/* A count of things that take at least least_bytes each. */
+static uint32_t read_count(struct cursor *c, size_t least_bytes)
 {
     uint64_t count = read_varint(c);
 
-    if (c->failed || count > (uint64_t)(c->end - c->at) / 2)
+    if (c->failed || count > (uint64_t)(c->end - c->at) / least_bytes || count > UINT32_MAX) {
+        c->failed = true;
+        return 0;
+    }
+    return (uint32_t)count;
+}
+
+/* All that stands before the complex deletions. False: not a format that this code knows. */
+static bool read_head(struct cursor *c, struct bytes fragment, struct base *base, struct row *row)
+{
+    uint8_t flags;
+
+    if (fragment.size < BODY_AT || fragment.data[0] != FRAGMENT_VERSION || fragment.data[1] & FRAGMENT_SHADOWABLE)
         return false;
-    row->cell_count = (uint32_t)count;
-    row->cells = arena_alloc(arena, sizeof(*row->cells) * (count ? count : 1));
-    for (uint32_t i = 0; i < count; i++)
-        read_cell(c, base, &row->cells[i]);
-    return !c->failed;
+    *c = (struct cursor){ fragment.data + BODY_AT, fragment.data + fragment.size, false };
+    flags = fragment.data[1];
+    *base = (struct base){ (int64_t)load_be64(fragment.data + BASE_AT), TTL_NONE, TIME_NONE, flags & FRAGMENT_SERVER };
+    if (base->server)
+        base->timestamp_us = TIMESTAMP_SERVER;
+    else if (base->timestamp_us <= TIMESTAMP_SERVER)
+        c->failed = true;
+    *row = ROW_EMPTY;
+    row->has_range_tombstones = flags & FRAGMENT_RANGES;
+    if (flags & FRAGMENT_TTL)
+        read_ttl(c, &base->ttl_s, &base->expires_s);
+    if (flags & FRAGMENT_LIVENESS)
+        read_liveness(c, base, &row->liveness);
+    if (flags & FRAGMENT_DELETION) {
+        row->deletion.timestamp_us = read_timestamp(c, base);
+        row->deletion.deleted_s = read_signed(c);
+    }
+    if (flags & FRAGMENT_WRITTEN)
+        row->written_clustering = read_sized(c);
+    return true;
 }
 
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
 {
-    struct cursor c = { fragment.data + BODY_AT, fragment.data + fragment.size, false };
-    struct base base = { 0, TTL_NONE, TIME_NONE };
-    uint8_t flags;
-    bool good;
+    struct cursor c;
+    struct base base;
 
-    if (fragment.size < BODY_AT || fragment.data[0] != FRAGMENT_VERSION)
+    if (!read_head(&c, fragment, &base, row))
         return error_set(err, ERR_CORRUPT, "a row fragment of unknown format");
-    flags = fragment.data[1];
-    if (flags & FRAGMENT_SHADOWABLE)
-        return error_set(err, ERR_CORRUPT, "a row fragment with a kind of deletion that is not known yet");
-    base.timestamp_us = flags & FRAGMENT_SERVER ? TIMESTAMP_SERVER : (int64_t)load_be64(fragment.data + BASE_AT);
-    *row = ROW_EMPTY;
-    row->has_range_tombstones = flags & FRAGMENT_RANGES;
-    if (flags & FRAGMENT_TTL) {
-        base.ttl_s = (int32_t)read_varint(&c);
-        base.expires_s = read_signed(&c);
+    if (fragment.data[1] & FRAGMENT_COMPLEX) {
+        row->complex_count = read_count(&c, 3);
+        row->complexes = arena_alloc(arena, sizeof(*row->complexes) * (row->complex_count + 1));
+        for (uint32_t i = 0; i < row->complex_count; i++)
+            read_complex(&c, &base, &row->complexes[i]);
     }
-    if (flags & FRAGMENT_LIVENESS)
-        read_liveness(&c, &base, &row->liveness);
-    if (flags & FRAGMENT_DELETION) {
-        row->deletion.timestamp_us = read_timestamp(&c, &base);
-        row->deletion.deleted_s = read_signed(&c);
+    row->cell_count = read_count(&c, 2);
+    row->cells = arena_alloc(arena, sizeof(*row->cells) * (row->cell_count + 1));
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        read_cell(&c, &base, &row->cells[i]);
+    if (c.failed || c.at != c.end || !is_sorted(row))
+        return error_set(err, ERR_CORRUPT, "a row fragment is damaged");
+    return OK;
+}
+
+bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary)
+{
+    struct complex_deletion complex;
+    struct cell cell;
+    struct cursor c;
+    struct base base;
+    struct row row;
+    uint32_t count = 0;
+    int64_t least_us = INT64_MAX;
+
+    if (!read_head(&c, fragment, &base, &row) || base.server)
+        return false;
+    if (row.liveness.timestamp_us != TIMESTAMP_NONE)
+        least_us = row.liveness.timestamp_us;
+    if (row.deletion.timestamp_us != TIMESTAMP_NONE && row.deletion.timestamp_us < least_us)
+        least_us = row.deletion.timestamp_us;
+    if (fragment.data[1] & FRAGMENT_COMPLEX)
+        count = read_count(&c, 3);
+    summary->can_shrink = row.liveness.ttl_s || row.deletion.timestamp_us != TIMESTAMP_NONE || count;
+    for (uint32_t i = 0; i < count; i++) {
+        read_complex(&c, &base, &complex);
+        if (complex.deletion.timestamp_us < least_us)
+            least_us = complex.deletion.timestamp_us;
     }
-    if (flags & FRAGMENT_WRITTEN)
-        row->written_clustering = read_sized(&c);
-    good = !(flags & FRAGMENT_COMPLEX) || read_complexes(&c, &base, arena, row);
-    good = good && read_cells(&c, &base, arena, row) && c.at == c.end && is_sorted(row);
-    return good && !c.failed ? OK : error_set(err, ERR_CORRUPT, "a row fragment is damaged");
+    count = read_count(&c, 2);
+    for (uint32_t i = 0; i < count && !c.failed; i++) {
+        read_cell(&c, &base, &cell);
+        summary->can_shrink |= cell.kind == CELL_EXPIRING || cell.kind == CELL_TOMBSTONE;
+        if (cell.timestamp_us < least_us)
+            least_us = cell.timestamp_us;
+    }
+    summary->min_timestamp_us = least_us;
+    return !c.failed && c.at == c.end;
+}
+
+/* What is stored was stamped: else merging could meet timestamps of both sorts. */
+static enum status decode_stamped(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
+{
+    if (!fragment_is_stamped(fragment))
+        return error_set(err, ERR_CORRUPT, "a stored row fragment without a timestamp");
+    return fragment_decode(arena, fragment, row, err);
 }
 
 enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err)
 {
-    struct cursor c = { value.data, value.data + value.size, false };
+    struct cursor c;
     bool first = true;
 
     if (!value.size || value.data[0] != FRAGMENT_LIST)
-        return fragment_decode(arena, value, row, err);
+        return decode_stamped(arena, value, row, err);
+    c = (struct cursor){ value.data, value.data + value.size, false };
     for (c.at++; c.at < c.end;) {
         struct row next;
         uint32_t size;
@@ -351,7 +432,7 @@ enum status row_decode(struct arena *arena, struct bytes value, struct row *row,
 
         if (c.end - c.at < 4 || (size = load_be32(c.at)) > (size_t)(c.end - c.at - 4))
             return error_set(err, ERR_CORRUPT, "a list of row fragments is damaged");
-        status = fragment_decode(arena, bytes_of(c.at + 4, size), &next, err);
+        status = decode_stamped(arena, bytes_of(c.at + 4, size), &next, err);
         if (status)
             return status;
         if (first)

@@ -41,9 +41,19 @@ enum {
 void fragment_encode(struct buffer *out, const struct row *row);
 /* Gives a fragment its timestamp, if it waits for one. Of a fragment we encoded. */
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us);
+bool fragment_is_stamped(struct bytes fragment);
 /* Decodes one fragment. */
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err);
-/* Decodes a stored value: its fragments merged. */
+
+/* What flush and compaction ask of every value, without decoding it into memory. */
+struct fragment_summary {
+    int64_t min_timestamp_us; /* INT64_MAX: it has none */
+    bool can_shrink;          /* something in it expires or is a deletion */
+};
+/* False: it can't be told. */
+bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary);
+
+/* Decodes a stored value: its fragments merged. ERR_CORRUPT also for one that was never stamped. */
 enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err);
 
 #endif

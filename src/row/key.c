@@ -18,7 +18,7 @@ void key_encode_token(struct buffer *out, uint64_t table_id, int64_t token)
 
 void key_encode_partition(struct buffer *out, uint64_t table_id, int64_t token, struct bytes partition_key)
 {
-    const uint8_t *from = partition_key.data, *end = from + partition_key.size;
+    const uint8_t *from = partition_key.data, *end = partition_key.size ? from + partition_key.size : from;
 
     key_encode_token(out, table_id, token);
     buffer_reserve(out, partition_key.size + 2);
@@ -50,10 +50,12 @@ static enum status damaged(struct error *err)
 
 enum status key_decode(struct bytes key, struct buffer *scratch, struct key_parts *parts, struct error *err)
 {
-    const uint8_t *at = key.data + KEY_PREFIX_BYTES, *end = key.data + key.size;
+    const uint8_t *at, *end;
 
     if (key.size < KEY_PREFIX_BYTES + 3)
         return damaged(err);
+    at = key.data + KEY_PREFIX_BYTES;
+    end = key.data + key.size;
     parts->table_id = load_be64(key.data);
     parts->token = (int64_t)(load_be64(key.data + 8) ^ (UINT64_C(1) << 63));
     buffer_reset(scratch);

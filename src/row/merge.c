@@ -47,13 +47,14 @@ const struct cell *cell_reconcile(const struct cell *a, const struct cell *b)
             return a->kind == CELL_TOMBSTONE ? a : b;
         if (a->local_s != b->local_s)
             return a->local_s > b->local_s ? a : b;
+        if (a->ttl_s != b->ttl_s) /* the shorter life was begun later */
+            return a->ttl_s < b->ttl_s ? a : b;
     }
     order = bytes_compare(a->value, b->value);
     if (order)
         return order > 0 ? a : b;
-    if (a->ttl_s != b->ttl_s) /* nobody sees it */
-        return a->ttl_s < b->ttl_s ? a : b;
-    return bytes_compare(a->path_value, b->path_value) >= 0 ? a : b;
+    order = bytes_compare(a->path_value, b->path_value);
+    return order > 0 || (order == 0 && (!bytes_is_null(a->path_value) || bytes_is_null(b->path_value))) ? a : b;
 }
 
 /* Counters: shards sorted by origin; per origin the higher clock (and of equal clocks the higher count) stays. */
@@ -120,7 +121,8 @@ static void merge_complexes(struct arena *arena, struct row *into, const struct 
     if (!from->complex_count)
         return;
     if (!into->complex_count) {
-        into->complexes = from->complexes;
+        into->complexes = arena_alloc(arena, sizeof(*out) * from->complex_count);
+        memcpy(into->complexes, from->complexes, sizeof(*out) * from->complex_count);
         into->complex_count = from->complex_count;
         return;
     }
@@ -171,7 +173,7 @@ static void merge_cells(struct arena *arena, struct row *into, const struct row 
 }
 
 /* Drops what the row's own deletions cover: the deletions say it all. A deletion stays even when it covers nothing here. */
-static void drop_covered(struct row *row)
+void row_drop_covered(struct row *row)
 {
     uint32_t count = 0;
 
@@ -204,15 +206,9 @@ void row_merge(struct arena *arena, struct row *into, const struct row *from)
     if (bytes_is_null(into->written_clustering) ||
         (!bytes_is_null(from->written_clustering) && bytes_compare(from->written_clustering, into->written_clustering) > 0))
         into->written_clustering = from->written_clustering;
-    if (into->complex_count && from->complex_count == 0) {
-        struct complex_deletion *own = arena_alloc(arena, sizeof(*own) * into->complex_count);
-
-        memcpy(own, into->complexes, sizeof(*own) * into->complex_count);
-        into->complexes = own;
-    }
     merge_complexes(arena, into, from);
     merge_cells(arena, into, from);
-    drop_covered(into);
+    row_drop_covered(into);
 }
 
 static bool is_live(const struct cell *cell, int64_t now_s)
@@ -277,7 +273,10 @@ static bool purge_cells(struct row *row, const struct purge *purge)
 bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion)
 {
     uint32_t count = 0;
-    bool changed = purge_cells(row, purge);
+    bool changed;
+
+    row_drop_covered(row); /* first: a deletion must not go before what it covers */
+    changed = purge_cells(row, purge);
 
     if (row->liveness.ttl_s && row->liveness.expires_s <= purge->now_s && may_go(purge, row->liveness.timestamp_us, row->liveness.expires_s)) {
         row->liveness = LIVENESS_NONE;

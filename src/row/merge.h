@@ -22,6 +22,8 @@ bool liveness_supersedes(struct liveness a, struct liveness b);
 
 /* *into becomes into + from. */
 void row_merge(struct arena *arena, struct row *into, const struct row *from);
+/* Forgets what the row's own deletions cover, in place. Merging does it. */
+void row_drop_covered(struct row *row);
 
 /* What a reader sees at now_s under a deletion of its partition or range: deleted and expired things go, in place. False: nothing lives. */
 bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64_t now_s);

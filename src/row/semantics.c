@@ -26,7 +26,7 @@ struct folding {
 static void keep_unread(struct folding *f, struct bytes fragment)
 {
     struct buffer sorted = { 0 };
-    const uint8_t *at = f->unread.data, *end = at + f->unread.size;
+    const uint8_t *at = f->unread.data, *end = f->unread.size ? at + f->unread.size : at;
     bool placed = false;
 
     while (at < end) {
@@ -53,7 +53,7 @@ static void fold_fragment(struct folding *f, struct bytes fragment)
     struct error ignored;
     struct row row;
 
-    if (fragment_decode(f->arena, fragment, &row, &ignored)) {
+    if (!fragment_is_stamped(fragment) || fragment_decode(f->arena, fragment, &row, &ignored)) {
         keep_unread(f, fragment);
         return;
     }
@@ -66,23 +66,25 @@ static void fold_fragment(struct folding *f, struct bytes fragment)
 
 static void fold_value(struct folding *f, struct bytes value)
 {
-    const uint8_t *at = value.data + 1, *end = value.data + value.size;
+    const uint8_t *at, *end;
 
     if (!value.size || value.data[0] != FRAGMENT_LIST) {
         fold_fragment(f, value);
         return;
     }
+    at = value.data + 1;
+    end = value.data + value.size;
     while (end - at >= 4 && load_be32(at) <= (size_t)(end - at - 4)) {
         fold_fragment(f, bytes_of(at + 4, load_be32(at)));
         at += 4 + load_be32(at);
     }
     if (at != end)
-        keep_unread(f, bytes_of(at, (size_t)(end - at))); /* damaged: kept for whoever can read it */
+        fold_fragment(f, bytes_of(at, (size_t)(end - at))); /* damaged: kept for whoever can read it */
 }
 
 void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count, struct buffer *result)
 {
-    struct folding f = { 0 };
+    struct folding f = { .row = ROW_EMPTY };
 
     if (bytes_is_null(existing) && operand_count == 1) {
         buffer_append_bytes(result, operands[0]);
@@ -93,6 +95,7 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         fold_value(&f, existing);
     for (size_t i = 0; i < operand_count; i++)
         fold_value(&f, operands[i]);
+    row_drop_covered(&f.row); /* also when only one could be read */
     if (!f.unread.size) {
         fragment_encode(result, &f.row);
     } else {
@@ -132,13 +135,19 @@ enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int6
     return ROW_CHANGE;
 }
 
+bool row_semantics_can_shrink(struct bytes value)
+{
+    struct fragment_summary summary;
+
+    return value.size && value.data[0] != FRAGMENT_LIST && fragment_summarize(value, &summary) && summary.can_shrink;
+}
+
 int64_t row_semantics_min_timestamp_us(struct bytes value)
 {
-    struct arena *arena CLEANUP(arena_free) = arena_new(ARENA_BYTES);
-    struct error ignored;
-    struct row row;
+    struct fragment_summary summary;
 
-    if (row_decode(arena, value, &row, &ignored))
+    /* A list holds what could not be read: nothing is promised about it. */
+    if (!value.size || value.data[0] == FRAGMENT_LIST || !fragment_summarize(value, &summary))
         return INT64_MIN;
-    return row_min_timestamp_us(&row);
+    return summary.min_timestamp_us;
 }

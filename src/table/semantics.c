@@ -21,7 +21,8 @@ static enum store_verdict filter(void *context, const struct store_purge *purge,
     struct table_def *def;
     int32_t gc_grace_s;
 
-    if (!purge->whole || purge->family != STORE_DATA || key.size < KEY_PREFIX_BYTES || !load_be64(key.data))
+    if (!purge->whole || purge->family != STORE_DATA || key.size < KEY_PREFIX_BYTES || !load_be64(key.data) ||
+        !row_semantics_can_shrink(value))
         return STORE_KEEP;
     def = space->options.table_by_id(space->options.context, load_be64(key.data));
     if (!def)
