@@ -1,0 +1,116 @@
+"""A full disk: writes are refused with a clear error, reads go on, nothing acknowledged is lost, writes come back without a restart.
+
+A real tmpfs of 64 MB holds the data directory and a ballast file of 40 MB. Rows are written until the server refuses them; then reads are checked;
+then the ballast goes and writes must be taken again within seconds; then kill -9, restart, and every acknowledged row must be there.
+"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib.native import EXECUTE, RESULT, Client, Server, ServerError, execute_body, frame, rows  # noqa: E402
+
+WRITE_TIMEOUT, WRITE_FAILURE = 0x1100, 0x1500
+
+
+def key(n):
+    return struct.pack(">q", n)
+
+
+def write_until_refused(client, statement, start, acked, limit=40000):
+    """Pipelines of 64; returns the codes of the refusals, and the next key."""
+    codes = {}
+    n = start
+    while n < start + limit and not codes:
+        batch = list(range(n, n + 64))
+        client.send(b"".join(frame(EXECUTE, execute_body(statement, [key(k), os.urandom(2000)]), i) for i, k in enumerate(batch)))
+        for _ in batch:
+            stream, opcode, body = client.receive()
+            if opcode == RESULT:
+                acked.add(batch[stream])
+            else:
+                code, = struct.unpack_from(">I", body)
+                codes[code] = body[6:200]
+        n += 64
+    return codes, n
+
+
+def missing(port, keys):
+    client = Client(port)
+    statement = client.prepare("SELECT k FROM brim.t WHERE k = ?")
+    lost, keys = [], sorted(keys)
+    for at in range(0, len(keys), 128):
+        chunk = keys[at:at + 128]
+        client.send(b"".join(frame(EXECUTE, execute_body(statement, [key(k)]), i) for i, k in enumerate(chunk)))
+        for _ in chunk:
+            stream, opcode, body = client.receive()
+            if opcode != RESULT or not rows(body):
+                lost.append(chunk[stream])
+    client.close()
+    return lost
+
+
+def main():
+    failures = []
+
+    def expect(condition, what):
+        print(("ok " if condition else "FAILED ") + what, flush=True)
+        failures.append(what) if not condition else None
+        passed.append(what) if condition else None
+
+    passed = []
+    with tempfile.TemporaryDirectory(prefix="helenus-full-") as top:
+        disk = os.path.join(top, "disk")
+        os.mkdir(disk)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+        try:
+            with open(os.path.join(disk, "ballast"), "wb") as f:
+                f.write(b"\0" * (40 << 20))
+            server = Server(os.path.join(disk, "data"), log=os.path.join(top, "log")).start()
+            client = Client(server.port)
+            client.query("CREATE KEYSPACE brim WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+            client.query("CREATE TABLE brim.t (k bigint PRIMARY KEY, v blob)")
+            insert = client.prepare("INSERT INTO brim.t (k, v) VALUES (?, ?)")
+            acked = set()
+            codes, n = write_until_refused(client, insert, 0, acked)
+            expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"a full disk refuses writes by name: { {hex(c): m for c, m in codes.items()} }")
+            expect(len(acked) > 1000, f"{len(acked)} rows were acknowledged before")
+            try:
+                client.execute(insert, [key(-1), b"x"])
+                expect(False, "the next write is refused")
+            except ServerError as e:
+                expect(e.code == WRITE_FAILURE, f"the next write is refused for certain: {e}")
+            lost = missing(server.port, acked)
+            expect(not lost, f"reads go on, {len(lost)} of {len(acked)} acknowledged rows missing")
+            os.unlink(os.path.join(disk, "ballast"))
+            back, end = None, time.time() + 60
+            while back is None and time.time() < end:
+                try:
+                    client.execute(insert, [key(-2), b"again"])
+                    back = time.time()
+                    acked.add(-2)
+                except ServerError:
+                    time.sleep(0.2)
+            expect(back is not None, f"writes come back without a restart once there is room ({60 - (end - (back or end)):.1f} s)")
+            codes, n = write_until_refused(client, insert, n, acked, limit=2000)
+            expect(not codes, f"and stay: {codes}")
+            lost = missing(server.port, acked)
+            expect(not lost, f"after it came back {len(lost)} of {len(acked)} acknowledged rows missing")
+            server.kill()
+            server.start()
+            lost = missing(server.port, acked)
+            expect(not lost, f"after kill -9 {len(lost)} of {len(acked)} acknowledged rows missing")
+            server.stop()
+        finally:
+            if server.process and server.process.poll() is None:
+                server.kill()
+            subprocess.run(["umount", disk], check=True)
+    print(f"{len(passed)} passed, {len(failures)} failed, 0 skipped")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
