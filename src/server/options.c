@@ -48,7 +48,7 @@ static const struct option {
     TEXT("key-file", key_file, NULL, NULL, "FILE", "master key: 32 bytes, or 64 hexadecimal digits"),
     TEXT("store", store, "rocksdb", "rocksdb memory", "KIND", "rocksdb, or memory: forgets everything when it stops"),
     TEXT("log-level", log_level, "info", "debug info warn error none", "LEVEL", "debug, info, warn, error or none"),
-    NUMBER("loops", loops, "0", 0, 1024, "event loops; 0: one per core"),
+    NUMBER("loops", loops, "0", 0, 1024, "event loops; 0: three for every four cores"),
     NUMBER("workers", workers, "4", 1, 1024, "threads that may wait for the disk"),
     SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, "memory for blocks of the store; 0: its default"),
     SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX,

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -388,7 +389,10 @@ static void *own(void *context)
     struct turn turn = { .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096) };
     int64_t resumed_us = monotonic_us();
     uint32_t taken = 0;
+    char name[16];
 
+    snprintf(name, sizeof(name), "owner-%u", shard->index);
+    pthread_setname_np(pthread_self(), name);
     turn.requests = xmalloc(sizeof(*turn.requests) * TURN_REQUESTS);
     for (;;) {
         gather(shard, taken);
