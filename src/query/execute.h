@@ -38,6 +38,8 @@ struct query_context {
     uint64_t last_prepend_ticks;
     struct pooled_buffer *buffers;   /* free ones; owned */
     struct buffer scratch;           /* of one row's values */
+    struct buffer key_scratch;       /* of one key while it is encoded */
+    struct buffer last_key, last_clustering; /* where a read stands */
 };
 
 struct execution {

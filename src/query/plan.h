@@ -89,7 +89,6 @@ struct select_plan {
     uint32_t cell_slot_count;
     const struct expr **results;
     uint32_t result_count;
-    uint32_t hidden_count;           /* of the results' tail: not sent */
     bool is_json;
     struct bytes *json_names;
     bool is_plain;                   /* every result is a column */

@@ -2,6 +2,7 @@
 #include "query/plan.h"
 
 #include "cql/print.h"
+#include "schema/ddl.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -842,7 +843,7 @@ enum status plan_select(struct planner *planner, const struct select_statement *
     select->selects_static_only = uses_only_static(&selection, statement);
     struct where_options options = {
         .use = WHERE_SELECT,
-        .allow_filtering = statement->allow_filtering,
+        .allow_filtering = statement->allow_filtering || ddl_is_virtual_system_keyspace(table->keyspace),
         .only_static = select->selects_static_only,
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);

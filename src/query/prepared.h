@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-enum { PREPARED_ID_BYTES = 16, LOOKASIDE_SLOTS = 1024, PREPARED_SHARDS = 1 };
+enum { PREPARED_ID_BYTES = 16, LOOKASIDE_SLOTS = 1024 };
 
 struct prepared {
     _Atomic uint32_t refs;

@@ -62,6 +62,9 @@ void query_context_free(struct query_context *context)
         context->buffers = next;
     }
     buffer_fini(&context->scratch);
+    buffer_fini(&context->key_scratch);
+    buffer_fini(&context->last_key);
+    buffer_fini(&context->last_clustering);
     catalog_view_fini(&context->view);
     table_port_close(context->port);
     free(context);
@@ -201,6 +204,7 @@ static void init_eval(struct execution *execution)
         .arena = request->arena,
         .functions = { request->arena, request->now_us, &execution->context->uuids, NULL },
         .now_s = execution->parameters->has_now ? execution->parameters->now_s : request->now_us / 1000000,
+        .scratch = &execution->context->key_scratch,
     };
 }
 

@@ -39,7 +39,7 @@ struct reader {
     struct bytes *filter_values;
     struct bytes *filter_keys;
     /* Where reading stands. */
-    struct buffer key, clustering; /* of the last row that was looked at; owned */
+    struct buffer *key, *clustering; /* of the last row that was looked at; the context's */
     bool has_clustering;
     bool in_partition;           /* key is set and the partition may go on */
     bool static_done;
@@ -575,8 +575,8 @@ static bool same_group(const struct reader *reader, struct bytes function_value)
 static struct paging_state position(const struct reader *reader)
 {
     return (struct paging_state){
-        .partition_key = buffer_bytes(&reader->key),
-        .clustering = reader->has_clustering ? buffer_bytes(&reader->clustering) : bytes_of(NULL, 0),
+        .partition_key = buffer_bytes(reader->key),
+        .clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0),
         .partition_done = !reader->in_partition,
         .static_done = reader->static_done,
         .remaining = reader->remaining,
@@ -632,10 +632,10 @@ static enum status group_row(struct reader *reader, bool *stopped)
 static void remember(struct reader *reader, struct bytes clustering)
 {
     reader->has_clustering = !bytes_is_null(clustering);
-    buffer_reset(&reader->clustering);
-    buffer_append_bytes(&reader->clustering, clustering);
-    if (reader->has_clustering && !reader->clustering.data)
-        buffer_reserve(&reader->clustering, 1);
+    buffer_reset(reader->clustering);
+    buffer_append_bytes(reader->clustering, clustering);
+    if (reader->has_clustering && !reader->clustering->data)
+        buffer_reserve(reader->clustering, 1);
 }
 
 /* One row, or a static row alone. *stopped: nothing more may be given on this page; the row was not taken if *taken is false. */
@@ -660,13 +660,13 @@ static enum status take_row(struct reader *reader, bool *stopped)
 
 static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped, bool *took_all)
 {
-    bool resumed = reader->in_partition && bytes_equal(buffer_bytes(&reader->key), partition->partition_key);
+    bool resumed = reader->in_partition && bytes_equal(buffer_bytes(reader->key), partition->partition_key);
     bool row_restrictions = has_row_restrictions(&reader->select->where);
     enum status status = OK;
 
     if (!resumed) {
-        buffer_reset(&reader->key);
-        buffer_append_bytes(&reader->key, partition->partition_key);
+        buffer_reset(reader->key);
+        buffer_append_bytes(reader->key, partition->partition_key);
         reader->given_in_partition = 0;
         reader->static_done = false;
         reader->has_clustering = false;
@@ -753,11 +753,11 @@ static enum status read_all(struct reader *reader, struct read_command *command,
             break;
         /* Go on behind the last row. */
         bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
-        command->after_clustering = reader->has_clustering && !full ? buffer_bytes(&reader->clustering) : bytes_of(NULL, 0);
+        command->after_clustering = reader->has_clustering && !full ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
         command->after_static = reader->static_done;
         if (bytes_is_null(command->partition_key)) {
-            command->token = token_of_partition_key(buffer_bytes(&reader->key));
-            command->after_partition = buffer_bytes(&reader->key);
+            command->token = token_of_partition_key(buffer_bytes(reader->key));
+            command->after_partition = buffer_bytes(reader->key);
             command->after_partition_inclusive = !full && !reader->static_done;
         } else if (full || reader->static_done) {
             break;
@@ -770,7 +770,7 @@ static enum status resume(struct reader *reader, const struct paging_state *stat
 {
     if (!has_state)
         return OK;
-    buffer_append_bytes(&reader->key, state->partition_key);
+    buffer_append_bytes(reader->key, state->partition_key);
     reader->in_partition = !state->partition_done;
     reader->static_done = state->static_done;
     reader->remaining = state->remaining;
@@ -789,7 +789,7 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
     if (status)
         return status;
     if (has_state) {
-        while (i < keys.count && !bytes_equal(keys.keys[i], buffer_bytes(&reader->key)))
+        while (i < keys.count && !bytes_equal(keys.keys[i], buffer_bytes(reader->key)))
             i++;
         if (i == keys.count)
             return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
@@ -798,7 +798,7 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
             i++;
             reader->in_partition = false;
         } else if (reader->has_clustering) {
-            command->after_clustering = buffer_bytes(&reader->clustering);
+            command->after_clustering = buffer_bytes(reader->clustering);
             command->after_static = true;
         }
     }
@@ -837,11 +837,11 @@ static enum status read_range(struct reader *reader, struct read_command *comman
     if (has_state) {
         bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
 
-        command->token = token_of_partition_key(buffer_bytes(&reader->key));
-        command->after_partition = buffer_bytes(&reader->key);
+        command->token = token_of_partition_key(buffer_bytes(reader->key));
+        command->after_partition = buffer_bytes(reader->key);
         command->after_partition_inclusive = reader->in_partition && !reader->static_done && !full;
         if (command->after_partition_inclusive && reader->has_clustering) {
-            command->after_clustering = buffer_bytes(&reader->clustering);
+            command->after_clustering = buffer_bytes(reader->clustering);
             command->after_static = true;
         }
     }
@@ -940,8 +940,6 @@ static void reader_fini(struct reader *reader)
         arena_free(reader->group_arena);
     if (reader->owned_chunk)
         arena_free(reader->owned_chunk);
-    buffer_fini(&reader->key);
-    buffer_fini(&reader->clustering);
 }
 
 static enum status read_with(struct reader *reader)
@@ -1060,9 +1058,13 @@ enum query_result execute_select(struct execution *execution)
         .cell_counts = arena_new_array(arena, uint32_t, select->slot_count + 1),
         .offsets = arena_alloc(arena, sizeof(size_t) * (select->slot_count + 1)),
         .chunk = arena,
+        .key = &execution->context->last_key,
+        .clustering = &execution->context->last_clustering,
     };
     enum status status = check_read_consistency(execution);
 
+    buffer_reset(reader.key);
+    buffer_reset(reader.clustering);
     memset(reader.offsets, 0xff, sizeof(size_t) * (select->slot_count + 1));
     reader.view = (struct row_view){
         .slots = reader.slots,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WARNINGS_MAX = 16 };
+enum { WARNINGS_MAX = 16, CALLS_MAX = 4000 };
 
 void planner_warn(struct planner *planner, const char *format, ...)
 {
@@ -301,6 +301,23 @@ static struct function_argument *make_arguments(struct planner *planner, const s
     return args;
 }
 
+static enum status resolve_arguments(struct planner *planner, const struct term *term, const struct function_scope *scope,
+                                     const struct function_argument *args, const struct function **function)
+{
+    switch (term->kind) {
+    case TERM_NEGATE:
+        return function_resolve_negation(scope, &args[0], function, planner->err);
+    case TERM_OPERATION:
+        return function_resolve_operator(scope, term->op, args, function, planner->err);
+    default:
+        if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system"))) {
+            *function = NULL;
+            return OK;
+        }
+        return function_resolve(scope, term->function.name, args, term->item_count, function, planner->err);
+    }
+}
+
 static enum status resolve_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                 const struct function **function)
 {
@@ -310,22 +327,18 @@ static enum status resolve_call(struct planner *planner, const struct term *term
         .receiver_name = receiver ? receiver->name : bytes_of(NULL, 0),
         .table = planner->table,
     };
-    struct function_argument *args = make_arguments(planner, term);
-
     if (term->item_count > FUNCTION_ARGUMENTS_MAX)
         return error_set(planner->err, ERR_INVALID, "Too many arguments");
-    switch (term->kind) {
-    case TERM_NEGATE:
-        return function_resolve_negation(&scope, &args[0], function, planner->err);
-    case TERM_OPERATION:
-        return function_resolve_operator(&scope, term->op, args, function, planner->err);
-    default:
-        if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system"))) {
-            *function = NULL;
-            return OK;
-        }
-        return function_resolve(&scope, term->function.name, args, term->item_count, function, planner->err);
-    }
+    /* What a call means depends on what its arguments may mean: trying that nests, and multiplies. */
+    if (!planner->call_depth)
+        planner->calls = 0;
+    if (++planner->calls > CALLS_MAX)
+        return error_set(planner->err, ERR_INVALID, "The nesting of calls is too complex");
+    planner->call_depth++;
+    struct function_argument *args = make_arguments(planner, term);
+    enum status status = resolve_arguments(planner, term, &scope, args, function);
+    planner->call_depth--;
+    return status;
 }
 
 const struct type *term_natural_type(struct planner *planner, const struct term *term)

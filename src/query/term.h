@@ -64,6 +64,8 @@ struct planner {
     struct error *err;
     struct bytes *warnings;
     uint32_t warning_count;
+    uint32_t calls;                    /* resolved for the term at hand: nesting multiplies them, so they are bounded */
+    uint32_t call_depth;
 };
 
 void planner_warn(struct planner *planner, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -107,6 +109,7 @@ struct eval {
     struct function_context functions;
     const struct row_view *row;        /* NULL outside of a SELECT clause */
     int64_t now_s;
+    struct buffer *scratch;            /* for keys while they are put together; the context's: it has its size already */
 };
 
 enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err);

@@ -887,23 +887,25 @@ struct prefix {
 static void extend_prefix(const struct table_def *table, struct eval *eval, const struct prefix *from, uint32_t first,
                           const struct bytes *values, uint32_t width, bool keep_written, struct prefix *to)
 {
-    struct buffer out = { 0 };
+    struct buffer *out = eval->scratch;
 
-    buffer_append_bytes(&out, from->encoded);
+    buffer_reset(out);
+    buffer_append_bytes(out, from->encoded);
     for (uint32_t i = 0; i < width; i++) {
         const struct column_def *column = &table->columns[table->partition_key_count + first + i];
 
-        value_encode_key(&out, column->type, values[i], column->descending);
+        value_encode_key(out, column->type, values[i], column->descending);
     }
-    to->encoded = buffer_to_arena(eval->arena, &out);
+    to->encoded = arena_copy(eval->arena, buffer_bytes(out));
     to->written = bytes_of(NULL, 0);
     if (keep_written) {
-        buffer_append_bytes(&out, from->written);
+        buffer_reset(out);
+        buffer_append_bytes(out, from->written);
         for (uint32_t i = 0; i < width; i++) {
-            buffer_append_be32(&out, (uint32_t)values[i].size);
-            buffer_append_bytes(&out, values[i]);
+            buffer_append_be32(out, (uint32_t)values[i].size);
+            buffer_append_bytes(out, values[i]);
         }
-        to->written = buffer_to_arena(eval->arena, &out);
+        to->written = arena_copy(eval->arena, buffer_bytes(out));
     }
 }
 

@@ -24,6 +24,7 @@ struct stamp {
 
 struct cell_list {
     struct arena *arena;
+    struct buffer *scratch;
     struct cell *cells;
     uint32_t count, capacity;
     struct complex_deletion *complexes;
@@ -110,10 +111,9 @@ static void fill(struct cell *cell, const struct stamp *stamp, struct bytes valu
 
 static void set_path(struct cell_list *list, struct cell *cell, const struct type *type, struct bytes element)
 {
-    struct buffer path = { 0 };
-
-    value_encode_key(&path, type, element, false);
-    cell->path = buffer_to_arena(list->arena, &path);
+    buffer_reset(list->scratch);
+    value_encode_key(list->scratch, type, element, false);
+    cell->path = arena_copy(list->arena, buffer_bytes(list->scratch));
     if (!value_key_is_injective(type))
         cell->path_value = element;
     list->sorted = false;
@@ -448,7 +448,7 @@ static void sort_cells(struct cell_list *list)
 static enum status make_cells(struct execution *execution, const struct modify_plan *modify, enum column_kind kind,
                               const struct stamp *stamp, const struct row *row, struct cell_list *list)
 {
-    *list = (struct cell_list){ .arena = execution->eval.arena, .sorted = true };
+    *list = (struct cell_list){ .arena = execution->eval.arena, .scratch = execution->eval.scratch, .sorted = true };
     if (modify->operation_count) {
         list->capacity = modify->operation_count;
         list->cells = arena_alloc(list->arena, sizeof(*list->cells) * list->capacity);

@@ -1,0 +1,472 @@
+/* The query layer over a catalog and a table space on store/memory: a loop's way (QUERY_PENDING, QUERY_WAITS) and a worker's; prepared
+ * statements and their cache; pages; bounds. What statements answer is held to Cassandra's recorded words by tests/cql. */
+#include "query/query.h"
+
+#include "catalog/catalog.h"
+#include "store/memory/memory.h"
+#include "table/table.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static struct catalog *catalog;
+static struct table_space *space;
+static void *environment;
+static struct query_engine *engine;
+static struct query_context *worker, *loop;
+static struct query_session session;
+static struct arena *arena;
+static struct buffer out;
+static char shown[1 << 16];
+
+static int64_t now_us(void *clock)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static void must(enum status status, const struct error *err)
+{
+    if (status)
+        fail_msg("%s: %s", status_name(status), err->message);
+}
+
+static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
+{
+    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
+    struct table_space_options space_options = { .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us };
+    struct store_environment_options environment_options = { 0 };
+    struct error err;
+
+    must(catalog_new(&options, &catalog, &err), &err);
+    must(store_memory_ops.environment_open(&environment_options, &environment, &err), &err);
+    space_options.context = catalog;
+    space_options.store_environment = environment;
+    must(table_space_open(&space_options, &space, &err), &err);
+    must(catalog_open(catalog, space, &err), &err);
+    engine = query_engine_new(&(struct query_options){ .catalog = catalog, .space = space, .prepared_bytes_max = prepared_bytes_max,
+                                                       .page_rows_max = page_rows_max });
+    worker = query_context_new(engine, true);
+    loop = query_context_new(engine, false);
+    session = (struct query_session){ .protocol_version = 4 };
+    arena = arena_new(4096);
+}
+
+static int setup(void **state)
+{
+    open_all(0, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free((void *)session.keyspace.data);
+    arena_free(arena);
+    buffer_fini(&out);
+    query_context_free(worker);
+    query_context_free(loop);
+    query_engine_free(engine);
+    catalog_close(catalog);
+    table_space_close(space);
+    catalog_free(catalog);
+    store_memory_ops.environment_close(environment);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static struct native_request message;
+static struct query_request request;
+static bool was_done;
+
+static void note_done(struct query_request *done)
+{
+    was_done = true;
+}
+
+static enum query_result run(struct query_context *context)
+{
+    arena_reset(arena);
+    buffer_reset(&out);
+    was_done = false;
+    request = (struct query_request){ .session = &session, .arena = arena, .message = &message, .now_us = now_us(NULL), .done = note_done };
+    return query_run(context, &request, &out);
+}
+
+static void set_query(const char *text)
+{
+    message = (struct native_request){ .header = { .opcode = NATIVE_QUERY }, .version = 4 };
+    message.query.statement = bytes_of_string(text);
+    message.parameters.consistency = CONSISTENCY_ONE;
+    message.parameters.serial_consistency = CONSISTENCY_SERIAL;
+}
+
+static struct bytes read_bytes(const uint8_t **at, size_t size)
+{
+    struct bytes result = { *at, size };
+
+    *at += size;
+    return result;
+}
+
+static struct bytes paging_state;
+static bool had_metadata;
+
+/* Rows as "a|b a|b": ints in decimal, texts as they are; needs the types, so statements under test select int, bigint and text. */
+static const char *show_rows(void)
+{
+    const uint8_t *at = out.data + 4;
+    uint32_t flags = load_be32(at), columns = load_be32(at + 4);
+    struct buffer text = { 0 };
+
+    at += 8;
+    paging_state = bytes_of(NULL, 0);
+    if (flags & 2) {
+        uint32_t size = load_be32(at);
+
+        at += 4;
+        paging_state = read_bytes(&at, size);
+    }
+    had_metadata = !(flags & 4);
+    if (had_metadata) {
+        if (flags & 1)
+            for (int i = 0; i < 2; i++)
+                at += 2 + load_be16(at);
+        for (uint32_t i = 0; i < columns; i++)
+            at += 2 + load_be16(at) + 2;
+    }
+    uint32_t rows = load_be32(at);
+    at += 4;
+    for (uint32_t i = 0; i < rows; i++) {
+        buffer_append_string(&text, i ? " " : "");
+        for (uint32_t c = 0; c < columns; c++) {
+            int32_t size = (int32_t)load_be32(at);
+
+            at += 4;
+            buffer_append_string(&text, c ? "|" : "");
+            if (size < 0)
+                buffer_append_string(&text, "null");
+            else if (size == 4)
+                buffer_printf(&text, "%d", (int32_t)load_be32(at));
+            else if (size == 8)
+                buffer_printf(&text, "%lld", (long long)load_be64(at));
+            else
+                buffer_append(&text, at, (size_t)size);
+            if (size > 0)
+                at += size;
+        }
+    }
+    assert_ptr_equal(at, out.data + out.size);
+    snprintf(shown, sizeof(shown), "%.*s", BYTES(buffer_bytes(&text)));
+    buffer_fini(&text);
+    return shown;
+}
+
+static const char *outcome(void)
+{
+    if (request.error.status) {
+        snprintf(shown, sizeof(shown), "%s: %s", status_name(request.error.status), request.error.message);
+        return shown;
+    }
+    return load_be32(out.data) == NATIVE_RESULT_ROWS ? show_rows() : "ok";
+}
+
+static const char *ask(const char *text)
+{
+    set_query(text);
+    assert_int_equal(run(worker), QUERY_DONE);
+    return outcome();
+}
+
+static void make_table(void)
+{
+    assert_string_equal(ask("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"), "ok");
+    assert_string_equal(ask("USE k"), "ok");
+    assert_string_equal(ask("CREATE TABLE t (k int, c int, v text, PRIMARY KEY (k, c))"), "ok");
+}
+
+static uint8_t prepared_statement_id[16];
+
+static const char *prepare(const char *text)
+{
+    message = (struct native_request){ .header = { .opcode = NATIVE_PREPARE }, .version = 4 };
+    message.prepare.statement = bytes_of_string(text);
+    assert_int_equal(run(worker), QUERY_DONE);
+    if (request.error.status)
+        return outcome();
+    assert_int_equal(load_be32(out.data), NATIVE_RESULT_PREPARED);
+    assert_int_equal(load_be16(out.data + 4), 16);
+    memcpy(prepared_statement_id, out.data + 6, 16);
+    return "ok";
+}
+
+static void set_execute(const struct bytes *values, uint32_t count)
+{
+    set_query("");
+    message.header.opcode = NATIVE_EXECUTE;
+    message.execute.id = bytes_of(prepared_statement_id, 16);
+    message.parameters.values = (struct native_values){ count, values, NULL };
+}
+
+static const uint8_t ONE[4] = { 0, 0, 0, 1 };
+
+/* ---- tests ---- */
+
+static void what_is_written_is_read(void **state)
+{
+    make_table();
+    assert_string_equal(ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')"), "ok");
+    assert_string_equal(ask("UPDATE t SET v = 'b' WHERE k = 1 AND c = 2"), "ok");
+    assert_string_equal(ask("SELECT c, v FROM t WHERE k = 1"), "1|a 2|b");
+    assert_string_equal(ask("SELECT c, v FROM t WHERE k = 1 ORDER BY c DESC"), "2|b 1|a");
+    assert_string_equal(ask("DELETE FROM t WHERE k = 1 AND c = 1"), "ok");
+    assert_string_equal(ask("SELECT k, c, v FROM t"), "1|2|b");
+    assert_string_equal(ask("SELECT v FROM nowhere"), "invalid: table nowhere does not exist");
+}
+
+static void a_loop_waits_for_owners_and_disks_by_answering_so(void **state)
+{
+    struct table_port *port = query_context_port(loop);
+
+    set_query("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    assert_int_equal(run(loop), QUERY_WAITS);
+    make_table();
+    set_query("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')");
+    assert_int_equal(run(loop), QUERY_PENDING);
+    table_port_flush(port);
+    while (!was_done) {
+        struct pollfd fd = { .fd = table_port_fd(port), .events = POLLIN };
+
+        poll(&fd, 1, 1000);
+        table_port_reap(port);
+    }
+    query_finish(loop, &request, &out);
+    assert_string_equal(outcome(), "ok");
+    set_query("SELECT v FROM t WHERE k = 1 AND c = 1");
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_string_equal(outcome(), "a");
+}
+
+static void an_id_is_the_md5_of_keyspace_and_text(void **state)
+{
+    static const uint8_t expected[16] = { 0x9c, 0x5e, 0xe8, 0xf7, 0x15, 0x05, 0x31, 0x7a, 0x65, 0x9e, 0xb1, 0xfd, 0xb0, 0x71, 0x18, 0x78 };
+    const struct bytes values[] = { { ONE, 4 } };
+
+    make_table();
+    assert_string_equal(prepare("SELECT v FROM t WHERE k = ?"), "ok");
+    assert_memory_equal(prepared_statement_id, expected, 16);
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')");
+    set_execute(values, 1);
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_string_equal(outcome(), "a");
+    set_execute(values, 0);
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_string_equal(outcome(), "invalid: there were 1 markers(?) in CQL but 0 bound variables");
+}
+
+static void an_unknown_id_is_told_back(void **state)
+{
+    make_table();
+    memset(prepared_statement_id, 7, 16);
+    set_execute(NULL, 0);
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_int_equal(request.error.status, ERR_UNPREPARED);
+    assert_memory_equal(request.error.id, prepared_statement_id, 16);
+}
+
+static void a_full_cache_forgets_what_was_not_used(void **state)
+{
+    const struct bytes values[] = { { ONE, 4 } };
+    uint8_t first[16], used[16];
+    struct query_stats stats;
+    char text[128];
+
+    teardown(state);
+    open_all(256 << 10, 0);
+    make_table();
+    prepare("SELECT v FROM t WHERE k = ? LIMIT 1001");
+    memcpy(first, prepared_statement_id, 16);
+    prepare("SELECT v FROM t WHERE k = ? LIMIT 1002");
+    memcpy(used, prepared_statement_id, 16);
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "SELECT v FROM t WHERE k = ? LIMIT %d", i + 1);
+        assert_string_equal(prepare(text), "ok");
+        memcpy(prepared_statement_id, used, 16);
+        set_execute(values, 1);
+        run(loop);
+        assert_int_equal(request.error.status, OK);
+    }
+    query_engine_stats(engine, &stats);
+    assert_true(stats.prepared_bytes <= 256 << 10);
+    assert_true(stats.prepared_evicted > 0);
+    memcpy(prepared_statement_id, first, 16);
+    set_execute(values, 1);
+    run(loop);
+    assert_int_equal(request.error.status, ERR_UNPREPARED);
+}
+
+static void a_changed_table_is_planned_again(void **state)
+{
+    const struct bytes values[] = { { ONE, 4 } };
+
+    make_table();
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')");
+    prepare("SELECT * FROM t WHERE k = ?");
+    set_execute(values, 1);
+    message.parameters.skip_metadata = true;
+    run(loop);
+    assert_string_equal(outcome(), "1|1|a");
+    assert_false(had_metadata);
+    assert_string_equal(ask("ALTER TABLE t ADD w int"), "ok");
+    set_execute(values, 1);
+    message.parameters.skip_metadata = true;
+    run(loop);
+    assert_string_equal(outcome(), "1|1|a|null");
+    assert_true(had_metadata); /* the client knows other columns: they are told, asked or not */
+    ask("DROP TABLE t");
+    set_execute(values, 1);
+    run(loop);
+    assert_string_equal(outcome(), "invalid: table t does not exist");
+}
+
+static void pages_meet_without_gap_or_overlap(void **state)
+{
+    char text[128], all[4096] = "";
+    struct bytes keep = { NULL, 0 };
+    uint8_t copy[512];
+    int pages = 0;
+
+    make_table();
+    for (int i = 0; i < 13; i++) {
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (%d, %d, 'v')", i / 5, i);
+        ask(text);
+    }
+    do {
+        set_query("SELECT c FROM t");
+        message.parameters.page_size = 2;
+        message.parameters.paging_state = keep;
+        run(loop);
+        strcat(all, outcome());
+        strcat(all, "/");
+        if (!bytes_is_null(paging_state)) {
+            memcpy(copy, paging_state.data, paging_state.size);
+            keep = bytes_of(copy, paging_state.size);
+        } else {
+            keep = bytes_of(NULL, 0);
+        }
+        pages++;
+    } while (!bytes_is_null(keep) && pages < 20);
+    assert_string_equal(all, "5 6/7 8/9 0/1 2/3 4/10 11/12/"); /* tokens: 1, 0, 2 */
+    assert_int_equal(pages, 7);
+}
+
+static void a_tampered_state_is_refused(void **state)
+{
+    uint8_t copy[512];
+
+    make_table();
+    for (int i = 0; i < 4; i++) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, %d, 'v')", i);
+        ask(text);
+    }
+    set_query("SELECT c FROM t");
+    message.parameters.page_size = 2;
+    run(loop);
+    outcome();
+    size_t size = paging_state.size;
+    memcpy(copy, paging_state.data, size);
+    copy[size / 2] ^= 1;
+    set_query("SELECT c FROM t");
+    message.parameters.page_size = 2;
+    message.parameters.paging_state = bytes_of(copy, size);
+    run(loop);
+    assert_string_equal(outcome(), "invalid: Invalid value for the paging state");
+    copy[size / 2] ^= 1;
+    set_query("SELECT v FROM t"); /* another statement */
+    message.parameters.page_size = 2;
+    message.parameters.paging_state = bytes_of(copy, size);
+    run(loop);
+    assert_string_equal(outcome(), "invalid: Invalid value for the paging state");
+}
+
+static void what_is_not_paged_is_bounded(void **state)
+{
+    teardown(state);
+    open_all(0, 3);
+    make_table();
+    for (int i = 0; i < 5; i++) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, %d, 'v')", i);
+        ask(text);
+    }
+    assert_int_equal(strncmp(ask("SELECT c FROM t"), "invalid: The result is larger than 3 rows", 41), 0);
+    assert_string_equal(ask("SELECT c FROM t LIMIT 3"), "0 1 2");
+    assert_string_equal(ask("SELECT count(*) FROM t"), "5");
+}
+
+static void conditions_decide_and_show_what_they_saw(void **state)
+{
+    make_table();
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a') IF NOT EXISTS");
+    assert_int_equal(out.data[out.size - 1], 1);
+    ask("SELECT v FROM t WHERE k = 1");
+    assert_string_equal(shown, "a");
+    ask("UPDATE t SET v = 'b' WHERE k = 1 AND c = 1 IF v = 'z'");
+    assert_memory_equal(out.data + out.size - 5, "\0\0\0\1a", 5);
+    assert_string_equal(ask("SELECT v FROM t WHERE k = 1"), "a");
+}
+
+/* Resolving nested calls tries every candidate for every argument: it must not multiply. */
+static void nested_calls_end_soon(void **state)
+{
+    struct buffer text = { 0 };
+
+    make_table();
+    for (int unknown = 0; unknown < 2; unknown++) {
+        buffer_reset(&text);
+        buffer_append_string(&text, "INSERT INTO t (k, c) VALUES (1, ");
+        for (int i = 0; i < 150; i++)
+            buffer_append_string(&text, i % 2 ? "abs(" : "floor([");
+        buffer_append_string(&text, unknown ? "nonsense(1)" : "1");
+        for (int i = 150; i-- > 0;)
+            buffer_append_string(&text, i % 2 ? ")" : "])");
+        buffer_append_string(&text, ")");
+        buffer_append_u8(&text, 0);
+        time_t began = time(NULL);
+        ask((const char *)text.data);
+        assert_int_equal(request.error.status, ERR_INVALID);
+        assert_true(time(NULL) - began < 20);
+    }
+    buffer_fini(&text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_written_is_read),
+        TEST(a_loop_waits_for_owners_and_disks_by_answering_so),
+        TEST(an_id_is_the_md5_of_keyspace_and_text),
+        TEST(an_unknown_id_is_told_back),
+        TEST(a_full_cache_forgets_what_was_not_used),
+        TEST(a_changed_table_is_planned_again),
+        TEST(pages_meet_without_gap_or_overlap),
+        TEST(a_tampered_state_is_refused),
+        TEST(what_is_not_paged_is_bounded),
+        TEST(conditions_decide_and_show_what_they_saw),
+        TEST(nested_calls_end_soon),
+    };
+
+    return cmocka_run_group_tests_name("query/query", tests, NULL, NULL);
+}
