@@ -43,7 +43,8 @@ struct reader {
     bool has_clustering;
     bool in_partition;           /* key is set and the partition may go on */
     bool static_done;
-    uint32_t given_in_partition;
+    uint32_t given_in_partition; /* rows; groups when there are any */
+    uint32_t rows_in_partition;  /* for DISTINCT beside aggregates */
     /* What may still be given. */
     uint32_t remaining, per_partition, page_left;
     bool is_paged, page_full;
@@ -244,10 +245,11 @@ static enum status filter_operand(const struct expr *expr, struct eval *eval, co
 
     if (status)
         return status;
+    bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
     if (native_is_unset(*value))
-        return error_set(err, ERR_INVALID, "Invalid unset value for column %.*s", BYTES(column->name));
+        return error_set(err, ERR_INVALID, "%s unset value for column %.*s", is_key ? "Invalid" : "Unsupported", BYTES(column->name));
     if (bytes_is_null(*value))
-        return error_set(err, ERR_INVALID, "Invalid null value in condition for column %.*s", BYTES(column->name));
+        return error_set(err, ERR_INVALID, is_key ? "Invalid null value in condition for column %.*s" : "Unsupported null value for column %.*s", BYTES(column->name));
     return OK;
 }
 
@@ -598,6 +600,8 @@ static enum status group_row(struct reader *reader, bool *stopped)
         if (status)
             return status;
         if (!same_group(reader, function_value)) {
+            bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition;
+
             if (reader->group_open) {
                 status = close_group(reader);
                 if (status)
@@ -608,12 +612,17 @@ static enum status group_row(struct reader *reader, bool *stopped)
                     return OK;
                 }
             }
+            if (full)
+                return OK; /* PER PARTITION LIMIT counts groups */
             open_group(reader);
+            reader->given_in_partition++;
             reader->group_function_value = bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
         }
     } else if (!reader->group_open) {
         open_group(reader);
     }
+    if (select->distinct && reader->rows_in_partition++)
+        return OK;
     for (uint32_t i = 0; i < select->aggregate_count && !status; i++) {
         struct bytes value = { NULL, 0 };
 
@@ -668,12 +677,13 @@ static enum status take_partition(struct reader *reader, const struct read_parti
         buffer_reset(reader->key);
         buffer_append_bytes(reader->key, partition->partition_key);
         reader->given_in_partition = 0;
+        reader->rows_in_partition = 0;
         reader->static_done = false;
         reader->has_clustering = false;
         reader->in_partition = true;
     }
     fill_partition(reader, partition);
-    if (partition->row_count == 0 && (row_restrictions || !partition->static_row))
+    if (partition->row_count == 0 && (row_restrictions || !partition->static_row || reader->has_clustering))
         reader->static_done = true; /* nothing in it is wanted, and nothing more of it comes */
     if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering && !reader->static_done) {
         status = fill_row(reader, NULL, reader->execution->err);
@@ -754,7 +764,6 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         /* Go on behind the last row. */
         bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
         command->after_clustering = reader->has_clustering && !full ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
-        command->after_static = reader->static_done;
         if (bytes_is_null(command->partition_key)) {
             command->token = token_of_partition_key(buffer_bytes(reader->key));
             command->after_partition = buffer_bytes(reader->key);
@@ -799,7 +808,6 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
             reader->in_partition = false;
         } else if (reader->has_clustering) {
             command->after_clustering = buffer_bytes(reader->clustering);
-            command->after_static = true;
         }
     }
     int64_t first = INT64_MIN, last = INT64_MAX;
@@ -817,7 +825,6 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
             continue;
         status = read_all(reader, command, &chunks, stopped);
         command->after_clustering = bytes_of(NULL, 0);
-        command->after_static = false;
         reader->exhausted &= i + 1 == keys.count;
         if (!*stopped)
             reader->in_partition = false;
@@ -842,7 +849,6 @@ static enum status read_range(struct reader *reader, struct read_command *comman
         command->after_partition_inclusive = reader->in_partition && !reader->static_done && !full;
         if (command->after_partition_inclusive && reader->has_clustering) {
             command->after_clustering = buffer_bytes(reader->clustering);
-            command->after_static = true;
         }
     }
     return read_all(reader, command, &chunks, stopped);
@@ -968,12 +974,12 @@ static enum status read_with(struct reader *reader)
     if (status)
         return status;
     reader->remaining = limit;
-    if (select->distinct)
+    if (select->distinct && !select->is_aggregate)
         reader->per_partition = 1;
     reader->is_paged = parameters->page_size > 0 && !(select->is_aggregate && !select->group_count);
     reader->page_left = reader->is_paged ? (uint32_t)parameters->page_size : 0;
     if (select->sort_count) {
-        if (reader->is_paged && limit > reader->page_left)
+        if (reader->is_paged)
             return error_set(execution->err, ERR_INVALID, "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
         reader->is_paged = false;
         reader->remaining = PAGING_NO_LIMIT;
