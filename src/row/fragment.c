@@ -161,6 +161,11 @@ bool fragment_is_stamped(struct bytes fragment)
     return fragment.size >= BODY_AT && !(fragment.data[1] & FRAGMENT_SERVER);
 }
 
+bool fragment_is_readable(struct bytes fragment)
+{
+    return fragment.size >= FRAGMENT_BYTES_MIN && fragment.data[0] == FRAGMENT_VERSION && !(fragment.data[1] & FRAGMENT_SHADOWABLE);
+}
+
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us)
 {
     assert(size >= BODY_AT && fragment[0] == FRAGMENT_VERSION);

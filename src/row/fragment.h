@@ -25,7 +25,7 @@
 
 #include "row/row.h"
 
-enum { FRAGMENT_VERSION = 0x01, FRAGMENT_LIST = 0xFF };
+enum { FRAGMENT_VERSION = 0x01, FRAGMENT_LIST = 0xFF, FRAGMENT_BYTES_MIN = 11 };
 enum {
     FRAGMENT_SERVER = 0x01,
     FRAGMENT_LIVENESS = 0x02,
@@ -42,6 +42,8 @@ void fragment_encode(struct buffer *out, const struct row *row);
 /* Gives a fragment its timestamp, if it waits for one. Of a fragment we encoded. */
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us);
 bool fragment_is_stamped(struct bytes fragment);
+/* Whether this code knows its version, so that it may be stamped and stored; it may still be damaged. */
+bool fragment_is_readable(struct bytes fragment);
 /* Decodes one fragment. */
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err);
 

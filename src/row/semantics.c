@@ -4,9 +4,40 @@
 #include "row/key.h"
 #include "row/merge.h"
 
-#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
 
 enum { ARENA_BYTES = 16 << 10 };
+
+/* Callbacks run for every value of a read of several versions or a compaction, on any thread: each thread keeps an arena. */
+static _Thread_local struct arena *thread_arena; /* owned; freed when the thread ends */
+static pthread_key_t thread_arena_key;
+static pthread_once_t thread_arena_once = PTHREAD_ONCE_INIT;
+
+static void free_thread_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&thread_arena_key, free_thread_arena))
+        abort(); /* out of memory */
+}
+
+/* Empty. Callbacks don't nest. */
+static struct arena *scratch_arena(void)
+{
+    if (thread_arena) {
+        arena_reset(thread_arena);
+        return thread_arena;
+    }
+    pthread_once(&thread_arena_once, make_key);
+    thread_arena = arena_new(ARENA_BYTES);
+    if (pthread_setspecific(thread_arena_key, thread_arena))
+        abort();
+    return thread_arena;
+}
 
 /* Values longer than this as one list element would not be ours. */
 static void append_listed(struct buffer *result, struct bytes fragment)
@@ -90,7 +121,7 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         buffer_append_bytes(result, operands[0]);
         return;
     }
-    f.arena = arena_new(ARENA_BYTES);
+    f.arena = scratch_arena();
     if (!bytes_is_null(existing))
         fold_value(&f, existing);
     for (size_t i = 0; i < operand_count; i++)
@@ -110,14 +141,13 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         buffer_append_bytes(result, buffer_bytes(&f.unread));
     }
     buffer_fini(&f.unread);
-    arena_free(f.arena);
 }
 
 enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us, int32_t gc_grace_s,
                                       struct buffer *changed)
 {
     struct purge purge = { now_us / 1000000, now_us / 1000000 - gc_grace_s, purge_before_us };
-    struct arena *arena CLEANUP(arena_free) = arena_new(ARENA_BYTES);
+    struct arena *arena = scratch_arena();
     struct buffer scratch CLEANUP(buffer_fini) = { 0 };
     struct key_parts parts;
     struct error ignored;

@@ -59,63 +59,49 @@ static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
     return read_us > newest_us && read_us <= now_us ? read_us : newest_us;
 }
 
+static enum status take_range(struct look *look, struct bytes clustering, struct bytes value, int64_t *newest_us)
+{
+    struct row row;
+    enum status status = row_decode(look->arena, value, &row, look->err);
+
+    if (status)
+        return status;
+    *newest_us = follow(look, *newest_us, row.deletion.timestamp_us);
+    return cover_add(&look->cover, look->arena, clustering, row.deletion, look->err);
+}
+
 static enum status read_ranges_through(struct look *look, struct buffer *key, int64_t *newest_us)
 {
     struct buffer upper CLEANUP(buffer_fini) = { 0 };
     struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
     struct store_scan *scan;
     enum status status;
+    size_t skip;
 
-    /* Ranges that are only in this turn's batch make the batch touch this prefix; then they are looked at one by one below. */
-    buffer_append_u8(key, KEY_RANGE);
-    buffer_append_bytes(&upper, bytes_of(key->data, key->size - 1));
+    buffer_append_bytes(&upper, buffer_bytes(key));
     buffer_append_u8(&upper, KEY_RANGE + 1);
+    buffer_append_u8(key, KEY_RANGE);
+    skip = key->size;
     options.lower = buffer_bytes(key);
     options.upper = buffer_bytes(&upper);
     status = look->shard->ops->scan_open(look->shard->store, &options, &scan, look->err);
     if (status)
         return status;
     status = look->shard->ops->scan_first(scan, look->err);
-    look->cover.ranges = NULL;
     while (!status && scan->valid) {
-        struct range_cover *ranges = arena_alloc(look->arena, sizeof(*ranges) * (look->cover.range_count + 1));
-        struct range_cover *range = &ranges[look->cover.range_count];
-        struct row row;
-
-        if (look->cover.range_count)
-            memcpy(ranges, look->cover.ranges, sizeof(*ranges) * look->cover.range_count);
-        look->cover.ranges = ranges;
-        status = command_decode_range(arena_copy(look->arena, bytes_of(scan->key.data + key->size, scan->key.size - key->size)),
-                                      &range->start, &range->end, &range->bounds, look->err);
+        status = take_range(look, bytes_of(scan->key.data + skip, scan->key.size - skip), scan->value, newest_us);
         if (!status)
-            status = row_decode(look->arena, arena_copy(look->arena, scan->value), &row, look->err);
-        if (!status) {
-            range->deletion = row.deletion;
-            look->cover.range_count++;
-            *newest_us = follow(look, *newest_us, row.deletion.timestamp_us);
             status = look->shard->ops->scan_next(scan, look->err);
-        }
     }
     store_scan_close(scan);
+    /* Those that only this turn's batch has. That the store may have older versions of them does no harm: the newest wins. */
     for (size_t i = 0; !status && i < store_batch_count(look->batch); i++) {
         struct store_op op = store_batch_at(look->batch, i);
-        struct range_cover *ranges;
-        struct row row;
 
-        if (op.kind != STORE_MERGE || op.family != STORE_DATA || !bytes_starts_with(op.key, buffer_bytes(key)))
-            continue;
-        ranges = arena_alloc(look->arena, sizeof(*ranges) * (look->cover.range_count + 1));
-        if (look->cover.range_count)
-            memcpy(ranges, look->cover.ranges, sizeof(*ranges) * look->cover.range_count);
-        look->cover.ranges = ranges;
-        status = command_decode_range(arena_copy(look->arena, bytes_of(op.key.data + key->size, op.key.size - key->size)),
-                                      &ranges[look->cover.range_count].start, &ranges[look->cover.range_count].end,
-                                      &ranges[look->cover.range_count].bounds, look->err);
-        if (!status)
-            status = row_decode(look->arena, op.value, &row, look->err);
-        if (!status)
-            ranges[look->cover.range_count++].deletion = row.deletion;
+        if ((op.kind == STORE_MERGE || op.kind == STORE_PUT) && op.family == STORE_DATA && bytes_starts_with(op.key, buffer_bytes(key)))
+            status = take_range(look, bytes_of(op.key.data + skip, op.key.size - skip), op.value, newest_us);
     }
+    cover_seal(&look->cover, look->arena);
     key->size--;
     return status;
 }
@@ -257,6 +243,17 @@ static struct bytes element_value(const struct row *row, const struct column_def
     return (struct bytes){ 0 };
 }
 
+static bool is_path_of(const struct column_def *column, struct bytes path)
+{
+    switch (column->type->kind) {
+    case TYPE_LIST: return path.size == 4;
+    case TYPE_UDT: return path.size == 2 && load_be16(path.data) < column->type->param_count;
+    case TYPE_MAP:
+    case TYPE_SET: return true;
+    default: return false;
+    }
+}
+
 static const struct type *element_type(const struct column_def *column, struct bytes path)
 {
     switch (column->type->kind) {
@@ -350,6 +347,8 @@ static enum status check_condition(struct look *look, struct command_reader *rea
         return error_set(look->err, ERR_CORRUPT, "a condition is cut short");
     if (!column)
         return error_set(look->err, ERR_STALE, "a column in a condition was dropped");
+    if (!bytes_is_null(path) && !is_path_of(column, path))
+        return error_set(look->err, ERR_CORRUPT, "a condition on an element that its column cannot have");
     if (!bytes_is_null(path)) {
         value = element_value(row, column, path);
         type = element_type(column, path);

@@ -6,11 +6,12 @@ void collector_init(struct collector *c, const struct read_command *command, str
     *c = (struct collector){ .command = command, .arena = arena, .rows_left = command->row_limit };
 }
 
-void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row)
+void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row, bool static_stands)
 {
     c->token = token;
     c->partition_key = partition_key;
     c->static_row = static_row;
+    c->static_stands = static_stands;
     c->rows = NULL;
     c->row_count = c->row_capacity = 0;
     c->any_row = false;
@@ -28,7 +29,7 @@ static size_t row_bytes(const struct row *row)
 static void push_row(struct collector *c, struct bytes clustering, const struct row *row)
 {
     if (c->row_count == c->row_capacity) {
-        uint32_t capacity = c->row_capacity ? c->row_capacity * 2 : 1;
+        uint32_t capacity = c->row_capacity ? c->row_capacity * 2 : c->command->slices_are_rows && c->command->slice_count < 16 ? c->command->slice_count : 16;
         struct read_row *rows = arena_alloc(c->arena, sizeof(*rows) * capacity);
 
         if (c->row_count)
@@ -60,7 +61,7 @@ void collector_end(struct collector *c)
 {
     const struct row *static_row = c->command->static_wanted ? c->static_row : NULL;
 
-    if (!c->row_count && !c->any_row && !c->static_row)
+    if (!c->row_count && !c->any_row && !(c->static_row && c->static_stands))
         return;
     if (c->partition_count == c->partition_capacity) {
         uint32_t capacity = c->partition_capacity ? c->partition_capacity * 2 : 1;

@@ -1,6 +1,7 @@
 #include "table/command.h"
 
 #include "row/fragment.h"
+#include "row/key.h"
 
 static void append_sized(struct buffer *out, struct bytes bytes)
 {
@@ -148,6 +149,8 @@ void command_read_fragment(struct command_reader *reader, struct command_fragmen
     fragment->clustering = command_read_bytes(reader);
     fragment->clustering_end = command_read_bytes(reader);
     fragment->fragment = command_read_bytes(reader);
+    if (fragment->kind < KEY_PARTITION || fragment->kind > KEY_ROW || !fragment_is_readable(fragment->fragment))
+        reader->failed = true;
 }
 
 void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds)

@@ -39,6 +39,7 @@ struct turn {
     struct buffer range;
     struct { struct table_request *request; uint32_t port; } *requests; /* [TURN_REQUESTS] in the batch, unanswered */
     uint32_t request_count;
+    uint32_t first_port;
     bool durable;
     struct { uint64_t table_id; struct table_def *def; } definitions[DEFINITIONS]; /* looked up in this turn */
     uint32_t definition_count;
@@ -73,7 +74,7 @@ static uint32_t waiting(struct shard *shard)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < PORTS_MAX; i++) {
-        struct table_port *port = atomic_load_explicit(&shard->space->ports[i], memory_order_acquire);
+        struct table_port *port = atomic_load(&shard->space->ports[i]);
         struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
 
         if (channel)
@@ -89,12 +90,17 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_m
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
 }
 
+/* No wake-up is lost: a port pushes, then exchanges `sleeps` for 0; we exchange it for 1, then look. Whichever exchange comes second
+ * reads what the first wrote, directly or through exchanges in between, and so sees what was done before it. */
 static void sleep_until_work(struct shard *shard)
 {
-    atomic_store(&shard->sleeps, 1);
-    if (!waiting(shard) && !atomic_load(&shard->stops))
+    atomic_exchange(&shard->sleeps, 1);
+    if (!waiting(shard) && !atomic_load(&shard->stops)) {
+        atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
         futex_wait(&shard->sleeps, 1, atomic_load(&shard->refuses) ? RESUME_MS : -1);
-    atomic_store(&shard->sleeps, 0);
+        atomic_fetch_add(&shard->epoch, 1);
+    }
+    atomic_exchange(&shard->sleeps, 0);
 }
 
 /* The clients whose writes were just answered are about to send the next ones: waiting for most of them saves syncs. */
@@ -127,7 +133,7 @@ static void answer(struct turn *turn, uint32_t port_index, struct table_request 
 static void wake_ports(struct turn *turn, const bool *answered)
 {
     for (uint32_t i = 0; i < PORTS_MAX; i++) {
-        struct table_port *port = answered[i] ? atomic_load_explicit(&turn->shard->space->ports[i], memory_order_acquire) : NULL;
+        struct table_port *port = answered[i] ? atomic_load(&turn->shard->space->ports[i]) : NULL;
         uint64_t one = 1;
 
         if (port)
@@ -189,7 +195,9 @@ static enum status add_fragments(struct turn *turn, const struct command_header 
         } else if (fragment.kind == KEY_ROW) {
             buffer_append_bytes(&turn->key, fragment.clustering);
         }
-        store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), fragment.fragment);
+        if (turn->key.size > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
+            return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size, STORE_KEY_BYTES_MAX);
+        hot_add(turn->shard, turn->batch, buffer_bytes(&turn->key), fragment.fragment, timestamp_us);
     }
     if (has_ranges) {
         struct row flag = ROW_EMPTY;
@@ -263,12 +271,13 @@ static enum status run_command(struct turn *turn, struct table_request *request)
     struct command_reader reader;
     struct command_header header;
     size_t before = store_batch_count(turn->batch);
-    enum status status = command_read_header(&reader, request->command, &header, request->error);
+    enum status status;
 
-    if (status)
-        return status;
     request->applied = true;
     request->result = (struct bytes){ 0 };
+    status = command_read_header(&reader, request->command, &header, request->error);
+    if (status)
+        return status;
     if (atomic_load_explicit(&turn->shard->refuses, memory_order_relaxed))
         return error_set(request->error, ERR_WRITE_FAILURE, "Shard %u takes no writes: the disk is full or failed; reads go on",
                          turn->shard->index);
@@ -335,8 +344,9 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
     struct shard *shard = turn->shard;
     uint32_t taken = 0;
 
-    for (uint32_t i = 0; i < PORTS_MAX; i++) {
-        struct table_port *port = atomic_load_explicit(&shard->space->ports[i], memory_order_acquire);
+    for (uint32_t n = 0; n < PORTS_MAX; n++) {
+        uint32_t i = (turn->first_port + n) % PORTS_MAX; /* another port begins each turn: none starves behind a full one */
+        struct table_port *port = atomic_load(&shard->space->ports[i]);
         struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
         struct table_request *request;
 
@@ -349,6 +359,7 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
             turn->requests[turn->request_count++].port = i;
         }
     }
+    turn->first_port++;
     return taken;
 }
 
@@ -359,7 +370,6 @@ static uint32_t run_turn(struct turn *turn)
     struct error err;
     enum status status;
 
-    atomic_fetch_add(&turn->shard->turns, 1);
     store_batch_clear(turn->batch);
     turn->request_count = 0;
     turn->durable = false;
@@ -394,7 +404,9 @@ static void *own(void *context)
     snprintf(name, sizeof(name), "owner-%u", shard->index);
     pthread_setname_np(pthread_self(), name);
     turn.requests = xmalloc(sizeof(*turn.requests) * TURN_REQUESTS);
+    atomic_fetch_add(&shard->epoch, 1);
     for (;;) {
+        atomic_fetch_add(&shard->epoch, 2); /* no port is at hand here */
         gather(shard, taken);
         taken = run_turn(&turn);
         if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) && monotonic_us() - resumed_us >= RESUME_MS * 1000) {
@@ -407,6 +419,7 @@ static void *own(void *context)
             break;
         sleep_until_work(shard);
     }
+    atomic_fetch_add(&shard->epoch, 1);
     free(turn.requests);
     store_batch_free(turn.batch);
     arena_free(turn.arena);
@@ -430,7 +443,7 @@ void shard_stop(struct shard *shard)
     if (!shard->owner_runs)
         return;
     atomic_store(&shard->stops, true);
-    atomic_store(&shard->sleeps, 0);
+    atomic_exchange(&shard->sleeps, 0);
     syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     pthread_join(shard->owner, NULL);
     shard->owner_runs = false;

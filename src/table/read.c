@@ -8,7 +8,7 @@
 #include "row/fragment.h"
 #include "row/merge.h"
 
-enum { RANGE_TOMBSTONES_MAX = 10000, TOMBSTONES_MAX = 100000 };
+enum { TOMBSTONES_MAX = 100000 }; /* Cassandra's tombstone_failure_threshold */
 
 struct read_context {
     struct shard *shard;
@@ -20,31 +20,10 @@ struct read_context {
     struct error *err;
 };
 
-struct deletion cover_at(const struct partition_cover *cover, struct bytes clustering)
+/* A buffer in the arena with room for all that will be appended: it must not grow. */
+static struct buffer fixed_buffer(struct arena *arena, size_t capacity)
 {
-    struct deletion newest = cover->deletion;
-
-    for (uint32_t i = 0; i < cover->range_count; i++) {
-        const struct range_cover *range = &cover->ranges[i];
-        struct read_command one = { .slices = &(struct slice){ range->start, range->end, range->bounds & BOUND_START_INCLUSIVE,
-                                                               range->bounds & BOUND_END_INCLUSIVE },
-                                    .slice_count = 1 };
-
-        if (range->deletion.timestamp_us > newest.timestamp_us && slices_contain(&one, clustering))
-            newest = range->deletion;
-    }
-    return newest;
-}
-
-/* The smallest key greater than every key that begins with this one; false if there is none. */
-static bool prefix_successor(struct buffer *key)
-{
-    while (key->size && key->data[key->size - 1] == 0xFF)
-        key->size--;
-    if (!key->size)
-        return false;
-    key->data[key->size - 1]++;
-    return true;
+    return (struct buffer){ arena_alloc(arena, capacity), 0, capacity };
 }
 
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
@@ -60,10 +39,11 @@ static enum status decode_record(struct read_context *r, struct bytes value, str
 /* The static row, as live cells; NULL if none. Of the record, which it changes. */
 static const struct row *live_static(struct read_context *r, struct partition_cover *cover)
 {
+    struct row *row;
+
     if (!cover->record.cell_count)
         return NULL;
-
-    struct row *row = arena_alloc(r->arena, sizeof(*row)); /* the cover is the next partition's soon */
+    row = arena_alloc(r->arena, sizeof(*row)); /* the result outlives the cover */
     *row = cover->record;
     row->deletion = DELETION_NONE;
     return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
@@ -71,36 +51,18 @@ static const struct row *live_static(struct read_context *r, struct partition_co
 
 static enum status add_range(struct read_context *r, struct partition_cover *cover, struct bytes clustering, struct bytes value)
 {
-    struct range_cover *range;
     struct row row;
-    enum status status;
+    enum status status = row_decode(r->arena, value, &row, r->err); /* only its deletion is kept */
 
-    if (cover->range_count == RANGE_TOMBSTONES_MAX)
-        return error_set(r->err, ERR_READ_FAILURE, "more than %d range tombstones in one partition", RANGE_TOMBSTONES_MAX);
-    if ((cover->range_count & (cover->range_count - 1)) == 0) {
-        uint32_t capacity = cover->range_count ? cover->range_count * 2 : 1;
-        struct range_cover *ranges = arena_alloc(r->arena, sizeof(*ranges) * capacity);
-
-        if (cover->range_count)
-            memcpy(ranges, cover->ranges, sizeof(*ranges) * cover->range_count);
-        cover->ranges = ranges;
-    }
-    range = &cover->ranges[cover->range_count];
-    status = command_decode_range(arena_copy(r->arena, clustering), &range->start, &range->end, &range->bounds, r->err);
     if (status)
         return status;
-    status = row_decode(r->arena, arena_copy(r->arena, value), &row, r->err);
-    if (status)
-        return status;
-    range->deletion = row.deletion;
-    cover->range_count++;
     r->collector->work.tombstones_read++;
-    return OK;
+    return cover_add(cover, r->arena, clustering, row.deletion, r->err);
 }
 
 static enum status read_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
 {
-    struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
+    struct buffer lower = fixed_buffer(r->arena, partition.size + 1), upper = fixed_buffer(r->arena, partition.size + 1);
     struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
     struct store_scan *scan;
     enum status status;
@@ -121,6 +83,7 @@ static enum status read_ranges(struct read_context *r, struct bytes partition, s
             status = r->shard->ops->scan_next(scan, r->err);
     }
     store_scan_close(scan);
+    cover_seal(cover, r->arena);
     return status;
 }
 
@@ -171,61 +134,62 @@ static void slice_bounds(const struct slice *slice, struct bytes partition, stru
     buffer_append_u8(lower, KEY_ROW);
     buffer_append_bytes(lower, slice->start);
     if (slice->start.size && !slice->start_inclusive)
-        prefix_successor(lower);
+        key_prefix_successor(lower);
     buffer_reset(upper);
     buffer_append_bytes(upper, partition);
     buffer_append_u8(upper, slice->end.size ? KEY_ROW : KEY_ROW + 1);
     buffer_append_bytes(upper, slice->end);
     if (slice->end.size && slice->end_inclusive)
-        prefix_successor(upper);
+        key_prefix_successor(upper);
 }
 
 /* Strictly after (before, reversed) the clustering where the last page ended. */
-static void cut_bounds(const struct read_command *command, struct bytes partition, struct buffer *lower, struct buffer *upper)
+static void cut_bounds(const struct read_command *command, size_t prefix, struct buffer *lower, struct buffer *upper)
 {
-    struct buffer at CLEANUP(buffer_fini) = { 0 };
+    struct bytes after = command->after_clustering;
+    struct buffer *bound = command->reversed ? upper : lower;
+    struct bytes now = bytes_of(bound->data + prefix, bound->size - prefix);
 
-    if (bytes_is_null(command->after_clustering))
-        return;
-    buffer_append_bytes(&at, partition);
-    buffer_append_u8(&at, KEY_ROW);
-    buffer_append_bytes(&at, command->after_clustering);
     if (command->reversed) {
-        if (bytes_compare(buffer_bytes(&at), buffer_bytes(upper)) < 0) {
-            buffer_reset(upper);
-            buffer_append_bytes(upper, buffer_bytes(&at));
-        }
+        /* An upper bound shorter than the prefix, or of the next kind, is behind all rows. */
+        if (upper->size >= prefix && upper->data[prefix - 1] == KEY_ROW && bytes_compare(now, after) <= 0)
+            return;
+        memcpy(upper->data, lower->data, prefix - 1);
+        upper->data[prefix - 1] = KEY_ROW;
+        upper->size = prefix;
+        buffer_append_bytes(upper, after);
         return;
     }
-    buffer_append_u8(&at, 0); /* full clusterings are prefix-free: nothing lies between */
-    if (bytes_compare(buffer_bytes(&at), buffer_bytes(lower)) > 0) {
-        buffer_reset(lower);
-        buffer_append_bytes(lower, buffer_bytes(&at));
-    }
+    if (lower->size < prefix || lower->data[prefix - 1] != KEY_ROW || bytes_compare(now, after) > 0)
+        return;
+    lower->size = prefix;
+    buffer_append_bytes(lower, after);
+    buffer_append_u8(lower, 0); /* full clusterings are prefix-free: nothing lies between */
 }
 
 static enum status read_slice(struct read_context *r, const struct partition_cover *cover, const struct slice *slice,
-                              struct bytes partition, bool cut, struct buffer *lower, struct buffer *upper, bool *enough)
+                              struct bytes partition, bool cut, bool *enough)
 {
     const struct store_ops *ops = r->shard->ops;
     struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
+    size_t skip = partition.size + 1, more = cut ? r->command->after_clustering.size : 0;
+    struct buffer lower = fixed_buffer(r->arena, skip + 1 + (slice->start.size > more ? slice->start.size : more));
+    struct buffer upper = fixed_buffer(r->arena, skip + 1 + (slice->end.size > more ? slice->end.size : more));
     struct store_scan *scan;
     enum status status;
 
-    slice_bounds(slice, partition, lower, upper);
+    slice_bounds(slice, partition, &lower, &upper);
     if (cut)
-        cut_bounds(r->command, partition, lower, upper);
-    if (bytes_compare(buffer_bytes(lower), buffer_bytes(upper)) >= 0)
+        cut_bounds(r->command, skip, &lower, &upper);
+    if (bytes_compare(buffer_bytes(&lower), buffer_bytes(&upper)) >= 0)
         return OK;
-    options.lower = buffer_bytes(lower);
-    options.upper = buffer_bytes(upper);
+    options.lower = buffer_bytes(&lower);
+    options.upper = buffer_bytes(&upper);
     status = ops->scan_open(r->shard->store, &options, &scan, r->err);
     if (status)
         return status;
     status = r->command->reversed ? ops->scan_last(scan, r->err) : ops->scan_first(scan, r->err);
     while (!status && scan->valid) {
-        size_t skip = partition.size + 1;
-
         status = take_row(r, cover, bytes_of(scan->key.data + skip, scan->key.size - skip), scan->value, enough);
         if (status || *enough)
             break;
@@ -255,51 +219,64 @@ static enum status read_point(struct read_context *r, const struct partition_cov
     return status;
 }
 
+/* Whether a row looked up by its whole clustering was delivered by an earlier page. */
+static bool is_past(const struct read_command *command, struct bytes clustering)
+{
+    int order = bytes_compare(clustering, command->after_clustering);
+
+    return command->reversed ? order >= 0 : order <= 0;
+}
+
 static enum status read_slices(struct read_context *r, const struct partition_cover *cover, struct buffer *partition, bool cut)
 {
     static const struct slice everything = { 0 };
     const struct read_command *command = r->command;
     const struct slice *slices = command->slice_count ? command->slices : &everything;
     uint32_t count = command->slice_count ? command->slice_count : 1;
-    struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
     bool enough = false;
 
     for (uint32_t i = 0; i < count && !enough; i++) {
         const struct slice *slice = &slices[command->reversed ? count - 1 - i : i];
         enum status status;
 
-        if (command->slices_are_rows && !cut)
+        if (!command->slices_are_rows)
+            status = read_slice(r, cover, slice, buffer_bytes(partition), cut, &enough);
+        else if (!cut || !is_past(command, slice->start))
             status = read_point(r, cover, slice, partition, &enough);
         else
-            status = read_slice(r, cover, slice, buffer_bytes(partition), cut, &lower, &upper, &enough);
+            continue;
         if (status)
             return status;
     }
     return OK;
 }
 
+/* What follows the partition's key in the keys that are looked up. */
+static size_t longest_clustering(const struct read_command *command)
+{
+    size_t longest = 0;
+
+    for (uint32_t i = 0; command->slices_are_rows && i < command->slice_count; i++)
+        longest = command->slices[i].start.size > longest ? command->slices[i].start.size : longest;
+    return longest;
+}
+
 static enum status read_partition(struct read_context *r)
 {
     const struct read_command *command = r->command;
-    uint8_t space[512];
-    struct buffer partition = { space, 0, sizeof(space) };
+    struct buffer partition = fixed_buffer(r->arena, KEY_PREFIX_BYTES + 2 * command->partition_key.size + 3 + longest_clustering(command));
     struct partition_cover cover;
     bool cut = !bytes_is_null(command->after_clustering);
     enum status status;
 
-    /* Keys of usual size stay on the stack; a larger one must not realloc it. */
-    if (command->partition_key.size > 200 || command->slice_count > 1 || (command->slice_count && command->slices[0].start.size > 64))
-        partition = (struct buffer){ 0 };
     key_encode_partition(&partition, command->table_id, command->token, command->partition_key);
     status = read_cover(r, &partition, &cover);
-    if (!status) {
-        collector_begin(r->collector, command->token, command->partition_key, command->after_static ? NULL : live_static(r, &cover));
-        status = read_slices(r, &cover, &partition, cut);
-        if (!status)
-            collector_end(r->collector);
-    }
-    if (partition.data != space)
-        buffer_fini(&partition);
+    if (status)
+        return status;
+    collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover), !command->after_static);
+    status = read_slices(r, &cover, &partition, cut);
+    if (!status)
+        collector_end(r->collector);
     return status;
 }
 
@@ -320,12 +297,11 @@ struct token_scan {
 
 static void begin_if_needed(struct token_scan *t)
 {
-    const struct row *static_row;
-
     if (t->begun)
         return;
-    static_row = t->resumed && t->r->command->after_static ? NULL : live_static(t->r, &t->cover);
-    collector_begin(t->r->collector, t->token, t->partition_key, static_row);
+    cover_seal(&t->cover, t->r->arena);
+    collector_begin(t->r->collector, t->token, t->partition_key, live_static(t->r, &t->cover),
+                    !(t->resumed && t->r->command->after_static));
     t->begun = true;
 }
 
@@ -358,17 +334,26 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
     return OK;
 }
 
-/* To the first key after this partition. */
-static enum status skip_partition(struct token_scan *t)
+enum move { MOVE_NEXT, MOVE_NEXT_PARTITION, MOVE_PAST_RESUMED };
+
+static enum status move_on(struct token_scan *t, enum move move)
 {
     struct buffer next CLEANUP(buffer_fini) = { 0 };
 
+    if (move == MOVE_NEXT)
+        return t->r->shard->ops->scan_next(t->scan, t->r->err);
     buffer_append_bytes(&next, buffer_bytes(&t->prefix));
-    buffer_append_u8(&next, KEY_ROW + 1);
+    if (move == MOVE_NEXT_PARTITION) {
+        buffer_append_u8(&next, KEY_ROW + 1);
+    } else {
+        buffer_append_u8(&next, KEY_ROW);
+        buffer_append_bytes(&next, t->r->command->after_clustering);
+        buffer_append_u8(&next, 0);
+    }
     return t->r->shard->ops->scan_seek(t->scan, buffer_bytes(&next), t->r->err);
 }
 
-static enum status take_key(struct token_scan *t, bool *skip)
+static enum status take_key(struct token_scan *t, enum move *move)
 {
     struct read_context *r = t->r;
     const struct read_command *command = r->command;
@@ -377,7 +362,7 @@ static enum status take_key(struct token_scan *t, bool *skip)
     enum status status;
     bool enough = false;
 
-    *skip = false;
+    *move = MOVE_NEXT;
     if (!t->open || key.size <= t->prefix.size || !bytes_starts_with(key, buffer_bytes(&t->prefix))) {
         end_partition(t);
         if (r->collector->stopped)
@@ -396,12 +381,14 @@ static enum status take_key(struct token_scan *t, bool *skip)
     if (parts.kind == KEY_RANGE)
         return add_range(r, &t->cover, parts.clustering, t->scan->value);
     begin_if_needed(t);
-    if (t->resumed && !bytes_is_null(command->after_clustering) && bytes_compare(parts.clustering, command->after_clustering) <= 0)
+    if (t->resumed && !bytes_is_null(command->after_clustering) && bytes_compare(parts.clustering, command->after_clustering) <= 0) {
+        *move = MOVE_PAST_RESUMED;
         return OK;
+    }
     if (!slices_contain(command, parts.clustering))
         return OK;
     status = take_row(r, &t->cover, parts.clustering, t->scan->value, &enough);
-    *skip = enough;
+    *move = enough ? MOVE_NEXT_PARTITION : MOVE_NEXT;
     return status;
 }
 
@@ -415,7 +402,7 @@ static void token_bounds(const struct read_command *command, struct buffer *lowe
             buffer_append_u8(lower, KEY_ROW + 1);
     }
     key_encode_token(upper, command->table_id, command->token_last);
-    prefix_successor(upper);
+    key_prefix_successor(upper);
 }
 
 static enum status scan_shard(struct read_context *r)
@@ -434,12 +421,12 @@ static enum status scan_shard(struct read_context *r)
         return status;
     status = ops->scan_first(t.scan, r->err);
     while (!status && t.scan->valid && !r->collector->stopped) {
-        bool skip;
+        enum move move;
 
-        status = take_key(&t, &skip);
+        status = take_key(&t, &move);
         if (status || r->collector->stopped)
             break;
-        status = skip ? skip_partition(&t) : ops->scan_next(t.scan, r->err);
+        status = move_on(&t, move);
     }
     if (!status && (t.begun || !r->collector->stopped))
         end_partition(&t);

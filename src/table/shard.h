@@ -6,6 +6,7 @@
 #define TABLE_SHARD_H
 
 #include "row/key.h"
+#include "row/merge.h"
 #include "store/store.h"
 #include "table/command.h"
 
@@ -61,10 +62,11 @@ struct shard {
     struct store *store;      /* owned */
     pthread_t owner;
     bool owner_runs;
-    _Atomic uint32_t sleeps;  /* futex: 1 while the owner waits for work */
-    _Atomic uint64_t turns;   /* begun */
+    _Atomic uint32_t sleeps;  /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
+    _Atomic uint64_t epoch;   /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic bool stops;
     _Atomic bool refuses;     /* a write failed and the store is not writable again yet */
+    struct hot_keys *hot;     /* owned; the owner's: recently written keys, see hot.c */
     int64_t clock_bound_us;   /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
@@ -106,27 +108,41 @@ struct store_semantics space_semantics(struct table_space *space);
 enum status shard_start(struct shard *shard, struct error *err);
 void shard_stop(struct shard *shard);
 
+/* hot.c: folds a key that was just written many times, so that its reads don't merge a long chain. */
+enum { HOT_WRITES = 8 };
+struct hot_keys *hot_keys_new(void);
+void hot_keys_free(struct hot_keys *hot);
+/* Adds the fragment to the batch: a merge, or every HOT_WRITES-th time in short order a put of all there is. */
+void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
+
 /* cas.c: decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read.
  * When they don't hold, *result gets what was seen. The reader stands after the fragments. */
 enum status cas_decide(struct shard *shard, const struct store_batch *batch, const struct command_header *header,
                        const struct table_def *def, struct command_reader *reader, struct arena *arena, bool *applied,
                        int64_t *newest_us, struct buffer *result, struct error *err);
 
-/* read.c */
 /* What a partition's record says, and what hides its rows. */
 struct partition_cover {
     struct deletion deletion;
     struct row record;
-    struct range_cover *ranges;
-    uint32_t range_count;
+    struct range_cover *ranges;  /* in the arena */
+    uint32_t range_count, range_capacity;
 };
 struct range_cover {
-    struct bytes start, end;
-    uint8_t bounds;
+    struct bytes lower, upper; /* [lower, upper) of encoded clusterings; NULL upper: to the end */
     struct deletion deletion;
 };
+
+/* cover.c */
+/* Adds a range tombstone by what stands behind KEY_RANGE in its key; copied into the arena. */
+enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering, struct deletion deletion,
+                      struct error *err);
+/* After the last range was added, before cover_at. */
+void cover_seal(struct partition_cover *cover, struct arena *arena);
 /* The newest deletion that covers a clustering. */
 struct deletion cover_at(const struct partition_cover *cover, struct bytes clustering);
+/* To the smallest key greater than every key that begins with this one; false if there is none. */
+bool key_prefix_successor(struct buffer *key);
 
 /* virtual.c */
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
@@ -143,6 +159,7 @@ struct collector {
     struct bytes partition_key;
     int64_t token;
     const struct row *static_row;
+    bool static_stands;    /* alone, without rows, for its partition: it was not delivered before */
     bool any_row;          /* a live row was met though rows are not wanted */
     uint32_t rows_left;    /* of row_limit */
     uint64_t bytes;
@@ -150,7 +167,9 @@ struct collector {
     struct work_done work;
 };
 void collector_init(struct collector *collector, const struct read_command *command, struct arena *arena);
-void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key, const struct row *static_row);
+/* static_stands: with no live row the partition is given for its static row. */
+void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key, const struct row *static_row,
+                     bool static_stands);
 /* True: give me no more rows of this partition. */
 bool collector_add(struct collector *collector, struct bytes clustering, const struct row *row);
 void collector_end(struct collector *collector);

@@ -129,7 +129,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     struct store_options options = { .path = path, .environment = space->environment, .semantics = &space->semantics };
     enum status status;
 
-    *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store };
+    *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new() };
     snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory", index);
     status = shard->ops->open(&options, &shard->store, err);
     if (status)
@@ -179,9 +179,11 @@ void table_space_close(struct table_space *space)
         return;
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
         shard_stop(&space->shards[i]);
-    for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
+    for (uint32_t i = 0; space->shards && i < space->shard_count; i++) {
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
+        hot_keys_free(space->shards[i].hot);
+    }
     pthread_mutex_destroy(&space->ports_lock);
     free(space->shards);
     free(space);
@@ -200,37 +202,54 @@ void table_space_properties(struct table_space *space, uint32_t shard, struct st
 
 /* ---- ports ---- */
 
-struct table_port *table_port_open(struct table_space *space)
+static struct table_port *open_port(struct table_space *space)
 {
     struct table_port *port = xcalloc(1, sizeof(*port));
     uint32_t index = 0;
 
     port->space = space;
     port->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (port->event_fd < 0)
-        abort(); /* out of descriptors while starting */
     port->channels = xcalloc(space->shard_count, sizeof(*port->channels));
     port->touched = xcalloc(space->shard_count, sizeof(*port->touched));
     pthread_mutex_lock(&space->ports_lock);
     while (index < PORTS_MAX && atomic_load(&space->ports[index]))
         index++;
-    assert(index < PORTS_MAX); /* one per loop and worker: main decides how many */
     port->index = index;
-    atomic_store_explicit(&space->ports[index], port, memory_order_release);
+    if (port->event_fd >= 0 && index < PORTS_MAX)
+        atomic_store(&space->ports[index], port);
     pthread_mutex_unlock(&space->ports_lock);
+    if (port->event_fd >= 0 && index < PORTS_MAX)
+        return port;
+    if (port->event_fd >= 0)
+        close(port->event_fd);
+    free(port->channels);
+    free(port->touched);
+    free(port);
+    return NULL;
+}
+
+struct table_port *table_port_open(struct table_space *space)
+{
+    struct table_port *port = open_port(space);
+
+    if (!port)
+        abort(); /* out of descriptors, or more than PORTS_MAX: one per loop and worker, main decides how many while starting */
     return port;
 }
 
-/* Owners may be looking at the port just now: it is closed only when its space stands still or all its requests are done, and
- * each owner has finished the turn in which it could have seen it. */
+/* Owners may be looking at the port just now. One that is asleep (even epoch) finds it gone when it wakes; of another we wait until
+ * it has let go of the ports it looked at. */
 static void wait_for_owners(struct table_space *space)
 {
     for (uint32_t i = 0; i < space->shard_count; i++) {
-        struct shard *shard = &space->shards[i];
-        uint64_t turns = atomic_load(&shard->turns);
+        uint64_t epoch = atomic_load(&space->shards[i].epoch);
 
-        while (shard->owner_runs && !atomic_load(&shard->sleeps) && atomic_load(&shard->turns) < turns + 2)
-            sched_yield();
+        for (unsigned tries = 0; epoch % 2 && atomic_load(&space->shards[i].epoch) == epoch; tries++) {
+            if (tries < 100)
+                sched_yield();
+            else
+                usleep(100); /* it waits for the disk */
+        }
     }
 }
 
@@ -409,9 +428,12 @@ enum status table_remove_all(struct table_port *port, uint64_t table_id, struct 
 
 static enum status everywhere_of_space(struct table_space *space, enum command_kind kind, struct error *err)
 {
-    struct table_port *port = table_port_open(space);
-    enum status status = everywhere(port, kind, 0, err);
+    struct table_port *port = open_port(space);
+    enum status status;
 
+    if (!port)
+        return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
+    status = everywhere(port, kind, 0, err);
     table_port_close(port);
     return status;
 }

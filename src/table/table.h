@@ -48,7 +48,7 @@ struct read_command {
     bool after_partition_inclusive; /* true: resume inside it, after after_clustering; false: with the next partition */
     /* Resuming inside the first partition: rows strictly after this encoded clustering (before it, if reversed). NULL: no. */
     struct bytes after_clustering;
-    bool after_static;            /* resuming: the static row was already delivered */
+    bool after_static;            /* resuming: the static row was already delivered; it comes again only with rows */
     const struct slice *slices;   /* in clustering order, disjoint. NULL with slice_count 0: everything */
     uint32_t slice_count;
     bool slices_are_rows;         /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned */

@@ -187,7 +187,12 @@ static bool is_past(const struct read_command *command, const struct virtual_row
 
 static void read_virtual_partition(struct collector *c, const struct virtual_row *rows, uint32_t count)
 {
-    collector_begin(c, rows[0].token, rows[0].partition_key, rows[0].static_row);
+    const struct read_command *command = c->command;
+    bool resumed = !bytes_is_null(command->partition_key) ||
+                   (!bytes_is_null(command->after_partition) && rows[0].token == command->token &&
+                    bytes_equal(rows[0].partition_key, command->after_partition));
+
+    collector_begin(c, rows[0].token, rows[0].partition_key, rows[0].static_row, !(resumed && command->after_static));
     for (uint32_t i = 0; i < count; i++) {
         const struct virtual_row *row = &rows[c->command->reversed ? count - 1 - i : i];
 
