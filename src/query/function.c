@@ -119,8 +119,8 @@ static void add_fixed(struct candidates *candidates, struct bytes name)
     for (size_t i = 0; i < ARRAY_SIZE(MATH); i++) {
         if (!name_is(name, MATH[i].name))
             continue;
-        for (size_t k = 0; k < ARRAY_SIZE(NUMERIC); k++) {
-            const struct type *type = type_native(NUMERIC[k]);
+        for (size_t k = 0; k <= ARRAY_SIZE(NUMERIC); k++) {
+            const struct type *type = type_native(k < ARRAY_SIZE(NUMERIC) ? NUMERIC[k] : TYPE_COUNTER);
 
             candidate_add(candidates, MATH[i].name, type, &type, 1, MATH[i].body);
         }
@@ -304,7 +304,10 @@ static enum status add_vector(struct candidates *candidates, const struct functi
                 return error_set(err, ERR_INVALID, "Function system.%s requires a float vector argument, but found argument %.*s of type %s",
                                  names[i], BYTES(args[k].text), type_text(scope->arena, types[k]));
         }
-        if (types[0]->dimension != types[1]->dimension)
+        bool same = types[0]->dimension == types[1]->dimension;
+        for (int k = 0; k < 2; k++)
+            same &= args[k].type || args[k].test(args[k].context, types[k]) != ASSIGNABLE_NOT;
+        if (!same)
             return error_set(err, ERR_INVALID, "All arguments must have the same vector dimensions");
         candidate_add(candidates, names[i], type_native(TYPE_FLOAT), types, 2, body_similarity)->data = i;
     }
@@ -494,7 +497,9 @@ static enum status choose(const struct function_scope *scope, struct candidates 
         return status;
     }
     for (uint32_t i = 0; i < candidates->count; i++) {
-        enum assignability test = function_test(&candidates->list[i], args, count);
+        const struct type *returns = candidates->list[i].return_type;
+        bool fits = !scope->receiver || type_equal(scope->receiver, returns) || type_is_value_compatible(scope->receiver, returns);
+        enum assignability test = fits ? function_test(&candidates->list[i], args, count) : ASSIGNABLE_NOT;
 
         all[i] = &candidates->list[i];
         if (test == ASSIGNABLE_EXACTLY && count) {
@@ -586,7 +591,8 @@ static struct function *make_function(struct arena *arena, const char *name, con
 static const struct function *make_operator(const struct function_scope *scope, char op, const struct type *returns,
                                             const struct type *const args[2], function_body body)
 {
-    struct function *function = make_function(scope->arena, arena_printf(scope->arena, "%c", op), returns, args, 2, body);
+    const char *name = op == '+' ? "_add" : op == '-' ? "_substract" : op == '*' ? "_multiply" : op == '/' ? "_divide" : "_modulo";
+    struct function *function = make_function(scope->arena, name, returns, args, 2, body);
 
     function->is_operator = true;
     function->data = op;
@@ -598,40 +604,52 @@ static const char *argument_text(struct arena *arena, const struct function_argu
     return arena_string(arena, arg->text);
 }
 
+/* What a literal is by itself: an integer an int, or as wide as it must be. NULL: it does not say. */
+static const struct type *guess_type(const struct function_argument *arg)
+{
+    static const enum type_kind guesses[] = { TYPE_INT, TYPE_BIGINT, TYPE_VARINT, TYPE_DOUBLE, TYPE_DECIMAL, TYPE_TEXT, TYPE_DURATION };
+
+    for (size_t k = 0; k < ARRAY_SIZE(guesses); k++)
+        if (arg->test(arg->context, type_native(guesses[k])) == ASSIGNABLE_EXACTLY)
+            return type_native(guesses[k]);
+    return NULL;
+}
+
+static enum status ambiguous(const struct function_scope *scope, char op, const struct function_argument args[2], struct error *err)
+{
+    return error_set(err, ERR_INVALID, "Ambiguous '%c' operation with args %s and %s: use type hint to disambiguate, example '(int) ?'", op,
+                     argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
+}
+
 enum status function_resolve_operator(const struct function_scope *scope, char op, const struct function_argument args[2],
                                       const struct function **result, struct error *err)
 {
     const struct type *types[2] = { args[0].type, args[1].type };
 
-    /* An untyped side (a literal or a marker) takes the other's type, or the receiver's. */
+    /* An untyped side: both together are the receiver's; beside a typed one, a literal is what it looks like, a marker the other's type. */
+    bool both = !types[0] && !types[1];
     for (int i = 0; i < 2; i++) {
-        const struct type *hint = types[1 - i];
+        const struct type *hint = NULL, *other = types[1 - i];
 
         if (types[i])
             continue;
-        if (!hint)
+        if (args[i].is_marker)
+            return ambiguous(scope, op, args, err);
+        if (both && scope->receiver && args[i].test(args[i].context, scope->receiver) != ASSIGNABLE_NOT)
             hint = scope->receiver;
-        if (hint && (hint->kind == TYPE_TIMESTAMP || hint->kind == TYPE_DATE) && i == 1)
-            hint = type_native(TYPE_DURATION);
-        if (hint && args[i].test(args[i].context, hint) == ASSIGNABLE_NOT)
-            hint = NULL;
-        if (!hint) {
-            /* What it would be by itself: an integer is an int, or as wide as it must be. */
-            static const enum type_kind guesses[] = { TYPE_INT, TYPE_BIGINT, TYPE_VARINT, TYPE_DOUBLE, TYPE_DECIMAL, TYPE_TEXT, TYPE_DURATION };
-            uint32_t fitting = 0;
-
-            for (size_t k = 0; k < ARRAY_SIZE(guesses); k++)
-                if (args[i].test(args[i].context, type_native(guesses[k])) == ASSIGNABLE_EXACTLY && fitting++ == 0)
-                    hint = type_native(guesses[k]);
-        }
         if (!hint)
-            return error_set(err, ERR_INVALID, "Ambiguous '%c' operation with args %s and %s: use type hint to disambiguate, example '(int) ?'",
-                             op, argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
+            hint = guess_type(&args[i]);
+        if (!hint && other && i == 1 && (other->kind == TYPE_TIMESTAMP || other->kind == TYPE_DATE))
+            other = type_native(TYPE_DURATION);
+        if (!hint && other && args[i].test(args[i].context, other) != ASSIGNABLE_NOT)
+            hint = other;
+        if (!hint)
+            return ambiguous(scope, op, args, err);
         types[i] = hint;
     }
 
     enum type_kind kind = number_result_kind(types[0]->kind, types[1]->kind);
-    if (kind != TYPE_CUSTOM) {
+    if (kind != TYPE_CUSTOM && (!both || !scope->receiver || type_is_value_compatible(scope->receiver, type_native(kind)))) {
         *result = make_operator(scope, op, type_native(kind), types, body_arithmetic);
         return OK;
     }
@@ -661,7 +679,7 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
         return error_set(err, ERR_INVALID, "Ambiguous negation: use type casts to disambiguate");
     if (!number_kind_is_numeric(type->kind))
         return error_set(err, ERR_INVALID, "the '-' operation is not supported on %s", type_text(scope->arena, type));
-    struct function *function = make_function(scope->arena, "-", type, &type, 1, body_negate);
+    struct function *function = make_function(scope->arena, "_negate", type, &type, 1, body_negate);
     function->is_operator = true;
     *result = function;
     return OK;

@@ -59,6 +59,7 @@ enum assignability { ASSIGNABLE_NOT, ASSIGNABLE_WEAKLY, ASSIGNABLE_EXACTLY };
 struct function_argument {
     const struct type *type;         /* its own type; NULL: depends on the receiver (literal, bind marker) */
     struct bytes text;               /* as messages show it */
+    bool is_marker;
     enum assignability (*test)(const void *context, const struct type *receiver);
     const void *context;
 };

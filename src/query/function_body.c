@@ -1,7 +1,6 @@
 /* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
 #include "query/function_body.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -44,6 +43,18 @@ static int64_t floor_divide(int64_t a, int64_t b)
     int64_t quotient = a / b;
 
     return a % b < 0 ? quotient - 1 : quotient;
+}
+
+static struct bytes print_plain(struct function_context *context, const struct type *type, struct bytes value)
+{
+    struct buffer out = { 0 };
+
+    value_print(&out, type, value);
+    struct bytes text = arena_copy(context->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    if (text.size >= 2 && text.data[0] == '\'')
+        text = bytes_of(text.data + 1, text.size - 2);
+    return text;
 }
 
 /* ---- time ---- */
@@ -340,9 +351,12 @@ BODY(body_add_duration)
 
     if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
         return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range", function->data == '+' ? "timestamp + duration" : "timestamp - duration");
-    if (type->kind == TYPE_DATE && duration.nanoseconds)
-        return error_set(err, ERR_FUNCTION_FAILURE, "the operation 'date %c duration' failed: The duration must have a day precision. Was: %" PRId64 "ns",
-                         (char)function->data, duration.nanoseconds);
+    if (type->kind == TYPE_DATE && duration.nanoseconds) {
+        struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
+
+        return error_set(err, ERR_FUNCTION_FAILURE, "the operation 'date %c duration' failed: The duration must have a day precision. Was: %.*s",
+                         (char)function->data, BYTES(shown));
+    }
     ms = add_duration(ms, duration, function->data == '+' ? 1 : -1);
     *result = type->kind == TYPE_DATE ? result_u32(context, days_of_ms(ms)) : result_u64(context, (uint64_t)ms);
     return OK;
@@ -467,6 +481,18 @@ BODY(body_round)
     return OK;
 }
 
+/* Beside a decimal, whole numbers but varint go through double, as in Cassandra: 2 becomes 2.0. */
+static enum status widen(struct number *number, enum type_kind kind, struct error *err)
+{
+    if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT && number->kind != TYPE_FLOAT) {
+        enum status status = number_convert(number, TYPE_DOUBLE, err);
+
+        if (status)
+            return status;
+    }
+    return number_convert(number, kind, err);
+}
+
 BODY(body_arithmetic)
 {
     enum type_kind kind = function->return_type->kind;
@@ -477,9 +503,9 @@ BODY(body_arithmetic)
     number_init(&right);
     number_read(&left, function->arg_types[0]->kind, args[0]);
     number_read(&right, function->arg_types[1]->kind, args[1]);
-    status = number_convert(&left, kind, err);
+    status = widen(&left, kind, err);
     if (!status)
-        status = number_convert(&right, kind, err);
+        status = widen(&right, kind, err);
     if (!status)
         status = number_operate(&left, (char)function->data, &right, err);
     if (status == ERR_FUNCTION_FAILURE) {
@@ -577,18 +603,6 @@ bool cast_is_possible(enum type_kind from, enum type_kind to)
     default:
         return number_kind_is_numeric(from) && to_text;
     }
-}
-
-static struct bytes print_plain(struct function_context *context, const struct type *type, struct bytes value)
-{
-    struct buffer out = { 0 };
-
-    value_print(&out, type, value);
-    struct bytes text = arena_copy(context->arena, buffer_bytes(&out));
-    buffer_fini(&out);
-    if (text.size >= 2 && text.data[0] == '\'')
-        text = bytes_of(text.data + 1, text.size - 2);
-    return text;
 }
 
 BODY(body_cast)

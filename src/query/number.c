@@ -535,7 +535,7 @@ static void strip_zeros(struct number *number)
 static enum status decimal_divide(struct number *left, const struct number *right, struct error *err)
 {
     if (mpz_sgn(right->big) == 0)
-        return error_set(err, ERR_FUNCTION_FAILURE, mpz_sgn(left->big) ? "Division by zero" : "Division undefined");
+        return error_set(err, ERR_FUNCTION_FAILURE, "BigInteger divide by zero");
 
     int64_t first = ((int64_t)precision(left->big) - left->scale) - ((int64_t)precision(right->big) - right->scale);
     int64_t scale = QUOTIENT_SCALE_MIN - first;

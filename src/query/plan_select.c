@@ -94,6 +94,12 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         buffer_append_string(out, ")");
         break;
     case TERM_CAST: {
+        const struct type *from = term_natural_type(planner, term->items[0]), *to;
+
+        if (from && !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
+            print_name(planner, out, term->items[0]); /* nothing to cast */
+            break;
+        }
         buffer_append_string(out, "cast(");
         print_name(planner, out, term->items[0]);
         buffer_append_string(out, " as ");
@@ -199,6 +205,7 @@ static struct function_argument make_argument(struct selection *selection, const
     return (struct function_argument){
         .type = natural ? natural->type : NULL,
         .text = name_of(selection->planner, term),
+        .is_marker = term->kind == TERM_MARKER,
         .test = test_selector,
         .context = context,
     };
@@ -395,6 +402,23 @@ static enum status cannot_infer(struct selection *selection, const struct term *
                      BYTES(name_of(selection->planner, term)));
 }
 
+static enum status cannot_assign(struct selection *selection, const struct term *term, const struct type *type)
+{
+    struct bytes name = name_of(selection->planner, term);
+
+    return error_set(selection->planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(name), BYTES(name),
+                     BYTES(type_name(selection->planner->arena, type)));
+}
+
+/* {a: b} of plain columns may be a map or a udt. */
+static bool is_ambiguous_map(const struct term *term)
+{
+    for (uint32_t i = 0; i < term->item_count; i += 2)
+        if (term->items[i]->kind != TERM_COLUMN)
+            return false;
+    return term->kind == TERM_MAP && term->item_count;
+}
+
 /* Collections, tuples and udts whose parts are selectors. */
 static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted, const struct expr **result)
 {
@@ -405,6 +429,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
         return compile_selector(selection, term->items[0], wanted, result);
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     if (!wanted) {
+        if (is_ambiguous_map(term))
+            return cannot_infer(selection, term);
         const struct type *types[2] = { NULL, NULL };
         uint32_t width = term->kind == TERM_MAP ? 2 : 1;
 
@@ -520,6 +546,10 @@ static enum status compile_selector(struct selection *selection, const struct te
         status = term_resolve_type(planner, term->type, planner->table->keyspace, &type);
         if (!status)
             status = compile_selector(selection, term->items[0], NULL, &from);
+        if (!status && type_equal(from->type, type)) {
+            *result = from;
+            return OK;
+        }
         if (!status)
             status = function_resolve_cast(&scope, from->type, type, name_of(planner, term->items[0]), &function, planner->err);
         if (status)
@@ -535,9 +565,11 @@ static enum status compile_selector(struct selection *selection, const struct te
         if (status)
             return status;
         if (!contains_column(term->items[0]) && term_test(planner, term->items[0], type) == ASSIGNABLE_NOT)
-            return error_set(planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(name_of(planner, term->items[0])),
-                             BYTES(name_of(planner, term)), BYTES(type_name(planner->arena, type)));
-        return compile_selector(selection, term->items[0], type, result);
+            return cannot_assign(selection, term, type);
+        status = compile_selector(selection, term->items[0], type, result);
+        if (!status && !type_equal((*result)->type, type) && !type_is_value_compatible(type, (*result)->type))
+            return cannot_assign(selection, term, type);
+        return status;
     case TERM_LIST:
     case TERM_SET:
     case TERM_MAP:
@@ -584,7 +616,9 @@ static enum status compile_results(struct selection *selection, const struct sel
     } else {
         for (uint32_t i = 0; i < count; i++) {
             const struct selector *selector = &statement->selectors[i];
-            enum status status = compile_selector(selection, selector->term, NULL, &select->results[i]);
+            /* (x) alone may be a tuple of one. */
+            bool unclear = selector->term->kind == TERM_TUPLE && selector->term->item_count == 1;
+            enum status status = unclear ? cannot_infer(selection, selector->term) : compile_selector(selection, selector->term, NULL, &select->results[i]);
 
             if (status)
                 return status;

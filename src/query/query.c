@@ -106,17 +106,10 @@ enum status execution_read(struct execution *execution, const struct read_comman
 
 static void describe_failure(struct query_request *request, const struct function *function)
 {
-    static const struct {
-        char op;
-        const char *name;
-    } operators[] = { { '+', "_add" }, { '-', "_substract" }, { '*', "_multiply" }, { '/', "_divide" }, { '%', "_modulo" } };
     struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
 
     request->detail.function_keyspace = BYTES_LITERAL("system");
     request->detail.function_name = function->name;
-    for (size_t i = 0; function->is_operator && i < ARRAY_SIZE(operators); i++)
-        if (function->data == operators[i].op)
-            request->detail.function_name = bytes_of_string(operators[i].name);
     for (uint32_t i = 0; i < function->arg_count; i++)
         types[i] = type_name(request->arena, function->arg_types[i]);
     request->detail.argument_types = types;

@@ -294,6 +294,7 @@ static struct function_argument *make_arguments(struct planner *planner, const s
         args[i] = (struct function_argument){
             .type = term_natural_type(planner, term->items[i]),
             .text = term_text(planner, term->items[i]),
+            .is_marker = term->items[i]->kind == TERM_MARKER,
             .test = test_argument,
             .context = context,
         };
