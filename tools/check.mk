@@ -63,6 +63,11 @@ hostile: $(BUILD)/helenus
 plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
 
+# One-line sabotages of the server, each of which a named test must see: tests/mutants.toml.
+.PHONY: mutants
+mutants:
+	@$(PYTHON) tools/mutants.py $(T)
+
 .PHONY: check
 check:
 	$(MAKE) -s arrows

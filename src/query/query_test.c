@@ -451,6 +451,51 @@ static void nested_calls_end_soon(void **state)
     buffer_fini(&text);
 }
 
+static void unset_values_change_nothing(void **state)
+{
+    struct bytes values[2] = { NATIVE_UNSET, bytes_of(ONE, 4) };
+
+    make_table();
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')");
+    assert_string_equal(prepare("UPDATE t SET v = ? WHERE k = 1 AND c = ?"), "ok");
+    set_execute(values, 2);
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_string_equal(outcome(), "ok");
+    assert_string_equal(ask("SELECT c, v FROM t WHERE k = 1"), "1|a");
+    values[0] = bytes_of(NULL, 0); /* null is another thing */
+    assert_string_equal(prepare("UPDATE t SET v = ? WHERE k = 1 AND c = ?"), "ok");
+    set_execute(values, 2);
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_string_equal(outcome(), "ok");
+    assert_string_equal(ask("SELECT c, v FROM t WHERE k = 1"), "1|null");
+    values[1] = NATIVE_UNSET;
+    assert_string_equal(prepare("SELECT v FROM t WHERE k = 1 AND c = ?"), "ok");
+    set_execute(values + 1, 1);
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_string_equal(outcome(), "invalid: Invalid unset value for column c");
+}
+
+static void times_and_limits_are_those_asked_for(void **state)
+{
+    make_table();
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'new') USING TIMESTAMP 2000");
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'zzz') USING TIMESTAMP 1000");
+    assert_string_equal(ask("SELECT v, writetime(v) FROM t WHERE k = 1"), "new|2000");
+    ask("DELETE FROM t USING TIMESTAMP 1999 WHERE k = 1 AND c = 1");
+    assert_string_equal(ask("SELECT v FROM t WHERE k = 1"), "new");
+    ask("DELETE FROM t USING TIMESTAMP 2000 WHERE k = 1 AND c = 1");
+    assert_string_equal(ask("SELECT v FROM t WHERE k = 1"), "");
+    ask("INSERT INTO t (k, c, v) VALUES (2, 1, 'a') USING TTL 1000");
+    assert_string_equal(ask("SELECT ttl(v) FROM t WHERE k = 2"), "1000");
+    ask("INSERT INTO t (k, c, v) VALUES (2, 2, 'b')");
+    ask("INSERT INTO t (k, c, v) VALUES (3, 1, 'c')");
+    ask("INSERT INTO t (k, c, v) VALUES (3, 2, 'd')");
+    assert_string_equal(ask("SELECT v FROM t WHERE k IN (2, 3) LIMIT 3"), "a b c");
+    assert_string_equal(ask("SELECT v FROM t WHERE k IN (2, 3) PER PARTITION LIMIT 1"), "a c");
+    assert_string_equal(ask("SELECT v FROM t WHERE k = 2 AND c > 1"), "b");
+    assert_string_equal(ask("SELECT v FROM t WHERE k = 2 AND c < 2"), "a");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -466,6 +511,8 @@ int main(void)
         TEST(what_is_not_paged_is_bounded),
         TEST(conditions_decide_and_show_what_they_saw),
         TEST(nested_calls_end_soon),
+        TEST(unset_values_change_nothing),
+        TEST(times_and_limits_are_those_asked_for),
     };
 
     return cmocka_run_group_tests_name("query/query", tests, NULL, NULL);

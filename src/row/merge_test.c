@@ -243,6 +243,26 @@ static void counters_keep_the_newest_of_each_origin(void **state)
     assert_same(a.cells[0].value, cells[2].value);
 }
 
+/* Whatever the timestamps: Cells.resolveCounter, CASSANDRA-7346. */
+static void a_deleted_counter_stays_deleted(void **state)
+{
+    struct arena *arena CLEANUP(arena_free) = arena_new(4096);
+    struct cell counter = counter_cell(arena, "a11"), tombstone = { .column_id = 3, .kind = CELL_TOMBSTONE, .local_s = 9 };
+
+    for (int older = 0; older < 3; older++) {
+        struct row a = ROW_EMPTY, b = ROW_EMPTY, merged;
+
+        tombstone.timestamp_us = older;
+        a.cells = &counter;
+        b.cells = &tombstone;
+        a.cell_count = b.cell_count = 1;
+        merged = decode(arena, merge_two(arena, encode(arena, &a), encode(arena, &b)));
+        assert_int_equal(merged.cells[0].kind, CELL_TOMBSTONE);
+        merged = decode(arena, merge_two(arena, encode(arena, &b), encode(arena, &a)));
+        assert_int_equal(merged.cells[0].kind, CELL_TOMBSTONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +271,7 @@ int main(void)
         cmocka_unit_test(purging_is_not_seen),
         cmocka_unit_test(a_purged_deletion_takes_along_what_it_covers),
         cmocka_unit_test(counters_keep_the_newest_of_each_origin),
+        cmocka_unit_test(a_deleted_counter_stays_deleted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

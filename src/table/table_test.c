@@ -66,7 +66,7 @@ static void close_space(void)
 
 static int setup(void **state)
 {
-    struct store_environment_options options = { .files = files, .keys = keys };
+    struct store_environment_options options = { .files = files, .now_us = now_us };
     struct error err;
 
     dropped = false;
@@ -78,6 +78,12 @@ static int setup(void **state)
                               .column_count = 4, .partition_key_count = 1, .clustering_count = 1, .static_count = 1, .regular_count = 1, .column_id_next = 4, .index_by_id = index_by_id };
     snprintf(directory, sizeof(directory), "/tmp/helenus-table-XXXXXX");
     assert_non_null(mkdtemp(directory));
+    if (files) {
+        must(files->ops->make_directory(files, "/tmp", &err), &err);
+        must(files->ops->make_directory(files, directory, &err), &err);
+        must(files->ops->sync_directory(files, "/", &err), &err);
+        must(files->ops->sync_directory(files, "/tmp", &err), &err);
+    }
     must(keys_open_directory(directory, &keys, &err), &err);
     options.keys = keys;
     must(engine->environment_open(&options, &environment, &err), &err);
@@ -438,6 +444,313 @@ static void compaction_forgets_only_what_may_go(void **state)
     def.params.gc_grace_s = 864000;
 }
 
+/* Bounds are prefixes of clusterings; each of the four kinds of ends, scanned and in a scan over partitions. */
+static void slices_begin_and_end_where_they_say(void **state)
+{
+    static const char *const expected[] = { "2=x 3=x ", "2=x 3=x 4=x ", "3=x ", "3=x 4=x " };
+    static const char *const all[] = { "|10 2=x 3=x ", "|10 2=x 3=x 4=x ", "|10 3=x ", "|10 3=x 4=x " };
+
+    for (int c = 0; c < 7; c++)
+        insert(10, c, "x", TIMESTAMP_SERVER);
+    for (int kind = 0; kind < 4; kind++) {
+        struct slice slice = { clustering(2), clustering(4), kind < 2, kind & 1 };
+        struct read_command command = command_for(10);
+
+        command.slices = &slice;
+        command.slice_count = 1;
+        assert_string_equal(read_text(&command), expected[kind]);
+        command.partition_key = (struct bytes){ 0 };
+        command.token = INT64_MIN;
+        command.token_last = INT64_MAX;
+        assert_string_equal(read_text(&command), all[kind]);
+    }
+}
+
+static void a_resumed_page_has_a_static_row_only_with_rows(void **state)
+{
+    struct cell cell = text_cell(COLUMN_S, "fixed", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct read_command command = command_for(11);
+    struct error err;
+
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(11, &fragment, &err), &err);
+    insert(11, 1, "x", TIMESTAMP_SERVER);
+    insert(11, 2, "y", TIMESTAMP_SERVER);
+    command.after_clustering = clustering(1);
+    command.after_static = true;
+    assert_string_equal(read_text(&command), "s:fixed 2=y "); /* which belongs to each of its rows */
+    command.after_clustering = clustering(2);
+    assert_string_equal(read_text(&command), "");
+    command.after_partition = command.partition_key;
+    command.after_partition_inclusive = true;
+    command.partition_key = (struct bytes){ 0 };
+    command.token_last = INT64_MAX;
+    assert_string_equal(read_text(&command), "");
+    command.after_clustering = clustering(1);
+    assert_string_equal(read_text(&command), "|11 s:fixed 2=y ");
+}
+
+/* One fragment may hold both: a batch that deletes and writes at one time. */
+static void a_partition_deletion_hides_its_static_row(void **state)
+{
+    struct cell cell = text_cell(COLUMN_S, "fixed", 200);
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct read_command command = command_for(12);
+    struct error err;
+
+    fragment.row.deletion = (struct deletion){ 200, now_us(NULL) / 1000000 };
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(12, &fragment, &err), &err);
+    assert_string_equal(read_text(&command), "");
+    fragment.row.deletion = DELETION_NONE;
+    must(apply(12, &fragment, &err), &err);
+    assert_string_equal(read_text(&command), "");
+    cell.timestamp_us = 300;
+    must(apply(12, &fragment, &err), &err);
+    assert_string_equal(read_text(&command), "s:fixed ");
+}
+
+static void request_done(struct table_request *request)
+{
+    request->command = (struct bytes){ 0 };
+}
+
+/* Queued together, so that one turn of the owner takes all of them. */
+static void submit_together(struct table_request *requests, struct buffer *commands, struct error *errors, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        requests[i].command = buffer_bytes(&commands[i]);
+        requests[i].done = request_done;
+        requests[i].error = &errors[i];
+        requests[i].arena = arena;
+        must(table_submit(port, &requests[i], &errors[i]), &errors[i]);
+    }
+    table_port_flush(port);
+    for (uint32_t i = 0; i < count; i++) {
+        while (requests[i].command.data)
+            table_port_reap(port);
+        must(requests[i].status, &errors[i]);
+        buffer_fini(&commands[i]);
+    }
+}
+
+static void stamps_increase_while_the_clock_stands(void **state)
+{
+    enum { COUNT = 8 };
+    struct table_request requests[COUNT] = { 0 };
+    struct buffer commands[COUNT] = { 0 };
+    struct error errors[COUNT];
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct apply_command command = { .table_id = TABLE, .partition_key = int_key(13), .fragments = &fragment, .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    command.token = token_of_partition_key(command.partition_key);
+    for (int i = 0; i < COUNT; i++) {
+        table_encode_apply(&commands[i], &command);
+        requests[i].token = command.token;
+    }
+    submit_together(requests, commands, errors, COUNT);
+    for (int i = 1; i < COUNT; i++)
+        assert_true(requests[i].timestamp_us > requests[i - 1].timestamp_us);
+}
+
+static void encode_cas_insert(struct buffer *out, int32_t pk, const char *v)
+{
+    struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct cas_part part = { .clustering = clustering(1), .kind = CAS_IF_NOT_EXISTS };
+    struct cas_command command = { .parts = &part, .part_count = 1,
+                                   .update = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = &fragment, .fragment_count = 1,
+                                               .now_s = now_us(NULL) / 1000000, .durable = true } };
+
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    command.update.token = token_of_partition_key(command.update.partition_key);
+    table_encode_cas(out, &command);
+}
+
+static void conditions_see_what_the_same_turn_wrote(void **state)
+{
+    enum { COUNT = 16 };
+    struct table_request requests[COUNT] = { 0 };
+    struct buffer commands[COUNT] = { 0 };
+    struct error errors[COUNT];
+    struct read_command command = command_for(14);
+    uint32_t applied = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        encode_cas_insert(&commands[i], 14, i ? "later" : "first");
+        requests[i].token = token_of_partition_key(int_key(14));
+    }
+    submit_together(requests, commands, errors, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        applied += requests[i].applied;
+    assert_int_equal(applied, 1);
+    assert_true(requests[0].applied);
+    assert_string_equal(read_text(&command), "1=first ");
+}
+
+/* A deletion by the server's clock, then the clock set back: an insert that saw the deletion must not vanish behind it. */
+static void a_conditional_write_is_newer_than_what_it_read(void **state)
+{
+    struct read_command command = command_for(15);
+    const struct row *seen;
+    int64_t now = atomic_load(&clock_us);
+
+    insert(15, 1, "old", now + 5); /* a client's clock, a little ahead */
+    atomic_store(&clock_us, now + 5);
+    assert_true(run_cas(15, 1, CAS_IF_CONDITIONS, "old", "a", &seen)); /* "a" < "old": a tie would lose */
+    assert_string_equal(read_text(&command), "1=a ");
+}
+
+static void a_dropped_table_takes_no_conditional_writes(void **state)
+{
+    struct table_request request = { .token = token_of_partition_key(int_key(16)), .done = request_done, .arena = arena };
+    struct buffer out = { 0 };
+    struct error err;
+
+    encode_cas_insert(&out, 16, "x");
+    request.command = buffer_bytes(&out);
+    request.error = &err;
+    dropped = true;
+    must(table_submit(port, &request, &err), &err);
+    table_port_flush(port);
+    while (request.command.data)
+        table_port_reap(port);
+    assert_int_equal(request.status, ERR_STALE);
+    dropped = false;
+    buffer_fini(&out);
+}
+
+static void delete_cell(int32_t pk, int64_t timestamp_us, int64_t local_s)
+{
+    struct cell cell = { .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = timestamp_us, .local_s = local_s };
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct error err;
+
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    must(apply(pk, &fragment, &err), &err);
+}
+
+static void flush_and_compact(void)
+{
+    struct error err;
+
+    must(table_flush(space, &err), &err);
+    must(table_compact(space, &err), &err);
+}
+
+static void compaction_keeps_what_gc_grace_protects(void **state)
+{
+    struct read_command command = command_for(17);
+
+    def.params.gc_grace_s = 1000;
+    insert(17, 1, "old", 100);
+    delete_cell(17, 200, now_us(NULL) / 1000000 - 100);
+    flush_and_compact();
+    insert(17, 1, "late", 150); /* replayed by a client: still deleted */
+    assert_string_equal(read_text(&command), "1=- ");
+    def.params.gc_grace_s = 864000;
+}
+
+/* Definitions may be read later than the first compaction runs. */
+static void an_unknown_table_is_not_purged(void **state)
+{
+    struct read_command command = command_for(18);
+
+    def.params.gc_grace_s = 0;
+    insert(18, 1, "old", 100);
+    delete_cell(18, 200, now_us(NULL) / 1000000 - 100);
+    dropped = true;
+    flush_and_compact();
+    dropped = false;
+    assert_string_equal(read_text(&command), "1=- ");
+    insert(18, 1, "late", 150);
+    assert_string_equal(read_text(&command), "1=- ");
+    def.params.gc_grace_s = 864000;
+}
+
+/* Compaction can't see which rows it covers. */
+static void compaction_never_forgets_a_partition_deletion(void **state)
+{
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct read_command command = command_for(19);
+    struct error err;
+
+    def.params.gc_grace_s = 0;
+    insert(19, 1, "old", 100);
+    flush_and_compact();
+    fragment.row.deletion = (struct deletion){ 200, now_us(NULL) / 1000000 - 100 };
+    must(apply(19, &fragment, &err), &err);
+    flush_and_compact();
+    flush_and_compact();
+    assert_string_equal(read_text(&command), "");
+    def.params.gc_grace_s = 864000;
+}
+
+/* ---- a disk that forgets what was not synced, and one that fails ---- */
+
+static int forgetful_setup(void **state)
+{
+    files = forgetful_new(1);
+    return setup(state);
+}
+
+static int forgetful_teardown(void **state)
+{
+    int failed = teardown(state);
+
+    forgetful_free(files);
+    files = NULL;
+    return failed;
+}
+
+static void what_was_acknowledged_survives_a_power_cut(void **state)
+{
+    struct read_command command = command_for(20);
+
+    if (engine == &store_memory_ops)
+        return; /* it has no files */
+    insert(20, 1, "kept", TIMESTAMP_SERVER);
+    forgetful_cut(files);
+    close_space();
+    forgetful_restart(files, false);
+    open_space(0);
+    assert_string_equal(read_text(&command), "1=kept ");
+}
+
+static void after_a_failed_sync_a_shard_refuses_writes_and_comes_back(void **state)
+{
+    struct cell cell = text_cell(COLUMN_V, "x", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(2), .row = ROW_EMPTY };
+    struct read_command command = command_for(21);
+    enum status status = ERR_WRITE_FAILURE;
+    struct error err;
+
+    if (engine == &store_memory_ops)
+        return;
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    insert(21, 1, "kept", TIMESTAMP_SERVER);
+    forgetful_fail_sync(files, true);
+    assert_int_equal(apply(21, &fragment, &err), ERR_WRITE_TIMEOUT); /* its outcome is unknown */
+    assert_int_equal(apply(21, &fragment, &err), ERR_WRITE_FAILURE); /* not done */
+    assert_string_equal(read_text(&command), "1=kept ");
+    forgetful_fail_sync(files, false);
+    for (int tries = 0; tries < 100 && status == ERR_WRITE_FAILURE; tries++) {
+        usleep(100000);
+        status = apply(21, &fragment, &err);
+    }
+    must(status, &err);
+    assert_string_equal(read_text(&command), "1=kept 2=x ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +764,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_dropped_table_is_refused_and_its_rows_go, setup, teardown),
         cmocka_unit_test_setup_teardown(time_never_runs_backwards_over_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_forgets_only_what_may_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(slices_begin_and_end_where_they_say, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_resumed_page_has_a_static_row_only_with_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_partition_deletion_hides_its_static_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(stamps_increase_while_the_clock_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(conditions_see_what_the_same_turn_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_conditional_write_is_newer_than_what_it_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dropped_table_takes_no_conditional_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown(compaction_keeps_what_gc_grace_protects, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_unknown_table_is_not_purged, setup, teardown),
+        cmocka_unit_test_setup_teardown(compaction_never_forgets_a_partition_deletion, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_power_cut, forgetful_setup, forgetful_teardown),
+        cmocka_unit_test_setup_teardown(after_a_failed_sync_a_shard_refuses_writes_and_comes_back, forgetful_setup, forgetful_teardown),
     };
     int failed;
 

@@ -771,12 +771,24 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A key whose hash is Long.MIN_VALUE, made by running Murmur3 backwards. Cassandra 5.0.5 itself: MurmurHash.hash3_x64_128 gives
+ * Long.MIN_VALUE, Murmur3Partitioner.getToken Long.MAX_VALUE. */
+static void test_token_is_never_the_minimum(void **state)
+{
+    static const uint8_t key[] = { 0xdf, 0xe7, 0x6f, 0x52, 0x02, 0x3f, 0xad, 0x4c,
+                                   0x82, 0xb8, 0x61, 0xc2, 0xc6, 0x5c, 0x7a, 0x6b };
+
+    assert_true(token_of_partition_key(bytes_of(key, sizeof(key))) == INT64_MAX);
+    assert_true(token_of_partition_key(bytes_of("", 0)) == INT64_MIN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded), cmocka_unit_test(test_keys),        cmocka_unit_test(test_null_key),
         cmocka_unit_test(test_utf8),     cmocka_unit_test(test_type_errors), cmocka_unit_test(test_key_format),
         cmocka_unit_test(test_wire_ids), cmocka_unit_test(test_literals),    cmocka_unit_test(test_sorted),
+        cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

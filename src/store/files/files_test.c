@@ -9,10 +9,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct error err;
 static struct file_system *fs;
+static int file_syncs, directory_syncs;
 static char root[64];
 
 static const char *at(const char *name)
@@ -23,6 +26,21 @@ static const char *at(const char *name)
 
     snprintf(path, sizeof(paths[0]), "%s/%s", root, name);
     return path;
+}
+
+/* In place of the C library's: nothing but the kernel can tell whether a sync reached the disk, so the calls are counted. */
+int fdatasync(int fd)
+{
+    file_syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    struct stat info;
+
+    directory_syncs += fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    return (int)syscall(SYS_fsync, fd);
 }
 
 static int forgetful_setup(void **state)
@@ -280,9 +298,24 @@ static void test_faults(void **state)
     forgetful_capacity(fs, UINT64_MAX);
 }
 
+static void test_syncs_reach_the_kernel(void **state)
+{
+    struct file *file = open_file("s", FILE_CREATE);
+    int files_before = file_syncs, directories_before = directory_syncs;
+
+    assert_int_equal(file->ops->append(file, "1", 1, &err), OK);
+    assert_int_equal(file_syncs, files_before);
+    assert_int_equal(file->ops->sync(file, &err), OK);
+    assert_int_equal(file_syncs, files_before + 1);
+    file->ops->close(file);
+    assert_int_equal(fs->ops->sync_directory(fs, root, &err), OK);
+    assert_int_equal(directory_syncs, directories_before + 1);
+}
+
 int main(void)
 {
-    const struct CMUnitTest posix[] = { cmocka_unit_test_setup_teardown(test_contract, posix_setup, posix_teardown) };
+#define POSIX(test) cmocka_unit_test_setup_teardown(test, posix_setup, posix_teardown)
+    const struct CMUnitTest posix[] = { POSIX(test_contract), POSIX(test_syncs_reach_the_kernel) };
 #define FORGETFUL(test) cmocka_unit_test_setup_teardown(test, forgetful_setup, forgetful_teardown)
     const struct CMUnitTest forgetful[] = { FORGETFUL(test_contract), FORGETFUL(test_forgets), FORGETFUL(test_torn),
                                             FORGETFUL(test_faults) };

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Sabotages the server one line at a time and demands that a named test turns red.
+
+    mutants.py [--list FILE] [NAME...]
+
+The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
+(`table/table_test`), one of its cases (`table/table_test:case`), or a file of recorded statements (`cql:batches`), which
+needs the test clients of `make deps-test` and is skipped without them. A sabotage that no test sees is a hole in the
+tests; one that no longer fits the source must be rewritten. The tree is copied to build/mutants, so nothing here touches
+the sources, and what is built there is kept for the next time.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TREE = ROOT / "build" / "mutants"
+UNFINISHED = TREE / "build" / "unfinished"
+PYTHON = ROOT / "build" / "venv" / "bin" / "python"
+TIMEOUT_S = 90
+BUILD_TIMEOUT_S = 900
+JOBS = f"-j{os.cpu_count() or 1}"
+FAILED_CASE = re.compile(r"^\[  FAILED  \] (?:[\w ]+: )?(\w+)$", re.M)
+BEGUN_CASE = re.compile(r"^\[ RUN      \] (\w+)$", re.M)
+ENDED_CASE = re.compile(r"^\[ +(?:OK|FAILED|SKIPPED) +\] (\w+)$", re.M)
+
+
+class Broken(Exception):
+    """The list, the build or a test is not as it should be before anything was sabotaged."""
+
+
+# -- the copy ---------------------------------------------------------------------------------------------------------
+
+def copy_tree():
+    """Brings TREE to the state of the working tree, keeping times, so that make rebuilds only what changed."""
+    if UNFINISHED.exists():  # ended in the middle of a sabotage: what was built of it must not stay
+        shutil.rmtree(TREE)
+        TREE.mkdir()
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    wanted = {name for name in names if (ROOT / name).is_file()}
+    for name in wanted:
+        source, target = ROOT / name, TREE / name
+        if target.exists() and target.stat().st_mtime_ns == source.stat().st_mtime_ns \
+                and target.stat().st_size == source.stat().st_size:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    for folder in (path for path in TREE.iterdir() if path.is_dir() and path.name != "build"):
+        for path in folder.rglob("*"):
+            if path.is_file() and str(path.relative_to(TREE)) not in wanted:
+                path.unlink()
+
+
+# -- building and running ---------------------------------------------------------------------------------------------
+
+def run(command, timeout_s, cwd=TREE):
+    """(exit code or None when out of time, output). The command has a session of its own, ended whole."""
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="stdout", PYTHONDONTWRITEBYTECODE="1")
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        env.pop(name, None)
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        code = None
+    return code, output.decode(errors="replace")
+
+
+def target_of(test):
+    return "build/helenus" if test.startswith("cql:") else "build/test/" + test.split(":")[0]
+
+
+def build(targets):
+    code, output = run(["make", "-s", JOBS, "BUILD=build", "OPT=-O1", *targets], BUILD_TIMEOUT_S)
+    return None if code == 0 else "\n".join(output.splitlines()[-15:])
+
+
+def run_test(test):
+    """(red, why)"""
+    program, _, case = test.partition(":")
+    if program == "cql":
+        code, output = run([str(PYTHON), "tests/cql/run.py", "--check", "--helenus", "build/helenus", case], TIMEOUT_S)
+        last = output.splitlines()[-1] if output else ""
+        return code != 0, "out of time" if code is None else last
+    code, output = run(["build/test/" + program], TIMEOUT_S)
+    if code == 0:
+        return False, "green"
+    failed = set(FAILED_CASE.findall(output))
+    begun, ended = BEGUN_CASE.findall(output), ENDED_CASE.findall(output)
+    if len(begun) > len(ended):
+        failed.add(begun[-1])  # died in it, or never came back
+    why = ("out of time in " if code is None else "red: ") + (", ".join(sorted(failed)) or f"exit {code}")
+    return not case or case in failed, why
+
+
+# -- sabotage ---------------------------------------------------------------------------------------------------------
+
+def check(mutant):
+    for field in ("name", "file", "old", "new", "test"):
+        if not isinstance(mutant.get(field), str):
+            raise Broken(f"{mutant.get('name')}: no {field}")
+    count = (TREE / mutant["file"]).read_text().count(mutant["old"])
+    if count != 1:
+        raise Broken(f"{mutant['name']}: its old text is {count} times in {mutant['file']}")
+    if mutant["test"].startswith("cql:") and not (TREE / "tests/cql" / (mutant["test"][4:] + ".cql")).exists():
+        raise Broken(f"{mutant['name']}: no test {mutant['test']}")
+
+
+def object_of(file):
+    return TREE / "build/obj" / pathlib.Path(file).relative_to("src").with_suffix(".o")
+
+
+def sabotage(mutant):
+    """(killed, why)"""
+    source, target = TREE / mutant["file"], target_of(mutant["test"])
+    text, stat = source.read_text(), source.stat()
+    built = object_of(mutant["file"])
+    kept = built.with_suffix(".kept")
+    shutil.copy2(built, kept)
+    UNFINISHED.touch()
+    try:
+        source.write_text(text.replace(mutant["old"], mutant["new"]))
+        broken = build([target])
+        if broken:
+            return False, "does not compile:\n" + broken
+        red, why = run_test(mutant["test"])
+        return red, why if red else f"SURVIVED {mutant['test']} ({why})"
+    finally:
+        source.write_text(text)
+        os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        shutil.move(kept, built)  # with the time it had: nothing to compile again
+        for stale in ("build/libhelenus.a", target):
+            (TREE / stale).unlink(missing_ok=True)
+        UNFINISHED.unlink()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", type=pathlib.Path, default=ROOT / "tests" / "mutants.toml")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only those whose name contains this")
+    options = parser.parse_args()
+    passed, failed, skipped = 0, 0, 0
+    begin = time.time()
+
+    def say(done, of, mark, mutant, why, seconds):
+        print(f"[{done:2}/{of}] {mark:8} {seconds:4.0f} s  {mutant['name']}: {why}", flush=True)
+
+    with open(options.list, "rb") as f:
+        mutants = tomllib.load(f)["mutant"]
+    if options.names:
+        mutants = [m for m in mutants if any(name in m["name"] for name in options.names)]
+    try:
+        TREE.mkdir(parents=True, exist_ok=True)
+        copy_tree()
+        todo, red = [], {}
+        if len({m.get("name") for m in mutants}) != len(mutants):
+            raise Broken("two sabotages have one name")
+        for mutant in mutants:
+            try:
+                check(mutant)
+                todo.append(mutant)
+            except (Broken, OSError) as e:
+                failed += 1
+                print(f"failed: {e}", flush=True)
+        print(f"building {TREE.relative_to(ROOT)}, without sabotage", flush=True)
+        broken = build(sorted({target_of(m["test"]) for m in todo}))
+        if broken:
+            raise Broken("the tree does not build:\n" + broken)
+        for test in sorted({m["test"].split(":")[0] if not m["test"].startswith("cql:") else m["test"] for m in todo}):
+            if test.startswith("cql:") and not PYTHON.exists():
+                continue
+            red[test], why = run_test(test)
+            if red[test]:
+                print(f"not green before any sabotage: {test}: {why}", flush=True)
+        print(f"{len(red)} tests are run, {sum(red.values())} of them red before any sabotage; {time.time() - begin:.0f} s",
+              flush=True)
+        for i, mutant in enumerate(todo, 1):
+            test = mutant["test"] if mutant["test"].startswith("cql:") else mutant["test"].split(":")[0]
+            start = time.time()
+            if test not in red:
+                skipped += 1
+                say(i, len(todo), "skipped", mutant, "the test clients are missing: make deps-test", 0)
+                continue
+            if red[test]:
+                killed, why = False, f"{test} was red before"
+            else:
+                killed, why = sabotage(mutant)
+            passed, failed = passed + killed, failed + (not killed)
+            say(i, len(todo), "killed" if killed else "FAILED", mutant, why, time.time() - start)
+    except Broken as e:
+        print(f"failed: {e}", flush=True)
+        failed += 1
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
