@@ -66,7 +66,7 @@ static int64_t bed_now_us(void *clock)
 static inline void bed_open_space(struct table_bed *bed)
 {
     struct store_environment_options options = { .files = bed->files, .keys = bed->keys, .test_no_sync = bed->no_sync, .cache_bytes = 8 << 20 };
-    struct table_space_options space = { .directory = bed->engine == &store_memory_ops ? NULL : bed->directory, .shard_count = bed->shards,
+    struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory, .shard_count = bed->shards,
                                          .store = bed->engine, .table_by_id = bed_table_by_id, .context = bed, .now_us = bed_now_us,
                                          .clock = bed };
     struct error err;
@@ -92,6 +92,12 @@ static inline void bed_open(struct table_bed *bed)
         bed->clock_us = 1000000000000000;
     snprintf(bed->directory, sizeof(bed->directory), "/tmp/helenus-table-XXXXXX");
     assert_non_null(mkdtemp(bed->directory));
+    if (bed->files) { /* the same place on the other disk */
+        (void)bed->files->ops->make_directory(bed->files, "/tmp", &err);
+        (void)bed->files->ops->sync_directory(bed->files, "/", &err);
+        bed_must(bed->files->ops->make_directory(bed->files, bed->directory, &err), &err);
+        bed_must(bed->files->ops->sync_directory(bed->files, "/tmp", &err), &err);
+    }
     bed_must(keys_open_provider(&provider, &bed->keys, &err), &err);
     bed_open_space(bed);
 }

@@ -1,0 +1,387 @@
+/* Power cuts and failing disks under the owners, on the file system that forgets what was not synced.
+ *
+ * Each round three ports keep requests in flight over all shards, a reader looks at random keys, and the plug is pulled at a random
+ * moment (sometimes with torn writes). After the restart no acknowledged write may be lost, none that was shown, and the two rows
+ * of one command are both there or neither. With syncing switched off the same test must notice the loss: it can fail.
+ *
+ * HELENUS_CRASH_ROUNDS: how many rounds (make crash: 200).
+ */
+#include "base/log.h"
+#include "table/bed.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+enum { WRITERS = 3, KEYS = 24, IN_FLIGHT = 32, ROUNDS_DEFAULT = 12, ROUNDS_OF_A_DISK = 20 };
+
+static struct table_bed bed = { .engine = &store_rocksdb_ops, .shards = 2 };
+
+/* What is known of a key: versions are numbers that grow. */
+struct known {
+    uint32_t next;
+    _Atomic uint32_t acknowledged, shown;
+};
+static struct known known[WRITERS][KEYS];
+
+struct slot {
+    struct table_request request;
+    struct buffer command;
+    struct error err;
+    struct known *key;
+    uint32_t version;
+    bool busy;
+};
+
+struct writer {
+    pthread_t thread;
+    uint32_t index;
+    uint64_t random;
+    struct table_port *port;
+    struct slot slots[IN_FLIGHT];
+};
+
+static _Atomic bool cut, reading;
+static _Atomic uint32_t acknowledged_now;
+
+static void set_key(uint8_t key[8], uint32_t writer, uint32_t number)
+{
+    store_be32(key, writer);
+    store_be32(key + 4, number * 0x9e3779b9);
+}
+
+static void on_done(struct table_request *request)
+{
+    struct slot *slot = CONTAINER_OF(request, struct slot, request);
+
+    slot->busy = false;
+    if (request->status) {
+        if (request->status != ERR_WRITE_TIMEOUT && request->status != ERR_WRITE_FAILURE)
+            abort();
+        return;
+    }
+    if (slot->version > atomic_load(&slot->key->acknowledged))
+        atomic_store(&slot->key->acknowledged, slot->version);
+    atomic_fetch_add(&acknowledged_now, 1);
+}
+
+/* Two rows with the same version. */
+static void submit(struct writer *w, struct slot *slot)
+{
+    uint32_t number = bed_below(&w->random, KEYS);
+    uint8_t key[8], value[200] = { 0 };
+    struct cell cell = bed_cell(BED_VALUE, TIMESTAMP_SERVER, bytes_of(value, sizeof(value)));
+    struct table_fragment fragments[2] = { { .kind = KEY_ROW, .clustering = BYTES_LITERAL("a"), .row = ROW_EMPTY },
+                                           { .kind = KEY_ROW, .clustering = BYTES_LITERAL("b"), .row = ROW_EMPTY } };
+
+    set_key(key, w->index, number);
+    slot->key = &known[w->index][number];
+    slot->version = ++slot->key->next;
+    store_be32(value, slot->version);
+    for (int i = 0; i < 2; i++) {
+        fragments[i].row.cells = &cell;
+        fragments[i].row.cell_count = 1;
+    }
+    buffer_reset(&slot->command);
+    slot->request = (struct table_request){ .done = on_done, .error = &slot->err };
+    slot->request.token = bed_encode(&slot->command, bytes_of(key, 8), fragments, 2);
+    slot->request.command = buffer_bytes(&slot->command);
+    slot->busy = true;
+    bed_must(table_submit(w->port, &slot->request, &slot->err), &slot->err);
+}
+
+static void *write_on(void *context)
+{
+    struct writer *w = context;
+
+    w->port = table_port_open(bed.space);
+    while (!atomic_load(&cut) || table_port_pending(w->port)) {
+        struct pollfd fd = { .fd = table_port_fd(w->port), .events = POLLIN };
+
+        for (uint32_t i = 0; i < IN_FLIGHT && !atomic_load(&cut); i++)
+            if (!w->slots[i].busy)
+                submit(w, &w->slots[i]);
+        table_port_flush(w->port);
+        poll(&fd, 1, 100);
+        table_port_reap(w->port);
+    }
+    table_port_close(w->port);
+    return NULL;
+}
+
+/* The version of a key's two rows; 0: not there. Two different ones, or one row: *torn. */
+static enum status read_version(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number, uint32_t *version, bool *torn,
+                                struct error *err)
+{
+    struct read_command command;
+    struct read_result result;
+    uint8_t key[8];
+    enum status status;
+
+    set_key(key, writer, number);
+    command = bed_read(bytes_of(key, 8));
+    arena_reset(arena);
+    *version = 0;
+    *torn = false;
+    status = table_read(port, &command, true, arena, &result, err);
+    if (status || !result.partition_count)
+        return status;
+    *version = load_be32(result.partitions[0].rows[0].row->cells[0].value.data);
+    *torn = result.partitions[0].row_count != 2 || load_be32(result.partitions[0].rows[1].row->cells[0].value.data) != *version;
+    return OK;
+}
+
+static void *read_on(void *context)
+{
+    struct table_port *port = table_port_open(bed.space);
+    struct arena *arena = arena_new(4096);
+    uint64_t state = 77;
+
+    while (atomic_load(&reading)) {
+        uint32_t writer = bed_below(&state, WRITERS), number = bed_below(&state, KEYS), version;
+        struct known *key = &known[writer][number];
+        uint32_t acknowledged = atomic_load(&key->acknowledged);
+        struct error err;
+        bool torn;
+
+        if (read_version(port, arena, writer, number, &version, &torn, &err))
+            continue; /* the disk is gone */
+        if (torn || version < acknowledged)
+            abort();
+        if (version > atomic_load(&key->shown))
+            atomic_store(&key->shown, version);
+    }
+    table_port_close(port);
+    arena_free(arena);
+    return NULL;
+}
+
+/* How many keys have lost what was acknowledged or shown. */
+static uint32_t count_losses(void)
+{
+    struct table_port *port = table_port_open(bed.space);
+    struct arena *arena = arena_new(4096);
+    uint32_t lost = 0;
+
+    for (uint32_t writer = 0; writer < WRITERS; writer++)
+        for (uint32_t number = 0; number < KEYS; number++) {
+            struct known *key = &known[writer][number];
+            uint32_t version;
+            struct error err;
+            bool torn;
+
+            bed_must(read_version(port, arena, writer, number, &version, &torn, &err), &err);
+            assert_true(version <= key->next);
+            if (torn || version < key->acknowledged || version < key->shown)
+                lost++;
+            key->acknowledged = key->shown = version; /* from here on that is the truth */
+        }
+    table_port_close(port);
+    arena_free(arena);
+    return lost;
+}
+
+static uint32_t run_round(uint64_t *random)
+{
+    static struct writer writers[WRITERS];
+    pthread_t reader;
+    uint32_t goal = bed_below(random, 4) ? bed_below(random, 3000) : 0;
+
+    atomic_store(&cut, false);
+    atomic_store(&reading, true);
+    atomic_store(&acknowledged_now, 0);
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        writers[i].index = i;
+        writers[i].random = bed_random(random) | 1;
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_on, &writers[i]), 0);
+    }
+    assert_int_equal(pthread_create(&reader, NULL, read_on, NULL), 0);
+    for (int waited = 0; atomic_load(&acknowledged_now) < goal && waited < 2000; waited++)
+        usleep(100);
+    usleep(bed_below(random, 2000));
+    forgetful_cut(bed.files);
+    usleep(bed_below(random, 500));
+    atomic_store(&cut, true);
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        pthread_join(writers[i].thread, NULL);
+        for (uint32_t s = 0; s < IN_FLIGHT; s++)
+            buffer_fini(&writers[i].slots[s].command);
+    }
+    atomic_store(&reading, false);
+    pthread_join(reader, NULL);
+    bed_close_space(&bed);
+    forgetful_restart(bed.files, bed_below(random, 2));
+    bed_open_space(&bed);
+    return count_losses();
+}
+
+static void new_disk(uint64_t seed)
+{
+    if (bed.files) {
+        bed_close(&bed);
+        forgetful_free(bed.files);
+    }
+    memset(known, 0, sizeof(known));
+    bed.files = forgetful_new(seed);
+    bed_open(&bed);
+}
+
+static void forget_disk(void)
+{
+    bed_close(&bed);
+    forgetful_free(bed.files);
+    bed.files = NULL;
+}
+
+static int rounds_wanted(void)
+{
+    const char *rounds = getenv("HELENUS_CRASH_ROUNDS");
+
+    return rounds && atoi(rounds) > 0 ? atoi(rounds) : ROUNDS_DEFAULT;
+}
+
+static void nothing_acknowledged_or_shown_is_lost(void **state)
+{
+    uint64_t random = 20240607, total = 0;
+
+    for (int round = 0; round < rounds_wanted(); round++) {
+        if (round % ROUNDS_OF_A_DISK == 0)
+            new_disk(1000 + (uint64_t)round);
+        if (run_round(&random))
+            fail_msg("round %d lost writes", round);
+        total += atomic_load(&acknowledged_now);
+    }
+    print_message("%llu writes acknowledged\n", (unsigned long long)total);
+    assert_true(total > 100); /* it was not idle */
+    forget_disk();
+}
+
+static void without_syncs_the_loss_is_noticed(void **state)
+{
+    uint64_t random = 4711;
+    uint32_t lost = 0;
+
+    bed.no_sync = true;
+    for (int round = 0; round < 20 && !lost; round++) {
+        new_disk(2000 + (uint64_t)round);
+        lost = run_round(&random);
+    }
+    bed.no_sync = false;
+    assert_true(lost > 0);
+    forget_disk();
+}
+
+/* ---- a disk that fails and comes back ---- */
+
+static enum status put(struct table_port *port, const char *key, uint32_t version, struct error *err)
+{
+    uint8_t value[4];
+    struct cell cell = bed_cell(BED_VALUE, TIMESTAMP_SERVER, bytes_of(value, 4));
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = BYTES_LITERAL("c"), .row = ROW_EMPTY };
+
+    store_be32(value, version);
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    return bed_apply(port, bytes_of_string(key), &fragment, err);
+}
+
+static uint32_t get(struct table_port *port, const char *key)
+{
+    struct read_command command = bed_read(bytes_of_string(key));
+    struct arena *arena = arena_new(4096);
+    struct read_result result;
+    struct error err;
+    uint32_t version;
+
+    bed_must(table_read(port, &command, true, arena, &result, &err), &err);
+    version = result.partition_count ? load_be32(result.partitions[0].rows[0].row->cells[0].value.data) : 0;
+    arena_free(arena);
+    return version;
+}
+
+/* Writes until it is taken again; never later than a few seconds after the fault is gone. */
+static void write_comes_back(struct table_port *port, const char *key, uint32_t version)
+{
+    enum status status = ERR_WRITE_FAILURE;
+    struct error err;
+
+    for (int tries = 0; status && tries < 1500; tries++) {
+        status = put(port, key, version, &err);
+        assert_true(status == OK || status == ERR_WRITE_FAILURE || status == ERR_WRITE_TIMEOUT);
+        if (status)
+            usleep(10000);
+    }
+    bed_must(status, &err);
+    assert_int_equal(get(port, key), version);
+}
+
+static void a_failed_sync_is_survived(void **state)
+{
+    struct store_properties properties;
+    struct table_port *port;
+    struct error err;
+    bool refuses;
+
+    bed.shards = 1;
+    new_disk(1);
+    port = table_port_open(bed.space);
+    bed_must(put(port, "k", 1, &err), &err);
+    forgetful_fail_sync(bed.files, true);
+    assert_int_equal(put(port, "k", 2, &err), ERR_WRITE_TIMEOUT); /* outcome unknown */
+    assert_int_equal(put(port, "k", 3, &err), ERR_WRITE_FAILURE); /* not done */
+    table_space_properties(bed.space, 0, &properties, &refuses);
+    assert_true(refuses);
+    assert_true(get(port, "k") == 1 || get(port, "k") == 2); /* reads go on */
+    forgetful_fail_sync(bed.files, false);
+    write_comes_back(port, "k", 4);
+    table_space_properties(bed.space, 0, &properties, &refuses);
+    assert_false(refuses);
+    table_port_close(port);
+    bed_close_space(&bed);
+    forgetful_cut(bed.files);
+    forgetful_restart(bed.files, true);
+    bed_open_space(&bed);
+    port = table_port_open(bed.space);
+    assert_int_equal(get(port, "k"), 4);
+    table_port_close(port);
+    forget_disk();
+    bed.shards = 2;
+}
+
+static void a_full_disk_is_survived(void **state)
+{
+    struct table_port *port;
+    uint32_t acknowledged = 0;
+    enum status status = OK;
+    struct error err;
+
+    bed.shards = 1;
+    new_disk(2);
+    port = table_port_open(bed.space);
+    forgetful_capacity(bed.files, forgetful_used(bed.files) + 20000);
+    for (uint32_t version = 1; version < 2000 && !status; version++) {
+        status = put(port, "k", version, &err);
+        if (!status)
+            acknowledged = version;
+    }
+    assert_int_equal(status, ERR_WRITE_TIMEOUT);
+    assert_true(acknowledged > 0);
+    assert_true(get(port, "k") >= acknowledged);
+    forgetful_capacity(bed.files, UINT64_MAX);
+    write_comes_back(port, "k", 5000);
+    table_port_close(port);
+    forget_disk();
+    bed.shards = 2;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failed_sync_is_survived),
+        cmocka_unit_test(a_full_disk_is_survived),
+        cmocka_unit_test(nothing_acknowledged_or_shown_is_lost),
+        cmocka_unit_test(without_syncs_the_loss_is_noticed),
+    };
+
+    log_set_level(LOG_LEVEL_NONE); /* that shards refuse writes is what is tested */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+/* A hot key is folded into puts, often enough, and exactly: whatever random versions are written, in whatever turns they meet, the
+ * stored value is byte for byte what merging all of them gives, as it is for a key that is never hot.
+ */
+#include "row/fragment.h"
+#include "row/row_bed.h"
+#include "table/bed.h"
+#include "table/shard.h"
+
+enum { WRITES = 600, ROUNDS = 12, COLD = 97 };
+
+static struct table_bed bed = { .shards = 1 };
+static struct store_ops counting;
+static const struct store_ops *counted;
+static _Atomic uint32_t put_count, merge_count;
+
+static enum status count_and_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+
+        if (load_be64(op.key.data) == BED_TABLE)
+            atomic_fetch_add(op.kind == STORE_PUT ? &put_count : &merge_count, 1);
+    }
+    return counted->write(store, batch, durable, err);
+}
+
+struct write {
+    struct table_request request;
+    struct buffer command;
+    struct error err;
+};
+static uint32_t done;
+
+static void on_done(struct table_request *request)
+{
+    bed_must(request->status, request->error);
+    done++;
+}
+
+static void submit(struct table_port *port, struct write *write, struct bytes key, const struct row *row)
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = BYTES_LITERAL("c"), .row = *row };
+
+    write->request = (struct table_request){ .done = on_done, .error = &write->err };
+    write->request.token = bed_encode(&write->command, key, &fragment, 1);
+    write->request.command = buffer_bytes(&write->command);
+    bed_must(table_submit(port, &write->request, &write->err), &write->err);
+}
+
+static void check(struct arena *arena, struct bytes partition_key, const struct row *want)
+{
+    struct key_parts parts = { BED_TABLE, token_of_partition_key(partition_key), partition_key, KEY_ROW, BYTES_LITERAL("c") };
+    struct store_read_options options = { .may_wait = true };
+    struct store_value value = { 0 };
+    struct shard *shard = &bed.space->shards[0];
+    struct buffer key = { 0 }, encoded = { 0 };
+    struct error err;
+    struct row row;
+
+    key_encode(&key, &parts);
+    bed_must(shard->ops->get(shard->store, STORE_DATA, buffer_bytes(&key), &options, &value, &err), &err);
+    bed_must(row_decode(arena, value.bytes, &row, &err), &err);
+    row_drop_covered(&row); /* a single version is stored as it came */
+    buffer_reset(&key);
+    fragment_encode(&key, &row);
+    fragment_encode(&encoded, want);
+    assert_true(bytes_equal(buffer_bytes(&key), buffer_bytes(&encoded)));
+    store_value_release(&value);
+    buffer_fini(&key);
+    buffer_fini(&encoded);
+}
+
+static void hammer(struct dice *dice, struct arena *arena)
+{
+    struct write *writes = calloc(WRITES, sizeof(*writes));
+    struct row hot = ROW_EMPTY, cold[COLD];
+    struct table_port *port;
+    uint8_t cold_key = 0;
+    struct error err;
+
+    for (int i = 0; i < COLD; i++)
+        cold[i] = ROW_EMPTY;
+    bed_open(&bed);
+    port = table_port_open(bed.space);
+    atomic_store(&put_count, 0);
+    atomic_store(&merge_count, 0);
+    done = 0;
+    for (uint32_t i = 0; i < WRITES; i++) {
+        struct row row = roll_row(dice, arena);
+        bool is_cold = i % 3 == 0;
+
+        cold_key = (uint8_t)(i % COLD);
+        submit(port, &writes[i], is_cold ? bytes_of(&cold_key, 1) : BYTES_LITERAL("hot"), &row);
+        row_merge(arena, is_cold ? &cold[cold_key] : &hot, &row);
+        /* Turns of different sizes: all at once, or a few, or one. */
+        while (roll(dice, 40) == 0 && done <= i) {
+            table_port_flush(port);
+            table_port_reap(port);
+        }
+        if (i == WRITES / 2)
+            bed_must(table_flush(bed.space, &err), &err);
+    }
+    table_port_flush(port);
+    while (done < WRITES)
+        table_port_reap(port);
+    check(arena, BYTES_LITERAL("hot"), &hot);
+    for (int i = 0; i < COLD; i++) {
+        cold_key = (uint8_t)i;
+        check(arena, bytes_of(&cold_key, 1), &cold[i]);
+    }
+    assert_int_equal(atomic_load(&put_count) + atomic_load(&merge_count), WRITES);
+    assert_in_range(atomic_load(&put_count), WRITES * 2 / 3 / HOT_WRITES - 8, WRITES * 2 / 3 / HOT_WRITES + 8);
+    table_port_close(port);
+    bed_close(&bed);
+    for (uint32_t i = 0; i < WRITES; i++)
+        buffer_fini(&writes[i].command);
+    free(writes);
+}
+
+static void hot_keys_are_folded_exactly(void **state)
+{
+    struct arena *arena = arena_new(1 << 16);
+    struct dice dice = { 3 };
+
+    for (int round = 0; round < ROUNDS; round++) {
+        arena_reset(arena);
+        hammer(&dice, arena);
+    }
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(hot_keys_are_folded_exactly) };
+    int failed;
+
+    counted = &store_memory_ops;
+    counting = store_memory_ops;
+    counting.write = count_and_write;
+    bed.engine = &counting;
+    failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+    counted = &store_rocksdb_ops;
+    counting = store_rocksdb_ops;
+    counting.write = count_and_write;
+    return failed + cmocka_run_group_tests_name("rocksdb", tests, NULL, NULL);
+}
