@@ -881,6 +881,7 @@ struct cas_set {
     uint32_t column_count;
     bool whole_rows;                   /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
     bool is_batch;
+    bool wants_static;                 /* a statement writes static columns: then a refusal shows them */
 };
 
 static enum status add_cas(struct execution *execution, const struct plan *plan, struct cas_set *cas)
@@ -948,10 +949,10 @@ static void init_cas(struct execution *execution, const struct table_def *table,
     };
 }
 
-/* A refusal that shows whole rows shows their partition's static columns too: a part that always holds brings them. */
+/* A part that always holds brings what a refusal shows of static columns. */
 static void add_cas_static(const struct table_def *table, struct cas_set *cas)
 {
-    if (cas->whole_rows && table->static_count)
+    if (cas->whole_rows && cas->wants_static)
         cas->parts[cas->count++] = (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
 }
 
@@ -1222,8 +1223,10 @@ static void encode_cas_result(struct query_request *request, const struct pendin
         if (wanted)
             answer.shown[answer.count++] = column;
     }
-    for (uint32_t i = 0; row_count && !cas->whole_rows && i < cas->column_count; i++)
-        answer.shown[answer.count++] = cas->columns[i];
+    for (int is_static = 0; row_count && !cas->whole_rows && is_static < 2; is_static++) /* regular ones first, as Cassandra */
+        for (uint32_t i = 0; i < cas->column_count; i++)
+            if ((cas->columns[i]->kind == COLUMN_STATIC) == is_static)
+                answer.shown[answer.count++] = cas->columns[i];
     columns[0] = (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
     for (uint32_t i = 0; i < answer.count; i++)
         columns[i + 1] = (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
@@ -1276,6 +1279,7 @@ enum query_result execute_modify(struct execution *execution)
         status = collect(execution, plan, NULL, &set);
     if (!status && conditional) {
         init_cas(execution, plan->table, 1, &cas);
+        cas.wants_static = plan->modify->touches_static;
         status = add_cas(execution, plan, &cas);
         add_cas_static(plan->table, &cas);
     }
@@ -1323,7 +1327,9 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
 
         execution->plan = plans[i];
         execution->eval = evals[i];
-        if (conditional && (timestamp_us || modify->timestamp))
+        if (conditional)
+            cas.wants_static |= modify->touches_static;
+        if (conditional && timestamp_us)
             status = error_set(execution->err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
         else if (conditional && plans[i]->table != plans[0]->table)
             status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple tables");

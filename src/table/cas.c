@@ -227,6 +227,35 @@ static enum status column_value(struct look *look, const struct row *row, const 
     return OK;
 }
 
+/* The same of a frozen value, which is one cell. */
+static struct bytes packed_element(const struct type *type, struct bytes packed, struct bytes path)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    struct value_iterator iterator;
+    struct bytes element, value;
+
+    if (!packed.size)
+        return (struct bytes){ 0 };
+    value_iterator_init(&iterator, type, packed);
+    for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++) {
+        bool found;
+
+        value = element;
+        if (type->kind == TYPE_MAP) {
+            if (!value_iterator_next(&iterator, &value))
+                break;
+            buffer_reset(&key);
+            value_encode_key(&key, type->params[0], element, false);
+            found = bytes_equal(buffer_bytes(&key), path);
+        } else {
+            found = i == (type->kind == TYPE_UDT ? load_be16(path.data) : load_be32(path.data));
+        }
+        if (found)
+            return value;
+    }
+    return (struct bytes){ 0 };
+}
+
 /* One element (map: by byte-comparable key; list: by 4-byte position; udt: by field number). */
 static struct bytes element_value(const struct row *row, const struct column_def *column, struct bytes path)
 {
@@ -237,6 +266,8 @@ static struct bytes element_value(const struct row *row, const struct column_def
 
         if (cell->column_id != column->id)
             continue;
+        if (!column->multicell)
+            return packed_element(column->type, cell->value, path);
         if (column->type->kind == TYPE_LIST ? position++ == load_be32(path.data) : bytes_equal(cell->path, path))
             return cell->value;
     }
