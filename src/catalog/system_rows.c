@@ -217,7 +217,10 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     put(w, bytes_of(table->uuid, 16));
     params->incremental_backups ? put_null(w) : put_boolean(w, false);
     put_int(w, params->max_index_interval);
-    put_null(w); /* memtable: the default one */
+    if (bytes_equal(params->memtable, BYTES_LITERAL("default")))
+        put_null(w);
+    else
+        put(w, params->memtable);
     put_int(w, params->memtable_flush_period_ms);
     put_int(w, params->min_index_interval);
     put(w, params->read_repair);
