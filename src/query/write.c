@@ -579,12 +579,11 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
         }
     }
     if (given) {
-        /* The least values mean something else to us; to Cassandra, the very least does. */
-        if (stamp->timestamp_us <= TIMESTAMP_SERVER)
+        if (stamp->timestamp_us == INT64_MIN)
             return error_set(err, ERR_INVALID, "Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]");
         stamp->before_us = stamp->timestamp_us - 1;
-        if (stamp->before_us == TIMESTAMP_SERVER)
-            stamp->before_us = stamp->timestamp_us;
+        if (timestamp_is_server(stamp->timestamp_us) || timestamp_is_server(stamp->before_us))
+            return error_set(err, ERR_INVALID, "Timestamp %lld is reserved", (long long)stamp->timestamp_us);
     }
     int64_t ttl = table->params.default_time_to_live_s;
     if (modify->ttl) {

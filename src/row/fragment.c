@@ -34,11 +34,6 @@ static void append_sized(struct buffer *out, struct bytes bytes)
     buffer_append_bytes(out, bytes);
 }
 
-static bool is_server(int64_t timestamp_us)
-{
-    return timestamp_us == TIMESTAMP_SERVER || timestamp_us == TIMESTAMP_SERVER_BEFORE;
-}
-
 /* What every other timestamp is told as a difference to: the one that most cells have. */
 static int64_t base_timestamp(const struct row *row)
 {
@@ -62,7 +57,7 @@ struct base {
 
 static void append_delta(struct buffer *out, const struct base *base, int64_t timestamp_us)
 {
-    assert(is_server(timestamp_us) == is_server(base->timestamp_us));
+    assert(timestamp_is_server(timestamp_us) == timestamp_is_server(base->timestamp_us));
     append_signed(out, (int64_t)((uint64_t)timestamp_us - (uint64_t)base->timestamp_us));
 }
 
@@ -122,7 +117,7 @@ static struct base choose_base(const struct row *row)
 void fragment_encode(struct buffer *out, const struct row *row)
 {
     struct base base = choose_base(row);
-    bool server = is_server(base.timestamp_us);
+    bool server = timestamp_is_server(base.timestamp_us);
     bool liveness = row->liveness.timestamp_us != TIMESTAMP_NONE, deletion = row->deletion.timestamp_us != TIMESTAMP_NONE;
     bool written = !bytes_is_null(row->written_clustering);
 
@@ -231,12 +226,17 @@ static struct bytes read_sized(struct cursor *c)
     return bytes;
 }
 
-/* The three lowest timestamps have meanings of their own: bytes that say them without the flag are not ours. */
+/* Timestamps with a meaning of their own: bytes that say them without the flag are not ours. */
+static bool is_reserved(int64_t timestamp_us)
+{
+    return timestamp_us == TIMESTAMP_NONE || timestamp_is_server(timestamp_us);
+}
+
 static int64_t read_timestamp(struct cursor *c, const struct base *base)
 {
     int64_t timestamp_us = (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
 
-    if (base->server ? !is_server(timestamp_us) : timestamp_us <= TIMESTAMP_SERVER)
+    if (base->server ? !timestamp_is_server(timestamp_us) : is_reserved(timestamp_us))
         c->failed = true;
     return timestamp_us;
 }
@@ -340,7 +340,7 @@ static bool read_head(struct cursor *c, struct bytes fragment, struct base *base
     *base = (struct base){ (int64_t)load_be64(fragment.data + BASE_AT), TTL_NONE, TIME_NONE, flags & FRAGMENT_SERVER };
     if (base->server)
         base->timestamp_us = TIMESTAMP_SERVER;
-    else if (base->timestamp_us <= TIMESTAMP_SERVER)
+    else if (is_reserved(base->timestamp_us))
         c->failed = true;
     *row = ROW_EMPTY;
     row->has_range_tombstones = flags & FRAGMENT_RANGES;

@@ -17,9 +17,15 @@
 
 #define TIMESTAMP_NONE INT64_MIN
 /* "The owner gives the commit's time": the default write timestamp, and the one just before it (the deletion that an
- * overwritten collection carries). Encoded as flags, so that stamping is patching one fixed place. */
-#define TIMESTAMP_SERVER        (INT64_MIN + 2)
-#define TIMESTAMP_SERVER_BEFORE (INT64_MIN + 1)
+ * overwritten collection carries). Encoded as flags, so that stamping is patching one fixed place. Some number must mean it in a
+ * struct row: one that no clock gives and nobody tests with, since a client may use every other, the extremes too. */
+#define TIMESTAMP_SERVER        (INT64_MIN + INT64_C(0x0048656C656E7573))
+#define TIMESTAMP_SERVER_BEFORE (TIMESTAMP_SERVER - 1)
+
+static inline bool timestamp_is_server(int64_t timestamp_us)
+{
+    return timestamp_us == TIMESTAMP_SERVER || timestamp_us == TIMESTAMP_SERVER_BEFORE;
+}
 
 enum { TTL_NONE = 0, TTL_SECONDS_MAX = 630720000 };
 #define TIME_NONE INT64_MAX /* no expiry, not deleted */

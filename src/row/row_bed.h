@@ -25,7 +25,7 @@ static inline uint32_t roll(struct dice *dice, uint32_t sides)
 
 static inline int64_t roll_timestamp(struct dice *dice)
 {
-    static const int64_t extremes[] = { TIMESTAMP_SERVER + 1, TIMESTAMP_SERVER + 2, -1, 0, INT64_MAX, INT64_MAX - 1, 1700000000000000 };
+    static const int64_t extremes[] = { INT64_MIN + 1, INT64_MIN + 2, TIMESTAMP_SERVER + 1, -1, 0, INT64_MAX, INT64_MAX - 1, 1700000000000000 };
 
     return roll(dice, 8) ? 1 + roll(dice, 5) : extremes[roll(dice, ARRAY_SIZE(extremes))];
 }
