@@ -78,7 +78,7 @@ void value_encode_key(struct buffer *out, const struct type *type, struct bytes 
  * For decimal and varint the result is a canonical form (see value_key_is_injective). ERR_CORRUPT. */
 enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out,
                              struct error *err);
-/* False where different wire forms compare equal (decimal, varint, and what contains them): the row must keep the
+/* False where different wire forms compare equal (decimal, varint, tuples and udts written short, and what contains them): the row must keep the
  * written form. Three harmless ones are just made canonical: a true boolean is 01, NaN is 7FC00000 (7FF8000000000000),
  * and a tuple or udt gets all its fields (those missing at its end as null). */
 bool value_key_is_injective(const struct type *type);

@@ -599,6 +599,9 @@ bool value_key_is_injective(const struct type *type)
 {
     if (type->kind == TYPE_VARINT || type->kind == TYPE_DECIMAL)
         return false;
+    /* Fields left out at the end compare as null ones. */
+    if (type->kind == TYPE_TUPLE || type->kind == TYPE_UDT)
+        return false;
     for (uint32_t i = 0; i < type->param_count; i++)
         if (!value_key_is_injective(type->params[i]))
             return false;
