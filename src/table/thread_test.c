@@ -233,12 +233,94 @@ static void damaged_commands_are_refused_alone(void **state)
     free(huge);
 }
 
+/* ---- what a turn has not written yet ---- */
+
+struct step {
+    struct table_request request;
+    struct buffer command;
+    struct error err;
+};
+
+static void count_step(struct table_request *request)
+{
+    bed_must(request->status, request->error);
+    answered++;
+}
+
+static void submit_step(struct table_port *port, struct step *step, int64_t token)
+{
+    step->request = (struct table_request){ .command = buffer_bytes(&step->command), .token = token, .done = count_step, .error = &step->err };
+    bed_must(table_submit(port, &step->request, &step->err), &step->err);
+}
+
+static void submit_write(struct table_port *port, struct step *step, const struct table_fragment *fragment)
+{
+    int64_t token = bed_encode(&step->command, BYTES_LITERAL("k"), fragment, 1);
+
+    submit_step(port, step, token);
+}
+
+static void submit_cas(struct table_port *port, struct step *step, enum cas_kind kind, const struct table_fragment *insert)
+{
+    struct cas_part part = { .clustering = insert->clustering, .kind = kind };
+    struct cas_command command = { .parts = &part, .part_count = 1,
+                                   .update = { .table_id = BED_TABLE, .partition_key = BYTES_LITERAL("k"), .fragments = insert,
+                                               .fragment_count = 1, .now_s = 1000000000, .durable = true } };
+
+    command.update.token = token_of_partition_key(command.update.partition_key);
+    table_encode_cas(&step->command, &command);
+    submit_step(port, step, command.update.token);
+}
+
+/* All in one ring before the owner wakes: conditions see what the same turn brought before them, range tombstones too. */
+static void conditions_see_their_own_turn(void **state)
+{
+    struct table_fragment insert = { .kind = KEY_ROW, .clustering = BYTES_LITERAL("cc"), .row = ROW_EMPTY };
+    struct table_fragment range = { .kind = KEY_RANGE, .clustering = BYTES_LITERAL("c"), .clustering_end = BYTES_LITERAL("c"),
+                                    .start_inclusive = true, .end_inclusive = true, .row = ROW_EMPTY };
+    struct table_fragment partition = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    static const bool expected[] = { true, false, true, false, false, true, true };
+    struct step steps[16] = { 0 };
+    struct table_port *port;
+    uint32_t at = 0;
+
+    insert.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    range.row.deletion = partition.row.deletion = (struct deletion){ TIMESTAMP_SERVER, 1000000000 };
+    bed.shards = 1;
+    bed_open(&bed);
+    port = table_port_open(bed.space);
+    answered = 0;
+    submit_cas(port, &steps[0], CAS_IF_NOT_EXISTS, &insert); /* applied */
+    submit_cas(port, &steps[1], CAS_IF_NOT_EXISTS, &insert); /* it is there */
+    submit_write(port, &steps[2], &range);
+    submit_cas(port, &steps[3], CAS_IF_EXISTS, &insert);     /* the range took it */
+    submit_write(port, &steps[4], &insert);
+    submit_write(port, &steps[5], &partition);
+    submit_cas(port, &steps[6], CAS_IF_EXISTS, &insert);     /* the partition's deletion took it */
+    submit_cas(port, &steps[7], CAS_IF_NOT_EXISTS, &insert); /* applied */
+    submit_cas(port, &steps[8], CAS_IF_EXISTS, &insert);     /* applied */
+    table_port_flush(port);
+    while (answered < 9)
+        table_port_reap(port);
+    for (uint32_t i = 0; i < 9; i++) {
+        if (i != 4 && i != 5)
+            assert_int_equal(steps[i].request.applied, expected[at++]);
+        buffer_fini(&steps[i].command);
+        if (i)
+            assert_true(!steps[i].request.applied || steps[i].request.timestamp_us > steps[0].request.timestamp_us);
+    }
+    table_port_close(port);
+    bed_close(&bed);
+    bed.shards = 3;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ports_come_and_go_while_owners_run),
         cmocka_unit_test(a_full_ring_refuses),
         cmocka_unit_test(damaged_commands_are_refused_alone),
+        cmocka_unit_test(conditions_see_their_own_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
