@@ -12,7 +12,7 @@ enum status error_set_list(struct error *error, enum status status, const char *
     return status;
 }
 
-enum status error_set(struct error *error, enum status status, const char *format, ...)
+enum status(error_set)(struct error *error, enum status status, const char *format, ...)
 {
     va_list list;
 
@@ -22,7 +22,7 @@ enum status error_set(struct error *error, enum status status, const char *forma
     return status;
 }
 
-enum status error_set_os(struct error *error, int os_errno, const char *format, ...)
+enum status(error_set_os)(struct error *error, int os_errno, const char *format, ...)
 {
     enum status status = os_errno == ENOSPC || os_errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
     char reason[128];

@@ -285,6 +285,7 @@ static enum query_result run_query(struct execution *execution)
     }
     enum query_result result = run_plan(execution, &plan, &execution->parameters->values);
     plan_fini(&plan);
+    execution->plan = NULL;
     return result;
 }
 
@@ -323,8 +324,8 @@ static enum status prepare(struct execution *execution, struct bytes keyspace, s
         arena_free(arena);
         return status;
     }
-    for (uint8_t version = NATIVE_V3; version <= NATIVE_V5; version++)
-        plan_describe(&prepared->plan, arena, version);
+    for (int version = NATIVE_V3; version <= NATIVE_V5; version++)
+        plan_describe(&prepared->plan, arena, (uint8_t)version);
     atomic_init(&prepared->refs, 1);
     atomic_init(&prepared->used, true);
     atomic_init(&prepared->checked_version, schema_version_number(execution->schema));

@@ -146,6 +146,7 @@ static uint32_t hash_key(enum store_family family, struct bytes key)
     uint64_t h = 0x9e3779b97f4a7c15u + family;
     size_t i = 0;
 
+    assert(key.data || !key.size);
     for (; i + 8 <= key.size; i += 8) {
         uint64_t word;
         memcpy(&word, key.data + i, 8);

@@ -400,7 +400,7 @@ static void print_floating(struct buffer *out, bool negative, const char *digits
         append_zeros(out, -exponent - 1);
         buffer_append(out, digits, (size_t)count);
     } else {
-        buffer_append_u8(out, digits[0]);
+        buffer_append_u8(out, digits[0]); /* NOLINT: there is always one */
         buffer_append_u8(out, '.');
         if (count > 1)
             buffer_append(out, digits + 1, (size_t)count - 1);

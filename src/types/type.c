@@ -552,6 +552,7 @@ static const char *shown(struct parser *p, const struct type *type)
 
 static enum status check_element(struct parser *p, const struct type *element, const char *of)
 {
+    assert(element);
     if (element->kind == TYPE_COUNTER)
         return error_set(p->err, ERR_INVALID, "Counters are not allowed inside %s: %.*s", of, BYTES(p->text));
     return OK;

@@ -650,7 +650,7 @@ void forgetful_restart(struct file_system *base, bool torn)
             point(fs, &fs->names[i].synced, NULL);
         }
     for (size_t i = 0; i < fs->name_count; i++)
-        if (fs->names[i].now && !fs->names[i].now->directory)
+        if (fs->names[i].now && !fs->names[i].now->directory) /* NOLINT: counted references */
             forget_content(fs, fs->names[i].now, torn);
     sweep(fs);
     fs->down = false;

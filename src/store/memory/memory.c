@@ -507,6 +507,7 @@ static enum status memory_compact(struct store *store, enum store_family which, 
             set(family, node, store->sequence, oldest, verdict == STORE_REMOVE, buffer_bytes(&changed));
         if (node->newest->deleted && (!node->newest->older || oldest >= node->newest->sequence)) {
             /* Nobody can see it: the key goes. */
+            assert(node->height > 0);
             for (int i = 0; i < node->height; i++)
                 before[i]->next[i] = node->next[i];
             family->count--;
