@@ -193,16 +193,27 @@ def measure(server, args, emit):
     server.stop()
 
 
+def latency(row):
+    return row.get("read") or row.get("write")
+
+
 def table(rows):
-    """The saturation figures as Markdown."""
-    print("\n| server | workload | bytes | CPU us/request | with compaction | requests/s | p50 ms | p99 ms |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    """The figures as Markdown."""
+    print("\n| server | workload | bytes | CPU us/request | and compaction | requests/s | p50 ms | p99 ms | p99 ms at a fixed rate |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for r in rows:
         if r["figure"] != "saturation":
             continue
-        latency = r.get("read") or r.get("write")
+        rates = [f"{latency(q)['p99_us'] / 1000:.2f} ({q['rate']:,.0f}/s)" for q in rows if q["figure"] == "rate" and q["server"] == r["server"]
+                 and q["workload"] == r["workload"] and q["value_bytes"] == r["value_bytes"]]
         print(f"| {r['server']} | {r['workload']} | {r['value_bytes']} | {r['server_cpu_us']:.2f} | {r['server_cpu_us_settled']:.2f} | "
-              f"{r['per_second']:,.0f} | {latency['p50_us'] / 1000:.2f} | {latency['p99_us'] / 1000:.2f} |")
+              f"{r['per_second']:,.0f} | {latency(r)['p50_us'] / 1000:.2f} | {latency(r)['p99_us'] / 1000:.2f} | {', '.join(rates)} |")
+    print("\n| server | exec to first answer ms | memory idle MB | loaded MB | after all MB | on disk after load MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for start in (r for r in rows if r["figure"] == "start"):
+        find = {r["figure"]: r for r in rows if r["server"] == start["server"] and r["figure"] in ("loaded", "after")}
+        print(f"| {start['server']} | {start['first_answer_ms']:,.0f} | {start['idle_mb']:,.0f} | {find['loaded']['rss_mb']:,.0f} | "
+              f"{find['after']['rss_mb']:,.0f} | {find['loaded']['disk_mb']:,.1f} |")
 
 
 def main():
@@ -222,7 +233,12 @@ def main():
     parser.add_argument("--heap", default="8G")
     parser.add_argument("--work", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--raw", default=None)
+    parser.add_argument("--table", default=None, help="only print the tables of an earlier run's raw file")
     args = parser.parse_args()
+    if args.table:
+        with open(args.table) as f:
+            table([json.loads(line) for line in f])
+        return
     work = pathlib.Path(args.work).resolve()
     work.mkdir(parents=True, exist_ok=True)
     makers = {"helenus-native": lambda: Helenus("helenus-native", work, 21042, ROOT / "build" / "native" / "helenus", args.shards),
