@@ -53,7 +53,7 @@ struct execution {
     struct eval eval;
     uint8_t version;                 /* of the protocol */
     bool always_metadata;            /* the client's idea of the columns may be old */
-    struct bytes statement_id;       /* 16 bytes: binds paging states */
+    struct bytes statement_text;     /* binds paging states, with the table: a session's keyspace does not matter */
 };
 
 enum query_result execute_select(struct execution *execution);

@@ -16,7 +16,7 @@ static void make_mac(const struct paging_scope *scope, struct bytes content, uin
     struct buffer all = { 0 };
 
     buffer_append_bytes(&all, content);
-    buffer_append_bytes(&all, scope->statement_id);
+    buffer_append_bytes(&all, scope->statement_text);
     buffer_append_be64(&all, scope->table_id);
     if (scope->keys) {
         static_assert((int)KEYS_MAC_BYTES >= (int)PAGING_MAC_BYTES && (int)KEYS_MAC_BYTES <= EVP_MAX_MD_SIZE, "a MAC is cut, never padded");

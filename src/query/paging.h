@@ -31,7 +31,7 @@ struct paging_state {
 struct paging_scope {
     const struct keys *keys;      /* KEYS_PAGING is used; NULL: `key` */
     struct bytes key;             /* of this process */
-    struct bytes statement_id;
+    struct bytes statement_text;
     uint64_t table_id;
 };
 

@@ -274,15 +274,11 @@ static enum query_result run_query(struct execution *execution)
     struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
     struct plan plan;
     enum status status = make_plan(execution, request->arena, keyspace, text, &plan);
-    uint8_t *id = arena_alloc(request->arena, PREPARED_ID_BYTES);
 
     if (status)
         return execution_failed(execution, status);
     plan_describe(&plan, request->arena, execution->version);
-    if (plan.kind == PLAN_SELECT) {
-        prepared_id(keyspace, text, id);
-        execution->statement_id = bytes_of(id, PREPARED_ID_BYTES);
-    }
+    execution->statement_text = text;
     enum query_result result = run_plan(execution, &plan, &execution->parameters->values);
     plan_fini(&plan);
     execution->plan = NULL;
@@ -427,7 +423,7 @@ static enum query_result run_execute(struct execution *execution)
     if (status)
         return execution_failed(execution, status);
     execution->always_metadata = prepared->metadata_changed;
-    execution->statement_id = bytes_of(prepared->id, PREPARED_ID_BYTES);
+    execution->statement_text = prepared->text;
     return run_plan(execution, &prepared->plan, &execution->parameters->values);
 }
 

@@ -959,7 +959,7 @@ static enum status read_with(struct reader *reader)
     struct paging_scope scope = {
         .keys = execution->context->engine->keys,
         .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
-        .statement_id = execution->statement_id,
+        .statement_text = execution->statement_text,
         .table_id = table->id,
     };
     struct paging_state state;
