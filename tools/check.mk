@@ -29,7 +29,7 @@ fuzz:
 san:
 	$(MAKE) -s BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="-O1 -g" unit T=$(T)
 tsan:
-	TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp" $(MAKE) -s BUILD=build/tsan SAN="-fsanitize=thread" OPT="-O1 -g" unit T=$(if $(T),$(T),table)
+	TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp ignore_noninstrumented_modules=1" $(MAKE) -s BUILD=build/tsan SAN="-fsanitize=thread" OPT="-O1 -g" unit T=$(if $(T),$(T),table)
 
 .PHONY: format format-check lint
 format:

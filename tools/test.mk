@@ -21,6 +21,7 @@ help:
 	@echo "make fresh           make test and make run on a bare Debian 12 in a chroot (root)"
 	@echo "make check           what a change passes: san tsan lint format-check arrows fuzz"
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
+	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
 	@echo "make deps deps-test  only install; make clean"
 

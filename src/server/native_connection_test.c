@@ -668,7 +668,11 @@ static void clients_are_listed(void **state)
     assert_true(listen_once(fd, &a));
     ask_query(fd, 1, "use one");
     assert_true(listen_once(fd, &a));
-    f->clients.table.rows(&f->clients.table, &listing.emit);
+    for (int tries = 0; tries < 250 && listing.count < 2; tries++) { /* the silent one may be accepted later */
+        usleep(tries ? 20000 : 0);
+        listing.count = 0;
+        f->clients.table.rows(&f->clients.table, &listing.emit);
+    }
     assert_int_equal(listing.count, 2);
     assert_string_equal(listing.text, "ready test one 4 3 me");
     close(silent);

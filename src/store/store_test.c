@@ -209,7 +209,7 @@ static void test_get_through(void **state)
     struct store_batch *batch = store_batch_new();
     struct store_read_options read = { .may_wait = true };
     struct buffer result = { 0 };
-    char buffer[64], key[8];
+    char buffer[64], key[16];
     bool found;
 
 #define THROUGH(k)                                                                                                         \
