@@ -73,6 +73,7 @@ check:
 	$(MAKE) -s san
 	$(MAKE) -s tsan
 	$(MAKE) -s fuzz
+	$(MAKE) -s mutants
 
 build/load: bench/load.c
 	@mkdir -p build
