@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void kernel_random(void *context, void *out, size_t size)
 {
@@ -22,6 +23,7 @@ static struct ddl_context ddl_context(struct catalog *catalog, struct bytes curr
 {
     return (struct ddl_context){
         .current_keyspace = current_keyspace,
+        .region = catalog->options.region ? bytes_of(catalog->options.region, strlen(catalog->options.region)) : bytes_of(NULL, 0),
         .now_us = catalog->options.now_us(catalog->options.clock),
         .next_table_id = catalog->next_table_id,
         .random = catalog->options.random,

@@ -36,6 +36,7 @@ struct catalog;
 struct catalog_options {
     const char *directory;     /* its FORMAT file is checked, or made in an empty one. NULL: memory only */
     const char *cluster_name;  /* NULL: "Test Cluster" */
+    const char *region;        /* NetworkTopologyStrategy may name it, as datacenter1. NULL: none */
     uint8_t address[16];       /* what system.local tells clients: the CQL listener's */
     bool address_is_ipv6;
     uint16_t cql_port;

@@ -142,7 +142,7 @@ static void definitions_outlive_a_restart(void **state)
     run("ALTER TABLE t DROP e");
     run("DROP TABLE gone");
     run("ALTER KEYSPACE system_auth WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
-    run("CREATE KEYSPACE other WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3} AND durable_writes = false");
+    run("CREATE KEYSPACE other WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3} AND durable_writes = false");
     run("DROP KEYSPACE other");
     memcpy(host_id, catalog_host_id(catalog), 16);
     schema = catalog_ref_schema(catalog);

@@ -1005,6 +1005,7 @@ static enum status read_with(struct reader *reader)
     struct read_command command = {
         .table_id = table->id,
         .schema_version = table->version,
+        .def = table,
         .virtual_def = table->virtual_table ? table : NULL,
         .reversed = select->reversed,
         .rows_wanted = select->rows_wanted,

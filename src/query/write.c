@@ -620,6 +620,7 @@ static enum status read_row_first(struct execution *execution, const struct tabl
     struct read_command command = {
         .table_id = table->id,
         .schema_version = table->version,
+        .def = table,
         .partition_key = key,
         .token = token_of_partition_key(key),
         .slices = &slice,

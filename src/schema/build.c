@@ -147,10 +147,14 @@ void table_def_finish(struct table_def *def)
         column->index = i;
         column->position = counts[column->kind]++;
         column->multicell = type_is_multicell(column->type);
+        column->hidden_until_us = INT64_MIN;
         def->index_by_id[column->id] = i;
         if (column->kind >= COLUMN_STATIC && column->type->kind == TYPE_COUNTER)
             def->is_counter = true;
     }
+    for (uint32_t i = 0; i < def->dropped_count; i++)
+        if (def->dropped[i].id < def->column_id_next && def->index_by_id[def->dropped[i].id] != UINT32_MAX)
+            def->columns[def->index_by_id[def->dropped[i].id]].hidden_until_us = def->dropped[i].dropped_us;
     def->partition_key_count = counts[COLUMN_PARTITION_KEY];
     def->clustering_count = counts[COLUMN_CLUSTERING];
     def->static_count = counts[COLUMN_STATIC];

@@ -235,9 +235,10 @@ static enum status create_keyspace(struct change *c, const struct keyspace_state
         c->err->name[0] = '\0';
         return ERR_ALREADY_EXISTS;
     }
-    status = names_local_strategy(&options)
-                 ? local_replication(c, &replication)
-                 : options_check_replication(c->arena, statement->name, &options.replication, NULL, &replication, c->err);
+    if (names_local_strategy(&options))
+        status = local_replication(c, &replication);
+    else
+        status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication, NULL, &replication, c->err);
     if (status)
         return status;
     if (!is_word_name(statement->name, NAME_BYTES_MAX))
@@ -295,7 +296,7 @@ static enum status alter_keyspace(struct change *c, const struct keyspace_statem
     replication = old->replication;
     tags = options.has_tags ? options.tags : old->tags;
     durable = options.has_durable_writes ? options.durable_writes : old->durable_writes;
-    if (options.has_replication && (status = options_check_replication(c->arena, statement->name, &options.replication,
+    if (options.has_replication && (status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication,
                                                                         &old->replication, &replication, c->err)))
         return status;
     if (statement->tags_action && (status = change_tags(c, statement->tags_action, statement->tags, &tags)))
@@ -788,6 +789,18 @@ static uint64_t table_node_count(const struct table_def *table)
     return count;
 }
 
+/* before: what was dropped under its name, or NULL. */
+static void add_column(struct table_def *def, const struct dropped_column *before, const struct column_spec *spec, const struct type *type)
+{
+    struct column_def *column =
+        table_def_add_column(def, spec->is_static ? COLUMN_STATIC : COLUMN_REGULAR, 0, spec->name, type, false);
+
+    if (before && before->id != COLUMN_ID_NONE) {
+        column->id = before->id;
+        def->column_id_next--;
+    }
+}
+
 static enum status add_columns(struct change *c, const struct keyspace_def *keyspace, const struct table_def *table,
                                const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -829,7 +842,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
             status = error_set(c->err, ERR_CONFIG, "%.*s.%.*s: Cannot have a non counter column (\"%.*s\") in a counter table",
                                BYTES(table->keyspace), BYTES(table->name), BYTES(spec->name));
         else
-            table_def_add_column(def, spec->is_static ? COLUMN_STATIC : COLUMN_REGULAR, 0, spec->name, type, false);
+            add_column(def, find_dropped(table, spec->name), spec, type);
     }
     if (status) {
         table_def_unref(def);
@@ -839,8 +852,9 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
     return OK;
 }
 
-/* Remembers the column, in place of an earlier one of its name. */
-static void record_drop(struct table_def *def, const struct column_def *column, int64_t dropped_us)
+/* Remembers the column, in place of an earlier one of its name. Dropped as of now it is gone with all of its cells: the clock that stamps
+ * writes may be ahead of ours, so only a timestamp that was given can tell which cells are newer. */
+static void record_drop(struct table_def *def, const struct column_def *column, bool is_given, int64_t dropped_us)
 {
     struct dropped_column *slot = NULL;
 
@@ -849,7 +863,7 @@ static void record_drop(struct table_def *def, const struct column_def *column, 
             slot = &def->dropped[i];
     if (!slot)
         slot = &def->dropped[def->dropped_count++];
-    *slot = (struct dropped_column){ .id = column->id,
+    *slot = (struct dropped_column){ .id = is_given ? column->id : COLUMN_ID_NONE,
                                      .name = arena_copy(def->arena, column->name),
                                      .type = type_expand_udts(def->arena, column->type),
                                      .kind = column->kind,
@@ -883,7 +897,7 @@ static enum status drop_columns(struct change *c, const struct table_def *table,
         for (uint32_t j = 0; j < def->column_count; j++) {
             if (!bytes_equal(def->columns[j].name, statement->columns[i].name))
                 continue;
-            record_drop(def, &def->columns[j], statement->has_timestamp ? statement->timestamp : c->context->now_us);
+            record_drop(def, &def->columns[j], statement->has_timestamp, statement->has_timestamp ? statement->timestamp : c->context->now_us);
             memmove(def->columns + j, def->columns + j + 1, (def->column_count - j - 1) * sizeof(*def->columns));
             def->column_count--;
             break;

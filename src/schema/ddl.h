@@ -44,6 +44,7 @@ struct ddl_change {
 
 struct ddl_context {
     struct bytes current_keyspace;    /* USE; NULL data: none */
+    struct bytes region;              /* a data center's name besides datacenter1; NULL data: none */
     int64_t now_us;
     uint64_t next_table_id;           /* the id of the table that may be made */
     void (*random)(void *context, void *out, size_t size); /* for uuids */

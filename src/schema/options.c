@@ -1160,9 +1160,9 @@ static enum status check_simple(struct arena *arena, struct bytes keyspace, cons
     return OK;
 }
 
-/* Any data center is taken: this server is in all of them. `replication_factor` stands for the ones not named: datacenter1, and those the
- * keyspace has had; it never changes one that is there. */
-static enum status check_topology(struct arena *arena, const struct option_map *written, const struct option_map *previous,
+/* This server is its cluster's one data center, by Cassandra's name for it and, as Keyspaces calls them, by its region's.
+ * `replication_factor` stands for the ones not named: datacenter1, and those the keyspace has had; it never changes one that is there. */
+static enum status check_topology(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written, const struct option_map *previous,
                                   struct option_map *map, struct error *err)
 {
     const struct option *factor = option_map_find(written, BYTES_LITERAL("replication_factor"));
@@ -1175,6 +1175,8 @@ static enum status check_topology(struct arena *arena, const struct option_map *
 
         if (is_name(option->name, "class"))
             continue;
+        if (option != factor && !is_name(option->name, "datacenter1") && (bytes_is_null(region) || !bytes_equal(option->name, region)))
+            return unknown_strategy_option(option->name, "NetworkTopologyStrategy", keyspace, err);
         if ((status = check_factor(option->value, err)))
             return status;
         if (option != factor)
@@ -1188,7 +1190,7 @@ static enum status check_topology(struct arena *arena, const struct option_map *
     return OK;
 }
 
-enum status options_check_replication(struct arena *arena, struct bytes keyspace, const struct option_map *written,
+enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written,
                                       const struct option_map *previous, struct option_map *map, struct error *err)
 {
     const struct option *class = option_map_find(written, BYTES_LITERAL("class"));
@@ -1207,7 +1209,7 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     if (is_name(name, LOCATOR_PACKAGE "SimpleStrategy"))
         return check_simple(arena, keyspace, written, map, err);
     if (is_name(name, LOCATOR_PACKAGE "NetworkTopologyStrategy"))
-        return check_topology(arena, written, previous, map, err);
+        return check_topology(arena, keyspace, region, written, previous, map, err);
     if (is_name(name, LOCATOR_PACKAGE "LocalStrategy"))
         return error_set(err, ERR_INVALID, "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
     return error_set(err, ERR_CONFIG, "Unable to find replication strategy class '%.*s'", BYTES(name));

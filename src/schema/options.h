@@ -31,8 +31,8 @@ struct keyspace_options {
 enum status options_read_keyspace(struct arena *arena, const struct option_list *list, struct keyspace_options *options,
                                   struct error *err);
 /* Turns replication as written into what is stored: class with its full name first in *map. `previous`: of the keyspace being altered,
- * or NULL. */
-enum status options_check_replication(struct arena *arena, struct bytes keyspace, const struct option_map *written,
+ * or NULL. region: besides datacenter1, a data center that NetworkTopologyStrategy may name; NULL data: none. */
+enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written,
                                       const struct option_map *previous, struct option_map *map, struct error *err);
 /* The replication factor that a warning compares; 0 if there is none. */
 uint32_t options_replication_factor(const struct option_map *replication);

@@ -6,7 +6,8 @@
  * Shapes:  names are the final text (case as stored). Columns of a kind stand in Cassandra's order: partition key and
  *          clustering by position, static and regular by name bytes. table_def.columns is that whole order (SELECT *).
  * Ids:     table_def.id (64 bit, internal) is never reused and changes with TRUNCATE; table_def.uuid is what drivers see.
- *          column_def.id is unique in its table for ever: DROP + ADD gives a new one. Key columns have ids too.
+ *          column_def.id is unique in its table for ever: DROP + ADD gives a new one, but for a column that was dropped USING
+ *          TIMESTAMP: it comes back with its id, and cells up to that timestamp stay hidden. Key columns have ids too.
  * Owns:    definitions are reference counted; a definition owns all that it points to (one arena each).
  * Errors:  schema_change functions give ERR_INVALID, ERR_CONFIG, ERR_ALREADY_EXISTS with Cassandra's words.
  * Thread:  immutable but for the atomic counts; any thread.
@@ -20,6 +21,8 @@
 
 struct schema;
 
+enum { COLUMN_ID_NONE = UINT32_MAX };
+
 enum column_kind { COLUMN_PARTITION_KEY, COLUMN_CLUSTERING, COLUMN_STATIC, COLUMN_REGULAR };
 
 struct column_def {
@@ -31,10 +34,11 @@ struct column_def {
     const struct type *type;
     bool descending;         /* clustering only */
     bool multicell;          /* type_is_multicell(type) */
+    int64_t hidden_until_us; /* cells of this timestamp and older are not its own any more; INT64_MIN: none are hidden */
 };
 
 struct dropped_column {
-    uint32_t id;
+    uint32_t id;             /* what it comes back with; COLUMN_ID_NONE: with a new one, and so without its cells */
     struct bytes name;
     const struct type *type;
     enum column_kind kind;

@@ -175,6 +175,7 @@ static enum status open_catalog(struct server *server, struct error *err)
 {
     struct catalog_options options = {
         .directory = is_memory(server) ? NULL : server->options->data,
+        .region = server->options->region,
         .now_us = now_us,
         .clock = (void *)&clock_system,
     };

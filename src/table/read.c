@@ -36,6 +36,23 @@ static enum status decode_record(struct read_context *r, struct bytes value, str
     return OK;
 }
 
+void drop_lost_cells(const struct table_def *def, struct row *row)
+{
+    uint32_t count = 0;
+
+    if (!def || !def->dropped_count)
+        return;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct column_def *column = table_def_column_by_id(def, row->cells[i].column_id);
+
+        /* An id that is not yet given is of a column that the plan is too old to know. */
+        if (column ? row->cells[i].timestamp_us <= column->hidden_until_us : row->cells[i].column_id < def->column_id_next)
+            continue;
+        row->cells[count++] = row->cells[i];
+    }
+    row->cell_count = count;
+}
+
 /* The static row, as live cells; NULL if none. Of the record, which it changes. */
 static const struct row *live_static(struct read_context *r, struct partition_cover *cover)
 {
@@ -46,6 +63,7 @@ static const struct row *live_static(struct read_context *r, struct partition_co
     row = arena_alloc(r->arena, sizeof(*row)); /* the result outlives the cover */
     *row = cover->record;
     row->deletion = DELETION_NONE;
+    drop_lost_cells(r->command->def, row);
     return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
@@ -117,6 +135,7 @@ static enum status take_row(struct read_context *r, const struct partition_cover
     *enough = false;
     if (status)
         return status;
+    drop_lost_cells(r->command->def, row);
     if (row_hide(r->arena, row, cover_at(cover, clustering), r->command->now_s)) {
         *enough = collector_add(r->collector, arena_copy(r->arena, clustering), row);
         return OK;

@@ -137,6 +137,8 @@ struct range_cover {
 /* Adds a range tombstone by what stands behind KEY_RANGE in its key; copied into the arena. */
 enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering, struct deletion deletion,
                       struct error *err);
+/* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
+void drop_lost_cells(const struct table_def *def, struct row *row);
 /* After the last range was added, before cover_at. */
 void cover_seal(struct partition_cover *cover, struct arena *arena);
 /* The newest deletion that covers a clustering. */

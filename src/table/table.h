@@ -53,6 +53,7 @@ struct read_command {
     uint32_t slice_count;
     bool slices_are_rows;         /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned */
     const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
+    const struct table_def *def;  /* its definition: cells of dropped columns are left out. NULL: a table that never loses columns */
     bool reversed;
     bool rows_wanted;             /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
     bool static_wanted;
