@@ -73,7 +73,8 @@ static bool ring_push(struct ring *ring, struct write *write)
 
 static uint32_t ring_count(struct ring *ring)
 {
-    return atomic_load_explicit(&ring->tail, memory_order_acquire) - atomic_load_explicit(&ring->head, memory_order_relaxed);
+    return atomic_load_explicit(&ring->tail, memory_order_acquire) -
+           atomic_load_explicit(&ring->head, memory_order_relaxed);
 }
 
 static struct write *ring_pop(struct ring *ring)
@@ -299,15 +300,9 @@ static void serve(struct connection *c, const uint8_t *frame, size_t size)
     const uint8_t *body = frame + 9;
 
     switch (frame[4]) {
-    case 0x01: /* STARTUP */
-        reply(c, stream_id, 0x02, (struct bytes){ 0 }, (struct bytes){ 0 });
-        break;
-    case 0x07: /* QUERY: the schema */
-        reply(c, stream_id, 0x08, BYTES_LITERAL("\0\0\0\1"), (struct bytes){ 0 });
-        break;
-    case 0x09: /* PREPARE */
-        prepare(c, stream_id, bytes_of(body, size - 9));
-        break;
+    case 0x01: /* STARTUP */ reply(c, stream_id, 0x02, (struct bytes){ 0 }, (struct bytes){ 0 }); break;
+    case 0x07: /* QUERY: the schema */ reply(c, stream_id, 0x08, BYTES_LITERAL("\0\0\0\1"), (struct bytes){ 0 }); break;
+    case 0x09: /* PREPARE */ prepare(c, stream_id, bytes_of(body, size - 9)); break;
     case 0x0A: /* EXECUTE: id (2+1), consistency (2), flags (1), count (2), values */
         if (body[2] == 'r')
             read_row(c, stream_id, body + 8);
@@ -316,9 +311,7 @@ static void serve(struct connection *c, const uint8_t *frame, size_t size)
         else
             insert_row(c, stream_id, body + 8, size - 9 - 8);
         break;
-    default:
-        fprintf(stderr, "floor: opcode %d\n", frame[4]);
-        exit(1);
+    default: fprintf(stderr, "floor: opcode %d\n", frame[4]); exit(1);
     }
 }
 
@@ -385,11 +378,15 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     mkdir(argv[1], 0700);
     check(keys_open_directory(argv[1], &keys, &err), &err, "key");
-    check(ops->environment_open(&(struct store_environment_options){ .cache_bytes = 512 << 20, .keys = keys }, &environment, &err), &err,
-          "environment");
+    check(ops->environment_open(&(struct store_environment_options){ .cache_bytes = 512 << 20, .keys = keys },
+                                &environment, &err),
+          &err, "environment");
     snprintf(path, sizeof(path), "%s/shard", argv[1]);
-    check(ops->open(&(struct store_options){ .path = path, .environment = environment, .semantics = &(struct store_semantics){ 0 } },
-                    &store, &err), &err, "open");
+    check(ops->open(&(struct store_options){ .path = path,
+                                             .environment = environment,
+                                             .semantics = &(struct store_semantics){ 0 } },
+                    &store, &err),
+          &err, "open");
     owner_fd = eventfd(0, EFD_CLOEXEC);
     loop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     check(loop_open(&(struct loop_options){ 0 }, &loop, &err), &err, "loop");

@@ -40,7 +40,15 @@ enum {
     BUCKETS = SUB_BUCKETS * 40,
 };
 
-enum { OP_ERROR = 0x00, OP_STARTUP = 0x01, OP_READY = 0x02, OP_QUERY = 0x07, OP_RESULT = 0x08, OP_PREPARE = 0x09, OP_EXECUTE = 0x0A };
+enum {
+    OP_ERROR = 0x00,
+    OP_STARTUP = 0x01,
+    OP_READY = 0x02,
+    OP_QUERY = 0x07,
+    OP_RESULT = 0x08,
+    OP_PREPARE = 0x09,
+    OP_EXECUTE = 0x0A
+};
 
 struct options {
     const char *host;
@@ -93,8 +101,18 @@ struct histogram {
 };
 
 static struct options options = {
-    .host = "127.0.0.1", .port = 9042, .connections = 8, .depth = 16, .workload = READ, .workload_name = "read",
-    .rows = 1000000, .per_partition = 100, .value_bytes = 136, .seconds = 10, .warm_seconds = 2, .seed = 1,
+    .host = "127.0.0.1",
+    .port = 9042,
+    .connections = 8,
+    .depth = 16,
+    .workload = READ,
+    .workload_name = "read",
+    .rows = 1000000,
+    .per_partition = 100,
+    .value_bytes = 136,
+    .seconds = 10,
+    .warm_seconds = 2,
+    .seed = 1,
 };
 static struct statement_id insert_id, read_id, slice_id;
 static struct histogram reads, writes;
@@ -357,9 +375,12 @@ static void connect_one(struct connection *c)
 
 static void setup_schema(struct connection *c)
 {
-    query(c, "CREATE KEYSPACE IF NOT EXISTS bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
-    query(c, "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
-             " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': 'LZ4Compressor'}");
+    query(
+        c,
+        "CREATE KEYSPACE IF NOT EXISTS bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    query(c,
+          "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
+          " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': 'LZ4Compressor'}");
 }
 
 /* ---- requests ---- */
@@ -398,7 +419,7 @@ static void put_execute(struct connection *c, const struct statement_id *id, uin
 {
     put_u16(c, id->size);
     put_bytes(c, id->bytes, id->size);
-    put_u16(c, 1);    /* consistency ONE */
+    put_u16(c, 1);          /* consistency ONE */
     put_u8(c, 0x01 | 0x02); /* values, skip metadata */
     put_u16(c, value_count);
 }
@@ -463,8 +484,8 @@ static bool rows_are_right(const struct in_flight *request, const uint8_t *body,
         at += 4 + take_u32(body + at);
     if (at + 4 + column > size || take_u32(body + at) != column || column > sizeof(expected))
         return false;
-    fill_value(options.workload == SLICE ? request->key / options.per_partition * options.per_partition : request->key, COLUMNS - 1,
-               expected, column);
+    fill_value(options.workload == SLICE ? request->key / options.per_partition * options.per_partition : request->key,
+               COLUMNS - 1, expected, column);
     return memcmp(body + at + 4, expected, column) == 0;
 }
 
@@ -477,7 +498,8 @@ static void take_reply(struct connection *c, const uint8_t *header, const uint8_
         die("a reply to stream %d, which was not asked", id);
     if (header[4] != OP_RESULT) {
         if (!errors && header[4] == OP_ERROR && size > 6)
-            snprintf(first_error, sizeof(first_error), "%08x %.*s", take_u32(body), (int)(body[4] << 8 | body[5]), body + 6);
+            snprintf(first_error, sizeof(first_error), "%08x %.*s", take_u32(body), (int)(body[4] << 8 | body[5]),
+                     body + 6);
         errors++;
     } else if (!request->is_write && !rows_are_right(request, body, size)) {
         wrong++;
@@ -572,7 +594,8 @@ static double own_cpu(void)
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_utime.tv_sec + usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec + usage.ru_stime.tv_usec / 1e6;
+    return (double)usage.ru_utime.tv_sec + usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec +
+           usage.ru_stime.tv_usec / 1e6;
 }
 
 static void wait_for_events(int epoll, int64_t timeout_ns)
@@ -660,15 +683,17 @@ static void drain(int epoll, struct connection *connections)
 static void print_latency(const char *name, const struct histogram *h)
 {
     if (h->total)
-        printf(", \"%s\": {\"count\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}", name, h->total,
-               percentile_us(h, 0.5), percentile_us(h, 0.99), percentile_us(h, 0.999), (double)h->max_ns / 1000);
+        printf(", \"%s\": {\"count\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}",
+               name, h->total, percentile_us(h, 0.5), percentile_us(h, 0.99), percentile_us(h, 0.999),
+               (double)h->max_ns / 1000);
 }
 
 static void usage(void)
 {
-    fprintf(stderr, "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
-                    "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
-                    "     [--sequential] [--seed N]\n");
+    fprintf(stderr,
+            "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
+            "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
+            "     [--sequential] [--seed N]\n");
     exit(2);
 }
 
@@ -686,20 +711,34 @@ static void parse_options(char **argv)
     for (int i = 1; argv[i]; i++) {
         const char *o = argv[i];
 
-        if (!strcmp(o, "--host")) options.host = argument(argv, &i);
-        else if (!strcmp(o, "--port")) options.port = atoi(argument(argv, &i));
-        else if (!strcmp(o, "--connections")) options.connections = atoi(argument(argv, &i));
-        else if (!strcmp(o, "--depth")) options.depth = atoi(argument(argv, &i));
-        else if (!strcmp(o, "--rows")) options.rows = strtoull(argument(argv, &i), NULL, 10);
-        else if (!strcmp(o, "--per-partition")) options.per_partition = (uint32_t)atoi(argument(argv, &i));
-        else if (!strcmp(o, "--value-bytes")) options.value_bytes = (uint32_t)atoi(argument(argv, &i));
-        else if (!strcmp(o, "--rate")) options.rate = atof(argument(argv, &i));
-        else if (!strcmp(o, "--seconds")) options.seconds = atof(argument(argv, &i));
-        else if (!strcmp(o, "--warm")) options.warm_seconds = atof(argument(argv, &i));
-        else if (!strcmp(o, "--pid")) options.pid = atoi(argument(argv, &i));
-        else if (!strcmp(o, "--seed")) options.seed = strtoull(argument(argv, &i), NULL, 10);
-        else if (!strcmp(o, "--setup")) options.setup = true;
-        else if (!strcmp(o, "--sequential")) options.sequential = true;
+        if (!strcmp(o, "--host"))
+            options.host = argument(argv, &i);
+        else if (!strcmp(o, "--port"))
+            options.port = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--connections"))
+            options.connections = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--depth"))
+            options.depth = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--rows"))
+            options.rows = strtoull(argument(argv, &i), NULL, 10);
+        else if (!strcmp(o, "--per-partition"))
+            options.per_partition = (uint32_t)atoi(argument(argv, &i));
+        else if (!strcmp(o, "--value-bytes"))
+            options.value_bytes = (uint32_t)atoi(argument(argv, &i));
+        else if (!strcmp(o, "--rate"))
+            options.rate = atof(argument(argv, &i));
+        else if (!strcmp(o, "--seconds"))
+            options.seconds = atof(argument(argv, &i));
+        else if (!strcmp(o, "--warm"))
+            options.warm_seconds = atof(argument(argv, &i));
+        else if (!strcmp(o, "--pid"))
+            options.pid = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--seed"))
+            options.seed = strtoull(argument(argv, &i), NULL, 10);
+        else if (!strcmp(o, "--setup"))
+            options.setup = true;
+        else if (!strcmp(o, "--sequential"))
+            options.sequential = true;
         else if (!strcmp(o, "--workload")) {
             options.workload_name = argument(argv, &i);
             options.workload = SLICE + 1;
@@ -708,10 +747,11 @@ static void parse_options(char **argv)
                     options.workload = w;
             if (options.workload > SLICE)
                 usage();
-        } else usage();
+        } else
+            usage();
     }
-    if (options.connections < 1 || options.connections > CONNECTIONS_MAX || options.depth < 1 || options.depth > DEPTH_MAX ||
-        !options.per_partition || !options.rows || options.value_bytes < COLUMNS)
+    if (options.connections < 1 || options.connections > CONNECTIONS_MAX || options.depth < 1 ||
+        options.depth > DEPTH_MAX || !options.per_partition || !options.rows || options.value_bytes < COLUMNS)
         usage();
 }
 
@@ -730,7 +770,8 @@ int main(int argc, char **argv)
         connect_one(&connections[i]);
     if (options.setup)
         setup_schema(&connections[0]);
-    prepare(&connections[0], "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    prepare(&connections[0],
+            "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &insert_id);
     prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ? AND ck = ?", &read_id);
     prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ?", &slice_id);
@@ -757,10 +798,12 @@ int main(int argc, char **argv)
     measuring = false;
     drain(epoll, connections);
 
-    printf("{\"workload\": \"%s\", \"connections\": %d, \"depth\": %d, \"rate\": %.0f, \"value_bytes\": %u, \"seconds\": %.2f, "
-           "\"requests\": %lu, \"per_second\": %.0f, \"server_cpu_us\": %.2f, \"client_cpu_us\": %.2f, \"errors\": %lu, \"wrong\": %lu",
-           options.workload_name, options.connections, options.depth, options.rate, options.value_bytes, elapsed, count,
-           (double)count / elapsed, count ? cpu * 1e6 / (double)count : 0, count ? own * 1e6 / (double)count : 0, errors, wrong);
+    printf(
+        "{\"workload\": \"%s\", \"connections\": %d, \"depth\": %d, \"rate\": %.0f, \"value_bytes\": %u, \"seconds\": %.2f, "
+        "\"requests\": %lu, \"per_second\": %.0f, \"server_cpu_us\": %.2f, \"client_cpu_us\": %.2f, \"errors\": %lu, \"wrong\": %lu",
+        options.workload_name, options.connections, options.depth, options.rate, options.value_bytes, elapsed, count,
+        (double)count / elapsed, count ? cpu * 1e6 / (double)count : 0, count ? own * 1e6 / (double)count : 0, errors,
+        wrong);
     print_latency("read", &reads);
     print_latency("write", &writes);
     if (first_error[0]) {

@@ -28,7 +28,7 @@ size_t arena_used(const struct arena *arena);
 
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
-#define arena_new_struct(arena, type) ((type *)arena_zalloc((arena), sizeof(type)))
+#define arena_new_struct(arena, type)       ((type *)arena_zalloc((arena), sizeof(type)))
 #define arena_new_array(arena, type, count) ((type *)arena_zalloc((arena), sizeof(type) * (count)))
 
 /* A copy of the bytes; size 0 gives a non-NULL pointer. */

@@ -39,22 +39,22 @@ enum status {
     ERR_ALREADY_EXISTS,    /* 0x2400: error.keyspace and error.name say what */
     ERR_UNPREPARED,        /* 0x2500: error.id says which */
     /* Below: never sent to a client as such. */
-    ERR_WOULD_WAIT,        /* memory cannot answer: run again on a worker */
-    ERR_NOT_FOUND,         /* what was asked for is not there */
-    ERR_IO,                /* errno-like failure of a file or socket; error.os_errno */
-    ERR_NO_SPACE,          /* the disk is full */
-    ERR_CORRUPT,           /* bytes that fail their checks */
-    ERR_STALE,             /* a command names a dropped table or an old schema */
-    ERR_CLOSED,            /* the other side is gone */
+    ERR_WOULD_WAIT, /* memory cannot answer: run again on a worker */
+    ERR_NOT_FOUND,  /* what was asked for is not there */
+    ERR_IO,         /* errno-like failure of a file or socket; error.os_errno */
+    ERR_NO_SPACE,   /* the disk is full */
+    ERR_CORRUPT,    /* bytes that fail their checks */
+    ERR_STALE,      /* a command names a dropped table or an old schema */
+    ERR_CLOSED,     /* the other side is gone */
 };
 
 struct error {
     enum status status;
-    int os_errno;                     /* with ERR_IO, ERR_NO_SPACE */
+    int os_errno; /* with ERR_IO, ERR_NO_SPACE */
     char message[ERROR_MESSAGE_MAX];
-    char keyspace[ERROR_NAME_MAX];    /* with ERR_ALREADY_EXISTS */
-    char name[ERROR_NAME_MAX];        /* with ERR_ALREADY_EXISTS: table, or "" for a keyspace */
-    uint8_t id[16];                   /* with ERR_UNPREPARED */
+    char keyspace[ERROR_NAME_MAX]; /* with ERR_ALREADY_EXISTS */
+    char name[ERROR_NAME_MAX];     /* with ERR_ALREADY_EXISTS: table, or "" for a keyspace */
+    uint8_t id[16];                /* with ERR_UNPREPARED */
 };
 
 /* Fills *error and returns status, so that a caller can write: return error_set(err, ERR_INVALID, "..."). */
@@ -68,8 +68,8 @@ enum status error_set_os(struct error *error, int os_errno, const char *format, 
 
 #ifdef __clang_analyzer__
 /* What they return is never OK: without this the analyzer takes every failure for a success as well. */
-#define error_set(to, what, ...)  ((error_set)(to, what, __VA_ARGS__), (enum status)(what))
-#define error_set_os(to, ...)     ((error_set_os)(to, __VA_ARGS__), ERR_IO)
+#define error_set(to, what, ...) ((error_set)(to, what, __VA_ARGS__), (enum status)(what))
+#define error_set_os(to, ...)    ((error_set_os)(to, __VA_ARGS__), ERR_IO)
 #endif
 
 void error_clear(struct error *error);

@@ -18,14 +18,14 @@ char *xstrndup(const void *data, size_t size) __attribute__((malloc, returns_non
 /* Releases a local variable however its function ends: CLEANUP(arena_free) struct arena *a = ...;
  * The releasing function f takes the pointer and accepts NULL; DEFINE_CLEANUP(type, f) makes it usable. */
 #define CLEANUP(f) __attribute__((cleanup(f##_cleanup)))
-#define DEFINE_CLEANUP(type, f)                                  \
+#define DEFINE_CLEANUP(type, f)                                     \
     static inline __attribute__((unused)) void f##_cleanup(type *p) \
-    {                                                            \
-        if (*p)                                                  \
-            f(*p);                                               \
+    {                                                               \
+        if (*p)                                                     \
+            f(*p);                                                  \
     }
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 #endif

@@ -23,7 +23,8 @@ static struct ddl_context ddl_context(struct catalog *catalog, struct bytes curr
 {
     return (struct ddl_context){
         .current_keyspace = current_keyspace,
-        .region = catalog->options.region ? bytes_of(catalog->options.region, strlen(catalog->options.region)) : bytes_of(NULL, 0),
+        .region = catalog->options.region ? bytes_of(catalog->options.region, strlen(catalog->options.region))
+                                          : bytes_of(NULL, 0),
         .now_us = catalog->options.now_us(catalog->options.clock),
         .next_table_id = catalog->next_table_id,
         .random = catalog->options.random,
@@ -167,7 +168,8 @@ static enum status define_system_tables(struct catalog *catalog, struct error *e
     return status;
 }
 
-enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body, struct error *err)
+enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body,
+                             struct error *err)
 {
     struct arena *arena = arena_new(4096);
     struct cql_statement *statement;
@@ -306,15 +308,15 @@ static void tell(struct catalog *catalog, const struct ddl_change *change)
 
 static void add_removals(struct catalog *catalog, const struct ddl_change *change)
 {
-    catalog->removals = xrealloc(catalog->removals,
-                                 (catalog->removal_count + change->removed_table_count + 1) * sizeof(*catalog->removals));
+    catalog->removals = xrealloc(catalog->removals, (catalog->removal_count + change->removed_table_count + 1) *
+                                                        sizeof(*catalog->removals));
     for (uint32_t i = 0; i < change->removed_table_count; i++)
         catalog->removals[catalog->removal_count++] = change->removed_table_ids[i];
 }
 
 /* Saves `schema` (reference taken over), puts it in force, removes rows. With `changing` held. */
-static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema, const struct ddl_change *change,
-                             bool is_told, struct error *err)
+static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema,
+                             const struct ddl_change *change, bool is_told, struct error *err)
 {
     uint32_t removal_count = catalog->removal_count;
     uint64_t next_table_id = catalog->next_table_id;
@@ -346,12 +348,14 @@ static enum status carry_out(struct catalog *catalog, struct table_port *port, s
 static enum status ready_for_change(struct catalog *catalog, struct table_port *port, struct error *err)
 {
     if (!catalog->space)
-        return error_set(err, ERR_BOOTSTRAPPING, "Definitions can't be changed now: the server is starting or stopping");
+        return error_set(err, ERR_BOOTSTRAPPING,
+                         "Definitions can't be changed now: the server is starting or stopping");
     return catalog->in_doubt ? load(catalog, port, err) : OK;
 }
 
 enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,
-                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change, struct error *err)
+                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change,
+                           struct error *err)
 {
     struct ddl_context context;
     struct schema *schema;
@@ -371,8 +375,8 @@ enum status catalog_change(struct catalog *catalog, struct table_port *port, con
     return status;
 }
 
-enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace, struct bytes table,
-                             struct error *err)
+enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
+                             struct bytes table, struct error *err)
 {
     struct arena *arena = arena_new(1024);
     struct ddl_context context;

@@ -34,10 +34,10 @@ struct cql_statement; /* cql/ast.h */
 struct catalog;
 
 struct catalog_options {
-    const char *directory;     /* its FORMAT file is checked, or made in an empty one. NULL: memory only */
-    const char *cluster_name;  /* NULL: "Test Cluster" */
-    const char *region;        /* NetworkTopologyStrategy may name it, as datacenter1. NULL: none */
-    uint8_t address[16];       /* what system.local tells clients: the CQL listener's */
+    const char *directory;    /* its FORMAT file is checked, or made in an empty one. NULL: memory only */
+    const char *cluster_name; /* NULL: "Test Cluster" */
+    const char *region;       /* NetworkTopologyStrategy may name it, as datacenter1. NULL: none */
+    uint8_t address[16];      /* what system.local tells clients: the CQL listener's */
     bool address_is_ipv6;
     uint16_t cql_port;
     int64_t (*now_us)(void *clock);
@@ -57,7 +57,7 @@ struct table_def *catalog_table_by_id(void *catalog, uint64_t table_id);
 
 /* ---- the schema in force ---- */
 
-struct catalog_view { /* zeroed to begin with */
+struct catalog_view {      /* zeroed to begin with */
     struct schema *schema; /* owned reference */
     uint64_t version;
 };
@@ -74,10 +74,11 @@ uint64_t catalog_version(const struct catalog *catalog);
 /* Saves and puts in force what a CREATE, ALTER or DROP of a KEYSPACE, TABLE or TYPE asks. `change` lives in the arena;
  * change->happened false: nothing to do. On OK every later catalog_view_schema sees it, and listeners have been told. */
 enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,
-                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change, struct error *err);
+                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change,
+                           struct error *err);
 /* The table gets a new internal id; its old rows are removed. No schema event. */
-enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace, struct bytes table,
-                             struct error *err);
+enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
+                             struct bytes table, struct error *err);
 
 /* Called for each change, on the thread that made it, in the order of changes. Must not call the catalog's changes. */
 struct catalog_listener {

@@ -49,9 +49,14 @@ static void must(enum status status, const struct error *err)
 static void open_all(const struct store_ops *ops)
 {
     bool on_disk = ops != &store_memory_ops;
-    struct catalog_options options = { .directory = on_disk ? directory : NULL, .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
-    struct table_space_options space_options = { .directory = on_disk ? directory : NULL, .shard_count = on_disk ? 0 : 1, .store = ops,
-                                                 .table_by_id = catalog_table_by_id, .now_us = now_us };
+    struct catalog_options options = {
+        .directory = on_disk ? directory : NULL, .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us
+    };
+    struct table_space_options space_options = { .directory = on_disk ? directory : NULL,
+                                                 .shard_count = on_disk ? 0 : 1,
+                                                 .store = ops,
+                                                 .table_by_id = catalog_table_by_id,
+                                                 .now_us = now_us };
     struct store_environment_options environment_options = { 0 };
     struct error err;
 
@@ -123,7 +128,8 @@ static int teardown(void **state)
     return system(command);
 }
 
-#define CREATE_K "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND tags = {'a': 'b'}"
+#define CREATE_K \
+    "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND tags = {'a': 'b'}"
 
 static void definitions_outlive_a_restart(void **state)
 {
@@ -159,7 +165,8 @@ static void definitions_outlive_a_restart(void **state)
     schema = catalog_ref_schema(catalog);
     assert_memory_equal(schema_version_uuid(schema), version, 16);
     assert_null(schema_keyspace(schema, BYTES_LITERAL("other")));
-    assert_true(bytes_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->replication.options[1].value, BYTES_LITERAL("3")));
+    assert_true(bytes_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->replication.options[1].value,
+                            BYTES_LITERAL("3")));
     assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->table_count, 8);
     assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("k"))->tags.count, 1);
     schema_unref(schema);
@@ -196,8 +203,12 @@ static void insert(uint64_t table_id, int32_t key)
 {
     uint8_t bytes[4];
     struct table_fragment fragment = { .kind = KEY_ROW, .row = ROW_EMPTY };
-    struct apply_command command = { .table_id = table_id, .partition_key = key_of(bytes, key), .fragments = &fragment, .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+    struct apply_command command = { .table_id = table_id,
+                                     .partition_key = key_of(bytes, key),
+                                     .fragments = &fragment,
+                                     .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000,
+                                     .durable = true };
     struct buffer encoded = { 0 };
     struct error err;
 
@@ -210,7 +221,11 @@ static void insert(uint64_t table_id, int32_t key)
 
 static uint32_t count_rows(uint64_t table_id)
 {
-    struct read_command command = { .table_id = table_id, .token = INT64_MIN, .token_last = INT64_MAX, .rows_wanted = true, .row_limit = 1000,
+    struct read_command command = { .table_id = table_id,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .rows_wanted = true,
+                                    .row_limit = 1000,
                                     .now_s = now_us(NULL) / 1000000 };
     struct arena *arena = arena_new(4096);
     struct read_result result;
@@ -251,7 +266,8 @@ static void truncate_and_drop_remove_rows(void **state)
     table_def_unref(def);
     table_def_unref(after);
     assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), ERR_INVALID);
-    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("system"), BYTES_LITERAL("local"), &err), ERR_UNAUTHORIZED);
+    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("system"), BYTES_LITERAL("local"), &err),
+                     ERR_UNAUTHORIZED);
     close_all();
 }
 
@@ -287,7 +303,8 @@ static void hear(struct catalog_listener *listener, const struct ddl_change *cha
 
     heard->count++;
     heard->action = change->action;
-    assert_int_equal(def != NULL, change->action != DDL_DROPPED && change->target == DDL_TABLE); /* it is in force already */
+    assert_int_equal(def != NULL,
+                     change->action != DDL_DROPPED && change->target == DDL_TABLE); /* it is in force already */
     table_def_unref(def);
 }
 
@@ -332,7 +349,11 @@ static uint32_t count_virtual(const char *keyspace, const char *name)
 {
     struct schema *schema = catalog_ref_schema(catalog);
     struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
-    struct read_command command = { .table_id = def->id, .token = INT64_MIN, .token_last = INT64_MAX, .rows_wanted = true, .row_limit = 100000,
+    struct read_command command = { .table_id = def->id,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .rows_wanted = true,
+                                    .row_limit = 100000,
                                     .virtual_def = def };
     struct arena *arena = arena_new(4096);
     struct read_result result;
@@ -362,8 +383,11 @@ static void system_tables_have_their_rows(void **state)
 
     open_all(&store_memory_ops);
     catalog_close(catalog);
-    must(catalog_register(catalog, "CREATE TABLE system_views.settings (name text PRIMARY KEY, value text)", &body, &err), &err);
-    must(catalog_register(catalog, "CREATE TABLE system_views.ours (name text PRIMARY KEY, value text)", &body, &err), &err);
+    must(catalog_register(catalog, "CREATE TABLE system_views.settings (name text PRIMARY KEY, value text)", &body,
+                          &err),
+         &err);
+    must(catalog_register(catalog, "CREATE TABLE system_views.ours (name text PRIMARY KEY, value text)", &body, &err),
+         &err);
     assert_int_equal(count_virtual("system", "local"), 1);
     assert_int_equal(count_virtual("system", "peers"), 0);
     assert_int_equal(count_virtual("system", "peers_v2"), 0);
@@ -394,8 +418,11 @@ static void change_for_ever(int out, unsigned round)
     for (unsigned i = 0;; i++) {
         char mark[2] = { 'b', 'e' };
 
-        snprintf(text, sizeof(text), i % 3 == 0 ? "CREATE TABLE r%u_%u (a int PRIMARY KEY, b text)"
-                                     : i % 3 == 1 ? "ALTER TABLE r%u_%u ADD c int" : "DROP TABLE r%u_%u", round, i / 3);
+        snprintf(text, sizeof(text),
+                 i % 3 == 0   ? "CREATE TABLE r%u_%u (a int PRIMARY KEY, b text)"
+                 : i % 3 == 1 ? "ALTER TABLE r%u_%u ADD c int"
+                              : "DROP TABLE r%u_%u",
+                 round, i / 3);
         if (write(out, mark, 1) != 1)
             _exit(1);
         run(text);

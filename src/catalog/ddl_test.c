@@ -36,7 +36,9 @@ static int64_t now_us(void *clock)
 static void open_catalog(void)
 {
     struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
-    struct table_space_options space_options = { .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us };
+    struct table_space_options space_options = {
+        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
+    };
     struct store_environment_options environment_options = { 0 };
     struct error err;
 
@@ -84,15 +86,18 @@ static void append_cell(struct buffer *out, struct bytes cell)
 static void print_description(struct buffer *out, const struct describe_result *result)
 {
     if (result->is_cluster) {
-        buffer_printf(out, "columns: cluster partitioner snitch%s\n", result->has_range_ownership ? " range_ownership" : "");
-        buffer_printf(out, "| %.*s | %.*s | %.*s", BYTES(result->cluster[0]), BYTES(result->cluster[1]), BYTES(result->cluster[2]));
+        buffer_printf(out, "columns: cluster partitioner snitch%s\n",
+                      result->has_range_ownership ? " range_ownership" : "");
+        buffer_printf(out, "| %.*s | %.*s | %.*s", BYTES(result->cluster[0]), BYTES(result->cluster[1]),
+                      BYTES(result->cluster[2]));
         if (result->has_range_ownership) {
             struct arena *arena = arena_new(1024);
             const struct type *text = type_native(TYPE_TEXT);
             struct buffer shown = { 0 };
 
             value_print(&shown, type_map(arena, text, type_list(arena, text, true), false), result->range_ownership);
-            assert_true(bytes_equal(buffer_bytes(&shown), BYTES_LITERAL("{'-9223372036854775808': ['/127.0.0.1:7000']}")));
+            assert_true(
+                bytes_equal(buffer_bytes(&shown), BYTES_LITERAL("{'-9223372036854775808': ['/127.0.0.1:7000']}")));
             buffer_append_string(out, " | {-9223372036854775808: ['/127.0.0.1:7000']}");
             buffer_fini(&shown);
             arena_free(arena);
@@ -121,8 +126,8 @@ static void print_change(struct buffer *out, const struct ddl_change *change)
     for (uint32_t i = 0; i < change->warning_count; i++)
         buffer_printf(out, "warning: %.*s\n", BYTES(change->warnings[i]));
     if (change->happened)
-        buffer_printf(out, "change: %s %s %.*s %.*s\n", actions[change->action], targets[change->target], BYTES(change->keyspace),
-                      BYTES(change->name));
+        buffer_printf(out, "change: %s %s %.*s %.*s\n", actions[change->action], targets[change->target],
+                      BYTES(change->keyspace), BYTES(change->name));
     else
         buffer_append_string(out, "ok\n");
 }
@@ -140,7 +145,8 @@ static enum status run(struct arena *arena, const char *text, struct buffer *out
         snprintf(current, sizeof(current), "%.*s", BYTES(statement->use->keyspace));
         buffer_append_string(out, "ok\n");
     } else if (statement->kind == STATEMENT_DESCRIBE) {
-        struct describe_context context = { current_keyspace(), catalog_cluster_name(catalog), BYTES_LITERAL("127.0.0.1:7000") };
+        struct describe_context context = { current_keyspace(), catalog_cluster_name(catalog),
+                                            BYTES_LITERAL("127.0.0.1:7000") };
         struct schema *schema = catalog_ref_schema(catalog);
         struct describe_result result;
 

@@ -52,7 +52,9 @@ static struct table_fragment *add_fragment(struct writing *w, struct bytes keysp
     fragment = &w->fragments[w->count++];
     value_encode_key(&clustering, type_native(TYPE_TEXT), keyspace, false);
     value_encode_key(&clustering, type_native(TYPE_TEXT), table, false);
-    *fragment = (struct table_fragment){ .kind = KEY_ROW, .clustering = arena_copy(w->arena, buffer_bytes(&clustering)), .row = ROW_EMPTY };
+    *fragment = (struct table_fragment){ .kind = KEY_ROW,
+                                         .clustering = arena_copy(w->arena, buffer_bytes(&clustering)),
+                                         .row = ROW_EMPTY };
     buffer_fini(&clustering);
     return fragment;
 }
@@ -95,12 +97,15 @@ static void put_meta(struct writing *w, const struct catalog *catalog, const str
 }
 
 /* Both by name: a table is written when it is not the very same definition as before, deleted when it is not there any more. */
-static void put_tables(struct writing *w, struct bytes name, const struct keyspace_def *from, const struct keyspace_def *to)
+static void put_tables(struct writing *w, struct bytes name, const struct keyspace_def *from,
+                       const struct keyspace_def *to)
 {
     uint32_t i = 0, j = 0, from_count = from ? from->table_count : 0, to_count = to ? to->table_count : 0;
 
     while (i < from_count || j < to_count) {
-        int order = i == from_count ? 1 : j == to_count ? -1 : bytes_compare(from->tables[i]->name, to->tables[j]->name);
+        int order = i == from_count ? 1
+                    : j == to_count ? -1
+                                    : bytes_compare(from->tables[i]->name, to->tables[j]->name);
 
         if (order < 0) {
             delete_row(w, name, from->tables[i]->name);
@@ -149,10 +154,12 @@ static enum status submit(struct writing *w, struct table_port *port, struct err
 
 static struct writing begin(const struct catalog *catalog)
 {
-    return (struct writing){ .arena = arena_new(4096), .now_s = catalog->options.now_us(catalog->options.clock) / 1000000 };
+    return (struct writing){ .arena = arena_new(4096),
+                             .now_s = catalog->options.now_us(catalog->options.clock) / 1000000 };
 }
 
-enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema, struct error *err)
+enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
+                                  struct error *err)
 {
     struct writing w = begin(catalog);
 
@@ -160,8 +167,8 @@ enum status definitions_save_meta(struct catalog *catalog, struct table_port *po
     return submit(&w, port, err);
 }
 
-enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from, const struct schema *to,
-                                    struct bytes keyspace, struct error *err)
+enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from,
+                                    const struct schema *to, struct bytes keyspace, struct error *err)
 {
     struct writing w = begin(catalog);
 
@@ -175,10 +182,10 @@ enum status definitions_save_change(struct catalog *catalog, struct table_port *
 
 struct loading {
     struct catalog *catalog;
-    struct arena *arena;              /* of one page of rows */
-    struct keyspace_def **keyspaces;  /* owned, references too */
+    struct arena *arena;             /* of one page of rows */
+    struct keyspace_def **keyspaces; /* owned, references too */
     uint32_t keyspace_count, keyspace_capacity;
-    struct table_def **tables;        /* owned: of the last keyspace */
+    struct table_def **tables; /* owned: of the last keyspace */
     uint32_t table_count, table_capacity;
     bool has_meta;
     uint64_t version;
@@ -191,7 +198,8 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     uint32_t count;
 
     if (value.size < 1 || value.data[0] > CATALOG_FORMAT)
-        return error_set(err, ERR_CORRUPT, "The catalog is of format %u; this server reads format %d: the data is of a newer version",
+        return error_set(err, ERR_CORRUPT,
+                         "The catalog is of format %u; this server reads format %d: the data is of a newer version",
                          value.size ? value.data[0] : 0, CATALOG_FORMAT);
     if (value.data[0] != CATALOG_FORMAT || value.size < META_BYTES)
         return error_set(err, ERR_CORRUPT, "The catalog's first row is damaged");
@@ -335,7 +343,8 @@ static struct keyspace_def *overlay(const struct keyspace_def *ours, const struc
 
 static bool is_system(struct bytes name)
 {
-    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) || ddl_is_virtual_system_keyspace(name);
+    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) ||
+           ddl_is_virtual_system_keyspace(name);
 }
 
 static struct keyspace_def *saved_keyspace(const struct loading *l, struct bytes name)
@@ -349,7 +358,8 @@ static struct keyspace_def *saved_keyspace(const struct loading *l, struct bytes
 static struct schema *assemble(struct loading *l)
 {
     const struct schema *ours = l->catalog->current;
-    struct keyspace_def **all = xmalloc((schema_keyspace_count(ours) + l->keyspace_count + 1) * sizeof(struct keyspace_def *));
+    struct keyspace_def **all =
+        xmalloc((schema_keyspace_count(ours) + l->keyspace_count + 1) * sizeof(struct keyspace_def *));
     uint64_t version = schema_version_number(ours) + 1;
     uint32_t count = 0;
     struct schema *schema;
@@ -369,7 +379,8 @@ static struct schema *assemble(struct loading *l)
     return schema;
 }
 
-enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new, struct error *err)
+enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new,
+                             struct error *err)
 {
     struct loading l = { .catalog = catalog, .arena = arena_new(1 << 16) };
     enum status status = read_rows(&l, port, err);

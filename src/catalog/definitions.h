@@ -23,10 +23,12 @@
 
 struct table_def *definitions_own_table(void);
 /* The schema of the system keyspaces in force and those on disk. Sets host id, next table id and removals. is_new: there was nothing. */
-enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new, struct error *err);
+enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new,
+                             struct error *err);
 /* Saves what differs between `from` and `to` in this keyspace, and meta. */
-enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from, const struct schema *to,
-                                    struct bytes keyspace, struct error *err);
-enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema, struct error *err);
+enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from,
+                                    const struct schema *to, struct bytes keyspace, struct error *err);
+enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
+                                  struct error *err);
 
 #endif

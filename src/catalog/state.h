@@ -10,22 +10,22 @@ enum { CATALOG_FORMAT = 1, CATALOG_TABLE_ID = 1, CATALOG_TABLE_IDS_FROM = 1 << 3
 
 struct catalog {
     struct catalog_options options;
-    char *cluster_name;           /* owned */
+    char *cluster_name; /* owned */
     int64_t started_s;
     uint8_t host_id[16];
-    struct table_def *own_table;  /* system.helenus_catalog: not in the schema, nobody else sees it */
+    struct table_def *own_table; /* system.helenus_catalog: not in the schema, nobody else sees it */
 
-    pthread_mutex_t lock;         /* current, listeners: held for moments */
-    struct schema *current;       /* owned reference */
-    _Atomic uint64_t version;     /* current's */
+    pthread_mutex_t lock;     /* current, listeners: held for moments */
+    struct schema *current;   /* owned reference */
+    _Atomic uint64_t version; /* current's */
     struct catalog_listener *listeners;
 
-    pthread_mutex_t changing;     /* one change at a time; held while the disk is waited for. Guards what follows */
-    struct table_space *space;    /* NULL: not open */
+    pthread_mutex_t changing;  /* one change at a time; held while the disk is waited for. Guards what follows */
+    struct table_space *space; /* NULL: not open */
     uint64_t next_table_id;
-    uint64_t *removals;           /* owned: tables whose rows are being removed */
+    uint64_t *removals; /* owned: tables whose rows are being removed */
     uint32_t removal_count;
-    bool in_doubt;                /* a write of definitions failed without an outcome: read them again before the next */
+    bool in_doubt; /* a write of definitions failed without an outcome: read them again before the next */
     struct virtual_table *bodies; /* owned, one per computed system table */
 };
 

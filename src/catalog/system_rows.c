@@ -237,14 +237,10 @@ static void tables(struct row_writer *w, const struct schema *schema)
 static const char *kind_name(enum column_kind kind)
 {
     switch (kind) {
-    case COLUMN_PARTITION_KEY:
-        return "partition_key";
-    case COLUMN_CLUSTERING:
-        return "clustering";
-    case COLUMN_STATIC:
-        return "static";
-    case COLUMN_REGULAR:
-        break;
+    case COLUMN_PARTITION_KEY: return "partition_key";
+    case COLUMN_CLUSTERING: return "clustering";
+    case COLUMN_STATIC: return "static";
+    case COLUMN_REGULAR: break;
     }
     return "regular";
 }
@@ -344,10 +340,10 @@ static void virtual_columns(struct row_writer *w, const struct schema *schema)
     each_table(w, schema, true, column_rows);
 }
 
-#define SCHEMA_ROWS(name)                                                                 \
+#define SCHEMA_ROWS(name)                                                                \
     static void name##_rows(const struct virtual_table *self, struct virtual_emit *emit) \
-    {                                                                                     \
-        with_schema(self, emit, name);                                                    \
+    {                                                                                    \
+        with_schema(self, emit, name);                                                   \
     }
 SCHEMA_ROWS(keyspaces)
 SCHEMA_ROWS(tables)

@@ -48,7 +48,7 @@ enum statement_kind {
     STATEMENT_DROP_ROLE,   /* also DROP USER */
     STATEMENT_GRANT_ROLE,
     STATEMENT_REVOKE_ROLE,
-    STATEMENT_LIST_ROLES,  /* also LIST USERS */
+    STATEMENT_LIST_ROLES, /* also LIST USERS */
     STATEMENT_GRANT_PERMISSIONS,
     STATEMENT_REVOKE_PERMISSIONS,
     STATEMENT_LIST_PERMISSIONS,
@@ -70,23 +70,23 @@ struct cql_type {
     enum type_kind kind;
     bool frozen;
     uint16_t depth;
-    uint32_t dimension;                   /* vector */
-    uint32_t param_count;                 /* list, set, vector: 1; map: 2; tuple: fields */
+    uint32_t dimension;   /* vector */
+    uint32_t param_count; /* list, set, vector: 1; map: 2; tuple: fields */
     const struct cql_type *const *params;
-    struct qualified_name name;           /* udt; custom: the class in name.name */
+    struct qualified_name name; /* udt; custom: the class in name.name */
 };
 
 /* ---- Terms and selectors ---- */
 
 enum term_kind {
-    TERM_LITERAL,   /* literal */
+    TERM_LITERAL, /* literal */
     TERM_NULL,
-    TERM_MARKER,    /* marker: ? or :name */
-    TERM_LIST,      /* items: [a, b]; a list or a vector, the receiver says which */
-    TERM_SET,       /* items: {a, b}; {} is a set without items, also where a map or udt is meant */
-    TERM_MAP,       /* items: {k: v}, keys and values alternating, so item_count is even */
-    TERM_UDT,       /* items and field_names: {field: value} */
-    TERM_TUPLE,     /* items: (a, b). In a SELECT clause (a) with one item is mere parentheses, unless a tuple is wanted */
+    TERM_MARKER, /* marker: ? or :name */
+    TERM_LIST,   /* items: [a, b]; a list or a vector, the receiver says which */
+    TERM_SET,    /* items: {a, b}; {} is a set without items, also where a map or udt is meant */
+    TERM_MAP,    /* items: {k: v}, keys and values alternating, so item_count is even */
+    TERM_UDT,    /* items and field_names: {field: value} */
+    TERM_TUPLE,  /* items: (a, b). In a SELECT clause (a) with one item is mere parentheses, unless a tuple is wanted */
     TERM_FUNCTION,  /* function: name and arguments in items */
     TERM_CAST,      /* items[0] and type: CAST(x AS type) */
     TERM_HINT,      /* items[0] and type: (type) x */
@@ -105,9 +105,9 @@ enum term_kind {
 
 struct term {
     enum term_kind kind;
-    uint16_t depth;                 /* of nesting, at least 1 */
-    char op;                        /* operation: + - * / % */
-    uint8_t word;                   /* column, field: the parser's own note on how the name was written */
+    uint16_t depth; /* of nesting, at least 1 */
+    char op;        /* operation: + - * / % */
+    uint8_t word;   /* column, field: the parser's own note on how the name was written */
     uint32_t item_count;
     const struct term *const *items;
     union {
@@ -119,7 +119,7 @@ struct term {
         } literal;
         struct {
             uint32_t index;
-            struct bytes name;      /* not written: ? */
+            struct bytes name; /* not written: ? */
         } marker;
         struct qualified_name function;
         const struct cql_type *type;     /* cast, hint */
@@ -145,10 +145,10 @@ enum cql_operator {
 };
 
 enum relation_kind {
-    RELATION_COLUMN,     /* columns[0] op ... */
-    RELATION_ELEMENT,    /* columns[0] [ key ] op value; never IN */
-    RELATION_TUPLE,      /* (columns) op ...: value is a TERM_TUPLE or a marker; IN: values are tuples, or all markers */
-    RELATION_TOKEN,      /* token(columns) op value */
+    RELATION_COLUMN,  /* columns[0] op ... */
+    RELATION_ELEMENT, /* columns[0] [ key ] op value; never IN */
+    RELATION_TUPLE,   /* (columns) op ...: value is a TERM_TUPLE or a marker; IN: values are tuples, or all markers */
+    RELATION_TOKEN,   /* token(columns) op value */
     RELATION_EXPRESSION, /* expr(index, value) */
 };
 
@@ -201,7 +201,7 @@ struct select_statement {
     bool json;
     bool distinct;
     bool allow_filtering;
-    uint32_t selector_count;            /* 0: SELECT * */
+    uint32_t selector_count; /* 0: SELECT * */
     uint32_t relation_count;
     uint32_t group_count;
     uint32_t ordering_count;
@@ -221,7 +221,7 @@ struct insert_statement {
     bool default_unset;      /* JSON ... DEFAULT UNSET */
     bool if_not_exists;
     uint32_t column_count;
-    uint32_t value_count;    /* the planner compares it with column_count */
+    uint32_t value_count; /* the planner compares it with column_count */
     const struct bytes *columns;
     const struct term *const *values;
     struct using_clause using_clause;
@@ -267,7 +267,7 @@ struct delete_statement {
     struct qualified_name table;
     struct using_clause using_clause; /* timestamp only */
     bool if_exists;
-    uint32_t deletion_count;          /* 0: the rows */
+    uint32_t deletion_count; /* 0: the rows */
     uint32_t relation_count;
     uint32_t condition_count;
     const struct cql_deletion *deletions;
@@ -316,7 +316,7 @@ enum tags_action { TAGS_NONE, TAGS_ADD, TAGS_DROP };
 
 struct keyspace_statement {
     struct bytes name;
-    bool if_exists; /* ALTER */
+    bool if_exists;     /* ALTER */
     bool if_not_exists; /* CREATE */
     enum tags_action tags_action;
     const struct term *tags; /* TERM_MAP or empty TERM_SET of literals */
@@ -433,11 +433,17 @@ struct alter_type_statement {
     bool if_field_exists;     /* RENAME IF EXISTS */
     bool if_field_not_exists; /* ADD IF NOT EXISTS */
     uint32_t rename_count;
-    struct field_spec field;  /* ALTER f TYPE t, ADD f t */
+    struct field_spec field; /* ALTER f TYPE t, ADD f t */
     const struct rename_spec *renames;
 };
 
-enum index_target_kind { INDEX_TARGET_SIMPLE, INDEX_TARGET_VALUES, INDEX_TARGET_KEYS, INDEX_TARGET_ENTRIES, INDEX_TARGET_FULL };
+enum index_target_kind {
+    INDEX_TARGET_SIMPLE,
+    INDEX_TARGET_VALUES,
+    INDEX_TARGET_KEYS,
+    INDEX_TARGET_ENTRIES,
+    INDEX_TARGET_FULL
+};
 
 struct index_target {
     enum index_target_kind kind;
@@ -478,8 +484,8 @@ struct alter_view_statement {
 struct trigger_statement {
     struct bytes name;
     struct qualified_name table;
-    bool if_exists;     /* DROP */
-    bool if_not_exists; /* CREATE */
+    bool if_exists;          /* DROP */
+    bool if_not_exists;      /* CREATE */
     struct bytes class_name; /* CREATE */
 };
 
@@ -503,8 +509,8 @@ struct create_aggregate_statement {
     const struct cql_type *const *arguments;
     struct bytes state_function;
     const struct cql_type *state_type;
-    struct bytes final_function;   /* or not written */
-    const struct term *initial;    /* or NULL */
+    struct bytes final_function; /* or not written */
+    const struct term *initial;  /* or NULL */
 };
 
 /* DROP FUNCTION, DROP AGGREGATE */
@@ -535,9 +541,9 @@ struct role_statement {
     struct bytes hashed_password; /* or not written; never both */
     enum option_flag superuser;
     enum option_flag login;
-    const struct term *options;   /* OPTIONS = {...}: map of literals, or NULL */
-    bool all_datacenters;         /* ACCESS TO ALL DATACENTERS */
-    bool all_cidrs;               /* ACCESS FROM ALL CIDRS */
+    const struct term *options; /* OPTIONS = {...}: map of literals, or NULL */
+    bool all_datacenters;       /* ACCESS TO ALL DATACENTERS */
+    bool all_cidrs;             /* ACCESS FROM ALL CIDRS */
     struct string_list datacenters;
     struct string_list cidrs;
 };
@@ -576,19 +582,19 @@ enum permission {
 };
 
 enum resource_kind {
-    RESOURCE_NONE,          /* LIST without ON */
+    RESOURCE_NONE, /* LIST without ON */
     RESOURCE_ALL_KEYSPACES,
-    RESOURCE_KEYSPACE,      /* name.keyspace */
-    RESOURCE_ALL_TABLES,    /* ALL TABLES IN KEYSPACE: name.keyspace */
-    RESOURCE_TABLE,         /* name */
+    RESOURCE_KEYSPACE,   /* name.keyspace */
+    RESOURCE_ALL_TABLES, /* ALL TABLES IN KEYSPACE: name.keyspace */
+    RESOURCE_TABLE,      /* name */
     RESOURCE_ALL_ROLES,
-    RESOURCE_ROLE,          /* name.name */
+    RESOURCE_ROLE, /* name.name */
     RESOURCE_ALL_FUNCTIONS,
-    RESOURCE_FUNCTIONS_IN,  /* ALL FUNCTIONS IN KEYSPACE: name.keyspace */
-    RESOURCE_FUNCTION,      /* name, arguments */
+    RESOURCE_FUNCTIONS_IN, /* ALL FUNCTIONS IN KEYSPACE: name.keyspace */
+    RESOURCE_FUNCTION,     /* name, arguments */
     RESOURCE_ALL_MBEANS,
-    RESOURCE_MBEAN,         /* name.name */
-    RESOURCE_MBEANS,        /* name.name: a pattern */
+    RESOURCE_MBEAN,  /* name.name */
+    RESOURCE_MBEANS, /* name.name: a pattern */
 };
 
 struct resource_spec {
@@ -623,7 +629,7 @@ enum describe_kind {
     DESCRIBE_KEYSPACE,      /* name.keyspace, or not written: the current one */
     DESCRIBE_ONLY_KEYSPACE, /* the same, without its tables */
     DESCRIBE_TABLES,
-    DESCRIBE_TABLE,         /* name; as below */
+    DESCRIBE_TABLE, /* name; as below */
     DESCRIBE_INDEX,
     DESCRIBE_VIEW,
     DESCRIBE_TYPES,
@@ -654,7 +660,7 @@ struct cql_statement {
         const struct delete_statement *delete_;
         const struct batch_statement *batch;
         const struct use_statement *use;
-        const struct named_statement *named; /* TRUNCATE, DROP TABLE, TYPE, INDEX, VIEW */
+        const struct named_statement *named;       /* TRUNCATE, DROP TABLE, TYPE, INDEX, VIEW */
         const struct keyspace_statement *keyspace; /* CREATE, ALTER */
         const struct drop_keyspace_statement *drop_keyspace;
         const struct create_table_statement *create_table;
@@ -669,12 +675,12 @@ struct cql_statement {
         const struct create_function_statement *create_function;
         const struct create_aggregate_statement *create_aggregate;
         const struct drop_function_statement *drop_function; /* and DROP AGGREGATE */
-        const struct role_statement *role; /* CREATE, ALTER */
+        const struct role_statement *role;                   /* CREATE, ALTER */
         const struct drop_role_statement *drop_role;
         const struct grant_role_statement *grant_role; /* GRANT, REVOKE */
         const struct list_roles_statement *list_roles;
         const struct permissions_statement *permissions; /* GRANT, REVOKE, LIST */
-        const struct identity_statement *identity; /* ADD, DROP */
+        const struct identity_statement *identity;       /* ADD, DROP */
         const struct describe_statement *describe;
     };
 };

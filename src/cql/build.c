@@ -199,7 +199,8 @@ static bool integer_of(struct bytes text, int64_t *value)
     return true;
 }
 
-const struct cql_type *build_type(struct parse *p, enum type_kind kind, struct vec params, const struct lexeme *dimension)
+const struct cql_type *build_type(struct parse *p, enum type_kind kind, struct vec params,
+                                  const struct lexeme *dimension)
 {
     struct cql_type *type = new_type(p, kind);
 
@@ -232,9 +233,7 @@ const struct cql_type *build_frozen(struct parse *p, const struct cql_type *type
     case TYPE_TUPLE:
     case TYPE_VECTOR:
     case TYPE_UDT:
-    case TYPE_CUSTOM:
-        frozen->frozen = true;
-        break;
+    case TYPE_CUSTOM: frozen->frozen = true; break;
     default: {
         struct buffer text = { 0 };
 
@@ -439,14 +438,10 @@ static const struct term *named_function(const struct term *callee, struct quali
 static enum term_kind cell_function(uint32_t word)
 {
     switch (word) {
-    case T_TTL:
-        return TERM_TTL;
-    case T_WRITETIME:
-        return TERM_WRITETIME;
-    case T_MAXWRITETIME:
-        return TERM_MAXWRITETIME;
-    default:
-        return TERM_FUNCTION;
+    case T_TTL: return TERM_TTL;
+    case T_WRITETIME: return TERM_WRITETIME;
+    case T_MAXWRITETIME: return TERM_MAXWRITETIME;
+    default: return TERM_FUNCTION;
     }
 }
 
@@ -458,7 +453,8 @@ static const struct term *rehint(struct parse *p, const struct term *outer, cons
     return build_hint(p, outer->type, rehint(p, outer->items[0], call));
 }
 
-const struct term *build_selector_call(struct parse *p, const struct term *callee, struct lexeme paren, struct vec arguments)
+const struct term *build_selector_call(struct parse *p, const struct term *callee, struct lexeme paren,
+                                       struct vec arguments)
 {
     struct qualified_name name = { NOTHING, NOTHING };
     uint32_t word = 0;
@@ -538,17 +534,20 @@ struct cql_deletion *build_target(struct parse *p, struct bytes column)
 }
 
 struct cql_condition *build_condition(struct parse *p, const struct cql_deletion *target, enum cql_operator op,
-                                  const struct term *value, struct vec values)
+                                      const struct term *value, struct vec values)
 {
     struct cql_condition *condition = NODE(p, cql_condition);
 
-    *condition = (struct cql_condition){ .column = target->column, .element = target->element, .field = target->field, .op = op };
+    *condition = (struct cql_condition){
+        .column = target->column, .element = target->element, .field = target->field, .op = op
+    };
     condition->value = value;
     VEC_STORE(condition, values, value_count, values);
     return condition;
 }
 
-struct assignment *build_assignment(struct parse *p, enum assignment_kind kind, struct bytes column, const struct term *value)
+struct assignment *build_assignment(struct parse *p, enum assignment_kind kind, struct bytes column,
+                                    const struct term *value)
 {
     struct assignment *assignment = NODE(p, assignment);
 
@@ -763,7 +762,8 @@ struct alter_table_statement *build_alter_table(struct parse *p, enum alter_tabl
 }
 
 struct alter_table_statement *build_alter_column(struct parse *p, enum alter_table_kind kind, struct bytes column,
-                                                 const struct cql_type *type, const struct column_mask *mask, bool if_exists)
+                                                 const struct cql_type *type, const struct column_mask *mask,
+                                                 bool if_exists)
 {
     struct alter_table_statement *alter = build_alter_table(p, kind);
     struct column_spec spec = { .name = column, .type = type, .mask = mask };
@@ -798,8 +798,8 @@ struct cql_statement *build_named(struct parse *p, enum statement_kind kind, str
     return STATEMENT(p, kind, named, s);
 }
 
-struct cql_statement *build_drop_function(struct parse *p, enum statement_kind kind, struct qualified_name name, bool if_exists,
-                                      const struct vec *arguments)
+struct cql_statement *build_drop_function(struct parse *p, enum statement_kind kind, struct qualified_name name,
+                                          bool if_exists, const struct vec *arguments)
 {
     struct drop_function_statement *s = NODE(p, drop_function_statement);
 
@@ -840,7 +840,8 @@ static void append_strings(struct parse *p, struct string_list *list, const stru
     VEC_STORE(list, items, count, all);
 }
 
-struct role_statement *build_role_options(struct parse *p, struct role_statement *role, const struct role_statement *option)
+struct role_statement *build_role_options(struct parse *p, struct role_statement *role,
+                                          const struct role_statement *option)
 {
     if (!role)
         role = build_no_role(p);
@@ -869,7 +870,7 @@ struct role_statement *build_role_options(struct parse *p, struct role_statement
 }
 
 struct cql_statement *build_role(struct parse *p, enum statement_kind kind, struct bytes name, bool condition,
-                             struct role_statement *role)
+                                 struct role_statement *role)
 {
     if (!role)
         role = build_no_role(p);
@@ -882,7 +883,7 @@ struct cql_statement *build_role(struct parse *p, enum statement_kind kind, stru
 }
 
 struct cql_statement *build_user(struct parse *p, enum statement_kind kind, struct bytes name, bool condition,
-                             struct role_statement *role)
+                                 struct role_statement *role)
 {
     role->is_user = true;
     return build_role(p, kind, name, condition, role);
@@ -904,7 +905,8 @@ struct cql_statement *build_list_roles(struct parse *p, struct bytes grantee, bo
     return STATEMENT(p, STATEMENT_LIST_ROLES, list_roles, s);
 }
 
-struct cql_statement *build_grant_role(struct parse *p, enum statement_kind kind, struct bytes role, struct bytes grantee)
+struct cql_statement *build_grant_role(struct parse *p, enum statement_kind kind, struct bytes role,
+                                       struct bytes grantee)
 {
     struct grant_role_statement *s = NODE(p, grant_role_statement);
 
@@ -924,41 +926,26 @@ static uint32_t applicable(enum resource_kind kind, const char **name)
     };
 
     switch (kind) {
-    case RESOURCE_NONE:
-        break;
+    case RESOURCE_NONE: break;
     case RESOURCE_ALL_KEYSPACES:
     case RESOURCE_KEYSPACE:
-    case RESOURCE_ALL_TABLES:
-        *name = "DataResource";
-        return TABLE | PERMISSION_CREATE;
-    case RESOURCE_TABLE:
-        *name = "DataResource";
-        return TABLE;
-    case RESOURCE_ALL_ROLES:
-        *name = "RoleResource";
-        return ROLE | PERMISSION_CREATE;
-    case RESOURCE_ROLE:
-        *name = "RoleResource";
-        return ROLE;
+    case RESOURCE_ALL_TABLES: *name = "DataResource"; return TABLE | PERMISSION_CREATE;
+    case RESOURCE_TABLE: *name = "DataResource"; return TABLE;
+    case RESOURCE_ALL_ROLES: *name = "RoleResource"; return ROLE | PERMISSION_CREATE;
+    case RESOURCE_ROLE: *name = "RoleResource"; return ROLE;
     case RESOURCE_ALL_FUNCTIONS:
-    case RESOURCE_FUNCTIONS_IN:
-        *name = "FunctionResource";
-        return FUNCTION | PERMISSION_CREATE;
-    case RESOURCE_FUNCTION:
-        *name = "FunctionResource";
-        return FUNCTION;
+    case RESOURCE_FUNCTIONS_IN: *name = "FunctionResource"; return FUNCTION | PERMISSION_CREATE;
+    case RESOURCE_FUNCTION: *name = "FunctionResource"; return FUNCTION;
     case RESOURCE_ALL_MBEANS:
     case RESOURCE_MBEAN:
-    case RESOURCE_MBEANS:
-        *name = "JMXResource";
-        return MBEAN;
+    case RESOURCE_MBEANS: *name = "JMXResource"; return MBEAN;
     }
     *name = "";
     return PERMISSION_ALL;
 }
 
 struct cql_statement *build_permissions(struct parse *p, enum statement_kind kind, uint32_t permissions,
-                                    const struct resource_spec *resource, struct bytes grantee, bool no_recursive)
+                                        const struct resource_spec *resource, struct bytes grantee, bool no_recursive)
 {
     struct permissions_statement *s = NODE(p, permissions_statement);
     const char *name = "";

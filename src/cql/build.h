@@ -23,11 +23,11 @@ struct vec {
 
 struct parse {
     struct arena *arena;
-    struct bytes original;    /* the text as it came, for messages */
-    const uint8_t *copy;      /* the same in the arena */
+    struct bytes original; /* the text as it came, for messages */
+    const uint8_t *copy;   /* the same in the arena */
     struct error *error;
     enum status status;
-    struct vec markers;       /* struct bytes */
+    struct vec markers; /* struct bytes */
     struct cql_statement *statement;
     const struct cql_type *type;
 };
@@ -49,23 +49,23 @@ struct table_with {
 };
 
 #define VEC_EMPTY ((struct vec){ NULL, 0, 0 })
-#define NO_NAME ((struct qualified_name){ .name = { NULL, 0 } })
+#define NO_NAME   ((struct qualified_name){ .name = { NULL, 0 } })
 
 struct vec vec_append(struct parse *p, struct vec vec, const void *item, size_t size);
-#define vec_add(p, array, item)                                      \
-    ({                                                               \
-        __typeof__(item) added_ = (item);                            \
-        vec_append((p), (array), &added_, sizeof(added_));           \
+#define vec_add(p, array, item)                            \
+    ({                                                     \
+        __typeof__(item) added_ = (item);                  \
+        vec_append((p), (array), &added_, sizeof(added_)); \
     })
 #define vec_add_of(p, array, of, at) vec_append((p), (array), (at), sizeof(of))
-#define vec_new_of(p, of, at) vec_append((p), VEC_EMPTY, (at), sizeof(of))
-#define vec_new(p, item)                                          \
-    ({                                                            \
-        __typeof__(item) vec_item_ = (item);                      \
+#define vec_new_of(p, of, at)        vec_append((p), VEC_EMPTY, (at), sizeof(of))
+#define vec_new(p, item)                                           \
+    ({                                                             \
+        __typeof__(item) vec_item_ = (item);                       \
         vec_append((p), VEC_EMPTY, &vec_item_, sizeof(vec_item_)); \
     })
-#define vec_two(p, a, b)                     \
-    ({                                       \
+#define vec_two(p, a, b)                      \
+    ({                                        \
         struct vec pair_ = vec_new((p), (a)); \
         vec_add((p), pair_, (b));             \
     })
@@ -76,13 +76,13 @@ struct vec vec_append(struct parse *p, struct vec vec, const void *item, size_t 
         (node)->size = stored_.count;       \
     } while (0)
 #define VEC_OPTIONS(node, array) VEC_STORE(&(node)->options, items, count, array)
-#define NODE(p, name) arena_new_struct((p)->arena, struct name)
-#define STATEMENT(p, tag, member, node)                                  \
-    ({                                                                   \
-        struct cql_statement *statement_ = NODE(p, cql_statement);               \
-        statement_->kind = (tag);                                        \
-        statement_->member = (node);                                     \
-        statement_;                                                      \
+#define NODE(p, name)            arena_new_struct((p)->arena, struct name)
+#define STATEMENT(p, tag, member, node)                            \
+    ({                                                             \
+        struct cql_statement *statement_ = NODE(p, cql_statement); \
+        statement_->kind = (tag);                                  \
+        statement_->member = (node);                               \
+        statement_;                                                \
     })
 
 /* What a word is when it is not quoted; functions and types may not have every name. */
@@ -93,7 +93,8 @@ enum word word_of(const struct lexeme *lexeme);
 void parse_fail(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void parse_fail_at(struct parse *p, struct lexeme lexeme);
 /* "line 1:5 ..." for the place of a byte of the copy. */
-void parse_fail_where(struct parse *p, const uint8_t *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void parse_fail_where(struct parse *p, const uint8_t *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static inline struct bytes lexeme_bytes(struct lexeme lexeme)
 {
@@ -112,7 +113,8 @@ struct qualified_name build_function_name(struct parse *p, const struct lexeme *
 
 const struct cql_type *build_named_type(struct parse *p, const struct lexeme *keyspace, struct lexeme name);
 const struct cql_type *build_custom_type(struct parse *p, struct lexeme name);
-const struct cql_type *build_type(struct parse *p, enum type_kind kind, struct vec params, const struct lexeme *dimension);
+const struct cql_type *build_type(struct parse *p, enum type_kind kind, struct vec params,
+                                  const struct lexeme *dimension);
 const struct cql_type *build_frozen(struct parse *p, const struct cql_type *type);
 
 const struct term *build_literal(struct parse *p, enum literal_kind kind, struct bytes text);
@@ -129,7 +131,8 @@ const struct term *build_hint(struct parse *p, const struct cql_type *type, cons
 const struct term *build_column(struct parse *p, struct lexeme name);
 const struct term *build_field(struct parse *p, const struct term *of, struct lexeme name);
 const struct term *build_slice(struct parse *p, const struct term *of, const struct term *from, const struct term *to);
-const struct term *build_selector_call(struct parse *p, const struct term *callee, struct lexeme paren, struct vec arguments);
+const struct term *build_selector_call(struct parse *p, const struct term *callee, struct lexeme paren,
+                                       struct vec arguments);
 const struct term *build_count_rows(struct parse *p, const struct term *callee, struct lexeme paren);
 struct selector *build_selector(struct parse *p, const struct term *term, struct bytes alias);
 
@@ -138,8 +141,9 @@ struct relation *build_relation(struct parse *p, enum relation_kind kind, enum c
 struct relation *build_tuple_in(struct parse *p, struct vec columns, struct vec values, struct lexeme in);
 struct cql_deletion *build_target(struct parse *p, struct bytes column);
 struct cql_condition *build_condition(struct parse *p, const struct cql_deletion *target, enum cql_operator op,
-                                  const struct term *value, struct vec values);
-struct assignment *build_assignment(struct parse *p, enum assignment_kind kind, struct bytes column, const struct term *value);
+                                      const struct term *value, struct vec values);
+struct assignment *build_assignment(struct parse *p, enum assignment_kind kind, struct bytes column,
+                                    const struct term *value);
 void build_same_column(struct parse *p, struct bytes column, struct bytes other, const char *form);
 void build_check_assignments(struct parse *p, const struct update_statement *update);
 
@@ -158,24 +162,28 @@ void build_table_with(struct parse *p, const struct table_with *with, bool *comp
 const struct column_mask *build_mask(struct parse *p, struct qualified_name function, struct vec arguments);
 struct alter_table_statement *build_alter_table(struct parse *p, enum alter_table_kind kind);
 struct alter_table_statement *build_alter_column(struct parse *p, enum alter_table_kind kind, struct bytes column,
-                                                 const struct cql_type *type, const struct column_mask *mask, bool if_exists);
+                                                 const struct cql_type *type, const struct column_mask *mask,
+                                                 bool if_exists);
 void build_drop_timestamp(struct parse *p, struct alter_table_statement *alter, struct lexeme timestamp);
 struct index_target *build_index_target(struct parse *p, enum index_target_kind kind, struct bytes column);
 
-struct cql_statement *build_named(struct parse *p, enum statement_kind kind, struct qualified_name name, bool if_exists);
-struct cql_statement *build_drop_function(struct parse *p, enum statement_kind kind, struct qualified_name name, bool if_exists,
-                                      const struct vec *arguments);
+struct cql_statement *build_named(struct parse *p, enum statement_kind kind, struct qualified_name name,
+                                  bool if_exists);
+struct cql_statement *build_drop_function(struct parse *p, enum statement_kind kind, struct qualified_name name,
+                                          bool if_exists, const struct vec *arguments);
 struct role_statement *build_no_role(struct parse *p);
-struct role_statement *build_role_options(struct parse *p, struct role_statement *role, const struct role_statement *option);
+struct role_statement *build_role_options(struct parse *p, struct role_statement *role,
+                                          const struct role_statement *option);
 struct cql_statement *build_role(struct parse *p, enum statement_kind kind, struct bytes name, bool condition,
-                             struct role_statement *role);
+                                 struct role_statement *role);
 struct cql_statement *build_user(struct parse *p, enum statement_kind kind, struct bytes name, bool condition,
-                             struct role_statement *role);
+                                 struct role_statement *role);
 struct cql_statement *build_drop_role(struct parse *p, struct bytes name, bool if_exists, bool is_user);
 struct cql_statement *build_list_roles(struct parse *p, struct bytes grantee, bool users, bool no_recursive);
-struct cql_statement *build_grant_role(struct parse *p, enum statement_kind kind, struct bytes role, struct bytes grantee);
+struct cql_statement *build_grant_role(struct parse *p, enum statement_kind kind, struct bytes role,
+                                       struct bytes grantee);
 struct cql_statement *build_permissions(struct parse *p, enum statement_kind kind, uint32_t permissions,
-                                    const struct resource_spec *resource, struct bytes grantee, bool no_recursive);
+                                        const struct resource_spec *resource, struct bytes grantee, bool no_recursive);
 struct resource_spec *build_resource(struct parse *p, enum resource_kind kind);
 struct resource_spec *build_mbean(struct parse *p, enum resource_kind kind, struct lexeme string);
 struct describe_statement *build_describe(struct parse *p, enum describe_kind kind, struct qualified_name name);

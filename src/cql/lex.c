@@ -67,10 +67,8 @@ enum word word_of(const struct lexeme *lexeme)
     case T_IDENT:
     case T_RESTORE:
     case T_TAGS:
-    case T_TAGS_FOR_CDC:
-        return WORD_PLAIN;
-    case T_QNAME:
-        return WORD_QUOTED;
+    case T_TAGS_FOR_CDC: return WORD_PLAIN;
+    case T_QNAME: return WORD_QUOTED;
     case T_KEYS:
     case T_AS:
     case T_CLUSTER:
@@ -137,8 +135,7 @@ enum word word_of(const struct lexeme *lexeme)
     case T_UNMASK:
     case T_SELECT_MASKED:
     case T_VECTOR:
-    case T_ANN:
-        return WORD_BASIC;
+    case T_ANN: return WORD_BASIC;
     case T_ASCII:
     case T_BIGINT:
     case T_BLOB:
@@ -159,8 +156,7 @@ enum word word_of(const struct lexeme *lexeme)
     case T_VARINT:
     case T_TIMEUUID:
     case T_DATE:
-    case T_TIME:
-        return WORD_NATIVE;
+    case T_TIME: return WORD_NATIVE;
     case T_TTL:
     case T_COUNT:
     case T_WRITETIME:
@@ -168,10 +164,8 @@ enum word word_of(const struct lexeme *lexeme)
     case T_KEY:
     case T_CAST:
     case T_JSON:
-    case T_DISTINCT:
-        return WORD_SPECIAL;
-    default:
-        return WORD_RESERVED;
+    case T_DISTINCT: return WORD_SPECIAL;
+    default: return WORD_RESERVED;
     }
 }
 
@@ -217,12 +211,9 @@ static bool is_select_modifier(const struct lexer *lexer)
     case T_DOT:
     case T_PLUS:
     case T_SLASH:
-    case T_PERCENT:
-        return false;
-    case T_AS:
-        return !is_alias(&behind);
-    default:
-        return true;
+    case T_PERCENT: return false;
+    case T_AS: return !is_alias(&behind);
+    default: return true;
     }
 }
 
@@ -253,8 +244,7 @@ static bool begins_term(const struct lexer *lexer)
     case T_DISTINCT:
     case T_RANGE:
     case T_OF:
-    case T_BY:
-        return true;
+    case T_BY: return true;
     case T_JSON:
     case T_INITCOND:
     case T_LIKE:
@@ -262,10 +252,8 @@ static bool begins_term(const struct lexer *lexer)
     case T_KEY:
         /* INSERT INTO key (a) VALUES: a table's name */
         return lexer->before[1] != T_INTO && lexer->before[1] != T_DOT;
-    case T_RP:
-        return lexer->hint_end && lexer->hint_end == lexer->last;
-    default:
-        return false;
+    case T_RP: return lexer->hint_end && lexer->hint_end == lexer->last;
+    default: return false;
     }
 }
 
@@ -294,14 +282,10 @@ static bool term_follows(const struct lexer *lexer)
     case T_LP:
     case T_LS:
     case T_LB:
-    case T_TOKEN:
-        return true;
-    case T_AS:
-        return !is_alias(&behind);
-    case T_PER:
-        return peek(&behind, &further) != T_PARTITION;
-    default:
-        return token > 0 && is_name(&lexeme);
+    case T_TOKEN: return true;
+    case T_AS: return !is_alias(&behind);
+    case T_PER: return peek(&behind, &further) != T_PARTITION;
+    default: return token > 0 && is_name(&lexeme);
     }
 }
 
@@ -337,7 +321,8 @@ static bool is_hint(struct lexer *lexer)
             if (!is_name(&lexeme))
                 return false;
             type_next = false;
-            bool parametric = token == T_MAP || token == T_LIST || token == T_TUPLE || token == T_VECTOR || token == T_FROZEN;
+            bool parametric =
+                token == T_MAP || token == T_LIST || token == T_TUPLE || token == T_VECTOR || token == T_FROZEN;
             bool special = word_of(&lexeme) == WORD_SPECIAL && token != T_KEY;
             struct lexer behind;
             int next = peek(&at, &behind);
@@ -383,10 +368,8 @@ static bool is_operator_next(const struct lexer *lexer)
     case T_IN:
     case T_CONTAINS:
     case T_LS:
-    case T_DOT:
-        return true;
-    default:
-        return false;
+    case T_DOT: return true;
+    default: return false;
     }
 }
 
@@ -399,41 +382,28 @@ static int keyword_if(bool keyword, int token)
 static int classify(struct lexer *lexer, int token)
 {
     switch (token) {
-    case T_LP:
-        return begins_term(lexer) && is_hint(lexer) ? T_LP_HINT : T_LP;
-    case T_MAP:
-        return peek_after(lexer) == T_LT ? T_MAP_OF : T_IDENT;
-    case T_LIST:
-        return peek_after(lexer) == T_LT ? T_LIST_OF : T_LIST;
-    case T_TUPLE:
-        return peek_after(lexer) == T_LT ? T_TUPLE_OF : T_IDENT;
-    case T_VECTOR:
-        return peek_after(lexer) == T_LT ? T_VECTOR_OF : T_IDENT;
-    case T_FROZEN:
-        return peek_after(lexer) == T_LT ? T_FROZEN_OF : T_IDENT;
-    case T_DEFAULT:
-        return keyword_if(peek_after(lexer) != T_LP, token);
-    case T_CAST:
-        return peek_after(lexer) == T_LP ? T_CAST_CALL : T_IDENT;
-    case T_JSON:
-        return keyword_if(lexer->before[0] != T_SELECT || is_select_modifier(lexer), token);
+    case T_LP: return begins_term(lexer) && is_hint(lexer) ? T_LP_HINT : T_LP;
+    case T_MAP: return peek_after(lexer) == T_LT ? T_MAP_OF : T_IDENT;
+    case T_LIST: return peek_after(lexer) == T_LT ? T_LIST_OF : T_LIST;
+    case T_TUPLE: return peek_after(lexer) == T_LT ? T_TUPLE_OF : T_IDENT;
+    case T_VECTOR: return peek_after(lexer) == T_LT ? T_VECTOR_OF : T_IDENT;
+    case T_FROZEN: return peek_after(lexer) == T_LT ? T_FROZEN_OF : T_IDENT;
+    case T_DEFAULT: return keyword_if(peek_after(lexer) != T_LP, token);
+    case T_CAST: return peek_after(lexer) == T_LP ? T_CAST_CALL : T_IDENT;
+    case T_JSON: return keyword_if(lexer->before[0] != T_SELECT || is_select_modifier(lexer), token);
     case T_DISTINCT:
-        return keyword_if((lexer->before[0] == T_SELECT || (lexer->before[0] == T_JSON && lexer->before[1] == T_SELECT)) &&
-                              is_select_modifier(lexer), token);
+        return keyword_if(
+            (lexer->before[0] == T_SELECT || (lexer->before[0] == T_JSON && lexer->before[1] == T_SELECT)) &&
+                is_select_modifier(lexer),
+            token);
     case T_KEYS:
-    case T_VALUES:
-        return keyword_if(peek_after(lexer) == T_LP, token);
-    case T_COMPACT:
-        return keyword_if(peek_after(lexer) == T_STORAGE, token);
-    case T_CLUSTERING:
-        return keyword_if(peek_after(lexer) == T_ORDER, token);
+    case T_VALUES: return keyword_if(peek_after(lexer) == T_LP, token);
+    case T_COMPACT: return keyword_if(peek_after(lexer) == T_STORAGE, token);
+    case T_CLUSTERING: return keyword_if(peek_after(lexer) == T_ORDER, token);
     case T_TAGS:
-    case T_TAGS_FOR_CDC:
-        return keyword_if(peek_after(lexer) == T_LB, token);
-    case T_EXISTS:
-        return keyword_if(lexer->before[0] != T_IF || !is_operator_next(lexer), token);
-    default:
-        return token;
+    case T_TAGS_FOR_CDC: return keyword_if(peek_after(lexer) == T_LB, token);
+    case T_EXISTS: return keyword_if(lexer->before[0] != T_IF || !is_operator_next(lexer), token);
+    default: return token;
     }
 }
 

@@ -17,7 +17,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #define cql_lemon_ENGINEALWAYSONSTACK 1
-#define cql_lemonNOERRORRECOVERY 1
+#define cql_lemonNOERRORRECOVERY      1
 #ifndef NDEBUG
 #define NDEBUG 1
 #include "cql/grammar.inc"
@@ -99,18 +99,10 @@ static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
     int size = 1;
 
     switch (token) {
-    case LEX_OPEN_STRING:
-        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '''");
-        break;
-    case LEX_OPEN_NAME:
-        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '\"'");
-        break;
-    case LEX_OPEN_COMMENT:
-        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '*'");
-        break;
-    case LEX_OPEN_LINE:
-        parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting set null");
-        break;
+    case LEX_OPEN_STRING: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '''"); break;
+    case LEX_OPEN_NAME: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '\"'"); break;
+    case LEX_OPEN_COMMENT: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '*'"); break;
+    case LEX_OPEN_LINE: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting set null"); break;
     default:
         while (*at >= 0xC0 && (at[size] & 0xC0) == 0x80)
             size++;

@@ -35,9 +35,11 @@ static bool round_trips(struct bytes text, struct error *err)
 
     if (parse_and_print(text, &first, err) == OK) {
         if (parse_and_print(buffer_bytes(&first), &second, err))
-            fprintf(stderr, "%.*s\n  printed as %.*s\n  is refused: %s\n", BYTES(text), BYTES(buffer_bytes(&first)), err->message);
+            fprintf(stderr, "%.*s\n  printed as %.*s\n  is refused: %s\n", BYTES(text), BYTES(buffer_bytes(&first)),
+                    err->message);
         else if (!(same = bytes_equal(buffer_bytes(&first), buffer_bytes(&second))))
-            fprintf(stderr, "%.*s\n  printed as %.*s\n  then as   %.*s\n", BYTES(text), BYTES(buffer_bytes(&first)), BYTES(buffer_bytes(&second)));
+            fprintf(stderr, "%.*s\n  printed as %.*s\n  then as   %.*s\n", BYTES(text), BYTES(buffer_bytes(&first)),
+                    BYTES(buffer_bytes(&second)));
     }
     buffer_fini(&first);
     buffer_fini(&second);
@@ -172,22 +174,26 @@ static void prints_canonically(void **state)
         { "select  A, \"B\" from T", "SELECT a, \"B\" FROM t" },
         { "SELECT \"select\", \"key\" FROM \"Ks\".t;", "SELECT \"select\", key FROM \"Ks\".t" },
         { "SELECT json FROM t", "SELECT json FROM t" },
-        { "SELECT JSON DISTINCT a FROM t PER PARTITION LIMIT 2 LIMIT ?", "SELECT JSON DISTINCT a FROM t PER PARTITION LIMIT 2 LIMIT ?" },
+        { "SELECT JSON DISTINCT a FROM t PER PARTITION LIMIT 2 LIMIT ?",
+          "SELECT JSON DISTINCT a FROM t PER PARTITION LIMIT 2 LIMIT ?" },
         { "SELECT m['a'], m['a'..'c'], m[..3], u.f.g, count(*), ttl(a), cast(a as int) FROM t",
           "SELECT m['a'], m['a' .. 'c'], m[ .. 3], u.f.g, count(*), ttl(a), CAST(a AS int) FROM t" },
         { "SELECT a+b*-c FROM t", "SELECT a + b * - c FROM t" },
         { "SELECT (int)(text)f(x) FROM t", "SELECT (int) (text) f(x) FROM t" },
         { "SELECT a FROM t WHERE a=1 AND (b,c)>=(1,2) AND token(k)>:x AND m['k']=2 AND s CONTAINS KEY 3 ORDER BY a DESC, b ALLOW FILTERING",
           "SELECT a FROM t WHERE a = 1 AND (b, c) >= (1, 2) AND token(k) > :x AND m['k'] = 2 AND s CONTAINS KEY 3 ORDER BY a DESC, b ASC ALLOW FILTERING" },
-        { "SELECT a FROM t ORDER BY v ANN OF [0.1, 0.2] LIMIT 3", "SELECT a FROM t ORDER BY v ANN OF [0.1, 0.2] ASC LIMIT 3" },
+        { "SELECT a FROM t ORDER BY v ANN OF [0.1, 0.2] LIMIT 3",
+          "SELECT a FROM t ORDER BY v ANN OF [0.1, 0.2] ASC LIMIT 3" },
         { "INSERT INTO t (a,b) VALUES (1,{1:'x''y'}) IF NOT EXISTS USING TTL ? AND TIMESTAMP 5",
           "INSERT INTO t (a, b) VALUES (1, {1: 'x''y'}) IF NOT EXISTS USING TIMESTAMP 5 AND TTL ?" },
         { "INSERT INTO t JSON $${\"a\":'1'}$$ DEFAULT UNSET", "INSERT INTO t JSON '{\"a\":''1''}' DEFAULT UNSET" },
         { "UPDATE t SET a=a+{1}, b=[2]+b, c=c-1, d[1]=?, e.f=2, g-=3 WHERE k IN (1,2) IF a[1]=2 AND e.f IN ? AND x != null",
           NULL },
         { "UPDATE t SET c = c -1 WHERE k = 1", "UPDATE t SET c += -1 WHERE k = 1" },
-        { "UPDATE t SET c = c - 1, l = [1] + l WHERE k = 1 IF EXISTS", "UPDATE t SET c -= 1, l = [1] + l WHERE k = 1 IF EXISTS" },
-        { "DELETE a, b[1], c.d FROM t USING TIMESTAMP 3 WHERE k=1", "DELETE a, b[1], c.d FROM t USING TIMESTAMP 3 WHERE k = 1" },
+        { "UPDATE t SET c = c - 1, l = [1] + l WHERE k = 1 IF EXISTS",
+          "UPDATE t SET c -= 1, l = [1] + l WHERE k = 1 IF EXISTS" },
+        { "DELETE a, b[1], c.d FROM t USING TIMESTAMP 3 WHERE k=1",
+          "DELETE a, b[1], c.d FROM t USING TIMESTAMP 3 WHERE k = 1" },
         { "BEGIN UNLOGGED BATCH USING TIMESTAMP 1 DELETE FROM t WHERE k=1; INSERT INTO t(a) VALUES(?) APPLY BATCH",
           "BEGIN UNLOGGED BATCH USING TIMESTAMP 1 DELETE FROM t WHERE k = 1; INSERT INTO t (a) VALUES (?); APPLY BATCH" },
         { "CREATE TABLE t (a frozen<map<int,list<text>>>, b varchar STATIC MASKED WITH DEFAULT, c vector<float,3>, PRIMARY KEY ((a),b)) "
@@ -206,7 +212,8 @@ static void prints_canonically(void **state)
         { "DESC FULL SCHEMA WITH INTERNALS", "DESCRIBE FULL SCHEMA WITH INTERNALS" },
         { "DESCRIBE ks.t", "DESCRIBE ks.t" },
         { "CREATE USER Bob WITH PASSWORD 'x' SUPERUSER", "CREATE USER 'Bob' WITH PASSWORD 'x' SUPERUSER" },
-        { "SELECT 1y2d, PT5H, 0xAB, 1e5, -infinity, true FROM t", "SELECT 1y2d, PT5H, 0xAB, 1e5, -Infinity, true FROM t" },
+        { "SELECT 1y2d, PT5H, 0xAB, 1e5, -infinity, true FROM t",
+          "SELECT 1y2d, PT5H, 0xAB, 1e5, -Infinity, true FROM t" },
     };
 
     (void)state;
@@ -230,7 +237,8 @@ static void numbers_markers(void **state)
     struct arena *arena = arena_new(4096);
     struct cql_statement *s;
     struct error err;
-    const char *text = "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (a, b) VALUES (:X, ?) UPDATE t USING TTL :\"T\" SET a = ? WHERE k IN :ks APPLY BATCH";
+    const char *text =
+        "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (a, b) VALUES (:X, ?) UPDATE t USING TTL :\"T\" SET a = ? WHERE k IN :ks APPLY BATCH";
 
     (void)state;
     assert_int_equal(cql_parse(arena, bytes_of_string(text), &s, &err), OK);
@@ -276,7 +284,8 @@ static void words_errors(void **state)
 }
 
 /* `open` n times, then `middle`, then `close` n times, between two texts. */
-static struct buffer nest(const char *before, const char *open, const char *middle, const char *close, const char *after, int n)
+static struct buffer nest(const char *before, const char *open, const char *middle, const char *close,
+                          const char *after, int n)
 {
     struct buffer text = { 0 };
 
@@ -394,10 +403,11 @@ static void tells_reserved_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_cassandra), cmocka_unit_test(takes_keywords_as_names),
-        cmocka_unit_test(prints_canonically),    cmocka_unit_test(numbers_markers),
-        cmocka_unit_test(words_errors),          cmocka_unit_test(bounds_nesting),     cmocka_unit_test(takes_large_statements),
-        cmocka_unit_test(parses_types),          cmocka_unit_test(tells_reserved_words),
+        cmocka_unit_test(agrees_with_cassandra),  cmocka_unit_test(takes_keywords_as_names),
+        cmocka_unit_test(prints_canonically),     cmocka_unit_test(numbers_markers),
+        cmocka_unit_test(words_errors),           cmocka_unit_test(bounds_nesting),
+        cmocka_unit_test(takes_large_statements), cmocka_unit_test(parses_types),
+        cmocka_unit_test(tells_reserved_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

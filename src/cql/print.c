@@ -71,7 +71,9 @@ static void put_strict(struct buffer *out, struct bytes name, const char *const 
 
 static void put_function(struct buffer *out, struct qualified_name name)
 {
-    static const char *const words[] = { "ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct", "expr" };
+    static const char *const words[] = {
+        "ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct", "expr"
+    };
 
     if (!bytes_is_null(name.keyspace)) {
         cql_print_identifier(out, name.keyspace);
@@ -86,9 +88,10 @@ static void put_function(struct buffer *out, struct qualified_name name)
 static void put_type_name(struct buffer *out, struct qualified_name name)
 {
     static const char *const words[] = {
-        "ascii", "bigint", "blob", "boolean", "counter", "decimal", "double", "duration", "float", "inet", "int", "smallint",
-        "text", "timestamp", "tinyint", "uuid", "varchar", "varint", "timeuuid", "date", "time", "ttl", "count", "writetime",
-        "maxwritetime", "cast", "json", "distinct", "byte", "complex", "enum", "interval", "macaddr", "bitstring",
+        "ascii",    "bigint", "blob",     "boolean", "counter",   "decimal",   "double",       "duration", "float",
+        "inet",     "int",    "smallint", "text",    "timestamp", "tinyint",   "uuid",         "varchar",  "varint",
+        "timeuuid", "date",   "time",     "ttl",     "count",     "writetime", "maxwritetime", "cast",     "json",
+        "distinct", "byte",   "complex",  "enum",    "interval",  "macaddr",   "bitstring",
     };
 
     if (!bytes_is_null(name.keyspace)) {
@@ -150,8 +153,7 @@ static const char *native_name(enum type_kind kind)
     case TYPE_VECTOR: return "vector<";
     case TYPE_CUSTOM:
     case TYPE_EMPTY:
-    case TYPE_UDT:
-        break;
+    case TYPE_UDT: break;
     }
     return "";
 }
@@ -223,15 +225,9 @@ void cql_print_term(struct buffer *out, const struct term *term)
     const struct term *const *items = term->items;
 
     switch (term->kind) {
-    case TERM_LITERAL:
-        put_literal(out, term->literal.kind, term->literal.text);
-        break;
-    case TERM_NULL:
-        put(out, "NULL");
-        break;
-    case TERM_MARKER:
-        put_marker(out, term->marker.name);
-        break;
+    case TERM_LITERAL: put_literal(out, term->literal.kind, term->literal.text); break;
+    case TERM_NULL: put(out, "NULL"); break;
+    case TERM_MARKER: put_marker(out, term->marker.name); break;
     case TERM_LIST:
         put(out, "[");
         put_terms(out, items, term->item_count);
@@ -260,9 +256,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         }
         put(out, "}");
         break;
-    case TERM_TUPLE:
-        put_call(out, "", term);
-        break;
+    case TERM_TUPLE: put_call(out, "", term); break;
     case TERM_FUNCTION:
         put_function(out, term->function);
         put_call(out, "", term);
@@ -290,9 +284,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         buffer_printf(out, " %c ", term->op);
         cql_print_term(out, items[1]);
         break;
-    case TERM_COLUMN:
-        cql_print_identifier(out, term->column);
-        break;
+    case TERM_COLUMN: cql_print_identifier(out, term->column); break;
     case TERM_FIELD:
         cql_print_term(out, items[0]);
         put(out, ".");
@@ -315,18 +307,10 @@ void cql_print_term(struct buffer *out, const struct term *term)
             cql_print_term(out, items[2]);
         put(out, "]");
         break;
-    case TERM_COUNT_ROWS:
-        put(out, "count(*)");
-        break;
-    case TERM_WRITETIME:
-        put_call(out, "writetime", term);
-        break;
-    case TERM_MAXWRITETIME:
-        put_call(out, "maxwritetime", term);
-        break;
-    case TERM_TTL:
-        put_call(out, "ttl", term);
-        break;
+    case TERM_COUNT_ROWS: put(out, "count(*)"); break;
+    case TERM_WRITETIME: put_call(out, "writetime", term); break;
+    case TERM_MAXWRITETIME: put_call(out, "maxwritetime", term); break;
+    case TERM_TTL: put_call(out, "ttl", term); break;
     }
 }
 
@@ -350,8 +334,8 @@ static const char *operator_text(enum cql_operator op)
     return "";
 }
 
-static void put_operand(struct buffer *out, enum cql_operator op, const struct term *value, const struct term *const *values,
-                        uint32_t count)
+static void put_operand(struct buffer *out, enum cql_operator op, const struct term *value,
+                        const struct term *const *values, uint32_t count)
 {
     put(out, operator_text(op));
     if (value) {
@@ -366,9 +350,7 @@ static void put_operand(struct buffer *out, enum cql_operator op, const struct t
 void cql_print_relation(struct buffer *out, const struct relation *relation)
 {
     switch (relation->kind) {
-    case RELATION_COLUMN:
-        cql_print_identifier(out, relation->columns[0]);
-        break;
+    case RELATION_COLUMN: cql_print_identifier(out, relation->columns[0]); break;
     case RELATION_ELEMENT:
         cql_print_identifier(out, relation->columns[0]);
         put(out, "[");
@@ -509,18 +491,12 @@ static void put_assignment(struct buffer *out, const struct assignment *a)
 {
     put_target(out, a->column, a->key, a->field);
     switch (a->kind) {
-    case ASSIGN_ADD:
-        put(out, " += ");
-        break;
-    case ASSIGN_SUBTRACT:
-        put(out, " -= ");
-        break;
+    case ASSIGN_ADD: put(out, " += "); break;
+    case ASSIGN_SUBTRACT: put(out, " -= "); break;
     case ASSIGN_SET:
     case ASSIGN_PREPEND:
     case ASSIGN_ELEMENT:
-    case ASSIGN_FIELD:
-        put(out, " = ");
-        break;
+    case ASSIGN_FIELD: put(out, " = "); break;
     }
     cql_print_term(out, a->value);
     if (a->kind == ASSIGN_PREPEND) {
@@ -745,26 +721,16 @@ static void put_alter_table(struct buffer *out, const struct alter_table_stateme
         }
         break;
     case ALTER_TABLE_ADD:
-    case ALTER_TABLE_DROP:
-        put_alter_columns(out, s);
-        break;
+    case ALTER_TABLE_DROP: put_alter_columns(out, s); break;
     case ALTER_TABLE_RENAME:
         put(out, " RENAME ");
         put_if(out, s->if_column_exists, "IF EXISTS ");
         put_renames(out, s->renames, s->rename_count);
         break;
-    case ALTER_TABLE_DROP_COMPACT:
-        put(out, " DROP COMPACT STORAGE");
-        break;
-    case ALTER_TABLE_OPTIONS:
-        put_options(out, &s->options, " WITH ");
-        break;
-    case ALTER_TABLE_TAGS:
-        put_tags(out, s->tags_action, "TAGS", s->tags);
-        break;
-    case ALTER_TABLE_CDC_TAGS:
-        put_tags(out, s->tags_action, "TAGS_FOR_CDC", s->tags);
-        break;
+    case ALTER_TABLE_DROP_COMPACT: put(out, " DROP COMPACT STORAGE"); break;
+    case ALTER_TABLE_OPTIONS: put_options(out, &s->options, " WITH "); break;
+    case ALTER_TABLE_TAGS: put_tags(out, s->tags_action, "TAGS", s->tags); break;
+    case ALTER_TABLE_CDC_TAGS: put_tags(out, s->tags_action, "TAGS_FOR_CDC", s->tags); break;
     }
 }
 
@@ -1000,8 +966,8 @@ static void put_role(struct buffer *out, const char *verb, const struct role_sta
 
 static void put_permissions(struct buffer *out, uint32_t permissions)
 {
-    static const char *const names[] = { "CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE", "DESCRIBE", "EXECUTE",
-                                         "UNMASK", "SELECT_MASKED" };
+    static const char *const names[] = { "CREATE",    "ALTER",    "DROP",    "SELECT", "MODIFY",
+                                         "AUTHORIZE", "DESCRIBE", "EXECUTE", "UNMASK", "SELECT_MASKED" };
     uint32_t printed = 0;
 
     if (permissions == PERMISSION_ALL) {
@@ -1019,11 +985,8 @@ static void put_permissions(struct buffer *out, uint32_t permissions)
 static void put_resource(struct buffer *out, const struct resource_spec *resource)
 {
     switch (resource->kind) {
-    case RESOURCE_NONE:
-        break;
-    case RESOURCE_ALL_KEYSPACES:
-        put(out, "ALL KEYSPACES");
-        break;
+    case RESOURCE_NONE: break;
+    case RESOURCE_ALL_KEYSPACES: put(out, "ALL KEYSPACES"); break;
     case RESOURCE_KEYSPACE:
         put(out, "KEYSPACE ");
         cql_print_identifier(out, resource->name.keyspace);
@@ -1036,16 +999,12 @@ static void put_resource(struct buffer *out, const struct resource_spec *resourc
         put(out, "TABLE ");
         put_name(out, resource->name);
         break;
-    case RESOURCE_ALL_ROLES:
-        put(out, "ALL ROLES");
-        break;
+    case RESOURCE_ALL_ROLES: put(out, "ALL ROLES"); break;
     case RESOURCE_ROLE:
         put(out, "ROLE ");
         put_role_name(out, resource->name.name);
         break;
-    case RESOURCE_ALL_FUNCTIONS:
-        put(out, "ALL FUNCTIONS");
-        break;
+    case RESOURCE_ALL_FUNCTIONS: put(out, "ALL FUNCTIONS"); break;
     case RESOURCE_FUNCTIONS_IN:
         put(out, "ALL FUNCTIONS IN KEYSPACE ");
         cql_print_identifier(out, resource->name.keyspace);
@@ -1057,9 +1016,7 @@ static void put_resource(struct buffer *out, const struct resource_spec *resourc
         put_types(out, resource->arguments, resource->argument_count);
         put(out, ")");
         break;
-    case RESOURCE_ALL_MBEANS:
-        put(out, "ALL MBEANS");
-        break;
+    case RESOURCE_ALL_MBEANS: put(out, "ALL MBEANS"); break;
     case RESOURCE_MBEAN:
     case RESOURCE_MBEANS:
         put(out, resource->kind == RESOURCE_MBEAN ? "MBEAN " : "MBEANS ");
@@ -1104,8 +1061,9 @@ static void put_list_roles(struct buffer *out, const struct list_roles_statement
 static void put_describe(struct buffer *out, const struct describe_statement *s)
 {
     static const char *const kinds[] = {
-        "CLUSTER", "SCHEMA", "FULL SCHEMA", "KEYSPACES", "KEYSPACE", "ONLY KEYSPACE", "TABLES", "TABLE ", "INDEX ",
-        "MATERIALIZED VIEW ", "TYPES", "TYPE ", "FUNCTIONS", "FUNCTION ", "AGGREGATES", "AGGREGATE ", "",
+        "CLUSTER",   "SCHEMA",    "FULL SCHEMA", "KEYSPACES",          "KEYSPACE", "ONLY KEYSPACE",
+        "TABLES",    "TABLE ",    "INDEX ",      "MATERIALIZED VIEW ", "TYPES",    "TYPE ",
+        "FUNCTIONS", "FUNCTION ", "AGGREGATES",  "AGGREGATE ",         "",
     };
 
     put(out, "DESCRIBE ");
@@ -1120,16 +1078,10 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
         break;
     case DESCRIBE_TABLE:
     case DESCRIBE_INDEX:
-    case DESCRIBE_VIEW:
-        put_name(out, s->name);
-        break;
-    case DESCRIBE_TYPE:
-        put_type_name(out, s->name);
-        break;
+    case DESCRIBE_VIEW: put_name(out, s->name); break;
+    case DESCRIBE_TYPE: put_type_name(out, s->name); break;
     case DESCRIBE_FUNCTION:
-    case DESCRIBE_AGGREGATE:
-        put_function(out, s->name);
-        break;
+    case DESCRIBE_AGGREGATE: put_function(out, s->name); break;
     case DESCRIBE_ANY: {
         /* unquoted, these would be the plural forms */
         static const char *const words[] = { "cluster", "keyspaces", "tables", "types", "functions", "aggregates" };
@@ -1149,8 +1101,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
     case DESCRIBE_TABLES:
     case DESCRIBE_TYPES:
     case DESCRIBE_FUNCTIONS:
-    case DESCRIBE_AGGREGATES:
-        break;
+    case DESCRIBE_AGGREGATES: break;
     }
     put_if(out, s->with_internals, " WITH INTERNALS");
 }

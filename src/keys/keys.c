@@ -139,7 +139,8 @@ static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], st
         return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "The master key file %s does not exist", path)
                                : error_set_os(err, errno, "The master key file %s", path);
     if (fstat(fd, &info) == 0 && (info.st_mode & 077)) {
-        status = error_set(err, ERR_CONFIG, "The master key file %s may be read by others than its owner: chmod 600 it", path);
+        status = error_set(err, ERR_CONFIG, "The master key file %s may be read by others than its owner: chmod 600 it",
+                           path);
         goto close;
     }
     while (size < sizeof(text)) {
@@ -155,7 +156,8 @@ static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], st
         size += (size_t)got;
     }
     if (!parse_master(text, size, master))
-        status = error_set(err, ERR_CONFIG, "The master key file %s must hold 32 bytes, or 64 hexadecimal digits", path);
+        status =
+            error_set(err, ERR_CONFIG, "The master key file %s must hold 32 bytes, or 64 hexadecimal digits", path);
 close:
     keys_wipe(text, sizeof(text));
     close(fd);

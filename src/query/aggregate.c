@@ -102,9 +102,7 @@ enum status accumulator_add(struct accumulator *accumulator, struct bytes value,
             return OK;
         accumulator->count++;
         return add_number(accumulator, value, err);
-    default:
-        accumulator->count++;
-        return OK;
+    default: accumulator->count++; return OK;
     }
 }
 
@@ -115,9 +113,7 @@ enum status accumulator_result(struct accumulator *accumulator, struct bytes *re
 
     switch (aggregate->kind) {
     case AGGREGATE_MIN:
-    case AGGREGATE_MAX:
-        *result = accumulator->has_value ? kept_value(accumulator) : bytes_of(NULL, 0);
-        return OK;
+    case AGGREGATE_MAX: *result = accumulator->has_value ? kept_value(accumulator) : bytes_of(NULL, 0); return OK;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
         if (aggregate->kind == AGGREGATE_AVG)

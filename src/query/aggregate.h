@@ -13,9 +13,9 @@ struct accumulator {
     const struct select_aggregate *aggregate;
     uint64_t count;
     bool has_value;
-    struct buffer value;      /* min, max: the best so far; results are written here too */
+    struct buffer value; /* min, max: the best so far; results are written here too */
     struct number sum, one;
-    double compensation;      /* Kahan's */
+    double compensation; /* Kahan's */
 };
 
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate);

@@ -23,22 +23,22 @@ struct query_engine {
     struct table_space *space;
     uint32_t page_rows_max;
     uint64_t page_bytes_max;
-    struct prepared_cache *cache;    /* owned */
-    const struct keys *keys;         /* borrowed; NULL: mac_key */
-    uint8_t mac_key[MAC_KEY_BYTES];  /* of paging states; made at start */
+    struct prepared_cache *cache;   /* owned */
+    const struct keys *keys;        /* borrowed; NULL: mac_key */
+    uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */
 };
 
 struct query_context {
     struct query_engine *engine;
     bool may_wait;
-    struct table_port *port;         /* owned */
+    struct table_port *port; /* owned */
     struct catalog_view view;
     struct prepared_lookaside lookaside;
     struct uuid_source uuids;
     uint64_t last_prepend_ticks;
-    struct pooled_buffer *buffers;   /* free ones; owned */
-    struct buffer scratch;           /* of one row's values */
-    struct buffer key_scratch;       /* of one key while it is encoded */
+    struct pooled_buffer *buffers;           /* free ones; owned */
+    struct buffer scratch;                   /* of one row's values */
+    struct buffer key_scratch;               /* of one key while it is encoded */
     struct buffer last_key, last_clustering; /* where a read stands */
 };
 
@@ -51,9 +51,9 @@ struct execution {
     struct buffer *out;
     struct error *err;
     struct eval eval;
-    uint8_t version;                 /* of the protocol */
-    bool always_metadata;            /* the client's idea of the columns may be old */
-    struct bytes statement_text;     /* binds paging states, with the table: a session's keyspace does not matter */
+    uint8_t version;             /* of the protocol */
+    bool always_metadata;        /* the client's idea of the columns may be old */
+    struct bytes statement_text; /* binds paging states, with the table: a session's keyspace does not matter */
 };
 
 enum query_result execute_select(struct execution *execution);
@@ -72,15 +72,15 @@ enum query_result execution_failed(struct execution *execution, enum status stat
 struct row_writer {
     struct native_rows rows;
 };
-void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns, uint32_t count,
-                          struct bytes paging_state);
+void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
+                          uint32_t count, struct bytes paging_state);
 
 /* Values of one multicell column, assembled to wire bytes appended to `out`. False: no live cell. */
 bool assemble_collection(struct buffer *out, const struct type *type, const struct cell *cells, uint32_t count);
 
 /* Binds of INSERT JSON: one per column of the table. */
-enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena, struct bytes *values,
-                      struct error *err);
+enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena,
+                      struct bytes *values, struct error *err);
 
 /* USE, TRUNCATE, definitions, DESCRIBE, and the refusal of the rest by name. */
 enum query_result execute_other(struct execution *execution);

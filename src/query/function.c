@@ -44,9 +44,23 @@ static const struct signature SIGNATURES[] = {
     { "to_unix_timestamp", "tounixtimestamp", TYPE_BIGINT, 1, { TYPE_TIMESTAMP }, body_to_timestamp, 0, false },
     { "to_unix_timestamp", "tounixtimestamp", TYPE_BIGINT, 1, { TYPE_DATE }, body_to_timestamp, 0, false },
     { "floor", NULL, TYPE_TIMESTAMP, 2, { TYPE_TIMEUUID, TYPE_DURATION }, body_floor_timestamp, 0, false },
-    { "floor", NULL, TYPE_TIMESTAMP, 3, { TYPE_TIMEUUID, TYPE_DURATION, TYPE_TIMESTAMP }, body_floor_timestamp, 0, false },
+    { "floor",
+      NULL,
+      TYPE_TIMESTAMP,
+      3,
+      { TYPE_TIMEUUID, TYPE_DURATION, TYPE_TIMESTAMP },
+      body_floor_timestamp,
+      0,
+      false },
     { "floor", NULL, TYPE_TIMESTAMP, 2, { TYPE_TIMESTAMP, TYPE_DURATION }, body_floor_timestamp, 0, false },
-    { "floor", NULL, TYPE_TIMESTAMP, 3, { TYPE_TIMESTAMP, TYPE_DURATION, TYPE_TIMESTAMP }, body_floor_timestamp, 0, false },
+    { "floor",
+      NULL,
+      TYPE_TIMESTAMP,
+      3,
+      { TYPE_TIMESTAMP, TYPE_DURATION, TYPE_TIMESTAMP },
+      body_floor_timestamp,
+      0,
+      false },
     { "floor", NULL, TYPE_DATE, 2, { TYPE_DATE, TYPE_DURATION }, body_floor_date, 0, false },
     { "floor", NULL, TYPE_DATE, 3, { TYPE_DATE, TYPE_DURATION, TYPE_DATE }, body_floor_date, 0, false },
     { "floor", NULL, TYPE_TIME, 2, { TYPE_TIME, TYPE_DURATION }, body_floor_time, 0, false },
@@ -59,20 +73,21 @@ static const struct {
     { "abs", body_abs }, { "exp", body_exp }, { "log", body_log }, { "log10", body_log10 }, { "round", body_round },
 };
 
-static const enum type_kind NUMERIC[] = { TYPE_TINYINT, TYPE_SMALLINT, TYPE_INT,    TYPE_BIGINT, TYPE_FLOAT,
-                                          TYPE_DOUBLE,  TYPE_VARINT,   TYPE_DECIMAL };
+static const enum type_kind NUMERIC[] = { TYPE_TINYINT, TYPE_SMALLINT, TYPE_INT,    TYPE_BIGINT,
+                                          TYPE_FLOAT,   TYPE_DOUBLE,   TYPE_VARINT, TYPE_DECIMAL };
 
 /* Every native type but blob has a pair of conversions to and from it. */
 static const struct {
     const char *name;
     enum type_kind kind;
 } NATIVE[] = {
-    { "ascii", TYPE_ASCII },         { "bigint", TYPE_BIGINT },     { "boolean", TYPE_BOOLEAN }, { "counter", TYPE_COUNTER },
-    { "decimal", TYPE_DECIMAL },     { "double", TYPE_DOUBLE },     { "float", TYPE_FLOAT },     { "int", TYPE_INT },
-    { "timestamp", TYPE_TIMESTAMP }, { "uuid", TYPE_UUID },         { "text", TYPE_TEXT },       { "varchar", TYPE_TEXT },
-    { "varint", TYPE_VARINT },       { "timeuuid", TYPE_TIMEUUID }, { "inet", TYPE_INET },       { "date", TYPE_DATE },
-    { "time", TYPE_TIME },           { "smallint", TYPE_SMALLINT }, { "tinyint", TYPE_TINYINT }, { "duration", TYPE_DURATION },
-    { "empty", TYPE_EMPTY },
+    { "ascii", TYPE_ASCII },     { "bigint", TYPE_BIGINT },     { "boolean", TYPE_BOOLEAN },
+    { "counter", TYPE_COUNTER }, { "decimal", TYPE_DECIMAL },   { "double", TYPE_DOUBLE },
+    { "float", TYPE_FLOAT },     { "int", TYPE_INT },           { "timestamp", TYPE_TIMESTAMP },
+    { "uuid", TYPE_UUID },       { "text", TYPE_TEXT },         { "varchar", TYPE_TEXT },
+    { "varint", TYPE_VARINT },   { "timeuuid", TYPE_TIMEUUID }, { "inet", TYPE_INET },
+    { "date", TYPE_DATE },       { "time", TYPE_TIME },         { "smallint", TYPE_SMALLINT },
+    { "tinyint", TYPE_TINYINT }, { "duration", TYPE_DURATION }, { "empty", TYPE_EMPTY },
 };
 
 static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
@@ -163,7 +178,8 @@ static void add_named_casts(struct candidates *candidates, struct bytes name)
             for (size_t from = 0; from < ARRAY_SIZE(NATIVE); from++) {
                 const struct type *type = type_native(NATIVE[from].kind);
 
-                if (strcmp(NATIVE[from].name, "varchar") && NATIVE[from].kind != NATIVE[i].kind && cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
+                if (strcmp(NATIVE[from].name, "varchar") && NATIVE[from].kind != NATIVE[i].kind &&
+                    cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
                     candidate_add(candidates, kept, type_native(NATIVE[i].kind), &type, 1, body_cast)->is_cast = true;
             }
         }
@@ -229,12 +245,13 @@ static const struct {
 
 static enum status cannot_infer(const struct function_argument *arg, const char *name, struct error *err)
 {
-    return error_set(err, ERR_INVALID, "Cannot infer type of argument %.*s in call to function system.%s: use type casts to disambiguate",
+    return error_set(err, ERR_INVALID,
+                     "Cannot infer type of argument %.*s in call to function system.%s: use type casts to disambiguate",
                      BYTES(arg->text), name);
 }
 
-static enum status add_collection(struct candidates *candidates, struct bytes name, const struct function_argument *args,
-                                  uint32_t count, struct error *err)
+static enum status add_collection(struct candidates *candidates, struct bytes name,
+                                  const struct function_argument *args, uint32_t count, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_SIZE(COLLECTION); i++) {
         if (!name_is(name, COLLECTION[i].name))
@@ -245,8 +262,9 @@ static enum status add_collection(struct candidates *candidates, struct bytes na
         if (!type)
             return cannot_infer(&args[0], COLLECTION[i].name, err);
         if (!COLLECTION[i].accepts(type))
-            return error_set(err, ERR_INVALID, "Function system.%s requires %s argument, but found argument %.*s of type %s",
-                             COLLECTION[i].name, COLLECTION[i].what, BYTES(args[0].text), type_text(candidates->arena, type));
+            return error_set(
+                err, ERR_INVALID, "Function system.%s requires %s argument, but found argument %.*s of type %s",
+                COLLECTION[i].name, COLLECTION[i].what, BYTES(args[0].text), type_text(candidates->arena, type));
         const struct type *returns = type->params[0];
         if (COLLECTION[i].body == body_map_keys)
             returns = type_set(candidates->arena, type->params[0], false);
@@ -279,7 +297,8 @@ static enum status add_json(struct candidates *candidates, const struct function
         if (count != 1)
             return error_set(err, ERR_INVALID, "system.%s() only accepts one argument (got %u)", shown, count);
         if (!scope->receiver)
-            return error_set(err, ERR_INVALID, "system.%s() cannot be used in the selection clause of a SELECT statement", shown);
+            return error_set(err, ERR_INVALID,
+                             "system.%s() cannot be used in the selection clause of a SELECT statement", shown);
         candidate_add(candidates, shown, scope->receiver, &text, 1, body_from_json);
     }
     return OK;
@@ -301,8 +320,10 @@ static enum status add_vector(struct candidates *candidates, const struct functi
             if (!types[k])
                 return cannot_infer(&args[k], names[i], err);
             if (!is_float_vector(types[k]))
-                return error_set(err, ERR_INVALID, "Function system.%s requires a float vector argument, but found argument %.*s of type %s",
-                                 names[i], BYTES(args[k].text), type_text(scope->arena, types[k]));
+                return error_set(
+                    err, ERR_INVALID,
+                    "Function system.%s requires a float vector argument, but found argument %.*s of type %s", names[i],
+                    BYTES(args[k].text), type_text(scope->arena, types[k]));
         }
         bool same = types[0]->dimension == types[1]->dimension;
         for (int k = 0; k < 2; k++)
@@ -330,7 +351,9 @@ static enum status add_masks(struct candidates *candidates, const struct functio
             return wrong_count(shown, err);
         if (!types[0])
             return cannot_infer(&args[0], shown, err);
-        candidate_add(candidates, shown, types[0], types, 1, name_is(name, "mask_null") ? body_mask_null : body_mask_default)->takes_null = true;
+        candidate_add(candidates, shown, types[0], types, 1,
+                      name_is(name, "mask_null") ? body_mask_null : body_mask_default)
+            ->takes_null = true;
     } else if (name_is(name, "mask_replace")) {
         if (count != 2)
             return wrong_count(shown, err);
@@ -344,8 +367,10 @@ static enum status add_masks(struct candidates *candidates, const struct functio
         if (!types[0])
             types[0] = text;
         if (types[0]->kind != TYPE_TEXT && types[0]->kind != TYPE_ASCII)
-            return error_set(err, ERR_INVALID, "Function system.%s requires an argument of type [text|varchar|ascii], but found argument %.*s of type %s",
-                             shown, BYTES(args[0].text), type_text(scope->arena, types[0]));
+            return error_set(
+                err, ERR_INVALID,
+                "Function system.%s requires an argument of type [text|varchar|ascii], but found argument %.*s of type %s",
+                shown, BYTES(args[0].text), type_text(scope->arena, types[0]));
         types[1] = types[2] = number;
         types[3] = text;
         struct function *function = candidate_add(candidates, shown, types[0], types, count, body_mask_part);
@@ -373,14 +398,17 @@ static void add_token(struct candidates *candidates, const struct function_scope
     candidate_add(candidates, "token", type_native(TYPE_BIGINT), types, scope->table->partition_key_count, body_token);
 }
 
-static enum status add_aggregates(struct candidates *candidates, struct bytes name, const struct function_argument *args,
-                                  uint32_t count, struct error *err)
+static enum status add_aggregates(struct candidates *candidates, struct bytes name,
+                                  const struct function_argument *args, uint32_t count, struct error *err)
 {
     static const struct {
         const char *name;
         enum aggregate_kind kind;
-    } names[] = { { "count", AGGREGATE_COUNT }, { "min", AGGREGATE_MIN }, { "max", AGGREGATE_MAX },
-                  { "sum", AGGREGATE_SUM },     { "avg", AGGREGATE_AVG } };
+    } names[] = { { "count", AGGREGATE_COUNT },
+                  { "min", AGGREGATE_MIN },
+                  { "max", AGGREGATE_MAX },
+                  { "sum", AGGREGATE_SUM },
+                  { "avg", AGGREGATE_AVG } };
 
     if (name_is(name, "countrows")) {
         candidate_add(candidates, "count", type_native(TYPE_BIGINT), NULL, 0, NULL)->aggregate = AGGREGATE_COUNT_ROWS;
@@ -416,12 +444,14 @@ static enum assignability argument_test(const struct function_argument *arg, con
     if (type_equal(arg->type, receiver))
         return ASSIGNABLE_EXACTLY;
     /* Frozen or not does not matter for a value. */
-    if (arg->type->kind == receiver->kind && arg->type->kind >= TYPE_LIST && type_is_value_compatible(receiver, arg->type))
+    if (arg->type->kind == receiver->kind && arg->type->kind >= TYPE_LIST &&
+        type_is_value_compatible(receiver, arg->type))
         return ASSIGNABLE_EXACTLY;
     return type_is_value_compatible(receiver, arg->type) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
 }
 
-static enum assignability function_test(const struct function *function, const struct function_argument *args, uint32_t count)
+static enum assignability function_test(const struct function *function, const struct function_argument *args,
+                                        uint32_t count)
 {
     enum assignability worst = ASSIGNABLE_EXACTLY;
 
@@ -474,17 +504,20 @@ static enum status check_only(const struct function_scope *scope, const struct f
                               const struct function_argument *args, uint32_t count, struct error *err)
 {
     if (count != function->arg_count)
-        return error_set(err, ERR_INVALID, "Invalid number of arguments in call to function system.%.*s: %u required but %u provided",
+        return error_set(err, ERR_INVALID,
+                         "Invalid number of arguments in call to function system.%.*s: %u required but %u provided",
                          BYTES(function->name), function->arg_count, count);
     for (uint32_t i = 0; i < count; i++)
         if (argument_test(&args[i], function->arg_types[i]) == ASSIGNABLE_NOT)
-            return error_set(err, ERR_INVALID, "Type error: %.*s cannot be passed as argument %u of function system.%.*s of type %s",
-                             BYTES(args[i].text), i, BYTES(function->name), type_text(scope->arena, function->arg_types[i]));
+            return error_set(
+                err, ERR_INVALID, "Type error: %.*s cannot be passed as argument %u of function system.%.*s of type %s",
+                BYTES(args[i].text), i, BYTES(function->name), type_text(scope->arena, function->arg_types[i]));
     return OK;
 }
 
-static enum status choose(const struct function_scope *scope, struct candidates *candidates, const struct function_argument *args,
-                          uint32_t count, const struct function **result, struct error *err)
+static enum status choose(const struct function_scope *scope, struct candidates *candidates,
+                          const struct function_argument *args, uint32_t count, const struct function **result,
+                          struct error *err)
 {
     const struct function *weak[CANDIDATES_MAX], *all[CANDIDATES_MAX];
     uint32_t weak_count = 0;
@@ -498,7 +531,8 @@ static enum status choose(const struct function_scope *scope, struct candidates 
     }
     for (uint32_t i = 0; i < candidates->count; i++) {
         const struct type *returns = candidates->list[i].return_type;
-        bool fits = !scope->receiver || type_equal(scope->receiver, returns) || type_is_value_compatible(scope->receiver, returns);
+        bool fits = !scope->receiver || type_equal(scope->receiver, returns) ||
+                    type_is_value_compatible(scope->receiver, returns);
         enum assignability test = fits ? function_test(&candidates->list[i], args, count) : ASSIGNABLE_NOT;
 
         all[i] = &candidates->list[i];
@@ -510,8 +544,11 @@ static enum status choose(const struct function_scope *scope, struct candidates 
             weak[weak_count++] = all[i];
     }
     if (weak_count == 0)
-        return error_set(err, ERR_INVALID, "Invalid call to function %s%.*s, none of its type signatures match (known type signatures: %s)",
-                         all[0]->is_cast ? "system." : "", BYTES(all[0]->name), print_signatures(scope->arena, all, candidates->count));
+        return error_set(
+            err, ERR_INVALID,
+            "Invalid call to function %s%.*s, none of its type signatures match (known type signatures: %s)",
+            all[0]->is_cast ? "system." : "", BYTES(all[0]->name),
+            print_signatures(scope->arena, all, candidates->count));
     if (weak_count > 1 && scope->receiver) {
         uint32_t fitting = 0;
         const struct function *fit = NULL;
@@ -527,14 +564,17 @@ static enum status choose(const struct function_scope *scope, struct candidates 
         }
     }
     if (weak_count > 1)
-        return error_set(err, ERR_INVALID, "Ambiguous call to function %.*s (can be matched by following signatures: %s): use type casts to disambiguate",
-                         BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
+        return error_set(
+            err, ERR_INVALID,
+            "Ambiguous call to function %.*s (can be matched by following signatures: %s): use type casts to disambiguate",
+            BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
     *result = keep(scope->arena, weak[0]);
     return OK;
 }
 
-static enum status find_candidates(const struct function_scope *scope, struct bytes name, const struct function_argument *args,
-                                   uint32_t count, struct candidates *candidates, struct error *err)
+static enum status find_candidates(const struct function_scope *scope, struct bytes name,
+                                   const struct function_argument *args, uint32_t count, struct candidates *candidates,
+                                   struct error *err)
 {
     enum status status;
 
@@ -554,8 +594,9 @@ static enum status find_candidates(const struct function_scope *scope, struct by
     return status;
 }
 
-enum status function_resolve(const struct function_scope *scope, struct bytes name, const struct function_argument *args,
-                             uint32_t count, const struct function **result, struct error *err)
+enum status function_resolve(const struct function_scope *scope, struct bytes name,
+                             const struct function_argument *args, uint32_t count, const struct function **result,
+                             struct error *err)
 {
     struct candidates *candidates = xcalloc(1, sizeof(*candidates)); /* big, and calls nest: not the arena's */
     enum status status;
@@ -570,8 +611,8 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
 }
 
 /* A function that is not one of several. */
-static struct function *make_function(struct arena *arena, const char *name, const struct type *returns, const struct type *const *args,
-                                      uint32_t count, function_body body)
+static struct function *make_function(struct arena *arena, const char *name, const struct type *returns,
+                                      const struct type *const *args, uint32_t count, function_body body)
 {
     const struct type **copy = arena_new_array(arena, const struct type *, count);
     struct function *function = arena_new_struct(arena, struct function);
@@ -591,7 +632,11 @@ static struct function *make_function(struct arena *arena, const char *name, con
 static const struct function *make_operator(const struct function_scope *scope, char op, const struct type *returns,
                                             const struct type *const args[2], function_body body)
 {
-    const char *name = op == '+' ? "_add" : op == '-' ? "_substract" : op == '*' ? "_multiply" : op == '/' ? "_divide" : "_modulo";
+    const char *name = op == '+'   ? "_add"
+                       : op == '-' ? "_substract"
+                       : op == '*' ? "_multiply"
+                       : op == '/' ? "_divide"
+                                   : "_modulo";
     struct function *function = make_function(scope->arena, name, returns, args, 2, body);
 
     function->is_operator = true;
@@ -607,7 +652,8 @@ static const char *argument_text(struct arena *arena, const struct function_argu
 /* What a literal is by itself: an integer an int, or as wide as it must be. NULL: it does not say. */
 static const struct type *guess_type(const struct function_argument *arg)
 {
-    static const enum type_kind guesses[] = { TYPE_INT, TYPE_BIGINT, TYPE_VARINT, TYPE_DOUBLE, TYPE_DECIMAL, TYPE_TEXT, TYPE_DURATION };
+    static const enum type_kind guesses[] = { TYPE_INT,     TYPE_BIGINT, TYPE_VARINT,  TYPE_DOUBLE,
+                                              TYPE_DECIMAL, TYPE_TEXT,   TYPE_DURATION };
 
     for (size_t k = 0; k < ARRAY_SIZE(guesses); k++)
         if (arg->test(arg->context, type_native(guesses[k])) == ASSIGNABLE_EXACTLY)
@@ -615,14 +661,17 @@ static const struct type *guess_type(const struct function_argument *arg)
     return NULL;
 }
 
-static enum status ambiguous(const struct function_scope *scope, char op, const struct function_argument args[2], struct error *err)
+static enum status ambiguous(const struct function_scope *scope, char op, const struct function_argument args[2],
+                             struct error *err)
 {
-    return error_set(err, ERR_INVALID, "Ambiguous '%c' operation with args %s and %s: use type hint to disambiguate, example '(int) ?'", op,
-                     argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
+    return error_set(err, ERR_INVALID,
+                     "Ambiguous '%c' operation with args %s and %s: use type hint to disambiguate, example '(int) ?'",
+                     op, argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
 }
 
-enum status function_resolve_operator(const struct function_scope *scope, char op, const struct function_argument args[2],
-                                      const struct function **result, struct error *err)
+enum status function_resolve_operator(const struct function_scope *scope, char op,
+                                      const struct function_argument args[2], const struct function **result,
+                                      struct error *err)
 {
     const struct type *types[2] = { args[0].type, args[1].type };
 
@@ -649,7 +698,8 @@ enum status function_resolve_operator(const struct function_scope *scope, char o
     }
 
     enum type_kind kind = number_result_kind(types[0]->kind, types[1]->kind);
-    if (kind != TYPE_CUSTOM && (!both || !scope->receiver || type_is_value_compatible(scope->receiver, type_native(kind)))) {
+    if (kind != TYPE_CUSTOM &&
+        (!both || !scope->receiver || type_is_value_compatible(scope->receiver, type_native(kind)))) {
         *result = make_operator(scope, op, type_native(kind), types, body_arithmetic);
         return OK;
     }
@@ -698,7 +748,8 @@ enum status function_resolve_cast(const struct function_scope *scope, const stru
             return status;
         return error_set(err, ERR_INVALID, "%.*s cannot be cast to %s", BYTES(text), type_text(scope->arena, to));
     }
-    struct function *function = make_function(scope->arena, "cast", to, &from, 1, type_equal(from, to) ? body_same : body_cast);
+    struct function *function =
+        make_function(scope->arena, "cast", to, &from, 1, type_equal(from, to) ? body_same : body_cast);
     function->is_cast = true;
     *result = function;
     return OK;
@@ -711,10 +762,8 @@ static bool empty_is_null(const struct type *type)
     case TYPE_TEXT:
     case TYPE_ASCII:
     case TYPE_BLOB:
-    case TYPE_CUSTOM:
-        return false;
-    default:
-        return true;
+    case TYPE_CUSTOM: return false;
+    default: return true;
     }
 }
 
@@ -723,9 +772,11 @@ enum status function_call(const struct function *function, struct function_conte
 {
     if (!function->takes_null) {
         for (uint32_t i = 0; i < function->arg_count; i++) {
-            bool keeps_empty = function->body == body_same || function->body == body_token || function->body == body_from_blob;
+            bool keeps_empty =
+                function->body == body_same || function->body == body_token || function->body == body_from_blob;
 
-            if (bytes_is_null(args[i]) || (args[i].size == 0 && !keeps_empty && empty_is_null(function->arg_types[i]))) {
+            if (bytes_is_null(args[i]) ||
+                (args[i].size == 0 && !keeps_empty && empty_is_null(function->arg_types[i]))) {
                 *result = bytes_of(NULL, 0);
                 return OK;
             }

@@ -27,7 +27,7 @@ struct function_context {
     struct arena *arena;
     int64_t now_us;
     struct uuid_source *uuids;
-    const struct function *failed;   /* out: whose body gave ERR_FUNCTION_FAILURE */
+    const struct function *failed; /* out: whose body gave ERR_FUNCTION_FAILURE */
 };
 
 struct function;
@@ -35,30 +35,38 @@ struct function;
 typedef enum status (*function_body)(const struct function *function, struct function_context *context,
                                      const struct bytes *args, struct bytes *result, struct error *err);
 
-enum aggregate_kind { AGGREGATE_NONE, AGGREGATE_COUNT_ROWS, AGGREGATE_COUNT, AGGREGATE_MIN, AGGREGATE_MAX, AGGREGATE_SUM, AGGREGATE_AVG };
+enum aggregate_kind {
+    AGGREGATE_NONE,
+    AGGREGATE_COUNT_ROWS,
+    AGGREGATE_COUNT,
+    AGGREGATE_MIN,
+    AGGREGATE_MAX,
+    AGGREGATE_SUM,
+    AGGREGATE_AVG
+};
 
 enum { FUNCTION_ARGUMENTS_MAX = 64 };
 
 struct function {
-    struct bytes name;               /* as results show it, without "system." */
-    bool is_operator;                /* its result's name is written infix */
+    struct bytes name; /* as results show it, without "system." */
+    bool is_operator;  /* its result's name is written infix */
     bool is_cast;
-    bool is_pure;                    /* same arguments, same result: may be computed when planned */
-    bool takes_null;                 /* is called with null arguments too */
+    bool is_pure;    /* same arguments, same result: may be computed when planned */
+    bool takes_null; /* is called with null arguments too */
     enum aggregate_kind aggregate;
     const struct type *return_type;
     const struct type *const *arg_types;
     uint32_t arg_count;
     function_body body;
-    int64_t data;                    /* the body's own */
+    int64_t data; /* the body's own */
 };
 
 enum assignability { ASSIGNABLE_NOT, ASSIGNABLE_WEAKLY, ASSIGNABLE_EXACTLY };
 
 /* An argument as the caller knows it before it is typed. */
 struct function_argument {
-    const struct type *type;         /* its own type; NULL: depends on the receiver (literal, bind marker) */
-    struct bytes text;               /* as messages show it */
+    const struct type *type; /* its own type; NULL: depends on the receiver (literal, bind marker) */
+    struct bytes text;       /* as messages show it */
     bool is_marker;
     enum assignability (*test)(const void *context, const struct type *receiver);
     const void *context;
@@ -66,17 +74,19 @@ struct function_argument {
 
 struct function_scope {
     struct arena *arena;
-    const struct type *receiver;     /* NULL: not known */
+    const struct type *receiver; /* NULL: not known */
     struct bytes receiver_name;
-    const struct table_def *table;   /* for token(); NULL: none */
+    const struct table_def *table; /* for token(); NULL: none */
 };
 
 /* *result NULL and OK: there is no such function. */
-enum status function_resolve(const struct function_scope *scope, struct bytes name, const struct function_argument *args,
-                             uint32_t count, const struct function **result, struct error *err);
+enum status function_resolve(const struct function_scope *scope, struct bytes name,
+                             const struct function_argument *args, uint32_t count, const struct function **result,
+                             struct error *err);
 /* op: + - * / %. */
-enum status function_resolve_operator(const struct function_scope *scope, char op, const struct function_argument args[2],
-                                      const struct function **result, struct error *err);
+enum status function_resolve_operator(const struct function_scope *scope, char op,
+                                      const struct function_argument args[2], const struct function **result,
+                                      struct error *err);
 enum status function_resolve_negation(const struct function_scope *scope, const struct function_argument *arg,
                                       const struct function **result, struct error *err);
 enum status function_resolve_cast(const struct function_scope *scope, const struct type *from, const struct type *to,

@@ -5,12 +5,12 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#define BODY(name)                                                                                             \
+#define BODY(name)                                                                                                \
     enum status name(const struct function *function, struct function_context *context, const struct bytes *args, \
                      struct bytes *result, struct error *err)
 
 enum { MS_PER_DAY = 86400000, FUNCTION_RESULT_BYTES_MAX = 64 << 20 };
-#define NS_PER_DAY INT64_C(86400000000000)
+#define NS_PER_DAY       INT64_C(86400000000000)
 #define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000) /* 1582-10-15 to 1970-01-01 in 100 ns */
 
 static struct bytes result_u64(struct function_context *context, uint64_t v)
@@ -91,8 +91,8 @@ void uuid_make_time(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 
 static int64_t uuid_ticks(struct bytes uuid)
 {
-    return (int64_t)(((uint64_t)(load_be16(uuid.data + 6) & 0x0fff) << 48) | ((uint64_t)load_be16(uuid.data + 4) << 32) |
-                     load_be32(uuid.data));
+    return (int64_t)(((uint64_t)(load_be16(uuid.data + 6) & 0x0fff) << 48) |
+                     ((uint64_t)load_be16(uuid.data + 4) << 32) | load_be32(uuid.data));
 }
 
 int64_t uuid_time_ms(struct bytes uuid)
@@ -162,12 +162,9 @@ BODY(body_bound_timeuuid)
 static int64_t ms_of(const struct type *type, struct bytes value)
 {
     switch (type->kind) {
-    case TYPE_TIMEUUID:
-        return uuid_time_ms(value);
-    case TYPE_DATE:
-        return (int64_t)(int32_t)(load_be32(value.data) - 0x80000000u) * MS_PER_DAY;
-    default:
-        return (int64_t)load_be64(value.data);
+    case TYPE_TIMEUUID: return uuid_time_ms(value);
+    case TYPE_DATE: return (int64_t)(int32_t)(load_be32(value.data) - 0x80000000u) * MS_PER_DAY;
+    default: return (int64_t)load_be64(value.data);
     }
 }
 
@@ -237,7 +234,8 @@ static void civil_of_days(int64_t days, int64_t *year, int *month, int *day)
 
 static int days_in_month(int64_t year, int month)
 {
-    return (int)(days_of_civil(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - days_of_civil(year, month, 1));
+    return (int)(days_of_civil(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) -
+                 days_of_civil(year, month, 1));
 }
 
 static int64_t add_months(int64_t ms, int64_t months)
@@ -281,7 +279,8 @@ static enum status floor_ms(int64_t ms, struct duration duration, int64_t start,
         return OK;
     }
     /* The largest multiple that does not pass ms. */
-    int64_t longest = duration.months * 31 * (int64_t)MS_PER_DAY + duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
+    int64_t longest =
+        duration.months * 31 * (int64_t)MS_PER_DAY + duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
     int64_t multiple = (ms - start) / longest;
 
     while (add_duration(start, duration, multiple + 1) <= ms)
@@ -300,7 +299,9 @@ BODY(body_floor_timestamp)
         enum status status;
 
         value_print(&text, type_native(TYPE_DURATION), args[1]);
-        status = error_set(err, ERR_INVALID, "The floor cannot be computed for the %.*s duration as precision is below 1 millisecond", BYTES(buffer_bytes(&text)));
+        status = error_set(err, ERR_INVALID,
+                           "The floor cannot be computed for the %.*s duration as precision is below 1 millisecond",
+                           BYTES(buffer_bytes(&text)));
         buffer_fini(&text);
         return status;
     }
@@ -320,7 +321,10 @@ BODY(body_floor_date)
         enum status status;
 
         value_print(&text, type_native(TYPE_DURATION), args[1]);
-        status = error_set(err, ERR_INVALID, "The floor on date values cannot be computed for the %.*s duration as precision is below 1 day", BYTES(buffer_bytes(&text)));
+        status =
+            error_set(err, ERR_INVALID,
+                      "The floor on date values cannot be computed for the %.*s duration as precision is below 1 day",
+                      BYTES(buffer_bytes(&text)));
         buffer_fini(&text);
         return status;
     }
@@ -336,7 +340,8 @@ BODY(body_floor_time)
     int64_t time = (int64_t)load_be64(args[0].data);
 
     if (duration.months || duration.days || duration.nanoseconds > NS_PER_DAY)
-        return error_set(err, ERR_INVALID, "For time values, the floor can only be computed for durations smaller that a day");
+        return error_set(err, ERR_INVALID,
+                         "For time values, the floor can only be computed for durations smaller that a day");
     if (duration.nanoseconds < 0)
         return error_set(err, ERR_INVALID, "Negative durations are not supported by the floor function");
     *result = result_u64(context, (uint64_t)(duration.nanoseconds ? time - time % duration.nanoseconds : time));
@@ -350,11 +355,13 @@ BODY(body_add_duration)
     int64_t ms = ms_of(type, args[0]);
 
     if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
-        return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range", function->data == '+' ? "timestamp + duration" : "timestamp - duration");
+        return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range",
+                         function->data == '+' ? "timestamp + duration" : "timestamp - duration");
     if (type->kind == TYPE_DATE && duration.nanoseconds) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
-        return error_set(err, ERR_FUNCTION_FAILURE, "the operation 'date %c duration' failed: The duration must have a day precision. Was: %.*s",
+        return error_set(err, ERR_FUNCTION_FAILURE,
+                         "the operation 'date %c duration' failed: The duration must have a day precision. Was: %.*s",
                          (char)function->data, BYTES(shown));
     }
     ms = add_duration(ms, duration, function->data == '+' ? 1 : -1);
@@ -385,13 +392,9 @@ BODY(body_abs)
     number_read(&number, function->arg_types[0]->kind, args[0]);
     switch (number.kind) {
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        number.real = fabs(number.real);
-        break;
+    case TYPE_DOUBLE: number.real = fabs(number.real); break;
     case TYPE_VARINT:
-    case TYPE_DECIMAL:
-        mpz_abs(number.big, number.big);
-        break;
+    case TYPE_DECIMAL: mpz_abs(number.big, number.big); break;
     default:
         if (number.integer < 0)
             number_negate(&number);
@@ -402,15 +405,16 @@ BODY(body_abs)
     return OK;
 }
 
-static enum status real_function(const struct function *function, struct function_context *context, const struct bytes *args,
-                                 double (*f)(double), struct bytes *result, struct error *err)
+static enum status real_function(const struct function *function, struct function_context *context,
+                                 const struct bytes *args, double (*f)(double), struct bytes *result, struct error *err)
 {
     enum type_kind kind = function->arg_types[0]->kind;
     struct number number;
     enum status status;
 
     if (kind == TYPE_DECIMAL || kind == TYPE_VARINT)
-        return error_set(err, ERR_INVALID, "system.%.*s is not supported on varint and decimal yet", BYTES(function->name));
+        return error_set(err, ERR_INVALID, "system.%.*s is not supported on varint and decimal yet",
+                         BYTES(function->name));
     number_init(&number);
     number_read(&number, kind, args[0]);
     number.real = f(number_to_double(&number));
@@ -484,7 +488,8 @@ BODY(body_round)
 /* Beside a decimal, whole numbers but varint go through double, as in Cassandra: 2 becomes 2.0. */
 static enum status widen(struct number *number, enum type_kind kind, struct error *err)
 {
-    if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT && number->kind != TYPE_FLOAT) {
+    if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT &&
+        number->kind != TYPE_FLOAT) {
         enum status status = number_convert(number, TYPE_DOUBLE, err);
 
         if (status)
@@ -515,7 +520,8 @@ BODY(body_arithmetic)
         type_print(&text, function->arg_types[0], false);
         buffer_printf(&text, " %c ", (char)function->data);
         type_print(&text, function->arg_types[1], false);
-        status = error_set(err, ERR_FUNCTION_FAILURE, "the operation '%.*s' failed: %s", BYTES(buffer_bytes(&text)), why);
+        status =
+            error_set(err, ERR_FUNCTION_FAILURE, "the operation '%.*s' failed: %s", BYTES(buffer_bytes(&text)), why);
         buffer_fini(&text);
     }
     if (!status)
@@ -567,11 +573,14 @@ BODY(body_from_blob)
 
         for (size_t i = 0; i < args[0].size && i < 256; i++)
             buffer_printf(&text, "%02x", args[0].data[i]);
-        enum status status = error_set(err, ERR_INVALID, "In call to function system.%.*s, value 0x%.*s is not a valid binary representation for type ",
-                                       BYTES(function->name), BYTES(buffer_bytes(&text)));
+        enum status status =
+            error_set(err, ERR_INVALID,
+                      "In call to function system.%.*s, value 0x%.*s is not a valid binary representation for type ",
+                      BYTES(function->name), BYTES(buffer_bytes(&text)));
         buffer_reset(&text);
         type_print(&text, function->return_type, false);
-        strncat(err->message, arena_string(context->arena, buffer_bytes(&text)), sizeof(err->message) - strlen(err->message) - 1);
+        strncat(err->message, arena_string(context->arena, buffer_bytes(&text)),
+                sizeof(err->message) - strlen(err->message) - 1);
         buffer_fini(&text);
         return status;
     }
@@ -586,22 +595,16 @@ bool cast_is_possible(enum type_kind from, enum type_kind to)
     if (number_kind_is_numeric(from) && number_kind_is_numeric(to))
         return to != TYPE_COUNTER;
     switch (from) {
-    case TYPE_TIMEUUID:
-        return to == TYPE_TIMESTAMP || to == TYPE_DATE || to_text;
-    case TYPE_TIMESTAMP:
-        return to == TYPE_DATE || to_text;
-    case TYPE_DATE:
-        return to == TYPE_TIMESTAMP || to_text;
+    case TYPE_TIMEUUID: return to == TYPE_TIMESTAMP || to == TYPE_DATE || to_text;
+    case TYPE_TIMESTAMP: return to == TYPE_DATE || to_text;
+    case TYPE_DATE: return to == TYPE_TIMESTAMP || to_text;
     case TYPE_BOOLEAN:
     case TYPE_TIME:
     case TYPE_UUID:
     case TYPE_INET:
-    case TYPE_ASCII:
-        return to_text;
-    case TYPE_TEXT:
-        return to == TYPE_TEXT;
-    default:
-        return number_kind_is_numeric(from) && to_text;
+    case TYPE_ASCII: return to_text;
+    case TYPE_TEXT: return to == TYPE_TEXT;
+    default: return number_kind_is_numeric(from) && to_text;
     }
 }
 
@@ -689,7 +692,8 @@ static uint32_t collection_size(struct bytes value)
     return value.size < 4 ? 0 : load_be32(value.data);
 }
 
-static struct bytes map_half(const struct function *function, struct function_context *context, struct bytes map, uint32_t half)
+static struct bytes map_half(const struct function *function, struct function_context *context, struct bytes map,
+                             uint32_t half)
 {
     uint32_t count = collection_size(map), kept = 0;
     struct bytes *elements = arena_new_array(context->arena, struct bytes, count ? count : 1), element;
@@ -746,8 +750,8 @@ BODY(body_collection_max)
     return OK;
 }
 
-static enum status collection_total(const struct function *function, struct function_context *context, struct bytes collection,
-                                    bool average, struct bytes *result, struct error *err)
+static enum status collection_total(const struct function *function, struct function_context *context,
+                                    struct bytes collection, bool average, struct bytes *result, struct error *err)
 {
     enum type_kind kind = plain_kind(function->return_type->kind);
     bool whole = kind != TYPE_FLOAT && kind != TYPE_DOUBLE && kind != TYPE_DECIMAL;
@@ -817,7 +821,8 @@ BODY(body_similarity)
     }
     if (function->data == 0) {
         if (left == 0 || right == 0)
-            return error_set(err, ERR_INVALID, "Function system.%.*s doesn't support all-zero vectors.", BYTES(function->name));
+            return error_set(err, ERR_INVALID, "Function system.%.*s doesn't support all-zero vectors.",
+                             BYTES(function->name));
         similarity = (1 + dot / sqrt(left * right)) / 2;
     } else {
         similarity = function->data == 1 ? 1 / (1 + apart) : (1 + dot) / 2;
@@ -842,29 +847,15 @@ static void append_default(struct buffer *out, const struct type *type)
 
     switch (type->kind) {
     case TYPE_ASCII:
-    case TYPE_TEXT:
-        buffer_append_string(out, "****");
-        break;
-    case TYPE_DECIMAL:
-        buffer_append(out, zeros, 5);
-        break;
-    case TYPE_VARINT:
-        buffer_append(out, zeros, 1);
-        break;
-    case TYPE_INET:
-        buffer_append(out, zeros, 4);
-        break;
-    case TYPE_DATE:
-        buffer_append_be32(out, 0x80000000u);
-        break;
-    case TYPE_DURATION:
-        buffer_append(out, zeros, 3);
-        break;
+    case TYPE_TEXT: buffer_append_string(out, "****"); break;
+    case TYPE_DECIMAL: buffer_append(out, zeros, 5); break;
+    case TYPE_VARINT: buffer_append(out, zeros, 1); break;
+    case TYPE_INET: buffer_append(out, zeros, 4); break;
+    case TYPE_DATE: buffer_append_be32(out, 0x80000000u); break;
+    case TYPE_DURATION: buffer_append(out, zeros, 3); break;
     case TYPE_LIST:
     case TYPE_SET:
-    case TYPE_MAP:
-        buffer_append(out, zeros, 4);
-        break;
+    case TYPE_MAP: buffer_append(out, zeros, 4); break;
     case TYPE_TIMEUUID: {
         uint8_t *at = buffer_extend(out, 16);
 
@@ -885,16 +876,11 @@ static void append_default(struct buffer *out, const struct type *type)
         for (uint32_t i = 0; i < type->dimension && type_fixed_bytes(type->params[0]); i++)
             append_default(out, type->params[0]);
         break;
-    case TYPE_UUID:
-        buffer_append(out, zeros, 16);
-        break;
+    case TYPE_UUID: buffer_append(out, zeros, 16); break;
     case TYPE_BLOB:
     case TYPE_CUSTOM:
-    case TYPE_EMPTY:
-        break;
-    default:
-        buffer_append(out, zeros, type_fixed_bytes(type) <= 16 ? type_fixed_bytes(type) : 0);
-        break;
+    case TYPE_EMPTY: break;
+    default: buffer_append(out, zeros, type_fixed_bytes(type) <= 16 ? type_fixed_bytes(type) : 0); break;
     }
 }
 
@@ -936,8 +922,10 @@ BODY(body_mask_part)
     if (function->arg_count == 4 && !bytes_is_null(args[3])) {
         padding = args[3];
         if (character_count(padding) != 1)
-            return error_set(err, ERR_INVALID, "The padding argument for function system.%.*s should be single-character, but '%.*s' has %zu characters.",
-                             BYTES(function->name), BYTES(padding), character_count(padding));
+            return error_set(
+                err, ERR_INVALID,
+                "The padding argument for function system.%.*s should be single-character, but '%.*s' has %zu characters.",
+                BYTES(function->name), BYTES(padding), character_count(padding));
     }
 
     int64_t size = (int64_t)character_count(text), at = -1;

@@ -8,7 +8,7 @@
 
 #include "query/function.h"
 
-#define DECLARE_BODY(name)                                                                                     \
+#define DECLARE_BODY(name)                                                                                        \
     enum status name(const struct function *function, struct function_context *context, const struct bytes *args, \
                      struct bytes *result, struct error *err)
 
@@ -47,7 +47,7 @@ DECLARE_BODY(body_mask_replace);
 DECLARE_BODY(body_mask_part); /* data: 1 inner, 0 outer */
 DECLARE_BODY(body_mask_hash);
 DECLARE_BODY(body_token);
-DECLARE_BODY(body_arithmetic); /* data: the operator */
+DECLARE_BODY(body_arithmetic);   /* data: the operator */
 DECLARE_BODY(body_add_duration); /* data: '+' or '-' */
 DECLARE_BODY(body_concatenate);
 DECLARE_BODY(body_negate);

@@ -55,8 +55,7 @@ static bool skip_value(struct scan *scan)
             if (depth == 0)
                 return scan->at > start;
             break;
-        default:
-            break;
+        default: break;
         }
         scan->at++;
     }
@@ -82,7 +81,9 @@ static enum status broken(struct bytes json, struct error *err)
 {
     size_t shown = json.size < 400 ? json.size : 400;
 
-    return error_set(err, ERR_INVALID, "Could not decode JSON string as a map: Unexpected character. (String was: %.*s)", (int)shown, (const char *)json.data);
+    return error_set(err, ERR_INVALID,
+                     "Could not decode JSON string as a map: Unexpected character. (String was: %.*s)", (int)shown,
+                     (const char *)json.data);
 }
 
 static struct bytes trim(const uint8_t *start, const uint8_t *end)
@@ -103,8 +104,8 @@ static const struct column_def *find_column(const struct table_def *table, struc
     return table_def_column(table, bytes_of(lower, key.size));
 }
 
-static enum status bind_member(const struct table_def *table, struct bytes key, struct bytes text, struct arena *arena, struct bytes *values,
-                               struct error *err)
+static enum status bind_member(const struct table_def *table, struct bytes key, struct bytes text, struct arena *arena,
+                               struct bytes *values, struct error *err)
 {
     const struct column_def *column = find_column(table, arena, key);
     struct buffer out = { 0 };
@@ -124,15 +125,16 @@ static enum status bind_member(const struct table_def *table, struct bytes key, 
     return OK;
 }
 
-enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena, struct bytes *values,
-                      struct error *err)
+enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena,
+                      struct bytes *values, struct error *err)
 {
     struct scan scan = { json.data, json.data + json.size };
 
     if (bytes_is_null(json) || native_is_unset(json))
         return error_set(err, ERR_INVALID, "Got null for INSERT JSON values");
     for (uint32_t i = 0; i < table->column_count; i++)
-        values[i] = default_unset && table->columns[i].kind != COLUMN_PARTITION_KEY && table->columns[i].kind != COLUMN_CLUSTERING
+        values[i] = default_unset && table->columns[i].kind != COLUMN_PARTITION_KEY &&
+                            table->columns[i].kind != COLUMN_CLUSTERING
                         ? NATIVE_UNSET
                         : bytes_of(NULL, 0);
     skip_space(&scan);

@@ -22,29 +22,22 @@ bool number_kind_is_numeric(enum type_kind kind)
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
     case TYPE_VARINT:
-    case TYPE_DECIMAL:
-        return true;
-    default:
-        return false;
+    case TYPE_DECIMAL: return true;
+    default: return false;
     }
 }
 
 static int size_rank(enum type_kind kind)
 {
     switch (kind) {
-    case TYPE_TINYINT:
-        return 1;
-    case TYPE_SMALLINT:
-        return 2;
+    case TYPE_TINYINT: return 1;
+    case TYPE_SMALLINT: return 2;
     case TYPE_INT:
-    case TYPE_FLOAT:
-        return 4;
+    case TYPE_FLOAT: return 4;
     case TYPE_BIGINT:
     case TYPE_COUNTER:
-    case TYPE_DOUBLE:
-        return 8;
-    default:
-        return 100;
+    case TYPE_DOUBLE: return 8;
+    default: return 100;
     }
 }
 
@@ -60,16 +53,11 @@ enum type_kind number_result_kind(enum type_kind left, enum type_kind right)
     if (real)
         return size > 8 ? TYPE_DECIMAL : size > 4 ? TYPE_DOUBLE : TYPE_FLOAT;
     switch (size) {
-    case 1:
-        return TYPE_TINYINT;
-    case 2:
-        return TYPE_SMALLINT;
-    case 4:
-        return TYPE_INT;
-    case 8:
-        return TYPE_BIGINT;
-    default:
-        return TYPE_VARINT;
+    case 1: return TYPE_TINYINT;
+    case 2: return TYPE_SMALLINT;
+    case 4: return TYPE_INT;
+    case 8: return TYPE_BIGINT;
+    default: return TYPE_VARINT;
     }
 }
 
@@ -129,15 +117,9 @@ void number_read(struct number *number, enum type_kind kind, struct bytes value)
     number->kind = kind;
     number->scale = 0;
     switch (kind) {
-    case TYPE_TINYINT:
-        number->integer = (int8_t)value.data[0];
-        break;
-    case TYPE_SMALLINT:
-        number->integer = (int16_t)load_be16(value.data);
-        break;
-    case TYPE_INT:
-        number->integer = (int32_t)load_be32(value.data);
-        break;
+    case TYPE_TINYINT: number->integer = (int8_t)value.data[0]; break;
+    case TYPE_SMALLINT: number->integer = (int16_t)load_be16(value.data); break;
+    case TYPE_INT: number->integer = (int32_t)load_be32(value.data); break;
     case TYPE_FLOAT: {
         uint32_t bits = load_be32(value.data);
         float real;
@@ -156,9 +138,7 @@ void number_read(struct number *number, enum type_kind kind, struct bytes value)
         number->scale = (int32_t)load_be32(value.data);
         big_read(number->big, bytes_of(value.data + 4, value.size - 4));
         break;
-    case TYPE_VARINT:
-        big_read(number->big, value);
-        break;
+    case TYPE_VARINT: big_read(number->big, value); break;
     default:
         number->kind = TYPE_BIGINT;
         number->integer = (int64_t)load_be64(value.data);
@@ -169,15 +149,9 @@ void number_read(struct number *number, enum type_kind kind, struct bytes value)
 void number_write(struct buffer *out, const struct number *number)
 {
     switch (number->kind) {
-    case TYPE_TINYINT:
-        buffer_append_u8(out, (uint8_t)number->integer);
-        break;
-    case TYPE_SMALLINT:
-        buffer_append_be16(out, (uint16_t)number->integer);
-        break;
-    case TYPE_INT:
-        buffer_append_be32(out, (uint32_t)number->integer);
-        break;
+    case TYPE_TINYINT: buffer_append_u8(out, (uint8_t)number->integer); break;
+    case TYPE_SMALLINT: buffer_append_be16(out, (uint16_t)number->integer); break;
+    case TYPE_INT: buffer_append_be32(out, (uint32_t)number->integer); break;
     case TYPE_FLOAT: {
         float real = (float)number->real;
         uint32_t bits;
@@ -197,12 +171,8 @@ void number_write(struct buffer *out, const struct number *number)
         buffer_append_be32(out, (uint32_t)number->scale);
         big_write(out, number->big);
         break;
-    case TYPE_VARINT:
-        big_write(out, number->big);
-        break;
-    default:
-        buffer_append_be64(out, (uint64_t)number->integer);
-        break;
+    case TYPE_VARINT: big_write(out, number->big); break;
+    default: buffer_append_be64(out, (uint64_t)number->integer); break;
     }
 }
 
@@ -312,7 +282,7 @@ static void divide_rounded(mpz_t quotient, const mpz_t dividend, const mpz_t div
     mpz_tdiv_qr(quotient, rest, dividend, divisor);
     mpz_mul_2exp(rest, rest, 1);
     int half = mpz_cmpabs(rest, divisor);
-    bool up = rounding == ROUND_HALF_UP ? half >= 0
+    bool up = rounding == ROUND_HALF_UP     ? half >= 0
               : rounding == ROUND_HALF_EVEN ? half > 0 || (half == 0 && mpz_odd_p(quotient))
                                             : false;
     if (up) {
@@ -338,8 +308,7 @@ double number_to_double(const struct number *number)
 {
     switch (number->kind) {
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return number->real;
+    case TYPE_DOUBLE: return number->real;
     case TYPE_VARINT: {
         char *text = mpz_get_str(NULL, 10, number->big);
         double real = strtod(text, NULL);
@@ -358,8 +327,7 @@ double number_to_double(const struct number *number)
         free(digits);
         return real;
     }
-    default:
-        return (double)number->integer;
+    default: return (double)number->integer;
     }
 }
 
@@ -384,8 +352,7 @@ static int64_t java_int_of_double(double real)
 static enum status to_big(struct number *number, struct error *err)
 {
     switch (number->kind) {
-    case TYPE_VARINT:
-        return OK;
+    case TYPE_VARINT: return OK;
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
         if (!isfinite(number->real))
@@ -400,9 +367,7 @@ static enum status to_big(struct number *number, struct error *err)
         else
             shift_up(number->big, (unsigned long)-number->scale);
         return OK;
-    default:
-        set_int64(number->big, number->integer);
-        return OK;
+    default: set_int64(number->big, number->integer); return OK;
     }
 }
 
@@ -411,7 +376,7 @@ static enum status to_integer(struct number *number, enum type_kind kind, struct
     if (number->kind == TYPE_FLOAT || number->kind == TYPE_DOUBLE) {
         /* Java's (byte) of a double goes through int. */
         number->integer = kind == TYPE_BIGINT || kind == TYPE_COUNTER ? java_long_of_double(number->real)
-                                                                     : java_int_of_double(number->real);
+                                                                      : java_int_of_double(number->real);
     } else if (number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL) {
         enum status status = to_big(number, err);
 
@@ -420,17 +385,10 @@ static enum status to_integer(struct number *number, enum type_kind kind, struct
         number->integer = low_int64(number->big);
     }
     switch (kind) {
-    case TYPE_TINYINT:
-        number->integer = (int8_t)number->integer;
-        break;
-    case TYPE_SMALLINT:
-        number->integer = (int16_t)number->integer;
-        break;
-    case TYPE_INT:
-        number->integer = (int32_t)number->integer;
-        break;
-    default:
-        break;
+    case TYPE_TINYINT: number->integer = (int8_t)number->integer; break;
+    case TYPE_SMALLINT: number->integer = (int16_t)number->integer; break;
+    case TYPE_INT: number->integer = (int32_t)number->integer; break;
+    default: break;
     }
     return OK;
 }
@@ -438,11 +396,8 @@ static enum status to_integer(struct number *number, enum type_kind kind, struct
 static enum status to_decimal(struct number *number, struct error *err)
 {
     switch (number->kind) {
-    case TYPE_DECIMAL:
-        return OK;
-    case TYPE_VARINT:
-        number->scale = 0;
-        return OK;
+    case TYPE_DECIMAL: return OK;
+    case TYPE_VARINT: number->scale = 0; return OK;
     case TYPE_FLOAT: {
         if (!isfinite(number->real))
             return error_set(err, ERR_FUNCTION_FAILURE, "A NaN or infinite value cannot be converted into a decimal");
@@ -474,21 +429,11 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
     enum status status = OK;
 
     switch (kind) {
-    case TYPE_FLOAT:
-        number->real = (float)number_to_double(number);
-        break;
-    case TYPE_DOUBLE:
-        number->real = number_to_double(number);
-        break;
-    case TYPE_VARINT:
-        status = to_big(number, err);
-        break;
-    case TYPE_DECIMAL:
-        status = to_decimal(number, err);
-        break;
-    default:
-        status = to_integer(number, kind, err);
-        break;
+    case TYPE_FLOAT: number->real = (float)number_to_double(number); break;
+    case TYPE_DOUBLE: number->real = number_to_double(number); break;
+    case TYPE_VARINT: status = to_big(number, err); break;
+    case TYPE_DECIMAL: status = to_decimal(number, err); break;
+    default: status = to_integer(number, kind, err); break;
     }
     number->kind = kind;
     return status;
@@ -603,21 +548,11 @@ static enum status big_operate(struct number *left, char op, const struct number
     if ((op == '/' || op == '%') && mpz_sgn(right->big) == 0)
         return error_set(err, ERR_FUNCTION_FAILURE, "BigInteger divide by zero");
     switch (op) {
-    case '+':
-        mpz_add(left->big, left->big, right->big);
-        break;
-    case '-':
-        mpz_sub(left->big, left->big, right->big);
-        break;
-    case '*':
-        mpz_mul(left->big, left->big, right->big);
-        break;
-    case '/':
-        mpz_tdiv_q(left->big, left->big, right->big);
-        break;
-    default:
-        mpz_tdiv_r(left->big, left->big, right->big);
-        break;
+    case '+': mpz_add(left->big, left->big, right->big); break;
+    case '-': mpz_sub(left->big, left->big, right->big); break;
+    case '*': mpz_mul(left->big, left->big, right->big); break;
+    case '/': mpz_tdiv_q(left->big, left->big, right->big); break;
+    default: mpz_tdiv_r(left->big, left->big, right->big); break;
     }
     return OK;
 }
@@ -629,21 +564,11 @@ static enum status integer_operate(struct number *left, char op, const struct nu
     if ((op == '/' || op == '%') && b == 0)
         return error_set(err, ERR_FUNCTION_FAILURE, "/ by zero");
     switch (op) {
-    case '+':
-        left->integer = (int64_t)(a + b);
-        break;
-    case '-':
-        left->integer = (int64_t)(a - b);
-        break;
-    case '*':
-        left->integer = (int64_t)(a * b);
-        break;
-    case '/':
-        left->integer = right->integer == -1 ? (int64_t)(0 - a) : left->integer / right->integer;
-        break;
-    default:
-        left->integer = right->integer == -1 ? 0 : left->integer % right->integer;
-        break;
+    case '+': left->integer = (int64_t)(a + b); break;
+    case '-': left->integer = (int64_t)(a - b); break;
+    case '*': left->integer = (int64_t)(a * b); break;
+    case '/': left->integer = right->integer == -1 ? (int64_t)(0 - a) : left->integer / right->integer; break;
+    default: left->integer = right->integer == -1 ? 0 : left->integer % right->integer; break;
     }
     return to_integer(left, left->kind, err);
 }
@@ -651,34 +576,21 @@ static enum status integer_operate(struct number *left, char op, const struct nu
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err)
 {
     switch (left->kind) {
-    case TYPE_DECIMAL:
-        return decimal_operate(left, op, right, err);
-    case TYPE_VARINT:
-        return big_operate(left, op, right, err);
+    case TYPE_DECIMAL: return decimal_operate(left, op, right, err);
+    case TYPE_VARINT: return big_operate(left, op, right, err);
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
         switch (op) {
-        case '+':
-            left->real += right->real;
-            break;
-        case '-':
-            left->real -= right->real;
-            break;
-        case '*':
-            left->real *= right->real;
-            break;
-        case '/':
-            left->real /= right->real;
-            break;
-        default:
-            left->real = fmod(left->real, right->real);
-            break;
+        case '+': left->real += right->real; break;
+        case '-': left->real -= right->real; break;
+        case '*': left->real *= right->real; break;
+        case '/': left->real /= right->real; break;
+        default: left->real = fmod(left->real, right->real); break;
         }
         if (left->kind == TYPE_FLOAT)
             left->real = (float)left->real;
         return OK;
-    default:
-        return integer_operate(left, op, right, err);
+    default: return integer_operate(left, op, right, err);
     }
 }
 
@@ -687,31 +599,20 @@ void number_negate(struct number *number)
     number->real = -number->real;
     number->integer = (int64_t)(0 - (uint64_t)number->integer);
     switch (number->kind) {
-    case TYPE_TINYINT:
-        number->integer = (int8_t)number->integer;
-        break;
-    case TYPE_SMALLINT:
-        number->integer = (int16_t)number->integer;
-        break;
-    case TYPE_INT:
-        number->integer = (int32_t)number->integer;
-        break;
-    default:
-        mpz_neg(number->big, number->big);
-        break;
+    case TYPE_TINYINT: number->integer = (int8_t)number->integer; break;
+    case TYPE_SMALLINT: number->integer = (int16_t)number->integer; break;
+    case TYPE_INT: number->integer = (int32_t)number->integer; break;
+    default: mpz_neg(number->big, number->big); break;
     }
 }
 
 int number_compare(const struct number *left, const struct number *right)
 {
     switch (left->kind) {
-    case TYPE_VARINT:
-        return mpz_cmp(left->big, right->big);
+    case TYPE_VARINT: return mpz_cmp(left->big, right->big);
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return (left->real > right->real) - (left->real < right->real);
-    default:
-        return (left->integer > right->integer) - (left->integer < right->integer);
+    case TYPE_DOUBLE: return (left->real > right->real) - (left->real < right->real);
+    default: return (left->integer > right->integer) - (left->integer < right->integer);
     }
 }
 
@@ -728,15 +629,9 @@ void number_average(struct number *sum, uint64_t count)
         mpz_clear(divisor);
         break;
     }
-    case TYPE_VARINT:
-        mpz_tdiv_q_ui(sum->big, sum->big, count);
-        break;
+    case TYPE_VARINT: mpz_tdiv_q_ui(sum->big, sum->big, count); break;
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        sum->real /= (double)count;
-        break;
-    default:
-        sum->integer /= (int64_t)count;
-        break;
+    case TYPE_DOUBLE: sum->real /= (double)count; break;
+    default: sum->integer /= (int64_t)count; break;
     }
 }

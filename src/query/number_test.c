@@ -30,7 +30,8 @@ static void assert_shows(const struct number *number, const char *expected)
 
 static void calculate(enum type_kind kind, const char *left, char op, const char *right, const char *expected)
 {
-    enum literal_kind literal = kind == TYPE_DECIMAL || kind == TYPE_DOUBLE || kind == TYPE_FLOAT ? LITERAL_FLOAT : LITERAL_INTEGER;
+    enum literal_kind literal =
+        kind == TYPE_DECIMAL || kind == TYPE_DOUBLE || kind == TYPE_FLOAT ? LITERAL_FLOAT : LITERAL_INTEGER;
     struct number a, b;
     struct error err;
 
@@ -122,9 +123,9 @@ static void casts_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_wrap_as_javas_do),   cmocka_unit_test(big_numbers_do_not),
+        cmocka_unit_test(integers_wrap_as_javas_do),    cmocka_unit_test(big_numbers_do_not),
         cmocka_unit_test(decimals_divide_to_32_digits), cmocka_unit_test(division_by_zero_is_an_error),
-        cmocka_unit_test(kinds_meet_at_the_wider),     cmocka_unit_test(casts_cut),
+        cmocka_unit_test(kinds_meet_at_the_wider),      cmocka_unit_test(casts_cut),
     };
 
     return cmocka_run_group_tests_name("query/number", tests, NULL, NULL);

@@ -12,7 +12,8 @@ static enum query_result run_use(struct execution *execution)
     struct bytes keyspace = execution->plan->statement->use->keyspace;
 
     if (!schema_keyspace(execution->schema, keyspace))
-        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "Keyspace '%.*s' does not exist", BYTES(keyspace)));
+        return execution_failed(
+            execution, error_set(execution->err, ERR_INVALID, "Keyspace '%.*s' does not exist", BYTES(keyspace)));
     char *copy = xstrndup(keyspace.data, keyspace.size);
     free((void *)session->keyspace.data);
     session->keyspace = bytes_of(copy, keyspace.size);
@@ -34,14 +35,17 @@ static enum query_result run_truncate(struct execution *execution)
     enum status status = plan_find_table(&planner, name, &table);
 
     if (!status && table->virtual_table)
-        status = error_set(execution->err, ERR_INVALID, "Truncation is not supported by table %.*s.%.*s", BYTES(table->keyspace), BYTES(table->name));
+        status = error_set(execution->err, ERR_INVALID, "Truncation is not supported by table %.*s.%.*s",
+                           BYTES(table->keyspace), BYTES(table->name));
     if (!status && ddl_is_local_system_keyspace(table->keyspace))
-        status = error_set(execution->err, ERR_UNAUTHORIZED, "%.*s keyspace is not user-modifiable.", BYTES(table->keyspace));
+        status = error_set(execution->err, ERR_UNAUTHORIZED, "%.*s keyspace is not user-modifiable.",
+                           BYTES(table->keyspace));
     if (status)
         return execution_failed(execution, status);
     if (!context->may_wait)
         return QUERY_WAITS;
-    struct bytes keyspace = arena_copy(execution->request->arena, table->keyspace), table_name = arena_copy(execution->request->arena, table->name);
+    struct bytes keyspace = arena_copy(execution->request->arena, table->keyspace),
+                 table_name = arena_copy(execution->request->arena, table->name);
     status = catalog_truncate(context->engine->catalog, context->port, keyspace, table_name, execution->err);
     if (status)
         return execution_failed(execution, status);
@@ -57,8 +61,8 @@ static enum query_result run_definition(struct execution *execution)
 
     if (!context->may_wait)
         return QUERY_WAITS;
-    status = catalog_change(context->engine->catalog, context->port, execution->plan->statement, execution->request->session->keyspace,
-                            execution->request->arena, &change, execution->err);
+    status = catalog_change(context->engine->catalog, context->port, execution->plan->statement,
+                            execution->request->session->keyspace, execution->request->arena, &change, execution->err);
     if (status)
         return execution_failed(execution, status);
     for (uint32_t i = 0; i < change.warning_count; i++)
@@ -68,8 +72,12 @@ static enum query_result run_definition(struct execution *execution)
         return QUERY_DONE;
     }
     struct native_schema_change told = {
-        .change = change.action == DDL_CREATED ? NATIVE_CREATED : change.action == DDL_UPDATED ? NATIVE_UPDATED : NATIVE_DROPPED,
-        .target = change.target == DDL_KEYSPACE ? NATIVE_TARGET_KEYSPACE : change.target == DDL_TABLE ? NATIVE_TARGET_TABLE : NATIVE_TARGET_TYPE,
+        .change = change.action == DDL_CREATED   ? NATIVE_CREATED
+                  : change.action == DDL_UPDATED ? NATIVE_UPDATED
+                                                 : NATIVE_DROPPED,
+        .target = change.target == DDL_KEYSPACE ? NATIVE_TARGET_KEYSPACE
+                  : change.target == DDL_TABLE  ? NATIVE_TARGET_TABLE
+                                                : NATIVE_TARGET_TYPE,
         .keyspace = change.keyspace,
         .name = change.name,
     };
@@ -88,7 +96,8 @@ static enum query_result describe_cluster(struct execution *execution, const str
 {
     const struct type *text = type_native(TYPE_TEXT);
     struct arena *arena = execution->request->arena;
-    struct native_column columns[4] = { described("cluster", text), described("partitioner", text), described("snitch", text) };
+    struct native_column columns[4] = { described("cluster", text), described("partitioner", text),
+                                        described("snitch", text) };
     uint32_t count = 3;
     struct native_rows rows;
 
@@ -120,13 +129,15 @@ static enum query_result run_describe(struct execution *execution)
     };
     struct describe_result result = { 0 };
     struct native_rows rows;
-    enum status status = describe_statement(execution->schema, execution->plan->statement, &where, execution->request->arena, &result, execution->err);
+    enum status status = describe_statement(execution->schema, execution->plan->statement, &where,
+                                            execution->request->arena, &result, execution->err);
 
     if (status)
         return execution_failed(execution, status);
     if (result.is_cluster)
         return describe_cluster(execution, &result);
-    const struct native_column columns[4] = { described("keyspace_name", text), described("type", text), described("name", text), described("create_statement", text) };
+    const struct native_column columns[4] = { described("keyspace_name", text), described("type", text),
+                                              described("name", text), described("create_statement", text) };
     uint32_t first = 0, count = result.row_count, column_count = result.has_create_statement ? 4 : 3;
     struct bytes state = { NULL, 0 };
 
@@ -135,8 +146,11 @@ static enum query_result run_describe(struct execution *execution)
             return execution_failed(execution, error_set(execution->err, ERR_INVALID, "Invalid paging state."));
         first = load_be32(parameters->paging_state.data);
         if (load_be64(parameters->paging_state.data + 4) != schema_version_number(execution->schema) || first > count)
-            return execution_failed(execution, error_set(execution->err, ERR_INVALID,
-                                                         "The schema has changed since the previous page of the DESCRIBE statement result. Please retry the DESCRIBE statement."));
+            return execution_failed(
+                execution,
+                error_set(
+                    execution->err, ERR_INVALID,
+                    "The schema has changed since the previous page of the DESCRIBE statement result. Please retry the DESCRIBE statement."));
     }
     if (parameters->page_size > 0 && count - first > (uint32_t)parameters->page_size) {
         uint8_t *at = arena_alloc(execution->request->arena, 12);
@@ -164,15 +178,13 @@ enum query_result execute_other(struct execution *execution)
     const struct cql_statement *statement = execution->plan->statement;
 
     switch (statement->kind) {
-    case STATEMENT_USE:
-        return run_use(execution);
-    case STATEMENT_TRUNCATE:
-        return run_truncate(execution);
-    case STATEMENT_DESCRIBE:
-        return run_describe(execution);
+    case STATEMENT_USE: return run_use(execution);
+    case STATEMENT_TRUNCATE: return run_truncate(execution);
+    case STATEMENT_DESCRIBE: return run_describe(execution);
     default:
         if (ddl_is_statement(statement))
             return run_definition(execution);
-        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "%s is not supported yet", cql_statement_name(statement->kind)));
+        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "%s is not supported yet",
+                                                     cql_statement_name(statement->kind)));
     }
 }

@@ -19,7 +19,8 @@ static void make_mac(const struct paging_scope *scope, struct bytes content, uin
     buffer_append_bytes(&all, scope->statement_text);
     buffer_append_be64(&all, scope->table_id);
     if (scope->keys) {
-        static_assert((int)KEYS_MAC_BYTES >= (int)PAGING_MAC_BYTES && (int)KEYS_MAC_BYTES <= EVP_MAX_MD_SIZE, "a MAC is cut, never padded");
+        static_assert((int)KEYS_MAC_BYTES >= (int)PAGING_MAC_BYTES && (int)KEYS_MAC_BYTES <= EVP_MAX_MD_SIZE,
+                      "a MAC is cut, never padded");
         keys_mac(scope->keys, KEYS_PAGING, buffer_bytes(&all), digest);
     } else if (!HMAC(EVP_sha256(), scope->key.data, (int)scope->key.size, all.data, all.size, digest, &size))
         abort();
@@ -33,8 +34,9 @@ struct bytes paging_encode(struct arena *arena, const struct paging_scope *scope
     bool has_clustering = !bytes_is_null(state->clustering);
 
     buffer_append_u8(&out, VERSION);
-    buffer_append_u8(&out, (uint8_t)((state->partition_done ? FLAG_PARTITION_DONE : 0) | (state->static_done ? FLAG_STATIC_DONE : 0) |
-                                     (has_clustering ? FLAG_CLUSTERING : 0)));
+    buffer_append_u8(&out,
+                     (uint8_t)((state->partition_done ? FLAG_PARTITION_DONE : 0) |
+                               (state->static_done ? FLAG_STATIC_DONE : 0) | (has_clustering ? FLAG_CLUSTERING : 0)));
     buffer_append_be32(&out, state->remaining);
     buffer_append_be32(&out, state->given_in_partition);
     buffer_append_be32(&out, (uint32_t)state->partition_key.size);
@@ -56,7 +58,8 @@ static enum status invalid(struct error *err)
     return error_set(err, ERR_INVALID, "Invalid value for the paging state");
 }
 
-enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state, struct error *err)
+enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
+                          struct error *err)
 {
     uint8_t mac[PAGING_MAC_BYTES];
 

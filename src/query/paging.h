@@ -20,22 +20,23 @@
 enum { PAGING_NO_LIMIT = UINT32_MAX, PAGING_MAC_BYTES = 16, PAGING_STATE_BYTES_MAX = 1 << 18 };
 
 struct paging_state {
-    struct bytes partition_key;   /* the partition the page ended in */
-    struct bytes clustering;      /* its last row that was given; NULL data: none of its rows */
-    bool partition_done;          /* begin with the next partition */
-    bool static_done;             /* its static row was given as a row of its own */
-    uint32_t remaining;           /* of LIMIT; PAGING_NO_LIMIT */
-    uint32_t given_in_partition;  /* for PER PARTITION LIMIT */
+    struct bytes partition_key;  /* the partition the page ended in */
+    struct bytes clustering;     /* its last row that was given; NULL data: none of its rows */
+    bool partition_done;         /* begin with the next partition */
+    bool static_done;            /* its static row was given as a row of its own */
+    uint32_t remaining;          /* of LIMIT; PAGING_NO_LIMIT */
+    uint32_t given_in_partition; /* for PER PARTITION LIMIT */
 };
 
 struct paging_scope {
-    const struct keys *keys;      /* KEYS_PAGING is used; NULL: `key` */
-    struct bytes key;             /* of this process */
+    const struct keys *keys; /* KEYS_PAGING is used; NULL: `key` */
+    struct bytes key;        /* of this process */
     struct bytes statement_text;
     uint64_t table_id;
 };
 
 struct bytes paging_encode(struct arena *arena, const struct paging_scope *scope, const struct paging_state *state);
-enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state, struct error *err);
+enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
+                          struct error *err);
 
 #endif

@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct paging_state second;
 
         if (paging_decode(again, &scope, &second, &err) != OK || second.remaining != state.remaining ||
-            !bytes_equal(second.partition_key, state.partition_key) || !bytes_equal(second.clustering, state.clustering))
+            !bytes_equal(second.partition_key, state.partition_key) ||
+            !bytes_equal(second.clustering, state.clustering))
             abort();
     }
     buffer_fini(&all);

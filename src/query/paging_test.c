@@ -50,7 +50,8 @@ static void a_state_returns_as_it_was(void **state)
 static void another_statement_or_table_refuses_it(void **state)
 {
     struct arena *arena = arena_new(1024);
-    struct paging_scope scope = scope_of("one", 9), other_statement = scope_of("two", 9), other_table = scope_of("one", 10);
+    struct paging_scope scope = scope_of("one", 9), other_statement = scope_of("two", 9),
+                        other_table = scope_of("one", 10);
     struct paging_state from = example(), to;
     struct bytes encoded = paging_encode(arena, &scope, &from);
     struct error err;

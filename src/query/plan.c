@@ -9,7 +9,8 @@ enum status plan_find_table(struct planner *planner, const struct qualified_name
     struct bytes keyspace = bytes_is_null(name->keyspace) ? planner->session_keyspace : name->keyspace;
 
     if (bytes_is_null(keyspace))
-        return error_set(planner->err, ERR_INVALID, "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
+        return error_set(planner->err, ERR_INVALID,
+                         "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
     if (!schema_keyspace(planner->schema, keyspace))
         return error_set(planner->err, ERR_INVALID, "keyspace %.*s does not exist", BYTES(keyspace));
     *table = schema_table(planner->schema, keyspace, name->name);
@@ -21,16 +22,11 @@ enum status plan_find_table(struct planner *planner, const struct qualified_name
 static const struct qualified_name *statement_table(const struct cql_statement *statement)
 {
     switch (statement->kind) {
-    case STATEMENT_SELECT:
-        return &statement->select->table;
-    case STATEMENT_INSERT:
-        return &statement->insert->table;
-    case STATEMENT_UPDATE:
-        return &statement->update->table;
-    case STATEMENT_DELETE:
-        return &statement->delete_->table;
-    default:
-        return NULL;
+    case STATEMENT_SELECT: return &statement->select->table;
+    case STATEMENT_INSERT: return &statement->insert->table;
+    case STATEMENT_UPDATE: return &statement->update->table;
+    case STATEMENT_DELETE: return &statement->delete_->table;
+    default: return NULL;
     }
 }
 
@@ -66,7 +62,8 @@ static void find_pk_indexes(struct planner *planner, struct plan *plan, const st
     for (uint32_t i = 0; i < count; i++) {
         const struct key_part *part = &where->partition[i];
 
-        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND || part->values[0]->index >= plan->bind_count)
+        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND ||
+            part->values[0]->index >= plan->bind_count)
             return;
         plan->pk_indexes[i] = (uint16_t)part->values[0]->index;
     }
@@ -93,7 +90,8 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
         plan->part_count = i + 1;
         status = plan_part(planner, batch->statements[i], plan->parts[i]);
         if (!status && plan->batch_timestamp && plan->parts[i]->modify->timestamp)
-            status = error_set(planner->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
+            status =
+                error_set(planner->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
         plan->parts[i]->binds = plan->binds;
         plan->parts[i]->bind_count = plan->bind_count;
     }
@@ -111,7 +109,9 @@ enum status plan_make(struct planner *planner, const struct cql_statement *state
     enum status status = OK;
 
     if (statement->marker_count > UINT16_MAX)
-        return error_set(planner->err, ERR_INVALID, "Too many markers(?). %u markers exceed the allowed maximum of 65535", statement->marker_count);
+        return error_set(planner->err, ERR_INVALID,
+                         "Too many markers(?). %u markers exceed the allowed maximum of 65535",
+                         statement->marker_count);
     *plan = (struct plan){
         .kind = PLAN_OTHER,
         .statement = statement,

@@ -12,9 +12,9 @@
 /* ---- INSERT, UPDATE, DELETE ---- */
 
 enum operation_kind {
-    OPERATION_SET,            /* simple or frozen column = value; null: a tombstone */
-    OPERATION_SET_COMPLEX,    /* collection or udt, cell by cell: overwritten */
-    OPERATION_ADD,            /* set, map: these too; list: at the end */
+    OPERATION_SET,         /* simple or frozen column = value; null: a tombstone */
+    OPERATION_SET_COMPLEX, /* collection or udt, cell by cell: overwritten */
+    OPERATION_ADD,         /* set, map: these too; list: at the end */
     OPERATION_PREPEND,
     OPERATION_REMOVE,         /* set: elements; map: keys; list: every element that equals one (read first) */
     OPERATION_SET_KEY,        /* map[key] = value */
@@ -36,10 +36,10 @@ struct operation {
 
 struct plan_condition {
     const struct column_def *column;
-    const struct expr *element;      /* NULL: none */
-    int32_t field;                   /* -1: none */
+    const struct expr *element; /* NULL: none */
+    int32_t field;              /* -1: none */
     enum condition_op op;
-    const struct expr *value;        /* IN: NULL or the marker */
+    const struct expr *value; /* IN: NULL or the marker */
     const struct expr **values;
     uint32_t value_count;
 };
@@ -49,28 +49,28 @@ enum modify_kind { MODIFY_INSERT, MODIFY_UPDATE, MODIFY_DELETE };
 struct modify_plan {
     enum modify_kind kind;
     struct where where;
-    struct operation *operations;    /* by column id */
+    struct operation *operations; /* by column id */
     uint32_t operation_count;
-    const struct expr *timestamp;    /* NULL: not written */
+    const struct expr *timestamp; /* NULL: not written */
     const struct expr *ttl;
-    const struct expr *json;         /* INSERT JSON */
+    const struct expr *json; /* INSERT JSON */
     bool json_default_unset;
     bool if_not_exists, if_exists;
     struct plan_condition *conditions;
     uint32_t condition_count;
-    bool touches_rows;               /* regular columns, or rows as such */
+    bool touches_rows; /* regular columns, or rows as such */
     bool touches_static;
     bool reads_first;
-    bool deletes_partitions;         /* DELETE without clustering restriction and columns */
-    bool deletes_ranges;             /* DELETE by an incomplete clustering */
+    bool deletes_partitions; /* DELETE without clustering restriction and columns */
+    bool deletes_ranges;     /* DELETE by an incomplete clustering */
 };
 
 /* ---- SELECT ---- */
 
 struct select_aggregate {
     enum aggregate_kind kind;
-    const struct expr *argument;     /* NULL: count(*) */
-    const struct type *type;         /* of the result */
+    const struct expr *argument; /* NULL: count(*) */
+    const struct type *type;     /* of the result */
 };
 
 struct select_ordering {
@@ -91,20 +91,20 @@ struct select_plan {
     uint32_t result_count;
     bool is_json;
     struct bytes *json_names;
-    bool is_plain;                   /* every result is a column */
+    bool is_plain; /* every result is a column */
     struct select_aggregate *aggregates;
     uint32_t aggregate_count;
-    bool is_aggregate;               /* one row for a group, or for all */
-    uint32_t group_count;            /* GROUP BY: this many key columns from the first; 0 with is_aggregate: one group */
+    bool is_aggregate;    /* one row for a group, or for all */
+    uint32_t group_count; /* GROUP BY: this many key columns from the first; 0 with is_aggregate: one group */
     const struct expr *group_function; /* of the last group column, or NULL */
     const struct expr *limit, *per_partition_limit;
     bool distinct, allow_filtering;
     bool reversed;
-    struct select_ordering *sort;    /* IN on the partition key and ORDER BY: sorted in memory */
+    struct select_ordering *sort; /* IN on the partition key and ORDER BY: sorted in memory */
     uint32_t sort_count;
     bool static_wanted, rows_wanted;
-    bool selects_static_only;        /* of the non-key columns */
-    bool wants_cells;                /* writetime or ttl */
+    bool selects_static_only; /* of the non-key columns */
+    bool wants_cells;         /* writetime or ttl */
 };
 
 /* ---- all ---- */
@@ -116,17 +116,17 @@ enum { METADATA_VERSIONS = 3 }; /* v3, v4, v5 */
 struct plan {
     enum plan_kind kind;
     const struct cql_statement *statement;
-    struct table_def *table;         /* owned reference; NULL: none */
+    struct table_def *table; /* owned reference; NULL: none */
     struct native_column *binds;
     uint32_t bind_count;
-    struct bytes keyspace;           /* what unqualified names meant; NULL data: none */
+    struct bytes keyspace; /* what unqualified names meant; NULL data: none */
     const struct modify_plan *modify;
     const struct select_plan *select;
     /* BATCH */
     struct plan **parts;
     uint32_t part_count;
     const struct expr *batch_timestamp;
-    struct native_column *columns;   /* SELECT: of the result */
+    struct native_column *columns; /* SELECT: of the result */
     uint32_t column_count;
     struct native_metadata metadata[METADATA_VERSIONS]; /* of the result, by version - 3; those asked for */
     struct native_metadata bind_metadata[METADATA_VERSIONS];

@@ -16,14 +16,16 @@ static bool is_key_column(const struct column_def *column)
     return column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
 }
 
-static enum status compile_using(struct planner *planner, const struct using_clause *using_clause, struct modify_plan *modify)
+static enum status compile_using(struct planner *planner, const struct using_clause *using_clause,
+                                 struct modify_plan *modify)
 {
     struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
     struct receiver ttl = { BYTES_LITERAL("[ttl]"), type_native(TYPE_INT) };
     enum status status = OK;
 
     if (planner->table->is_counter && (using_clause->timestamp || using_clause->ttl))
-        return error_set(planner->err, ERR_INVALID, "Cannot provide custom %s for counter updates", using_clause->timestamp ? "timestamp" : "TTL");
+        return error_set(planner->err, ERR_INVALID, "Cannot provide custom %s for counter updates",
+                         using_clause->timestamp ? "timestamp" : "TTL");
     if (using_clause->timestamp)
         status = term_compile(planner, using_clause->timestamp, &timestamp, &modify->timestamp);
     if (!status && using_clause->ttl)
@@ -46,15 +48,10 @@ static void add_operation(struct modify_plan *modify, const struct operation *op
     else
         modify->touches_rows = true;
     switch (operation->kind) {
-    case OPERATION_REMOVE:
-        modify->reads_first |= operation->column->type->kind == TYPE_LIST;
-        break;
+    case OPERATION_REMOVE: modify->reads_first |= operation->column->type->kind == TYPE_LIST; break;
     case OPERATION_SET_INDEX:
-    case OPERATION_DELETE_INDEX:
-        modify->reads_first = true;
-        break;
-    default:
-        break;
+    case OPERATION_DELETE_INDEX: modify->reads_first = true; break;
+    default: break;
     }
 }
 
@@ -79,7 +76,8 @@ static enum status refuse_counter(struct planner *planner)
 static enum status missing_keys(struct planner *planner, const struct modify_plan *modify, bool clustering)
 {
     const struct table_def *table = planner->table;
-    uint32_t first = clustering ? table->partition_key_count : 0, count = clustering ? table->clustering_count : table->partition_key_count;
+    uint32_t first = clustering ? table->partition_key_count : 0,
+             count = clustering ? table->clustering_count : table->partition_key_count;
     const struct key_part *parts = clustering ? modify->where.clustering : modify->where.partition;
     struct buffer names = { 0 };
     uint32_t missing = 0;
@@ -92,7 +90,8 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
         return OK;
     }
     struct bytes shown = buffer_to_arena(planner->arena, &names);
-    return error_set(planner->err, ERR_INVALID, "Some %s are missing: %.*s", clustering ? "clustering keys" : "partition key parts", BYTES(shown));
+    return error_set(planner->err, ERR_INVALID, "Some %s are missing: %.*s",
+                     clustering ? "clustering keys" : "partition key parts", BYTES(shown));
 }
 
 static enum status finish_insert(struct planner *planner, struct modify_plan *modify)
@@ -120,7 +119,8 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
-static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert,
+                                      struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
     struct where *where = &modify->where;
@@ -144,23 +144,25 @@ static enum status plan_insert_values(struct planner *planner, const struct inse
         if (status)
             return status;
         if (is_key_column(column)) {
-            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &where->partition[column->position] : &where->clustering[column->position];
+            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &where->partition[column->position]
+                                                                         : &where->clustering[column->position];
 
             *part = eq_part(planner, column->position);
             part->values[0] = value;
             continue;
         }
         add_operation(modify, &(struct operation){
-            .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
-            .column = column,
-            .value = value,
-        });
+                                  .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
+                                  .column = column,
+                                  .value = value,
+                              });
     }
     return OK;
 }
 
 /* INSERT JSON: every column's value is a slot that is filled when the JSON is read: binds past the markers. */
-static enum status plan_insert_json(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+static enum status plan_insert_json(struct planner *planner, const struct insert_statement *insert,
+                                    struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
     struct receiver receiver = { BYTES_LITERAL("[json]"), type_native(TYPE_TEXT) };
@@ -171,31 +173,36 @@ static enum status plan_insert_json(struct planner *planner, const struct insert
         const struct column_def *column = &table->columns[i];
         struct expr *value = arena_new_struct(planner->arena, struct expr);
 
-        *value = (struct expr){ .kind = EXPR_BIND, .type = column->type, .index = planner->statement->marker_count + i, .field = -1 };
+        *value = (struct expr){
+            .kind = EXPR_BIND, .type = column->type, .index = planner->statement->marker_count + i, .field = -1
+        };
         if (is_key_column(column)) {
-            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position] : &modify->where.clustering[column->position];
+            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position]
+                                                                         : &modify->where.clustering[column->position];
 
             *part = eq_part(planner, column->position);
             part->values[0] = value;
             continue;
         }
         add_operation(modify, &(struct operation){
-            .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
-            .column = column,
-            .value = value,
-        });
+                                  .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
+                                  .column = column,
+                                  .value = value,
+                              });
     }
     return status;
 }
 
-static enum status plan_insert(struct planner *planner, const struct insert_statement *insert, struct modify_plan *modify)
+static enum status plan_insert(struct planner *planner, const struct insert_statement *insert,
+                               struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
     enum status status;
 
     modify->kind = MODIFY_INSERT;
     if (table->is_counter)
-        return error_set(planner->err, ERR_INVALID, "INSERT statements are not allowed on counter tables, use UPDATE instead");
+        return error_set(planner->err, ERR_INVALID,
+                         "INSERT statements are not allowed on counter tables, use UPDATE instead");
     modify->operations = arena_new_array(planner->arena, struct operation, table->column_count + 1);
     modify->where.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     modify->where.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
@@ -213,42 +220,44 @@ static enum status plan_insert(struct planner *planner, const struct insert_stat
 static const char *assignment_text(struct planner *planner, const struct assignment *assignment)
 {
     struct arena *arena = planner->arena;
-    struct bytes value = assignment->value ? term_text(planner, assignment->value) : BYTES_LITERAL("null"), column = assignment->column;
+    struct bytes value = assignment->value ? term_text(planner, assignment->value) : BYTES_LITERAL("null"),
+                 column = assignment->column;
 
     switch (assignment->kind) {
-    case ASSIGN_SET:
-        return arena_printf(arena, "%.*s = %.*s", BYTES(column), BYTES(value));
-    case ASSIGN_ADD:
-        return arena_printf(arena, "%.*s = %.*s + %.*s", BYTES(column), BYTES(column), BYTES(value));
-    case ASSIGN_SUBTRACT:
-        return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(column), BYTES(value));
-    case ASSIGN_PREPEND:
-        return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(value), BYTES(column));
+    case ASSIGN_SET: return arena_printf(arena, "%.*s = %.*s", BYTES(column), BYTES(value));
+    case ASSIGN_ADD: return arena_printf(arena, "%.*s = %.*s + %.*s", BYTES(column), BYTES(column), BYTES(value));
+    case ASSIGN_SUBTRACT: return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(column), BYTES(value));
+    case ASSIGN_PREPEND: return arena_printf(arena, "%.*s = %.*s - %.*s", BYTES(column), BYTES(value), BYTES(column));
     case ASSIGN_ELEMENT:
-        return arena_printf(arena, "%.*s[%.*s] = %.*s", BYTES(column), BYTES(term_text(planner, assignment->key)), BYTES(value));
+        return arena_printf(arena, "%.*s[%.*s] = %.*s", BYTES(column), BYTES(term_text(planner, assignment->key)),
+                            BYTES(value));
     case ASSIGN_FIELD:
         return arena_printf(arena, "%.*s.%.*s = %.*s", BYTES(column), BYTES(assignment->field), BYTES(value));
     }
     return "";
 }
 
-static enum status invalid_operation(struct planner *planner, const struct assignment *assignment, const char *why, struct bytes what)
+static enum status invalid_operation(struct planner *planner, const struct assignment *assignment, const char *why,
+                                     struct bytes what)
 {
-    return error_set(planner->err, ERR_INVALID, "Invalid operation (%s) for %s %.*s", assignment_text(planner, assignment), why, BYTES(what));
+    return error_set(planner->err, ERR_INVALID, "Invalid operation (%s) for %s %.*s",
+                     assignment_text(planner, assignment), why, BYTES(what));
 }
 
-static enum status find_field(struct planner *planner, const struct column_def *column, struct bytes name, uint32_t *field)
+static enum status find_field(struct planner *planner, const struct column_def *column, struct bytes name,
+                              uint32_t *field)
 {
     for (uint32_t i = 0; i < column->type->param_count; i++)
         if (bytes_equal(column->type->field_names[i], name)) {
             *field = i;
             return OK;
         }
-    return error_set(planner->err, ERR_INVALID, "UDT column %.*s does not have a field named %.*s", BYTES(column->name), BYTES(name));
+    return error_set(planner->err, ERR_INVALID, "UDT column %.*s does not have a field named %.*s", BYTES(column->name),
+                     BYTES(name));
 }
 
-static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
-                                        struct operation *operation)
+static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment,
+                                        const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
     bool add = assignment->kind == ASSIGN_ADD;
@@ -270,18 +279,21 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
     if (type->kind == TYPE_MAP) {
         if (add && assignment->value->kind != TERM_MAP && assignment->value->kind != TERM_MARKER &&
             term_test(planner, assignment->value, type) == ASSIGNABLE_NOT)
-            return error_set(planner->err, ERR_INVALID, "Value for a map addition has to be a map, but was: '%.*s'", BYTES(term_text(planner, assignment->value)));
+            return error_set(planner->err, ERR_INVALID, "Value for a map addition has to be a map, but was: '%.*s'",
+                             BYTES(term_text(planner, assignment->value)));
         if (!add) {
             receiver.type = type_set(planner->arena, type->params[0], false);
             if (term_test(planner, assignment->value, receiver.type) == ASSIGNABLE_NOT)
-                return error_set(planner->err, ERR_INVALID, "Value for a map substraction has to be a set, but was: '%.*s'", BYTES(term_text(planner, assignment->value)));
+                return error_set(planner->err, ERR_INVALID,
+                                 "Value for a map substraction has to be a set, but was: '%.*s'",
+                                 BYTES(term_text(planner, assignment->value)));
         }
     }
     return term_compile(planner, assignment->value, &receiver, &operation->value);
 }
 
-static enum status plan_element(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
-                                struct operation *operation)
+static enum status plan_element(struct planner *planner, const struct assignment *assignment,
+                                const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
     enum status status;
@@ -295,14 +307,15 @@ static enum status plan_element(struct planner *planner, const struct assignment
     bool list = type->kind == TYPE_LIST;
     struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
                                : receiver_of(planner->arena, "key", column->name, type->params[0]);
-    struct receiver value = receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
+    struct receiver value =
+        receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
     operation->kind = list ? OPERATION_SET_INDEX : OPERATION_SET_KEY;
     status = term_compile(planner, assignment->key, &key, &operation->key);
     return status ? status : term_compile(planner, assignment->value, &value, &operation->value);
 }
 
-static enum status plan_assignment(struct planner *planner, const struct assignment *assignment, const struct column_def *column,
-                                   struct operation *operation)
+static enum status plan_assignment(struct planner *planner, const struct assignment *assignment,
+                                   const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
     struct receiver receiver = { column->name, type };
@@ -312,13 +325,14 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
     switch (assignment->kind) {
     case ASSIGN_SET:
         if (type->kind == TYPE_COUNTER)
-            return error_set(planner->err, ERR_INVALID, "Cannot set the value of counter column %.*s (counters can only be incremented/decremented, not set)",
-                             BYTES(column->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Cannot set the value of counter column %.*s (counters can only be incremented/decremented, not set)",
+                BYTES(column->name));
         operation->kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET;
         return term_compile(planner, assignment->value, &receiver, &operation->value);
     case ASSIGN_ADD:
-    case ASSIGN_SUBTRACT:
-        return plan_add_or_subtract(planner, assignment, column, operation);
+    case ASSIGN_SUBTRACT: return plan_add_or_subtract(planner, assignment, column, operation);
     case ASSIGN_PREPEND:
         if (type->kind != TYPE_LIST)
             return invalid_operation(planner, assignment, "non list column", column->name);
@@ -326,8 +340,7 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
             return invalid_operation(planner, assignment, "frozen list column", column->name);
         operation->kind = OPERATION_PREPEND;
         return term_compile(planner, assignment->value, &receiver, &operation->value);
-    case ASSIGN_ELEMENT:
-        return plan_element(planner, assignment, column, operation);
+    case ASSIGN_ELEMENT: return plan_element(planner, assignment, column, operation);
     case ASSIGN_FIELD:
         if (type->kind != TYPE_UDT)
             return invalid_operation(planner, assignment, "non-UDT column", column->name);
@@ -337,7 +350,8 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
         status = find_field(planner, column, assignment->field, &operation->field);
         if (status)
             return status;
-        receiver.name = bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name), BYTES(assignment->field)));
+        receiver.name =
+            bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name), BYTES(assignment->field)));
         receiver.type = type->params[operation->field];
         return term_compile(planner, assignment->value, &receiver, &operation->value);
     }
@@ -358,41 +372,23 @@ static bool assignments_conflict(const struct assignment *a, const struct assign
 static enum status condition_operator(enum cql_operator op, enum condition_op *result)
 {
     switch (op) {
-    case OPERATOR_EQ:
-        *result = CONDITION_EQ;
-        return OK;
-    case OPERATOR_NE:
-        *result = CONDITION_NE;
-        return OK;
-    case OPERATOR_LT:
-        *result = CONDITION_LT;
-        return OK;
-    case OPERATOR_LE:
-        *result = CONDITION_LE;
-        return OK;
-    case OPERATOR_GT:
-        *result = CONDITION_GT;
-        return OK;
-    case OPERATOR_GE:
-        *result = CONDITION_GE;
-        return OK;
-    case OPERATOR_IN:
-        *result = CONDITION_IN;
-        return OK;
-    case OPERATOR_CONTAINS:
-        *result = CONDITION_CONTAINS;
-        return OK;
-    case OPERATOR_CONTAINS_KEY:
-        *result = CONDITION_CONTAINS_KEY;
-        return OK;
+    case OPERATOR_EQ: *result = CONDITION_EQ; return OK;
+    case OPERATOR_NE: *result = CONDITION_NE; return OK;
+    case OPERATOR_LT: *result = CONDITION_LT; return OK;
+    case OPERATOR_LE: *result = CONDITION_LE; return OK;
+    case OPERATOR_GT: *result = CONDITION_GT; return OK;
+    case OPERATOR_GE: *result = CONDITION_GE; return OK;
+    case OPERATOR_IN: *result = CONDITION_IN; return OK;
+    case OPERATOR_CONTAINS: *result = CONDITION_CONTAINS; return OK;
+    case OPERATOR_CONTAINS_KEY: *result = CONDITION_CONTAINS_KEY; return OK;
     case OPERATOR_LIKE:
-    case OPERATOR_IS_NOT_NULL:
-        break;
+    case OPERATOR_IS_NOT_NULL: break;
     }
     return ERR_INVALID;
 }
 
-static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from, struct plan_condition *to)
+static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from,
+                                      struct plan_condition *to)
 {
     const struct column_def *column = table_def_column(planner->table, from->column);
     struct receiver receiver;
@@ -403,7 +399,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     if (column->type->kind == TYPE_COUNTER)
         return error_set(planner->err, ERR_INVALID, "Conditions on counters are not supported");
     if (is_key_column(column))
-        return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column '%.*s' cannot have IF conditions", BYTES(column->name));
+        return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column '%.*s' cannot have IF conditions",
+                         BYTES(column->name));
     const struct type *type = column->type;
     *to = (struct plan_condition){ .column = column, .field = -1 };
     receiver = (struct receiver){ column->name, type };
@@ -411,9 +408,11 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
         return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
     if (from->element) {
         if (!type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s",
+                             BYTES(column->name));
         if (type->kind == TYPE_SET)
-            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s",
+                             BYTES(column->name));
         bool list = type->kind == TYPE_LIST;
         struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
                                    : receiver_of(planner->arena, "key", column->name, type->params[0]);
@@ -423,26 +422,32 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
         uint32_t field = 0;
 
         if (type->kind != TYPE_UDT)
-            return error_set(planner->err, ERR_INVALID, "Invalid field access syntax for non-UDT column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid field access syntax for non-UDT column %.*s",
+                             BYTES(column->name));
         while (field < type->param_count && !bytes_equal(type->field_names[field], from->field))
             field++;
         if (field == type->param_count)
-            return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field), BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field),
+                             BYTES(column->name));
         to->field = (int32_t)field;
         receiver = (struct receiver){ from->field, type->params[field] };
     } else if (from->op == OPERATOR_CONTAINS) {
         if (!type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s", BYTES(column->name));
-        receiver = receiver_of(planner->arena, "value", column->name, type->kind == TYPE_MAP ? type->params[1] : type->params[0]);
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s",
+                             BYTES(column->name));
+        receiver = receiver_of(planner->arena, "value", column->name,
+                               type->kind == TYPE_MAP ? type->params[1] : type->params[0]);
     } else if (from->op == OPERATOR_CONTAINS_KEY) {
         if (type->kind != TYPE_MAP)
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s",
+                             BYTES(column->name));
         receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
     }
     if (status)
         return status;
     if (from->op == OPERATOR_IN && from->value) {
-        struct receiver in = receiver_of(planner->arena, "in", receiver.name, type_list(planner->arena, receiver.type, false));
+        struct receiver in =
+            receiver_of(planner->arena, "in", receiver.name, type_list(planner->arena, receiver.type, false));
 
         return term_compile(planner, from->value, &in, &to->value);
     }
@@ -455,7 +460,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     return status;
 }
 
-static enum status plan_conditions(struct planner *planner, const struct cql_condition *conditions, uint32_t count, struct modify_plan *modify)
+static enum status plan_conditions(struct planner *planner, const struct cql_condition *conditions, uint32_t count,
+                                   struct modify_plan *modify)
 {
     modify->conditions = arena_new_array(planner->arena, struct plan_condition, count + 1);
     for (uint32_t i = 0; i < count; i++) {
@@ -476,7 +482,8 @@ static bool conditions_touch_rows(const struct modify_plan *modify)
     return false;
 }
 
-static enum status plan_update(struct planner *planner, const struct update_statement *update, struct modify_plan *modify)
+static enum status plan_update(struct planner *planner, const struct update_statement *update,
+                               struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
     enum status status = OK;
@@ -496,7 +503,8 @@ static enum status plan_update(struct planner *planner, const struct update_stat
             return error_set(planner->err, ERR_INVALID, "PRIMARY KEY part %.*s found in SET part", BYTES(column->name));
         for (uint32_t k = 0; k < i; k++)
             if (assignments_conflict(&update->assignments[k], assignment))
-                return error_set(planner->err, ERR_SYNTAX, "Multiple incompatible setting of column %.*s", BYTES(column->name));
+                return error_set(planner->err, ERR_SYNTAX, "Multiple incompatible setting of column %.*s",
+                                 BYTES(column->name));
         status = plan_assignment(planner, assignment, column, &operation);
         if (!status)
             add_operation(modify, &operation);
@@ -510,35 +518,42 @@ static enum status plan_update(struct planner *planner, const struct update_stat
     struct where_options options = { .use = WHERE_UPDATE, .only_static = only_static };
     status = where_compile(planner, update->relations, update->relation_count, &options, &modify->where);
     if (!status && only_static && modify->where.has_clustering && table->static_count)
-        return error_set(planner->err, ERR_INVALID, "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns");
+        return error_set(
+            planner->err, ERR_INVALID,
+            "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns");
     return status;
 }
 
 /* ---- DELETE ---- */
 
-static enum status plan_deletion(struct planner *planner, const struct cql_deletion *deletion, const struct column_def *column,
-                                 struct operation *operation)
+static enum status plan_deletion(struct planner *planner, const struct cql_deletion *deletion,
+                                 const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
 
     operation->column = column;
     if (deletion->element) {
         if (!type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for non collection column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for non collection column %.*s",
+                             BYTES(column->name));
         if (!column->multicell)
-            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for frozen collection column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for frozen collection column %.*s",
+                             BYTES(column->name));
         bool list = type->kind == TYPE_LIST;
-        struct receiver key = list                     ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
-                              : type->kind == TYPE_SET ? receiver_of(planner->arena, "value", column->name, type->params[0])
-                                                       : receiver_of(planner->arena, "key", column->name, type->params[0]);
+        struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
+                              : type->kind == TYPE_SET
+                                  ? receiver_of(planner->arena, "value", column->name, type->params[0])
+                                  : receiver_of(planner->arena, "key", column->name, type->params[0]);
         operation->kind = list ? OPERATION_DELETE_INDEX : OPERATION_DELETE_ELEMENT;
         return term_compile(planner, deletion->element, &key, &operation->key);
     }
     if (!bytes_is_null(deletion->field)) {
         if (type->kind != TYPE_UDT)
-            return error_set(planner->err, ERR_INVALID, "Invalid field deletion operation for non-UDT column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Invalid field deletion operation for non-UDT column %.*s",
+                             BYTES(column->name));
         if (!column->multicell)
-            return error_set(planner->err, ERR_INVALID, "Frozen UDT column %.*s does not support field deletions", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Frozen UDT column %.*s does not support field deletions",
+                             BYTES(column->name));
         operation->kind = OPERATION_DELETE_FIELD;
         return find_field(planner, column, deletion->field, &operation->field);
     }
@@ -554,12 +569,18 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     /* Conditions need one row, unless all is about static columns. */
     if ((modify->condition_count || modify->if_exists) && !where->clustering_is_complete) {
         if (modify->touches_rows || !modify->operation_count)
-            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to delete non static columns");
+            return error_set(
+                planner->err, ERR_INVALID,
+                "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to delete non static columns");
         if (conditions_touch_rows(modify))
-            return error_set(planner->err, ERR_INVALID, "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
+            return error_set(
+                planner->err, ERR_INVALID,
+                "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
     }
     if (only_static && where->has_clustering)
-        return error_set(planner->err, ERR_INVALID, "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns");
+        return error_set(
+            planner->err, ERR_INVALID,
+            "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns");
     if (modify->operation_count == 0) {
         modify->deletes_partitions = !where->has_clustering;
         modify->deletes_ranges = where->has_clustering && !where->clustering_is_complete;
@@ -572,7 +593,8 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
-static enum status plan_delete(struct planner *planner, const struct delete_statement *delete_, struct modify_plan *modify)
+static enum status plan_delete(struct planner *planner, const struct delete_statement *delete_,
+                               struct modify_plan *modify)
 {
     enum status status = OK;
 
@@ -586,7 +608,9 @@ static enum status plan_delete(struct planner *planner, const struct delete_stat
         if (!column)
             return undefined_column(planner, delete_->deletions[i].column);
         if (is_key_column(column))
-            return error_set(planner->err, ERR_INVALID, "Invalid identifier %.*s for deletion (should not be a PRIMARY KEY part)", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID,
+                             "Invalid identifier %.*s for deletion (should not be a PRIMARY KEY part)",
+                             BYTES(column->name));
         status = plan_deletion(planner, &delete_->deletions[i], column, &operation);
         if (!status)
             add_operation(modify, &operation);
@@ -610,11 +634,14 @@ static enum status check_conditional(struct planner *planner, const struct modif
     if (modify->timestamp)
         return error_set(planner->err, ERR_INVALID, "Cannot provide custom timestamp for conditional updates");
     if (modify->where.partition_has_in)
-        return error_set(planner->err, ERR_INVALID, "IN on the partition key is not supported with conditional %s", name);
+        return error_set(planner->err, ERR_INVALID, "IN on the partition key is not supported with conditional %s",
+                         name);
     if (modify->where.clustering_has_in)
-        return error_set(planner->err, ERR_INVALID, "IN on the clustering key columns is not supported with conditional %s", name);
+        return error_set(planner->err, ERR_INVALID,
+                         "IN on the clustering key columns is not supported with conditional %s", name);
     if (modify->reads_first)
-        return error_set(planner->err, ERR_INVALID, "Conditional list operations that read first are not supported yet");
+        return error_set(planner->err, ERR_INVALID,
+                         "Conditional list operations that read first are not supported yet");
     return OK;
 }
 
@@ -623,17 +650,12 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
     enum status status;
 
     if (planner->table->virtual_table)
-        return error_set(planner->err, ERR_INVALID, "Modification is not supported by table %.*s.%.*s", BYTES(planner->table->keyspace), BYTES(planner->table->name));
+        return error_set(planner->err, ERR_INVALID, "Modification is not supported by table %.*s.%.*s",
+                         BYTES(planner->table->keyspace), BYTES(planner->table->name));
     switch (statement->kind) {
-    case STATEMENT_INSERT:
-        status = plan_insert(planner, statement->insert, modify);
-        break;
-    case STATEMENT_UPDATE:
-        status = plan_update(planner, statement->update, modify);
-        break;
-    default:
-        status = plan_delete(planner, statement->delete_, modify);
-        break;
+    case STATEMENT_INSERT: status = plan_insert(planner, statement->insert, modify); break;
+    case STATEMENT_UPDATE: status = plan_update(planner, statement->update, modify); break;
+    default: status = plan_delete(planner, statement->delete_, modify); break;
     }
     if (status)
         return status;

@@ -55,9 +55,7 @@ static void print_names(struct planner *planner, struct buffer *out, const struc
 static void print_name(struct planner *planner, struct buffer *out, const struct term *term)
 {
     switch (term->kind) {
-    case TERM_COLUMN:
-        buffer_append_bytes(out, term->column);
-        break;
+    case TERM_COLUMN: buffer_append_bytes(out, term->column); break;
     case TERM_FIELD:
         print_name(planner, out, term->items[0]);
         buffer_printf(out, ".%.*s", BYTES(term->column));
@@ -78,13 +76,13 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
             cql_print_term(out, term->items[2]);
         buffer_append_string(out, "]");
         break;
-    case TERM_COUNT_ROWS:
-        buffer_append_string(out, "count");
-        break;
+    case TERM_COUNT_ROWS: buffer_append_string(out, "count"); break;
     case TERM_WRITETIME:
     case TERM_MAXWRITETIME:
     case TERM_TTL:
-        buffer_append_string(out, term->kind == TERM_TTL ? "ttl(" : term->kind == TERM_WRITETIME ? "writetime(" : "maxwritetime(");
+        buffer_append_string(out, term->kind == TERM_TTL         ? "ttl("
+                                  : term->kind == TERM_WRITETIME ? "writetime("
+                                                                 : "maxwritetime(");
         print_name(planner, out, term->items[0]);
         buffer_append_string(out, ")");
         break;
@@ -133,9 +131,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         print_names(planner, out, term);
         buffer_append_string(out, term->kind == TERM_LIST ? "]" : "}");
         break;
-    default:
-        cql_print_term(out, term);
-        break;
+    default: cql_print_term(out, term); break;
     }
 }
 
@@ -149,14 +145,14 @@ static struct bytes name_of(struct planner *planner, const struct term *term)
 
 /* ---- selectors ---- */
 
-static enum status compile_selector(struct selection *selection, const struct term *term, const struct type *wanted, const struct expr **result);
+static enum status compile_selector(struct selection *selection, const struct term *term, const struct type *wanted,
+                                    const struct expr **result);
 
 static bool contains_column(const struct term *term)
 {
     switch (term->kind) {
     case TERM_COLUMN:
-    case TERM_COUNT_ROWS:
-        return true;
+    case TERM_COUNT_ROWS: return true;
     default:
         for (uint32_t i = 0; i < term->item_count; i++)
             if (term->items[i] && contains_column(term->items[i]))
@@ -172,16 +168,13 @@ static enum status compile_natural(struct selection *selection, const struct ter
     switch (term->kind) {
     case TERM_LITERAL:
     case TERM_MARKER:
-    case TERM_NULL:
-        return OK;
+    case TERM_NULL: return OK;
     case TERM_LIST:
     case TERM_SET:
     case TERM_MAP:
     case TERM_UDT:
-    case TERM_TUPLE:
-        return contains_column(term) ? compile_selector(selection, term, NULL, result) : OK;
-    default:
-        return compile_selector(selection, term, NULL, result);
+    case TERM_TUPLE: return contains_column(term) ? compile_selector(selection, term, NULL, result) : OK;
+    default: return compile_selector(selection, term, NULL, result);
     }
 }
 
@@ -197,7 +190,8 @@ static enum assignability test_selector(const void *context, const struct type *
     return term_test(test->selection->planner, test->term, receiver);
 }
 
-static struct function_argument make_argument(struct selection *selection, const struct term *term, const struct expr *natural)
+static struct function_argument make_argument(struct selection *selection, const struct term *term,
+                                              const struct expr *natural)
 {
     struct test_context *context = arena_new_struct(selection->planner->arena, struct test_context);
 
@@ -238,7 +232,8 @@ static bool is_aggregate_name(struct bytes name)
     return false;
 }
 
-static enum status compile_call(struct selection *selection, const struct term *term, const struct type *wanted, const struct expr **result)
+static enum status compile_call(struct selection *selection, const struct term *term, const struct type *wanted,
+                                const struct expr **result)
 {
     struct planner *planner = selection->planner;
     struct function_argument *args = arena_new_array(planner->arena, struct function_argument, term->item_count + 1);
@@ -249,9 +244,11 @@ static enum status compile_call(struct selection *selection, const struct term *
     if (term->item_count > FUNCTION_ARGUMENTS_MAX)
         return error_set(planner->err, ERR_INVALID, "Too many arguments");
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
-    bool inside = selection->inside_aggregate, aggregates = term->kind == TERM_FUNCTION && is_aggregate_name(term->function.name);
+    bool inside = selection->inside_aggregate,
+         aggregates = term->kind == TERM_FUNCTION && is_aggregate_name(term->function.name);
     if (inside && aggregates)
-        return error_set(planner->err, ERR_INVALID, "aggregate functions cannot be used as arguments of aggregate functions");
+        return error_set(planner->err, ERR_INVALID,
+                         "aggregate functions cannot be used as arguments of aggregate functions");
     selection->inside_aggregate |= aggregates;
     for (uint32_t i = 0; i < term->item_count; i++) {
         status = compile_natural(selection, term->items[i], &compiled[i]);
@@ -269,7 +266,8 @@ static enum status compile_call(struct selection *selection, const struct term *
         /* COUNT(1) counts rows. */
         bool literal = term->item_count == 1 && term->items[0]->kind == TERM_LITERAL;
 
-        if (literal && term->function.name.size == 5 && strncasecmp((const char *)term->function.name.data, "count", 5) == 0)
+        if (literal && term->function.name.size == 5 &&
+            strncasecmp((const char *)term->function.name.data, "count", 5) == 0)
             return add_aggregate(selection, AGGREGATE_COUNT_ROWS, NULL, type_native(TYPE_BIGINT), result);
         if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system")))
             status = OK;
@@ -290,7 +288,8 @@ static enum status compile_call(struct selection *selection, const struct term *
     if (status)
         return status;
     if (function->aggregate)
-        return add_aggregate(selection, function->aggregate, term->item_count ? call->args[0] : NULL, function->return_type, result);
+        return add_aggregate(selection, function->aggregate, term->item_count ? call->args[0] : NULL,
+                             function->return_type, result);
     *result = call;
     return OK;
 }
@@ -310,7 +309,9 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     struct planner *planner = selection->planner;
     const struct term *of = term->items[0];
     const char *name = term->kind == TERM_TTL ? "ttl" : term->kind == TERM_WRITETIME ? "writetime" : "maxwritetime";
-    enum expr_kind kind = term->kind == TERM_TTL ? EXPR_TTL : term->kind == TERM_WRITETIME ? EXPR_WRITETIME : EXPR_MAXWRITETIME;
+    enum expr_kind kind = term->kind == TERM_TTL         ? EXPR_TTL
+                          : term->kind == TERM_WRITETIME ? EXPR_WRITETIME
+                                                         : EXPR_MAXWRITETIME;
     const struct type *single = type_native(term->kind == TERM_TTL ? TYPE_INT : TYPE_BIGINT);
     const struct column_def *column;
     enum status status;
@@ -323,7 +324,8 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     if (status)
         return status;
     if (column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING)
-        return error_set(planner->err, ERR_INVALID, "Cannot use selection function %s on PRIMARY KEY part %.*s", name, BYTES(column->name));
+        return error_set(planner->err, ERR_INVALID, "Cannot use selection function %s on PRIMARY KEY part %.*s", name,
+                         BYTES(column->name));
     struct expr *expr = new_expr(planner, kind, single, 0);
     expr->index = slot_of(selection, column);
     of = term->items[0];
@@ -331,7 +333,9 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
         return error_set(planner->err, ERR_INVALID, "%s() of a slice is not supported yet", name);
     if (column->multicell && of->kind == TERM_ELEMENT) {
         if (column->type->kind == TYPE_LIST)
-            return error_set(planner->err, ERR_INVALID, "Element selection is only allowed on sets and maps, but %.*s is a list", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID,
+                             "Element selection is only allowed on sets and maps, but %.*s is a list",
+                             BYTES(column->name));
         status = compile_selector(selection, of->items[1], column->type->params[0], &expr->element);
     } else if (column->multicell && of->kind == TERM_FIELD) {
         for (uint32_t i = 0; i < column->type->param_count; i++)
@@ -364,8 +368,9 @@ static enum status compile_field(struct selection *selection, const struct term 
             *result = term_component(planner, udt, i);
             return OK;
         }
-    return error_set(planner->err, ERR_INVALID, "%.*s of type %.*s has no field %.*s", BYTES(name_of(planner, term->items[0])),
-                     BYTES(type_name(planner->arena, udt->type)), BYTES(term->column));
+    return error_set(planner->err, ERR_INVALID, "%.*s of type %.*s has no field %.*s",
+                     BYTES(name_of(planner, term->items[0])), BYTES(type_name(planner->arena, udt->type)),
+                     BYTES(term->column));
 }
 
 static enum status compile_element(struct selection *selection, const struct term *term, const struct expr **result)
@@ -379,13 +384,17 @@ static enum status compile_element(struct selection *selection, const struct ter
         return status;
     const struct type *type = collection->type;
     if (!type_is_collection(type))
-        return error_set(planner->err, ERR_INVALID, "Invalid %s selection: %.*s of type %.*s is not a collection", slice ? "slice" : "element",
-                         BYTES(name_of(planner, term->items[0])), BYTES(type_name(planner->arena, type)));
+        return error_set(planner->err, ERR_INVALID, "Invalid %s selection: %.*s of type %.*s is not a collection",
+                         slice ? "slice" : "element", BYTES(name_of(planner, term->items[0])),
+                         BYTES(type_name(planner->arena, type)));
     if (type->kind == TYPE_LIST)
-        return error_set(planner->err, ERR_INVALID, "%s selection is only allowed on sets and maps, but %.*s is a list", slice ? "Slice" : "Element",
-                         BYTES(name_of(planner, term->items[0])));
+        return error_set(planner->err, ERR_INVALID, "%s selection is only allowed on sets and maps, but %.*s is a list",
+                         slice ? "Slice" : "Element", BYTES(name_of(planner, term->items[0])));
     struct expr *expr = new_expr(planner, slice ? EXPR_SLICE : EXPR_ELEMENT,
-                                 slice ? type : type->kind == TYPE_MAP ? type->params[1] : type->params[0], slice ? 3 : 2);
+                                 slice                    ? type
+                                 : type->kind == TYPE_MAP ? type->params[1]
+                                                          : type->params[0],
+                                 slice ? 3 : 2);
     struct bytes name = name_of(planner, term->items[0]);
     struct receiver key = receiver_of(planner->arena, type->kind == TYPE_MAP ? "key" : "value", name, type->params[0]);
     expr->args[0] = collection;
@@ -398,7 +407,8 @@ static enum status compile_element(struct selection *selection, const struct ter
 
 static enum status cannot_infer(struct selection *selection, const struct term *term)
 {
-    return error_set(selection->planner->err, ERR_INVALID, "Cannot infer type for term %.*s in selection clause (try using a cast to force a type)",
+    return error_set(selection->planner->err, ERR_INVALID,
+                     "Cannot infer type for term %.*s in selection clause (try using a cast to force a type)",
                      BYTES(name_of(selection->planner, term)));
 }
 
@@ -406,8 +416,8 @@ static enum status cannot_assign(struct selection *selection, const struct term 
 {
     struct bytes name = name_of(selection->planner, term);
 
-    return error_set(selection->planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(name), BYTES(name),
-                     BYTES(type_name(selection->planner->arena, type)));
+    return error_set(selection->planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(name),
+                     BYTES(name), BYTES(type_name(selection->planner->arena, type)));
 }
 
 /* {a: b} of plain columns may be a map or a udt. */
@@ -420,7 +430,8 @@ static bool is_ambiguous_map(const struct term *term)
 }
 
 /* Collections, tuples and udts whose parts are selectors. */
-static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted, const struct expr **result)
+static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted,
+                                const struct expr **result)
 {
     struct planner *planner = selection->planner;
     enum status status = OK;
@@ -472,16 +483,16 @@ static enum status compile_pack(struct selection *selection, const struct term *
         const struct type *element;
 
         switch (wanted->kind) {
-        case TYPE_MAP:
-            element = wanted->params[i % 2];
-            break;
+        case TYPE_MAP: element = wanted->params[i % 2]; break;
         case TYPE_TUPLE:
             if (i >= count)
                 return cannot_infer(selection, term);
             element = wanted->params[i];
             break;
         case TYPE_UDT:
-            for (at = 0; at < count && !(term->kind == TERM_UDT && bytes_equal(wanted->field_names[at], term->field_names[i])); at++)
+            for (at = 0;
+                 at < count && !(term->kind == TERM_UDT && bytes_equal(wanted->field_names[at], term->field_names[i]));
+                 at++)
                 ;
             if (at == count)
                 return cannot_infer(selection, term);
@@ -489,11 +500,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
             break;
         case TYPE_LIST:
         case TYPE_SET:
-        case TYPE_VECTOR:
-            element = wanted->params[0];
-            break;
-        default:
-            return cannot_infer(selection, term);
+        case TYPE_VECTOR: element = wanted->params[0]; break;
+        default: return cannot_infer(selection, term);
         }
         if (compiled[i] && type_equal(compiled[i]->type, element))
             pack->args[at] = compiled[i];
@@ -504,7 +512,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
     return status;
 }
 
-static enum status compile_selector(struct selection *selection, const struct term *term, const struct type *wanted, const struct expr **result)
+static enum status compile_selector(struct selection *selection, const struct term *term, const struct type *wanted,
+                                    const struct expr **result)
 {
     struct planner *planner = selection->planner;
     const struct column_def *column;
@@ -523,21 +532,18 @@ static enum status compile_selector(struct selection *selection, const struct te
     }
     case TERM_COUNT_ROWS:
         if (selection->inside_aggregate)
-            return error_set(planner->err, ERR_INVALID, "aggregate functions cannot be used as arguments of aggregate functions");
+            return error_set(planner->err, ERR_INVALID,
+                             "aggregate functions cannot be used as arguments of aggregate functions");
         return add_aggregate(selection, AGGREGATE_COUNT_ROWS, NULL, type_native(TYPE_BIGINT), result);
     case TERM_FUNCTION:
     case TERM_OPERATION:
-    case TERM_NEGATE:
-        return compile_call(selection, term, wanted, result);
+    case TERM_NEGATE: return compile_call(selection, term, wanted, result);
     case TERM_WRITETIME:
     case TERM_MAXWRITETIME:
-    case TERM_TTL:
-        return compile_cell_fact(selection, term, result);
-    case TERM_FIELD:
-        return compile_field(selection, term, result);
+    case TERM_TTL: return compile_cell_fact(selection, term, result);
+    case TERM_FIELD: return compile_field(selection, term, result);
     case TERM_ELEMENT:
-    case TERM_SLICE:
-        return compile_element(selection, term, result);
+    case TERM_SLICE: return compile_element(selection, term, result);
     case TERM_CAST: {
         const struct function *function;
         const struct expr *from;
@@ -551,7 +557,8 @@ static enum status compile_selector(struct selection *selection, const struct te
             return OK;
         }
         if (!status)
-            status = function_resolve_cast(&scope, from->type, type, name_of(planner, term->items[0]), &function, planner->err);
+            status = function_resolve_cast(&scope, from->type, type, name_of(planner, term->items[0]), &function,
+                                           planner->err);
         if (status)
             return status;
         struct expr *expr = new_expr(planner, EXPR_CALL, type, 1);
@@ -574,8 +581,7 @@ static enum status compile_selector(struct selection *selection, const struct te
     case TERM_SET:
     case TERM_MAP:
     case TERM_UDT:
-    case TERM_TUPLE:
-        return compile_pack(selection, term, wanted, result);
+    case TERM_TUPLE: return compile_pack(selection, term, wanted, result);
     case TERM_LITERAL:
     case TERM_NULL:
     case TERM_MARKER: {
@@ -591,12 +597,14 @@ static enum status compile_selector(struct selection *selection, const struct te
 
 /* ---- the clauses ---- */
 
-static void set_result_column(struct plan *plan, const struct table_def *table, uint32_t at, struct bytes name, const struct type *type)
+static void set_result_column(struct plan *plan, const struct table_def *table, uint32_t at, struct bytes name,
+                              const struct type *type)
 {
     plan->columns[at] = (struct native_column){ table->keyspace, table->name, name, type };
 }
 
-static enum status compile_results(struct selection *selection, const struct select_statement *statement, struct plan *plan)
+static enum status compile_results(struct selection *selection, const struct select_statement *statement,
+                                   struct plan *plan)
 {
     struct planner *planner = selection->planner;
     const struct table_def *table = planner->table;
@@ -618,12 +626,14 @@ static enum status compile_results(struct selection *selection, const struct sel
             const struct selector *selector = &statement->selectors[i];
             /* (x) alone may be a tuple of one. */
             bool unclear = selector->term->kind == TERM_TUPLE && selector->term->item_count == 1;
-            enum status status = unclear ? cannot_infer(selection, selector->term) : compile_selector(selection, selector->term, NULL, &select->results[i]);
+            enum status status = unclear ? cannot_infer(selection, selector->term)
+                                         : compile_selector(selection, selector->term, NULL, &select->results[i]);
 
             if (status)
                 return status;
             struct bytes name = bytes_is_null(selector->alias) ? name_of(planner, selector->term) : selector->alias;
-            if (selector->term->kind == TERM_FUNCTION && bytes_is_null(selector->alias) && select->results[i]->kind == EXPR_AGGREGATE &&
+            if (selector->term->kind == TERM_FUNCTION && bytes_is_null(selector->alias) &&
+                select->results[i]->kind == EXPR_AGGREGATE &&
                 select->aggregates[select->results[i]->index].kind == AGGREGATE_COUNT_ROWS)
                 name = BYTES_LITERAL("count"); /* COUNT(1) */
             set_result_column(plan, table, i, name, select->results[i]->type);
@@ -633,35 +643,44 @@ static enum status compile_results(struct selection *selection, const struct sel
     return OK;
 }
 
-static enum status check_distinct(struct planner *planner, const struct select_statement *statement, const struct select_plan *select)
+static enum status check_distinct(struct planner *planner, const struct select_statement *statement,
+                                  const struct select_plan *select)
 {
     const struct table_def *table = planner->table;
 
     if (statement->per_partition_limit)
         return error_set(planner->err, ERR_INVALID, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries");
     if (select->where.has_clustering)
-        return error_set(planner->err, ERR_INVALID, "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
+        return error_set(
+            planner->err, ERR_INVALID,
+            "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
     for (uint32_t i = 0; i < select->where.filter_count; i++)
         if (select->where.filters[i].column->kind == COLUMN_REGULAR)
-            return error_set(planner->err, ERR_INVALID, "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
+            return error_set(
+                planner->err, ERR_INVALID,
+                "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
     for (uint32_t i = 0; i < select->result_count; i++) {
         if (select->results[i]->kind != EXPR_COLUMN)
             continue;
         const struct column_def *column = select->slots[select->results[i]->index];
         if (column->kind == COLUMN_REGULAR || column->kind == COLUMN_CLUSTERING)
-            return error_set(planner->err, ERR_INVALID, "SELECT DISTINCT queries must only request partition key columns and/or static columns (not %.*s)",
-                             BYTES(column->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "SELECT DISTINCT queries must only request partition key columns and/or static columns (not %.*s)",
+                BYTES(column->name));
     }
     bool all_static = true, any_key = false;
     for (uint32_t k = 0; k < table->partition_key_count; k++) {
         bool found = false;
 
         for (uint32_t i = 0; i < select->result_count; i++)
-            found |= select->results[i]->kind == EXPR_COLUMN && select->slots[select->results[i]->index] == &table->columns[k];
+            found |= select->results[i]->kind == EXPR_COLUMN &&
+                     select->slots[select->results[i]->index] == &table->columns[k];
         any_key |= found;
         /* A whole partition key by EQ need not be selected. */
         if (!found && select->where.is_key_range)
-            return error_set(planner->err, ERR_INVALID, "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
+            return error_set(planner->err, ERR_INVALID,
+                             "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
                              BYTES(table->columns[k].name));
     }
     (void)all_static;
@@ -692,7 +711,8 @@ static enum status compile_ordering(struct selection *selection, const struct se
     if (statement->orderings[0].ann_of)
         return error_set(planner->err, ERR_INVALID, "ANN ordering by vector requires the column to be indexed");
     if (select->where.is_key_range)
-        return error_set(planner->err, ERR_INVALID, "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
+        return error_set(planner->err, ERR_INVALID,
+                         "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
     select->sort = arena_new_array(planner->arena, struct select_ordering, statement->ordering_count);
     for (uint32_t i = 0; i < statement->ordering_count; i++) {
         const struct ordering *ordering = &statement->orderings[i];
@@ -702,12 +722,16 @@ static enum status compile_ordering(struct selection *selection, const struct se
         if (status)
             return status;
         if (column->kind != COLUMN_CLUSTERING)
-            return error_set(planner->err, ERR_INVALID, "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got %.*s",
-                             BYTES(column->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got %.*s",
+                BYTES(column->name));
         while (next < column->position && is_eq_restricted(&select->where, next))
             next++;
         if (next != column->position)
-            return error_set(planner->err, ERR_INVALID, "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY");
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY");
         next++;
         int this_reversed = ordering->descending != column->descending;
         if (reversed >= 0 && reversed != this_reversed)
@@ -733,7 +757,8 @@ static enum status compile_groups(struct selection *selection, const struct sele
         enum status status;
 
         if (select->group_function)
-            return error_set(planner->err, ERR_INVALID, "Functions are only supported on the last element of the GROUP BY clause");
+            return error_set(planner->err, ERR_INVALID,
+                             "Functions are only supported on the last element of the GROUP BY clause");
         if (term->kind == TERM_FUNCTION) {
             const struct term *of = NULL;
 
@@ -741,42 +766,59 @@ static enum status compile_groups(struct selection *selection, const struct sele
                 if (term->items[k]->kind == TERM_COLUMN)
                     of = term->items[k];
             if (!of)
-                return error_set(planner->err, ERR_INVALID, "GROUP BY functions must have one clustering column name as parameter");
+                return error_set(planner->err, ERR_INVALID,
+                                 "GROUP BY functions must have one clustering column name as parameter");
             status = compile_selector(selection, term, NULL, &select->group_function);
             if (!status)
                 status = find_column(selection, of->column, &column);
             if (status)
                 return status;
             if (select->group_function->kind == EXPR_AGGREGATE)
-                return error_set(planner->err, ERR_INVALID, "Aggregate functions are not supported within the GROUP BY clause, got: %.*s", BYTES(name_of(planner, term)));
+                return error_set(planner->err, ERR_INVALID,
+                                 "Aggregate functions are not supported within the GROUP BY clause, got: %.*s",
+                                 BYTES(name_of(planner, term)));
             if (column->kind != COLUMN_CLUSTERING)
-                return error_set(planner->err, ERR_INVALID, "Group by functions are only supported on clustering columns, got %.*s", BYTES(column->name));
+                return error_set(planner->err, ERR_INVALID,
+                                 "Group by functions are only supported on clustering columns, got %.*s",
+                                 BYTES(column->name));
         } else if (term->kind == TERM_COLUMN) {
             status = find_column(selection, term->column, &column);
             if (status)
                 return status;
         } else {
-            return error_set(planner->err, ERR_INVALID, "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s", BYTES(name_of(planner, term)));
+            return error_set(planner->err, ERR_INVALID,
+                             "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
+                             BYTES(name_of(planner, term)));
         }
         if (column->index >= keys)
-            return error_set(planner->err, ERR_INVALID, "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID,
+                             "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
+                             BYTES(column->name));
         while (next < column->index) {
             const struct column_def *skipped = &table->columns[next];
-            bool eq = skipped->kind == COLUMN_PARTITION_KEY ? select->where.partition_is_complete && select->where.partition[skipped->position].kind == PART_EQ
-                                                            : is_eq_restricted(&select->where, skipped->position);
+            bool eq =
+                skipped->kind == COLUMN_PARTITION_KEY
+                    ? select->where.partition_is_complete && select->where.partition[skipped->position].kind == PART_EQ
+                    : is_eq_restricted(&select->where, skipped->position);
             if (!eq)
-                return error_set(planner->err, ERR_INVALID, "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
+                return error_set(
+                    planner->err, ERR_INVALID,
+                    "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
             next++;
         }
         if (next != column->index)
-            return error_set(planner->err, ERR_INVALID, "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
         next++;
     }
     if (statement->group_count) {
         if (next < table->partition_key_count)
-            return error_set(planner->err, ERR_INVALID, "Group by is not supported on only a part of the partition key");
+            return error_set(planner->err, ERR_INVALID,
+                             "Group by is not supported on only a part of the partition key");
         if (statement->distinct && next > table->partition_key_count)
-            return error_set(planner->err, ERR_INVALID, "Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
+            return error_set(planner->err, ERR_INVALID,
+                             "Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
         select->group_count = next;
         select->is_aggregate = true;
     }
@@ -822,7 +864,8 @@ static void index_cell_slots(struct planner *planner, struct select_plan *select
     qsort_r(select->slot_of_id_index, select->cell_slot_count, sizeof(uint32_t), compare_ids, select->slots);
 }
 
-static enum status compile_limits(struct planner *planner, const struct select_statement *statement, struct select_plan *select)
+static enum status compile_limits(struct planner *planner, const struct select_statement *statement,
+                                  struct select_plan *select)
 {
     struct receiver limit = { BYTES_LITERAL("[limit]"), type_native(TYPE_INT) };
     struct receiver per_partition = { BYTES_LITERAL("[per_partition_limit]"), type_native(TYPE_INT) };
@@ -882,7 +925,8 @@ enum status plan_select(struct planner *planner, const struct select_statement *
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);
     if (!status && select->selects_static_only && select->where.has_clustering)
-        status = error_set(planner->err, ERR_INVALID, "Cannot restrict clustering columns when selecting only static columns");
+        status = error_set(planner->err, ERR_INVALID,
+                           "Cannot restrict clustering columns when selecting only static columns");
     if (!status && statement->distinct)
         status = check_distinct(planner, statement, select);
     if (!status)

@@ -10,8 +10,8 @@ enum { BUCKETS = 1 << 14, BYTES_DEFAULT = 64 << 20 };
 struct prepared_cache {
     pthread_mutex_t lock;
     struct prepared *buckets[BUCKETS];
-    struct prepared ring;    /* sentinel: newer and older are its ends */
-    struct prepared *hand;   /* next to be looked at for eviction */
+    struct prepared ring;  /* sentinel: newer and older are its ends */
+    struct prepared *hand; /* next to be looked at for eviction */
     uint64_t bytes_max, bytes, count, evicted;
 };
 
@@ -109,7 +109,8 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
 {
     struct prepared **slot = &lookaside->slots[load_be32(id + 4) % LOOKASIDE_SLOTS];
 
-    if (*slot && memcmp((*slot)->id, id, PREPARED_ID_BYTES) == 0 && !atomic_load_explicit(&(*slot)->evicted, memory_order_acquire)) {
+    if (*slot && memcmp((*slot)->id, id, PREPARED_ID_BYTES) == 0 &&
+        !atomic_load_explicit(&(*slot)->evicted, memory_order_acquire)) {
         if (!atomic_load_explicit(&(*slot)->used, memory_order_relaxed))
             atomic_store_explicit(&(*slot)->used, true, memory_order_relaxed);
         return *slot;
@@ -157,9 +158,11 @@ static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err)
 {
     if (prepared->bytes > cache->bytes_max / 256 && prepared->bytes > 1 << 20)
-        return error_set(err, ERR_INVALID, "Prepared statement of size %llu bytes is larger than allowed maximum of %llu MB: %.*s...",
+        return error_set(err, ERR_INVALID,
+                         "Prepared statement of size %llu bytes is larger than allowed maximum of %llu MB: %.*s...",
                          (unsigned long long)prepared->bytes, (unsigned long long)(cache->bytes_max / 256 >> 20),
-                         (int)(prepared->text.size < 200 ? prepared->text.size : 200), (const char *)prepared->text.data);
+                         (int)(prepared->text.size < 200 ? prepared->text.size : 200),
+                         (const char *)prepared->text.data);
     pthread_mutex_lock(&cache->lock);
     struct prepared *old = lookup(cache, prepared->id);
     if (old)

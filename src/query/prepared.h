@@ -19,19 +19,19 @@ enum { PREPARED_ID_BYTES = 16, LOOKASIDE_SLOTS = 1024 };
 
 struct prepared {
     _Atomic uint32_t refs;
-    _Atomic bool used;               /* since the hand of the clock passed */
+    _Atomic bool used; /* since the hand of the clock passed */
     _Atomic bool evicted;
     _Atomic uint64_t checked_version; /* schema_version_number it is known to fit */
     uint8_t id[PREPARED_ID_BYTES];
-    struct bytes keyspace;           /* of the session that prepared it; NULL data: none */
+    struct bytes keyspace; /* of the session that prepared it; NULL data: none */
     struct bytes text;
     struct plan plan;
-    bool metadata_changed;           /* the result's columns are not those the id was first prepared with */
-    uint64_t result_hash;            /* of the result's columns */
+    bool metadata_changed; /* the result's columns are not those the id was first prepared with */
+    uint64_t result_hash;  /* of the result's columns */
     uint64_t bytes;
-    struct arena *arena;             /* owned */
-    struct prepared *chain;          /* the cache's */
-    struct prepared *newer, *older;  /* the cache's ring */
+    struct arena *arena;            /* owned */
+    struct prepared *chain;         /* the cache's */
+    struct prepared *newer, *older; /* the cache's ring */
 };
 
 struct prepared_cache;

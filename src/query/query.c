@@ -101,7 +101,8 @@ void execution_warn(struct query_request *request, const char *format, ...)
 
 enum status execution_read(struct execution *execution, const struct read_command *command, struct read_result *result)
 {
-    return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result, execution->err);
+    return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result,
+                      execution->err);
 }
 
 static void describe_failure(struct query_request *request, const struct function *function)
@@ -129,8 +130,8 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     return QUERY_DONE;
 }
 
-void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns, uint32_t count,
-                          struct bytes paging_state)
+void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
+                          uint32_t count, struct bytes paging_state)
 {
     const struct native_metadata *metadata = &execution->plan->metadata[execution->version - NATIVE_V3];
     struct native_metadata built;
@@ -158,14 +159,16 @@ static enum status find_named(const struct native_values *given, struct bytes na
 }
 
 /* Each value is checked against what its marker expects, before anything is done. */
-static enum status bind_values(struct execution *execution, const struct plan *plan, const struct native_values *given, struct eval *eval)
+static enum status bind_values(struct execution *execution, const struct plan *plan, const struct native_values *given,
+                               struct eval *eval)
 {
     struct error *err = execution->err;
     const struct bytes *values = given->values;
 
     if (!given->names && given->count != plan->bind_count)
         return execution->request->message->header.opcode == NATIVE_EXECUTE
-                   ? error_set(err, ERR_INVALID, "there were %u markers(?) in CQL but %u bound variables", plan->bind_count, given->count)
+                   ? error_set(err, ERR_INVALID, "there were %u markers(?) in CQL but %u bound variables",
+                               plan->bind_count, given->count)
                    : error_set(err, ERR_INVALID, "Invalid amount of bind variables");
     if (given->names) {
         struct bytes *sorted = arena_new_array(execution->request->arena, struct bytes, plan->bind_count + 1);
@@ -179,7 +182,10 @@ static enum status bind_values(struct execution *execution, const struct plan *p
             continue;
         const struct type *type = plan->binds[i].type;
         if (type_is_collection(type) && values[i].size >= 4 && (int32_t)load_be32(values[i].data) < 0)
-            return error_set(err, ERR_INVALID, "The data cannot be deserialized as a %s", type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map");
+            return error_set(err, ERR_INVALID, "The data cannot be deserialized as a %s",
+                             type->kind == TYPE_LIST  ? "list"
+                             : type->kind == TYPE_SET ? "set"
+                                                      : "map");
         enum status status = value_validate(type, values[i], err);
         if (status)
             return status;
@@ -203,7 +209,8 @@ static void init_eval(struct execution *execution)
 
 /* ---- running one plan ---- */
 
-static enum query_result run_plan(struct execution *execution, const struct plan *plan, const struct native_values *values)
+static enum query_result run_plan(struct execution *execution, const struct plan *plan,
+                                  const struct native_values *values)
 {
     struct query_request *request = execution->request;
     enum status status;
@@ -218,7 +225,11 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     if (status)
         return execution_failed(execution, status);
     if (execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
-        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "NODE_LOCAL consistency level is highly dangerous and should be used only for debugging purposes"));
+        return execution_failed(
+            execution,
+            error_set(
+                execution->err, ERR_INVALID,
+                "NODE_LOCAL consistency level is highly dangerous and should be used only for debugging purposes"));
     if (plan->kind == PLAN_SELECT)
         return execute_select(execution);
     if (plan->kind == PLAN_MODIFY)
@@ -242,10 +253,12 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     }
     for (uint32_t i = 0; i < plan->part_count; i++)
         evals[i] = execution->eval;
-    return execute_batch(execution, (const struct plan *const *)plan->parts, evals, plan->part_count, plan->statement->batch->kind, given);
+    return execute_batch(execution, (const struct plan *const *)plan->parts, evals, plan->part_count,
+                         plan->statement->batch->kind, given);
 }
 
-static enum status make_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text, struct plan *plan)
+static enum status make_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text,
+                             struct plan *plan)
 {
     struct cql_statement *statement;
     struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids, NULL };
@@ -271,7 +284,8 @@ static enum query_result run_query(struct execution *execution)
 {
     struct query_request *request = execution->request;
     struct bytes text = request->message->query.statement;
-    struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
+    struct bytes keyspace =
+        bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
     struct plan plan;
     enum status status = make_plan(execution, request->arena, keyspace, text, &plan);
 
@@ -305,7 +319,8 @@ static uint64_t hash_columns(const struct plan *plan)
 }
 
 /* A plan of its own arena, with one reference. */
-static enum status prepare(struct execution *execution, struct bytes keyspace, struct bytes text, struct prepared **result)
+static enum status prepare(struct execution *execution, struct bytes keyspace, struct bytes text,
+                           struct prepared **result)
 {
     struct arena *arena = arena_new(4096);
     struct prepared *prepared = arena_new_struct(arena, struct prepared);
@@ -335,7 +350,8 @@ static enum query_result run_prepare(struct execution *execution)
 {
     struct query_request *request = execution->request;
     const struct native_request *message = request->message;
-    struct bytes keyspace = bytes_is_null(message->prepare.keyspace) ? request->session->keyspace : message->prepare.keyspace;
+    struct bytes keyspace =
+        bytes_is_null(message->prepare.keyspace) ? request->session->keyspace : message->prepare.keyspace;
     struct prepared *prepared;
     enum status status = prepare(execution, keyspace, message->prepare.statement, &prepared);
 
@@ -353,8 +369,9 @@ static enum query_result run_prepare(struct execution *execution)
     bool has_rows = plan->kind == PLAN_SELECT;
     for (uint32_t i = 0; i < plan->warning_count; i++)
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
-    native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES), &plan->bind_metadata[at],
-                                  plan->pk_indexes, plan->pk_count, has_rows ? &plan->metadata[at] : &native_metadata_none);
+    native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES),
+                                  &plan->bind_metadata[at], plan->pk_indexes, plan->pk_count,
+                                  has_rows ? &plan->metadata[at] : &native_metadata_none);
     prepared_unref(prepared);
     return QUERY_DONE;
 }
@@ -385,11 +402,14 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
 
         for (size_t i = 0; i < id.size && i < 64; i++)
             buffer_printf(&hex, "%02x", id.data[i]);
-        error_set(execution->err, ERR_UNPREPARED, "Prepared query with ID %.*s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
-                  BYTES(buffer_bytes(&hex)));
+        error_set(
+            execution->err, ERR_UNPREPARED,
+            "Prepared query with ID %.*s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
+            BYTES(buffer_bytes(&hex)));
         buffer_fini(&hex);
         memset(execution->err->id, 0, sizeof(execution->err->id));
-        memcpy(execution->err->id, id.data, id.size < sizeof(execution->err->id) ? id.size : sizeof(execution->err->id));
+        memcpy(execution->err->id, id.data,
+               id.size < sizeof(execution->err->id) ? id.size : sizeof(execution->err->id));
         return ERR_UNPREPARED;
     }
     if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version) {
@@ -412,7 +432,8 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
         return status;
     }
     *result = prepared_find(engine->cache, &execution->context->lookaside, id.data);
-    return *result ? OK : error_set(execution->err, ERR_OVERLOADED, "The statement was evicted while it was prepared again");
+    return *result ? OK
+                   : error_set(execution->err, ERR_OVERLOADED, "The statement was evicted while it was prepared again");
 }
 
 static enum query_result run_execute(struct execution *execution)
@@ -430,9 +451,9 @@ static enum query_result run_execute(struct execution *execution)
 /* ---- BATCH messages ---- */
 
 struct batch_holder {
-    struct plan *plans;       /* made for texts; in the request's arena */
+    struct plan *plans; /* made for texts; in the request's arena */
     uint32_t made;
-    struct prepared **held;   /* references */
+    struct prepared **held; /* references */
     uint32_t held_count;
 };
 
@@ -444,14 +465,15 @@ static void batch_fini(struct batch_holder *holder)
         prepared_unref(holder->held[i]);
 }
 
-static enum status batch_plan(struct execution *execution, const struct native_batch_entry *entry, struct batch_holder *holder,
-                              const struct plan **plan)
+static enum status batch_plan(struct execution *execution, const struct native_batch_entry *entry,
+                              struct batch_holder *holder, const struct plan **plan)
 {
     struct query_request *request = execution->request;
     enum status status;
 
     if (!bytes_is_null(entry->statement)) {
-        struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
+        struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace
+                                                                               : execution->parameters->keyspace;
 
         status = make_plan(execution, request->arena, keyspace, entry->statement, &holder->plans[holder->made]);
         if (status)
@@ -467,7 +489,8 @@ static enum status batch_plan(struct execution *execution, const struct native_b
         *plan = &prepared->plan;
     }
     if ((*plan)->kind != PLAN_MODIFY)
-        return error_set(execution->err, ERR_INVALID, "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.");
+        return error_set(execution->err, ERR_INVALID,
+                         "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.");
     return OK;
 }
 
@@ -486,13 +509,15 @@ static enum query_result run_batch(struct execution *execution)
     enum query_result result;
 
     if (message->batch.kind == NATIVE_BATCH_COUNTER)
-        return execution_failed(execution, error_set(execution->err, ERR_INVALID, "Counter batches are not supported yet"));
+        return execution_failed(execution,
+                                error_set(execution->err, ERR_INVALID, "Counter batches are not supported yet"));
     for (uint32_t i = 0; i < count && !status; i++) {
         const struct native_batch_entry *entry = &message->batch.entries[i];
 
         status = batch_plan(execution, entry, &holder, &plans[i]);
         if (!status && entry->values.count != plans[i]->bind_count)
-            status = error_set(execution->err, ERR_INVALID, "There were %u markers(?) in CQL but %u bound variables", plans[i]->bind_count, entry->values.count);
+            status = error_set(execution->err, ERR_INVALID, "There were %u markers(?) in CQL but %u bound variables",
+                               plans[i]->bind_count, entry->values.count);
         if (!status) {
             init_eval(execution);
             evals[i] = execution->eval;
@@ -527,17 +552,11 @@ enum query_result query_run(struct query_context *context, struct query_request 
     if (context->scratch.capacity > SCRATCH_KEPT_MAX)
         buffer_fini(&context->scratch);
     switch (request->message->header.opcode) {
-    case NATIVE_QUERY:
-        return run_query(&execution);
-    case NATIVE_PREPARE:
-        return run_prepare(&execution);
-    case NATIVE_EXECUTE:
-        return run_execute(&execution);
-    case NATIVE_BATCH:
-        return run_batch(&execution);
-    default:
-        error_set(&request->error, ERR_PROTOCOL, "Not a statement");
-        return QUERY_DONE;
+    case NATIVE_QUERY: return run_query(&execution);
+    case NATIVE_PREPARE: return run_prepare(&execution);
+    case NATIVE_EXECUTE: return run_execute(&execution);
+    case NATIVE_BATCH: return run_batch(&execution);
+    default: error_set(&request->error, ERR_PROTOCOL, "Not a statement"); return QUERY_DONE;
     }
 }
 

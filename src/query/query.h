@@ -28,34 +28,34 @@ struct query_engine;
 struct query_context;
 
 struct query_session {
-    struct bytes keyspace;         /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
-    uint8_t protocol_version;      /* 3, 4, 5 */
-    uint8_t client_address[16];    /* for system_views */
+    struct bytes keyspace;      /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
+    uint8_t protocol_version;   /* 3, 4, 5 */
+    uint8_t client_address[16]; /* for system_views */
     bool client_is_ipv6;
 };
 
 enum query_result { QUERY_DONE, QUERY_PENDING, QUERY_WAITS };
 
 struct query_request {
-    struct query_session *session;   /* borrowed */
-    struct arena *arena;             /* borrowed: the request's */
+    struct query_session *session;        /* borrowed */
+    struct arena *arena;                  /* borrowed: the request's */
     const struct native_request *message; /* decoded QUERY, PREPARE, EXECUTE or BATCH; borrowed, spans into the frame */
     int64_t now_us;
-    struct error error;              /* out */
+    struct error error;                /* out */
     struct native_error_detail detail; /* out: what ERROR carries besides: of a failed function, of a write its type */
-    struct bytes *warnings;          /* out, in the arena */
+    struct bytes *warnings;            /* out, in the arena */
     uint32_t warning_count;
     void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */
-    void *context;                   /* the caller's */
-    void *state;                     /* query/'s own, in the arena */
+    void *context;                               /* the caller's */
+    void *state;                                 /* query/'s own, in the arena */
 };
 
 struct query_options {
     struct catalog *catalog;
     struct table_space *space;
-    const struct keys *keys;         /* borrowed: MAC over paging states (KEYS_PAGING); NULL: a key of this process only */
-    uint64_t prepared_bytes_max;     /* of the shared cache; 0: default 64 MiB */
-    uint32_t page_rows_max;          /* unpaged results end with an error past these */
+    const struct keys *keys;     /* borrowed: MAC over paging states (KEYS_PAGING); NULL: a key of this process only */
+    uint64_t prepared_bytes_max; /* of the shared cache; 0: default 64 MiB */
+    uint32_t page_rows_max;      /* unpaged results end with an error past these */
     uint64_t page_bytes_max;
 };
 

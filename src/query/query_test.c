@@ -42,7 +42,9 @@ static void must(enum status status, const struct error *err)
 static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
 {
     struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
-    struct table_space_options space_options = { .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us };
+    struct table_space_options space_options = {
+        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
+    };
     struct store_environment_options environment_options = { 0 };
     struct error err;
 
@@ -52,8 +54,8 @@ static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
     space_options.store_environment = environment;
     must(table_space_open(&space_options, &space, &err), &err);
     must(catalog_open(catalog, space, &err), &err);
-    engine = query_engine_new(&(struct query_options){ .catalog = catalog, .space = space, .prepared_bytes_max = prepared_bytes_max,
-                                                       .page_rows_max = page_rows_max });
+    engine = query_engine_new(&(struct query_options){
+        .catalog = catalog, .space = space, .prepared_bytes_max = prepared_bytes_max, .page_rows_max = page_rows_max });
     worker = query_context_new(engine, true);
     loop = query_context_new(engine, false);
     session = (struct query_session){ .protocol_version = 4 };
@@ -97,7 +99,9 @@ static enum query_result run(struct query_context *context)
     arena_reset(arena);
     buffer_reset(&out);
     was_done = false;
-    request = (struct query_request){ .session = &session, .arena = arena, .message = &message, .now_us = now_us(NULL), .done = note_done };
+    request = (struct query_request){
+        .session = &session, .arena = arena, .message = &message, .now_us = now_us(NULL), .done = note_done
+    };
     return query_run(context, &request, &out);
 }
 
@@ -188,7 +192,8 @@ static const char *ask(const char *text)
 
 static void make_table(void)
 {
-    assert_string_equal(ask("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"), "ok");
+    assert_string_equal(
+        ask("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"), "ok");
     assert_string_equal(ask("USE k"), "ok");
     assert_string_equal(ask("CREATE TABLE t (k int, c int, v text, PRIMARY KEY (k, c))"), "ok");
 }
@@ -257,7 +262,8 @@ static void a_loop_waits_for_owners_and_disks_by_answering_so(void **state)
 
 static void an_id_is_the_md5_of_keyspace_and_text(void **state)
 {
-    static const uint8_t expected[16] = { 0x9c, 0x5e, 0xe8, 0xf7, 0x15, 0x05, 0x31, 0x7a, 0x65, 0x9e, 0xb1, 0xfd, 0xb0, 0x71, 0x18, 0x78 };
+    static const uint8_t expected[16] = { 0x9c, 0x5e, 0xe8, 0xf7, 0x15, 0x05, 0x31, 0x7a,
+                                          0x65, 0x9e, 0xb1, 0xfd, 0xb0, 0x71, 0x18, 0x78 };
     const struct bytes values[] = { { ONE, 4 } };
 
     make_table();

@@ -21,7 +21,7 @@ enum {
 };
 
 struct sorted_row {
-    struct bytes *values;  /* results, then what it is sorted by */
+    struct bytes *values; /* results, then what it is sorted by */
 };
 
 struct reader {
@@ -32,29 +32,29 @@ struct reader {
     const struct cell **cells;
     uint32_t *cell_counts;
     struct row_view view;
-    size_t *offsets;             /* into scratch, while a row is put together */
-    struct arena *chunk;         /* what lives as long as the rows just read */
-    struct arena *owned_chunk;   /* owned; NULL until a second chunk is read */
+    size_t *offsets;           /* into scratch, while a row is put together */
+    struct arena *chunk;       /* what lives as long as the rows just read */
+    struct arena *owned_chunk; /* owned; NULL until a second chunk is read */
     /* Filters' operands, evaluated once. */
     struct bytes *filter_values;
     struct bytes *filter_keys;
     /* Where reading stands. */
     struct buffer *key, *clustering; /* of the last row that was looked at; the context's */
     bool has_clustering;
-    bool in_partition;           /* key is set and the partition may go on */
+    bool in_partition; /* key is set and the partition may go on */
     bool static_done;
     uint32_t given_in_partition; /* rows; groups when there are any */
     uint32_t rows_in_partition;  /* for DISTINCT beside aggregates */
     /* What may still be given. */
     uint32_t remaining, per_partition, page_left;
     bool is_paged, page_full;
-    bool exhausted;              /* the command that was read last has nothing behind what was taken */
-    size_t bytes_at;             /* out->size where rows begin */
+    bool exhausted;  /* the command that was read last has nothing behind what was taken */
+    size_t bytes_at; /* out->size where rows begin */
     struct native_rows rows;
     /* Groups. */
     struct accumulator *accumulators; /* owned */
     bool group_open;
-    struct arena *group_arena;   /* owned */
+    struct arena *group_arena; /* owned */
     struct bytes *group_slots, *group_keys;
     const struct cell **group_cells;
     uint32_t *group_cell_counts;
@@ -238,8 +238,8 @@ static enum status fill_row(struct reader *reader, const struct read_row *row, s
 
 /* ---- filters ---- */
 
-static enum status filter_operand(const struct expr *expr, struct eval *eval, const struct column_def *column, struct bytes *value,
-                                  struct error *err)
+static enum status filter_operand(const struct expr *expr, struct eval *eval, const struct column_def *column,
+                                  struct bytes *value, struct error *err)
 {
     enum status status = expr_evaluate(expr, eval, value, err);
 
@@ -247,9 +247,13 @@ static enum status filter_operand(const struct expr *expr, struct eval *eval, co
         return status;
     bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
     if (native_is_unset(*value))
-        return error_set(err, ERR_INVALID, "%s unset value for column %.*s", is_key ? "Invalid" : "Unsupported", BYTES(column->name));
+        return error_set(err, ERR_INVALID, "%s unset value for column %.*s", is_key ? "Invalid" : "Unsupported",
+                         BYTES(column->name));
     if (bytes_is_null(*value))
-        return error_set(err, ERR_INVALID, is_key ? "Invalid null value in condition for column %.*s" : "Unsupported null value for column %.*s", BYTES(column->name));
+        return error_set(err, ERR_INVALID,
+                         is_key ? "Invalid null value in condition for column %.*s"
+                                : "Unsupported null value for column %.*s",
+                         BYTES(column->name));
     return OK;
 }
 
@@ -291,23 +295,18 @@ static enum status prepare_filters(struct reader *reader, struct error *err)
 static bool order_satisfies(enum cql_operator op, int order)
 {
     switch (op) {
-    case OPERATOR_EQ:
-        return order == 0;
-    case OPERATOR_LT:
-        return order < 0;
-    case OPERATOR_LE:
-        return order <= 0;
-    case OPERATOR_GT:
-        return order > 0;
-    case OPERATOR_GE:
-        return order >= 0;
-    default:
-        return false;
+    case OPERATOR_EQ: return order == 0;
+    case OPERATOR_LT: return order < 0;
+    case OPERATOR_LE: return order <= 0;
+    case OPERATOR_GT: return order > 0;
+    case OPERATOR_GE: return order >= 0;
+    default: return false;
     }
 }
 
 /* Does the collection hold the wanted element, key, or entry? */
-static bool collection_holds(const struct filter *filter, struct bytes collection, struct bytes wanted, struct bytes wanted_key)
+static bool collection_holds(const struct filter *filter, struct bytes collection, struct bytes wanted,
+                             struct bytes wanted_key)
 {
     const struct type *type = filter->column->type;
     struct value_iterator iterator;
@@ -321,7 +320,8 @@ static bool collection_holds(const struct filter *filter, struct bytes collectio
         if (type->kind == TYPE_MAP && !value_iterator_next(&iterator, &value))
             return false;
         if (filter->key) {
-            if (value_compare(type->params[0], element, wanted_key) == 0 && value_compare(type->params[1], value, wanted) == 0)
+            if (value_compare(type->params[0], element, wanted_key) == 0 &&
+                value_compare(type->params[1], value, wanted) == 0)
                 return true;
         } else if (filter->op == OPERATOR_CONTAINS_KEY) {
             if (value_compare(type->params[0], element, wanted) == 0)
@@ -391,7 +391,8 @@ static enum status check_unpaged(struct reader *reader)
     uint32_t rows_max = engine->page_rows_max ? engine->page_rows_max : PAGE_ROWS_DEFAULT;
 
     if (reader->rows.row_count > rows_max || reader->execution->out->size - reader->bytes_at > bytes_max)
-        return error_set(reader->execution->err, ERR_INVALID, "The result is larger than %u rows or %llu bytes: page it", rows_max,
+        return error_set(reader->execution->err, ERR_INVALID,
+                         "The result is larger than %u rows or %llu bytes: page it", rows_max,
                          (unsigned long long)bytes_max);
     return OK;
 }
@@ -434,7 +435,9 @@ static enum status keep_sorted(struct reader *reader, const struct bytes *values
     struct arena *arena = reader->execution->request->arena;
 
     if (reader->sorted_count == SORTED_ROWS_MAX)
-        return error_set(reader->execution->err, ERR_INVALID, "ORDER BY with IN restriction on the partition key: more than %d rows to sort", SORTED_ROWS_MAX);
+        return error_set(reader->execution->err, ERR_INVALID,
+                         "ORDER BY with IN restriction on the partition key: more than %d rows to sort",
+                         SORTED_ROWS_MAX);
     if (reader->sorted_count == reader->sorted_capacity) {
         uint32_t capacity = reader->sorted_capacity ? reader->sorted_capacity * 2 : 64;
         struct sorted_row *sorted = arena_alloc(arena, sizeof(*sorted) * capacity);
@@ -567,11 +570,13 @@ static bool same_group(const struct reader *reader, struct bytes function_value)
     if (!reader->group_open)
         return false;
     for (uint32_t i = 0; i < plain; i++)
-        if (bytes_is_null(reader->group_keys[i]) != bytes_is_null(reader->slots[i]) || !bytes_equal(reader->group_keys[i], reader->slots[i]))
+        if (bytes_is_null(reader->group_keys[i]) != bytes_is_null(reader->slots[i]) ||
+            !bytes_equal(reader->group_keys[i], reader->slots[i]))
             return false;
     if (!select->group_function)
         return true;
-    return bytes_is_null(function_value) == bytes_is_null(reader->group_function_value) && bytes_equal(function_value, reader->group_function_value);
+    return bytes_is_null(function_value) == bytes_is_null(reader->group_function_value) &&
+           bytes_equal(function_value, reader->group_function_value);
 }
 
 static struct paging_state position(const struct reader *reader)
@@ -616,7 +621,8 @@ static enum status group_row(struct reader *reader, bool *stopped)
                 return OK; /* PER PARTITION LIMIT counts groups */
             open_group(reader);
             reader->given_in_partition++;
-            reader->group_function_value = bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
+            reader->group_function_value =
+                bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
         }
     } else if (!reader->group_open) {
         open_group(reader);
@@ -654,7 +660,8 @@ static enum status take_row(struct reader *reader, bool *stopped)
 
     if (!passes_filters(reader))
         return OK;
-    if (reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate)
+    if (reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
+        !reader->select->is_aggregate)
         return OK;
     if (reader->select->is_aggregate)
         return group_row(reader, stopped);
@@ -667,7 +674,8 @@ static enum status take_row(struct reader *reader, bool *stopped)
     return OK;
 }
 
-static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped, bool *took_all)
+static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped,
+                                  bool *took_all)
 {
     bool resumed = reader->in_partition && bytes_equal(buffer_bytes(reader->key), partition->partition_key);
     bool row_restrictions = has_row_restrictions(&reader->select->where);
@@ -685,7 +693,8 @@ static enum status take_partition(struct reader *reader, const struct read_parti
     fill_partition(reader, partition);
     if (partition->row_count == 0 && (row_restrictions || !partition->static_row || reader->has_clustering))
         reader->static_done = true; /* nothing in it is wanted, and nothing more of it comes */
-    if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering && !reader->static_done) {
+    if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering &&
+        !reader->static_done) {
         status = fill_row(reader, NULL, reader->execution->err);
         if (!status)
             status = take_row(reader, stopped);
@@ -749,7 +758,8 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         }
         execution->eval.arena = execution->eval.functions.arena = reader->chunk;
         set_limits(reader, command);
-        enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk, &result, execution->err);
+        enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk,
+                                        &result, execution->err);
         bool took_all = true;
         for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++) {
             status = take_partition(reader, &result.partitions[i], stopped, &took_all);
@@ -762,8 +772,10 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         if (!more || *stopped || !result.partition_count)
             break;
         /* Go on behind the last row. */
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
-        command->after_clustering = reader->has_clustering && !full ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
+                    !reader->select->is_aggregate;
+        command->after_clustering =
+            reader->has_clustering && !full ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
         if (bytes_is_null(command->partition_key)) {
             command->token = token_of_partition_key(buffer_bytes(reader->key));
             command->after_partition = buffer_bytes(reader->key);
@@ -793,7 +805,8 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
     struct execution *execution = reader->execution;
     struct partition_list keys;
     uint32_t chunks = 0, i = 0;
-    enum status status = where_partitions(&reader->select->where, reader->table, &execution->eval, &keys, execution->err);
+    enum status status =
+        where_partitions(&reader->select->where, reader->table, &execution->eval, &keys, execution->err);
 
     if (status)
         return status;
@@ -802,7 +815,8 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
             i++;
         if (i == keys.count)
             return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
+                    !reader->select->is_aggregate;
         if (!reader->in_partition || reader->static_done || full) {
             i++;
             reader->in_partition = false;
@@ -837,12 +851,14 @@ static enum status read_range(struct reader *reader, struct read_command *comman
     struct execution *execution = reader->execution;
     uint32_t chunks = 0;
     bool nothing;
-    enum status status = where_tokens(&reader->select->where, &execution->eval, &command->token, &command->token_last, &nothing, execution->err);
+    enum status status = where_tokens(&reader->select->where, &execution->eval, &command->token, &command->token_last,
+                                      &nothing, execution->err);
 
     if (status || nothing)
         return status;
     if (has_state) {
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition && !reader->select->is_aggregate;
+        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
+                    !reader->select->is_aggregate;
 
         command->token = token_of_partition_key(buffer_bytes(reader->key));
         command->after_partition = buffer_bytes(reader->key);
@@ -885,7 +901,8 @@ static int compare_sorted(const void *a, const void *b, void *context)
 
     for (uint32_t i = 0; i < select->sort_count; i++) {
         struct bytes l = left->values[select->result_count + i], r = right->values[select->result_count + i];
-        int order = bytes_is_null(l) || bytes_is_null(r) ? bytes_is_null(r) - bytes_is_null(l) : value_compare(select->sort[i].type, l, r);
+        int order = bytes_is_null(l) || bytes_is_null(r) ? bytes_is_null(r) - bytes_is_null(l)
+                                                         : value_compare(select->sort[i].type, l, r);
 
         if (order)
             return select->sort[i].descending ? -order : order;
@@ -980,7 +997,9 @@ static enum status read_with(struct reader *reader)
     reader->page_left = reader->is_paged ? (uint32_t)parameters->page_size : 0;
     if (select->sort_count) {
         if (reader->is_paged)
-            return error_set(execution->err, ERR_INVALID, "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
+            return error_set(
+                execution->err, ERR_INVALID,
+                "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
         reader->is_paged = false;
         reader->remaining = PAGING_NO_LIMIT;
     }
@@ -1013,7 +1032,8 @@ static enum status read_with(struct reader *reader)
         .now_s = execution->eval.now_s,
     };
     struct slice *slices;
-    status = where_slices(&select->where, table, &execution->eval, &slices, &command.slice_count, &nothing, execution->err);
+    status =
+        where_slices(&select->where, table, &execution->eval, &slices, &command.slice_count, &nothing, execution->err);
     if (status)
         return status;
     command.slices = slices;

@@ -45,8 +45,9 @@ enum status term_undefined_column(struct planner *planner, struct bytes name)
     struct buffer out = { 0 };
 
     cql_print_identifier(&out, name);
-    enum status status = error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(buffer_bytes(&out)),
-                                   BYTES(planner->table->keyspace), BYTES(planner->table->name));
+    enum status status =
+        error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(buffer_bytes(&out)),
+                  BYTES(planner->table->keyspace), BYTES(planner->table->name));
     buffer_fini(&out);
     return status;
 }
@@ -73,20 +74,13 @@ struct receiver receiver_of(struct arena *arena, const char *prefix, struct byte
 const char *literal_kind_name(enum literal_kind kind)
 {
     switch (kind) {
-    case LITERAL_STRING:
-        return "STRING";
-    case LITERAL_INTEGER:
-        return "INTEGER";
-    case LITERAL_FLOAT:
-        return "FLOAT";
-    case LITERAL_BOOLEAN:
-        return "BOOLEAN";
-    case LITERAL_UUID:
-        return "UUID";
-    case LITERAL_HEX:
-        return "HEX";
-    case LITERAL_DURATION:
-        return "DURATION";
+    case LITERAL_STRING: return "STRING";
+    case LITERAL_INTEGER: return "INTEGER";
+    case LITERAL_FLOAT: return "FLOAT";
+    case LITERAL_BOOLEAN: return "BOOLEAN";
+    case LITERAL_UUID: return "UUID";
+    case LITERAL_HEX: return "HEX";
+    case LITERAL_DURATION: return "DURATION";
     }
     return "";
 }
@@ -108,38 +102,26 @@ enum status term_resolve_type(struct planner *planner, const struct cql_type *wr
             params[i] = type_freeze(planner->arena, params[i]);
     }
     switch (written->kind) {
-    case TYPE_LIST:
-        type = type_list(planner->arena, params[0], written->frozen);
-        break;
-    case TYPE_SET:
-        type = type_set(planner->arena, params[0], written->frozen);
-        break;
-    case TYPE_MAP:
-        type = type_map(planner->arena, params[0], params[1], written->frozen);
-        break;
-    case TYPE_TUPLE:
-        type = type_tuple(planner->arena, params, written->param_count);
-        break;
-    case TYPE_VECTOR:
-        type = type_vector(planner->arena, params[0], written->dimension);
-        break;
+    case TYPE_LIST: type = type_list(planner->arena, params[0], written->frozen); break;
+    case TYPE_SET: type = type_set(planner->arena, params[0], written->frozen); break;
+    case TYPE_MAP: type = type_map(planner->arena, params[0], params[1], written->frozen); break;
+    case TYPE_TUPLE: type = type_tuple(planner->arena, params, written->param_count); break;
+    case TYPE_VECTOR: type = type_vector(planner->arena, params[0], written->dimension); break;
     case TYPE_UDT: {
         struct bytes where = bytes_is_null(written->name.keyspace) ? keyspace : written->name.keyspace;
 
         if (!bytes_is_null(where))
             type = schema_type(planner->schema, where, written->name.name);
         if (!type)
-            return error_set(planner->err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(where), BYTES(written->name.name));
+            return error_set(planner->err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(where),
+                             BYTES(written->name.name));
         type = type_copy(planner->arena, type);
         if (written->frozen)
             type = type_freeze(planner->arena, type);
         break;
     }
-    case TYPE_CUSTOM:
-        return error_set(planner->err, ERR_INVALID, "Custom types are not supported yet");
-    default:
-        type = type_native(written->kind);
-        break;
+    case TYPE_CUSTOM: return error_set(planner->err, ERR_INVALID, "Custom types are not supported yet");
+    default: type = type_native(written->kind); break;
     }
     *result = type;
     return OK;
@@ -161,8 +143,7 @@ static enum type_kind preferred_kind(const struct term *term)
     struct bytes text = term->literal.text;
 
     switch (term->literal.kind) {
-    case LITERAL_STRING:
-        return is_ascii(text) ? TYPE_ASCII : TYPE_TEXT;
+    case LITERAL_STRING: return is_ascii(text) ? TYPE_ASCII : TYPE_TEXT;
     case LITERAL_INTEGER: {
         char copy[24];
 
@@ -174,18 +155,15 @@ static enum type_kind preferred_kind(const struct term *term)
             v = v * 10 + (*at - '0');
         if (copy[0] == '-')
             v = -v;
-        return v >= INT32_MIN && v <= INT32_MAX ? TYPE_INT : v >= INT64_MIN && v <= INT64_MAX ? TYPE_BIGINT : TYPE_VARINT;
+        return v >= INT32_MIN && v <= INT32_MAX   ? TYPE_INT
+               : v >= INT64_MIN && v <= INT64_MAX ? TYPE_BIGINT
+                                                  : TYPE_VARINT;
     }
-    case LITERAL_FLOAT:
-        return TYPE_DOUBLE;
-    case LITERAL_BOOLEAN:
-        return TYPE_BOOLEAN;
-    case LITERAL_UUID:
-        return text.size > 14 && text.data[14] == '1' ? TYPE_TIMEUUID : TYPE_UUID;
-    case LITERAL_HEX:
-        return TYPE_BLOB;
-    case LITERAL_DURATION:
-        return TYPE_DURATION;
+    case LITERAL_FLOAT: return TYPE_DOUBLE;
+    case LITERAL_BOOLEAN: return TYPE_BOOLEAN;
+    case LITERAL_UUID: return text.size > 14 && text.data[14] == '1' ? TYPE_TIMEUUID : TYPE_UUID;
+    case LITERAL_HEX: return TYPE_BLOB;
+    case LITERAL_DURATION: return TYPE_DURATION;
     }
     return TYPE_CUSTOM;
 }
@@ -223,8 +201,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
             return ASSIGNABLE_EXACTLY;
         return value_literal_is_assignable(type, term->literal.kind) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
     case TERM_NULL:
-    case TERM_MARKER:
-        return ASSIGNABLE_WEAKLY;
+    case TERM_MARKER: return ASSIGNABLE_WEAKLY;
     case TERM_LIST:
         if (type->kind == TYPE_VECTOR && type->dimension != term->item_count)
             return ASSIGNABLE_NOT;
@@ -266,8 +243,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
             worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
         return worst;
     }
-    default:
-        return test_type(term_natural_type(planner, term), type);
+    default: return test_type(term_natural_type(planner, term), type);
     }
 }
 
@@ -302,14 +278,13 @@ static struct function_argument *make_arguments(struct planner *planner, const s
     return args;
 }
 
-static enum status resolve_arguments(struct planner *planner, const struct term *term, const struct function_scope *scope,
-                                     const struct function_argument *args, const struct function **function)
+static enum status resolve_arguments(struct planner *planner, const struct term *term,
+                                     const struct function_scope *scope, const struct function_argument *args,
+                                     const struct function **function)
 {
     switch (term->kind) {
-    case TERM_NEGATE:
-        return function_resolve_negation(scope, &args[0], function, planner->err);
-    case TERM_OPERATION:
-        return function_resolve_operator(scope, term->op, args, function, planner->err);
+    case TERM_NEGATE: return function_resolve_negation(scope, &args[0], function, planner->err);
+    case TERM_OPERATION: return function_resolve_operator(scope, term->op, args, function, planner->err);
     default:
         if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system"))) {
             *function = NULL;
@@ -351,7 +326,10 @@ const struct type *term_natural_type(struct planner *planner, const struct term 
     switch (term->kind) {
     case TERM_HINT:
     case TERM_CAST:
-        return term_resolve_type(planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type) ? NULL : type;
+        return term_resolve_type(planner, term->type,
+                                 planner->table ? planner->table->keyspace : planner->session_keyspace, &type)
+                   ? NULL
+                   : type;
     case TERM_FUNCTION:
     case TERM_NEGATE:
     case TERM_OPERATION:
@@ -366,10 +344,8 @@ const struct type *term_natural_type(struct planner *planner, const struct term 
 
         return column ? column->type : NULL;
     }
-    case TERM_TUPLE:
-        return term->item_count == 1 ? term_natural_type(planner, term->items[0]) : NULL;
-    default:
-        return NULL;
+    case TERM_TUPLE: return term->item_count == 1 ? term_natural_type(planner, term->items[0]) : NULL;
+    default: return NULL;
     }
 }
 
@@ -493,12 +469,14 @@ static enum status compile_sequence(struct planner *planner, const struct term *
     struct receiver element = receiver_of(planner->arena, "value", receiver->name, type->params[0]);
 
     if (type->kind == TYPE_VECTOR && term->item_count != type->dimension)
-        return error_set(planner->err, ERR_INVALID, "Invalid vector literal for %.*s of type %.*s; expected %u elements, but given %u",
-                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->dimension, term->item_count);
+        return error_set(planner->err, ERR_INVALID,
+                         "Invalid vector literal for %.*s of type %.*s; expected %u elements, but given %u",
+                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->dimension,
+                         term->item_count);
     for (uint32_t i = 0; i < term->item_count; i++)
         if (term_test(planner, term->items[i], type->params[0]) == ASSIGNABLE_NOT)
-            return error_set(planner->err, ERR_INVALID, "Invalid %s literal for %.*s: value %.*s is not of type %.*s", what,
-                             BYTES(receiver->name), BYTES(term_text(planner, term->items[i])),
+            return error_set(planner->err, ERR_INVALID, "Invalid %s literal for %.*s: value %.*s is not of type %.*s",
+                             what, BYTES(receiver->name), BYTES(term_text(planner, term->items[i])),
                              BYTES(type_name(planner->arena, type->params[0])));
     struct expr *pack = new_expr(planner, EXPR_PACK, type);
     enum status status = compile_items(planner, term, pack, &element, &element);
@@ -541,10 +519,13 @@ static enum status compile_udt(struct planner *planner, const struct term *term,
             return error_set(planner->err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s",
                              BYTES(term->field_names[i]), BYTES(type->name));
         if (term_test(planner, term->items[i], type->params[at]) == ASSIGNABLE_NOT)
-            return error_set(planner->err, ERR_INVALID, "Invalid user type literal for %.*s: field %.*s is not of type %.*s",
-                             BYTES(receiver->name), BYTES(type->field_names[at]), BYTES(type_name(planner->arena, type->params[at])));
+            return error_set(planner->err, ERR_INVALID,
+                             "Invalid user type literal for %.*s: field %.*s is not of type %.*s",
+                             BYTES(receiver->name), BYTES(type->field_names[at]),
+                             BYTES(type_name(planner->arena, type->params[at])));
         struct receiver field = {
-            bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(receiver->name), BYTES(type->field_names[at]))),
+            bytes_of_string(
+                arena_printf(planner->arena, "%.*s.%.*s", BYTES(receiver->name), BYTES(type->field_names[at]))),
             type->params[at],
         };
         enum status status = term_compile(planner, term->items[i], &field, &pack->args[at]);
@@ -561,8 +542,10 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     struct expr *pack = new_expr(planner, EXPR_PACK, type);
 
     if (term->item_count > type->param_count)
-        return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: too many elements. Type %.*s expects %u but got %u",
-                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->param_count, term->item_count);
+        return error_set(planner->err, ERR_INVALID,
+                         "Invalid tuple literal for %.*s: too many elements. Type %.*s expects %u but got %u",
+                         BYTES(receiver->name), BYTES(type_name(planner->arena, type)), type->param_count,
+                         term->item_count);
     /* Fields that are not written are not stored. */
     pack->arg_count = term->item_count;
     pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
@@ -573,8 +556,9 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
         };
 
         if (term_test(planner, term->items[i], type->params[i]) == ASSIGNABLE_NOT)
-            return error_set(planner->err, ERR_INVALID, "Invalid tuple literal for %.*s: component %u is not of type %.*s",
-                             BYTES(receiver->name), i, BYTES(type_name(planner->arena, type->params[i])));
+            return error_set(planner->err, ERR_INVALID,
+                             "Invalid tuple literal for %.*s: component %u is not of type %.*s", BYTES(receiver->name),
+                             i, BYTES(type_name(planner->arena, type->params[i])));
         enum status status = term_compile(planner, term->items[i], &component, &pack->args[i]);
         if (status)
             return status;
@@ -595,7 +579,8 @@ static enum status compile_call(struct planner *planner, const struct term *term
     if (function->aggregate)
         return error_set(planner->err, ERR_INVALID, "Aggregation function are not supported in the where clause");
     if (test_type(function->return_type, receiver->type) == ASSIGNABLE_NOT)
-        return error_set(planner->err, ERR_INVALID, "Type error: cannot assign result of %s %s%.*s (type %.*s) to %.*s (type %.*s)",
+        return error_set(planner->err, ERR_INVALID,
+                         "Type error: cannot assign result of %s %s%.*s (type %.*s) to %.*s (type %.*s)",
                          function->is_operator ? "operation" : "function", function->is_operator ? "" : "system.",
                          BYTES(function->is_operator ? term_text(planner, term) : function->name),
                          BYTES(type_name(planner->arena, function->return_type)), BYTES(receiver->name),
@@ -620,16 +605,18 @@ static enum status compile_hint(struct planner *planner, const struct term *term
                                 const struct expr **result)
 {
     const struct type *type;
-    enum status status = term_resolve_type(planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type);
+    enum status status = term_resolve_type(
+        planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type);
 
     if (status)
         return status;
     if (term_test(planner, term->items[0], type) == ASSIGNABLE_NOT)
-        return error_set(planner->err, ERR_INVALID, "Cannot cast value %.*s to type %.*s", BYTES(term_text(planner, term->items[0])),
-                         BYTES(type_name(planner->arena, type)));
+        return error_set(planner->err, ERR_INVALID, "Cannot cast value %.*s to type %.*s",
+                         BYTES(term_text(planner, term->items[0])), BYTES(type_name(planner->arena, type)));
     if (!type_is_value_compatible(receiver->type, type))
-        return error_set(planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s", BYTES(term_text(planner, term)),
-                         BYTES(receiver->name), BYTES(type_name(planner->arena, receiver->type)));
+        return error_set(planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s",
+                         BYTES(term_text(planner, term)), BYTES(receiver->name),
+                         BYTES(type_name(planner->arena, receiver->type)));
     struct receiver hinted = { receiver->name, type };
     return term_compile(planner, term->items[0], &hinted, result);
 }
@@ -640,16 +627,14 @@ enum status term_compile(struct planner *planner, const struct term *term, const
     const struct type *type = receiver->type;
 
     switch (term->kind) {
-    case TERM_LITERAL:
-        return compile_literal(planner, term, receiver, result);
-    case TERM_NULL:
-        *result = new_expr(planner, EXPR_NULL, type);
-        return OK;
-    case TERM_MARKER:
-        return compile_marker(planner, term, receiver, result);
+    case TERM_LITERAL: return compile_literal(planner, term, receiver, result);
+    case TERM_NULL: *result = new_expr(planner, EXPR_NULL, type); return OK;
+    case TERM_MARKER: return compile_marker(planner, term, receiver, result);
     case TERM_LIST:
         if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
-            return error_set(planner->err, ERR_INVALID, "Unexpected receiver type '%.*s'; only list and vector are expected", BYTES(type_name(planner->arena, type)));
+            return error_set(planner->err, ERR_INVALID,
+                             "Unexpected receiver type '%.*s'; only list and vector are expected",
+                             BYTES(type_name(planner->arena, type)));
         return compile_sequence(planner, term, receiver, type->kind == TYPE_LIST ? "list" : "vector", result);
     case TERM_SET:
         if (term->item_count == 0 && type->kind == TYPE_MAP)
@@ -669,18 +654,15 @@ enum status term_compile(struct planner *planner, const struct term *term, const
         if (type->kind != TYPE_TUPLE) {
             if (term->item_count == 1)
                 return term_compile(planner, term->items[0], receiver, result);
-            return error_set(planner->err, ERR_INVALID, "Invalid tuple type literal for %.*s of type %.*s", BYTES(receiver->name),
-                             BYTES(type_name(planner->arena, type)));
+            return error_set(planner->err, ERR_INVALID, "Invalid tuple type literal for %.*s of type %.*s",
+                             BYTES(receiver->name), BYTES(type_name(planner->arena, type)));
         }
         return compile_tuple(planner, term, receiver, result);
-    case TERM_HINT:
-        return compile_hint(planner, term, receiver, result);
+    case TERM_HINT: return compile_hint(planner, term, receiver, result);
     case TERM_FUNCTION:
     case TERM_NEGATE:
-    case TERM_OPERATION:
-        return compile_call(planner, term, receiver, result);
-    default:
-        return error_set(planner->err, ERR_INVALID, "%.*s cannot be used here", BYTES(term_text(planner, term)));
+    case TERM_OPERATION: return compile_call(planner, term, receiver, result);
+    default: return error_set(planner->err, ERR_INVALID, "%.*s cannot be used here", BYTES(term_text(planner, term)));
     }
 }
 
@@ -737,7 +719,8 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
             return OK;
         }
         if (bytes_is_null(elements[i]) && type->kind != TYPE_TUPLE && type->kind != TYPE_UDT)
-            return error_set(err, ERR_INVALID, "null is not supported inside %s", type->kind == TYPE_VECTOR ? "vectors" : "collections");
+            return error_set(err, ERR_INVALID, "null is not supported inside %s",
+                             type->kind == TYPE_VECTOR ? "vectors" : "collections");
     }
     if (type->kind == TYPE_SET || type->kind == TYPE_MAP)
         count = collection_normalize(type, elements, count);
@@ -756,7 +739,8 @@ static enum status evaluate_call(const struct expr *expr, struct eval *eval, str
         if (status)
             return status;
         if (native_is_unset(args[i]))
-            return error_set(err, ERR_INVALID, "Invalid unset value for argument in call to function %.*s", BYTES(expr->function->name));
+            return error_set(err, ERR_INVALID, "Invalid unset value for argument in call to function %.*s",
+                             BYTES(expr->function->name));
     }
     return function_call(expr->function, &eval->functions, args, result, err);
 }
@@ -793,8 +777,8 @@ static struct bytes find_element(const struct type *type, struct bytes collectio
     return bytes_of(NULL, 0);
 }
 
-static struct bytes slice_collection(struct eval *eval, const struct type *type, struct bytes collection, struct bytes from,
-                                     struct bytes to)
+static struct bytes slice_collection(struct eval *eval, const struct type *type, struct bytes collection,
+                                     struct bytes from, struct bytes to)
 {
     struct value_iterator iterator;
     struct bytes element, value = { NULL, 0 }, *kept;
@@ -844,7 +828,8 @@ static enum status evaluate_element(const struct expr *expr, struct eval *eval, 
 }
 
 /* The cells that a writetime or ttl looks at: one element's or field's, or all of the column. */
-static bool cell_is_wanted(const struct expr *expr, const struct type *type, struct bytes element, const struct cell *cell)
+static bool cell_is_wanted(const struct expr *expr, const struct type *type, struct bytes element,
+                           const struct cell *cell)
 {
     if (expr->field >= 0)
         return cell->path.size == 2 && load_be16(cell->path.data) == expr->field;
@@ -871,12 +856,14 @@ static struct bytes cell_fact(struct eval *eval, const struct expr *expr, const 
     return bytes_of(at, 4);
 }
 
-static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval, struct bytes *result,
+                                      struct error *err)
 {
     const struct cell *cells = eval->row->cells[expr->index];
     uint32_t count = cells ? eval->row->cell_counts[expr->index] : 0, kept = 0;
     const struct type *type = eval->row->columns[expr->index]->type;
-    bool multicell = eval->row->columns[expr->index]->multicell, single = !multicell || expr->element || expr->field >= 0;
+    bool multicell = eval->row->columns[expr->index]->multicell,
+         single = !multicell || expr->element || expr->field >= 0;
     struct bytes element = { NULL, 0 };
     struct bytes *facts = arena_alloc(eval->arena, sizeof(*facts) * (count + 1));
     const struct cell *newest = NULL;
@@ -933,12 +920,9 @@ enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struc
     case EXPR_NULL:
     case EXPR_CONSTANT:
     case EXPR_BIND:
-    case EXPR_COLUMN:
-        return expr_evaluate(expr, eval, result, err);
-    case EXPR_CALL:
-        return evaluate_call(expr, eval, result, err);
-    case EXPR_PACK:
-        return evaluate_pack(expr, eval, result, err);
+    case EXPR_COLUMN: return expr_evaluate(expr, eval, result, err);
+    case EXPR_CALL: return evaluate_call(expr, eval, result, err);
+    case EXPR_PACK: return evaluate_pack(expr, eval, result, err);
     case EXPR_COMPONENT: {
         struct bytes tuple;
 
@@ -948,15 +932,11 @@ enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struc
         return status;
     }
     case EXPR_ELEMENT:
-    case EXPR_SLICE:
-        return evaluate_element(expr, eval, result, err);
+    case EXPR_SLICE: return evaluate_element(expr, eval, result, err);
     case EXPR_WRITETIME:
     case EXPR_MAXWRITETIME:
-    case EXPR_TTL:
-        return evaluate_cell_fact(expr, eval, result, err);
-    case EXPR_AGGREGATE:
-        *result = eval->row->aggregates[expr->index];
-        return OK;
+    case EXPR_TTL: return evaluate_cell_fact(expr, eval, result, err);
+    case EXPR_AGGREGATE: *result = eval->row->aggregates[expr->index]; return OK;
     }
     return error_set(err, ERR_SERVER, "Unknown expression");
 }

@@ -21,30 +21,30 @@ enum expr_kind {
     EXPR_NULL,
     EXPR_CONSTANT,
     EXPR_BIND,
-    EXPR_CALL,       /* function over args */
-    EXPR_PACK,       /* a collection, tuple, udt or vector of args; maps: keys and values alternating */
-    EXPR_COMPONENT,  /* component `index` of the tuple, udt that args[0] gives */
+    EXPR_CALL,      /* function over args */
+    EXPR_PACK,      /* a collection, tuple, udt or vector of args; maps: keys and values alternating */
+    EXPR_COMPONENT, /* component `index` of the tuple, udt that args[0] gives */
     /* In a SELECT clause: */
-    EXPR_COLUMN,     /* slot */
-    EXPR_ELEMENT,    /* args[0] [ args[1] ] */
-    EXPR_SLICE,      /* args[0] [ args[1] .. args[2] ] */
-    EXPR_WRITETIME,  /* of slot */
+    EXPR_COLUMN,    /* slot */
+    EXPR_ELEMENT,   /* args[0] [ args[1] ] */
+    EXPR_SLICE,     /* args[0] [ args[1] .. args[2] ] */
+    EXPR_WRITETIME, /* of slot */
     EXPR_MAXWRITETIME,
     EXPR_TTL,
-    EXPR_AGGREGATE,  /* index of the accumulator */
+    EXPR_AGGREGATE, /* index of the accumulator */
 };
 
 struct expr {
     enum expr_kind kind;
     const struct type *type;
     struct bytes constant;
-    uint32_t index;                    /* bind, component, slot or accumulator */
+    uint32_t index; /* bind, component, slot or accumulator */
     const struct function *function;
     const struct expr **args;
     uint32_t arg_count;
     /* writetime, ttl: of one element or field only */
     const struct expr *element;
-    int32_t field;                     /* -1: none */
+    int32_t field; /* -1: none */
 };
 
 /* What receives a value: a column, an element of one, "[ttl]". */
@@ -54,17 +54,17 @@ struct receiver {
 };
 
 struct planner {
-    struct arena *arena;               /* the plan's */
+    struct arena *arena; /* the plan's */
     const struct schema *schema;
-    struct bytes session_keyspace;     /* NULL data: none */
-    const struct table_def *table;     /* NULL: none yet */
+    struct bytes session_keyspace; /* NULL data: none */
+    const struct table_def *table; /* NULL: none yet */
     const struct cql_statement *statement;
-    struct native_column *binds;       /* marker_count of them */
+    struct native_column *binds;        /* marker_count of them */
     struct function_context *functions; /* for what is constant */
     struct error *err;
     struct bytes *warnings;
     uint32_t warning_count;
-    uint32_t calls;                    /* resolved for the term at hand: nesting multiplies them, so they are bounded */
+    uint32_t calls; /* resolved for the term at hand: nesting multiplies them, so they are bounded */
     uint32_t call_depth;
 };
 
@@ -95,11 +95,11 @@ struct bytes buffer_to_arena(struct arena *arena, struct buffer *buffer);
 
 /* The row that selectors see. */
 struct row_view {
-    const struct bytes *slots;         /* wire values by slot; NULL data: null */
-    const struct cell *const *cells;   /* by slot: the first cell of the column, NULL: none */
+    const struct bytes *slots;       /* wire values by slot; NULL data: null */
+    const struct cell *const *cells; /* by slot: the first cell of the column, NULL: none */
     const uint32_t *cell_counts;
     const struct column_def *const *columns; /* by slot */
-    const struct bytes *aggregates;    /* results of the accumulators */
+    const struct bytes *aggregates;          /* results of the accumulators */
 };
 
 struct eval {
@@ -107,30 +107,24 @@ struct eval {
     const struct bytes *binds;
     uint32_t bind_count;
     struct function_context functions;
-    const struct row_view *row;        /* NULL outside of a SELECT clause */
+    const struct row_view *row; /* NULL outside of a SELECT clause */
     int64_t now_s;
-    struct buffer *scratch;            /* for keys while they are put together; the context's: it has its size already */
+    struct buffer *scratch; /* for keys while they are put together; the context's: it has its size already */
 };
 
 enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err);
 
-static inline enum status expr_evaluate(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
+static inline enum status expr_evaluate(const struct expr *expr, struct eval *eval, struct bytes *result,
+                                        struct error *err)
 {
     switch (expr->kind) {
-    case EXPR_BIND:
-        *result = eval->binds[expr->index];
-        return OK;
-    case EXPR_CONSTANT:
-        *result = expr->constant;
-        return OK;
-    case EXPR_NULL:
-        *result = bytes_of(NULL, 0);
-        return OK;
+    case EXPR_BIND: *result = eval->binds[expr->index]; return OK;
+    case EXPR_CONSTANT: *result = expr->constant; return OK;
+    case EXPR_NULL: *result = bytes_of(NULL, 0); return OK;
     case EXPR_COLUMN:
         *result = eval->row->slots[expr->index]; /* NOLINT: a plan with columns is given rows */
         return OK;
-    default:
-        return expr_evaluate_slow(expr, eval, result, err);
+    default: return expr_evaluate_slow(expr, eval, result, err);
     }
 }
 

@@ -56,28 +56,17 @@ static enum status find_column(struct planner *planner, struct bytes name, const
 static const char *operator_text(enum cql_operator op)
 {
     switch (op) {
-    case OPERATOR_EQ:
-        return "=";
-    case OPERATOR_NE:
-        return "!=";
-    case OPERATOR_LT:
-        return "<";
-    case OPERATOR_LE:
-        return "<=";
-    case OPERATOR_GT:
-        return ">";
-    case OPERATOR_GE:
-        return ">=";
-    case OPERATOR_IN:
-        return "IN";
-    case OPERATOR_CONTAINS:
-        return "CONTAINS";
-    case OPERATOR_CONTAINS_KEY:
-        return "CONTAINS KEY";
-    case OPERATOR_LIKE:
-        return "LIKE";
-    case OPERATOR_IS_NOT_NULL:
-        return "IS NOT";
+    case OPERATOR_EQ: return "=";
+    case OPERATOR_NE: return "!=";
+    case OPERATOR_LT: return "<";
+    case OPERATOR_LE: return "<=";
+    case OPERATOR_GT: return ">";
+    case OPERATOR_GE: return ">=";
+    case OPERATOR_IN: return "IN";
+    case OPERATOR_CONTAINS: return "CONTAINS";
+    case OPERATOR_CONTAINS_KEY: return "CONTAINS KEY";
+    case OPERATOR_LIKE: return "LIKE";
+    case OPERATOR_IS_NOT_NULL: return "IS NOT";
     }
     return "";
 }
@@ -117,18 +106,23 @@ static enum status merge(struct collector *collector, const struct restriction *
 
     struct bytes names = column_list(planner, added->columns, added->width);
     if (old->kind == PART_EQ || old->kind == PART_IN)
-        return error_set(planner->err, ERR_INVALID, "%.*s cannot be restricted by more than one relation if it includes %s", BYTES(names),
+        return error_set(planner->err, ERR_INVALID,
+                         "%.*s cannot be restricted by more than one relation if it includes %s", BYTES(names),
                          old->kind == PART_EQ ? "an Equal" : "a IN");
     if (added->kind != PART_SLICE)
-        return error_set(planner->err, ERR_INVALID, "Column \"%.*s\" cannot be restricted by both an equality and an inequality relation",
+        return error_set(planner->err, ERR_INVALID,
+                         "Column \"%.*s\" cannot be restricted by both an equality and an inequality relation",
                          BYTES(added->columns[0]->name));
     if (old->columns[0] != added->columns[0])
-        return error_set(planner->err, ERR_INVALID, "Column \"%.*s\" cannot be restricted by two inequalities not starting with the same column",
+        return error_set(planner->err, ERR_INVALID,
+                         "Column \"%.*s\" cannot be restricted by two inequalities not starting with the same column",
                          BYTES(added->columns[0]->name));
     if (old->start.values && added->start.values)
-        return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the start bound on %.*s", BYTES(names));
+        return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the start bound on %.*s",
+                         BYTES(names));
     if (old->end.values && added->end.values)
-        return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s", BYTES(names));
+        return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s",
+                         BYTES(names));
     if (added->start.values)
         old->start = added->start;
     if (added->end.values)
@@ -141,15 +135,18 @@ static enum status merge(struct collector *collector, const struct restriction *
     return OK;
 }
 
-static enum status check_column_operator(struct collector *collector, const struct relation *relation, const struct column_def *column)
+static enum status check_column_operator(struct collector *collector, const struct relation *relation,
+                                         const struct column_def *column)
 {
     struct planner *planner = collector->planner;
     const struct type *type = column->type;
 
     if (relation->op == OPERATOR_NE)
-        return error_set(planner->err, ERR_INVALID, "Unsupported \"!=\" relation: %.*s", BYTES(relation_text(planner, relation)));
+        return error_set(planner->err, ERR_INVALID, "Unsupported \"!=\" relation: %.*s",
+                         BYTES(relation_text(planner, relation)));
     if (relation->op == OPERATOR_IS_NOT_NULL)
-        return error_set(planner->err, ERR_INVALID, "Unsupported restriction: %.*s", BYTES(relation_text(planner, relation)));
+        return error_set(planner->err, ERR_INVALID, "Unsupported restriction: %.*s",
+                         BYTES(relation_text(planner, relation)));
     if (relation->op == OPERATOR_LIKE) {
         struct receiver receiver = { column->name, type };
         const struct expr *ignored;
@@ -157,22 +154,27 @@ static enum status check_column_operator(struct collector *collector, const stru
 
         if (status)
             return status;
-        return error_set(planner->err, ERR_INVALID, "LIKE restriction is only supported on properly indexed columns. %.*s is not valid.",
+        return error_set(planner->err, ERR_INVALID,
+                         "LIKE restriction is only supported on properly indexed columns. %.*s is not valid.",
                          BYTES(relation_text(planner, relation)));
     }
     if (relation->op == OPERATOR_CONTAINS || relation->op == OPERATOR_CONTAINS_KEY) {
         if (relation->op == OPERATOR_CONTAINS && !type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s",
+                             BYTES(column->name));
         if (relation->op == OPERATOR_CONTAINS_KEY && type->kind != TYPE_MAP)
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s", BYTES(column->name));
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s",
+                             BYTES(column->name));
         return OK;
     }
     if (column->multicell && type->kind == TYPE_UDT)
-        return error_set(planner->err, ERR_INVALID, "Non-frozen UDT column '%.*s' (%.*s) cannot be restricted by any relation",
+        return error_set(planner->err, ERR_INVALID,
+                         "Non-frozen UDT column '%.*s' (%.*s) cannot be restricted by any relation",
                          BYTES(column->name), BYTES(type_name(planner->arena, type)));
     if (column->multicell)
-        return error_set(planner->err, ERR_INVALID, "Collection column '%.*s' (%.*s) cannot be restricted by a '%s' relation",
-                         BYTES(column->name), BYTES(type_name(planner->arena, type)), operator_text(relation->op));
+        return error_set(planner->err, ERR_INVALID,
+                         "Collection column '%.*s' (%.*s) cannot be restricted by a '%s' relation", BYTES(column->name),
+                         BYTES(type_name(planner->arena, type)), operator_text(relation->op));
     if (is_slice(relation->op) && type_references_duration(type)) {
         const char *what = type->kind == TYPE_DURATION ? "duration columns"
                            : type->kind == TYPE_TUPLE  ? "tuples containing durations"
@@ -195,7 +197,8 @@ static void set_bound(struct restriction *restriction, enum cql_operator op, con
         restriction->end = bound;
 }
 
-static enum status collect_contains(struct collector *collector, const struct relation *relation, const struct column_def *column)
+static enum status collect_contains(struct collector *collector, const struct relation *relation,
+                                    const struct column_def *column)
 {
     struct planner *planner = collector->planner;
     const struct type *type = column->type;
@@ -241,7 +244,8 @@ static enum status collect_column(struct collector *collector, const struct rela
     if (relation->op == OPERATOR_IN) {
         added.kind = PART_IN;
         if (relation->value) {
-            struct receiver in = receiver_of(planner->arena, "in", column->name, type_list(planner->arena, column->type, false));
+            struct receiver in =
+                receiver_of(planner->arena, "in", column->name, type_list(planner->arena, column->type, false));
 
             status = term_compile(planner, relation->value, &in, &added.in_marker);
             return status ? status : merge(collector, &added);
@@ -275,25 +279,29 @@ static enum status collect_element(struct collector *collector, const struct rel
     if (status)
         return status;
     if (column->type->kind == TYPE_LIST)
-        return error_set(planner->err, ERR_INVALID, "Indexes on list entries (%.*s[index] = value) are not currently supported.", BYTES(column->name));
+        return error_set(planner->err, ERR_INVALID,
+                         "Indexes on list entries (%.*s[index] = value) are not currently supported.",
+                         BYTES(column->name));
     if (column->type->kind != TYPE_MAP)
         return error_set(planner->err, ERR_INVALID, "Column %.*s cannot be used as a map", BYTES(column->name));
     if (!column->multicell)
-        return error_set(planner->err, ERR_INVALID, "Map-entry equality predicates on frozen map column %.*s are not supported", BYTES(column->name));
+        return error_set(planner->err, ERR_INVALID,
+                         "Map-entry equality predicates on frozen map column %.*s are not supported",
+                         BYTES(column->name));
     if (relation->op != OPERATOR_EQ)
         return error_set(planner->err, ERR_INVALID, "Only EQ relations are supported on map entries");
     return collect_contains(collector, relation, column);
 }
 
-static enum status tuple_values(struct collector *collector, const struct term *term, const struct receiver *receiver, uint32_t width,
-                                const struct expr **values)
+static enum status tuple_values(struct collector *collector, const struct term *term, const struct receiver *receiver,
+                                uint32_t width, const struct expr **values)
 {
     struct planner *planner = collector->planner;
     const struct expr *tuple;
 
     if (term->kind == TERM_TUPLE && term->item_count != width)
-        return error_set(planner->err, ERR_INVALID, "Expected %u elements in value tuple, but got %u: %.*s", width, term->item_count,
-                         BYTES(term_text(planner, term)));
+        return error_set(planner->err, ERR_INVALID, "Expected %u elements in value tuple, but got %u: %.*s", width,
+                         term->item_count, BYTES(term_text(planner, term)));
     enum status status = term_compile(planner, term, receiver, &tuple);
     for (uint32_t i = 0; i < width && !status; i++)
         values[i] = term_component(planner, tuple, i);
@@ -314,19 +322,23 @@ static enum status collect_tuple(struct collector *collector, const struct relat
         if (status)
             return status;
         if (columns[i]->kind != COLUMN_CLUSTERING)
-            return error_set(planner->err, ERR_INVALID, "Multi-column relations can only be applied to clustering columns but was applied to: %.*s",
-                             BYTES(columns[i]->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Multi-column relations can only be applied to clustering columns but was applied to: %.*s",
+                BYTES(columns[i]->name));
         for (uint32_t k = 0; k < i; k++)
             if (columns[k] == columns[i])
-                return error_set(planner->err, ERR_INVALID, "Column \"%.*s\" appeared twice in a relation: %.*s", BYTES(columns[i]->name),
-                                 BYTES(relation_text(planner, relation)));
+                return error_set(planner->err, ERR_INVALID, "Column \"%.*s\" appeared twice in a relation: %.*s",
+                                 BYTES(columns[i]->name), BYTES(relation_text(planner, relation)));
         if (i && columns[i]->position != columns[i - 1]->position + 1)
-            return error_set(planner->err, ERR_INVALID, "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %.*s",
+            return error_set(planner->err, ERR_INVALID,
+                             "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %.*s",
                              BYTES(relation_text(planner, relation)));
         types[i] = columns[i]->type;
     }
     if (relation->op != OPERATOR_EQ && relation->op != OPERATOR_IN && !is_slice(relation->op))
-        return error_set(planner->err, ERR_INVALID, "%s cannot be used for multi-column relations", operator_text(relation->op));
+        return error_set(planner->err, ERR_INVALID, "%s cannot be used for multi-column relations",
+                         operator_text(relation->op));
 
     const struct type *tuple = type_tuple(planner->arena, types, width);
     struct buffer name = { 0 };
@@ -378,7 +390,9 @@ static enum status collect_token(struct collector *collector, const struct relat
     uint32_t found = 0;
 
     if (collector->options->use != WHERE_SELECT)
-        return error_set(planner->err, ERR_INVALID, "The token function cannot be used in WHERE clauses for %s statements", use_name(collector->options->use));
+        return error_set(planner->err, ERR_INVALID,
+                         "The token function cannot be used in WHERE clauses for %s statements",
+                         use_name(collector->options->use));
     for (uint32_t i = 0; i < relation->column_count; i++) {
         const struct column_def *column;
         enum status status = find_column(planner, relation->columns[i], &column);
@@ -387,12 +401,14 @@ static enum status collect_token(struct collector *collector, const struct relat
             return status;
         for (uint32_t k = 0; k < i; k++)
             if (bytes_equal(relation->columns[k], relation->columns[i]))
-                return error_set(planner->err, ERR_INVALID, "The token() function contains duplicate partition key components");
+                return error_set(planner->err, ERR_INVALID,
+                                 "The token() function contains duplicate partition key components");
         found += column->kind == COLUMN_PARTITION_KEY;
         in_order &= column->position == i;
     }
     if (found != table->partition_key_count)
-        return error_set(planner->err, ERR_INVALID, "The token() function must be applied to all partition key components or none of them");
+        return error_set(planner->err, ERR_INVALID,
+                         "The token() function must be applied to all partition key components or none of them");
     if (relation->column_count != found)
         return error_set(planner->err, ERR_INVALID, "The token() function must contains only partition key components");
     if (!in_order) {
@@ -401,10 +417,12 @@ static enum status collect_token(struct collector *collector, const struct relat
         for (uint32_t i = 0; i < table->partition_key_count; i++)
             buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
         struct bytes shown = buffer_to_arena(planner->arena, &names);
-        return error_set(planner->err, ERR_INVALID, "The token function arguments must be in the partition key order: %.*s", BYTES(shown));
+        return error_set(planner->err, ERR_INVALID,
+                         "The token function arguments must be in the partition key order: %.*s", BYTES(shown));
     }
     if (relation->op != OPERATOR_EQ && !is_slice(relation->op))
-        return error_set(planner->err, ERR_INVALID, "%s cannot be used with the token function", operator_text(relation->op));
+        return error_set(planner->err, ERR_INVALID, "%s cannot be used with the token function",
+                         operator_text(relation->op));
     enum status status = term_compile(planner, relation->value, &receiver, &value);
     if (status)
         return status;
@@ -414,24 +432,29 @@ static enum status collect_token(struct collector *collector, const struct relat
         buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
     struct bytes shown = buffer_to_arena(planner->arena, &names);
     if (where->token_eq)
-        return error_set(planner->err, ERR_INVALID, "%.*s cannot be restricted by more than one relation if it includes an Equal", BYTES(shown));
+        return error_set(planner->err, ERR_INVALID,
+                         "%.*s cannot be restricted by more than one relation if it includes an Equal", BYTES(shown));
     where->has_token = true;
     switch (relation->op) {
     case OPERATOR_EQ:
         if (where->token_start || where->token_end)
-            return error_set(planner->err, ERR_INVALID, "Columns \"%.*s\" cannot be restricted by both an equality and an inequality relation", BYTES(shown));
+            return error_set(planner->err, ERR_INVALID,
+                             "Columns \"%.*s\" cannot be restricted by both an equality and an inequality relation",
+                             BYTES(shown));
         where->token_eq = value;
         break;
     case OPERATOR_GT:
     case OPERATOR_GE:
         if (where->token_start)
-            return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the start bound on %.*s", BYTES(shown));
+            return error_set(planner->err, ERR_INVALID,
+                             "More than one restriction was found for the start bound on %.*s", BYTES(shown));
         where->token_start = value;
         where->token_start_inclusive = relation->op == OPERATOR_GE;
         break;
     default:
         if (where->token_end)
-            return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s", BYTES(shown));
+            return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s",
+                             BYTES(shown));
         where->token_end = value;
         where->token_end_inclusive = relation->op == OPERATOR_LE;
         break;
@@ -497,7 +520,8 @@ static enum status sort_partition(struct collector *collector)
     const struct where_options *options = collector->options;
     uint32_t restricted = 0, missing_count = 0;
     bool slice = false;
-    const struct column_def **missing = arena_new_array(planner->arena, const struct column_def *, table->partition_key_count + 1);
+    const struct column_def **missing =
+        arena_new_array(planner->arena, const struct column_def *, table->partition_key_count + 1);
 
     for (uint32_t i = 0; i < table->partition_key_count; i++) {
         const struct restriction *restriction = &collector->restrictions[i];
@@ -512,10 +536,13 @@ static enum status sort_partition(struct collector *collector)
     }
     if (options->use != WHERE_SELECT) {
         if (missing_count)
-            return error_set(planner->err, ERR_INVALID, "Some partition key parts are missing: %.*s", BYTES(column_list(planner, missing, missing_count)));
+            return error_set(planner->err, ERR_INVALID, "Some partition key parts are missing: %.*s",
+                             BYTES(column_list(planner, missing, missing_count)));
         if (slice)
-            return error_set(planner->err, ERR_INVALID, "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for %s statements",
-                             use_name(options->use));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for %s statements",
+                use_name(options->use));
     }
     bool filtering = (restricted && (missing_count || slice)) || collector->partition_contains;
     if (filtering && !options->allow_filtering)
@@ -556,11 +583,15 @@ static enum status check_clustering(struct collector *collector)
             continue;
         }
         if (sliced && !allow)
-            return error_set(planner->err, ERR_INVALID, "Clustering column \"%.*s\" cannot be restricted (preceding column \"%.*s\" is restricted by a non-EQ relation)",
-                             BYTES(column->name), BYTES(sliced->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "Clustering column \"%.*s\" cannot be restricted (preceding column \"%.*s\" is restricted by a non-EQ relation)",
+                BYTES(column->name), BYTES(sliced->name));
         if (skipped && !allow)
-            return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column \"%.*s\" cannot be restricted as preceding column \"%.*s\" is not restricted",
-                             BYTES(column->name), BYTES(skipped->name));
+            return error_set(
+                planner->err, ERR_INVALID,
+                "PRIMARY KEY column \"%.*s\" cannot be restricted as preceding column \"%.*s\" is not restricted",
+                BYTES(column->name), BYTES(skipped->name));
         if (restriction->kind == PART_SLICE)
             sliced = column;
         i += restriction->width - 1;
@@ -574,7 +605,8 @@ static enum status sort_clustering(struct collector *collector)
     const struct table_def *table = planner->table;
     struct where *where = collector->where;
     const struct where_options *options = collector->options;
-    const struct column_def **missing = arena_new_array(planner->arena, const struct column_def *, table->clustering_count + 1);
+    const struct column_def **missing =
+        arena_new_array(planner->arena, const struct column_def *, table->clustering_count + 1);
     uint32_t missing_count = 0, covered = 0;
     bool slice = false, broken = false;
 
@@ -592,12 +624,16 @@ static enum status sort_clustering(struct collector *collector)
     }
     if (options->use == WHERE_UPDATE) {
         if (slice)
-            return error_set(planner->err, ERR_INVALID, "Slice restrictions are not supported on the clustering columns in %s statements", use_name(options->use));
+            return error_set(planner->err, ERR_INVALID,
+                             "Slice restrictions are not supported on the clustering columns in %s statements",
+                             use_name(options->use));
         if (missing_count && !(options->only_static && !where->has_clustering))
-            return error_set(planner->err, ERR_INVALID, "Some clustering keys are missing: %.*s", BYTES(column_list(planner, missing, missing_count)));
+            return error_set(planner->err, ERR_INVALID, "Some clustering keys are missing: %.*s",
+                             BYTES(column_list(planner, missing, missing_count)));
     }
     if (collector->clustering_contains && !options->allow_filtering)
-        return error_set(planner->err, ERR_INVALID, "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering");
+        return error_set(planner->err, ERR_INVALID,
+                         "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering");
     enum status status = check_clustering(collector);
     if (status)
         return status;
@@ -620,12 +656,15 @@ static enum status sort_clustering(struct collector *collector)
             restriction_to_filters(where, restriction);
             broken = true;
         } else if (restriction->kind == PART_SLICE) {
-            return error_set(planner->err, ERR_INVALID, "Multi-column slice restrictions cannot be used for filtering.");
+            return error_set(planner->err, ERR_INVALID,
+                             "Multi-column slice restrictions cannot be used for filtering.");
         } else if (restriction->kind == PART_IN) {
             return error_set(planner->err, ERR_INVALID, "Multicolumn IN filters are not supported");
         } else {
             for (uint32_t c = 0; c < restriction->width; c++)
-                add_filter(where, &(struct filter){ .column = restriction->columns[c], .op = OPERATOR_EQ, .value = restriction->values[c] });
+                add_filter(where, &(struct filter){ .column = restriction->columns[c],
+                                                    .op = OPERATOR_EQ,
+                                                    .value = restriction->values[c] });
         }
         i += restriction->width - 1;
     }
@@ -641,7 +680,8 @@ static enum status sort_others(struct collector *collector)
     const struct table_def *table = planner->table;
     const struct where_options *options = collector->options;
     uint32_t keys = table->partition_key_count + table->clustering_count;
-    const struct column_def **found = arena_new_array(planner->arena, const struct column_def *, table->column_count + collector->contains_count + 1);
+    const struct column_def **found =
+        arena_new_array(planner->arena, const struct column_def *, table->column_count + collector->contains_count + 1);
     uint32_t count = 0;
 
     for (uint32_t i = keys; i < table->column_count; i++)
@@ -656,7 +696,8 @@ static enum status sort_others(struct collector *collector)
             found[count++] = collector->contains[i].column;
     }
     if (count && options->use != WHERE_SELECT)
-        return error_set(planner->err, ERR_INVALID, "Non PRIMARY KEY columns found in where clause: %.*s ", BYTES(column_list(planner, found, count)));
+        return error_set(planner->err, ERR_INVALID, "Non PRIMARY KEY columns found in where clause: %.*s ",
+                         BYTES(column_list(planner, found, count)));
     if (count && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
     for (uint32_t i = keys; i < table->column_count; i++)
@@ -685,18 +726,10 @@ enum status where_compile(struct planner *planner, const struct relation *relati
     for (uint32_t i = 0; i < count && !status; i++) {
         columns += relations[i].column_count;
         switch (relations[i].kind) {
-        case RELATION_COLUMN:
-            status = collect_column(&collector, &relations[i]);
-            break;
-        case RELATION_ELEMENT:
-            status = collect_element(&collector, &relations[i]);
-            break;
-        case RELATION_TUPLE:
-            status = collect_tuple(&collector, &relations[i]);
-            break;
-        case RELATION_TOKEN:
-            status = collect_token(&collector, &relations[i]);
-            break;
+        case RELATION_COLUMN: status = collect_column(&collector, &relations[i]); break;
+        case RELATION_ELEMENT: status = collect_element(&collector, &relations[i]); break;
+        case RELATION_TUPLE: status = collect_tuple(&collector, &relations[i]); break;
+        case RELATION_TOKEN: status = collect_token(&collector, &relations[i]); break;
         case RELATION_EXPRESSION:
             status = error_set(planner->err, ERR_INVALID, "Custom index expressions are not supported yet");
             break;
@@ -805,8 +838,8 @@ static uint8_t *append_component(uint8_t *at, struct bytes value)
     return at + 3 + value.size;
 }
 
-static enum status serialize_key(const struct table_def *table, struct eval *eval, const struct bytes *components, struct bytes *key,
-                                 struct error *err)
+static enum status serialize_key(const struct table_def *table, struct eval *eval, const struct bytes *components,
+                                 struct bytes *key, struct error *err)
 {
     size_t size = 0;
 
@@ -923,8 +956,8 @@ static bool table_keeps_written(const struct table_def *table)
 }
 
 /* Every prefix that the EQ and IN parts make, in clustering order. */
-static enum status make_prefixes(const struct where *where, const struct table_def *table, struct eval *eval, bool keep_written,
-                                 struct prefix **result, uint32_t *result_count, struct error *err)
+static enum status make_prefixes(const struct where *where, const struct table_def *table, struct eval *eval,
+                                 bool keep_written, struct prefix **result, uint32_t *result_count, struct error *err)
 {
     struct prefix *prefixes = arena_alloc(eval->arena, sizeof(*prefixes));
     uint32_t count = 1;
@@ -934,7 +967,8 @@ static enum status make_prefixes(const struct where *where, const struct table_d
         const struct key_part *part = &where->clustering[p];
         struct bytes *values;
         uint32_t value_count;
-        enum status status = part_values(part, table->columns + table->partition_key_count, eval, &values, &value_count, err);
+        enum status status =
+            part_values(part, table->columns + table->partition_key_count, eval, &values, &value_count, err);
 
         if (status)
             return status;
@@ -943,8 +977,8 @@ static enum status make_prefixes(const struct where *where, const struct table_d
         struct prefix *next = arena_alloc(eval->arena, sizeof(*next) * ((size_t)count * value_count + 1));
         for (uint32_t i = 0; i < count; i++)
             for (uint32_t v = 0; v < value_count; v++)
-                extend_prefix(table, eval, &prefixes[i], part->first, &values[(size_t)v * part->width], part->width, keep_written,
-                              &next[i * value_count + v]);
+                extend_prefix(table, eval, &prefixes[i], part->first, &values[(size_t)v * part->width], part->width,
+                              keep_written, &next[i * value_count + v]);
         prefixes = next;
         count *= value_count;
     }
@@ -1019,7 +1053,8 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
     const struct key_part *part = slicing->part;
     bool descending = slicing->table->columns[slicing->table->partition_key_count + part->first].descending;
     const struct bound *low = descending ? &part->end : &part->start, *high = descending ? &part->start : &part->end;
-    const struct bytes *low_values = descending ? slicing->end : slicing->start, *high_values = descending ? slicing->start : slicing->end;
+    const struct bytes *low_values = descending ? slicing->end : slicing->start,
+                       *high_values = descending ? slicing->start : slicing->end;
     struct slice slice = { prefix->encoded, prefix->encoded, true, true };
     struct prefix extended;
 
@@ -1050,10 +1085,12 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
 
 /* Columns in different directions: what lies between the bounds in the order of values is several slices. Column by column:
  * strictly between the two bounds everything is inside; at a bound the next column decides. At most 2 * width + 1 slices. */
-static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, uint32_t depth, bool at_start, bool at_end)
+static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, uint32_t depth, bool at_start,
+                        bool at_end)
 {
     const struct key_part *part = slicing->part;
-    const struct column_def *column = &slicing->table->columns[slicing->table->partition_key_count + part->first + depth];
+    const struct column_def *column =
+        &slicing->table->columns[slicing->table->partition_key_count + part->first + depth];
 
     if (at_start && depth == part->start.count) {
         if (!part->start.inclusive)
@@ -1083,7 +1120,8 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
         slice_mixed(slicing, &low_prefix, depth + 1, true, true);
         return;
     }
-    struct slice between = { low ? low_prefix.encoded : prefix->encoded, high ? high_prefix.encoded : prefix->encoded, !low, !high };
+    struct slice between = { low ? low_prefix.encoded : prefix->encoded, high ? high_prefix.encoded : prefix->encoded,
+                             !low, !high };
     if (column->descending)
         between = (struct slice){ between.end, between.start, between.end_inclusive, between.start_inclusive };
     slicing->slices[slicing->count++] = between;
@@ -1142,7 +1180,9 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
             return status;
         slicing.start = start;
         slicing.end = end;
-        slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count * (straight ? 1 : 2 * slicing.part->width + 1) + 1));
+        slicing.slices =
+            arena_alloc(eval->arena, sizeof(struct slice) *
+                                         ((size_t)prefix_count * (straight ? 1 : 2 * slicing.part->width + 1) + 1));
         for (uint32_t i = 0; i < prefix_count; i++) {
             if (straight)
                 slice_straight(&slicing, &prefixes[i]);

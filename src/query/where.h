@@ -18,44 +18,44 @@ enum { KEYS_MAX = 65535 }; /* partitions or rows that one statement's IN lists m
 enum part_kind { PART_NONE, PART_EQ, PART_IN, PART_SLICE };
 
 struct bound {
-    const struct expr **values;      /* one per column of the part, from its first; NULL: no bound on this side */
+    const struct expr **values; /* one per column of the part, from its first; NULL: no bound on this side */
     uint32_t count;
     bool inclusive;
 };
 
 struct key_part {
     enum part_kind kind;
-    uint32_t first, width;           /* columns, counted within their kind */
-    const struct expr **values;      /* EQ, IN: value_count groups of `width` */
+    uint32_t first, width;      /* columns, counted within their kind */
+    const struct expr **values; /* EQ, IN: value_count groups of `width` */
     uint32_t value_count;
-    const struct expr *in_marker;    /* IN ?: a list of values, or of tuples */
-    struct bound start, end;         /* SLICE */
+    const struct expr *in_marker; /* IN ?: a list of values, or of tuples */
+    struct bound start, end;      /* SLICE */
 };
 
 struct filter {
     const struct column_def *column;
-    uint32_t slot;                   /* of the column in the row view; set by the SELECT planner */
-    enum cql_operator op;            /* EQ, LT.., IN, CONTAINS, CONTAINS_KEY; with key: EQ of that entry */
+    uint32_t slot;        /* of the column in the row view; set by the SELECT planner */
+    enum cql_operator op; /* EQ, LT.., IN, CONTAINS, CONTAINS_KEY; with key: EQ of that entry */
     const struct expr *key;
-    const struct expr *value;        /* IN: NULL, or the marker (a list) */
+    const struct expr *value; /* IN: NULL, or the marker (a list) */
     const struct expr **values;
     uint32_t value_count;
 };
 
 struct where {
     struct key_part *partition;
-    bool partition_is_complete;      /* every column is EQ or IN, and none is filtered: single partitions are read */
+    bool partition_is_complete; /* every column is EQ or IN, and none is filtered: single partitions are read */
     bool has_token;
     const struct expr *token_eq, *token_start, *token_end;
     bool token_start_inclusive, token_end_inclusive;
     struct key_part *clustering;
-    uint32_t clustering_count;       /* parts */
-    bool clustering_is_complete;     /* all clustering columns are EQ or IN */
-    bool has_clustering;             /* any clustering column is restricted */
+    uint32_t clustering_count;   /* parts */
+    bool clustering_is_complete; /* all clustering columns are EQ or IN */
+    bool has_clustering;         /* any clustering column is restricted */
     bool partition_has_in, clustering_has_in;
     struct filter *filters;
     uint32_t filter_count;
-    bool is_key_range;               /* scans a token range */
+    bool is_key_range; /* scans a token range */
 };
 
 enum where_use { WHERE_SELECT, WHERE_UPDATE, WHERE_DELETE };
@@ -63,7 +63,7 @@ enum where_use { WHERE_SELECT, WHERE_UPDATE, WHERE_DELETE };
 struct where_options {
     enum where_use use;
     bool allow_filtering;
-    bool only_static;                /* selects or modifies static columns only */
+    bool only_static; /* selects or modifies static columns only */
 };
 
 enum status where_compile(struct planner *planner, const struct relation *relations, uint32_t count,
@@ -72,7 +72,7 @@ enum status where_compile(struct planner *planner, const struct relation *relati
 /* ---- evaluation ---- */
 
 struct partition_list {
-    struct bytes *keys;              /* serialized; in the order they are answered */
+    struct bytes *keys; /* serialized; in the order they are answered */
     uint32_t count;
 };
 enum status where_partitions(const struct where *where, const struct table_def *table, struct eval *eval,
@@ -80,7 +80,7 @@ enum status where_partitions(const struct where *where, const struct table_def *
 
 struct clustering_value {
     struct bytes encoded;
-    struct bytes written;            /* NULL data where the encoding says it all */
+    struct bytes written; /* NULL data where the encoding says it all */
 };
 /* Of a complete clustering: the rows it names, in clustering order. */
 enum status where_rows(const struct where *where, const struct table_def *table, struct eval *eval,

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16 };
-#define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
+#define EXPIRES_MAX_S    INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
 #define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000)
 
 /* What all cells of one statement share. */
 struct stamp {
     int64_t timestamp_us;
-    int64_t before_us;               /* the deletion that an overwritten collection carries */
+    int64_t before_us; /* the deletion that an overwritten collection carries */
     int32_t ttl_s;
     int64_t expires_s;
     int64_t now_s;
@@ -43,7 +43,7 @@ struct write_part {
 struct write_set {
     struct arena *arena;
     struct write_part *parts;
-    uint32_t *slots;                 /* open addressing by token, once there are many: index + 1 */
+    uint32_t *slots; /* open addressing by token, once there are many: index + 1 */
     uint32_t slot_count;
     uint32_t count, capacity;
     uint32_t fragment_count;
@@ -217,8 +217,8 @@ static void prepend_elements(struct execution *execution, struct cell_list *list
     }
 }
 
-static void tombstone_elements(struct cell_list *list, const struct column_def *column, const struct stamp *stamp, const struct type *type,
-                               struct bytes value)
+static void tombstone_elements(struct cell_list *list, const struct column_def *column, const struct stamp *stamp,
+                               const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
     struct bytes element;
@@ -250,8 +250,8 @@ static const struct cell *cells_of(const struct row *row, uint32_t column_id, ui
     return row->cells + first;
 }
 
-static enum status index_operation(struct execution *execution, struct cell_list *list, const struct operation *operation,
-                                   const struct stamp *stamp, const struct row *row)
+static enum status index_operation(struct execution *execution, struct cell_list *list,
+                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
 {
     struct error *err = execution->err;
     struct bytes index, value = { NULL, 0 };
@@ -272,7 +272,9 @@ static enum status index_operation(struct execution *execution, struct cell_list
         return OK;
     int32_t at = (int32_t)load_be32(index.data);
     if (count == 0)
-        return error_set(err, ERR_INVALID, set ? "Attempted to set an element on a list which is null" : "Attempted to delete an element from a list which is null");
+        return error_set(err, ERR_INVALID,
+                         set ? "Attempted to set an element on a list which is null"
+                             : "Attempted to delete an element from a list which is null");
     if (at < 0 || (uint32_t)at >= count)
         return error_set(err, ERR_INVALID, "List index %d out of bound, list has size %u", at, count);
     struct cell *cell = add_cell(list, operation->column);
@@ -309,8 +311,8 @@ static void discard_operation(struct cell_list *list, const struct operation *op
     }
 }
 
-static enum status delete_element(struct execution *execution, struct cell_list *list, const struct operation *operation,
-                                  const struct stamp *stamp)
+static enum status delete_element(struct execution *execution, struct cell_list *list,
+                                  const struct operation *operation, const struct stamp *stamp)
 {
     const struct column_def *column = operation->column;
     struct bytes key;
@@ -349,8 +351,8 @@ static enum status set_key(struct execution *execution, struct cell_list *list, 
     return OK;
 }
 
-static enum status apply_operation(struct execution *execution, struct cell_list *list, const struct operation *operation,
-                                   const struct stamp *stamp, const struct row *row)
+static enum status apply_operation(struct execution *execution, struct cell_list *list,
+                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
 {
     const struct column_def *column = operation->column;
     struct bytes value = { NULL, 0 };
@@ -366,9 +368,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
             return OK;
     }
     switch (operation->kind) {
-    case OPERATION_SET:
-        fill(add_cell(list, column), stamp, value);
-        break;
+    case OPERATION_SET: fill(add_cell(list, column), stamp, value); break;
     case OPERATION_SET_COMPLEX:
         add_complex(list, column, stamp->before_us, stamp->now_s);
         if (!bytes_is_null(value))
@@ -390,8 +390,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
         else
             tombstone_elements(list, column, stamp, operation->value->type, value);
         break;
-    case OPERATION_SET_KEY:
-        return set_key(execution, list, operation, stamp, value);
+    case OPERATION_SET_KEY: return set_key(execution, list, operation, stamp, value);
     case OPERATION_SET_FIELD:
     case OPERATION_DELETE_FIELD: {
         struct cell *cell = add_cell(list, column);
@@ -409,11 +408,9 @@ static enum status apply_operation(struct execution *execution, struct cell_list
         else
             fill_tombstone(add_cell(list, column), stamp);
         break;
-    case OPERATION_DELETE_ELEMENT:
-        return delete_element(execution, list, operation, stamp);
+    case OPERATION_DELETE_ELEMENT: return delete_element(execution, list, operation, stamp);
     case OPERATION_SET_INDEX:
-    case OPERATION_DELETE_INDEX:
-        break;
+    case OPERATION_DELETE_INDEX: break;
     }
     return OK;
 }
@@ -549,14 +546,16 @@ static void put_cells(struct table_fragment *fragment, const struct cell_list *l
 
 /* ---- one statement ---- */
 
-static enum status make_stamp(struct execution *execution, const struct modify_plan *modify, const struct table_def *table,
-                              const int64_t *batch_timestamp_us, struct stamp *stamp)
+static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
+                              const struct table_def *table, const int64_t *batch_timestamp_us, struct stamp *stamp)
 {
     struct error *err = execution->err;
     struct bytes value;
     enum status status;
 
-    *stamp = (struct stamp){ .timestamp_us = TIMESTAMP_SERVER, .before_us = TIMESTAMP_SERVER_BEFORE, .now_s = execution->eval.now_s,
+    *stamp = (struct stamp){ .timestamp_us = TIMESTAMP_SERVER,
+                             .before_us = TIMESTAMP_SERVER_BEFORE,
+                             .now_s = execution->eval.now_s,
                              .expires_s = TIME_NONE };
     bool given = execution->parameters->has_timestamp;
     if (given)
@@ -580,7 +579,8 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
     }
     if (given) {
         if (stamp->timestamp_us == INT64_MIN)
-            return error_set(err, ERR_INVALID, "Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]");
+            return error_set(err, ERR_INVALID,
+                             "Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]");
         stamp->before_us = stamp->timestamp_us - 1;
         if (timestamp_is_server(stamp->timestamp_us) || timestamp_is_server(stamp->before_us))
             return error_set(err, ERR_INVALID, "Timestamp %lld is reserved", (long long)stamp->timestamp_us);
@@ -599,22 +599,24 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
             if (ttl < 0)
                 return error_set(err, ERR_INVALID, "A TTL must be greater or equal to 0, but was %d", (int)ttl);
             if (ttl > TTL_SECONDS_MAX)
-                return error_set(err, ERR_INVALID, "ttl is too large. requested (%d) maximum (%d)", (int)ttl, (int)TTL_SECONDS_MAX);
+                return error_set(err, ERR_INVALID, "ttl is too large. requested (%d) maximum (%d)", (int)ttl,
+                                 (int)TTL_SECONDS_MAX);
         }
     }
     stamp->ttl_s = (int32_t)ttl;
     if (ttl)
         stamp->expires_s = stamp->now_s + ttl;
     if (ttl && stamp->expires_s > EXPIRES_MAX_S)
-        return error_set(err, ERR_INVALID,
-                         "Request on table %.*s.%.*s with ttl of %d seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details.",
-                         BYTES(table->keyspace), BYTES(table->name), (int)ttl);
+        return error_set(
+            err, ERR_INVALID,
+            "Request on table %.*s.%.*s with ttl of %d seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details.",
+            BYTES(table->keyspace), BYTES(table->name), (int)ttl);
     return OK;
 }
 
 /* The live cells that operations by index look at. */
-static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key, struct bytes clustering,
-                                  bool is_static, const struct row **row)
+static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key,
+                                  struct bytes clustering, bool is_static, const struct row **row)
 {
     struct slice slice = { clustering, clustering, true, true };
     struct read_command command = {
@@ -646,8 +648,9 @@ static enum status read_row_first(struct execution *execution, const struct tabl
     return OK;
 }
 
-static enum status add_static(struct execution *execution, const struct modify_plan *modify, const struct table_def *table,
-                              const struct stamp *stamp, struct write_set *set, struct write_part *part)
+static enum status add_static(struct execution *execution, const struct modify_plan *modify,
+                              const struct table_def *table, const struct stamp *stamp, struct write_set *set,
+                              struct write_part *part)
 {
     const struct row *row = NULL;
     struct cell_list cells;
@@ -666,8 +669,8 @@ static enum status add_static(struct execution *execution, const struct modify_p
 }
 
 static enum status add_row(struct execution *execution, const struct modify_plan *modify, const struct table_def *table,
-                           const struct stamp *stamp, const struct clustering_value *clustering, struct cell_list *shared,
-                           struct write_set *set, struct write_part *part)
+                           const struct stamp *stamp, const struct clustering_value *clustering,
+                           struct cell_list *shared, struct write_set *set, struct write_part *part)
 {
     const struct row *row = NULL;
     struct cell_list own, *cells = shared;
@@ -696,10 +699,10 @@ static enum status add_row(struct execution *execution, const struct modify_plan
     return OK;
 }
 
-static enum status add_partition(struct execution *execution, const struct modify_plan *modify, const struct table_def *table,
-                                 const struct stamp *stamp, const struct clustering_value *rows, uint32_t row_count,
-                                 const struct slice *slices, uint32_t slice_count, struct cell_list *cells, struct bytes key,
-                                 struct write_set *set)
+static enum status add_partition(struct execution *execution, const struct modify_plan *modify,
+                                 const struct table_def *table, const struct stamp *stamp,
+                                 const struct clustering_value *rows, uint32_t row_count, const struct slice *slices,
+                                 uint32_t slice_count, struct cell_list *cells, struct bytes key, struct write_set *set)
 {
     struct write_part *part = find_part(set, table, key);
     enum status status = OK;
@@ -731,7 +734,8 @@ static enum status add_partition(struct execution *execution, const struct modif
 }
 
 /* Adds what one statement writes. */
-static enum status collect(struct execution *execution, const struct plan *plan, const int64_t *batch_timestamp_us, struct write_set *set)
+static enum status collect(struct execution *execution, const struct plan *plan, const int64_t *batch_timestamp_us,
+                           struct write_set *set)
 {
     const struct modify_plan *modify = plan->modify;
     const struct table_def *table = plan->table;
@@ -785,13 +789,15 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
     }
     for (uint32_t i = 0; i < keys.count && !status; i++)
-        status = add_partition(execution, modify, table, &stamp, rows, row_count, slices, slice_count, &cells, keys.keys[i], set);
+        status = add_partition(execution, modify, table, &stamp, rows, row_count, slices, slice_count, &cells,
+                               keys.keys[i], set);
     return status;
 }
 
 /* ---- conditions ---- */
 
-static enum status condition_values(struct execution *execution, const struct plan_condition *from, struct condition *to)
+static enum status condition_values(struct execution *execution, const struct plan_condition *from,
+                                    struct condition *to)
 {
     struct eval *eval = &execution->eval;
     struct error *err = execution->err;
@@ -825,9 +831,12 @@ static enum status condition_values(struct execution *execution, const struct pl
                 status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
             bool orders = from->op != CONDITION_EQ && from->op != CONDITION_NE && from->op != CONDITION_IN;
             if (!status && bytes_is_null(values[i]) && orders) {
-                static const char *const names[] = { "=", "!=", "<", "<=", ">", ">=", "IN", "CONTAINS", "CONTAINS KEY" };
+                static const char *const names[] = {
+                    "=", "!=", "<", "<=", ">", ">=", "IN", "CONTAINS", "CONTAINS KEY"
+                };
 
-                status = error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[from->op]);
+                status =
+                    error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[from->op]);
             }
         }
         to->value_count = count;
@@ -855,10 +864,12 @@ static enum status make_condition(struct execution *execution, const struct plan
             return status;
         bool list = from->column->type->kind == TYPE_LIST;
         if (bytes_is_null(element) || native_is_unset(element) || (list && element.size != 4))
-            return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access", list ? "list" : "map");
+            return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access",
+                             list ? "list" : "map");
         if (list) { /* the owner counts to it: the path is its place */
             if ((int32_t)load_be32(element.data) < 0)
-                return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d", (int32_t)load_be32(element.data));
+                return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d",
+                                 (int32_t)load_be32(element.data));
             to->path = element;
             return condition_values(execution, from, to);
         }
@@ -879,9 +890,9 @@ struct cas_set {
     uint32_t count;
     const struct column_def **columns; /* that conditions name */
     uint32_t column_count;
-    bool whole_rows;                   /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
+    bool whole_rows; /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
     bool is_batch;
-    bool wants_static;                 /* a statement writes static columns: then a refusal shows them */
+    bool wants_static; /* a statement writes static columns: then a refusal shows them */
 };
 
 static enum status add_cas(struct execution *execution, const struct plan *plan, struct cas_set *cas)
@@ -941,7 +952,8 @@ static enum status add_cas(struct execution *execution, const struct plan *plan,
     return OK;
 }
 
-static void init_cas(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas)
+static void init_cas(struct execution *execution, const struct table_def *table, uint32_t statements,
+                     struct cas_set *cas)
 {
     *cas = (struct cas_set){
         .parts = arena_new_array(execution->request->arena, struct cas_part, (size_t)statements * 2 + 1),
@@ -953,7 +965,8 @@ static void init_cas(struct execution *execution, const struct table_def *table,
 static void add_cas_static(const struct table_def *table, struct cas_set *cas)
 {
     if (cas->whole_rows && cas->wants_static)
-        cas->parts[cas->count++] = (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
+        cas->parts[cas->count++] =
+            (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
 }
 
 /* ---- sending ---- */
@@ -968,15 +981,15 @@ struct pending_part {
 struct pending {
     struct query_request *request;
     struct query_context *context;
-    struct table_def *table;         /* owned reference; conditional only */
+    struct table_def *table; /* owned reference; conditional only */
     uint32_t left;
     uint32_t part_count;
     bool submitting;
     bool is_cas;
     bool applied;
-    const struct row **current;      /* cas not applied: per cas part */
-    struct cas_set cas;              /* columns are the table's */
-    struct bytes key;                /* of the partition */
+    const struct row **current; /* cas not applied: per cas part */
+    struct cas_set cas;         /* columns are the table's */
+    struct bytes key;           /* of the partition */
     struct pending_part parts[];
 };
 
@@ -1015,7 +1028,8 @@ static void part_done(struct table_request *table_request)
             struct error err;
 
             pending->current = arena_new_array(request->arena, const struct row *, pending->cas.count);
-            if (table_decode_cas_result(request->arena, table_request->result, pending->current, pending->cas.count, &err))
+            if (table_decode_cas_result(request->arena, table_request->result, pending->current, pending->cas.count,
+                                        &err))
                 request->error = err;
         }
     }
@@ -1127,7 +1141,8 @@ static struct bytes key_component(const struct pending *pending, const struct ta
     return bytes_of(pending->key.data + at + 2, load_be16(pending->key.data + at));
 }
 
-static struct bytes clustering_component(const struct table_def *table, const struct cas_part *part, uint32_t position, struct buffer *scratch)
+static struct bytes clustering_component(const struct table_def *table, const struct cas_part *part, uint32_t position,
+                                         struct buffer *scratch)
 {
     struct bytes rest = part->clustering;
     struct error err;
@@ -1209,7 +1224,9 @@ static void encode_cas_result(struct query_request *request, const struct pendin
     const struct cas_set *cas = &pending->cas;
     struct native_column *columns = arena_new_array(request->arena, struct native_column, table->column_count + 1);
     uint32_t *list = arena_new_array(request->arena, uint32_t, cas->count + 1), row_count = 0;
-    struct cas_answer answer = { pending, table, arena_new_array(request->arena, const struct column_def *, table->column_count + 1), 0 };
+    struct cas_answer answer = { pending, table,
+                                 arena_new_array(request->arena, const struct column_def *, table->column_count + 1),
+                                 0 };
     struct native_metadata metadata;
     struct native_rows rows;
     uint8_t flag = pending->applied;
@@ -1218,18 +1235,22 @@ static void encode_cas_result(struct query_request *request, const struct pendin
         row_count = parts_to_show(pending, list);
     for (uint32_t i = 0; row_count && i < table->column_count; i++) {
         const struct column_def *column = &table->columns[i];
-        bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING, wanted = cas->whole_rows || (cas->is_batch && is_key);
+        bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING,
+             wanted = cas->whole_rows || (cas->is_batch && is_key);
 
         if (wanted)
             answer.shown[answer.count++] = column;
     }
-    for (int is_static = 0; row_count && !cas->whole_rows && is_static < 2; is_static++) /* regular ones first, as Cassandra */
+    for (int is_static = 0; row_count && !cas->whole_rows && is_static < 2;
+         is_static++) /* regular ones first, as Cassandra */
         for (uint32_t i = 0; i < cas->column_count; i++)
             if ((cas->columns[i]->kind == COLUMN_STATIC) == is_static)
                 answer.shown[answer.count++] = cas->columns[i];
-    columns[0] = (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
+    columns[0] =
+        (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
     for (uint32_t i = 0; i < answer.count; i++)
-        columns[i + 1] = (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
+        columns[i + 1] =
+            (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
     native_metadata_build(&metadata, request->arena, request->session->protocol_version, columns, answer.count + 1);
     native_rows_begin(&rows, out, request->session->protocol_version, &metadata, false, bytes_of(NULL, 0));
     if (!row_count) {
@@ -1263,7 +1284,8 @@ static enum status check_write_consistency(struct execution *execution, bool con
     if (consistency_is_serial(parameters->consistency))
         return error_set(execution->err, ERR_INVALID, "You must use conditional updates for serializable writes");
     if (conditional && !consistency_is_serial(parameters->serial_consistency))
-        return error_set(execution->err, ERR_INVALID, "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL");
+        return error_set(execution->err, ERR_INVALID,
+                         "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL");
     return OK;
 }
 
@@ -1299,11 +1321,13 @@ static void warn_of_partitions(struct execution *execution, const struct write_s
         for (uint32_t k = 0; k < i && !known; k++)
             known = set->parts[k].table == set->parts[i].table;
         if (!known)
-            buffer_printf(&names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(set->parts[i].table->keyspace), BYTES(set->parts[i].table->name));
+            buffer_printf(&names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(set->parts[i].table->keyspace),
+                          BYTES(set->parts[i].table->name));
     }
-    execution_warn(execution->request,
-                   "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
-                   set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
+    execution_warn(
+        execution->request,
+        "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
+        set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
     buffer_fini(&names);
 }
 
@@ -1334,7 +1358,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         else if (conditional && plans[i]->table != plans[0]->table)
             status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple tables");
         else if (timestamp_us && modify->timestamp)
-            status = error_set(execution->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
+            status = error_set(execution->err, ERR_INVALID,
+                               "Timestamp must be set either on BATCH or individual statements");
         else
             status = collect(execution, plans[i], timestamp_us, &set);
         if (!status && conditional && set.count > 1)

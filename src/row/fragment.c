@@ -5,7 +5,14 @@
 #include <assert.h>
 
 enum { LIVENESS_OWN_TIMESTAMP = 1, LIVENESS_BASE_TTL = 2, LIVENESS_OWN_TTL = 4, LIVENESS_KNOWN = 7 };
-enum { CELL_KIND_MASK = 3, CELL_OWN_TIMESTAMP = 4, CELL_OWN_TTL = 8, CELL_PATH = 0x10, CELL_PATH_VALUE = 0x20, CELL_KNOWN = 0x3F };
+enum {
+    CELL_KIND_MASK = 3,
+    CELL_OWN_TIMESTAMP = 4,
+    CELL_OWN_TTL = 8,
+    CELL_PATH = 0x10,
+    CELL_PATH_VALUE = 0x20,
+    CELL_KNOWN = 0x3F
+};
 enum { BASE_AT = 2, BODY_AT = 10 };
 
 /* ---- encoding ---- */
@@ -67,7 +74,8 @@ static void append_liveness(struct buffer *out, const struct base *base, const s
     bool base_ttl = liveness->ttl_s && liveness->ttl_s == base->ttl_s && liveness->expires_s == base->expires_s;
     bool own_ttl = liveness->ttl_s && !base_ttl;
 
-    buffer_append_u8(out, (own_timestamp ? LIVENESS_OWN_TIMESTAMP : 0) | (base_ttl ? LIVENESS_BASE_TTL : 0) | (own_ttl ? LIVENESS_OWN_TTL : 0));
+    buffer_append_u8(out, (own_timestamp ? LIVENESS_OWN_TIMESTAMP : 0) | (base_ttl ? LIVENESS_BASE_TTL : 0) |
+                              (own_ttl ? LIVENESS_OWN_TTL : 0));
     if (own_timestamp)
         append_delta(out, base, liveness->timestamp_us);
     if (own_ttl) {
@@ -83,8 +91,9 @@ static void append_cell(struct buffer *out, const struct base *base, const struc
     bool path = !bytes_is_null(cell->path), path_value = !bytes_is_null(cell->path_value);
 
     append_varint(out, cell->column_id);
-    buffer_append_u8(out, (uint8_t)cell->kind | (own_timestamp ? CELL_OWN_TIMESTAMP : 0) | (own_ttl ? CELL_OWN_TTL : 0) |
-                              (path ? CELL_PATH : 0) | (path_value ? CELL_PATH_VALUE : 0));
+    buffer_append_u8(out, (uint8_t)cell->kind | (own_timestamp ? CELL_OWN_TIMESTAMP : 0) |
+                              (own_ttl ? CELL_OWN_TTL : 0) | (path ? CELL_PATH : 0) |
+                              (path_value ? CELL_PATH_VALUE : 0));
     if (own_timestamp)
         append_delta(out, base, cell->timestamp_us);
     if (cell->kind == CELL_TOMBSTONE)
@@ -118,13 +127,15 @@ void fragment_encode(struct buffer *out, const struct row *row)
 {
     struct base base = choose_base(row);
     bool server = timestamp_is_server(base.timestamp_us);
-    bool liveness = row->liveness.timestamp_us != TIMESTAMP_NONE, deletion = row->deletion.timestamp_us != TIMESTAMP_NONE;
+    bool liveness = row->liveness.timestamp_us != TIMESTAMP_NONE,
+         deletion = row->deletion.timestamp_us != TIMESTAMP_NONE;
     bool written = !bytes_is_null(row->written_clustering);
 
     buffer_append_u8(out, FRAGMENT_VERSION);
-    buffer_append_u8(out, (server ? FRAGMENT_SERVER : 0) | (liveness ? FRAGMENT_LIVENESS : 0) | (deletion ? FRAGMENT_DELETION : 0) |
-                              (base.ttl_s ? FRAGMENT_TTL : 0) | (row->has_range_tombstones ? FRAGMENT_RANGES : 0) |
-                              (written ? FRAGMENT_WRITTEN : 0) | (row->complex_count ? FRAGMENT_COMPLEX : 0));
+    buffer_append_u8(out, (server ? FRAGMENT_SERVER : 0) | (liveness ? FRAGMENT_LIVENESS : 0) |
+                              (deletion ? FRAGMENT_DELETION : 0) | (base.ttl_s ? FRAGMENT_TTL : 0) |
+                              (row->has_range_tombstones ? FRAGMENT_RANGES : 0) | (written ? FRAGMENT_WRITTEN : 0) |
+                              (row->complex_count ? FRAGMENT_COMPLEX : 0));
     buffer_append_be64(out, server ? 0 : (uint64_t)base.timestamp_us);
     if (base.ttl_s) {
         append_varint(out, (uint32_t)base.ttl_s);
@@ -158,7 +169,8 @@ bool fragment_is_stamped(struct bytes fragment)
 
 bool fragment_is_readable(struct bytes fragment)
 {
-    return fragment.size >= FRAGMENT_BYTES_MIN && fragment.data[0] == FRAGMENT_VERSION && !(fragment.data[1] & FRAGMENT_SHADOWABLE);
+    return fragment.size >= FRAGMENT_BYTES_MIN && fragment.data[0] == FRAGMENT_VERSION &&
+           !(fragment.data[1] & FRAGMENT_SHADOWABLE);
 }
 
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us)

@@ -31,7 +31,7 @@ enum {
     FRAGMENT_LIVENESS = 0x02,
     FRAGMENT_DELETION = 0x04,
     FRAGMENT_TTL = 0x08,
-    FRAGMENT_RANGES = 0x10,     /* row.has_range_tombstones */
+    FRAGMENT_RANGES = 0x10, /* row.has_range_tombstones */
     FRAGMENT_WRITTEN = 0x20,
     FRAGMENT_COMPLEX = 0x40,
     FRAGMENT_SHADOWABLE = 0x80, /* reserved: the deletion goes away when a newer liveness comes (views) */

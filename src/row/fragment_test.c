@@ -17,7 +17,8 @@ static struct bytes encode(struct arena *arena, const struct row *row)
 
 static bool same_extras(const struct row *a, const struct row *b)
 {
-    if (a->has_range_tombstones != b->has_range_tombstones || !bytes_equal(a->written_clustering, b->written_clustering) ||
+    if (a->has_range_tombstones != b->has_range_tombstones ||
+        !bytes_equal(a->written_clustering, b->written_clustering) ||
         bytes_is_null(a->written_clustering) != bytes_is_null(b->written_clustering))
         return false;
     for (uint32_t i = 0; i < a->cell_count; i++)
@@ -59,13 +60,76 @@ static void the_format_is_laid_down(void **state)
         const char *row;
         const char *bytes;
     } golden[] = {
-        { "-", "01" "00" "0000000000000000" "00" },
-        { "L/1000/0/0 C/3/./1000/6162", "01" "02" "00000000000003e8" "00" "01" "03" "00" "02" "6162" },
-        { "L/1000/60/1060 E/3/./1000/60/1060/61", "01" "0a" "00000000000003e8" "3c" "c810" "02" "01" "03" "01" "01" "61" },
-        { "D/5/7 T/3/./6/8", "01" "04" "0000000000000006" "01" "0e" "01" "03" "02" "10" },
-        { "X/5/4/9 C/5/00/5/61 C/300/./5/", "01" "40" "0000000000000005" "01" "05" "01" "12" "02" "05" "10" "01" "00" "01" "61" "ac02" "00" "00" },
-        { "L/5/0/0 C/3/./7/", "01" "02" "0000000000000005" "00" "01" "03" "04" "04" "00" },
-        { "C/3/./-9223372036854775805/ C/4/./9223372036854775807/", "01" "00" "8000000000000003" "02" "03" "00" "00" "04" "04" "07" "00" },
+        { "-", "01"
+               "00"
+               "0000000000000000"
+               "00" },
+        { "L/1000/0/0 C/3/./1000/6162", "01"
+                                        "02"
+                                        "00000000000003e8"
+                                        "00"
+                                        "01"
+                                        "03"
+                                        "00"
+                                        "02"
+                                        "6162" },
+        { "L/1000/60/1060 E/3/./1000/60/1060/61", "01"
+                                                  "0a"
+                                                  "00000000000003e8"
+                                                  "3c"
+                                                  "c810"
+                                                  "02"
+                                                  "01"
+                                                  "03"
+                                                  "01"
+                                                  "01"
+                                                  "61" },
+        { "D/5/7 T/3/./6/8", "01"
+                             "04"
+                             "0000000000000006"
+                             "01"
+                             "0e"
+                             "01"
+                             "03"
+                             "02"
+                             "10" },
+        { "X/5/4/9 C/5/00/5/61 C/300/./5/", "01"
+                                            "40"
+                                            "0000000000000005"
+                                            "01"
+                                            "05"
+                                            "01"
+                                            "12"
+                                            "02"
+                                            "05"
+                                            "10"
+                                            "01"
+                                            "00"
+                                            "01"
+                                            "61"
+                                            "ac02"
+                                            "00"
+                                            "00" },
+        { "L/5/0/0 C/3/./7/", "01"
+                              "02"
+                              "0000000000000005"
+                              "00"
+                              "01"
+                              "03"
+                              "04"
+                              "04"
+                              "00" },
+        { "C/3/./-9223372036854775805/ C/4/./9223372036854775807/", "01"
+                                                                    "00"
+                                                                    "8000000000000003"
+                                                                    "02"
+                                                                    "03"
+                                                                    "00"
+                                                                    "00"
+                                                                    "04"
+                                                                    "04"
+                                                                    "07"
+                                                                    "00" },
     };
     struct arena *arena CLEANUP(arena_free) = arena_new(4096);
     struct error err;
@@ -85,8 +149,16 @@ static void the_format_is_laid_down(void **state)
 static void stamping_gives_the_commit_its_time(void **state)
 {
     struct arena *arena CLEANUP(arena_free) = arena_new(4096);
-    struct cell cells[2] = { { .column_id = 3, .kind = CELL_LIVE, .timestamp_us = TIMESTAMP_SERVER, .local_s = TIME_NONE, .value = BYTES_LITERAL("x") },
-                             { .column_id = 5, .kind = CELL_LIVE, .timestamp_us = TIMESTAMP_SERVER, .local_s = TIME_NONE, .path = BYTES_LITERAL("p") } };
+    struct cell cells[2] = { { .column_id = 3,
+                               .kind = CELL_LIVE,
+                               .timestamp_us = TIMESTAMP_SERVER,
+                               .local_s = TIME_NONE,
+                               .value = BYTES_LITERAL("x") },
+                             { .column_id = 5,
+                               .kind = CELL_LIVE,
+                               .timestamp_us = TIMESTAMP_SERVER,
+                               .local_s = TIME_NONE,
+                               .path = BYTES_LITERAL("p") } };
     struct complex_deletion complex = { 5, { TIMESTAMP_SERVER_BEFORE, 8 } };
     struct row row = ROW_EMPTY, back;
     struct bytes fragment;
@@ -149,7 +221,10 @@ static void fragments_are_small(void **state)
     row.cell_count = 8;
     row.liveness = (struct liveness){ 1700000000000000, TTL_NONE, TIME_NONE };
     for (uint32_t i = 0; i < 8; i++)
-        row.cells[i] = (struct cell){ .column_id = i, .kind = CELL_LIVE, .timestamp_us = 1700000000000000, .local_s = TIME_NONE,
+        row.cells[i] = (struct cell){ .column_id = i,
+                                      .kind = CELL_LIVE,
+                                      .timestamp_us = 1700000000000000,
+                                      .local_s = TIME_NONE,
                                       .value = BYTES_LITERAL("sixteen letters!") };
     assert_int_equal(encode(arena, &row).size, 8 * 16 + 36);
 }
@@ -157,8 +232,11 @@ static void fragments_are_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_back),      cmocka_unit_test(the_format_is_laid_down), cmocka_unit_test(stamping_gives_the_commit_its_time),
-        cmocka_unit_test(damage_is_told),      cmocka_unit_test(fragments_are_small),
+        cmocka_unit_test(rows_come_back),
+        cmocka_unit_test(the_format_is_laid_down),
+        cmocka_unit_test(stamping_gives_the_commit_its_time),
+        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(fragments_are_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

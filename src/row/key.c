@@ -76,7 +76,7 @@ enum status key_decode(struct bytes key, struct buffer *scratch, struct key_part
         return damaged(err);
     buffer_reserve(scratch, 1); /* an empty key is not a null one */
     parts->partition_key = buffer_bytes(scratch);
-    parts->kind = (enum key_kind)*at;
+    parts->kind = (enum key_kind) * at;
     parts->clustering = bytes_of(at + 1, (size_t)(end - at - 1));
     return OK;
 }

@@ -29,7 +29,7 @@ struct key_parts {
     int64_t token;
     struct bytes partition_key; /* unescaped; decoded into the caller's buffer */
     enum key_kind kind;
-    struct bytes clustering;    /* borrowed from the key */
+    struct bytes clustering; /* borrowed from the key */
 };
 
 /* All append. key_encode_partition gives the prefix that every key of a partition begins with (up to before kind). */

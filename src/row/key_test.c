@@ -24,8 +24,10 @@ static struct key_parts roll_parts(struct dice *dice, struct arena *arena)
 {
     static const int64_t tokens[] = { INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX };
 
-    return (struct key_parts){ .table_id = 7 + roll(dice, 2), .token = tokens[roll(dice, 6)],
-                               .partition_key = roll_run(dice, arena, 5), .kind = (enum key_kind)(1 + roll(dice, 3)),
+    return (struct key_parts){ .table_id = 7 + roll(dice, 2),
+                               .token = tokens[roll(dice, 6)],
+                               .partition_key = roll_run(dice, arena, 5),
+                               .kind = (enum key_kind)(1 + roll(dice, 3)),
                                .clustering = roll_run(dice, arena, 4) };
 }
 
@@ -77,14 +79,16 @@ static void keys_order_as_their_parts_and_come_back(void **state)
         key_encode_partition(&prefix, x.table_id, x.token, x.partition_key);
         assert_true(bytes_starts_with(buffer_bytes(&a), buffer_bytes(&prefix)));
         assert_int_equal(bytes_starts_with(buffer_bytes(&b), buffer_bytes(&prefix)),
-                         x.table_id == y.table_id && x.token == y.token && bytes_equal(x.partition_key, y.partition_key));
+                         x.table_id == y.table_id && x.token == y.token &&
+                             bytes_equal(x.partition_key, y.partition_key));
         arena_reset(arena);
     }
 }
 
 static void the_format_is_laid_down(void **state)
 {
-    static const uint8_t golden[] = { 0, 0, 0, 0, 0, 0, 0, 7, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 'a', 0, 0xFF, 0xFF, 0, 1, 3, 'c' };
+    static const uint8_t golden[] = { 0,    0,    0,    0,    0,   0, 0,    7,    0x7F, 0xFF, 0xFF, 0xFF,
+                                      0xFF, 0xFF, 0xFF, 0xFF, 'a', 0, 0xFF, 0xFF, 0,    1,    3,    'c' };
     struct key_parts parts = { 7, -1, bytes_of("a\0\xff", 3), KEY_ROW, BYTES_LITERAL("c") };
     struct buffer out CLEANUP(buffer_fini) = { 0 };
 
@@ -95,9 +99,13 @@ static void the_format_is_laid_down(void **state)
 
 static void damage_is_told(void **state)
 {
-    static const char *const bad[] = { "0000", "00000000000000070000000000000000", "000000000000000700000000000000006100",
-                                       "0000000000000007000000000000000061000203", "0000000000000007000000000000000061000100",
-                                       "0000000000000007000000000000000061000104", "00000000000000070000000000000000610001",
+    static const char *const bad[] = { "0000",
+                                       "00000000000000070000000000000000",
+                                       "000000000000000700000000000000006100",
+                                       "0000000000000007000000000000000061000203",
+                                       "0000000000000007000000000000000061000100",
+                                       "0000000000000007000000000000000061000104",
+                                       "00000000000000070000000000000000610001",
                                        "0000000000000007000000000000000000" };
     struct arena *arena CLEANUP(arena_free) = arena_new(4096);
     struct buffer scratch CLEANUP(buffer_fini) = { 0 };

@@ -13,7 +13,8 @@ int cell_compare(const struct cell *a, const struct cell *b)
 
 bool deletion_supersedes(struct deletion a, struct deletion b)
 {
-    return a.timestamp_us != b.timestamp_us ? a.timestamp_us > b.timestamp_us : a.deleted_s > b.deleted_s && a.timestamp_us != TIMESTAMP_NONE;
+    return a.timestamp_us != b.timestamp_us ? a.timestamp_us > b.timestamp_us
+                                            : a.deleted_s > b.deleted_s && a.timestamp_us != TIMESTAMP_NONE;
 }
 
 /* On a timestamp tie what expires wins, and of two that expire the later one. */
@@ -60,7 +61,8 @@ const struct cell *cell_reconcile(const struct cell *a, const struct cell *b)
 /* Counters: shards sorted by origin; per origin the higher clock (and of equal clocks the higher count) stays. */
 static void counter_merge(struct arena *arena, struct cell *into, const struct cell *from)
 {
-    const uint8_t *a = into->value.data, *a_end = a + into->value.size, *b = from->value.data, *b_end = b + from->value.size;
+    const uint8_t *a = into->value.data, *a_end = a + into->value.size, *b = from->value.data,
+                  *b_end = b + from->value.size;
     uint8_t *out, *at;
 
     if (from->timestamp_us > into->timestamp_us)
@@ -128,13 +130,15 @@ static void merge_complexes(struct arena *arena, struct row *into, const struct 
     }
     out = arena_alloc(arena, sizeof(*out) * (into->complex_count + from->complex_count));
     while (a < into->complex_count || b < from->complex_count) {
-        if (b == from->complex_count || (a < into->complex_count && into->complexes[a].column_id < from->complexes[b].column_id)) {
+        if (b == from->complex_count ||
+            (a < into->complex_count && into->complexes[a].column_id < from->complexes[b].column_id)) {
             out[count++] = into->complexes[a++];
         } else if (a == into->complex_count || from->complexes[b].column_id < into->complexes[a].column_id) {
             out[count++] = from->complexes[b++];
         } else {
-            out[count++] = deletion_supersedes(from->complexes[b].deletion, into->complexes[a].deletion) ? from->complexes[b]
-                                                                                                        : into->complexes[a];
+            out[count++] = deletion_supersedes(from->complexes[b].deletion, into->complexes[a].deletion)
+                               ? from->complexes[b]
+                               : into->complexes[a];
             a++;
             b++;
         }
@@ -159,7 +163,9 @@ static void merge_cells(struct arena *arena, struct row *into, const struct row 
     }
     out = arena_alloc(arena, sizeof(*out) * (into->cell_count + from->cell_count));
     while (a < into->cell_count || b < from->cell_count) {
-        int order = a == into->cell_count ? 1 : b == from->cell_count ? -1 : cell_compare(&into->cells[a], &from->cells[b]);
+        int order = a == into->cell_count   ? 1
+                    : b == from->cell_count ? -1
+                                            : cell_compare(&into->cells[a], &from->cells[b]);
 
         if (order < 0)
             out[count++] = into->cells[a++];
@@ -184,7 +190,8 @@ void row_drop_covered(struct row *row)
     for (uint32_t i = 0; i < row->cell_count; i++) {
         const struct cell *cell = &row->cells[i];
 
-        if (!covers(row->deletion, cell->timestamp_us) && !covers(complex_deletion_of(row, cell->column_id), cell->timestamp_us))
+        if (!covers(row->deletion, cell->timestamp_us) &&
+            !covers(complex_deletion_of(row, cell->column_id), cell->timestamp_us))
             row->cells[count++] = *cell;
     }
     row->cell_count = count;
@@ -204,7 +211,8 @@ void row_merge(struct arena *arena, struct row *into, const struct row *from)
     into->has_range_tombstones |= from->has_range_tombstones;
     /* Any written form of the clustering stands for the row; the larger one, so that the order does not matter. */
     if (bytes_is_null(into->written_clustering) ||
-        (!bytes_is_null(from->written_clustering) && bytes_compare(from->written_clustering, into->written_clustering) > 0))
+        (!bytes_is_null(from->written_clustering) &&
+         bytes_compare(from->written_clustering, into->written_clustering) > 0))
         into->written_clustering = from->written_clustering;
     merge_complexes(arena, into, from);
     merge_cells(arena, into, from);
@@ -278,11 +286,13 @@ bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion)
     row_drop_covered(row); /* first: a deletion must not go before what it covers */
     changed = purge_cells(row, purge);
 
-    if (row->liveness.ttl_s && row->liveness.expires_s <= purge->now_s && may_go(purge, row->liveness.timestamp_us, row->liveness.expires_s)) {
+    if (row->liveness.ttl_s && row->liveness.expires_s <= purge->now_s &&
+        may_go(purge, row->liveness.timestamp_us, row->liveness.expires_s)) {
         row->liveness = LIVENESS_NONE;
         changed = true;
     }
-    if (!keep_deletion && row->deletion.timestamp_us != TIMESTAMP_NONE && may_go(purge, row->deletion.timestamp_us, row->deletion.deleted_s)) {
+    if (!keep_deletion && row->deletion.timestamp_us != TIMESTAMP_NONE &&
+        may_go(purge, row->deletion.timestamp_us, row->deletion.deleted_s)) {
         row->deletion = DELETION_NONE;
         changed = true;
     }
@@ -296,8 +306,8 @@ bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion)
 
 bool row_is_empty(const struct row *row)
 {
-    return row->liveness.timestamp_us == TIMESTAMP_NONE && row->deletion.timestamp_us == TIMESTAMP_NONE && !row->cell_count &&
-           !row->complex_count && !row->has_range_tombstones;
+    return row->liveness.timestamp_us == TIMESTAMP_NONE && row->deletion.timestamp_us == TIMESTAMP_NONE &&
+           !row->cell_count && !row->complex_count && !row->has_range_tombstones;
 }
 
 int64_t row_min_timestamp_us(const struct row *row)

@@ -229,7 +229,8 @@ static struct cell counter_cell(struct arena *arena, const char *shards)
 static void counters_keep_the_newest_of_each_origin(void **state)
 {
     struct arena *arena CLEANUP(arena_free) = arena_new(4096);
-    struct cell cells[] = { counter_cell(arena, "a11b25"), counter_cell(arena, "a32b19c11"), counter_cell(arena, "a32b25c11") };
+    struct cell cells[] = { counter_cell(arena, "a11b25"), counter_cell(arena, "a32b19c11"),
+                            counter_cell(arena, "a32b25c11") };
     struct row a = ROW_EMPTY, b = ROW_EMPTY;
     struct bytes x, y;
 
@@ -247,7 +248,8 @@ static void counters_keep_the_newest_of_each_origin(void **state)
 static void a_deleted_counter_stays_deleted(void **state)
 {
     struct arena *arena CLEANUP(arena_free) = arena_new(4096);
-    struct cell counter = counter_cell(arena, "a11"), tombstone = { .column_id = 3, .kind = CELL_TOMBSTONE, .local_s = 9 };
+    struct cell counter = counter_cell(arena, "a11"),
+                tombstone = { .column_id = 3, .kind = CELL_TOMBSTONE, .local_s = 9 };
 
     for (int older = 0; older < 3; older++) {
         struct row a = ROW_EMPTY, b = ROW_EMPTY, merged;

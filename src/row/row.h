@@ -51,12 +51,14 @@ struct cell {
     uint32_t column_id;
     enum cell_kind kind;
     int64_t timestamp_us;
-    int32_t ttl_s;        /* expiring */
-    int64_t local_s;      /* expiring: when it expires; tombstone: when it was made; else TIME_NONE */
-    struct bytes path;    /* simple columns: NULL data. Collections: list: 16-byte timeuuid; set: the element, map: the key,
+    int32_t ttl_s;   /* expiring */
+    int64_t local_s; /* expiring: when it expires; tombstone: when it was made; else TIME_NONE */
+    struct bytes
+        path; /* simple columns: NULL data. Collections: list: 16-byte timeuuid; set: the element, map: the key,
                            * both byte-comparable (value_encode_key); udt: 2-byte field index */
-    struct bytes path_value; /* set, map: the element or key as written, where the path's encoding is not injective; else NULL data */
-    struct bytes value;   /* tombstone: NULL data. Set: empty. Counter: shards, see row/counter.h */
+    struct bytes
+        path_value; /* set, map: the element or key as written, where the path's encoding is not injective; else NULL data */
+    struct bytes value; /* tombstone: NULL data. Set: empty. Counter: shards, see row/counter.h */
 };
 
 struct complex_deletion {
@@ -66,13 +68,14 @@ struct complex_deletion {
 
 struct row {
     struct liveness liveness;
-    struct deletion deletion;          /* of the row; in a partition's record: of the partition */
-    bool has_range_tombstones;         /* partition records only */
+    struct deletion deletion;  /* of the row; in a partition's record: of the partition */
+    bool has_range_tombstones; /* partition records only */
     uint32_t cell_count;
     uint32_t complex_count;
     struct cell *cells;
     struct complex_deletion *complexes;
-    struct bytes written_clustering;   /* the clustering values as written (per component: 4-byte size, bytes) where the key
+    struct bytes
+        written_clustering; /* the clustering values as written (per component: 4-byte size, bytes) where the key
                                         * encoding is not injective; else NULL data */
 };
 

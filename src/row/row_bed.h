@@ -25,7 +25,8 @@ static inline uint32_t roll(struct dice *dice, uint32_t sides)
 
 static inline int64_t roll_timestamp(struct dice *dice)
 {
-    static const int64_t extremes[] = { INT64_MIN + 1, INT64_MIN + 2, TIMESTAMP_SERVER + 1, -1, 0, INT64_MAX, INT64_MAX - 1, 1700000000000000 };
+    static const int64_t extremes[] = { INT64_MIN + 1, INT64_MIN + 2, TIMESTAMP_SERVER + 1, -1, 0,
+                                        INT64_MAX,     INT64_MAX - 1, 1700000000000000 };
 
     return roll(dice, 8) ? 1 + roll(dice, 5) : extremes[roll(dice, ARRAY_SIZE(extremes))];
 }
@@ -52,7 +53,9 @@ static inline struct bytes roll_bytes(struct dice *dice, struct arena *arena)
 static inline struct cell roll_cell(struct dice *dice, struct arena *arena, uint32_t column_id, struct bytes path)
 {
     static const int32_t ttls[] = { 1, 100, TTL_SECONDS_MAX };
-    struct cell cell = { .column_id = column_id, .timestamp_us = roll_timestamp(dice), .local_s = TIME_NONE, .path = path };
+    struct cell cell = {
+        .column_id = column_id, .timestamp_us = roll_timestamp(dice), .local_s = TIME_NONE, .path = path
+    };
 
     switch (roll(dice, 4)) {
     case 0:
@@ -100,7 +103,8 @@ static inline struct row roll_row(struct dice *dice, struct arena *arena)
             continue;
         }
         if (roll(dice, 2))
-            row.complexes[row.complex_count++] = (struct complex_deletion){ ids[i], { roll_timestamp(dice), roll_time(dice) } };
+            row.complexes[row.complex_count++] =
+                (struct complex_deletion){ ids[i], { roll_timestamp(dice), roll_time(dice) } };
         for (uint32_t p = 0; p < ARRAY_SIZE(paths); p++)
             if (roll(dice, 3) == 0)
                 row.cells[row.cell_count++] = roll_cell(dice, arena, ids[i], bytes_of_string(paths[p]));
@@ -118,7 +122,7 @@ static inline void print_hex(struct buffer *out, struct bytes bytes)
 
 static inline void print_cell(struct buffer *out, const struct cell *cell)
 {
-    buffer_printf(out, "%c/%u/", "CETN"[cell->kind], cell->column_id);
+    buffer_printf(out, "%c/%u/", "CETN"[cell->kind], cell -> column_id);
     if (bytes_is_null(cell->path))
         buffer_append_u8(out, '.');
     print_hex(out, cell->path);
@@ -141,7 +145,8 @@ static inline void print_row(struct buffer *out, const struct row *row)
     if (row->deletion.timestamp_us != TIMESTAMP_NONE)
         buffer_printf(out, "D/%lld/%lld ", (long long)row->deletion.timestamp_us, (long long)row->deletion.deleted_s);
     for (uint32_t i = 0; i < row->complex_count; i++)
-        buffer_printf(out, "X/%u/%lld/%lld ", row->complexes[i].column_id, (long long)row->complexes[i].deletion.timestamp_us,
+        buffer_printf(out, "X/%u/%lld/%lld ", row->complexes[i].column_id,
+                      (long long)row->complexes[i].deletion.timestamp_us,
                       (long long)row->complexes[i].deletion.deleted_s);
     for (uint32_t i = 0; i < row->cell_count; i++)
         print_cell(out, &row->cells[i]);
@@ -190,7 +195,9 @@ static inline uint32_t split(char *text, char separator, char **fields, uint32_t
 
 static inline struct cell parse_cell(struct arena *arena, char **fields)
 {
-    struct cell cell = { .column_id = (uint32_t)atoi(fields[1]), .timestamp_us = atoll(fields[3]), .local_s = TIME_NONE };
+    struct cell cell = { .column_id = (uint32_t)atoi(fields[1]),
+                         .timestamp_us = atoll(fields[3]),
+                         .local_s = TIME_NONE };
 
     if (strcmp(fields[2], ".") != 0)
         cell.path = parse_hex(arena, fields[2]);
@@ -223,7 +230,8 @@ static inline struct row parse_row(struct arena *arena, const char *text)
         switch (fields[0][0]) {
         case '-': break;
         case 'L':
-            row.liveness = (struct liveness){ atoll(fields[1]), atoi(fields[2]), atoi(fields[2]) ? atoll(fields[3]) : TIME_NONE };
+            row.liveness =
+                (struct liveness){ atoll(fields[1]), atoi(fields[2]), atoi(fields[2]) ? atoll(fields[3]) : TIME_NONE };
             break;
         case 'D': row.deletion = (struct deletion){ atoll(fields[1]), atoll(fields[2]) }; break;
         case 'X':

@@ -49,8 +49,8 @@ static void append_listed(struct buffer *result, struct bytes fragment)
 struct folding {
     struct arena *arena;
     struct row row;
-    bool any;              /* row holds something */
-    struct buffer unread;  /* what can't be decoded, as list elements, sorted and without repetition */
+    bool any;             /* row holds something */
+    struct buffer unread; /* what can't be decoded, as list elements, sorted and without repetition */
 };
 
 /* Keeps unreadable fragments in byte order, each once, so that the outcome does not depend on the order of merging. */
@@ -113,7 +113,8 @@ static void fold_value(struct folding *f, struct bytes value)
         fold_fragment(f, bytes_of(at, (size_t)(end - at))); /* damaged: kept for whoever can read it */
 }
 
-void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count, struct buffer *result)
+void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count,
+                         struct buffer *result)
 {
     struct folding f = { .row = ROW_EMPTY };
 
@@ -143,8 +144,8 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
     buffer_fini(&f.unread);
 }
 
-enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us, int32_t gc_grace_s,
-                                      struct buffer *changed)
+enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us,
+                                      int32_t gc_grace_s, struct buffer *changed)
 {
     struct purge purge = { now_us / 1000000, now_us / 1000000 - gc_grace_s, purge_before_us };
     struct arena *arena = scratch_arena();

@@ -11,14 +11,15 @@
 #include "base/buffer.h"
 
 /* In plain terms, since store/ lies below row/ on the map: table/semantics.c hands them to the engine. */
-void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count, struct buffer *result);
+void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count,
+                         struct buffer *result);
 
 /* False: the filter keeps this value whatever the time is. Cheap: asked of every value that compaction meets. */
 bool row_semantics_can_shrink(struct bytes value);
 enum row_verdict { ROW_KEEP, ROW_REMOVE, ROW_CHANGE };
 /* gc_grace_s: the table's. */
-enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us, int32_t gc_grace_s,
-                                      struct buffer *changed);
+enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us,
+                                      int32_t gc_grace_s, struct buffer *changed);
 int64_t row_semantics_min_timestamp_us(struct bytes value);
 
 #endif

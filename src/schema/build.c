@@ -106,8 +106,8 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     return def;
 }
 
-struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position, struct bytes name,
-                                        const struct type *type, bool descending)
+struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position,
+                                        struct bytes name, const struct type *type, bool descending)
 {
     struct column_def *column = &def->columns[def->column_count++];
 
@@ -186,8 +186,8 @@ struct keyspace_def *keyspace_def_new(struct bytes name, const struct option_map
 
 struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_t tables_more, uint32_t types_more)
 {
-    struct keyspace_def *def = new_keyspace(from->name, &from->replication, from->durable_writes, from->table_count + tables_more,
-                                            from->type_count + types_more);
+    struct keyspace_def *def = new_keyspace(from->name, &from->replication, from->durable_writes,
+                                            from->table_count + tables_more, from->type_count + types_more);
 
     def->is_virtual = from->is_virtual;
     option_map_copy(def->arena, &def->tags, &from->tags);

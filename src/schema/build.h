@@ -20,8 +20,8 @@ struct table_def *table_def_clone(const struct table_def *def, uint32_t columns_
 void table_def_finish(struct table_def *def);
 
 /* columns_max: room in `columns`. Adds a column with the next id; name and type are copied. */
-struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position, struct bytes name,
-                                        const struct type *type, bool descending);
+struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position,
+                                        struct bytes name, const struct type *type, bool descending);
 
 /* Into another definition's arena. */
 void table_params_copy(struct arena *arena, struct table_params *to, const struct table_params *from);
@@ -44,7 +44,8 @@ const struct option *option_map_find(const struct option_map *map, struct bytes 
 
 struct schema *schema_new(uint64_t version, const uint8_t uuid[16]);
 /* The schema after it: version one more. `put` (reference taken over) replaces or adds a keyspace; `drop` (NULL data: none) removes one. */
-struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop, const uint8_t uuid[16]);
+struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop,
+                              const uint8_t uuid[16]);
 /* All of these keyspaces (references taken over), any order. */
 struct schema *schema_of(uint64_t version, const uint8_t uuid[16], struct keyspace_def **keyspaces, uint32_t count);
 uint32_t schema_table_count(const struct schema *schema);

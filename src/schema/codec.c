@@ -53,14 +53,10 @@ static void put_map(struct buffer *out, const struct option_map *map)
 static uint16_t node_code(const struct type *type)
 {
     switch (type->kind) {
-    case TYPE_VECTOR:
-        return NODE_VECTOR;
-    case TYPE_EMPTY:
-        return NODE_EMPTY;
-    case TYPE_DURATION:
-        return NODE_DURATION;
-    default:
-        return type_wire_id(type);
+    case TYPE_VECTOR: return NODE_VECTOR;
+    case TYPE_EMPTY: return NODE_EMPTY;
+    case TYPE_DURATION: return NODE_DURATION;
+    default: return type_wire_id(type);
     }
 }
 
@@ -173,7 +169,8 @@ void schema_encode_table(struct buffer *out, const struct table_def *table)
     put_params(out, &table->params);
 }
 
-static void visit_type(const struct keyspace_def *keyspace, uint32_t index, bool *seen, const struct type **order, uint32_t *count)
+static void visit_type(const struct keyspace_def *keyspace, uint32_t index, bool *seen, const struct type **order,
+                       uint32_t *count)
 {
     if (seen[index])
         return;
@@ -222,7 +219,7 @@ void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keysp
 struct reader {
     const uint8_t *at;
     size_t left;
-    bool failed; /* once cut short, everything reads as zero */
+    bool failed;                         /* once cut short, everything reads as zero */
     const struct keyspace_def *keyspace; /* where user types are looked up */
 };
 
@@ -292,13 +289,9 @@ static const struct type *get_params(struct reader *r, struct arena *arena, uint
     const struct type *a = get_node(r, arena, depth), *b;
 
     switch (code) {
-    case 0x20:
-        return type_list(arena, a, frozen);
-    case 0x22:
-        return type_set(arena, a, frozen);
-    default:
-        b = get_node(r, arena, depth);
-        return type_map(arena, a, b, frozen);
+    case 0x20: return type_list(arena, a, frozen);
+    case 0x22: return type_set(arena, a, frozen);
+    default: b = get_node(r, arena, depth); return type_map(arena, a, b, frozen);
     }
 }
 
@@ -344,23 +337,15 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
         return type_native(TYPE_BLOB);
     }
     switch (code) {
-    case 0x00:
-        return get_custom(r, arena);
+    case 0x00: return get_custom(r, arena);
     case 0x20:
     case 0x21:
-    case 0x22:
-        return get_params(r, arena, code, frozen, depth + 1);
-    case 0x30:
-        return get_udt(r, arena, frozen);
-    case 0x31:
-        return get_tuple(r, arena, depth + 1);
-    case NODE_VECTOR:
-        dimension = get_be32(r);
-        return type_vector(arena, get_node(r, arena, depth + 1), dimension);
-    case NODE_EMPTY:
-        return type_native(TYPE_EMPTY);
-    case NODE_DURATION:
-        return type_native(TYPE_DURATION);
+    case 0x22: return get_params(r, arena, code, frozen, depth + 1);
+    case 0x30: return get_udt(r, arena, frozen);
+    case 0x31: return get_tuple(r, arena, depth + 1);
+    case NODE_VECTOR: dimension = get_be32(r); return type_vector(arena, get_node(r, arena, depth + 1), dimension);
+    case NODE_EMPTY: return type_native(TYPE_EMPTY);
+    case NODE_DURATION: return type_native(TYPE_DURATION);
     default:
         for (int kind = TYPE_ASCII; kind < TYPE_EMPTY; kind++)
             if (kind != TYPE_DURATION && type_wire_id(type_native((enum type_kind)kind)) == code)
@@ -424,42 +409,18 @@ static void get_param(struct reader *r, struct arena *arena, struct table_params
     struct bytes value = get_text(r);
 
     switch (tag) {
-    case PARAM_COMMENT:
-        params->comment = arena_copy(arena, value);
-        break;
-    case PARAM_BLOOM:
-        params->bloom_filter_fp_chance = double_param(value, r);
-        break;
-    case PARAM_CRC:
-        params->crc_check_chance = double_param(value, r);
-        break;
-    case PARAM_DEFAULT_TTL:
-        params->default_time_to_live_s = int_param(value, r);
-        break;
-    case PARAM_GC_GRACE:
-        params->gc_grace_s = int_param(value, r);
-        break;
-    case PARAM_FLUSH_PERIOD:
-        params->memtable_flush_period_ms = int_param(value, r);
-        break;
-    case PARAM_MIN_INDEX:
-        params->min_index_interval = int_param(value, r);
-        break;
-    case PARAM_MAX_INDEX:
-        params->max_index_interval = int_param(value, r);
-        break;
-    case PARAM_SPECULATIVE:
-        params->speculative_retry = arena_copy(arena, value);
-        break;
-    case PARAM_ADDITIONAL:
-        params->additional_write_policy = arena_copy(arena, value);
-        break;
-    case PARAM_READ_REPAIR:
-        params->read_repair = arena_copy(arena, value);
-        break;
-    case PARAM_MEMTABLE:
-        params->memtable = arena_copy(arena, value);
-        break;
+    case PARAM_COMMENT: params->comment = arena_copy(arena, value); break;
+    case PARAM_BLOOM: params->bloom_filter_fp_chance = double_param(value, r); break;
+    case PARAM_CRC: params->crc_check_chance = double_param(value, r); break;
+    case PARAM_DEFAULT_TTL: params->default_time_to_live_s = int_param(value, r); break;
+    case PARAM_GC_GRACE: params->gc_grace_s = int_param(value, r); break;
+    case PARAM_FLUSH_PERIOD: params->memtable_flush_period_ms = int_param(value, r); break;
+    case PARAM_MIN_INDEX: params->min_index_interval = int_param(value, r); break;
+    case PARAM_MAX_INDEX: params->max_index_interval = int_param(value, r); break;
+    case PARAM_SPECULATIVE: params->speculative_retry = arena_copy(arena, value); break;
+    case PARAM_ADDITIONAL: params->additional_write_policy = arena_copy(arena, value); break;
+    case PARAM_READ_REPAIR: params->read_repair = arena_copy(arena, value); break;
+    case PARAM_MEMTABLE: params->memtable = arena_copy(arena, value); break;
     case PARAM_FLAGS:
         if (value.size != 1) {
             r->failed = true;
@@ -469,29 +430,14 @@ static void get_param(struct reader *r, struct arena *arena, struct table_params
         params->allow_auto_snapshot = value.data[0] & FLAG_SNAPSHOT;
         params->incremental_backups = value.data[0] & FLAG_BACKUPS;
         break;
-    case PARAM_CACHING:
-        map_param(value, arena, &params->caching, r);
-        break;
-    case PARAM_COMPACTION:
-        map_param(value, arena, &params->compaction, r);
-        break;
-    case PARAM_COMPRESSION:
-        map_param(value, arena, &params->compression, r);
-        break;
-    case PARAM_EXTENSIONS:
-        map_param(value, arena, &params->extensions, r);
-        break;
-    case PARAM_CUSTOM_PROPERTIES:
-        params->custom_properties = arena_copy(arena, value);
-        break;
-    case PARAM_AUTOSCALING:
-        params->autoscaling_settings = arena_copy(arena, value);
-        break;
-    case PARAM_TAGS:
-        map_param(value, arena, &params->tags, r);
-        break;
-    default:
-        break;
+    case PARAM_CACHING: map_param(value, arena, &params->caching, r); break;
+    case PARAM_COMPACTION: map_param(value, arena, &params->compaction, r); break;
+    case PARAM_COMPRESSION: map_param(value, arena, &params->compression, r); break;
+    case PARAM_EXTENSIONS: map_param(value, arena, &params->extensions, r); break;
+    case PARAM_CUSTOM_PROPERTIES: params->custom_properties = arena_copy(arena, value); break;
+    case PARAM_AUTOSCALING: params->autoscaling_settings = arena_copy(arena, value); break;
+    case PARAM_TAGS: map_param(value, arena, &params->tags, r); break;
+    default: break;
     }
 }
 
@@ -560,11 +506,12 @@ static enum status check_format(uint8_t format, struct error *err)
 {
     if (format == SCHEMA_FORMAT)
         return OK;
-    return error_set(err, ERR_CORRUPT, "Definitions are of format %u; this server reads format %d%s", format, SCHEMA_FORMAT,
-                     format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
+    return error_set(err, ERR_CORRUPT, "Definitions are of format %u; this server reads format %d%s", format,
+                     SCHEMA_FORMAT, format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
 }
 
-enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result, struct error *err)
+enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result,
+                                   struct error *err)
 {
     struct reader r = { .at = encoded.data, .left = encoded.size };
     struct option_map replication, tags;

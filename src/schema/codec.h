@@ -26,7 +26,8 @@ enum { SCHEMA_FORMAT = 1 };
 void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keyspace);
 void schema_encode_table(struct buffer *out, const struct table_def *table); /* equal bytes are equal definitions */
 /* New references. The keyspace has no tables but room for table_room; a table's user types are looked up in its keyspace. */
-enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result, struct error *err);
+enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result,
+                                   struct error *err);
 enum status schema_decode_table(struct bytes encoded, const struct keyspace_def *keyspace, struct table_def **result,
                                 struct error *err);
 

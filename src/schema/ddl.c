@@ -77,7 +77,8 @@ static enum status keyspace_of(struct change *c, struct qualified_name name, str
 {
     *keyspace = bytes_is_null(name.keyspace) ? c->context->current_keyspace : name.keyspace;
     if (bytes_is_null(*keyspace))
-        return error_set(c->err, ERR_INVALID, "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
+        return error_set(c->err, ERR_INVALID,
+                         "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
     return OK;
 }
 
@@ -115,7 +116,8 @@ static enum status unchanged(struct change *c)
     return OK;
 }
 
-static enum status changed(struct change *c, enum ddl_action action, enum ddl_target target, struct bytes keyspace, struct bytes name)
+static enum status changed(struct change *c, enum ddl_action action, enum ddl_target target, struct bytes keyspace,
+                           struct bytes name)
 {
     c->out->happened = true;
     c->out->action = action;
@@ -164,7 +166,8 @@ static bool is_word_name(struct bytes name, size_t max)
 static enum status check_column_name(struct change *c, struct bytes name)
 {
     if (name.size > COLUMN_NAME_BYTES_MAX)
-        return error_set(c->err, ERR_INVALID, "Names of columns, types and fields can't be longer than %d bytes", COLUMN_NAME_BYTES_MAX);
+        return error_set(c->err, ERR_INVALID, "Names of columns, types and fields can't be longer than %d bytes",
+                         COLUMN_NAME_BYTES_MAX);
     return OK;
 }
 
@@ -175,21 +178,24 @@ static bool same_map(const struct option_map *a, const struct option_map *b)
     if (a->count != b->count)
         return false;
     for (uint32_t i = 0; i < a->count; i++)
-        if (!bytes_equal(a->options[i].name, b->options[i].name) || !bytes_equal(a->options[i].value, b->options[i].value))
+        if (!bytes_equal(a->options[i].name, b->options[i].name) ||
+            !bytes_equal(a->options[i].value, b->options[i].value))
             return false;
     return true;
 }
 
 static bool names_local_strategy(const struct keyspace_options *options)
 {
-    const struct option *class = options->has_replication ? option_map_find(&options->replication, BYTES_LITERAL("class")) : NULL;
+    const struct option *class =
+        options->has_replication ? option_map_find(&options->replication, BYTES_LITERAL("class")) : NULL;
 
     return class && bytes_equal(class->value, BYTES_LITERAL("LocalStrategy"));
 }
 
 static enum status refuse_local_strategy(struct change *c)
 {
-    return error_set(c->err, ERR_INVALID, "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
+    return error_set(c->err, ERR_INVALID,
+                     "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
 }
 
 /* One node can't hold more than one replica; what keeps the data safe here lies below. Cassandra says so, so do we. */
@@ -201,8 +207,8 @@ static void warn_of_factor(struct change *c, struct bytes keyspace, const struct
     if (factor <= 1 || ddl_is_replicated_system_keyspace(keyspace) || c->context->is_internal ||
         !bytes_equal(class->value, BYTES_LITERAL("org.apache.cassandra.locator.SimpleStrategy")))
         return;
-    warn(c, arena_printf(c->arena, "Your replication factor %u for keyspace %.*s is higher than the number of nodes 1", factor,
-                         BYTES(keyspace)));
+    warn(c, arena_printf(c->arena, "Your replication factor %u for keyspace %.*s is higher than the number of nodes 1",
+                         factor, BYTES(keyspace)));
 }
 
 static enum status local_replication(struct change *c, struct option_map *map)
@@ -238,14 +244,16 @@ static enum status create_keyspace(struct change *c, const struct keyspace_state
     if (names_local_strategy(&options))
         status = local_replication(c, &replication);
     else
-        status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication, NULL, &replication, c->err);
+        status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication, NULL,
+                                           &replication, c->err);
     if (status)
         return status;
     if (!is_word_name(statement->name, NAME_BYTES_MAX))
-        return error_set(c->err, ERR_INVALID,
-                         "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore "
-                         "characters (got '%.*s')",
-                         BYTES(statement->name));
+        return error_set(
+            c->err, ERR_INVALID,
+            "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore "
+            "characters (got '%.*s')",
+            BYTES(statement->name));
     if (schema_keyspace_count(c->schema) >= SCHEMA_KEYSPACES_MAX)
         return error_set(c->err, ERR_INVALID, "Too many keyspaces: the limit is %d", SCHEMA_KEYSPACES_MAX);
     warn_of_factor(c, statement->name, &replication);
@@ -256,7 +264,8 @@ static enum status create_keyspace(struct change *c, const struct keyspace_state
 }
 
 /* ADD TAGS sets, DROP TAGS removes pairs. */
-static enum status change_tags(struct change *c, enum tags_action action, const struct term *term, struct option_map *tags)
+static enum status change_tags(struct change *c, enum tags_action action, const struct term *term,
+                               struct option_map *tags)
 {
     struct option_map given, result = { 0 };
     enum status status = options_read_map(c->arena, BYTES_LITERAL("tags"), term, &given, c->err);
@@ -296,8 +305,9 @@ static enum status alter_keyspace(struct change *c, const struct keyspace_statem
     replication = old->replication;
     tags = options.has_tags ? options.tags : old->tags;
     durable = options.has_durable_writes ? options.durable_writes : old->durable_writes;
-    if (options.has_replication && (status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication,
-                                                                        &old->replication, &replication, c->err)))
+    if (options.has_replication &&
+        (status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication,
+                                            &old->replication, &replication, c->err)))
         return status;
     if (statement->tags_action && (status = change_tags(c, statement->tags_action, statement->tags, &tags)))
         return status;
@@ -382,9 +392,10 @@ static enum status check_create_table_text(struct change *c, const struct create
 {
     struct bytes *names = arena_new_array(c->arena, struct bytes, statement->column_count + statement->order_count + 1);
     struct bytes twin;
-    const char *table = bytes_is_null(statement->table.keyspace)
-                            ? arena_printf(c->arena, "%.*s", BYTES(statement->table.name))
-                            : arena_printf(c->arena, "%.*s.%.*s", BYTES(statement->table.keyspace), BYTES(statement->table.name));
+    const char *table =
+        bytes_is_null(statement->table.keyspace)
+            ? arena_printf(c->arena, "%.*s", BYTES(statement->table.name))
+            : arena_printf(c->arena, "%.*s.%.*s", BYTES(statement->table.keyspace), BYTES(statement->table.name));
 
     for (uint32_t i = 0; i < statement->column_count; i++) {
         enum status status = resolve_check_custom(statement->columns[i].type, c->err);
@@ -400,11 +411,13 @@ static enum status check_create_table_text(struct change *c, const struct create
         names[i] = statement->orders[i].column;
     twin = find_twin(c->arena, names, statement->order_count);
     if (!bytes_is_null(twin))
-        return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' in CLUSTERING ORDER BY clause for table '%s'", BYTES(twin), table);
+        return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' in CLUSTERING ORDER BY clause for table '%s'",
+                         BYTES(twin), table);
     if (statement->primary_key_count == 0)
         return error_set(c->err, ERR_INVALID, "No PRIMARY KEY specifed for table '%s' (exactly one required)", table);
     if (statement->primary_key_count > 1)
-        return error_set(c->err, ERR_INVALID, "Multiple PRIMARY KEY specified for table '%s' (exactly one required)", table);
+        return error_set(c->err, ERR_INVALID, "Multiple PRIMARY KEY specified for table '%s' (exactly one required)",
+                         table);
     return OK;
 }
 
@@ -414,7 +427,8 @@ static enum status check_nested_udt(struct change *c, const struct type *type)
         return OK;
     for (uint32_t i = 0; i < type->param_count; i++)
         if (type_is_multicell(type->params[i]))
-            return error_set(c->err, ERR_INVALID, "Non-frozen UDTs with nested non-frozen collections are not supported");
+            return error_set(c->err, ERR_INVALID,
+                             "Non-frozen UDTs with nested non-frozen collections are not supported");
     return OK;
 }
 
@@ -428,20 +442,21 @@ static enum status refuse_masks(struct change *c)
 static enum status check_node_sum(struct change *c, uint64_t sum)
 {
     if (sum > RESOLVE_NODES_SUM_MAX)
-        return error_set(c->err, ERR_INVALID, "The types of a table's columns, or of a keyspace, are too large together");
+        return error_set(c->err, ERR_INVALID,
+                         "The types of a table's columns, or of a keyspace, are too large together");
     return OK;
 }
 
-static enum status check_key_column(struct change *c, const struct create_table_statement *statement, const struct type **types,
-                                    struct bytes name)
+static enum status check_key_column(struct change *c, const struct create_table_statement *statement,
+                                    const struct type **types, struct bytes name)
 {
     const struct column_spec *spec = find_spec(statement, name);
     struct buffer shown = { 0 };
     const struct type *type;
 
     if (!spec)
-        return error_set(c->err, ERR_INVALID, "Unknown column '%.*s' referenced in PRIMARY KEY for table '%.*s'", BYTES(name),
-                         BYTES(statement->table.name));
+        return error_set(c->err, ERR_INVALID, "Unknown column '%.*s' referenced in PRIMARY KEY for table '%.*s'",
+                         BYTES(name), BYTES(statement->table.name));
     type = types[spec - statement->columns];
     if (type_is_multicell(type) && type->kind != TYPE_UDT) {
         type_print(&shown, type, false);
@@ -451,18 +466,22 @@ static enum status check_key_column(struct change *c, const struct create_table_
         return ERR_INVALID;
     }
     if (type_is_multicell(type))
-        return error_set(c->err, ERR_INVALID, "Invalid non-frozen user-defined type \"%.*s.%.*s\" for PRIMARY KEY column '%.*s'",
+        return error_set(c->err, ERR_INVALID,
+                         "Invalid non-frozen user-defined type \"%.*s.%.*s\" for PRIMARY KEY column '%.*s'",
                          BYTES(type->keyspace), BYTES(type->name), BYTES(name));
     if (type->kind == TYPE_COUNTER)
-        return error_set(c->err, ERR_INVALID, "counter type is not supported for PRIMARY KEY column '%.*s'", BYTES(name));
+        return error_set(c->err, ERR_INVALID, "counter type is not supported for PRIMARY KEY column '%.*s'",
+                         BYTES(name));
     if (type_references_duration(type))
-        return error_set(c->err, ERR_INVALID, "duration type is not supported for PRIMARY KEY column '%.*s'", BYTES(name));
+        return error_set(c->err, ERR_INVALID, "duration type is not supported for PRIMARY KEY column '%.*s'",
+                         BYTES(name));
     if (spec->is_static)
         return error_set(c->err, ERR_INVALID, "Static column '%.*s' cannot be part of the PRIMARY KEY", BYTES(name));
     return OK;
 }
 
-static enum status check_primary_key(struct change *c, const struct create_table_statement *statement, const struct type **types)
+static enum status check_primary_key(struct change *c, const struct create_table_statement *statement,
+                                     const struct type **types)
 {
     const struct primary_key_spec *key = &statement->primary_key;
     uint32_t count = key->partition_count + key->clustering_count;
@@ -476,9 +495,10 @@ static enum status check_primary_key(struct change *c, const struct create_table
         if (!find_spec(statement, name))
             return check_key_column(c, statement, types, name);
         for (uint32_t j = 0; j < i; j++)
-            if (bytes_equal(name, j < key->partition_count ? key->partition[j] : key->clustering[j - key->partition_count]))
-                return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' in PRIMARY KEY clause for table '%.*s'", BYTES(name),
-                                 BYTES(statement->table.name));
+            if (bytes_equal(name,
+                            j < key->partition_count ? key->partition[j] : key->clustering[j - key->partition_count]))
+                return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' in PRIMARY KEY clause for table '%.*s'",
+                                 BYTES(name), BYTES(statement->table.name));
         if ((status = check_key_column(c, statement, types, name)))
             return status;
     }
@@ -504,9 +524,10 @@ static enum status check_clustering_order(struct change *c, const struct create_
         buffer_append_bytes(&strange, statement->orders[i].column);
     }
     if (strange.size) {
-        error_set(c->err, ERR_INVALID,
-                  "Only clustering key columns can be defined in CLUSTERING ORDER directive: [%.*s] are not clustering columns",
-                  BYTES(buffer_bytes(&strange)));
+        error_set(
+            c->err, ERR_INVALID,
+            "Only clustering key columns can be defined in CLUSTERING ORDER directive: [%.*s] are not clustering columns",
+            BYTES(buffer_bytes(&strange)));
         buffer_fini(&strange);
         return ERR_INVALID;
     }
@@ -518,17 +539,20 @@ static enum status check_clustering_order(struct change *c, const struct create_
         for (uint32_t j = 0; j < statement->order_count; j++)
             given |= bytes_equal(statement->orders[j].column, key->clustering[i]);
         if (!given)
-            return error_set(c->err, ERR_INVALID, "Missing CLUSTERING ORDER for column %.*s", BYTES(key->clustering[i]));
+            return error_set(c->err, ERR_INVALID, "Missing CLUSTERING ORDER for column %.*s",
+                             BYTES(key->clustering[i]));
         if (!bytes_equal(statement->orders[i].column, key->clustering[i]))
-            return error_set(c->err, ERR_INVALID,
-                             "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns (%.*s must "
-                             "appear before %.*s)",
-                             BYTES(key->clustering[i]), BYTES(statement->orders[i].column));
+            return error_set(
+                c->err, ERR_INVALID,
+                "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns (%.*s must "
+                "appear before %.*s)",
+                BYTES(key->clustering[i]), BYTES(statement->orders[i].column));
     }
     return OK;
 }
 
-static enum column_kind kind_of(const struct create_table_statement *statement, const struct column_spec *spec, uint32_t *position)
+static enum column_kind kind_of(const struct create_table_statement *statement, const struct column_spec *spec,
+                                uint32_t *position)
 {
     for (*position = 0; *position < statement->primary_key.partition_count; ++*position)
         if (bytes_equal(statement->primary_key.partition[*position], spec->name))
@@ -540,8 +564,8 @@ static enum column_kind kind_of(const struct create_table_statement *statement, 
 }
 
 /* Columns that are no keys: static ones need clusterings, counters stand alone. */
-static enum status check_other_columns(struct change *c, const struct create_table_statement *statement, const struct type **types,
-                                       const struct table_params *params)
+static enum status check_other_columns(struct change *c, const struct create_table_statement *statement,
+                                       const struct type **types, const struct table_params *params)
 {
     bool has_counter = false, has_other = false;
 
@@ -550,8 +574,9 @@ static enum status check_other_columns(struct change *c, const struct create_tab
         enum column_kind kind = kind_of(statement, &statement->columns[i], &position);
 
         if (kind == COLUMN_STATIC && !statement->primary_key.clustering_count)
-            return error_set(c->err, ERR_INVALID,
-                             "Static columns are only useful (and thus allowed) if the table has at least one clustering column");
+            return error_set(
+                c->err, ERR_INVALID,
+                "Static columns are only useful (and thus allowed) if the table has at least one clustering column");
         if (kind != COLUMN_STATIC && kind != COLUMN_REGULAR)
             continue;
         has_counter |= types[i]->kind == TYPE_COUNTER;
@@ -564,8 +589,8 @@ static enum status check_other_columns(struct change *c, const struct create_tab
     return OK;
 }
 
-static enum status resolve_columns(struct change *c, const struct keyspace_def *keyspace, const struct column_spec *specs, uint32_t count,
-                                   const struct type **types)
+static enum status resolve_columns(struct change *c, const struct keyspace_def *keyspace,
+                                   const struct column_spec *specs, uint32_t count, const struct type **types)
 {
     uint64_t nodes = 0;
     enum status status;
@@ -620,7 +645,8 @@ static struct table_def *build_table(struct change *c, const struct keyspace_def
     for (uint32_t i = 0; i < statement->column_count; i++) {
         uint32_t position;
         enum column_kind kind = kind_of(statement, &statement->columns[i], &position);
-        bool descending = kind == COLUMN_CLUSTERING && position < statement->order_count && statement->orders[position].descending;
+        bool descending =
+            kind == COLUMN_CLUSTERING && position < statement->order_count && statement->orders[position].descending;
 
         table_def_add_column(def, kind, position, statement->columns[i].name, types[i], descending);
     }
@@ -633,22 +659,25 @@ static enum status check_table_name(struct change *c, struct bytes keyspace, str
 {
     if (is_word_name(name, TABLE_NAME_BYTES_MAX))
         return OK;
-    return error_set(c->err, ERR_CONFIG,
-                     "%.*s.%.*s: Table name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore "
-                     "characters (got \"%.*s\")",
-                     BYTES(keyspace), BYTES(name), BYTES(name));
+    return error_set(
+        c->err, ERR_CONFIG,
+        "%.*s.%.*s: Table name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore "
+        "characters (got \"%.*s\")",
+        BYTES(keyspace), BYTES(name), BYTES(name));
 }
 
 static enum status already_has_table(struct change *c, struct bytes keyspace, struct bytes name)
 {
-    error_set(c->err, ERR_ALREADY_EXISTS, "Cannot add already existing table \"%.*s\" to keyspace \"%.*s\"", BYTES(name), BYTES(keyspace));
+    error_set(c->err, ERR_ALREADY_EXISTS, "Cannot add already existing table \"%.*s\" to keyspace \"%.*s\"",
+              BYTES(name), BYTES(keyspace));
     snprintf(c->err->keyspace, sizeof(c->err->keyspace), "%.*s", BYTES(keyspace));
     snprintf(c->err->name, sizeof(c->err->name), "%.*s", BYTES(name));
     return ERR_ALREADY_EXISTS;
 }
 
-static enum status check_create_table(struct change *c, const struct keyspace_def *keyspace, const struct create_table_statement *statement,
-                                      const struct type **types, struct table_params *params, bool *has_uuid, uint8_t uuid[16])
+static enum status check_create_table(struct change *c, const struct keyspace_def *keyspace,
+                                      const struct create_table_statement *statement, const struct type **types,
+                                      struct table_params *params, bool *has_uuid, uint8_t uuid[16])
 {
     enum status status;
 
@@ -711,14 +740,16 @@ static enum status drop_table(struct change *c, const struct named_statement *st
     struct bytes name;
     enum status status;
 
-    if ((status = keyspace_of(c, statement->name, &name)) || (status = check_access(c, "DROP", name, statement->name.name)))
+    if ((status = keyspace_of(c, statement->name, &name)) ||
+        (status = check_access(c, "DROP", name, statement->name.name)))
         return status;
     keyspace = schema_keyspace(c->schema, name);
     table = schema_table(c->schema, name, statement->name.name);
     if (!table) {
         if (statement->if_exists)
             return unchanged(c);
-        return error_set(c->err, ERR_INVALID, "Table '%.*s.%.*s' doesn't exist", BYTES(name), BYTES(statement->name.name));
+        return error_set(c->err, ERR_INVALID, "Table '%.*s.%.*s' doesn't exist", BYTES(name),
+                         BYTES(statement->name.name));
     }
     id = arena_new_struct(c->arena, uint64_t);
     *id = table->id;
@@ -747,7 +778,8 @@ static bool can_come_back(const struct type *type, const struct type *before)
            type_is_value_compatible(type, before);
 }
 
-static enum status check_comeback(struct change *c, const struct table_def *table, const struct column_spec *spec, const struct type *type)
+static enum status check_comeback(struct change *c, const struct table_def *table, const struct column_spec *spec,
+                                  const struct type *type)
 {
     const struct dropped_column *before = find_dropped(table, spec->name);
     struct buffer now = { 0 }, then = { 0 };
@@ -757,26 +789,31 @@ static enum status check_comeback(struct change *c, const struct table_def *tabl
     if (!can_come_back(type, before->type)) {
         type_print(&now, type, false);
         type_print(&then, before->type, false);
-        error_set(c->err, ERR_INVALID, "Cannot re-add previously dropped column '%.*s' of type %.*s, incompatible with previous type %.*s",
+        error_set(c->err, ERR_INVALID,
+                  "Cannot re-add previously dropped column '%.*s' of type %.*s, incompatible with previous type %.*s",
                   BYTES(spec->name), BYTES(buffer_bytes(&now)), BYTES(buffer_bytes(&then)));
         buffer_fini(&now);
         buffer_fini(&then);
         return ERR_INVALID;
     }
     if ((before->kind == COLUMN_STATIC) != spec->is_static)
-        return error_set(c->err, ERR_INVALID,
-                         "Cannot re-add previously dropped column '%.*s' of kind %s, incompatible with previous kind %s",
-                         BYTES(spec->name), spec->is_static ? "STATIC" : "REGULAR", spec->is_static ? "REGULAR" : "STATIC");
+        return error_set(
+            c->err, ERR_INVALID,
+            "Cannot re-add previously dropped column '%.*s' of kind %s, incompatible with previous kind %s",
+            BYTES(spec->name), spec->is_static ? "STATIC" : "REGULAR", spec->is_static ? "REGULAR" : "STATIC");
     if (table->is_counter)
-        return error_set(c->err, ERR_INVALID, "Cannot re-add previously dropped counter column %.*s", BYTES(spec->name));
+        return error_set(c->err, ERR_INVALID, "Cannot re-add previously dropped counter column %.*s",
+                         BYTES(spec->name));
     return OK;
 }
 
-static enum status check_new_column(struct change *c, const struct table_def *table, const struct column_spec *spec, const struct type *type)
+static enum status check_new_column(struct change *c, const struct table_def *table, const struct column_spec *spec,
+                                    const struct type *type)
 {
     if (spec->is_static && !table->clustering_count)
-        return error_set(c->err, ERR_INVALID,
-                         "Static columns are only useful (and thus allowed) if the table has at least one clustering column");
+        return error_set(
+            c->err, ERR_INVALID,
+            "Static columns are only useful (and thus allowed) if the table has at least one clustering column");
     return check_comeback(c, table, spec, type);
 }
 
@@ -790,7 +827,8 @@ static uint64_t table_node_count(const struct table_def *table)
 }
 
 /* before: what was dropped under its name, or NULL. */
-static void add_column(struct table_def *def, const struct dropped_column *before, const struct column_spec *spec, const struct type *type)
+static void add_column(struct table_def *def, const struct dropped_column *before, const struct column_spec *spec,
+                       const struct type *type)
 {
     struct column_def *column =
         table_def_add_column(def, spec->is_static ? COLUMN_STATIC : COLUMN_REGULAR, 0, spec->name, type, false);
@@ -822,7 +860,8 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
             status = refuse_masks(c);
             break;
         }
-        if ((status = check_column_name(c, spec->name)) || (status = resolve_type(c->arena, keyspace, spec->type, &type, c->err)))
+        if ((status = check_column_name(c, spec->name)) ||
+            (status = resolve_type(c->arena, keyspace, spec->type, &type, c->err)))
             break;
         for (uint32_t j = 0; j < i && !exists; j++)
             exists = bytes_equal(statement->columns[j].name, spec->name);
@@ -836,10 +875,12 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
             (status = check_nested_udt(c, type)))
             break;
         if (type->kind == TYPE_COUNTER && !table->is_counter)
-            status = error_set(c->err, ERR_CONFIG, "%.*s.%.*s: Cannot have a counter column (\"%.*s\") in a non counter table",
+            status = error_set(c->err, ERR_CONFIG,
+                               "%.*s.%.*s: Cannot have a counter column (\"%.*s\") in a non counter table",
                                BYTES(table->keyspace), BYTES(table->name), BYTES(spec->name));
         else if (type->kind != TYPE_COUNTER && table->is_counter)
-            status = error_set(c->err, ERR_CONFIG, "%.*s.%.*s: Cannot have a non counter column (\"%.*s\") in a counter table",
+            status = error_set(c->err, ERR_CONFIG,
+                               "%.*s.%.*s: Cannot have a non counter column (\"%.*s\") in a counter table",
                                BYTES(table->keyspace), BYTES(table->name), BYTES(spec->name));
         else
             add_column(def, find_dropped(table, spec->name), spec, type);
@@ -870,8 +911,8 @@ static void record_drop(struct table_def *def, const struct column_def *column, 
                                      .dropped_us = dropped_us };
 }
 
-static enum status drop_columns(struct change *c, const struct table_def *table, const struct alter_table_statement *statement,
-                                struct table_def **result)
+static enum status drop_columns(struct change *c, const struct table_def *table,
+                                const struct alter_table_statement *statement, struct table_def **result)
 {
     struct table_def *def;
 
@@ -883,21 +924,22 @@ static enum status drop_columns(struct change *c, const struct table_def *table,
         if (!column) {
             if (statement->if_column_exists)
                 continue;
-            return error_set(c->err, ERR_INVALID, "Column %.*s was not found in table '%.*s.%.*s'", BYTES(statement->columns[i].name),
-                             BYTES(table->keyspace), BYTES(table->name));
+            return error_set(c->err, ERR_INVALID, "Column %.*s was not found in table '%.*s.%.*s'",
+                             BYTES(statement->columns[i].name), BYTES(table->keyspace), BYTES(table->name));
         }
         if (column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING)
             return error_set(c->err, ERR_INVALID, "Cannot drop PRIMARY KEY column %.*s", BYTES(column->name));
         if (column->type->kind == TYPE_UDT && column->multicell)
-            return error_set(c->err, ERR_INVALID, "Cannot drop non-frozen column %.*s of user type %.*s", BYTES(column->name),
-                             BYTES(column->type->name));
+            return error_set(c->err, ERR_INVALID, "Cannot drop non-frozen column %.*s of user type %.*s",
+                             BYTES(column->name), BYTES(column->type->name));
     }
     def = table_def_clone(table, 0, statement->column_count);
     for (uint32_t i = 0; i < statement->column_count; i++) {
         for (uint32_t j = 0; j < def->column_count; j++) {
             if (!bytes_equal(def->columns[j].name, statement->columns[i].name))
                 continue;
-            record_drop(def, &def->columns[j], statement->has_timestamp, statement->has_timestamp ? statement->timestamp : c->context->now_us);
+            record_drop(def, &def->columns[j], statement->has_timestamp,
+                        statement->has_timestamp ? statement->timestamp : c->context->now_us);
             memmove(def->columns + j, def->columns + j + 1, (def->column_count - j - 1) * sizeof(*def->columns));
             def->column_count--;
             break;
@@ -915,8 +957,8 @@ static struct column_def *find_column(struct table_def *def, struct bytes name)
     return NULL;
 }
 
-static enum status rename_columns(struct change *c, const struct table_def *table, const struct alter_table_statement *statement,
-                                  struct table_def **result)
+static enum status rename_columns(struct change *c, const struct table_def *table,
+                                  const struct alter_table_statement *statement, struct table_def **result)
 {
     struct table_def *def = table_def_clone(table, 0, 0);
     enum status status = OK;
@@ -927,14 +969,15 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
         struct column_def *column = find_column(def, from);
 
         if (!old || !column)
-            status = error_set(c->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(from), BYTES(table->keyspace),
-                               BYTES(table->name));
+            status = error_set(c->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(from),
+                               BYTES(table->keyspace), BYTES(table->name));
         else if (old->kind != COLUMN_PARTITION_KEY && old->kind != COLUMN_CLUSTERING)
             status = error_set(c->err, ERR_INVALID, "Cannot rename non PRIMARY KEY column %.*s", BYTES(from));
         else if (table_def_column(table, to) || find_column(def, to))
-            status = error_set(c->err, ERR_INVALID,
-                               "Cannot rename column %.*s to %.*s in table '%.*s.%.*s'; another column with that name already exists",
-                               BYTES(from), BYTES(to), BYTES(table->keyspace), BYTES(table->name));
+            status = error_set(
+                c->err, ERR_INVALID,
+                "Cannot rename column %.*s to %.*s in table '%.*s.%.*s'; another column with that name already exists",
+                BYTES(from), BYTES(to), BYTES(table->keyspace), BYTES(table->name));
         else if (!(status = check_column_name(c, to)))
             column->name = arena_copy(def->arena, to);
     }
@@ -946,8 +989,8 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
     return OK;
 }
 
-static enum status alter_options(struct change *c, const struct table_def *table, const struct alter_table_statement *statement,
-                                 struct table_def **result)
+static enum status alter_options(struct change *c, const struct table_def *table,
+                                 const struct alter_table_statement *statement, struct table_def **result)
 {
     struct table_params params = table->params;
     struct table_def *def;
@@ -965,8 +1008,8 @@ static enum status alter_options(struct change *c, const struct table_def *table
     return OK;
 }
 
-static enum status alter_tags(struct change *c, const struct table_def *table, const struct alter_table_statement *statement,
-                              struct table_def **result)
+static enum status alter_tags(struct change *c, const struct table_def *table,
+                              const struct alter_table_statement *statement, struct table_def **result)
 {
     struct option_map tags = table->params.tags;
     enum status status = change_tags(c, statement->tags_action, statement->tags, &tags);
@@ -982,30 +1025,22 @@ static enum status altered(struct change *c, const struct keyspace_def *keyspace
                            const struct alter_table_statement *statement, struct table_def **result)
 {
     switch (statement->kind) {
-    case ALTER_TABLE_COLUMN_TYPE:
-        return error_set(c->err, ERR_INVALID, "Altering column types is no longer supported");
-    case ALTER_TABLE_MASK:
-        return refuse_masks(c);
+    case ALTER_TABLE_COLUMN_TYPE: return error_set(c->err, ERR_INVALID, "Altering column types is no longer supported");
+    case ALTER_TABLE_MASK: return refuse_masks(c);
     case ALTER_TABLE_DROP_MASK:
         if (!table_def_column(table, statement->columns[0].name) && !statement->if_column_exists)
             return error_set(c->err, ERR_INVALID, "Column with name '%.*s' doesn't exist on table '%.*s'",
                              BYTES(statement->columns[0].name), BYTES(table->name));
         *result = table_def_clone(table, 0, 0);
         return OK;
-    case ALTER_TABLE_ADD:
-        return add_columns(c, keyspace, table, statement, result);
-    case ALTER_TABLE_DROP:
-        return drop_columns(c, table, statement, result);
-    case ALTER_TABLE_RENAME:
-        return rename_columns(c, table, statement, result);
+    case ALTER_TABLE_ADD: return add_columns(c, keyspace, table, statement, result);
+    case ALTER_TABLE_DROP: return drop_columns(c, table, statement, result);
+    case ALTER_TABLE_RENAME: return rename_columns(c, table, statement, result);
     case ALTER_TABLE_DROP_COMPACT:
         return error_set(c->err, ERR_INVALID, "DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.");
-    case ALTER_TABLE_OPTIONS:
-        return alter_options(c, table, statement, result);
-    case ALTER_TABLE_TAGS:
-        return alter_tags(c, table, statement, result);
-    case ALTER_TABLE_CDC_TAGS:
-        return error_set(c->err, ERR_INVALID, "TAGS_FOR_CDC is not supported yet");
+    case ALTER_TABLE_OPTIONS: return alter_options(c, table, statement, result);
+    case ALTER_TABLE_TAGS: return alter_tags(c, table, statement, result);
+    case ALTER_TABLE_CDC_TAGS: return error_set(c->err, ERR_INVALID, "TAGS_FOR_CDC is not supported yet");
     }
     return error_set(c->err, ERR_INVALID, "Unknown alteration of a table");
 }
@@ -1030,14 +1065,16 @@ static enum status alter_table(struct change *c, const struct alter_table_statem
     struct bytes name;
     enum status status;
 
-    if ((status = keyspace_of(c, statement->table, &name)) || (status = check_access(c, "ALTER", name, statement->table.name)))
+    if ((status = keyspace_of(c, statement->table, &name)) ||
+        (status = check_access(c, "ALTER", name, statement->table.name)))
         return status;
     keyspace = schema_keyspace(c->schema, name);
     table = keyspace ? schema_table(c->schema, name, statement->table.name) : NULL;
     if (!table) {
         if (statement->if_exists)
             return unchanged(c);
-        return error_set(c->err, ERR_INVALID, "Table '%.*s.%.*s' doesn't exist", BYTES(name), BYTES(statement->table.name));
+        return error_set(c->err, ERR_INVALID, "Table '%.*s.%.*s' doesn't exist", BYTES(name),
+                         BYTES(statement->table.name));
     }
     if ((status = altered(c, keyspace, table, statement, &def)))
         return status;
@@ -1086,7 +1123,8 @@ static enum status create_type(struct change *c, const struct create_type_statem
     struct bytes name, twin;
     enum status status;
 
-    if ((status = keyspace_of(c, statement->name, &name)) || (status = check_access(c, "CREATE", name, bytes_of(NULL, 0))))
+    if ((status = keyspace_of(c, statement->name, &name)) ||
+        (status = check_access(c, "CREATE", name, bytes_of(NULL, 0))))
         return status;
     if (statement->field_count > SCHEMA_TYPE_FIELDS_MAX)
         return error_set(c->err, ERR_INVALID, "Too many fields: the limit is %d", SCHEMA_TYPE_FIELDS_MAX);
@@ -1096,9 +1134,11 @@ static enum status create_type(struct change *c, const struct create_type_statem
         names[i] = statement->fields[i].name;
     twin = find_twin(c->arena, names, statement->field_count);
     if (!bytes_is_null(twin))
-        return error_set(c->err, ERR_INVALID, "Duplicate field name '%.*s' in type '%.*s'", BYTES(twin), BYTES(statement->name.name));
+        return error_set(c->err, ERR_INVALID, "Duplicate field name '%.*s' in type '%.*s'", BYTES(twin),
+                         BYTES(statement->name.name));
     for (uint32_t i = 0; i < statement->field_count; i++)
-        if ((status = check_field_as_written(c, statement->fields[i].type)) || (status = check_column_name(c, names[i])))
+        if ((status = check_field_as_written(c, statement->fields[i].type)) ||
+            (status = check_column_name(c, names[i])))
             return status;
     keyspace = schema_keyspace(c->schema, name);
     if (!keyspace)
@@ -1106,7 +1146,8 @@ static enum status create_type(struct change *c, const struct create_type_statem
     if (find_type(keyspace, statement->name.name)) {
         if (statement->if_not_exists)
             return unchanged(c);
-        return error_set(c->err, ERR_INVALID, "A user type with name '%.*s' already exists", BYTES(statement->name.name));
+        return error_set(c->err, ERR_INVALID, "A user type with name '%.*s' already exists",
+                         BYTES(statement->name.name));
     }
     for (uint32_t i = 0; i < statement->field_count; i++)
         if ((status = resolve_type(c->arena, keyspace, statement->fields[i].type, &types[i], c->err)))
@@ -1114,7 +1155,8 @@ static enum status create_type(struct change *c, const struct create_type_statem
     type = type_udt(c->arena, name, statement->name.name, names, types, statement->field_count, false);
     if (keyspace->type_count >= SCHEMA_TYPES_MAX)
         return error_set(c->err, ERR_INVALID, "Too many types: the limit is %d", SCHEMA_TYPES_MAX);
-    if ((status = check_column_name(c, statement->name.name)) || (status = check_type_sum(c, keyspace, type_node_count(type))))
+    if ((status = check_column_name(c, statement->name.name)) ||
+        (status = check_type_sum(c, keyspace, type_node_count(type))))
         return status;
     def = keyspace_def_clone(keyspace, 0, 1);
     keyspace_def_put_type(def, type);
@@ -1133,8 +1175,8 @@ static bool table_uses_type(const struct table_def *table, struct bytes name, bo
 }
 
 /* "k1.u4, k1.u5": the tables that use a type; with_keyspace false: "u4, u5". Empty: none. */
-static void append_users(struct buffer *out, const struct keyspace_def *keyspace, struct bytes type, bool partition_key_only,
-                         bool with_keyspace)
+static void append_users(struct buffer *out, const struct keyspace_def *keyspace, struct bytes type,
+                         bool partition_key_only, bool with_keyspace)
 {
     for (uint32_t i = 0; i < keyspace->table_count; i++) {
         if (!table_uses_type(keyspace->tables[i], type, partition_key_only))
@@ -1165,21 +1207,25 @@ static enum status add_field(struct change *c, const struct keyspace_def *keyspa
             *result = old;
             return OK;
         }
-        return error_set(c->err, ERR_INVALID, "Cannot add field %.*s to type %.*s.%.*s: a field with name %.*s already exists",
+        return error_set(c->err, ERR_INVALID,
+                         "Cannot add field %.*s to type %.*s.%.*s: a field with name %.*s already exists",
                          BYTES(field->name), BYTES(keyspace->name), BYTES(old->name), BYTES(field->name));
     }
-    if ((status = resolve_type(c->arena, keyspace, field->type, &type, c->err)) || (status = check_column_name(c, field->name)))
+    if ((status = resolve_type(c->arena, keyspace, field->type, &type, c->err)) ||
+        (status = check_column_name(c, field->name)))
         return status;
     if (type_uses_udt(type, old->name))
-        return error_set(c->err, ERR_INVALID,
-                         "Cannot add new field %.*s of type %s to user type %.*s.%.*s as it would create a circular reference",
-                         BYTES(field->name), shown, BYTES(keyspace->name), BYTES(old->name));
+        return error_set(
+            c->err, ERR_INVALID,
+            "Cannot add new field %.*s of type %s to user type %.*s.%.*s as it would create a circular reference",
+            BYTES(field->name), shown, BYTES(keyspace->name), BYTES(old->name));
     append_users(&users, keyspace, old->name, true, true);
     if (users.size) {
-        error_set(c->err, ERR_INVALID,
-                  "Cannot add new field %.*s of type %s to user type %.*s.%.*s as the type is being used in partition key by the following "
-                  "tables: %.*s",
-                  BYTES(field->name), shown, BYTES(keyspace->name), BYTES(old->name), BYTES(buffer_bytes(&users)));
+        error_set(
+            c->err, ERR_INVALID,
+            "Cannot add new field %.*s of type %s to user type %.*s.%.*s as the type is being used in partition key by the following "
+            "tables: %.*s",
+            BYTES(field->name), shown, BYTES(keyspace->name), BYTES(old->name), BYTES(buffer_bytes(&users)));
         buffer_fini(&users);
         return ERR_INVALID;
     }
@@ -1216,14 +1262,15 @@ static enum status rename_fields(struct change *c, const struct keyspace_def *ke
             names[j] = statement->renames[i].to;
         }
         if (!found && !statement->if_field_exists)
-            return error_set(c->err, ERR_INVALID, "Unkown field %.*s in user type %.*s.%.*s", BYTES(statement->renames[i].from),
-                             BYTES(keyspace->name), BYTES(old->name));
+            return error_set(c->err, ERR_INVALID, "Unkown field %.*s in user type %.*s.%.*s",
+                             BYTES(statement->renames[i].from), BYTES(keyspace->name), BYTES(old->name));
         if ((status = check_column_name(c, statement->renames[i].to)))
             return status;
     }
     twin = find_twin(c->arena, names, old->param_count);
     if (!bytes_is_null(twin)) /* Cassandra names the keyspace here */
-        return error_set(c->err, ERR_INVALID, "Duplicate field name %.*s in type %.*s", BYTES(twin), BYTES(keyspace->name));
+        return error_set(c->err, ERR_INVALID, "Duplicate field name %.*s in type %.*s", BYTES(twin),
+                         BYTES(keyspace->name));
     *result = type_udt(c->arena, keyspace->name, old->name, names, old->params, old->param_count, false);
     return OK;
 }
@@ -1239,7 +1286,8 @@ static enum status check_spread(struct change *c, const struct keyspace_def *key
 
         sum += nodes;
         if (nodes > RESOLVE_NODES_MAX)
-            return error_set(c->err, ERR_INVALID, "A type with its user types can't have more than %d parts", RESOLVE_NODES_MAX);
+            return error_set(c->err, ERR_INVALID, "A type with its user types can't have more than %d parts",
+                             RESOLVE_NODES_MAX);
     }
     status = check_node_sum(c, sum);
     for (uint32_t i = 0; i < keyspace->table_count && !status; i++) {
@@ -1283,7 +1331,8 @@ static enum status alter_type(struct change *c, const struct alter_type_statemen
     struct bytes name;
     enum status status;
 
-    if ((status = keyspace_of(c, statement->name, &name)) || (status = check_access(c, "ALTER", name, bytes_of(NULL, 0))))
+    if ((status = keyspace_of(c, statement->name, &name)) ||
+        (status = check_access(c, "ALTER", name, bytes_of(NULL, 0))))
         return status;
     if (statement->kind == ALTER_TYPE_ADD && (status = check_field_as_written(c, statement->field.type)))
         return status;
@@ -1319,14 +1368,16 @@ static enum status drop_type(struct change *c, const struct named_statement *sta
     struct bytes name;
     enum status status;
 
-    if ((status = keyspace_of(c, statement->name, &name)) || (status = check_access(c, "DROP", name, bytes_of(NULL, 0))))
+    if ((status = keyspace_of(c, statement->name, &name)) ||
+        (status = check_access(c, "DROP", name, bytes_of(NULL, 0))))
         return status;
     keyspace = schema_keyspace(c->schema, name);
     old = find_type(keyspace, statement->name.name);
     if (!old) {
         if (statement->if_exists)
             return unchanged(c);
-        return error_set(c->err, ERR_INVALID, "Type '%.*s.%.*s' doesn't exist", BYTES(name), BYTES(statement->name.name));
+        return error_set(c->err, ERR_INVALID, "Type '%.*s.%.*s' doesn't exist", BYTES(name),
+                         BYTES(statement->name.name));
     }
     for (uint32_t i = 0; i < keyspace->type_count; i++) {
         if (keyspace->types[i] == old || !type_uses_udt(keyspace->types[i], old->name))
@@ -1336,15 +1387,16 @@ static enum status drop_type(struct change *c, const struct named_statement *sta
         buffer_append_bytes(&users, keyspace->types[i]->name);
     }
     if (users.size) {
-        status = error_set(c->err, ERR_INVALID, "Cannot drop user type '%.*s.%.*s' as it is still used by user types %.*s", BYTES(name),
-                           BYTES(old->name), BYTES(buffer_bytes(&users)));
+        status =
+            error_set(c->err, ERR_INVALID, "Cannot drop user type '%.*s.%.*s' as it is still used by user types %.*s",
+                      BYTES(name), BYTES(old->name), BYTES(buffer_bytes(&users)));
         buffer_fini(&users);
         return status;
     }
     append_users(&users, keyspace, old->name, false, false);
     if (users.size) {
-        status = error_set(c->err, ERR_INVALID, "Cannot drop user type '%.*s.%.*s' as it is still used by tables %.*s", BYTES(name),
-                           BYTES(old->name), BYTES(buffer_bytes(&users)));
+        status = error_set(c->err, ERR_INVALID, "Cannot drop user type '%.*s.%.*s' as it is still used by tables %.*s",
+                           BYTES(name), BYTES(old->name), BYTES(buffer_bytes(&users)));
         buffer_fini(&users);
         return status;
     }
@@ -1367,10 +1419,8 @@ bool ddl_is_statement(const struct cql_statement *statement)
     case STATEMENT_DROP_TABLE:
     case STATEMENT_CREATE_TYPE:
     case STATEMENT_ALTER_TYPE:
-    case STATEMENT_DROP_TYPE:
-        return true;
-    default:
-        return false;
+    case STATEMENT_DROP_TYPE: return true;
+    default: return false;
     }
 }
 
@@ -1381,31 +1431,22 @@ enum status ddl_apply(struct schema *schema, const struct cql_statement *stateme
 
     *change = (struct ddl_change){ 0 };
     switch (statement->kind) {
-    case STATEMENT_CREATE_KEYSPACE:
-        return create_keyspace(&c, statement->keyspace);
-    case STATEMENT_ALTER_KEYSPACE:
-        return alter_keyspace(&c, statement->keyspace);
-    case STATEMENT_DROP_KEYSPACE:
-        return drop_keyspace(&c, statement->drop_keyspace);
-    case STATEMENT_CREATE_TABLE:
-        return create_table(&c, statement->create_table);
-    case STATEMENT_ALTER_TABLE:
-        return alter_table(&c, statement->alter_table);
-    case STATEMENT_DROP_TABLE:
-        return drop_table(&c, statement->named);
-    case STATEMENT_CREATE_TYPE:
-        return create_type(&c, statement->create_type);
-    case STATEMENT_ALTER_TYPE:
-        return alter_type(&c, statement->alter_type);
-    case STATEMENT_DROP_TYPE:
-        return drop_type(&c, statement->named);
-    default:
-        return error_set(err, ERR_INVALID, "Not a statement that changes keyspaces, tables or types");
+    case STATEMENT_CREATE_KEYSPACE: return create_keyspace(&c, statement->keyspace);
+    case STATEMENT_ALTER_KEYSPACE: return alter_keyspace(&c, statement->keyspace);
+    case STATEMENT_DROP_KEYSPACE: return drop_keyspace(&c, statement->drop_keyspace);
+    case STATEMENT_CREATE_TABLE: return create_table(&c, statement->create_table);
+    case STATEMENT_ALTER_TABLE: return alter_table(&c, statement->alter_table);
+    case STATEMENT_DROP_TABLE: return drop_table(&c, statement->named);
+    case STATEMENT_CREATE_TYPE: return create_type(&c, statement->create_type);
+    case STATEMENT_ALTER_TYPE: return alter_type(&c, statement->alter_type);
+    case STATEMENT_DROP_TYPE: return drop_type(&c, statement->named);
+    default: return error_set(err, ERR_INVALID, "Not a statement that changes keyspaces, tables or types");
     }
 }
 
-enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct bytes name, const struct ddl_context *context,
-                         struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err)
+enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct bytes name,
+                         const struct ddl_context *context, struct arena *arena, struct schema **result,
+                         struct ddl_change *change, struct error *err)
 {
     struct change c = { schema, context, arena, result, change, err };
     const struct keyspace_def *def = schema_keyspace(schema, keyspace);
@@ -1432,6 +1473,7 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
     table_def_finish(copy);
     changed_keyspace = keyspace_def_clone(def, 0, 0);
     keyspace_def_put_table(changed_keyspace, copy);
-    *result = schema_replace(schema, changed_keyspace, bytes_of(NULL, 0), schema_version_uuid(schema)); /* clients see no change */
+    *result = schema_replace(schema, changed_keyspace, bytes_of(NULL, 0),
+                             schema_version_uuid(schema)); /* clients see no change */
     return changed(&c, DDL_UPDATED, DDL_TABLE, keyspace, name);
 }

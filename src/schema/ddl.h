@@ -20,7 +20,7 @@ enum {
     SCHEMA_TABLES_MAX = 1000000,
     SCHEMA_TABLE_COLUMNS_MAX = 5000,
     SCHEMA_TABLE_DROPPED_MAX = 20000,
-    SCHEMA_TYPES_MAX = 10000,       /* in one keyspace */
+    SCHEMA_TYPES_MAX = 10000, /* in one keyspace */
     SCHEMA_TYPE_FIELDS_MAX = 1000,
     SCHEMA_OPTIONS_BYTES_MAX = 65536, /* one value of a WITH clause, and one option map in all */
 };
@@ -30,11 +30,11 @@ enum ddl_action { DDL_CREATED, DDL_UPDATED, DDL_DROPPED };
 enum ddl_target { DDL_KEYSPACE, DDL_TABLE, DDL_TYPE };
 
 struct ddl_change {
-    bool happened;            /* false: IF [NOT] EXISTS found nothing to do; the schema is the same one */
+    bool happened; /* false: IF [NOT] EXISTS found nothing to do; the schema is the same one */
     enum ddl_action action;
     enum ddl_target target;
     struct bytes keyspace;
-    struct bytes name;        /* "" for a keyspace */
+    struct bytes name; /* "" for a keyspace */
     /* For who saves it: the one keyspace that changed. Dropped: it is gone. */
     const uint64_t *removed_table_ids; /* tables whose rows are to be removed */
     uint32_t removed_table_count;
@@ -43,13 +43,13 @@ struct ddl_change {
 };
 
 struct ddl_context {
-    struct bytes current_keyspace;    /* USE; NULL data: none */
-    struct bytes region;              /* a data center's name besides datacenter1; NULL data: none */
+    struct bytes current_keyspace; /* USE; NULL data: none */
+    struct bytes region;           /* a data center's name besides datacenter1; NULL data: none */
     int64_t now_us;
-    uint64_t next_table_id;           /* the id of the table that may be made */
+    uint64_t next_table_id;                                /* the id of the table that may be made */
     void (*random)(void *context, void *out, size_t size); /* for uuids */
     void *random_context;
-    bool is_internal;                 /* system keyspaces may be changed: only for making them */
+    bool is_internal; /* system keyspaces may be changed: only for making them */
 };
 
 /* Is this a statement that ddl_apply knows? */
@@ -59,8 +59,9 @@ enum status ddl_apply(struct schema *schema, const struct cql_statement *stateme
                       struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err);
 
 /* The schema after TRUNCATE: the table with a new internal id. ERR_INVALID when it can't be truncated. */
-enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct bytes name, const struct ddl_context *context,
-                         struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err);
+enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct bytes name,
+                         const struct ddl_context *context, struct arena *arena, struct schema **result,
+                         struct ddl_change *change, struct error *err);
 
 /* "system", "system_schema", ...: not user-modifiable. Case-sensitive names as stored. */
 bool ddl_is_local_system_keyspace(struct bytes name);      /* system, system_schema */

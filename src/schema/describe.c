@@ -46,7 +46,9 @@ void describe_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
     if (keyspace->is_virtual) {
         buffer_append_string(out, "/*\nWarning: Keyspace ");
         cql_print_identifier(out, keyspace->name);
-        buffer_append_string(out, " is a virtual keyspace and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL KEYSPACE ");
+        buffer_append_string(
+            out,
+            " is a virtual keyspace and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL KEYSPACE ");
         cql_print_identifier(out, keyspace->name);
         buffer_append_string(out, ";\n*/");
         return;
@@ -87,7 +89,8 @@ static const struct dropped_column *find_dropped(const struct table_def *table, 
 
 static int compare_dropped(const void *a, const void *b)
 {
-    return bytes_compare((*(const struct dropped_column *const *)a)->name, (*(const struct dropped_column *const *)b)->name);
+    return bytes_compare((*(const struct dropped_column *const *)a)->name,
+                         (*(const struct dropped_column *const *)b)->name);
 }
 
 /* By name; the caller frees it. */
@@ -270,7 +273,8 @@ void describe_table(struct buffer *out, const struct table_def *table, bool with
     if (is_virtual(table)) {
         buffer_append_string(out, "/*\nWarning: Table ");
         print_qualified(out, table->keyspace, table->name);
-        buffer_append_string(out, " is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL TABLE ");
+        buffer_append_string(
+            out, " is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL TABLE ");
     } else {
         buffer_append_string(out, "CREATE TABLE ");
     }
@@ -320,7 +324,8 @@ static struct bytes identifier(struct arena *arena, struct bytes name)
 }
 
 /* text: owned by the caller; NULL in lists. */
-static void add_row(struct describing *d, struct bytes keyspace, const char *type, struct bytes name, const struct buffer *text)
+static void add_row(struct describing *d, struct bytes keyspace, const char *type, struct bytes name,
+                    const struct buffer *text)
 {
     struct describe_result *result = d->result;
 
@@ -388,7 +393,8 @@ static int compare_types(const void *a, const void *b)
 
 static int compare_keyspaces(const void *a, const void *b)
 {
-    return compare_names((*(const struct keyspace_def *const *)a)->name, (*(const struct keyspace_def *const *)b)->name);
+    return compare_names((*(const struct keyspace_def *const *)a)->name,
+                         (*(const struct keyspace_def *const *)b)->name);
 }
 
 static const struct keyspace_def **sorted_keyspaces(struct describing *d)
@@ -433,7 +439,8 @@ static void add_all(struct describing *d, const struct keyspace_def *keyspace)
 
 static bool is_system(struct bytes name)
 {
-    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) || ddl_is_virtual_system_keyspace(name);
+    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) ||
+           ddl_is_virtual_system_keyspace(name);
 }
 
 static enum status not_in_keyspaces(struct describing *d, struct bytes name)
@@ -543,22 +550,28 @@ static enum status describe_member(struct describing *d)
             add_table(d, table, true);
             return OK;
         }
-        return error_set(d->err, ERR_INVALID, "Table '%.*s' not found in keyspace '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "Table '%.*s' not found in keyspace '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     case DESCRIBE_TYPE:
         type = schema_type(d->schema, keyspace->name, name);
         if (type) {
             add_type(d, type, true);
             return OK;
         }
-        return error_set(d->err, ERR_INVALID, "User defined type '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "User defined type '%.*s' not found in '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     case DESCRIBE_INDEX:
-        return error_set(d->err, ERR_INVALID, "Table for existing index '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "Table for existing index '%.*s' not found in '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     case DESCRIBE_VIEW:
-        return error_set(d->err, ERR_INVALID, "Materialized view '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "Materialized view '%.*s' not found in '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     case DESCRIBE_FUNCTION:
-        return error_set(d->err, ERR_INVALID, "User defined function '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "User defined function '%.*s' not found in '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     default:
-        return error_set(d->err, ERR_INVALID, "User defined aggregate '%.*s' not found in '%.*s'", BYTES(name), BYTES(keyspace->name));
+        return error_set(d->err, ERR_INVALID, "User defined aggregate '%.*s' not found in '%.*s'", BYTES(name),
+                         BYTES(keyspace->name));
     }
 }
 
@@ -586,37 +599,30 @@ static enum status describe_any(struct describing *d)
 }
 
 enum status describe_statement(const struct schema *schema, const struct cql_statement *statement,
-                               const struct describe_context *context, struct arena *arena, struct describe_result *result,
-                               struct error *err)
+                               const struct describe_context *context, struct arena *arena,
+                               struct describe_result *result, struct error *err)
 {
     struct describing d = { schema, statement->describe, context, arena, result, 0, err };
 
     *result = (struct describe_result){ .has_create_statement = true };
     switch (statement->describe->kind) {
-    case DESCRIBE_CLUSTER:
-        return describe_cluster(&d);
-    case DESCRIBE_SCHEMA:
-        return describe_schema(&d, false);
-    case DESCRIBE_FULL_SCHEMA:
-        return describe_schema(&d, true);
+    case DESCRIBE_CLUSTER: return describe_cluster(&d);
+    case DESCRIBE_SCHEMA: return describe_schema(&d, false);
+    case DESCRIBE_FULL_SCHEMA: return describe_schema(&d, true);
     case DESCRIBE_KEYSPACES:
     case DESCRIBE_TABLES:
     case DESCRIBE_TYPES:
     case DESCRIBE_FUNCTIONS:
-    case DESCRIBE_AGGREGATES:
-        return describe_list(&d);
+    case DESCRIBE_AGGREGATES: return describe_list(&d);
     case DESCRIBE_KEYSPACE:
-    case DESCRIBE_ONLY_KEYSPACE:
-        return describe_one_keyspace(&d);
+    case DESCRIBE_ONLY_KEYSPACE: return describe_one_keyspace(&d);
     case DESCRIBE_TABLE:
     case DESCRIBE_INDEX:
     case DESCRIBE_VIEW:
     case DESCRIBE_TYPE:
     case DESCRIBE_FUNCTION:
-    case DESCRIBE_AGGREGATE:
-        return describe_member(&d);
-    case DESCRIBE_ANY:
-        return describe_any(&d);
+    case DESCRIBE_AGGREGATE: return describe_member(&d);
+    case DESCRIBE_ANY: return describe_any(&d);
     }
     return error_set(err, ERR_INVALID, "Unknown DESCRIBE");
 }

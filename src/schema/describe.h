@@ -19,18 +19,18 @@ void describe_type(struct buffer *out, const struct type *type);
 /* One row of DESCRIBE's answer. The lists (KEYSPACES, TABLES, TYPES, ...) have the first three columns only. */
 struct describe_row {
     struct bytes keyspace_name;
-    struct bytes type;             /* "keyspace", "table", "type", ... */
+    struct bytes type; /* "keyspace", "table", "type", ... */
     struct bytes name;
     struct bytes create_statement; /* NULL data in lists */
 };
 
 struct describe_result {
-    bool has_create_statement;     /* four columns; otherwise three */
-    bool is_cluster;               /* DESCRIBE CLUSTER: columns cluster, partitioner, snitch and, in a keyspace, range_ownership:
+    bool has_create_statement; /* four columns; otherwise three */
+    bool is_cluster; /* DESCRIBE CLUSTER: columns cluster, partitioner, snitch and, in a keyspace, range_ownership:
                                     * the cells stand in `cluster`, in that order */
     struct bytes cluster[3];
     bool has_range_ownership;
-    struct bytes range_ownership;  /* wire bytes of map<text, frozen<list<text>>> */
+    struct bytes range_ownership; /* wire bytes of map<text, frozen<list<text>>> */
     struct describe_row *rows;
     uint32_t row_count;
 };
@@ -38,12 +38,12 @@ struct describe_result {
 struct describe_context {
     struct bytes current_keyspace; /* USE; NULL data: none */
     struct bytes cluster_name;
-    struct bytes node;             /* "127.0.0.1:7000": the one owner of all tokens */
+    struct bytes node; /* "127.0.0.1:7000": the one owner of all tokens */
 };
 
 /* What a DESCRIBE statement answers; everything lives in the arena. ERR_INVALID: "'ks' not found in keyspaces". */
 enum status describe_statement(const struct schema *schema, const struct cql_statement *statement,
-                               const struct describe_context *context, struct arena *arena, struct describe_result *result,
-                               struct error *err);
+                               const struct describe_context *context, struct arena *arena,
+                               struct describe_result *result, struct error *err);
 
 #endif

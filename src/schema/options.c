@@ -36,7 +36,8 @@ static enum status too_large(struct bytes name, struct error *err)
 static enum status read_string(const struct cql_option *option, struct bytes *text, struct error *err)
 {
     if (option->value->kind != TERM_LITERAL)
-        return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a string", BYTES(option->name));
+        return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a string",
+                         BYTES(option->name));
     *text = option->value->literal.text;
     if (text->size > SCHEMA_OPTIONS_BYTES_MAX)
         return too_large(option->name, err);
@@ -160,8 +161,8 @@ static bool split_number(struct bytes text, double *number, struct bytes *suffix
     return i > 0 && double_parse(bytes_of(text.data, i), number);
 }
 
-static enum status read_simple_policy(struct arena *arena, struct bytes text, struct bytes *result, enum policy_kind *kind,
-                                      struct error *err)
+static enum status read_simple_policy(struct arena *arena, struct bytes text, struct bytes *result,
+                                      enum policy_kind *kind, struct error *err)
 {
     struct bytes suffix;
     double number;
@@ -183,9 +184,10 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
         size_t size;
 
         if (number <= 0.0 || number >= 100.0)
-            return error_set(err, ERR_CONFIG,
-                             "Invalid value %.*s for PERCENTILE option 'speculative_retry': must be between (0.0 and 100.0)",
-                             BYTES(text));
+            return error_set(
+                err, ERR_CONFIG,
+                "Invalid value %.*s for PERCENTILE option 'speculative_retry': must be between (0.0 and 100.0)",
+                BYTES(text));
         size = (size_t)snprintf(digits, sizeof(digits), "%.4f", number);
         while (digits[size - 1] == '0')
             size--;
@@ -212,7 +214,8 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
-static enum status read_policy(struct arena *arena, const struct cql_option *option, struct bytes *result, struct error *err)
+static enum status read_policy(struct arena *arena, const struct cql_option *option, struct bytes *result,
+                               struct error *err)
 {
     struct bytes text, a, b;
     enum policy_kind x, y;
@@ -221,25 +224,30 @@ static enum status read_policy(struct arena *arena, const struct cql_option *opt
 
     if (status)
         return status;
-    if (text.size < 6 || (strncasecmp((const char *)text.data, "MIN(", 4) && strncasecmp((const char *)text.data, "MAX(", 4)) ||
+    if (text.size < 6 ||
+        (strncasecmp((const char *)text.data, "MIN(", 4) && strncasecmp((const char *)text.data, "MAX(", 4)) ||
         text.data[text.size - 1] != ')' || !(comma = memchr(text.data, ',', text.size)))
         return read_simple_policy(arena, text, result, &x, err);
     if (read_simple_policy(arena, trim(bytes_of(text.data + 4, (size_t)(comma - text.data) - 4)), &a, &x, err) ||
-        read_simple_policy(arena, trim(bytes_of(comma + 1, text.size - (size_t)(comma - text.data) - 2)), &b, &y, err) ||
+        read_simple_policy(arena, trim(bytes_of(comma + 1, text.size - (size_t)(comma - text.data) - 2)), &b, &y,
+                           err) ||
         x < POLICY_PERCENTILE || y < POLICY_PERCENTILE)
         return bad_policy(text, err);
     if (x == y)
-        return error_set(err, ERR_CONFIG,
-                         "Invalid value %.*s for option 'speculative_retry': MIN()/MAX() arguments should be of different types, "
-                         "but both are of type %s",
-                         BYTES(text), policy_names[x]);
-    *result = bytes_of_string(arena_printf(arena, "%s(%.*s,%.*s)", toupper(text.data[1]) == 'I' ? "MIN" : "MAX", BYTES(a), BYTES(b)));
+        return error_set(
+            err, ERR_CONFIG,
+            "Invalid value %.*s for option 'speculative_retry': MIN()/MAX() arguments should be of different types, "
+            "but both are of type %s",
+            BYTES(text), policy_names[x]);
+    *result = bytes_of_string(
+        arena_printf(arena, "%s(%.*s,%.*s)", toupper(text.data[1]) == 'I' ? "MIN" : "MAX", BYTES(a), BYTES(b)));
     return OK;
 }
 
 /* ---- caching ---- */
 
-static enum status read_caching(struct arena *arena, const struct cql_option *option, struct option_map *result, struct error *err)
+static enum status read_caching(struct arena *arena, const struct cql_option *option, struct option_map *result,
+                                struct error *err)
 {
     struct option_map given, rest;
     struct bytes keys = BYTES_LITERAL("NONE"), rows = BYTES_LITERAL("NONE");
@@ -256,8 +264,10 @@ static enum status read_caching(struct arena *arena, const struct cql_option *op
             if (is_word(value, "ALL"))
                 keys = BYTES_LITERAL("ALL");
             else if (!is_word(value, "NONE"))
-                return error_set(err, ERR_CONFIG,
-                                 "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and 'NONE' are allowed", BYTES(value));
+                return error_set(
+                    err, ERR_CONFIG,
+                    "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and 'NONE' are allowed",
+                    BYTES(value));
         } else if (is_name(name, "rows_per_partition")) {
             if (is_word(value, "ALL"))
                 rows = BYTES_LITERAL("ALL");
@@ -267,10 +277,11 @@ static enum status read_caching(struct arena *arena, const struct cql_option *op
                 rows = number == 0 ? BYTES_LITERAL("NONE")
                                    : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
             else
-                return error_set(err, ERR_CONFIG,
-                                 "Invalid value '%.*s' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and integer "
-                                 "values are allowed",
-                                 BYTES(value));
+                return error_set(
+                    err, ERR_CONFIG,
+                    "Invalid value '%.*s' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and integer "
+                    "values are allowed",
+                    BYTES(value));
         } else {
             option_map_set(arena, &rest, name, value);
         }
@@ -279,7 +290,8 @@ static enum status read_caching(struct arena *arena, const struct cql_option *op
         struct buffer names = { 0 };
 
         append_names(&names, &rest, option->value);
-        status = error_set(err, ERR_CONFIG, "Invalid caching sub-options [%.*s]: only 'keys' and 'rows_per_partition' are allowed",
+        status = error_set(err, ERR_CONFIG,
+                           "Invalid caching sub-options [%.*s]: only 'keys' and 'rows_per_partition' are allowed",
                            BYTES(buffer_bytes(&names)));
         buffer_fini(&names);
         return status;
@@ -318,7 +330,8 @@ static unsigned compaction_class(struct bytes name)
     return 0;
 }
 
-static enum status read_compaction(struct arena *arena, const struct cql_option *option, struct option_map *map, struct error *err)
+static enum status read_compaction(struct arena *arena, const struct cql_option *option, struct option_map *map,
+                                   struct error *err)
 {
     const struct option *class, *overlapping;
     struct bytes name;
@@ -342,10 +355,11 @@ static enum status read_compaction(struct arena *arena, const struct cql_option 
 
         for (char *c = upper; *c; c++)
             *c = (char)toupper((unsigned char)*c);
-        return error_set(err, ERR_CONFIG,
-                         "Invalid value %s for 'provide_overlapping_tombstones' compaction sub-option - must be one of the "
-                         "following [NONE, ROW, CELL].",
-                         upper);
+        return error_set(
+            err, ERR_CONFIG,
+            "Invalid value %s for 'provide_overlapping_tombstones' compaction sub-option - must be one of the "
+            "following [NONE, ROW, CELL].",
+            upper);
     }
     if (bit != CLASS_UNIFIED) {
         if (!option_map_find(map, BYTES_LITERAL("max_threshold")))
@@ -358,19 +372,19 @@ static enum status read_compaction(struct arena *arena, const struct cql_option 
 
 /* How a compaction option is looked at, and with which words refused. */
 enum compaction_check {
-    CHECK_ANY,             /* not looked at */
-    CHECK_QUOTED_BOOLEAN,  /* '...' should be either 'true' or 'false', not '...' */
-    CHECK_BOOLEAN,         /* ... should either be 'true' or 'false', not ... */
-    CHECK_IS_BOOLEAN,      /* ... is not 'true' or 'false' (...) */
-    CHECK_BOTH_BOOLEAN,    /* '...' should either be 'true' or 'false', not ... */
-    CHECK_RATIO,           /* a float, not negative */
-    CHECK_INTERVAL,        /* an integer, not negative; "must be greater than 0" */
+    CHECK_ANY,            /* not looked at */
+    CHECK_QUOTED_BOOLEAN, /* '...' should be either 'true' or 'false', not '...' */
+    CHECK_BOOLEAN,        /* ... should either be 'true' or 'false', not ... */
+    CHECK_IS_BOOLEAN,     /* ... is not 'true' or 'false' (...) */
+    CHECK_BOTH_BOOLEAN,   /* '...' should either be 'true' or 'false', not ... */
+    CHECK_RATIO,          /* a float, not negative */
+    CHECK_INTERVAL,       /* an integer, not negative; "must be greater than 0" */
     CHECK_DOUBLE,
-    CHECK_NOT_NEGATIVE,    /* min_sstable_size */
+    CHECK_NOT_NEGATIVE, /* min_sstable_size */
     CHECK_LARGER_0,
     CHECK_AT_LEAST_1,
-    CHECK_POSITIVE,        /* Invalid configuration, ... should be positive */
-    CHECK_FREQUENCY,       /* must not be negative */
+    CHECK_POSITIVE,  /* Invalid configuration, ... should be positive */
+    CHECK_FREQUENCY, /* must not be negative */
     CHECK_RESOLUTION,
     CHECK_WINDOW,
     CHECK_SCALING,
@@ -434,9 +448,10 @@ static enum status check_scaling(struct bytes value, struct error *err)
 
         if (fan)
             digits = bytes_of(word.data + 1, word.size - 1);
-        if (!is_name(word, "N") &&
-            (!digits.size || (fan && !isdigit(digits.data[0])) || !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
-            return error_set(err, ERR_CONFIG, "Scaling parameter %.*s must match N|L[0-9]+|T[0-9]+|[+-]?[0-9]+", BYTES(word));
+        if (!is_name(word, "N") && (!digits.size || (fan && !isdigit(digits.data[0])) ||
+                                    !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
+            return error_set(err, ERR_CONFIG, "Scaling parameter %.*s must match N|L[0-9]+|T[0-9]+|[+-]?[0-9]+",
+                             BYTES(word));
         if (fan && number < 2)
             return error_set(err, ERR_CONFIG, "Fan factor cannot be lower than 2 in %.*s", BYTES(word));
         value = comma ? bytes_of(comma + 1, value.size - size - 1) : bytes_of("", 0);
@@ -450,8 +465,10 @@ static double parse_size(struct bytes text)
     static const struct {
         const char *unit;
         double bytes;
-    } units[] = { { "B", 1 },           { "KiB", 1024.0 },     { "MiB", 1048576.0 }, { "GiB", 1073741824.0 },
-                  { "TiB", 1099511627776.0 }, { "KB", 1e3 }, { "MB", 1e6 },        { "GB", 1e9 } };
+    } units[] = {
+        { "B", 1 },    { "KiB", 1024.0 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 }, { "TiB", 1099511627776.0 },
+        { "KB", 1e3 }, { "MB", 1e6 },     { "GB", 1e9 }
+    };
     struct bytes suffix;
     double number;
 
@@ -469,32 +486,39 @@ static enum status not_an_integer(const char *name, struct bytes value, struct e
     return error_set(err, ERR_CONFIG, "%.*s is not a parsable int (base10) for %s", BYTES(value), name);
 }
 
-static enum status check_compaction_option(const char *name, struct bytes value, enum compaction_check check, struct error *err)
+static enum status check_compaction_option(const char *name, struct bytes value, enum compaction_check check,
+                                           struct error *err)
 {
-    static const char *const resolutions[] = { "DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "MICROSECONDS", "NANOSECONDS" };
+    static const char *const resolutions[] = { "DAYS",         "HOURS",        "MINUTES",    "SECONDS",
+                                               "MILLISECONDS", "MICROSECONDS", "NANOSECONDS" };
     int64_t number;
     double real;
 
     switch (check) {
-    case CHECK_ANY:
-        return OK;
+    case CHECK_ANY: return OK;
     case CHECK_QUOTED_BOOLEAN:
         return is_boolean(value) ? OK
-                                 : error_set(err, ERR_CONFIG, "'%s' should be either 'true' or 'false', not '%.*s'", name, BYTES(value));
+                                 : error_set(err, ERR_CONFIG, "'%s' should be either 'true' or 'false', not '%.*s'",
+                                             name, BYTES(value));
     case CHECK_BOOLEAN:
-        return is_boolean(value) ? OK
-                                 : error_set(err, ERR_CONFIG, "%s should either be 'true' or 'false', not %.*s", name, BYTES(value));
+        return is_boolean(value)
+                   ? OK
+                   : error_set(err, ERR_CONFIG, "%s should either be 'true' or 'false', not %.*s", name, BYTES(value));
     case CHECK_IS_BOOLEAN:
-        return is_boolean(value) ? OK : error_set(err, ERR_CONFIG, "%s is not 'true' or 'false' (%.*s)", name, BYTES(value));
+        return is_boolean(value) ? OK
+                                 : error_set(err, ERR_CONFIG, "%s is not 'true' or 'false' (%.*s)", name, BYTES(value));
     case CHECK_BOTH_BOOLEAN:
         return is_boolean(value) ? OK
-                                 : error_set(err, ERR_CONFIG, "'%s' should either be 'true' or 'false', not %.*s", name, BYTES(value));
+                                 : error_set(err, ERR_CONFIG, "'%s' should either be 'true' or 'false', not %.*s", name,
+                                             BYTES(value));
     case CHECK_RATIO:
         if (!double_parse(value, &real))
             return not_an_integer(name, value, err);
         return real >= 0 ? OK : error_set(err, ERR_CONFIG, "%s must be greater than 0, but was %f", name, real);
     case CHECK_DOUBLE:
-        return double_parse(value, &real) ? OK : error_set(err, ERR_CONFIG, "%.*s is not a parsable float for %s", BYTES(value), name);
+        return double_parse(value, &real)
+                   ? OK
+                   : error_set(err, ERR_CONFIG, "%.*s is not a parsable float for %s", BYTES(value), name);
     case CHECK_RESOLUTION:
         for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++)
             if (is_name(value, resolutions[i]))
@@ -504,34 +528,37 @@ static enum status check_compaction_option(const char *name, struct bytes value,
         if (is_name(value, "DAYS") || is_name(value, "HOURS") || is_name(value, "MINUTES"))
             return OK;
         return error_set(err, ERR_CONFIG, "%.*s is not valid for %s", BYTES(value), name);
-    case CHECK_SCALING:
-        return check_scaling(value, err);
+    case CHECK_SCALING: return check_scaling(value, err);
     case CHECK_SIZE_TARGET:
         real = parse_size(value);
         if (real < 0)
-            return error_set(err, ERR_CONFIG, "%s %.*s is not a valid size in bytes: %.*s does not end in unit B", name, BYTES(value),
-                             BYTES(value));
-        return real >= 1048576
-                   ? OK
-                   : error_set(err, ERR_CONFIG, "%s %.*s is not acceptable, size must be at least 1.000MiB", name, BYTES(value));
+            return error_set(err, ERR_CONFIG, "%s %.*s is not a valid size in bytes: %.*s does not end in unit B", name,
+                             BYTES(value), BYTES(value));
+        return real >= 1048576 ? OK
+                               : error_set(err, ERR_CONFIG, "%s %.*s is not acceptable, size must be at least 1.000MiB",
+                                           name, BYTES(value));
     case CHECK_SIZE:
-        return parse_size(value) >= 0 ? OK : error_set(err, ERR_CONFIG, "%.*s is not a valid size in bytes for %s", BYTES(value), name);
+        return parse_size(value) >= 0
+                   ? OK
+                   : error_set(err, ERR_CONFIG, "%.*s is not a valid size in bytes for %s", BYTES(value), name);
     case CHECK_GROWTH:
         if (!double_parse(value, &real))
             return error_set(err, ERR_CONFIG, "%.*s is not a parsable double for %s", BYTES(value), name);
-        return real >= 0 && real <= 1 ? OK : error_set(err, ERR_CONFIG, "%s %.*s must be between 0 and 1", name, BYTES(value));
+        return real >= 0 && real <= 1
+                   ? OK
+                   : error_set(err, ERR_CONFIG, "%s %.*s must be between 0 and 1", name, BYTES(value));
     case CHECK_OVERLAP:
         if (is_word(value, "NONE") || is_word(value, "SINGLE") || is_word(value, "TRANSITIVE"))
             return OK;
-        return error_set(err, ERR_CONFIG, "Invalid overlap inclusion method %.*s. The valid options are [NONE, SINGLE, TRANSITIVE].",
+        return error_set(err, ERR_CONFIG,
+                         "Invalid overlap inclusion method %.*s. The valid options are [NONE, SINGLE, TRANSITIVE].",
                          BYTES(value));
     case CHECK_INTERVAL:
     case CHECK_NOT_NEGATIVE:
     case CHECK_LARGER_0:
     case CHECK_AT_LEAST_1:
     case CHECK_POSITIVE:
-    case CHECK_FREQUENCY:
-        break;
+    case CHECK_FREQUENCY: break;
     }
     if (!integer_parse(value, INT64_MIN, INT64_MAX, &number))
         return not_an_integer(name, value, err);
@@ -544,7 +571,8 @@ static enum status check_compaction_option(const char *name, struct bytes value,
     if (check == CHECK_AT_LEAST_1 && number < 1)
         return error_set(err, ERR_CONFIG, "%s must be larger than 0, but was %lld", name, (long long)number);
     if (check == CHECK_POSITIVE && number < 1)
-        return error_set(err, ERR_CONFIG, "Invalid configuration, %s should be positive: %lld", name, (long long)number);
+        return error_set(err, ERR_CONFIG, "Invalid configuration, %s should be positive: %lld", name,
+                         (long long)number);
     if (check == CHECK_FREQUENCY && number < 0)
         return error_set(err, ERR_CONFIG, "%s must not be negative, but was %lld", name, (long long)number);
     return OK;
@@ -558,14 +586,15 @@ static double double_option(const struct option_map *map, const char *name, doub
     return option && double_parse(option->value, &value) ? value : fallback;
 }
 
-static enum status check_threshold(const struct option_map *map, const char *name, int64_t fallback, int64_t *result, struct error *err)
+static enum status check_threshold(const struct option_map *map, const char *name, int64_t fallback, int64_t *result,
+                                   struct error *err)
 {
     const struct option *option = option_map_find(map, bytes_of_string(name));
 
     *result = fallback;
     if (option && !integer_parse(option->value, INT32_MIN, INT32_MAX, result))
-        return error_set(err, ERR_CONFIG, "Invalid value %.*s for '%s' compaction sub-option - must be an integer", BYTES(option->value),
-                         name);
+        return error_set(err, ERR_CONFIG, "Invalid value %.*s for '%s' compaction sub-option - must be an integer",
+                         BYTES(option->value), name);
     return OK;
 }
 
@@ -583,7 +612,8 @@ static enum status check_compaction(const struct option_map *map, struct error *
         const struct option *option = option_map_find(map, bytes_of_string(compaction_options[i].name));
 
         if (option && (compaction_options[i].classes & bit))
-            status = check_compaction_option(compaction_options[i].name, option->value, compaction_options[i].check, err);
+            status =
+                check_compaction_option(compaction_options[i].name, option->value, compaction_options[i].check, err);
     }
     if (status)
         return status;
@@ -604,21 +634,25 @@ static enum status check_compaction(const struct option_map *map, struct error *
         buffer_append_bytes(&unknown, map->options[i].name);
     }
     if (unknown.size)
-        status = error_set(err, ERR_CONFIG, "Properties specified [%.*s] are not understood by %.*s", BYTES(buffer_bytes(&unknown)),
-                           (int)(class.size - strlen(COMPACTION_PACKAGE)), (const char *)class.data + strlen(COMPACTION_PACKAGE));
+        status = error_set(err, ERR_CONFIG, "Properties specified [%.*s] are not understood by %.*s",
+                           BYTES(buffer_bytes(&unknown)), (int)(class.size - strlen(COMPACTION_PACKAGE)),
+                           (const char *)class.data + strlen(COMPACTION_PACKAGE));
     buffer_fini(&unknown);
     if (status || (status = check_threshold(map, "min_threshold", 4, &min, err)) ||
         (status = check_threshold(map, "max_threshold", 32, &max, err)))
         return status;
     if (min <= 0 || max <= 0)
-        return error_set(err, ERR_CONFIG,
-                         "Disabling compaction by setting compaction thresholds to 0 has been removed, set the compaction option "
-                         "'enabled' to false instead.");
+        return error_set(
+            err, ERR_CONFIG,
+            "Disabling compaction by setting compaction thresholds to 0 has been removed, set the compaction option "
+            "'enabled' to false instead.");
     if (min <= 1)
         return error_set(err, ERR_CONFIG, "Min compaction threshold cannot be less than 2 (got %lld)", (long long)min);
     if (min > max)
-        return error_set(err, ERR_CONFIG, "Min compaction threshold (got %lld) cannot be greater than max compaction threshold (got %lld)",
-                         (long long)min, (long long)max);
+        return error_set(
+            err, ERR_CONFIG,
+            "Min compaction threshold (got %lld) cannot be greater than max compaction threshold (got %lld)",
+            (long long)min, (long long)max);
     return OK;
 }
 
@@ -626,43 +660,53 @@ static enum status check_compaction(const struct option_map *map, struct error *
 
 #define COMPRESSION_PACKAGE "org.apache.cassandra.io.compress."
 
-static enum status check_compressor(const char *class, struct bytes name, struct bytes value, bool *known, struct error *err)
+static enum status check_compressor(const char *class, struct bytes name, struct bytes value, bool *known,
+                                    struct error *err)
 {
     int64_t number;
 
     *known = true;
     if (!strcmp(class, "LZ4Compressor") && is_name(name, "lz4_compressor_type")) {
         if (!is_name(value, "fast") && !is_name(value, "high"))
-            return error_set(err, ERR_CONFIG,
-                             "Invalid compressor type '%.*s' specified for LZ4 parameter 'lz4_compressor_type'. Valid options are "
-                             "[high, fast].",
-                             BYTES(value));
+            return error_set(
+                err, ERR_CONFIG,
+                "Invalid compressor type '%.*s' specified for LZ4 parameter 'lz4_compressor_type'. Valid options are "
+                "[high, fast].",
+                BYTES(value));
     } else if (!strcmp(class, "LZ4Compressor") && is_name(name, "lz4_high_compressor_level")) {
         if (!integer_parse(value, INT32_MIN, INT32_MAX, &number))
-            return error_set(err, ERR_CONFIG, "Invalid value [%.*s] for parameter 'lz4_high_compressor_level'. Value must be an integer.",
-                             BYTES(value));
+            return error_set(
+                err, ERR_CONFIG,
+                "Invalid value [%.*s] for parameter 'lz4_high_compressor_level'. Value must be an integer.",
+                BYTES(value));
         if (number < 1 || number > 17)
-            return error_set(err, ERR_CONFIG,
-                             "Invalid value [%.*s] for parameter 'lz4_high_compressor_level'. Value must be between 1 and 17.", BYTES(value));
+            return error_set(
+                err, ERR_CONFIG,
+                "Invalid value [%.*s] for parameter 'lz4_high_compressor_level'. Value must be between 1 and 17.",
+                BYTES(value));
     } else if (!strcmp(class, "ZstdCompressor") && is_name(name, "compression_level")) {
         if (!integer_parse(value, INT32_MIN, INT32_MAX, &number))
-            return error_set(err, ERR_CONFIG,
-                             "ZstdCompressor.create() threw an error: java.lang.NumberFormatException For input string: \"%.*s\"",
-                             BYTES(value));
+            return error_set(
+                err, ERR_CONFIG,
+                "ZstdCompressor.create() threw an error: java.lang.NumberFormatException For input string: \"%.*s\"",
+                BYTES(value));
         if (number < -131072 || number > 22)
-            return error_set(err, ERR_CONFIG,
-                             "ZstdCompressor.create() threw an error: java.lang.IllegalArgumentException compression_level=%.*s is "
-                             "invalid",
-                             BYTES(value));
+            return error_set(
+                err, ERR_CONFIG,
+                "ZstdCompressor.create() threw an error: java.lang.IllegalArgumentException compression_level=%.*s is "
+                "invalid",
+                BYTES(value));
     } else {
         *known = false;
     }
     return OK;
 }
 
-static enum status read_compression(struct arena *arena, const struct cql_option *option, struct option_map *result, struct error *err)
+static enum status read_compression(struct arena *arena, const struct cql_option *option, struct option_map *result,
+                                    struct error *err)
 {
-    static const char *const classes[] = { "LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor", "NoopCompressor" };
+    static const char *const classes[] = { "LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor",
+                                           "NoopCompressor" };
     struct option_map given;
     const struct option *found;
     const char *class = NULL;
@@ -678,7 +722,8 @@ static enum status read_compression(struct arena *arena, const struct cql_option
     found = option_map_find(&given, BYTES_LITERAL("enabled"));
     if (given.count == 0 || (found && !is_word(found->value, "true"))) {
         if (given.count > 1)
-            return error_set(err, ERR_CONFIG, "If the 'enabled' option is set to false no other options must be specified");
+            return error_set(err, ERR_CONFIG,
+                             "If the 'enabled' option is set to false no other options must be specified");
         option_map_set(arena, result, BYTES_LITERAL("enabled"), BYTES_LITERAL("false"));
         return OK;
     }
@@ -686,7 +731,8 @@ static enum status read_compression(struct arena *arena, const struct cql_option
     if (!found)
         return error_set(err, ERR_CONFIG, "Missing sub-option 'class' for the 'compression' option.");
     if (!found->value.size)
-        return error_set(err, ERR_CONFIG, "The 'class' option must not be empty. To disable compression use 'enabled' : false");
+        return error_set(err, ERR_CONFIG,
+                         "The 'class' option must not be empty. To disable compression use 'enabled' : false");
     name = qualified(arena, COMPRESSION_PACKAGE, found->value);
     found = option_map_find(&given, BYTES_LITERAL("chunk_length_in_kb"));
     if (found && !integer_parse(found->value, INT32_MIN, INT32_MAX, &chunk))
@@ -707,7 +753,8 @@ static enum status read_compression(struct arena *arena, const struct cql_option
         struct bytes key = given.options[i].name;
         bool known;
 
-        if (is_name(key, "enabled") || is_name(key, "class") || is_name(key, "chunk_length_in_kb") || is_name(key, "min_compress_ratio"))
+        if (is_name(key, "enabled") || is_name(key, "class") || is_name(key, "chunk_length_in_kb") ||
+            is_name(key, "min_compress_ratio"))
             continue;
         status = check_compressor(class, key, given.options[i].value, &known, err);
         if (status)
@@ -716,7 +763,8 @@ static enum status read_compression(struct arena *arena, const struct cql_option
             return error_set(err, ERR_CONFIG, "Unknown compression options %.*s", BYTES(key));
         option_map_set(arena, result, key, given.options[i].value);
     }
-    option_map_set(arena, result, BYTES_LITERAL("chunk_length_in_kb"), bytes_of_string(arena_printf(arena, "%lld", (long long)chunk)));
+    option_map_set(arena, result, BYTES_LITERAL("chunk_length_in_kb"),
+                   bytes_of_string(arena_printf(arena, "%lld", (long long)chunk)));
     if (has_ratio && ratio != 0) {
         char text[64];
 
@@ -831,14 +879,16 @@ static bool object_has(struct bytes object, struct bytes key)
 }
 
 /* The entries of `old` that `new` does not have, then those of `new`: ALTER names only what changes. */
-static enum status read_nested(struct arena *arena, const struct cql_option *option, struct bytes *result, struct error *err)
+static enum status read_nested(struct arena *arena, const struct cql_option *option, struct bytes *result,
+                               struct error *err)
 {
     struct buffer given = { 0 }, merged = { 0 };
     struct bytes rest = *result, key, entry;
     enum status status;
 
     if (!is_map(option->value))
-        return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a map.", BYTES(option->name));
+        return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a map.",
+                         BYTES(option->name));
     status = append_json(&given, option->value, option->name, err);
     if (!status) {
         buffer_append_u8(&merged, '{');
@@ -871,7 +921,8 @@ enum status options_check_tags(const struct option_map *tags, struct error *err)
     if (tags->count > 50)
         return error_set(err, ERR_INVALID, "A resource can have at most 50 tags (got %u)", tags->count);
     for (uint32_t i = 0; i < tags->count; i++)
-        if (!tags->options[i].name.size || tags->options[i].name.size > 4 * 128 || tags->options[i].value.size > 4 * 256)
+        if (!tags->options[i].name.size || tags->options[i].name.size > 4 * 128 ||
+            tags->options[i].value.size > 4 * 256)
             return error_set(err, ERR_INVALID, "Tag keys have 1 to 128 characters, tag values up to 256");
     return OK;
 }
@@ -896,11 +947,13 @@ void options_default_table(struct arena *arena, struct table_params *params)
     };
     option_map_set(arena, &params->caching, BYTES_LITERAL("keys"), BYTES_LITERAL("ALL"));
     option_map_set(arena, &params->caching, BYTES_LITERAL("rows_per_partition"), BYTES_LITERAL("NONE"));
-    option_map_set(arena, &params->compaction, BYTES_LITERAL("class"), BYTES_LITERAL(COMPACTION_PACKAGE "SizeTieredCompactionStrategy"));
+    option_map_set(arena, &params->compaction, BYTES_LITERAL("class"),
+                   BYTES_LITERAL(COMPACTION_PACKAGE "SizeTieredCompactionStrategy"));
     option_map_set(arena, &params->compaction, BYTES_LITERAL("max_threshold"), BYTES_LITERAL("32"));
     option_map_set(arena, &params->compaction, BYTES_LITERAL("min_threshold"), BYTES_LITERAL("4"));
     option_map_set(arena, &params->compression, BYTES_LITERAL("chunk_length_in_kb"), BYTES_LITERAL("16"));
-    option_map_set(arena, &params->compression, BYTES_LITERAL("class"), BYTES_LITERAL(COMPRESSION_PACKAGE "LZ4Compressor"));
+    option_map_set(arena, &params->compression, BYTES_LITERAL("class"),
+                   BYTES_LITERAL(COMPRESSION_PACKAGE "LZ4Compressor"));
 }
 
 static bool parse_uuid(struct bytes text, uint8_t uuid[16])
@@ -952,7 +1005,9 @@ static enum status read_memtable(const struct cql_option *option, struct bytes *
     if (status)
         return status;
     /* The names that a stock cassandra.yaml defines; we keep what was said, and have one kind. */
-    static const struct bytes known[] = { { (const uint8_t *)"default", 7 }, { (const uint8_t *)"skiplist", 8 }, { (const uint8_t *)"trie", 4 } };
+    static const struct bytes known[] = { { (const uint8_t *)"default", 7 },
+                                          { (const uint8_t *)"skiplist", 8 },
+                                          { (const uint8_t *)"trie", 4 } };
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (bytes_equal(text, known[i])) {
             *result = known[i];
@@ -973,13 +1028,14 @@ static enum status read_read_repair(const struct cql_option *option, struct byte
     else if (is_word(text, "NONE"))
         *result = BYTES_LITERAL("NONE");
     else /* Cassandra answers a server error here; a client's mistake is not ours. */
-        return error_set(err, ERR_CONFIG, "Invalid value %.*s for option 'read_repair': only 'BLOCKING' and 'NONE' are allowed",
+        return error_set(err, ERR_CONFIG,
+                         "Invalid value %.*s for option 'read_repair': only 'BLOCKING' and 'NONE' are allowed",
                          BYTES(text));
     return OK;
 }
 
-static enum status read_table_option(struct arena *arena, const struct cql_option *option, struct table_params *params, bool *has_id,
-                                     uint8_t id[16], struct error *err)
+static enum status read_table_option(struct arena *arena, const struct cql_option *option, struct table_params *params,
+                                     bool *has_id, uint8_t id[16], struct error *err)
 {
     struct bytes name = option->name;
     struct option_map ignored;
@@ -1036,8 +1092,8 @@ static enum status read_table_option(struct arena *arena, const struct cql_optio
     return error_set(err, ERR_SYNTAX, "Unknown property '%.*s'", BYTES(name));
 }
 
-enum status options_read_table(struct arena *arena, const struct option_list *list, struct table_params *params, bool *has_id,
-                               uint8_t id[16], struct error *err)
+enum status options_read_table(struct arena *arena, const struct option_list *list, struct table_params *params,
+                               bool *has_id, uint8_t id[16], struct error *err)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         enum status status = read_table_option(arena, &list->items[i], params, has_id, id, err);
@@ -1062,14 +1118,19 @@ enum status options_check_table(struct arena *arena, struct table_params *params
 
     if (params->bloom_filter_fp_chance == -1)
         params->bloom_filter_fp_chance =
-            compaction_class(option_map_find(&params->compaction, BYTES_LITERAL("class"))->value) == CLASS_LEVELED ? 0.1 : 0.01;
-    if ((status = check_compaction(&params->compaction, err)) || (status = check_compression(&params->compression, err)))
+            compaction_class(option_map_find(&params->compaction, BYTES_LITERAL("class"))->value) == CLASS_LEVELED
+                ? 0.1
+                : 0.01;
+    if ((status = check_compaction(&params->compaction, err)) ||
+        (status = check_compression(&params->compression, err)))
         return status;
     if (!(params->bloom_filter_fp_chance > 6.71e-5 && params->bloom_filter_fp_chance <= 1))
-        return error_set(err, ERR_CONFIG, "bloom_filter_fp_chance must be larger than 6.71E-5 and less than or equal to 1.0 (got %s)",
+        return error_set(err, ERR_CONFIG,
+                         "bloom_filter_fp_chance must be larger than 6.71E-5 and less than or equal to 1.0 (got %s)",
                          shown_double(text, params->bloom_filter_fp_chance));
     if (!(params->crc_check_chance >= 0 && params->crc_check_chance <= 1))
-        return error_set(err, ERR_CONFIG, "crc_check_chance must be larger than or equal to 0 and smaller than or equal to 1.0 (got %s)",
+        return error_set(err, ERR_CONFIG,
+                         "crc_check_chance must be larger than or equal to 0 and smaller than or equal to 1.0 (got %s)",
                          shown_double(text, params->crc_check_chance));
     if ((status = check_least("default_time_to_live", params->default_time_to_live_s, 0, err)))
         return status;
@@ -1080,7 +1141,8 @@ enum status options_check_table(struct arena *arena, struct table_params *params
         (status = check_least("min_index_interval", params->min_index_interval, 1, err)))
         return status;
     if (params->max_index_interval < params->min_index_interval)
-        return error_set(err, ERR_CONFIG, "max_index_interval must be greater than or equal to min_index_interval (%d) (got %d)",
+        return error_set(err, ERR_CONFIG,
+                         "max_index_interval must be greater than or equal to min_index_interval (%d) (got %d)",
                          params->min_index_interval, params->max_index_interval);
     return check_least("memtable_flush_period_in_ms", params->memtable_flush_period_ms, 0, err);
 }
@@ -1133,14 +1195,15 @@ static enum status check_factor(struct bytes value, struct error *err)
     return OK;
 }
 
-static enum status unknown_strategy_option(struct bytes name, const char *strategy, struct bytes keyspace, struct error *err)
+static enum status unknown_strategy_option(struct bytes name, const char *strategy, struct bytes keyspace,
+                                           struct error *err)
 {
-    return error_set(err, ERR_CONFIG, "Unrecognized strategy option {%.*s} passed to %s for keyspace %.*s", BYTES(name), strategy,
-                     BYTES(keyspace));
+    return error_set(err, ERR_CONFIG, "Unrecognized strategy option {%.*s} passed to %s for keyspace %.*s", BYTES(name),
+                     strategy, BYTES(keyspace));
 }
 
-static enum status check_simple(struct arena *arena, struct bytes keyspace, const struct option_map *written, struct option_map *map,
-                                struct error *err)
+static enum status check_simple(struct arena *arena, struct bytes keyspace, const struct option_map *written,
+                                struct option_map *map, struct error *err)
 {
     struct bytes factor = BYTES_LITERAL("1");
 
@@ -1162,7 +1225,8 @@ static enum status check_simple(struct arena *arena, struct bytes keyspace, cons
 
 /* This server is its cluster's one data center, by Cassandra's name for it and, as Keyspaces calls them, by its region's.
  * `replication_factor` stands for the ones not named: datacenter1, and those the keyspace has had; it never changes one that is there. */
-static enum status check_topology(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written, const struct option_map *previous,
+static enum status check_topology(struct arena *arena, struct bytes keyspace, struct bytes region,
+                                  const struct option_map *written, const struct option_map *previous,
                                   struct option_map *map, struct error *err)
 {
     const struct option *factor = option_map_find(written, BYTES_LITERAL("replication_factor"));
@@ -1175,7 +1239,8 @@ static enum status check_topology(struct arena *arena, struct bytes keyspace, st
 
         if (is_name(option->name, "class"))
             continue;
-        if (option != factor && !is_name(option->name, "datacenter1") && (bytes_is_null(region) || !bytes_equal(option->name, region)))
+        if (option != factor && !is_name(option->name, "datacenter1") &&
+            (bytes_is_null(region) || !bytes_equal(option->name, region)))
             return unknown_strategy_option(option->name, "NetworkTopologyStrategy", keyspace, err);
         if ((status = check_factor(option->value, err)))
             return status;
@@ -1190,8 +1255,9 @@ static enum status check_topology(struct arena *arena, struct bytes keyspace, st
     return OK;
 }
 
-enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written,
-                                      const struct option_map *previous, struct option_map *map, struct error *err)
+enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region,
+                                      const struct option_map *written, const struct option_map *previous,
+                                      struct option_map *map, struct error *err)
 {
     const struct option *class = option_map_find(written, BYTES_LITERAL("class"));
     struct bytes name;
@@ -1211,7 +1277,8 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     if (is_name(name, LOCATOR_PACKAGE "NetworkTopologyStrategy"))
         return check_topology(arena, keyspace, region, written, previous, map, err);
     if (is_name(name, LOCATOR_PACKAGE "LocalStrategy"))
-        return error_set(err, ERR_INVALID, "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
+        return error_set(err, ERR_INVALID,
+                         "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
     return error_set(err, ERR_CONFIG, "Unable to find replication strategy class '%.*s'", BYTES(name));
 }
 
@@ -1222,8 +1289,8 @@ uint32_t options_replication_factor(const struct option_map *replication)
     for (uint32_t i = 0; i < replication->count; i++) {
         int64_t factor;
 
-        if (!is_name(replication->options[i].name, "class") && integer_parse(replication->options[i].value, 0, INT32_MAX, &factor) &&
-            factor > most)
+        if (!is_name(replication->options[i].name, "class") &&
+            integer_parse(replication->options[i].value, 0, INT32_MAX, &factor) && factor > most)
             most = (uint32_t)factor;
     }
     return most;

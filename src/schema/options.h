@@ -16,8 +16,8 @@
 /* A new table's, except that compaction decides bloom_filter_fp_chance: negative until options_check_table. */
 void options_default_table(struct arena *arena, struct table_params *params);
 /* Changes params as the list says. has_id and id (WITH id = uuid) may be NULL: then `id` is refused, "Cannot alter table id.". */
-enum status options_read_table(struct arena *arena, const struct option_list *list, struct table_params *params, bool *has_id,
-                               uint8_t id[16], struct error *err);
+enum status options_read_table(struct arena *arena, const struct option_list *list, struct table_params *params,
+                               bool *has_id, uint8_t id[16], struct error *err);
 enum status options_check_table(struct arena *arena, struct table_params *params, struct error *err);
 
 struct keyspace_options {
@@ -32,8 +32,9 @@ enum status options_read_keyspace(struct arena *arena, const struct option_list 
                                   struct error *err);
 /* Turns replication as written into what is stored: class with its full name first in *map. `previous`: of the keyspace being altered,
  * or NULL. region: besides datacenter1, a data center that NetworkTopologyStrategy may name; NULL data: none. */
-enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region, const struct option_map *written,
-                                      const struct option_map *previous, struct option_map *map, struct error *err);
+enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region,
+                                      const struct option_map *written, const struct option_map *previous,
+                                      struct option_map *map, struct error *err);
 /* The replication factor that a warning compares; 0 if there is none. */
 uint32_t options_replication_factor(const struct option_map *replication);
 

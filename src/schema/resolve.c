@@ -10,8 +10,9 @@ static_assert((int)RESOLVE_DEPTH_MAX <= (int)VALUE_DEPTH_MAX, "a value of each t
 
 static void print_written(struct buffer *out, struct bytes keyspace, const struct cql_type *written, bool frozen)
 {
-    static const char *const names[] = { [TYPE_LIST] = "list", [TYPE_SET] = "set", [TYPE_MAP] = "map", [TYPE_TUPLE] = "tuple",
-                                         [TYPE_VECTOR] = "vector" };
+    static const char *const names[] = {
+        [TYPE_LIST] = "list", [TYPE_SET] = "set", [TYPE_MAP] = "map", [TYPE_TUPLE] = "tuple", [TYPE_VECTOR] = "vector"
+    };
     bool is_frozen = (frozen || written->frozen) && written->kind >= TYPE_LIST && written->kind <= TYPE_UDT;
 
     if (is_frozen)
@@ -74,8 +75,8 @@ static uint32_t depth_of(const struct type *type)
     return deepest + 1;
 }
 
-static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
-                           uint32_t *nodes, const struct type **result, struct error *err);
+static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                           bool frozen, uint32_t *nodes, const struct type **result, struct error *err);
 
 #define MARSHAL "org.apache.cassandra.db.marshal."
 
@@ -84,21 +85,39 @@ static const struct {
     const char *name;
     enum type_kind kind;
 } classes[] = {
-    { "AsciiType", TYPE_ASCII },         { "LongType", TYPE_BIGINT },        { "BytesType", TYPE_BLOB },
-    { "BooleanType", TYPE_BOOLEAN },     { "CounterColumnType", TYPE_COUNTER }, { "DecimalType", TYPE_DECIMAL },
-    { "DoubleType", TYPE_DOUBLE },       { "FloatType", TYPE_FLOAT },        { "Int32Type", TYPE_INT },
-    { "TimestampType", TYPE_TIMESTAMP }, { "DateType", TYPE_TIMESTAMP },     { "UUIDType", TYPE_UUID },
-    { "UTF8Type", TYPE_TEXT },           { "IntegerType", TYPE_VARINT },     { "TimeUUIDType", TYPE_TIMEUUID },
-    { "InetAddressType", TYPE_INET },    { "SimpleDateType", TYPE_DATE },    { "TimeType", TYPE_TIME },
-    { "ShortType", TYPE_SMALLINT },      { "ByteType", TYPE_TINYINT },       { "DurationType", TYPE_DURATION },
-    { "EmptyType", TYPE_EMPTY },         { "CompositeType", TYPE_CUSTOM },   { "DynamicCompositeType", TYPE_CUSTOM },
-    { "LexicalUUIDType", TYPE_CUSTOM },  { "PartitionerDefinedOrder", TYPE_CUSTOM },
+    { "AsciiType", TYPE_ASCII },
+    { "LongType", TYPE_BIGINT },
+    { "BytesType", TYPE_BLOB },
+    { "BooleanType", TYPE_BOOLEAN },
+    { "CounterColumnType", TYPE_COUNTER },
+    { "DecimalType", TYPE_DECIMAL },
+    { "DoubleType", TYPE_DOUBLE },
+    { "FloatType", TYPE_FLOAT },
+    { "Int32Type", TYPE_INT },
+    { "TimestampType", TYPE_TIMESTAMP },
+    { "DateType", TYPE_TIMESTAMP },
+    { "UUIDType", TYPE_UUID },
+    { "UTF8Type", TYPE_TEXT },
+    { "IntegerType", TYPE_VARINT },
+    { "TimeUUIDType", TYPE_TIMEUUID },
+    { "InetAddressType", TYPE_INET },
+    { "SimpleDateType", TYPE_DATE },
+    { "TimeType", TYPE_TIME },
+    { "ShortType", TYPE_SMALLINT },
+    { "ByteType", TYPE_TINYINT },
+    { "DurationType", TYPE_DURATION },
+    { "EmptyType", TYPE_EMPTY },
+    { "CompositeType", TYPE_CUSTOM },
+    { "DynamicCompositeType", TYPE_CUSTOM },
+    { "LexicalUUIDType", TYPE_CUSTOM },
+    { "PartitionerDefinedOrder", TYPE_CUSTOM },
 };
 
 static bool find_class(struct bytes name, enum type_kind *kind)
 {
     const uint8_t *paren = memchr(name.data, '(', name.size);
-    struct bytes package = BYTES_LITERAL(MARSHAL), head = paren ? bytes_of(name.data, (size_t)(paren - name.data)) : name;
+    struct bytes package = BYTES_LITERAL(MARSHAL),
+                 head = paren ? bytes_of(name.data, (size_t)(paren - name.data)) : name;
 
     if (bytes_starts_with(head, package))
         head = bytes_of(head.data + package.size, head.size - package.size);
@@ -119,15 +138,16 @@ enum status resolve_check_custom(const struct cql_type *written, struct error *e
     if (written->kind == TYPE_CUSTOM && !find_class(written->name.name, &kind)) {
         bool has_package = memchr(written->name.name.data, '.', written->name.name.size) != NULL;
 
-        return error_set(err, ERR_SYNTAX, "Error setting type %.*s: Unable to find abstract-type class '%s%.*s'", BYTES(written->name.name),
-                         has_package ? "" : MARSHAL, BYTES(written->name.name));
+        return error_set(err, ERR_SYNTAX, "Error setting type %.*s: Unable to find abstract-type class '%s%.*s'",
+                         BYTES(written->name.name), has_package ? "" : MARSHAL, BYTES(written->name.name));
     }
     for (uint32_t i = 0; i < written->param_count && !status; i++)
         status = resolve_check_custom(written->params[i], err);
     return status;
 }
 
-static enum status resolve_custom(struct arena *arena, const struct cql_type *written, const struct type **result, struct error *err)
+static enum status resolve_custom(struct arena *arena, const struct cql_type *written, const struct type **result,
+                                  struct error *err)
 {
     enum type_kind kind;
     enum status status = resolve_check_custom(written, err);
@@ -139,11 +159,12 @@ static enum status resolve_custom(struct arena *arena, const struct cql_type *wr
         *result = type_native(kind);
         return OK;
     }
-    return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result, err);
+    return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result,
+                      err);
 }
 
-static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element, bool frozen,
-                                 struct error *err)
+static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element,
+                                 bool frozen, struct error *err)
 {
     if (element->kind == TYPE_COUNTER)
         return refuse(arena, "Counters are not allowed inside collections", collection, err);
@@ -156,8 +177,9 @@ static enum status check_element(struct arena *arena, const struct cql_type *col
     return OK;
 }
 
-static enum status resolve_collection(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
-                                      bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
+static enum status resolve_collection(struct arena *arena, const struct keyspace_def *keyspace,
+                                      const struct cql_type *written, bool frozen, uint32_t *nodes,
+                                      const struct type **result, struct error *err)
 {
     const struct type *params[2] = { NULL };
     enum status status;
@@ -181,8 +203,9 @@ static enum status resolve_collection(struct arena *arena, const struct keyspace
     return OK;
 }
 
-static enum status resolve_tuple(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
-                                 uint32_t *nodes, const struct type **result, struct error *err)
+static enum status resolve_tuple(struct arena *arena, const struct keyspace_def *keyspace,
+                                 const struct cql_type *written, uint32_t *nodes, const struct type **result,
+                                 struct error *err)
 {
     const struct type **fields = arena_new_array(arena, const struct type *, written->param_count + 1);
     enum status status;
@@ -197,43 +220,44 @@ static enum status resolve_tuple(struct arena *arena, const struct keyspace_def 
     return OK;
 }
 
-static enum status resolve_udt(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
-                               uint32_t *nodes, const struct type **result, struct error *err)
+static enum status resolve_udt(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                               bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
 {
     struct bytes in = written->name.keyspace;
 
     if (!bytes_is_null(in) && !bytes_equal(in, keyspace->name))
-        return error_set(err, ERR_INVALID,
-                         "Statement on keyspace %.*s cannot refer to a user type in keyspace %.*s; user types can only be used in the "
-                         "keyspace they are defined in",
-                         BYTES(keyspace->name), BYTES(in));
+        return error_set(
+            err, ERR_INVALID,
+            "Statement on keyspace %.*s cannot refer to a user type in keyspace %.*s; user types can only be used in the "
+            "keyspace they are defined in",
+            BYTES(keyspace->name), BYTES(in));
     for (uint32_t i = 0; i < keyspace->type_count; i++) {
         if (!bytes_equal(keyspace->types[i]->name, written->name.name))
             continue;
         *nodes += type_node_count(keyspace->types[i]);
         if (*nodes > RESOLVE_NODES_MAX)
-            return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts", RESOLVE_NODES_MAX);
+            return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts",
+                             RESOLVE_NODES_MAX);
         *result = frozen ? type_freeze(arena, keyspace->types[i]) : keyspace->types[i];
         return OK;
     }
     return error_set(err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(keyspace->name), BYTES(written->name.name));
 }
 
-static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written, bool frozen,
-                           uint32_t *nodes, const struct type **result, struct error *err)
+static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
+                           bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
 {
     enum status status;
 
     if (++*nodes > RESOLVE_NODES_MAX)
-        return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts", RESOLVE_NODES_MAX);
+        return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts",
+                         RESOLVE_NODES_MAX);
     frozen |= written->frozen;
     switch (written->kind) {
     case TYPE_LIST:
     case TYPE_SET:
-    case TYPE_MAP:
-        return resolve_collection(arena, keyspace, written, frozen, nodes, result, err);
-    case TYPE_TUPLE:
-        return resolve_tuple(arena, keyspace, written, nodes, result, err);
+    case TYPE_MAP: return resolve_collection(arena, keyspace, written, frozen, nodes, result, err);
+    case TYPE_TUPLE: return resolve_tuple(arena, keyspace, written, nodes, result, err);
     case TYPE_VECTOR:
         if (written->dimension == 0)
             return error_set(err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
@@ -241,10 +265,8 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
         if (!status)
             *result = type_vector(arena, *result, written->dimension);
         return status;
-    case TYPE_UDT:
-        return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
-    case TYPE_CUSTOM:
-        return resolve_custom(arena, written, result, err);
+    case TYPE_UDT: return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
+    case TYPE_CUSTOM: return resolve_custom(arena, written, result, err);
     default:
         if (written->frozen) {
             struct cql_type plain = *written;
@@ -252,7 +274,8 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
 
             plain.frozen = false;
             cql_print_type(&out, &plain);
-            status = error_set(err, ERR_SYNTAX, "frozen<> is only allowed on collections, tuples, and user-defined types (got %.*s)",
+            status = error_set(err, ERR_SYNTAX,
+                               "frozen<> is only allowed on collections, tuples, and user-defined types (got %.*s)",
                                BYTES(buffer_bytes(&out)));
             buffer_fini(&out);
             return status;
@@ -307,20 +330,14 @@ bool type_uses_udt(const struct type *type, struct bytes name)
 static const struct type *rebuild(struct arena *arena, const struct type *type, const struct type *const *params)
 {
     switch (type->kind) {
-    case TYPE_LIST:
-        return type_list(arena, params[0], type->frozen);
-    case TYPE_SET:
-        return type_set(arena, params[0], type->frozen);
-    case TYPE_MAP:
-        return type_map(arena, params[0], params[1], type->frozen);
-    case TYPE_TUPLE:
-        return type_tuple(arena, params, type->param_count);
-    case TYPE_VECTOR:
-        return type_vector(arena, params[0], type->dimension);
+    case TYPE_LIST: return type_list(arena, params[0], type->frozen);
+    case TYPE_SET: return type_set(arena, params[0], type->frozen);
+    case TYPE_MAP: return type_map(arena, params[0], params[1], type->frozen);
+    case TYPE_TUPLE: return type_tuple(arena, params, type->param_count);
+    case TYPE_VECTOR: return type_vector(arena, params[0], type->dimension);
     case TYPE_UDT:
         return type_udt(arena, type->keyspace, type->name, type->field_names, params, type->param_count, type->frozen);
-    default:
-        return type;
+    default: return type;
     }
 }
 

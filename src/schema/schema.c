@@ -15,8 +15,8 @@ struct schema {
     struct keyspace_def **keyspaces; /* owned references, by name */
     uint32_t keyspace_count;
     uint32_t table_count;
-    uint32_t mask;                   /* slots - 1 */
-    struct table_def **by_name;      /* borrowed from the keyspaces */
+    uint32_t mask;              /* slots - 1 */
+    struct table_def **by_name; /* borrowed from the keyspaces */
     struct table_def **by_id;
 };
 
@@ -270,7 +270,8 @@ struct schema *schema_new(uint64_t version, const uint8_t uuid[16])
     return schema_of(version, uuid, NULL, 0);
 }
 
-struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop, const uint8_t uuid[16])
+struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop,
+                              const uint8_t uuid[16])
 {
     struct keyspace_def **keyspaces = xmalloc((schema->keyspace_count + 1) * sizeof(struct keyspace_def *));
     uint32_t count = 0;

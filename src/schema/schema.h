@@ -28,17 +28,18 @@ enum column_kind { COLUMN_PARTITION_KEY, COLUMN_CLUSTERING, COLUMN_STATIC, COLUM
 struct column_def {
     uint32_t id;
     enum column_kind kind;
-    uint32_t position;       /* within its kind, for keys; otherwise its index among its kind */
-    uint32_t index;          /* within table_def.columns */
+    uint32_t position; /* within its kind, for keys; otherwise its index among its kind */
+    uint32_t index;    /* within table_def.columns */
     struct bytes name;
     const struct type *type;
-    bool descending;         /* clustering only */
-    bool multicell;          /* type_is_multicell(type) */
-    int64_t hidden_until_us; /* cells of this timestamp and older are not its own any more; INT64_MIN: none are hidden */
+    bool descending; /* clustering only */
+    bool multicell;  /* type_is_multicell(type) */
+    int64_t
+        hidden_until_us; /* cells of this timestamp and older are not its own any more; INT64_MIN: none are hidden */
 };
 
 struct dropped_column {
-    uint32_t id;             /* what it comes back with; COLUMN_ID_NONE: with a new one, and so without its cells */
+    uint32_t id; /* what it comes back with; COLUMN_ID_NONE: with a new one, and so without its cells */
     struct bytes name;
     const struct type *type;
     enum column_kind kind;
@@ -89,11 +90,11 @@ struct table_def {
     _Atomic uint32_t refs;
     uint64_t id;
     uint8_t uuid[16];
-    uint64_t version;             /* the schema version that last changed it: prepared statements compare it */
+    uint64_t version; /* the schema version that last changed it: prepared statements compare it */
     struct bytes keyspace;
     struct bytes name;
-    struct column_def *columns;   /* SELECT * order */
-    uint32_t *index_by_id;        /* column_id_next entries: where in columns; UINT32_MAX: dropped */
+    struct column_def *columns; /* SELECT * order */
+    uint32_t *index_by_id;      /* column_id_next entries: where in columns; UINT32_MAX: dropped */
     uint32_t column_count;
     uint32_t partition_key_count; /* columns[0 .. partition_key_count) */
     uint32_t clustering_count;    /* the next ones */
@@ -103,10 +104,10 @@ struct table_def {
     struct dropped_column *dropped;
     uint32_t dropped_count;
     bool is_counter;
-    bool durable_writes;          /* of its keyspace */
+    bool durable_writes;                       /* of its keyspace */
     const struct virtual_table *virtual_table; /* NULL for a stored table; borrowed, process lifetime */
     struct table_params params;
-    struct arena *arena;          /* owned */
+    struct arena *arena; /* owned */
 };
 
 struct keyspace_def {
@@ -116,11 +117,11 @@ struct keyspace_def {
     bool is_virtual;
     struct option_map replication; /* class first, with its full Java name, as system_schema shows it */
     struct option_map tags;
-    struct table_def **tables;     /* by name; each holds a reference */
+    struct table_def **tables; /* by name; each holds a reference */
     uint32_t table_count;
-    const struct type **types;     /* TYPE_UDT, not frozen, by name */
+    const struct type **types; /* TYPE_UDT, not frozen, by name */
     uint32_t type_count;
-    struct arena *arena;           /* owned */
+    struct arena *arena; /* owned */
 };
 
 struct schema *schema_ref(struct schema *schema);
@@ -130,7 +131,7 @@ struct keyspace_def *keyspace_def_ref(struct keyspace_def *def);
 void table_def_unref(struct table_def *def);
 struct table_def *table_def_ref(struct table_def *def);
 
-uint64_t schema_version_number(const struct schema *schema); /* grows by one with each change */
+uint64_t schema_version_number(const struct schema *schema);     /* grows by one with each change */
 const uint8_t *schema_version_uuid(const struct schema *schema); /* 16 bytes: system.local.schema_version */
 
 /* NULL when absent. Borrowed from the schema. */

@@ -25,9 +25,12 @@ static void fake_random(void *context, void *out, size_t size)
         ((uint8_t *)out)[i] = random_byte++;
 }
 
-static enum status try_apply(struct schema **schema, const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
+static enum status try_apply(struct schema **schema, const char *text, struct ddl_change *change, struct arena *arena,
+                             struct error *err)
 {
-    struct ddl_context context = { .current_keyspace = BYTES_LITERAL("k"), .now_us = 1000000, .next_table_id = next_id++, .random = fake_random };
+    struct ddl_context context = {
+        .current_keyspace = BYTES_LITERAL("k"), .now_us = 1000000, .next_table_id = next_id++, .random = fake_random
+    };
     struct cql_statement *statement;
     struct schema *result;
     enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
@@ -104,7 +107,8 @@ static void a_change_shares_the_rest(void **state)
     assert_ptr_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("one")), one);
     assert_ptr_not_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("two")), two);
     assert_int_equal(two->column_count, 1);
-    assert_int_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("two"))->version, schema_version_number(schema));
+    assert_int_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("two"))->version,
+                     schema_version_number(schema));
     table_def_ref(two);
     schema_unref(before);
     assert_int_equal(two->column_count, 1); /* our reference keeps it */
@@ -119,8 +123,10 @@ static void columns_stand_in_order_and_ids_stay(void **state)
     const struct table_def *def;
     uint32_t id;
 
-    apply(&schema, "CREATE TABLE t (b int, a int, \"B\" set<int>, s1 int static, \"S\" int static, c2 int, c1 int, k1 int, k2 int, "
-                   "PRIMARY KEY ((k2, k1), c1, c2)) WITH CLUSTERING ORDER BY (c1 ASC, c2 DESC)");
+    apply(
+        &schema,
+        "CREATE TABLE t (b int, a int, \"B\" set<int>, s1 int static, \"S\" int static, c2 int, c1 int, k1 int, k2 int, "
+        "PRIMARY KEY ((k2, k1), c1, c2)) WITH CLUSTERING ORDER BY (c1 ASC, c2 DESC)");
     def = schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"));
     assert_int_equal(def->column_count, 9);
     for (uint32_t i = 0; i < 9; i++) {
@@ -189,13 +195,16 @@ static void definitions_survive_as_bytes(void **state)
 
     apply(&schema, "CREATE TYPE zz (x int, \"Q r\" list<text>)");
     apply(&schema, "CREATE TYPE aa (z frozen<zz>)");
-    apply(&schema, "CREATE TABLE t (a int, b timeuuid, c frozen<aa>, d tuple<int, vector<float, 3>>, e map<text, frozen<zz>>, f frozen<zz>, g duration, "
-                   "h int static, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b DESC) AND comment = 'x' AND tags = {'k': 'v'} AND "
-                   "custom_properties = {'a': {'b': 'c'}} AND gc_grace_seconds = 7 AND bloom_filter_fp_chance = 0.25 AND cdc = true");
+    apply(
+        &schema,
+        "CREATE TABLE t (a int, b timeuuid, c frozen<aa>, d tuple<int, vector<float, 3>>, e map<text, frozen<zz>>, f frozen<zz>, g duration, "
+        "h int static, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b DESC) AND comment = 'x' AND tags = {'k': 'v'} AND "
+        "custom_properties = {'a': {'b': 'c'}} AND gc_grace_seconds = 7 AND bloom_filter_fp_chance = 0.25 AND cdc = true");
     apply(&schema, "ALTER TABLE t DROP g");
     apply(&schema, "ALTER TABLE t WITH custom_properties = {'d': 'e'}");
     keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
-    assert_true(bytes_equal(keyspace->tables[0]->params.custom_properties, BYTES_LITERAL("{\"a\": {\"b\": \"c\"}, \"d\": \"e\"}")));
+    assert_true(bytes_equal(keyspace->tables[0]->params.custom_properties,
+                            BYTES_LITERAL("{\"a\": {\"b\": \"c\"}, \"d\": \"e\"}")));
 
     schema_encode_keyspace(&bytes, keyspace);
     for (size_t i = 0; i < bytes.size; i++)
@@ -256,9 +265,12 @@ static void damaged_bytes_do_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_by_name_and_id),        cmocka_unit_test(a_change_shares_the_rest),
-        cmocka_unit_test(columns_stand_in_order_and_ids_stay), cmocka_unit_test(a_type_spreads),
-        cmocka_unit_test(bombs_are_refused),           cmocka_unit_test(definitions_survive_as_bytes),
+        cmocka_unit_test(finds_by_name_and_id),
+        cmocka_unit_test(a_change_shares_the_rest),
+        cmocka_unit_test(columns_stand_in_order_and_ids_stay),
+        cmocka_unit_test(a_type_spreads),
+        cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(definitions_survive_as_bytes),
         cmocka_unit_test(damaged_bytes_do_no_harm),
     };
 

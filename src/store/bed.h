@@ -18,7 +18,7 @@
 
 struct bed {
     const struct store_ops *ops;
-    bool on_disk;   /* posix files in a temporary directory, else forgetful or none */
+    bool on_disk; /* posix files in a temporary directory, else forgetful or none */
     bool forgetful;
     bool plain, no_sync;
     uint64_t write_buffer_bytes;
@@ -56,8 +56,8 @@ static bool newer(struct bytes a, struct bytes b)
     return at != bt ? at > bt : bytes_compare(a, b) > 0;
 }
 
-static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands, size_t operand_count,
-                  struct buffer *result)
+static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
+                  size_t operand_count, struct buffer *result)
 {
     struct bytes best = existing;
 
@@ -192,12 +192,14 @@ static enum status write_one(struct bed *bed, bool blind, const char *key, int64
     return status;
 }
 
-__attribute__((unused)) static enum status bed_put(struct bed *bed, const char *key, int64_t timestamp_us, const char *text)
+__attribute__((unused)) static enum status bed_put(struct bed *bed, const char *key, int64_t timestamp_us,
+                                                   const char *text)
 {
     return write_one(bed, false, key, timestamp_us, text);
 }
 
-__attribute__((unused)) static enum status bed_merge(struct bed *bed, const char *key, int64_t timestamp_us, const char *text)
+__attribute__((unused)) static enum status bed_merge(struct bed *bed, const char *key, int64_t timestamp_us,
+                                                     const char *text)
 {
     return write_one(bed, true, key, timestamp_us, text);
 }

@@ -36,9 +36,10 @@ enum { STORE_FAMILY_COUNT = 2 };
 /* What a compaction knows when it meets a value. */
 struct store_purge {
     enum store_family family;
-    bool whole;              /* the value is all there is of this key at the last level; false: purge nothing of it */
-    int64_t purge_before_us; /* what has a timestamp below this covers nothing outside this compaction; INT64_MIN: unknown */
-    int64_t now_us;          /* wall clock, for gc_grace and retention */
+    bool whole; /* the value is all there is of this key at the last level; false: purge nothing of it */
+    int64_t
+        purge_before_us; /* what has a timestamp below this covers nothing outside this compaction; INT64_MIN: unknown */
+    int64_t now_us;      /* wall clock, for gc_grace and retention */
 };
 enum store_verdict { STORE_KEEP, STORE_REMOVE, STORE_CHANGE };
 
@@ -47,8 +48,8 @@ enum store_verdict { STORE_KEEP, STORE_REMOVE, STORE_CHANGE };
 struct store_semantics {
     void *context;
     /* Appends to *result the value of `operands` (oldest first) on top of `existing` (data NULL: there is none). */
-    void (*merge)(void *context, struct bytes key, struct bytes existing, const struct bytes *operands, size_t operand_count,
-                  struct buffer *result);
+    void (*merge)(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
+                  size_t operand_count, struct buffer *result);
     /* The same without knowing what lies below: the result is an operand again. NULL: merge with no existing value. */
     void (*merge_partial)(void *context, struct bytes key, const struct bytes *operands, size_t operand_count,
                           struct buffer *result);
@@ -79,7 +80,8 @@ void store_batch_put(struct store_batch *batch, enum store_family family, struct
 void store_batch_merge(struct store_batch *batch, enum store_family family, struct bytes key, struct bytes operand);
 void store_batch_delete(struct store_batch *batch, enum store_family family, struct bytes key);
 /* By order of writing, not by timestamp: for DROP and TRUNCATE, never for a CQL DELETE. */
-void store_batch_delete_range(struct store_batch *batch, enum store_family family, struct bytes first, struct bytes end);
+void store_batch_delete_range(struct store_batch *batch, enum store_family family, struct bytes first,
+                              struct bytes end);
 size_t store_batch_count(const struct store_batch *batch);
 size_t store_batch_bytes(const struct store_batch *batch);
 /* Borrowed until the batch is changed. */
@@ -98,27 +100,27 @@ enum store_log_level { STORE_LOG_WARN, STORE_LOG_ERROR };
 
 /* What all stores of a process share. Zero means the default. */
 struct store_environment_options {
-    uint64_t cache_bytes;         /* blocks read from disk. Default 64 MiB; grows as it fills */
-    uint64_t write_buffer_bytes;  /* all memory for writes not yet flushed, over all stores. Default 256 MiB */
-    uint32_t background_threads;  /* for flush and compaction. Default 2 */
-    struct keys *keys;            /* borrowed; encrypts every file. NULL only with test_plain */
-    struct file_system *files;    /* borrowed; NULL: the machine's */
+    uint64_t cache_bytes;        /* blocks read from disk. Default 64 MiB; grows as it fills */
+    uint64_t write_buffer_bytes; /* all memory for writes not yet flushed, over all stores. Default 256 MiB */
+    uint32_t background_threads; /* for flush and compaction. Default 2 */
+    struct keys *keys;           /* borrowed; encrypts every file. NULL only with test_plain */
+    struct file_system *files;   /* borrowed; NULL: the machine's */
     /* Never carries a key, name or value of a user. NULL: silent. Any thread. */
     void (*log)(void *context, enum store_log_level level, const char *message);
     void *log_context;
     int64_t (*now_us)(void *context); /* wall clock for store_purge. NULL: the machine's */
     void *now_context;
-    bool test_plain;              /* tests only: neither encrypted nor compressed */
-    bool test_no_sync;            /* tests only: never sync, so that a crash test can show that it notices */
+    bool test_plain;   /* tests only: neither encrypted nor compressed */
+    bool test_no_sync; /* tests only: never sync, so that a crash test can show that it notices */
 };
 
 struct store_options {
-    const char *path;                         /* a directory of its own; made if missing */
-    void *environment;                        /* from ops->environment_open of the same body */
-    const struct store_semantics *semantics;  /* borrowed as long as the store is open */
-    uint64_t write_buffer_bytes;              /* one buffer of the data family; two may exist. Default 32 MiB */
-    uint64_t periodic_compaction_s;           /* files at rest are visited after this. Default 7 days */
-    uint64_t target_file_bytes;               /* default 64 MiB */
+    const char *path;                        /* a directory of its own; made if missing */
+    void *environment;                       /* from ops->environment_open of the same body */
+    const struct store_semantics *semantics; /* borrowed as long as the store is open */
+    uint64_t write_buffer_bytes;             /* one buffer of the data family; two may exist. Default 32 MiB */
+    uint64_t periodic_compaction_s;          /* files at rest are visited after this. Default 7 days */
+    uint64_t target_file_bytes;              /* default 64 MiB */
 };
 
 /* ---- reading ---- */
@@ -128,8 +130,8 @@ struct store_snapshot;
 
 /* A value got from a store: pinned where it lies if possible. Always release it, found or not; zero-initialise it. */
 struct store_value {
-    struct bytes bytes; /* borrowed until released */
-    void (*release)(struct store_value *value); /* NULL: nothing to release */
+    struct bytes bytes;                                     /* borrowed until released */
+    void (*release)(struct store_value *value);             /* NULL: nothing to release */
     unsigned char opaque[192] __attribute__((aligned(16))); /* the body's */
 };
 static inline void store_value_release(struct store_value *value)
@@ -163,8 +165,8 @@ struct store_scan {
 };
 
 struct store_properties {
-    uint64_t disk_bytes;       /* sorted files and log of this store */
-    uint64_t log_bytes;        /* written since the last flush */
+    uint64_t disk_bytes; /* sorted files and log of this store */
+    uint64_t log_bytes;  /* written since the last flush */
     uint64_t memtable_bytes;
     uint64_t file_count;
     uint64_t level0_file_count;
@@ -176,7 +178,8 @@ struct store_properties {
 struct store_ops {
     const char *name;
 
-    enum status (*environment_open)(const struct store_environment_options *options, void **environment, struct error *err);
+    enum status (*environment_open)(const struct store_environment_options *options, void **environment,
+                                    struct error *err);
     void (*environment_close)(void *environment); /* after all its stores */
 
     /* ERR_CORRUPT: the files fail their checks; ERR_CONFIG: the wrong key; ERR_IO: also when another process has it open. */
@@ -187,8 +190,8 @@ struct store_ops {
      * not of the process; a batch is as durable as its most durable part. The batch is unchanged. */
     enum status (*write)(struct store *store, const struct store_batch *batch, bool durable, struct error *err);
 
-    enum status (*get)(struct store *store, enum store_family family, struct bytes key, const struct store_read_options *options,
-                       struct store_value *value, struct error *err);
+    enum status (*get)(struct store *store, enum store_family family, struct bytes key,
+                       const struct store_read_options *options, struct store_value *value, struct error *err);
 
     /* The scan stands nowhere until it is seeked. */
     enum status (*scan_open)(struct store *store, const struct store_scan_options *options, struct store_scan **scan,

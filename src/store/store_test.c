@@ -28,7 +28,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct store_scan *scan_of(struct bed *bed, const char *lower, const char *upper, const struct store_snapshot *snapshot)
+static struct store_scan *scan_of(struct bed *bed, const char *lower, const char *upper,
+                                  const struct store_snapshot *snapshot)
 {
     struct store_scan_options options = { .family = STORE_DATA, .snapshot = snapshot, .may_wait = true };
     struct store_scan *scan;
@@ -175,7 +176,8 @@ static void test_snapshot(void **state)
     assert_int_equal(bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("a"), &read, &value, &bed->err), OK);
     assert_memory_equal(value.bytes.data + 8, "old", 3);
     store_value_release(&value);
-    assert_int_equal(bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("b"), &read, &value, &bed->err), ERR_NOT_FOUND);
+    assert_int_equal(bed->ops->get(bed->store, STORE_DATA, BYTES_LITERAL("b"), &read, &value, &bed->err),
+                     ERR_NOT_FOUND);
     store_value_release(&value);
     scan = scan_of(bed, NULL, NULL, snapshot);
     assert_int_equal(bed->ops->scan_first(scan, &bed->err), OK);
@@ -212,10 +214,9 @@ static void test_get_through(void **state)
     char buffer[64], key[16];
     bool found;
 
-#define THROUGH(k)                                                                                                         \
-    (buffer_reset(&result),                                                                                                \
-     store_get_through(bed->ops, bed->store, &bed->semantics, batch, STORE_DATA, bytes_of_string(k), &read, &result,       \
-                       &found, &bed->err))
+#define THROUGH(k)                                                                                      \
+    (buffer_reset(&result), store_get_through(bed->ops, bed->store, &bed->semantics, batch, STORE_DATA, \
+                                              bytes_of_string(k), &read, &result, &found, &bed->err))
 
     assert_int_equal(bed_put(bed, "a", 10, "stored"), OK);
     assert_int_equal(THROUGH("a"), OK);
@@ -390,18 +391,14 @@ static void random_batch(struct store_batch *batch)
         snprintf(text, sizeof(text), "%u", draw(1000));
         v = bed_value(value, draw(50), draw(10) ? text : "dead");
         switch (draw(12)) {
-        case 0: case 1:
-            store_batch_put(batch, STORE_DATA, k, v);
-            break;
-        case 2:
-            store_batch_delete(batch, STORE_DATA, k);
-            break;
+        case 0:
+        case 1: store_batch_put(batch, STORE_DATA, k, v); break;
+        case 2: store_batch_delete(batch, STORE_DATA, k); break;
         case 3:
             if (draw(20) == 0 && bytes_compare(k, draw_key(other)) < 0)
                 store_batch_delete_range(batch, STORE_DATA, k, bytes_of_string(other));
             break;
-        default:
-            store_batch_merge(batch, STORE_DATA, k, v);
+        default: store_batch_merge(batch, STORE_DATA, k, v);
         }
     }
 }
@@ -471,7 +468,7 @@ int main(void)
         struct bed *bed = &beds[i];
 #define EACH(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, bed)
         const struct CMUnitTest tests[] = {
-            EACH(test_put_get_merge), EACH(test_batch),       EACH(test_scan),   EACH(test_snapshot),
+            EACH(test_put_get_merge), EACH(test_batch),       EACH(test_scan),    EACH(test_snapshot),
             EACH(test_filter),        EACH(test_get_through), EACH(test_readers),
         };
         printf("%s%s\n", bed->ops->name, bed->on_disk ? " on disk" : bed->forgetful ? " on forgetful files" : "");

@@ -65,9 +65,15 @@ static int64_t bed_now_us(void *clock)
 /* Environment and space; what is on the disk stays. */
 static inline void bed_open_space(struct table_bed *bed)
 {
-    struct store_environment_options options = { .files = bed->files, .keys = bed->keys, .test_no_sync = bed->no_sync, .cache_bytes = 8 << 20 };
-    struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory, .shard_count = bed->shards,
-                                         .store = bed->engine, .table_by_id = bed_table_by_id, .context = bed, .now_us = bed_now_us,
+    struct store_environment_options options = {
+        .files = bed->files, .keys = bed->keys, .test_no_sync = bed->no_sync, .cache_bytes = 8 << 20
+    };
+    struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory,
+                                         .shard_count = bed->shards,
+                                         .store = bed->engine,
+                                         .table_by_id = bed_table_by_id,
+                                         .context = bed,
+                                         .now_us = bed_now_us,
                                          .clock = bed };
     struct error err;
 
@@ -113,16 +119,23 @@ static inline void bed_close(struct table_bed *bed)
 }
 
 /* Appends a command with fragments to one partition. */
-static inline int64_t bed_encode(struct buffer *out, struct bytes partition_key, const struct table_fragment *fragments, uint32_t count)
+static inline int64_t bed_encode(struct buffer *out, struct bytes partition_key, const struct table_fragment *fragments,
+                                 uint32_t count)
 {
-    struct apply_command command = { .table_id = BED_TABLE, .partition_key = partition_key, .token = token_of_partition_key(partition_key),
-                                     .fragments = fragments, .fragment_count = count, .now_s = 1000000000, .durable = true };
+    struct apply_command command = { .table_id = BED_TABLE,
+                                     .partition_key = partition_key,
+                                     .token = token_of_partition_key(partition_key),
+                                     .fragments = fragments,
+                                     .fragment_count = count,
+                                     .now_s = 1000000000,
+                                     .durable = true };
 
     table_encode_apply(out, &command);
     return command.token;
 }
 
-static inline enum status bed_apply(struct table_port *port, struct bytes partition_key, const struct table_fragment *fragment, struct error *err)
+static inline enum status bed_apply(struct table_port *port, struct bytes partition_key,
+                                    const struct table_fragment *fragment, struct error *err)
 {
     struct buffer out = { 0 };
     int64_t token = bed_encode(&out, partition_key, fragment, 1);
@@ -134,13 +147,20 @@ static inline enum status bed_apply(struct table_port *port, struct bytes partit
 
 static inline struct cell bed_cell(uint32_t column, int64_t timestamp_us, struct bytes value)
 {
-    return (struct cell){ .column_id = column, .kind = CELL_LIVE, .timestamp_us = timestamp_us, .local_s = TIME_NONE, .value = value };
+    return (struct cell){
+        .column_id = column, .kind = CELL_LIVE, .timestamp_us = timestamp_us, .local_s = TIME_NONE, .value = value
+    };
 }
 
 static inline struct read_command bed_read(struct bytes partition_key)
 {
-    return (struct read_command){ .table_id = BED_TABLE, .partition_key = partition_key, .token = token_of_partition_key(partition_key),
-                                  .rows_wanted = true, .static_wanted = true, .row_limit = 100000, .now_s = 1000000000 };
+    return (struct read_command){ .table_id = BED_TABLE,
+                                  .partition_key = partition_key,
+                                  .token = token_of_partition_key(partition_key),
+                                  .rows_wanted = true,
+                                  .static_wanted = true,
+                                  .row_limit = 100000,
+                                  .now_s = 1000000000 };
 }
 
 /* xorshift; the seed is not 0 */

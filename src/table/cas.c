@@ -24,8 +24,8 @@ static enum status get(struct look *look, struct bytes key, bool *found, struct 
 {
     struct store_read_options options = { .may_wait = true };
     struct buffer got = { 0 };
-    enum status status = store_get_through(look->shard->ops, look->shard->store, &look->shard->space->semantics, look->batch, STORE_DATA,
-                                           key, &options, &got, found, look->err);
+    enum status status = store_get_through(look->shard->ops, look->shard->store, &look->shard->space->semantics,
+                                           look->batch, STORE_DATA, key, &options, &got, found, look->err);
 
     if (!status && *found)
         *value = arena_copy(look->arena, buffer_bytes(&got));
@@ -52,7 +52,8 @@ static int64_t newest_of(const struct row *row, int64_t newest_us)
  * future is not followed there, as in Cassandra, where the ballot is the clock's. */
 static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
 {
-    int64_t now_us = atomic_load(&look->shard->space->clock_us), wall_us = look->shard->space->options.now_us(look->shard->space->options.clock);
+    int64_t now_us = atomic_load(&look->shard->space->clock_us),
+            wall_us = look->shard->space->options.now_us(look->shard->space->options.clock);
 
     if (wall_us > now_us)
         now_us = wall_us;
@@ -98,7 +99,8 @@ static enum status read_ranges_through(struct look *look, struct buffer *key, in
     for (size_t i = 0; !status && i < store_batch_count(look->batch); i++) {
         struct store_op op = store_batch_at(look->batch, i);
 
-        if ((op.kind == STORE_MERGE || op.kind == STORE_PUT) && op.family == STORE_DATA && bytes_starts_with(op.key, buffer_bytes(key)))
+        if ((op.kind == STORE_MERGE || op.kind == STORE_PUT) && op.family == STORE_DATA &&
+            bytes_starts_with(op.key, buffer_bytes(key)))
             status = take_range(look, bytes_of(op.key.data + skip, op.key.size - skip), op.value, newest_us);
     }
     cover_seal(&look->cover, look->arena);
@@ -127,8 +129,8 @@ static enum status read_cover_through(struct look *look, struct buffer *key, int
 }
 
 /* The live row that a part looks at; NULL: it does not exist. */
-static enum status read_part(struct look *look, struct buffer *key, bool is_static, struct bytes clustering, const struct row **live,
-                             int64_t *newest_us)
+static enum status read_part(struct look *look, struct buffer *key, bool is_static, struct bytes clustering,
+                             const struct row **live, int64_t *newest_us)
 {
     struct row *row = arena_new_struct(look->arena, struct row);
     struct deletion cover;
@@ -168,7 +170,8 @@ static enum status read_part(struct look *look, struct buffer *key, bool is_stat
 /* ---- conditions ---- */
 
 /* The value of a path in wire form: list elements have none, set elements and map keys are decoded. */
-static enum status path_value(const struct type *type, const struct cell *cell, struct arena *arena, struct bytes *value, struct error *err)
+static enum status path_value(const struct type *type, const struct cell *cell, struct arena *arena,
+                              struct bytes *value, struct error *err)
 {
     struct buffer out CLEANUP(buffer_fini) = { 0 };
     struct bytes path = cell->path;
@@ -185,7 +188,8 @@ static enum status path_value(const struct type *type, const struct cell *cell, 
 }
 
 /* The value of a column of a live row, packed if it is stored cell by cell; NULL data: null. */
-static enum status column_value(struct look *look, const struct row *row, const struct column_def *column, struct bytes *value)
+static enum status column_value(struct look *look, const struct row *row, const struct column_def *column,
+                                struct bytes *value)
 {
     uint32_t first = 0, count = 0, packed = 0;
     struct buffer out CLEANUP(buffer_fini) = { 0 };
@@ -329,7 +333,8 @@ static struct bytes empty_is_null(const struct column_def *column, struct bytes 
     return value;
 }
 
-static bool holds(const struct type *type, enum condition_op op, struct bytes value, const struct bytes *wanted, uint32_t count)
+static bool holds(const struct type *type, enum condition_op op, struct bytes value, const struct bytes *wanted,
+                  uint32_t count)
 {
     int order;
 
@@ -359,7 +364,8 @@ static bool holds(const struct type *type, enum condition_op op, struct bytes va
     }
 }
 
-static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row, bool *result)
+static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row,
+                                   bool *result)
 {
     uint32_t id = command_read_u32(reader);
     enum condition_op op = (enum condition_op)command_read_u8(reader);
@@ -391,14 +397,15 @@ static enum status check_condition(struct look *look, struct command_reader *rea
         type = column->type;
         value = empty_is_null(column, value);
         for (uint32_t i = 0; i < count; i++)
-            wanted[i] = op == CONDITION_CONTAINS || op == CONDITION_CONTAINS_KEY ? wanted[i] : empty_is_null(column, wanted[i]);
+            wanted[i] =
+                op == CONDITION_CONTAINS || op == CONDITION_CONTAINS_KEY ? wanted[i] : empty_is_null(column, wanted[i]);
     }
     *result = holds(type, op, value, wanted, count);
     return OK;
 }
 
-static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied, int64_t *newest_us,
-                              struct buffer *result)
+static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied,
+                              int64_t *newest_us, struct buffer *result)
 {
     enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
     bool is_static = command_read_u8(reader);
@@ -462,8 +469,8 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, con
     return status;
 }
 
-enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows, uint32_t part_count,
-                                    struct error *err)
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows,
+                                    uint32_t part_count, struct error *err)
 {
     struct command_reader reader = { result.data, result.data + result.size, false };
     uint32_t count = command_read_u32(&reader);

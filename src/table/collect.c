@@ -6,7 +6,8 @@ void collector_init(struct collector *c, const struct read_command *command, str
     *c = (struct collector){ .command = command, .arena = arena, .rows_left = command->row_limit };
 }
 
-void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row, bool static_stands)
+void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row,
+                     bool static_stands)
 {
     c->token = token;
     c->partition_key = partition_key;
@@ -29,7 +30,9 @@ static size_t row_bytes(const struct row *row)
 static void push_row(struct collector *c, struct bytes clustering, const struct row *row)
 {
     if (c->row_count == c->row_capacity) {
-        uint32_t capacity = c->row_capacity ? c->row_capacity * 2 : c->command->slices_are_rows && c->command->slice_count < 16 ? c->command->slice_count : 16;
+        uint32_t capacity = c->row_capacity                                               ? c->row_capacity * 2
+                            : c->command->slices_are_rows && c->command->slice_count < 16 ? c->command->slice_count
+                                                                                          : 16;
         struct read_row *rows = arena_alloc(c->arena, sizeof(*rows) * capacity);
 
         if (c->row_count)
@@ -72,7 +75,8 @@ void collector_end(struct collector *c)
         c->partitions = partitions;
         c->partition_capacity = capacity;
     }
-    c->partitions[c->partition_count++] = (struct read_partition){ c->partition_key, c->token, static_row, c->rows, c->row_count };
+    c->partitions[c->partition_count++] =
+        (struct read_partition){ c->partition_key, c->token, static_row, c->rows, c->row_count };
     if (!c->row_count && c->rows_left && !--c->rows_left)
         c->stopped = true;
     if (static_row) {

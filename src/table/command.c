@@ -18,7 +18,8 @@ static void append_fragment(struct buffer *out, const struct table_fragment *fra
     size_t at;
 
     buffer_append_u8(out, fragment->kind);
-    buffer_append_u8(out, (fragment->start_inclusive ? BOUND_START_INCLUSIVE : 0) | (fragment->end_inclusive ? BOUND_END_INCLUSIVE : 0));
+    buffer_append_u8(out, (fragment->start_inclusive ? BOUND_START_INCLUSIVE : 0) |
+                              (fragment->end_inclusive ? BOUND_END_INCLUSIVE : 0));
     append_sized(out, fragment->clustering);
     append_sized(out, fragment->clustering_end);
     at = out->size;
@@ -116,7 +117,8 @@ struct bytes command_read_bytes(struct command_reader *reader)
     return at ? bytes_of(at, size) : (struct bytes){ 0 };
 }
 
-enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header, struct error *err)
+enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header,
+                                struct error *err)
 {
     *reader = (struct command_reader){ command.data, command.data + command.size, false };
     *header = (struct command_header){ 0 };
@@ -161,7 +163,8 @@ void command_encode_range(struct buffer *out, struct bytes start, struct bytes e
     buffer_append_bytes(out, end);
 }
 
-enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds, struct error *err)
+enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds,
+                                 struct error *err)
 {
     struct command_reader reader = { clustering.data, clustering.data + clustering.size, false };
 

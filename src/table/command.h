@@ -53,11 +53,13 @@ uint8_t command_read_u8(struct command_reader *reader);
 uint32_t command_read_u32(struct command_reader *reader);
 struct bytes command_read_bytes(struct command_reader *reader); /* size -1: NULL data */
 
-enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header, struct error *err);
+enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header,
+                                struct error *err);
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
 
 /* The key of a range tombstone after KEY_RANGE: both bounds, so that each range is a key of its own. */
 void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds);
-enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds, struct error *err);
+enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds,
+                                 struct error *err);
 
 #endif

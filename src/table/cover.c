@@ -44,8 +44,8 @@ static void push(struct arena *arena, struct partition_cover *cover, struct rang
     cover->ranges[cover->range_count++] = range;
 }
 
-enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering, struct deletion deletion,
-                      struct error *err)
+enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering,
+                      struct deletion deletion, struct error *err)
 {
     struct range_cover range = { bytes_of("", 0), { 0 }, deletion };
     struct bytes start, end;
@@ -115,8 +115,9 @@ static void emit(struct arena *arena, struct partition_cover *cover, struct rang
 {
     struct range_cover *last = cover->range_count ? &cover->ranges[cover->range_count - 1] : NULL;
 
-    if (last && last->deletion.timestamp_us == segment.deletion.timestamp_us && last->deletion.deleted_s == segment.deletion.deleted_s &&
-        !bytes_is_null(last->upper) && bytes_equal(last->upper, segment.lower))
+    if (last && last->deletion.timestamp_us == segment.deletion.timestamp_us &&
+        last->deletion.deleted_s == segment.deletion.deleted_s && !bytes_is_null(last->upper) &&
+        bytes_equal(last->upper, segment.lower))
         last->upper = segment.upper;
     else
         push(arena, cover, segment);

@@ -109,8 +109,8 @@ static void *write_on(void *context)
 }
 
 /* The version of a key's two rows; 0: not there. Two different ones, or one row: *torn. */
-static enum status read_version(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number, uint32_t *version, bool *torn,
-                                struct error *err)
+static enum status read_version(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number,
+                                uint32_t *version, bool *torn, struct error *err)
 {
     struct read_command command;
     struct read_result result;
@@ -126,7 +126,8 @@ static enum status read_version(struct table_port *port, struct arena *arena, ui
     if (status || !result.partition_count)
         return status;
     *version = load_be32(result.partitions[0].rows[0].row->cells[0].value.data);
-    *torn = result.partitions[0].row_count != 2 || load_be32(result.partitions[0].rows[1].row->cells[0].value.data) != *version;
+    *torn = result.partitions[0].row_count != 2 ||
+            load_be32(result.partitions[0].rows[1].row->cells[0].value.data) != *version;
     return OK;
 }
 

@@ -81,7 +81,9 @@ void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, s
 
     buffer_reset(&hot->found);
     if (!is_hot(hot->keys, key, now_us) ||
-        store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &hot->found, &found, &ignored) || !found) {
+        store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &hot->found, &found,
+                          &ignored) ||
+        !found) {
         store_batch_merge(batch, STORE_DATA, key, fragment); /* what can't be read now is folded by whoever can */
         return;
     }

@@ -13,7 +13,8 @@ static struct store_ops counting;
 static const struct store_ops *counted;
 static _Atomic uint32_t put_count, merge_count;
 
-static enum status count_and_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+static enum status count_and_write(struct store *store, const struct store_batch *batch, bool durable,
+                                   struct error *err)
 {
     for (size_t i = 0; i < store_batch_count(batch); i++) {
         struct store_op op = store_batch_at(batch, i);
@@ -49,7 +50,8 @@ static void submit(struct table_port *port, struct write *write, struct bytes ke
 
 static void check(struct arena *arena, struct bytes partition_key, const struct row *want)
 {
-    struct key_parts parts = { BED_TABLE, token_of_partition_key(partition_key), partition_key, KEY_ROW, BYTES_LITERAL("c") };
+    struct key_parts parts = { BED_TABLE, token_of_partition_key(partition_key), partition_key, KEY_ROW,
+                               BYTES_LITERAL("c") };
     struct store_read_options options = { .may_wait = true };
     struct store_value value = { 0 };
     struct shard *shard = &bed.space->shards[0];

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 enum {
-    GATHER_US = 50,           /* wait no longer than this for what is coming */
-    GATHER_ROWS = 32,         /* nor when this much is here */
+    GATHER_US = 50,   /* wait no longer than this for what is coming */
+    GATHER_ROWS = 32, /* nor when this much is here */
     TURN_REQUESTS = 4096,
     TURN_BYTES = 8 << 20,
     RESUME_MS = 1000,
@@ -37,11 +37,17 @@ struct turn {
     struct arena *arena;
     struct buffer key;
     struct buffer range;
-    struct { struct table_request *request; uint32_t port; } *requests; /* [TURN_REQUESTS] in the batch, unanswered */
+    struct {
+        struct table_request *request;
+        uint32_t port;
+    } * requests; /* [TURN_REQUESTS] in the batch, unanswered */
     uint32_t request_count;
     uint32_t first_port;
     bool durable;
-    struct { uint64_t table_id; struct table_def *def; } definitions[DEFINITIONS]; /* looked up in this turn */
+    struct {
+        uint64_t table_id;
+        struct table_def *def;
+    } definitions[DEFINITIONS]; /* looked up in this turn */
     uint32_t definition_count;
 };
 
@@ -63,7 +69,8 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
             next = last + 1;
         if (next <= at_least_us)
             next = at_least_us + 1;
-    } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed,
+                                                    memory_order_relaxed));
     return next;
 }
 
@@ -75,7 +82,8 @@ static uint32_t waiting(struct shard *shard)
 
     for (uint32_t i = 0; i < PORTS_MAX; i++) {
         struct table_port *port = atomic_load(&shard->space->ports[i]);
-        struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
+        struct channel *channel =
+            port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
 
         if (channel)
             count += ring_count(&channel->to_owner);
@@ -196,7 +204,8 @@ static enum status add_fragments(struct turn *turn, const struct command_header 
             buffer_append_bytes(&turn->key, fragment.clustering);
         }
         if (turn->key.size > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
-            return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size, STORE_KEY_BYTES_MAX);
+            return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size,
+                             STORE_KEY_BYTES_MAX);
         hot_add(turn->shard, turn->batch, buffer_bytes(&turn->key), fragment.fragment, timestamp_us);
     }
     if (has_ranges) {
@@ -233,8 +242,8 @@ static enum status run_cas(struct turn *turn, struct table_request *request, con
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     arena_reset(turn->arena);
-    status = cas_decide(turn->shard, turn->batch, header, def, reader, turn->arena, &request->applied, &newest_us, &result,
-                        request->error);
+    status = cas_decide(turn->shard, turn->batch, header, def, reader, turn->arena, &request->applied, &newest_us,
+                        &result, request->error);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
         status = add_fragments(turn, header, &fragments, request->timestamp_us, request->error);
@@ -279,8 +288,8 @@ static enum status run_command(struct turn *turn, struct table_request *request)
     if (status)
         return status;
     if (atomic_load_explicit(&turn->shard->refuses, memory_order_relaxed))
-        return error_set(request->error, ERR_WRITE_FAILURE, "Shard %u takes no writes: the disk is full or failed; reads go on",
-                         turn->shard->index);
+        return error_set(request->error, ERR_WRITE_FAILURE,
+                         "Shard %u takes no writes: the disk is full or failed; reads go on", turn->shard->index);
     turn->durable |= header.durable;
     switch (header.kind) {
     case COMMAND_APPLY: status = run_apply(turn, request, &header, &reader); break;
@@ -288,7 +297,8 @@ static enum status run_command(struct turn *turn, struct table_request *request)
     case COMMAND_REMOVE: status = run_remove(turn, &header); break;
     case COMMAND_FLUSH: status = turn->shard->ops->flush(turn->shard->store, request->error); break;
     case COMMAND_COMPACT:
-        status = turn->shard->ops->compact(turn->shard->store, STORE_DATA, (struct bytes){ 0 }, (struct bytes){ 0 }, request->error);
+        status = turn->shard->ops->compact(turn->shard->store, STORE_DATA, (struct bytes){ 0 }, (struct bytes){ 0 },
+                                           request->error);
         break;
     }
     if (status)
@@ -324,7 +334,8 @@ static enum status write_batch(struct turn *turn, struct error *err)
     atomic_store(&shard->refuses, true);
     shard->clock_bound_us = INT64_MIN; /* it may not have reached the disk */
     log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
-    return error_set(err, ERR_WRITE_TIMEOUT, "Operation timed out - the write could not be synced, its outcome is unknown");
+    return error_set(err, ERR_WRITE_TIMEOUT,
+                     "Operation timed out - the write could not be synced, its outcome is unknown");
 }
 
 static void try_to_resume(struct shard *shard)
@@ -345,9 +356,11 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
     uint32_t taken = 0;
 
     for (uint32_t n = 0; n < PORTS_MAX; n++) {
-        uint32_t i = (turn->first_port + n) % PORTS_MAX; /* another port begins each turn: none starves behind a full one */
+        uint32_t i =
+            (turn->first_port + n) % PORTS_MAX; /* another port begins each turn: none starves behind a full one */
         struct table_port *port = atomic_load(&shard->space->ports[i]);
-        struct channel *channel = port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
+        struct channel *channel =
+            port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
         struct table_request *request;
 
         while (channel && turn->request_count < TURN_REQUESTS && store_batch_bytes(turn->batch) < TURN_BYTES &&
@@ -409,7 +422,8 @@ static void *own(void *context)
         atomic_fetch_add(&shard->epoch, 2); /* no port is at hand here */
         gather(shard, taken);
         taken = run_turn(&turn);
-        if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) && monotonic_us() - resumed_us >= RESUME_MS * 1000) {
+        if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) &&
+            monotonic_us() - resumed_us >= RESUME_MS * 1000) {
             try_to_resume(shard);
             resumed_us = monotonic_us();
         }

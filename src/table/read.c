@@ -46,7 +46,8 @@ void drop_lost_cells(const struct table_def *def, struct row *row)
         const struct column_def *column = table_def_column_by_id(def, row->cells[i].column_id);
 
         /* An id that is not yet given is of a column that the plan is too old to know. */
-        if (column ? row->cells[i].timestamp_us <= column->hidden_until_us : row->cells[i].column_id < def->column_id_next)
+        if (column ? row->cells[i].timestamp_us <= column->hidden_until_us
+                   : row->cells[i].column_id < def->column_id_next)
             continue;
         row->cells[count++] = row->cells[i];
     }
@@ -67,7 +68,8 @@ static const struct row *live_static(struct read_context *r, struct partition_co
     return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
-static enum status add_range(struct read_context *r, struct partition_cover *cover, struct bytes clustering, struct bytes value)
+static enum status add_range(struct read_context *r, struct partition_cover *cover, struct bytes clustering,
+                             struct bytes value)
 {
     struct row row;
     enum status status = row_decode(r->arena, value, &row, r->err); /* only its deletion is kept */
@@ -80,7 +82,8 @@ static enum status add_range(struct read_context *r, struct partition_cover *cov
 
 static enum status read_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
 {
-    struct buffer lower = fixed_buffer(r->arena, partition.size + 1), upper = fixed_buffer(r->arena, partition.size + 1);
+    struct buffer lower = fixed_buffer(r->arena, partition.size + 1),
+                  upper = fixed_buffer(r->arena, partition.size + 1);
     struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
     struct store_scan *scan;
     enum status status;
@@ -126,11 +129,12 @@ static enum status read_cover(struct read_context *r, struct buffer *partition, 
 }
 
 /* Hands a stored row on if anything of it lives. */
-static enum status take_row(struct read_context *r, const struct partition_cover *cover, struct bytes clustering, struct bytes value,
-                            bool *enough)
+static enum status take_row(struct read_context *r, const struct partition_cover *cover, struct bytes clustering,
+                            struct bytes value, bool *enough)
 {
     struct row *row = arena_alloc(r->arena, sizeof(*row));
-    enum status status = row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
+    enum status status =
+        row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
 
     *enough = false;
     if (status)
@@ -145,8 +149,7 @@ static enum status take_row(struct read_context *r, const struct partition_cover
     return OK;
 }
 
-static void slice_bounds(const struct slice *slice, struct bytes partition, struct buffer *lower,
-                         struct buffer *upper)
+static void slice_bounds(const struct slice *slice, struct bytes partition, struct buffer *lower, struct buffer *upper)
 {
     buffer_reset(lower);
     buffer_append_bytes(lower, partition);
@@ -246,7 +249,8 @@ static bool is_past(const struct read_command *command, struct bytes clustering)
     return command->reversed ? order >= 0 : order <= 0;
 }
 
-static enum status read_slices(struct read_context *r, const struct partition_cover *cover, struct buffer *partition, bool cut)
+static enum status read_slices(struct read_context *r, const struct partition_cover *cover, struct buffer *partition,
+                               bool cut)
 {
     static const struct slice everything = { 0 };
     const struct read_command *command = r->command;
@@ -283,7 +287,8 @@ static size_t longest_clustering(const struct read_command *command)
 static enum status read_partition(struct read_context *r)
 {
     const struct read_command *command = r->command;
-    struct buffer partition = fixed_buffer(r->arena, KEY_PREFIX_BYTES + 2 * command->partition_key.size + 3 + longest_clustering(command));
+    struct buffer partition =
+        fixed_buffer(r->arena, KEY_PREFIX_BYTES + 2 * command->partition_key.size + 3 + longest_clustering(command));
     struct partition_cover cover;
     bool cut = !bytes_is_null(command->after_clustering);
     enum status status;
@@ -292,7 +297,8 @@ static enum status read_partition(struct read_context *r)
     status = read_cover(r, &partition, &cover);
     if (status)
         return status;
-    collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover), !command->after_static);
+    collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover),
+                    !command->after_static);
     status = read_slices(r, &cover, &partition, cut);
     if (!status)
         collector_end(r->collector);
@@ -304,14 +310,14 @@ static enum status read_partition(struct read_context *r)
 struct token_scan {
     struct read_context *r;
     struct store_scan *scan;
-    struct buffer prefix;       /* of the partition at hand: table, token, partition key */
-    struct buffer key;          /* its unescaped partition key */
+    struct buffer prefix; /* of the partition at hand: table, token, partition key */
+    struct buffer key;    /* its unescaped partition key */
     struct partition_cover cover;
     struct bytes partition_key;
     int64_t token;
-    bool open;                  /* a partition is at hand */
-    bool resumed;               /* it is the one where the last page ended */
-    bool begun;                 /* the collector knows it */
+    bool open;    /* a partition is at hand */
+    bool resumed; /* it is the one where the last page ended */
+    bool begun;   /* the collector knows it */
 };
 
 static void begin_if_needed(struct token_scan *t)
@@ -335,7 +341,8 @@ static void end_partition(struct token_scan *t)
 
 static bool is_resumed(const struct read_command *command, int64_t token, struct bytes partition_key)
 {
-    return !bytes_is_null(command->after_partition) && token == command->token && bytes_equal(partition_key, command->after_partition);
+    return !bytes_is_null(command->after_partition) && token == command->token &&
+           bytes_equal(partition_key, command->after_partition);
 }
 
 static enum status begin_partition(struct token_scan *t, const struct key_parts *parts)
@@ -400,7 +407,8 @@ static enum status take_key(struct token_scan *t, enum move *move)
     if (parts.kind == KEY_RANGE)
         return add_range(r, &t->cover, parts.clustering, t->scan->value);
     begin_if_needed(t);
-    if (t->resumed && !bytes_is_null(command->after_clustering) && bytes_compare(parts.clustering, command->after_clustering) <= 0) {
+    if (t->resumed && !bytes_is_null(command->after_clustering) &&
+        bytes_compare(parts.clustering, command->after_clustering) <= 0) {
         *move = MOVE_PAST_RESUMED;
         return OK;
     }
@@ -471,7 +479,9 @@ enum status table_read(struct table_port *port, const struct read_command *comma
 {
     struct table_space *space = port->space;
     struct collector collector;
-    struct read_context r = { .command = command, .arena = arena, .may_wait = may_wait, .collector = &collector, .err = err };
+    struct read_context r = {
+        .command = command, .arena = arena, .may_wait = may_wait, .collector = &collector, .err = err
+    };
     enum status status = OK;
 
     collector_init(&collector, command, arena);

@@ -46,10 +46,14 @@ static struct bytes draw_bound(void)
 /* ---- the model ---- */
 
 struct model {
-    int64_t partition_us;            /* deletion */
-    int64_t static_us;               /* 0: none */
+    int64_t partition_us; /* deletion */
+    int64_t static_us;    /* 0: none */
     char static_value[8];
-    struct { int64_t written_us, deleted_us; char value[8]; bool live; } rows[ROWS];
+    struct {
+        int64_t written_us, deleted_us;
+        char value[8];
+        bool live;
+    } rows[ROWS];
 };
 static struct model models[PARTITIONS];
 
@@ -60,7 +64,8 @@ static bool starts_with(struct bytes c, struct bytes bound)
 
 static bool inside(struct bytes c, const struct slice *slice)
 {
-    if (slice->start.size && (starts_with(c, slice->start) ? !slice->start_inclusive : bytes_compare(c, slice->start) < 0))
+    if (slice->start.size &&
+        (starts_with(c, slice->start) ? !slice->start_inclusive : bytes_compare(c, slice->start) < 0))
         return false;
     if (slice->end.size && (starts_with(c, slice->end) ? !slice->end_inclusive : bytes_compare(c, slice->end) > 0))
         return false;
@@ -305,7 +310,9 @@ static struct request draw_request(void)
 static void read_at_random(void)
 {
     struct request request = draw_request();
-    struct read_command command = { .table_id = BED_TABLE, .token = INT64_MIN, .token_last = INT64_MAX, .now_s = 1000000000 };
+    struct read_command command = {
+        .table_id = BED_TABLE, .token = INT64_MIN, .token_last = INT64_MAX, .now_s = 1000000000
+    };
     struct buffer want = { 0 }, got = { 0 };
     int order[PARTITIONS];
 
@@ -370,8 +377,13 @@ static void reads_are_the_models(void **state)
 /* Per-partition limits, of scans and of one partition. */
 static void limits_per_partition_hold(void **state)
 {
-    struct read_command command = { .table_id = BED_TABLE, .token = INT64_MIN, .token_last = INT64_MAX, .now_s = 1000000000,
-                                    .rows_wanted = true, .row_limit = 1000, .row_limit_per_partition = 2 };
+    struct read_command command = { .table_id = BED_TABLE,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .now_s = 1000000000,
+                                    .rows_wanted = true,
+                                    .row_limit = 1000,
+                                    .row_limit_per_partition = 2 };
     struct read_result result;
     struct error err;
 
@@ -417,11 +429,16 @@ static void many_ranges_are_cut_into_segments(void **state)
 
         for (int b = 0; b < 4; b++)
             bounds[i][b / 2][b % 2] = (uint8_t)below(256);
-        *fragment = (struct table_fragment){ .kind = KEY_RANGE, .clustering = slice.start, .clustering_end = slice.end,
-                                             .start_inclusive = true, .end_inclusive = true, .row = ROW_EMPTY };
+        *fragment = (struct table_fragment){ .kind = KEY_RANGE,
+                                             .clustering = slice.start,
+                                             .clustering_end = slice.end,
+                                             .start_inclusive = true,
+                                             .end_inclusive = true,
+                                             .row = ROW_EMPTY };
         fragment->row.deletion = (struct deletion){ 1 + below(1000), 999999999 };
         for (int row = 0; row < ROWS; row++)
-            if (inside(clustering_of(row), &slice) && fragment->row.deletion.timestamp_us > models[0].rows[row].deleted_us)
+            if (inside(clustering_of(row), &slice) &&
+                fragment->row.deletion.timestamp_us > models[0].rows[row].deleted_us)
                 models[0].rows[row].deleted_us = fragment->row.deletion.timestamp_us;
         if (i % 1000 == 999) {
             buffer_reset(&out);
@@ -431,7 +448,8 @@ static void many_ranges_are_cut_into_segments(void **state)
     }
     for (int row = 0; row < ROWS; row++) {
         struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering_of(row), .row = ROW_EMPTY };
-        int64_t us = models[0].rows[row].deleted_us + (row % 2 || !models[0].rows[row].deleted_us); /* every other one is just young enough */
+        int64_t us = models[0].rows[row].deleted_us +
+                     (row % 2 || !models[0].rows[row].deleted_us); /* every other one is just young enough */
 
         fragment.row.liveness = (struct liveness){ us, TTL_NONE, TIME_NONE };
         bed_must(bed_apply(port, BYTES_LITERAL("k"), &fragment, &err), &err);

@@ -3,13 +3,14 @@
 
 #include "table/shard.h"
 
-static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands, size_t operand_count,
-                  struct buffer *result)
+static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
+                  size_t operand_count, struct buffer *result)
 {
     row_semantics_merge(existing, operands, operand_count, result);
 }
 
-static void merge_partial(void *context, struct bytes key, const struct bytes *operands, size_t operand_count, struct buffer *result)
+static void merge_partial(void *context, struct bytes key, const struct bytes *operands, size_t operand_count,
+                          struct buffer *result)
 {
     row_semantics_merge((struct bytes){ 0 }, operands, operand_count, result);
 }

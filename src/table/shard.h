@@ -22,7 +22,8 @@ struct ring {
 
 static inline uint32_t ring_count(struct ring *ring)
 {
-    return atomic_load_explicit(&ring->tail, memory_order_acquire) - atomic_load_explicit(&ring->head, memory_order_acquire);
+    return atomic_load_explicit(&ring->tail, memory_order_acquire) -
+           atomic_load_explicit(&ring->head, memory_order_acquire);
 }
 
 static inline bool ring_push(struct ring *ring, struct table_request *request)
@@ -59,15 +60,15 @@ struct shard {
     struct table_space *space;
     uint32_t index;
     const struct store_ops *ops;
-    struct store *store;      /* owned */
+    struct store *store; /* owned */
     pthread_t owner;
     bool owner_runs;
-    _Atomic uint32_t sleeps;  /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
-    _Atomic uint64_t epoch;   /* odd: the owner may be looking at ports; changes each time it has let go of them */
+    _Atomic uint32_t sleeps; /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
+    _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic bool stops;
-    _Atomic bool refuses;     /* a write failed and the store is not writable again yet */
-    struct hot_keys *hot;     /* owned; the owner's: recently written keys, see hot.c */
-    int64_t clock_bound_us;   /* the owner's: server timestamps up to here are promised to be passed after a restart */
+    _Atomic bool refuses;   /* a write failed and the store is not writable again yet */
+    struct hot_keys *hot;   /* owned; the owner's: recently written keys, see hot.c */
+    int64_t clock_bound_us; /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
 struct table_port {
@@ -85,10 +86,10 @@ struct table_space {
     void *environment;
     struct store_semantics semantics;
     uint32_t shard_count;
-    struct shard *shards;                     /* owned */
+    struct shard *shards; /* owned */
     struct table_port *_Atomic ports[PORTS_MAX];
     pthread_mutex_t ports_lock;
-    _Atomic int64_t clock_us;                 /* the newest server timestamp given */
+    _Atomic int64_t clock_us; /* the newest server timestamp given */
 };
 
 static inline uint32_t shard_of_token(const struct table_space *space, int64_t token)
@@ -125,7 +126,7 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, con
 struct partition_cover {
     struct deletion deletion;
     struct row record;
-    struct range_cover *ranges;  /* in the arena */
+    struct range_cover *ranges; /* in the arena */
     uint32_t range_count, range_capacity;
 };
 struct range_cover {
@@ -135,8 +136,8 @@ struct range_cover {
 
 /* cover.c */
 /* Adds a range tombstone by what stands behind KEY_RANGE in its key; copied into the arena. */
-enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering, struct deletion deletion,
-                      struct error *err);
+enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering,
+                      struct deletion deletion, struct error *err);
 /* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
 void drop_lost_cells(const struct table_def *def, struct row *row);
 /* After the last range was added, before cover_at. */
@@ -161,17 +162,17 @@ struct collector {
     struct bytes partition_key;
     int64_t token;
     const struct row *static_row;
-    bool static_stands;    /* alone, without rows, for its partition: it was not delivered before */
-    bool any_row;          /* a live row was met though rows are not wanted */
-    uint32_t rows_left;    /* of row_limit */
+    bool static_stands; /* alone, without rows, for its partition: it was not delivered before */
+    bool any_row;       /* a live row was met though rows are not wanted */
+    uint32_t rows_left; /* of row_limit */
     uint64_t bytes;
-    bool stopped;          /* a limit was reached */
+    bool stopped; /* a limit was reached */
     struct work_done work;
 };
 void collector_init(struct collector *collector, const struct read_command *command, struct arena *arena);
 /* static_stands: with no live row the partition is given for its static row. */
-void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key, const struct row *static_row,
-                     bool static_stands);
+void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key,
+                     const struct row *static_row, bool static_stands);
 /* True: give me no more rows of this partition. */
 bool collector_add(struct collector *collector, struct bytes clustering, const struct row *row);
 void collector_end(struct collector *collector);

@@ -92,8 +92,9 @@ static enum status choose_shard_count(const struct table_space_options *options,
             return status;
     }
     if (found && options->shard_count && found != options->shard_count)
-        return error_set(err, ERR_CONFIG, "the data has %u shards, not %u: the number is laid down when a data directory is made",
-                         found, options->shard_count);
+        return error_set(err, ERR_CONFIG,
+                         "the data has %u shards, not %u: the number is laid down when a data directory is made", found,
+                         options->shard_count);
     *count = found ? found : options->shard_count ? options->shard_count : default_shard_count();
     if (options->directory && !found)
         return write_shard_count(options->directory, *count, err);
@@ -130,7 +131,8 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     enum status status;
 
     *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new() };
-    snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory", index);
+    snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory",
+             index);
     status = shard->ops->open(&options, &shard->store, err);
     if (status)
         return status;
@@ -194,7 +196,8 @@ uint32_t table_space_shard_count(const struct table_space *space)
     return space->shard_count;
 }
 
-void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties, bool *refuses_writes)
+void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
+                            bool *refuses_writes)
 {
     space->shards[shard].ops->properties(space->shards[shard].store, properties);
     *refuses_writes = atomic_load(&space->shards[shard].refuses);
@@ -381,7 +384,8 @@ static void wait_for(struct table_port *port, uint32_t *left)
 enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err)
 {
     uint32_t left = 1;
-    struct wait wait = { .request = { .command = command, .token = token, .done = wait_done, .error = err }, .left = &left };
+    struct wait wait = { .request = { .command = command, .token = token, .done = wait_done, .error = err },
+                         .left = &left };
     enum status status = table_submit(port, &wait.request, err);
 
     if (status)
@@ -403,8 +407,10 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
     command[1] = COMMAND_DURABLE;
     store_be64(command + 2, table_id);
     for (uint32_t i = 0; i < count && !status; i++) {
-        waits[i] = (struct wait){ .request = { .command = bytes_of(command, sizeof(command)), .done = wait_done, .error = &errors[i] },
-                                  .left = &left };
+        waits[i] = (struct wait){
+            .request = { .command = bytes_of(command, sizeof(command)), .done = wait_done, .error = &errors[i] },
+            .left = &left
+        };
         left++;
         status = submit_to(port, i, &waits[i].request, err);
         if (status)

@@ -38,38 +38,40 @@ struct slice {
 
 struct read_command {
     uint64_t table_id;
-    uint64_t schema_version;      /* of the table_def it was planned with */
+    uint64_t schema_version; /* of the table_def it was planned with */
     /* Either one partition (partition_key.data not NULL) ... */
-    struct bytes partition_key;   /* serialized */
-    int64_t token;                /* of the partition; or with a range the first token, inclusive ... */
+    struct bytes partition_key; /* serialized */
+    int64_t token;              /* of the partition; or with a range the first token, inclusive ... */
     /* ... or all partitions of a token range, starting after (or at) a partition: */
-    int64_t token_last;           /* inclusive */
-    struct bytes after_partition; /* scan: begin with this partition of `token` (serialized), NULL data: from the token's first */
+    int64_t token_last; /* inclusive */
+    struct bytes
+        after_partition; /* scan: begin with this partition of `token` (serialized), NULL data: from the token's first */
     bool after_partition_inclusive; /* true: resume inside it, after after_clustering; false: with the next partition */
     /* Resuming inside the first partition: rows strictly after this encoded clustering (before it, if reversed). NULL: no. */
     struct bytes after_clustering;
-    bool after_static;            /* resuming: the static row was already delivered; it comes again only with rows */
-    const struct slice *slices;   /* in clustering order, disjoint. NULL with slice_count 0: everything */
+    bool after_static;          /* resuming: the static row was already delivered; it comes again only with rows */
+    const struct slice *slices; /* in clustering order, disjoint. NULL with slice_count 0: everything */
     uint32_t slice_count;
-    bool slices_are_rows;         /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned */
+    bool slices_are_rows; /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned */
     const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
-    const struct table_def *def;  /* its definition: cells of dropped columns are left out. NULL: a table that never loses columns */
+    const struct table_def
+        *def; /* its definition: cells of dropped columns are left out. NULL: a table that never loses columns */
     bool reversed;
-    bool rows_wanted;             /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
+    bool rows_wanted; /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
     bool static_wanted;
-    uint32_t row_limit;           /* live rows over all; a partition with only a static row counts one. 0: nothing */
+    uint32_t row_limit; /* live rows over all; a partition with only a static row counts one. 0: nothing */
     uint32_t row_limit_per_partition; /* 0: no limit */
-    uint32_t byte_limit;          /* stop after this many bytes of values (at a row's end). 0: no limit */
-    int64_t now_s;                /* for TTL */
+    uint32_t byte_limit;              /* stop after this many bytes of values (at a row's end). 0: no limit */
+    int64_t now_s;                    /* for TTL */
 };
 
 struct read_row {
-    struct bytes clustering;      /* encoded */
-    const struct row *row;        /* live cells only: expired and deleted ones are hidden; liveness kept if live */
+    struct bytes clustering; /* encoded */
+    const struct row *row;   /* live cells only: expired and deleted ones are hidden; liveness kept if live */
 };
 
 struct read_partition {
-    struct bytes partition_key;   /* serialized */
+    struct bytes partition_key; /* serialized */
     int64_t token;
     const struct row *static_row; /* NULL: no live static cell, or not wanted */
     struct read_row *rows;
@@ -86,7 +88,7 @@ struct work_done {
 struct read_result {
     struct read_partition *partitions; /* in token order; all in the request's arena */
     uint32_t partition_count;
-    bool has_more;                     /* stopped by a limit before the end */
+    bool has_more; /* stopped by a limit before the end */
     struct work_done work;
 };
 
@@ -98,11 +100,11 @@ enum status table_read(struct table_port *port, const struct read_command *comma
 
 /* Builds a flat command in a buffer. One command touches one partition. */
 struct table_fragment {
-    uint8_t kind;             /* enum key_kind */
-    struct bytes clustering;  /* encoded; KEY_PARTITION: empty */
+    uint8_t kind;                /* enum key_kind */
+    struct bytes clustering;     /* encoded; KEY_PARTITION: empty */
     struct bytes clustering_end; /* KEY_RANGE: the end bound; with flags in range_* */
     bool start_inclusive, end_inclusive;
-    struct row row;           /* timestamps may be TIMESTAMP_SERVER */
+    struct row row; /* timestamps may be TIMESTAMP_SERVER */
 };
 
 struct apply_command {
@@ -113,23 +115,32 @@ struct apply_command {
     const struct table_fragment *fragments;
     uint32_t fragment_count;
     int64_t now_s;
-    bool durable;               /* false: keyspace with DURABLE_WRITES = false */
+    bool durable; /* false: keyspace with DURABLE_WRITES = false */
 };
 
 void table_encode_apply(struct buffer *out, const struct apply_command *command);
 
 /* Conditions of a compare-and-set on one row (clustering) or the static row. */
-enum condition_op { CONDITION_EQ, CONDITION_NE, CONDITION_LT, CONDITION_LE, CONDITION_GT, CONDITION_GE, CONDITION_IN,
-                    CONDITION_CONTAINS, CONDITION_CONTAINS_KEY };
+enum condition_op {
+    CONDITION_EQ,
+    CONDITION_NE,
+    CONDITION_LT,
+    CONDITION_LE,
+    CONDITION_GT,
+    CONDITION_GE,
+    CONDITION_IN,
+    CONDITION_CONTAINS,
+    CONDITION_CONTAINS_KEY
+};
 struct condition {
     uint32_t column_id;
-    struct bytes path;          /* element of a collection or field; NULL data: the whole column */
+    struct bytes path; /* element of a collection or field; NULL data: the whole column */
     enum condition_op op;
     const struct bytes *values; /* wire bytes; NULL data: null */
     uint32_t value_count;
 };
 enum cas_kind { CAS_IF_NOT_EXISTS, CAS_IF_EXISTS, CAS_IF_CONDITIONS };
-struct cas_part {               /* one row that is looked at */
+struct cas_part { /* one row that is looked at */
     struct bytes clustering;
     bool is_static;
     enum cas_kind kind;
@@ -139,37 +150,38 @@ struct cas_part {               /* one row that is looked at */
 struct cas_command {
     const struct cas_part *parts; /* all must hold */
     uint32_t part_count;
-    struct apply_command update;  /* applied if they do */
+    struct apply_command update; /* applied if they do */
 };
 void table_encode_cas(struct buffer *out, const struct cas_command *command);
 
 struct table_request {
-    struct table_request *next;     /* the port's */
-    struct bytes command;           /* flat bytes; must live until done */
-    int64_t token;                  /* routes it */
-    void (*done)(struct table_request *request); /* on the port's thread, from table_port_reap (never from table_submit) */
+    struct table_request *next; /* the port's */
+    struct bytes command;       /* flat bytes; must live until done */
+    int64_t token;              /* routes it */
+    void (*done)(
+        struct table_request *request); /* on the port's thread, from table_port_reap (never from table_submit) */
     enum status status;
-    struct error *error;            /* filled when status is not OK; caller's */
-    int64_t timestamp_us;           /* out: what the owner stamped */
-    bool applied;                   /* out, cas */
-    struct arena *arena;            /* cas: where current is put (by reap, on the port's thread) */
-    struct bytes result;            /* out, cas not applied: flat: see table_decode_cas_result. Freed after done returns */
+    struct error *error;  /* filled when status is not OK; caller's */
+    int64_t timestamp_us; /* out: what the owner stamped */
+    bool applied;         /* out, cas */
+    struct arena *arena;  /* cas: where current is put (by reap, on the port's thread) */
+    struct bytes result;  /* out, cas not applied: flat: see table_decode_cas_result. Freed after done returns */
 };
 
 /* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err);
 /* The rows that a refused cas saw, one per part (NULL: the row does not exist), live cells only. */
-enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows, uint32_t part_count,
-                                    struct error *err);
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows,
+                                    uint32_t part_count, struct error *err);
 
 /* Submits and waits: start-up, DDL, workers. Not on a loop. */
 enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err);
 
 /* ---- the port of a thread ---- */
 struct table_port *table_port_open(struct table_space *space);
-void table_port_close(struct table_port *port); /* all requests must be done */
+void table_port_close(struct table_port *port);   /* all requests must be done */
 int table_port_fd(const struct table_port *port); /* readable: call table_port_reap */
-void table_port_flush(struct table_port *port); /* once a turn */
+void table_port_flush(struct table_port *port);   /* once a turn */
 void table_port_reap(struct table_port *port);
 uint32_t table_port_pending(const struct table_port *port);
 
@@ -191,7 +203,8 @@ uint32_t table_space_shard_count(const struct table_space *space);
 
 struct store_properties;
 /* For metrics. Any thread. */
-void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties, bool *refuses_writes);
+void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
+                            bool *refuses_writes);
 
 /* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);

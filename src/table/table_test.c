@@ -50,8 +50,12 @@ static void must(enum status status, const struct error *err)
 
 static void open_space(uint32_t shards)
 {
-    struct table_space_options options = { .directory = engine == &store_memory_ops ? NULL : directory, .shard_count = shards, .store = engine,
-                                           .store_environment = environment, .table_by_id = table_by_id, .now_us = now_us };
+    struct table_space_options options = { .directory = engine == &store_memory_ops ? NULL : directory,
+                                           .shard_count = shards,
+                                           .store = engine,
+                                           .store_environment = environment,
+                                           .table_by_id = table_by_id,
+                                           .now_us = now_us };
     struct error err;
 
     must(table_space_open(&options, &space, &err), &err);
@@ -74,8 +78,18 @@ static int setup(void **state)
     columns[1] = (struct column_def){ 1, COLUMN_CLUSTERING, 0, 1, BYTES_LITERAL("c"), type_native(TYPE_INT) };
     columns[2] = (struct column_def){ COLUMN_S, COLUMN_STATIC, 0, 2, BYTES_LITERAL("s"), type_native(TYPE_TEXT) };
     columns[3] = (struct column_def){ COLUMN_V, COLUMN_REGULAR, 0, 3, BYTES_LITERAL("v"), type_native(TYPE_TEXT) };
-    def = (struct table_def){ .refs = 1, .id = TABLE, .keyspace = BYTES_LITERAL("ks"), .name = BYTES_LITERAL("t"), .columns = columns,
-                              .column_count = 4, .partition_key_count = 1, .clustering_count = 1, .static_count = 1, .regular_count = 1, .column_id_next = 4, .index_by_id = index_by_id };
+    def = (struct table_def){ .refs = 1,
+                              .id = TABLE,
+                              .keyspace = BYTES_LITERAL("ks"),
+                              .name = BYTES_LITERAL("t"),
+                              .columns = columns,
+                              .column_count = 4,
+                              .partition_key_count = 1,
+                              .clustering_count = 1,
+                              .static_count = 1,
+                              .regular_count = 1,
+                              .column_id_next = 4,
+                              .index_by_id = index_by_id };
     snprintf(directory, sizeof(directory), "/tmp/helenus-table-XXXXXX");
     assert_non_null(mkdtemp(directory));
     if (files) {
@@ -125,14 +139,21 @@ static struct bytes clustering(int32_t c)
 
 static struct cell text_cell(uint32_t column, const char *text, int64_t timestamp_us)
 {
-    return (struct cell){ .column_id = column, .kind = CELL_LIVE, .timestamp_us = timestamp_us, .local_s = TIME_NONE,
+    return (struct cell){ .column_id = column,
+                          .kind = CELL_LIVE,
+                          .timestamp_us = timestamp_us,
+                          .local_s = TIME_NONE,
                           .value = bytes_of_string(text) };
 }
 
 static enum status apply(int32_t pk, const struct table_fragment *fragment, struct error *err)
 {
-    struct apply_command command = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = fragment, .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+    struct apply_command command = { .table_id = TABLE,
+                                     .partition_key = int_key(pk),
+                                     .fragments = fragment,
+                                     .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000,
+                                     .durable = true };
     struct buffer out = { 0 };
     enum status status;
 
@@ -159,8 +180,13 @@ static struct read_command command_for(int32_t pk)
 {
     struct bytes key = int_key(pk);
 
-    return (struct read_command){ .table_id = TABLE, .partition_key = key, .token = token_of_partition_key(key), .rows_wanted = true,
-                                  .static_wanted = true, .row_limit = 1000, .now_s = now_us(NULL) / 1000000 };
+    return (struct read_command){ .table_id = TABLE,
+                                  .partition_key = key,
+                                  .token = token_of_partition_key(key),
+                                  .rows_wanted = true,
+                                  .static_wanted = true,
+                                  .row_limit = 1000,
+                                  .now_s = now_us(NULL) / 1000000 };
 }
 
 /* The rows as "c=v c=v", "|" before each partition, "s:x " for a static row. */
@@ -185,7 +211,8 @@ static const char *read_text(const struct read_command *command)
 
             must(value_decode_key(&c, type_native(TYPE_INT), false, &value, &err), &err);
             buffer_printf(&out, "%d=%.*s ", (int)load_be32(value.data),
-                          BYTES(partition->rows[i].row->cell_count ? partition->rows[i].row->cells[0].value : BYTES_LITERAL("-")));
+                          BYTES(partition->rows[i].row->cell_count ? partition->rows[i].row->cells[0].value
+                                                                   : BYTES_LITERAL("-")));
             buffer_fini(&value);
         }
     }
@@ -243,7 +270,10 @@ static void deletions_hide_what_is_older(void **state)
     must(apply(3, &fragment, &err), &err);
     insert(3, 3, "late", 150);
     assert_string_equal(read_text(&command), "2=new ");
-    fragment = (struct table_fragment){ .kind = KEY_RANGE, .clustering = clustering(5), .clustering_end = clustering(7), .start_inclusive = true,
+    fragment = (struct table_fragment){ .kind = KEY_RANGE,
+                                        .clustering = clustering(5),
+                                        .clustering_end = clustering(7),
+                                        .start_inclusive = true,
                                         .row = ROW_EMPTY };
     fragment.row.deletion = (struct deletion){ 500, now_us(NULL) / 1000000 };
     for (int c = 4; c <= 8; c++)
@@ -307,8 +337,10 @@ static void scans_resume_where_they_stopped(void **state)
     assert_int_equal(result.partition_count, 20);
     for (uint32_t p = 0; p < result.partition_count; p++)
         for (uint32_t i = 0; i < result.partitions[p].row_count; i++)
-            snprintf(all + strlen(all), sizeof(all) - strlen(all), "%d/%d ", (int)load_be32(result.partitions[p].partition_key.data),
-                     (int)result.partitions[p].rows[i].clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
+            snprintf(
+                all + strlen(all), sizeof(all) - strlen(all), "%d/%d ",
+                (int)load_be32(result.partitions[p].partition_key.data),
+                (int)result.partitions[p].rows[i].clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
     command.row_limit = 4;
     for (int page = 0; page < 100; page++) {
         const struct read_partition *last;
@@ -318,7 +350,9 @@ static void scans_resume_where_they_stopped(void **state)
             for (uint32_t i = 0; i < result.partitions[p].row_count; i++)
                 snprintf(paged + strlen(paged), sizeof(paged) - strlen(paged), "%d/%d ",
                          (int)load_be32(result.partitions[p].partition_key.data),
-                         (int)result.partitions[p].rows[i].clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
+                         (int)result.partitions[p]
+                             .rows[i]
+                             .clustering.data[result.partitions[p].rows[i].clustering.size - 1]);
         if (!result.has_more)
             break;
         last = &result.partitions[result.partition_count - 1];
@@ -346,16 +380,25 @@ static void cas_done(struct table_request *request)
     request->command = (struct bytes){ 0 };
 }
 
-static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expected, const char *v, const struct row **seen)
+static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expected, const char *v,
+                    const struct row **seen)
 {
     struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(c), .row = ROW_EMPTY };
     struct bytes value = expected ? bytes_of_string(expected) : (struct bytes){ 0 };
     struct condition condition = { .column_id = COLUMN_V, .op = CONDITION_EQ, .values = &value, .value_count = 1 };
-    struct cas_part part = { .clustering = clustering(c), .kind = kind, .conditions = &condition, .condition_count = kind == CAS_IF_CONDITIONS };
-    struct cas_command command = { .parts = &part, .part_count = 1,
-                                   .update = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = &fragment, .fragment_count = 1,
-                                               .now_s = now_us(NULL) / 1000000, .durable = true } };
+    struct cas_part part = { .clustering = clustering(c),
+                             .kind = kind,
+                             .conditions = &condition,
+                             .condition_count = kind == CAS_IF_CONDITIONS };
+    struct cas_command command = { .parts = &part,
+                                   .part_count = 1,
+                                   .update = { .table_id = TABLE,
+                                               .partition_key = int_key(pk),
+                                               .fragments = &fragment,
+                                               .fragment_count = 1,
+                                               .now_s = now_us(NULL) / 1000000,
+                                               .durable = true } };
     struct buffer out = { 0 };
     struct error err;
 
@@ -364,7 +407,9 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
     fragment.row.cell_count = 1;
     command.update.token = token_of_partition_key(command.update.partition_key);
     table_encode_cas(&out, &command);
-    cas_request = (struct table_request){ .command = buffer_bytes(&out), .token = command.update.token, .done = cas_done, .error = &err, .arena = arena };
+    cas_request = (struct table_request){
+        .command = buffer_bytes(&out), .token = command.update.token, .done = cas_done, .error = &err, .arena = arena
+    };
     must(table_submit(port, &cas_request, &err), &err);
     table_port_flush(port);
     while (cas_request.command.data)
@@ -426,7 +471,9 @@ static void time_never_runs_backwards_over_a_restart(void **state)
 
 static void compaction_forgets_only_what_may_go(void **state)
 {
-    struct cell cell = { .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = 200, .local_s = now_us(NULL) / 1000000 - 100 };
+    struct cell cell = {
+        .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = 200, .local_s = now_us(NULL) / 1000000 - 100
+    };
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
     struct read_command command = command_for(9);
     struct error err;
@@ -519,7 +566,8 @@ static void request_done(struct table_request *request)
 }
 
 /* Queued together, so that one turn of the owner takes all of them. */
-static void submit_together(struct table_request *requests, struct buffer *commands, struct error *errors, uint32_t count)
+static void submit_together(struct table_request *requests, struct buffer *commands, struct error *errors,
+                            uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         requests[i].command = buffer_bytes(&commands[i]);
@@ -544,8 +592,12 @@ static void stamps_increase_while_the_clock_stands(void **state)
     struct buffer commands[COUNT] = { 0 };
     struct error errors[COUNT];
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
-    struct apply_command command = { .table_id = TABLE, .partition_key = int_key(13), .fragments = &fragment, .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000, .durable = true };
+    struct apply_command command = { .table_id = TABLE,
+                                     .partition_key = int_key(13),
+                                     .fragments = &fragment,
+                                     .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000,
+                                     .durable = true };
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
     command.token = token_of_partition_key(command.partition_key);
@@ -563,9 +615,14 @@ static void encode_cas_insert(struct buffer *out, int32_t pk, const char *v)
     struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
     struct cas_part part = { .clustering = clustering(1), .kind = CAS_IF_NOT_EXISTS };
-    struct cas_command command = { .parts = &part, .part_count = 1,
-                                   .update = { .table_id = TABLE, .partition_key = int_key(pk), .fragments = &fragment, .fragment_count = 1,
-                                               .now_s = now_us(NULL) / 1000000, .durable = true } };
+    struct cas_command command = { .parts = &part,
+                                   .part_count = 1,
+                                   .update = { .table_id = TABLE,
+                                               .partition_key = int_key(pk),
+                                               .fragments = &fragment,
+                                               .fragment_count = 1,
+                                               .now_s = now_us(NULL) / 1000000,
+                                               .durable = true } };
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
     fragment.row.cells = &cell;
@@ -610,7 +667,9 @@ static void a_conditional_write_is_newer_than_what_it_read(void **state)
 
 static void a_dropped_table_takes_no_conditional_writes(void **state)
 {
-    struct table_request request = { .token = token_of_partition_key(int_key(16)), .done = request_done, .arena = arena };
+    struct table_request request = { .token = token_of_partition_key(int_key(16)),
+                                     .done = request_done,
+                                     .arena = arena };
     struct buffer out = { 0 };
     struct error err;
 
@@ -629,7 +688,9 @@ static void a_dropped_table_takes_no_conditional_writes(void **state)
 
 static void delete_cell(int32_t pk, int64_t timestamp_us, int64_t local_s)
 {
-    struct cell cell = { .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = timestamp_us, .local_s = local_s };
+    struct cell cell = {
+        .column_id = COLUMN_V, .kind = CELL_TOMBSTONE, .timestamp_us = timestamp_us, .local_s = local_s
+    };
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
     struct error err;
 
@@ -774,8 +835,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(compaction_keeps_what_gc_grace_protects, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unknown_table_is_not_purged, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_never_forgets_a_partition_deletion, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_power_cut, forgetful_setup, forgetful_teardown),
-        cmocka_unit_test_setup_teardown(after_a_failed_sync_a_shard_refuses_writes_and_comes_back, forgetful_setup, forgetful_teardown),
+        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_power_cut, forgetful_setup,
+                                        forgetful_teardown),
+        cmocka_unit_test_setup_teardown(after_a_failed_sync_a_shard_refuses_writes_and_comes_back, forgetful_setup,
+                                        forgetful_teardown),
     };
     int failed;
 

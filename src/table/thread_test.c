@@ -180,7 +180,9 @@ static void a_full_ring_refuses(void **state)
     for (uint32_t i = 0; i < MANY; i++) {
         uint8_t *copy = memcpy(malloc(command.size), command.data, command.size);
 
-        requests[i] = (struct table_request){ .command = bytes_of(copy, command.size), .token = token, .done = count_answer, .error = &err };
+        requests[i] = (struct table_request){
+            .command = bytes_of(copy, command.size), .token = token, .done = count_answer, .error = &err
+        };
         if (table_submit(port, &requests[i], &err) == OK)
             taken++;
         else
@@ -249,7 +251,9 @@ static void count_step(struct table_request *request)
 
 static void submit_step(struct table_port *port, struct step *step, int64_t token)
 {
-    step->request = (struct table_request){ .command = buffer_bytes(&step->command), .token = token, .done = count_step, .error = &step->err };
+    step->request = (struct table_request){
+        .command = buffer_bytes(&step->command), .token = token, .done = count_step, .error = &step->err
+    };
     bed_must(table_submit(port, &step->request, &step->err), &step->err);
 }
 
@@ -260,12 +264,18 @@ static void submit_write(struct table_port *port, struct step *step, const struc
     submit_step(port, step, token);
 }
 
-static void submit_cas(struct table_port *port, struct step *step, enum cas_kind kind, const struct table_fragment *insert)
+static void submit_cas(struct table_port *port, struct step *step, enum cas_kind kind,
+                       const struct table_fragment *insert)
 {
     struct cas_part part = { .clustering = insert->clustering, .kind = kind };
-    struct cas_command command = { .parts = &part, .part_count = 1,
-                                   .update = { .table_id = BED_TABLE, .partition_key = BYTES_LITERAL("k"), .fragments = insert,
-                                               .fragment_count = 1, .now_s = 1000000000, .durable = true } };
+    struct cas_command command = { .parts = &part,
+                                   .part_count = 1,
+                                   .update = { .table_id = BED_TABLE,
+                                               .partition_key = BYTES_LITERAL("k"),
+                                               .fragments = insert,
+                                               .fragment_count = 1,
+                                               .now_s = 1000000000,
+                                               .durable = true } };
 
     command.update.token = token_of_partition_key(command.update.partition_key);
     table_encode_cas(&step->command, &command);
@@ -276,8 +286,12 @@ static void submit_cas(struct table_port *port, struct step *step, enum cas_kind
 static void conditions_see_their_own_turn(void **state)
 {
     struct table_fragment insert = { .kind = KEY_ROW, .clustering = BYTES_LITERAL("cc"), .row = ROW_EMPTY };
-    struct table_fragment range = { .kind = KEY_RANGE, .clustering = BYTES_LITERAL("c"), .clustering_end = BYTES_LITERAL("c"),
-                                    .start_inclusive = true, .end_inclusive = true, .row = ROW_EMPTY };
+    struct table_fragment range = { .kind = KEY_RANGE,
+                                    .clustering = BYTES_LITERAL("c"),
+                                    .clustering_end = BYTES_LITERAL("c"),
+                                    .start_inclusive = true,
+                                    .end_inclusive = true,
+                                    .row = ROW_EMPTY };
     struct table_fragment partition = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
     static const bool expected[] = { true, false, true, false, false, true, true };
     struct step steps[16] = { 0 };
@@ -293,7 +307,7 @@ static void conditions_see_their_own_turn(void **state)
     submit_cas(port, &steps[0], CAS_IF_NOT_EXISTS, &insert); /* applied */
     submit_cas(port, &steps[1], CAS_IF_NOT_EXISTS, &insert); /* it is there */
     submit_write(port, &steps[2], &range);
-    submit_cas(port, &steps[3], CAS_IF_EXISTS, &insert);     /* the range took it */
+    submit_cas(port, &steps[3], CAS_IF_EXISTS, &insert); /* the range took it */
     submit_write(port, &steps[4], &insert);
     submit_write(port, &steps[5], &partition);
     submit_cas(port, &steps[6], CAS_IF_EXISTS, &insert);     /* the partition's deletion took it */

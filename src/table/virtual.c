@@ -34,7 +34,8 @@ static uint32_t unpack(struct gathering *g, const struct column_def *column, str
         struct cell *cell = &cells[count];
         struct buffer path CLEANUP(buffer_fini) = { 0 };
 
-        *cell = (struct cell){ .column_id = column->id, .kind = CELL_LIVE, .local_s = TIME_NONE, .value = bytes_of("", 0) };
+        *cell =
+            (struct cell){ .column_id = column->id, .kind = CELL_LIVE, .local_s = TIME_NONE, .value = bytes_of("", 0) };
         switch (column->type->kind) {
         case TYPE_SET:
         case TYPE_MAP: value_encode_key(&path, column->type->params[0], element, false); break;
@@ -179,7 +180,8 @@ static bool is_past(const struct read_command *command, const struct virtual_row
 
     if (bytes_is_null(command->after_clustering))
         return true;
-    if (bytes_is_null(command->partition_key) && (row->token != command->token || !bytes_equal(row->partition_key, command->after_partition)))
+    if (bytes_is_null(command->partition_key) &&
+        (row->token != command->token || !bytes_equal(row->partition_key, command->after_partition)))
         return true;
     order = bytes_compare(row->clustering, command->after_clustering);
     return command->reversed ? order < 0 : order > 0;
@@ -196,7 +198,8 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
     for (uint32_t i = 0; i < count; i++) {
         const struct virtual_row *row = &rows[c->command->reversed ? count - 1 - i : i];
 
-        if (is_past(c->command, row) && slices_contain(c->command, row->clustering) && collector_add(c, row->clustering, row->row))
+        if (is_past(c->command, row) && slices_contain(c->command, row->clustering) &&
+            collector_add(c, row->clustering, row->row))
             break;
     }
     collector_end(c);

@@ -205,7 +205,8 @@ static void append_utf8(struct buffer *out, uint32_t c)
 
 static uint32_t four_digits(const uint8_t *at)
 {
-    return (uint32_t)hex_digit(at[0]) << 12 | (uint32_t)hex_digit(at[1]) << 8 | (uint32_t)hex_digit(at[2]) << 4 | (uint32_t)hex_digit(at[3]);
+    return (uint32_t)hex_digit(at[0]) << 12 | (uint32_t)hex_digit(at[1]) << 8 | (uint32_t)hex_digit(at[2]) << 4 |
+           (uint32_t)hex_digit(at[3]);
 }
 
 void json_unescape(struct buffer *out, struct bytes string)

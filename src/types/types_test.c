@@ -785,10 +785,11 @@ static void test_token_is_never_the_minimum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_keys),        cmocka_unit_test(test_null_key),
-        cmocka_unit_test(test_utf8),     cmocka_unit_test(test_type_errors), cmocka_unit_test(test_key_format),
-        cmocka_unit_test(test_wire_ids), cmocka_unit_test(test_literals),    cmocka_unit_test(test_sorted),
-        cmocka_unit_test(test_token_is_never_the_minimum),
+        cmocka_unit_test(test_recorded),    cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_null_key),    cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_type_errors), cmocka_unit_test(test_key_format),
+        cmocka_unit_test(test_wire_ids),    cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_sorted),      cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -33,12 +33,14 @@ enum {
 
 /* ---- constants: one table each ---- */
 
+/* clang-format off */
 #define NATIVE_OPCODES(X)                                                                                         \
     X(ERROR, 0x00)                                                                                                \
     X(STARTUP, 0x01)                                                                                              \
     X(READY, 0x02) X(AUTHENTICATE, 0x03) X(OPTIONS, 0x05) X(SUPPORTED, 0x06) X(QUERY, 0x07) X(RESULT, 0x08)       \
         X(PREPARE, 0x09) X(EXECUTE, 0x0A) X(REGISTER, 0x0B) X(EVENT, 0x0C) X(BATCH, 0x0D) X(AUTH_CHALLENGE, 0x0E) \
             X(AUTH_RESPONSE, 0x0F) X(AUTH_SUCCESS, 0x10)
+/* clang-format on */
 
 enum native_opcode {
 #define X(name, value) NATIVE_##name = value,
@@ -47,11 +49,13 @@ enum native_opcode {
 };
 const char *native_opcode_name(enum native_opcode opcode); /* "QUERY"; NULL if there is none */
 
+/* clang-format off */
 #define NATIVE_CONSISTENCIES(X)                                                                                  \
     X(ANY, 0x0)                                                                                                  \
     X(ONE, 0x1)                                                                                                  \
     X(TWO, 0x2) X(THREE, 0x3) X(QUORUM, 0x4) X(ALL, 0x5) X(LOCAL_QUORUM, 0x6) X(EACH_QUORUM, 0x7) X(SERIAL, 0x8) \
         X(LOCAL_SERIAL, 0x9) X(LOCAL_ONE, 0xA) X(NODE_LOCAL, 0xB)
+/* clang-format on */
 
 enum consistency {
 #define X(name, value) CONSISTENCY_##name = value,
@@ -74,6 +78,7 @@ enum {
 };
 
 /* Error codes. */
+/* clang-format off */
 #define NATIVE_ERRORS(X)                                                                                  \
     X(SERVER, 0x0000)                                                                                     \
     X(PROTOCOL, 0x000A)                                                                                   \
@@ -82,6 +87,7 @@ enum {
             X(FUNCTION_FAILURE, 0x1400) X(WRITE_FAILURE, 0x1500) X(CDC_WRITE_FAILURE, 0x1600)             \
                 X(CAS_WRITE_UNKNOWN, 0x1700) X(SYNTAX, 0x2000) X(UNAUTHORIZED, 0x2100) X(INVALID, 0x2200) \
                     X(CONFIG, 0x2300) X(ALREADY_EXISTS, 0x2400) X(UNPREPARED, 0x2500)
+/* clang-format on */
 
 enum native_error {
 #define X(name, value) NATIVE_ERROR_##name = value,

@@ -33,7 +33,8 @@ struct file {
 };
 
 struct file_ops {
-    enum status (*open)(struct file_system *fs, const char *path, enum file_mode mode, struct file **file, struct error *err);
+    enum status (*open)(struct file_system *fs, const char *path, enum file_mode mode, struct file **file,
+                        struct error *err);
     void (*close)(struct file *file); /* not a sync */
     enum status (*append)(struct file *file, const void *data, size_t size, struct error *err);
     /* *got < size only at the end of the file. may_wait false: ERR_WOULD_WAIT if not all of it is in memory. */
@@ -45,18 +46,20 @@ struct file_ops {
     /* What will be read soon, or will not be again. Hints. */
     void (*prefetch)(struct file *file, uint64_t offset, uint64_t size);
 
-    enum status (*rename)(struct file_system *fs, const char *from, const char *to, struct error *err); /* replaces `to` */
+    enum status (*rename)(struct file_system *fs, const char *from, const char *to,
+                          struct error *err); /* replaces `to` */
     enum status (*remove)(struct file_system *fs, const char *path, struct error *err);
     enum status (*link)(struct file_system *fs, const char *from, const char *to, struct error *err);
     enum status (*size)(struct file_system *fs, const char *path, uint64_t *size, struct error *err);
     enum status (*modified_s)(struct file_system *fs, const char *path, int64_t *seconds, struct error *err);
-    enum status (*is_directory)(struct file_system *fs, const char *path, bool *is, struct error *err); /* ERR_NOT_FOUND */
+    enum status (*is_directory)(struct file_system *fs, const char *path, bool *is,
+                                struct error *err); /* ERR_NOT_FOUND */
     enum status (*make_directory)(struct file_system *fs, const char *path, struct error *err);
     enum status (*remove_directory)(struct file_system *fs, const char *path, struct error *err);
     enum status (*sync_directory)(struct file_system *fs, const char *path, struct error *err);
     /* Calls `name` for each entry but . and .. */
-    enum status (*list)(struct file_system *fs, const char *path, void (*name)(void *context, const char *name), void *context,
-                        struct error *err);
+    enum status (*list)(struct file_system *fs, const char *path, void (*name)(void *context, const char *name),
+                        void *context, struct error *err);
     /* One holder, process or not; made if missing. ERR_IO: somebody has it. */
     enum status (*lock)(struct file_system *fs, const char *path, struct file **lock, struct error *err);
     void (*unlock)(struct file *lock);
@@ -96,7 +99,8 @@ void forgetful_cold(struct file_system *fs, bool cold);
 uint64_t forgetful_calls(struct file_system *fs);
 uint64_t forgetful_syncs(struct file_system *fs);
 /* Every file there is, and every byte of it: the test looks for what must not be there. */
-void forgetful_each(struct file_system *fs, void (*each)(void *context, const char *path, struct bytes content), void *context);
+void forgetful_each(struct file_system *fs, void (*each)(void *context, const char *path, struct bytes content),
+                    void *context);
 /* Flips bits of one byte, in what is there and what is synced. */
 void forgetful_damage(struct file_system *fs, const char *path, uint64_t offset, uint8_t bits);
 /* Cuts bytes from the end of a file, as a torn write would. */

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 struct inode {
-    unsigned refs;      /* names, synced names and open files */
+    unsigned refs; /* names, synced names and open files */
     bool directory;
     bool locked;
     struct buffer data; /* what a reader sees */
     struct buffer synced;
-    size_t same;        /* data and synced agree up to here */
+    size_t same; /* data and synced agree up to here */
     int64_t modified_s;
 };
 
@@ -268,8 +268,8 @@ static enum status forgetful_append(struct file *base, const void *data, size_t 
     return leave(fs, fits == size ? OK : error_set(err, ERR_NO_SPACE, "append: the disk is full"));
 }
 
-static enum status forgetful_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait, size_t *got,
-                                  struct error *err)
+static enum status forgetful_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait,
+                                  size_t *got, struct error *err)
 {
     struct forgetful_file *file = (struct forgetful_file *)base;
     enum status status = enter_file(file, "read", err);
@@ -472,8 +472,8 @@ static enum status forgetful_sync_directory(struct file_system *base, const char
     return leave(fs, OK);
 }
 
-static enum status forgetful_list(struct file_system *base, const char *path, void (*each)(void *context, const char *name),
-                                  void *context, struct error *err)
+static enum status forgetful_list(struct file_system *base, const char *path,
+                                  void (*each)(void *context, const char *name), void *context, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
     enum status status = enter(fs, "list", err);
@@ -735,7 +735,8 @@ uint64_t forgetful_syncs(struct file_system *fs)
     return peek(fs, offsetof(struct forgetful, syncs));
 }
 
-void forgetful_each(struct file_system *base, void (*each)(void *context, const char *path, struct bytes content), void *context)
+void forgetful_each(struct file_system *base, void (*each)(void *context, const char *path, struct bytes content),
+                    void *context)
 {
     struct forgetful *fs = (struct forgetful *)base;
 

@@ -42,7 +42,7 @@ struct environment {
 };
 
 struct store {
-    struct environment *environment; /* borrowed */
+    struct environment *environment;         /* borrowed */
     const struct store_semantics *semantics; /* borrowed */
     struct family families[STORE_FAMILY_COUNT];
     uint64_t sequence;
@@ -148,7 +148,8 @@ static uint64_t oldest_needed(struct store *store)
     return oldest;
 }
 
-static void set(struct family *family, struct node *node, uint64_t sequence, uint64_t oldest, bool deleted, struct bytes value)
+static void set(struct family *family, struct node *node, uint64_t sequence, uint64_t oldest, bool deleted,
+                struct bytes value)
 {
     struct version *version = xmalloc(sizeof(*version) + value.size);
 
@@ -310,7 +311,8 @@ static enum status memory_get(struct store *store, enum store_family family, str
     return version ? OK : ERR_NOT_FOUND;
 }
 
-static enum status memory_snapshot(struct store *store, bool may_wait, struct store_snapshot **result, struct error *err)
+static enum status memory_snapshot(struct store *store, bool may_wait, struct store_snapshot **result,
+                                   struct error *err)
 {
     struct store_snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
 
@@ -335,8 +337,8 @@ static void memory_snapshot_release(struct store *store, struct store_snapshot *
     free(snapshot);
 }
 
-static enum status memory_scan_open(struct store *store, const struct store_scan_options *options, struct store_scan **result,
-                                    struct error *err)
+static enum status memory_scan_open(struct store *store, const struct store_scan_options *options,
+                                    struct store_scan **result, struct error *err)
 {
     struct memory_scan *scan = xcalloc(1, sizeof(*scan));
 
@@ -501,8 +503,8 @@ static enum status memory_compact(struct store *store, enum store_family which, 
 
         buffer_reset(&changed);
         if (newest && semantics->filter)
-            verdict = semantics->filter(semantics->context, &purge, node_key(node), bytes_of(newest->data, newest->size),
-                                        &changed);
+            verdict = semantics->filter(semantics->context, &purge, node_key(node),
+                                        bytes_of(newest->data, newest->size), &changed);
         if (verdict != STORE_KEEP)
             set(family, node, store->sequence, oldest, verdict == STORE_REMOVE, buffer_bytes(&changed));
         if (node->newest->deleted && (!node->newest->older || oldest >= node->newest->sequence)) {
@@ -527,8 +529,8 @@ static enum status memory_compact(struct store *store, enum store_family which, 
     return OK;
 }
 
-static enum status memory_remove_files(struct store *store, enum store_family family, struct bytes first, struct bytes end,
-                                       struct error *err)
+static enum status memory_remove_files(struct store *store, enum store_family family, struct bytes first,
+                                       struct bytes end, struct error *err)
 {
     return OK; /* the delete_range did it */
 }

@@ -20,7 +20,8 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-namespace {
+namespace
+{
 
 thread_local bool may_not_wait = false;
 thread_local enum status last_failure = OK;
@@ -29,18 +30,12 @@ thread_local std::string last_message;
 IOStatus translate(enum status status, const struct error &err)
 {
     switch (status) {
-    case OK:
-        return IOStatus::OK();
-    case ERR_NOT_FOUND:
-        return IOStatus::PathNotFound(err.message);
-    case ERR_NO_SPACE:
-        return IOStatus::NoSpace(err.message);
-    case ERR_WOULD_WAIT:
-        return rocksdb::status_to_io_status(rocksdb::Status::Incomplete("would wait for the disk"));
-    case ERR_CORRUPT:
-        return IOStatus::Corruption(err.message);
-    default:
-        return IOStatus::IOError(err.message);
+    case OK: return IOStatus::OK();
+    case ERR_NOT_FOUND: return IOStatus::PathNotFound(err.message);
+    case ERR_NO_SPACE: return IOStatus::NoSpace(err.message);
+    case ERR_WOULD_WAIT: return rocksdb::status_to_io_status(rocksdb::Status::Incomplete("would wait for the disk"));
+    case ERR_CORRUPT: return IOStatus::Corruption(err.message);
+    default: return IOStatus::IOError(err.message);
     }
 }
 
@@ -92,10 +87,16 @@ void stand_at(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t iv[FILE
 }
 
 /* Readers of one file run side by side, so the context belongs to the thread; it is keyed again only when the file changes. */
-class ThreadContext {
-public:
-    ThreadContext() : context_(context_new()) {}
-    ~ThreadContext() { EVP_CIPHER_CTX_free(context_); }
+class ThreadContext
+{
+  public:
+    ThreadContext() : context_(context_new())
+    {
+    }
+    ~ThreadContext()
+    {
+        EVP_CIPHER_CTX_free(context_);
+    }
     void decrypt(uint64_t file_number, const struct file_cipher &cipher, uint64_t offset, uint8_t *data, size_t size)
     {
         stand_at(context_, file_number == keyed_for_ ? nullptr : cipher.key, cipher.iv, offset);
@@ -103,7 +104,7 @@ public:
         crypt(context_, data, data, size);
     }
 
-private:
+  private:
     EVP_CIPHER_CTX *context_;
     uint64_t keyed_for_ = 0;
 };
@@ -111,9 +112,12 @@ private:
 std::atomic<uint64_t> next_file_number{ 1 };
 
 /* What opened files share: the file below and its cipher. */
-class Opened {
-public:
-    Opened(struct file *file, bool encrypted) : file_(file), encrypted_(encrypted), number_(next_file_number++) {}
+class Opened
+{
+  public:
+    Opened(struct file *file, bool encrypted) : file_(file), encrypted_(encrypted), number_(next_file_number++)
+    {
+    }
     ~Opened()
     {
         file_->ops->close(file_);
@@ -141,7 +145,10 @@ public:
         *result = Slice(scratch, got);
         return IOStatus::OK();
     }
-    uint64_t header_bytes() const { return encrypted_ ? FILE_HEADER_BYTES : 0; }
+    uint64_t header_bytes() const
+    {
+        return encrypted_ ? FILE_HEADER_BYTES : 0;
+    }
 
     struct file *file_;
     const bool encrypted_;
@@ -152,9 +159,12 @@ public:
 
 /* ---- files ---- */
 
-class SequentialFile : public rocksdb::FSSequentialFile {
-public:
-    explicit SequentialFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened)) {}
+class SequentialFile : public rocksdb::FSSequentialFile
+{
+  public:
+    explicit SequentialFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened))
+    {
+    }
     IOStatus Read(size_t n, const IOOptions &, Slice *result, char *scratch, IODebugContext *) override
     {
         IOStatus status = opened_->read(offset_, n, result, scratch);
@@ -166,17 +176,24 @@ public:
         offset_ += n;
         return IOStatus::OK();
     }
-    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+    IOStatus InvalidateCache(size_t, size_t) override
+    {
+        return IOStatus::OK();
+    }
 
-private:
+  private:
     std::unique_ptr<Opened> opened_;
     uint64_t offset_ = 0;
 };
 
-class RandomAccessFile : public rocksdb::FSRandomAccessFile {
-public:
-    explicit RandomAccessFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened)) {}
-    IOStatus Read(uint64_t offset, size_t n, const IOOptions &, Slice *result, char *scratch, IODebugContext *) const override
+class RandomAccessFile : public rocksdb::FSRandomAccessFile
+{
+  public:
+    explicit RandomAccessFile(std::unique_ptr<Opened> opened) : opened_(std::move(opened))
+    {
+    }
+    IOStatus Read(uint64_t offset, size_t n, const IOOptions &, Slice *result, char *scratch,
+                  IODebugContext *) const override
     {
         return opened_->read(offset, n, result, scratch);
     }
@@ -185,14 +202,18 @@ public:
         opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
         return IOStatus::OK();
     }
-    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+    IOStatus InvalidateCache(size_t, size_t) override
+    {
+        return IOStatus::OK();
+    }
 
-private:
+  private:
     std::unique_ptr<Opened> opened_;
 };
 
-class WritableFile : public rocksdb::FSWritableFile {
-public:
+class WritableFile : public rocksdb::FSWritableFile
+{
+  public:
     WritableFile(std::unique_ptr<Opened> opened, const FileOptions &options, uint64_t size)
         : FSWritableFile(options), opened_(std::move(opened)), size_(size), written_to_(size)
     {
@@ -216,7 +237,8 @@ public:
         if (broken_)
             return IOStatus::IOError("append: an earlier write of this file failed");
         if (!context_)
-            return account(opened_->file_->ops->append(opened_->file_, data.data(), data.size(), &err), err, data.size());
+            return account(opened_->file_->ops->append(opened_->file_, data.data(), data.size(), &err), err,
+                           data.size());
         /* Bytes once encrypted for an offset may never be others: that would be the same key stream twice. */
         if (size_ != written_to_)
             return IOStatus::NotSupported("append after truncate");
@@ -226,7 +248,8 @@ public:
             if (scratch_.size() < part)
                 scratch_.resize(part);
             crypt(context_, (const uint8_t *)data.data() + at, scratch_.data(), part);
-            IOStatus status = account(opened_->file_->ops->append(opened_->file_, scratch_.data(), part, &err), err, part);
+            IOStatus status =
+                account(opened_->file_->ops->append(opened_->file_, scratch_.data(), part, &err), err, part);
             if (!status.ok())
                 return status;
             at += part;
@@ -246,19 +269,34 @@ public:
             written_to_ = size;
         return translate(status, err);
     }
-    IOStatus Close(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
-    IOStatus Flush(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
+    IOStatus Close(const IOOptions &, IODebugContext *) override
+    {
+        return IOStatus::OK();
+    }
+    IOStatus Flush(const IOOptions &, IODebugContext *) override
+    {
+        return IOStatus::OK();
+    }
     IOStatus Sync(const IOOptions &, IODebugContext *) override
     {
         struct error err;
 
         return translate(opened_->file_->ops->sync(opened_->file_, &err), err);
     }
-    bool IsSyncThreadSafe() const override { return true; }
-    uint64_t GetFileSize(const IOOptions &, IODebugContext *) override { return size_; }
-    IOStatus InvalidateCache(size_t, size_t) override { return IOStatus::OK(); }
+    bool IsSyncThreadSafe() const override
+    {
+        return true;
+    }
+    uint64_t GetFileSize(const IOOptions &, IODebugContext *) override
+    {
+        return size_;
+    }
+    IOStatus InvalidateCache(size_t, size_t) override
+    {
+        return IOStatus::OK();
+    }
 
-private:
+  private:
     enum { SCRATCH_MAX = 64 * 1024 };
 
     /* After a failed append nobody knows how much of it is in the file: nothing is added to it. */
@@ -280,37 +318,52 @@ private:
     bool broken_ = false;
 };
 
-class Directory : public rocksdb::FSDirectory {
-public:
-    Directory(struct file_system *files, const std::string &path) : files_(files), path_(path) {}
+class Directory : public rocksdb::FSDirectory
+{
+  public:
+    Directory(struct file_system *files, const std::string &path) : files_(files), path_(path)
+    {
+    }
     IOStatus Fsync(const IOOptions &, IODebugContext *) override
     {
         struct error err;
 
         return translate(files_->ops->sync_directory(files_, path_.c_str(), &err), err);
     }
-    IOStatus Close(const IOOptions &, IODebugContext *) override { return IOStatus::OK(); }
+    IOStatus Close(const IOOptions &, IODebugContext *) override
+    {
+        return IOStatus::OK();
+    }
 
-private:
+  private:
     struct file_system *files_;
     std::string path_;
 };
 
-class Lock : public rocksdb::FileLock {
-public:
-    explicit Lock(struct file *file) : file_(file) {}
+class Lock : public rocksdb::FileLock
+{
+  public:
+    explicit Lock(struct file *file) : file_(file)
+    {
+    }
     struct file *file_;
 };
 
 /* ---- the file system ---- */
 
-class EncryptedFileSystem : public rocksdb::FileSystem {
-public:
-    EncryptedFileSystem(struct file_system *files, const struct keys *keys) : files_(files), keys_(keys) {}
-    const char *Name() const override { return "helenus"; }
+class EncryptedFileSystem : public rocksdb::FileSystem
+{
+  public:
+    EncryptedFileSystem(struct file_system *files, const struct keys *keys) : files_(files), keys_(keys)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus";
+    }
 
-    IOStatus NewSequentialFile(const std::string &path, const FileOptions &, std::unique_ptr<rocksdb::FSSequentialFile> *result,
-                               IODebugContext *) override
+    IOStatus NewSequentialFile(const std::string &path, const FileOptions &,
+                               std::unique_ptr<rocksdb::FSSequentialFile> *result, IODebugContext *) override
     {
         std::unique_ptr<Opened> opened;
         IOStatus status = open(path, FILE_READ, &opened);
@@ -382,7 +435,8 @@ public:
 
         return status == ERR_NOT_FOUND ? IOStatus::NotFound() : translate(status, err);
     }
-    IOStatus GetChildren(const std::string &path, const IOOptions &, std::vector<std::string> *result, IODebugContext *) override
+    IOStatus GetChildren(const std::string &path, const IOOptions &, std::vector<std::string> *result,
+                         IODebugContext *) override
     {
         struct error err;
 
@@ -440,7 +494,8 @@ public:
             *size = *size > header ? *size - header : 0;
         return translate(status, err);
     }
-    IOStatus GetFileModificationTime(const std::string &path, const IOOptions &, uint64_t *seconds, IODebugContext *) override
+    IOStatus GetFileModificationTime(const std::string &path, const IOOptions &, uint64_t *seconds,
+                                     IODebugContext *) override
     {
         struct error err;
         int64_t modified = 0;
@@ -483,7 +538,8 @@ public:
         return IOStatus::NotSupported("test directory");
     }
     /* RocksDB would write a plain file past us. */
-    IOStatus NewLogger(const std::string &, const IOOptions &, std::shared_ptr<rocksdb::Logger> *, IODebugContext *) override
+    IOStatus NewLogger(const std::string &, const IOOptions &, std::shared_ptr<rocksdb::Logger> *,
+                       IODebugContext *) override
     {
         return IOStatus::NotSupported("log file");
     }
@@ -505,9 +561,10 @@ public:
         return translate(files_->ops->is_directory(files_, path.c_str(), is, &err), err);
     }
 
-private:
-    class ReopenedFile : public WritableFile {
-    public:
+  private:
+    class ReopenedFile : public WritableFile
+    {
+      public:
         ReopenedFile(std::unique_ptr<Opened> opened, const FileOptions &options, uint64_t size)
             : WritableFile(std::move(opened), options, size)
         {

@@ -20,12 +20,13 @@ extern "C" {
 std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys);
 
 /* While it lives, reads of this thread that would wait for the disk come back as Status::Incomplete. */
-class MayNotWait {
-public:
+class MayNotWait
+{
+  public:
     explicit MayNotWait(bool may_not_wait);
     ~MayNotWait();
 
-private:
+  private:
     bool before_;
 };
 

@@ -2,7 +2,14 @@
 
 static const uint8_t magic[8] = { 'h', 'e', 'l', 'e', 'n', 'u', 's', 'F' };
 
-enum { VERSION_AT = 8, KEY_ID_AT = 16, WRAPPED_AT = 32, IV_AT = 72, MAC_AT = FILE_HEADER_BYTES - KEYS_MAC_BYTES, VERSION = 1 };
+enum {
+    VERSION_AT = 8,
+    KEY_ID_AT = 16,
+    WRAPPED_AT = 32,
+    IV_AT = 72,
+    MAC_AT = FILE_HEADER_BYTES - KEYS_MAC_BYTES,
+    VERSION = 1
+};
 
 enum status file_header_make(const struct keys *keys, uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
                              struct error *err)
@@ -23,8 +30,8 @@ enum status file_header_make(const struct keys *keys, uint8_t header[FILE_HEADER
     return OK;
 }
 
-enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
-                             struct error *err)
+enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES],
+                             struct file_cipher *cipher, struct error *err)
 {
     uint8_t mac[KEYS_MAC_BYTES];
 

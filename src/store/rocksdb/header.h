@@ -35,8 +35,8 @@ struct file_cipher {
 /* Draws a new data key and IV. */
 enum status file_header_make(const struct keys *keys, uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
                              struct error *err);
-enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
-                             struct error *err);
+enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES],
+                             struct file_cipher *cipher, struct error *err);
 /* A crash between the creation of a file and its first sync leaves less than a header, or zeros in its place: such a file
  * holds nothing that was acknowledged, and counts as empty. */
 bool file_header_is_unborn(const uint8_t *data, size_t size, uint64_t file_bytes);

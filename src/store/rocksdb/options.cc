@@ -10,7 +10,8 @@
 #include <cstdio>
 #include <ctime>
 
-namespace {
+namespace
+{
 
 constexpr uint64_t MIB = 1024 * 1024;
 
@@ -24,14 +25,18 @@ int64_t machine_now_us(void *)
 
 /* RocksDB's info log. At WARN and above it carries no keys (allow_data_in_errors is false); below, it does: manual
  * compactions print their bounds. */
-class Logger : public rocksdb::Logger {
-public:
+class Logger : public rocksdb::Logger
+{
+  public:
     Logger(void (*log)(void *, enum store_log_level, const char *), void *context)
         : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(log), context_(context)
     {
     }
     using rocksdb::Logger::Logv;
-    void Logv(const char *format, va_list list) override { Logv(rocksdb::InfoLogLevel::WARN_LEVEL, format, list); }
+    void Logv(const char *format, va_list list) override
+    {
+        Logv(rocksdb::InfoLogLevel::WARN_LEVEL, format, list);
+    }
     void Logv(const rocksdb::InfoLogLevel level, const char *format, va_list list) override
     {
         char message[1024];
@@ -42,28 +47,38 @@ public:
         log_(context_, level == rocksdb::InfoLogLevel::WARN_LEVEL ? STORE_LOG_WARN : STORE_LOG_ERROR, message);
     }
 
-private:
+  private:
     void (*log_)(void *, enum store_log_level, const char *);
     void *context_;
 };
 
 /* After a failed flush or compaction RocksDB's thread sleeps a second before it looks again, and whoever closes or reopens the
  * store waits for it. Here a failure stops the store until it is resumed, so there is nothing to wait for. */
-class ShortSleeps : public rocksdb::SystemClockWrapper {
-public:
-    explicit ShortSleeps(const std::shared_ptr<rocksdb::SystemClock> &below) : SystemClockWrapper(below) {}
-    const char *Name() const override { return "helenus"; }
-    void SleepForMicroseconds(int us) override { SystemClockWrapper::SleepForMicroseconds(std::min(us, 10000)); }
+class ShortSleeps : public rocksdb::SystemClockWrapper
+{
+  public:
+    explicit ShortSleeps(const std::shared_ptr<rocksdb::SystemClock> &below) : SystemClockWrapper(below)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus";
+    }
+    void SleepForMicroseconds(int us) override
+    {
+        SystemClockWrapper::SleepForMicroseconds(std::min(us, 10000));
+    }
 };
 
-class Environment : public rocksdb::EnvWrapper {
-public:
+class Environment : public rocksdb::EnvWrapper
+{
+  public:
     explicit Environment(std::unique_ptr<rocksdb::Env> below) : EnvWrapper(below.get()), below_(std::move(below))
     {
         system_clock_ = std::make_shared<ShortSleeps>(below_->GetSystemClock());
     }
 
-private:
+  private:
     std::unique_ptr<rocksdb::Env> below_;
 };
 
@@ -86,8 +101,8 @@ enum status environment_open(const struct store_environment_options *options, vo
     if (!filled.keys && !filled.test_plain)
         return error_set(err, ERR_CONFIG, "The store needs a master key");
     environment->files = filled.files ? filled.files : file_system_posix();
-    environment->env.reset(new Environment(
-        rocksdb::NewCompositeEnv(encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys))));
+    environment->env.reset(new Environment(rocksdb::NewCompositeEnv(
+        encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys))));
     /* Threads are started when there is work, and shared by all instances: flushes must not wait behind compactions. */
     environment->env->SetBackgroundThreads((int)filled.background_threads, rocksdb::Env::LOW);
     environment->env->SetBackgroundThreads(1, rocksdb::Env::HIGH);

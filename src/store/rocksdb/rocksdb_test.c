@@ -69,8 +69,10 @@ static enum status write_random(struct bed *bed, struct model *model, struct sto
 
         model->pending[i] = model->version;
         snprintf(text, sizeof(text), "%lld with some more bytes", (long long)model->version);
-        store_batch_merge(batch, STORE_DATA, bytes_of_string(model_key(key, i)), bed_value(value, model->version, text));
-        store_batch_put(batch, STORE_JOURNAL, bytes_of_string(model_key(key, i)), bed_value(value, model->version, text));
+        store_batch_merge(batch, STORE_DATA, bytes_of_string(model_key(key, i)),
+                          bed_value(value, model->version, text));
+        store_batch_put(batch, STORE_JOURNAL, bytes_of_string(model_key(key, i)),
+                        bed_value(value, model->version, text));
     }
     status = bed->ops->write(bed->store, batch, true, &bed->err);
     if (status == OK)
@@ -91,7 +93,8 @@ static bool agrees(struct bed *bed, struct model *model)
         int64_t version = text ? atoll(text) : -1;
         struct store_read_options options = { .may_wait = true };
         struct store_value value = { 0 };
-        enum status status = bed->ops->get(bed->store, STORE_JOURNAL, bytes_of_string(key), &options, &value, &bed->err);
+        enum status status =
+            bed->ops->get(bed->store, STORE_JOURNAL, bytes_of_string(key), &options, &value, &bed->err);
         int64_t journal = status == OK ? (int64_t)load_be64(value.bytes.data) : 0;
 
         store_value_release(&value);
@@ -681,7 +684,8 @@ struct spy_file {
 
 static struct file_ops spy_ops;
 
-static enum status spy_open(struct file_system *fs, const char *path, enum file_mode mode, struct file **result, struct error *err)
+static enum status spy_open(struct file_system *fs, const char *path, enum file_mode mode, struct file **result,
+                            struct error *err)
 {
     struct spy *spy = (struct spy *)fs;
     struct file *below;
@@ -798,8 +802,8 @@ static enum status spy_sync_directory(struct file_system *fs, const char *path, 
 {
     return BELOW->ops->sync_directory(BELOW, path, err);
 }
-static enum status spy_list(struct file_system *fs, const char *path, void (*name)(void *context, const char *name), void *context,
-                            struct error *err)
+static enum status spy_list(struct file_system *fs, const char *path, void (*name)(void *context, const char *name),
+                            void *context, struct error *err)
 {
     return BELOW->ops->list(BELOW, path, name, context, err);
 }
@@ -817,9 +821,11 @@ static enum status spy_free_bytes(struct file_system *fs, const char *path, uint
 }
 
 static struct file_ops spy_ops = {
-    spy_open,         spy_close,          spy_append,           spy_read,           spy_sync,   spy_truncate, spy_file_size,
-    spy_prefetch,     spy_rename,         spy_remove,           spy_link,           spy_size,   spy_modified_s,
-    spy_is_directory, spy_make_directory, spy_remove_directory, spy_sync_directory, spy_list,   spy_lock,     spy_unlock,
+    spy_open,           spy_close,        spy_append,         spy_read,
+    spy_sync,           spy_truncate,     spy_file_size,      spy_prefetch,
+    spy_rename,         spy_remove,       spy_link,           spy_size,
+    spy_modified_s,     spy_is_directory, spy_make_directory, spy_remove_directory,
+    spy_sync_directory, spy_list,         spy_lock,           spy_unlock,
     spy_free_bytes,
 };
 
@@ -994,7 +1000,8 @@ static void test_purge_never_revives(void **state)
             dead[k] = false;
         }
         if (draw(&model, 400) == 0)
-            assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, bytes_of_string("k05"), bytes_of_string("k15"), &bed.err), OK);
+            assert_int_equal(
+                bed.ops->compact(bed.store, STORE_DATA, bytes_of_string("k05"), bytes_of_string("k15"), &bed.err), OK);
         if (draw(&model, 10) == 0) {
             const char *text = bed_get(&bed, key);
 
@@ -1075,7 +1082,8 @@ static void test_remove_files(void **state)
     store_batch_clear(batch);
     store_batch_delete_range(batch, STORE_DATA, BYTES_LITERAL("0"), BYTES_LITERAL("1"));
     assert_int_equal(bed.ops->write(bed.store, batch, true, &bed.err), OK);
-    assert_int_equal(bed.ops->remove_files(bed.store, STORE_DATA, BYTES_LITERAL("0"), BYTES_LITERAL("1"), &bed.err), OK);
+    assert_int_equal(bed.ops->remove_files(bed.store, STORE_DATA, BYTES_LITERAL("0"), BYTES_LITERAL("1"), &bed.err),
+                     OK);
     assert_string_equal(bed_get(&bed, model_key(key, 7)), "");
     for (int i = 0; i < 100; i++) { /* files go in the background */
         bed.ops->properties(bed.store, &after);

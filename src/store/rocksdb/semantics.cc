@@ -12,7 +12,8 @@ using rocksdb::Slice;
 const char min_timestamp_property[] = "helenus.min_timestamp_us";
 const char journal_family_name[] = "journal";
 
-namespace {
+namespace
+{
 
 struct bytes bytes_of_slice(const Slice &slice)
 {
@@ -20,9 +21,13 @@ struct bytes bytes_of_slice(const Slice &slice)
 }
 
 /* A buffer per thread: results are made in it and copied once to where RocksDB wants them. */
-class Scratch {
-public:
-    Scratch() { buffer_reset(&buffer()); }
+class Scratch
+{
+  public:
+    Scratch()
+    {
+        buffer_reset(&buffer());
+    }
     ~Scratch()
     {
         if (buffer().capacity > KEEP_MAX)
@@ -34,11 +39,14 @@ public:
         return owner.buffer;
     }
 
-private:
+  private:
     enum { KEEP_MAX = 1024 * 1024 };
     struct Owner {
         struct buffer buffer = {};
-        ~Owner() { buffer_fini(&buffer); }
+        ~Owner()
+        {
+            buffer_fini(&buffer);
+        }
     };
 };
 
@@ -50,10 +58,16 @@ enum store_family family_of(uint32_t family_id)
 
 /* ---- merging ---- */
 
-class Merge : public rocksdb::MergeOperator {
-public:
-    explicit Merge(const struct store_semantics *semantics) : semantics_(semantics) {}
-    const char *Name() const override { return "helenus.merge"; }
+class Merge : public rocksdb::MergeOperator
+{
+  public:
+    explicit Merge(const struct store_semantics *semantics) : semantics_(semantics)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus.merge";
+    }
 
     bool FullMergeV2(const MergeOperationInput &in, MergeOperationOutput *out) const override
     {
@@ -64,8 +78,8 @@ public:
         for (const Slice &operand : in.operand_list)
             operands.push_back(bytes_of_slice(operand));
         semantics_->merge(semantics_->context, bytes_of_slice(in.key),
-                          in.existing_value ? bytes_of_slice(*in.existing_value) : bytes_of(nullptr, 0), operands.data(),
-                          operands.size(), &scratch.buffer());
+                          in.existing_value ? bytes_of_slice(*in.existing_value) : bytes_of(nullptr, 0),
+                          operands.data(), operands.size(), &scratch.buffer());
         out->new_value.assign((const char *)scratch.buffer().data, scratch.buffer().size);
         return true;
     }
@@ -89,7 +103,7 @@ public:
         return true;
     }
 
-private:
+  private:
     const struct store_semantics *semantics_;
 };
 
@@ -103,10 +117,17 @@ struct Running {
 };
 thread_local Running running;
 
-class Filter : public rocksdb::CompactionFilter {
-public:
-    Filter(const struct store_semantics *semantics, const struct store_purge &purge) : semantics_(semantics), purge_(purge) {}
-    const char *Name() const override { return "helenus.filter"; }
+class Filter : public rocksdb::CompactionFilter
+{
+  public:
+    Filter(const struct store_semantics *semantics, const struct store_purge &purge)
+        : semantics_(semantics), purge_(purge)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus.filter";
+    }
 
     Decision FilterV2(int, const Slice &key, ValueType type, const Slice &value, std::string *changed,
                       std::string *) const override
@@ -116,10 +137,8 @@ public:
         Scratch scratch;
         switch (semantics_->filter(semantics_->context, &purge_, bytes_of_slice(key), bytes_of_slice(value),
                                    &scratch.buffer())) {
-        case STORE_KEEP:
-            return Decision::kKeep;
-        case STORE_REMOVE:
-            return Decision::kRemove;
+        case STORE_KEEP: return Decision::kKeep;
+        case STORE_REMOVE: return Decision::kRemove;
         case STORE_CHANGE:
             changed->assign((const char *)scratch.buffer().data, scratch.buffer().size);
             return Decision::kChangeValue;
@@ -127,18 +146,22 @@ public:
         return Decision::kKeep;
     }
 
-private:
+  private:
     const struct store_semantics *semantics_;
     const struct store_purge purge_;
 };
 
-class FilterFactory : public rocksdb::CompactionFilterFactory {
-public:
+class FilterFactory : public rocksdb::CompactionFilterFactory
+{
+  public:
     FilterFactory(const struct store_semantics *semantics, std::shared_ptr<PurgeTracker> tracker)
         : semantics_(semantics), tracker_(std::move(tracker))
     {
     }
-    const char *Name() const override { return "helenus.filter"; }
+    const char *Name() const override
+    {
+        return "helenus.filter";
+    }
 
     std::unique_ptr<rocksdb::CompactionFilter>
     CreateCompactionFilter(const rocksdb::CompactionFilter::Context &context) override
@@ -151,22 +174,31 @@ public:
         return std::make_unique<Filter>(semantics_, purge);
     }
 
-private:
+  private:
     const struct store_semantics *semantics_;
     std::shared_ptr<PurgeTracker> tracker_;
 };
 
 /* ---- what a file knows of its timestamps ---- */
 
-int64_t min_timestamp(const struct store_semantics *semantics, enum store_family family, struct bytes key, struct bytes value)
+int64_t min_timestamp(const struct store_semantics *semantics, enum store_family family, struct bytes key,
+                      struct bytes value)
 {
-    return semantics->min_timestamp_us ? semantics->min_timestamp_us(semantics->context, family, key, value) : INT64_MIN;
+    return semantics->min_timestamp_us ? semantics->min_timestamp_us(semantics->context, family, key, value)
+                                       : INT64_MIN;
 }
 
-class Collector : public rocksdb::TablePropertiesCollector {
-public:
-    Collector(const struct store_semantics *semantics, enum store_family family) : semantics_(semantics), family_(family) {}
-    const char *Name() const override { return "helenus.timestamps"; }
+class Collector : public rocksdb::TablePropertiesCollector
+{
+  public:
+    Collector(const struct store_semantics *semantics, enum store_family family)
+        : semantics_(semantics), family_(family)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus.timestamps";
+    }
 
     rocksdb::Status AddUserKey(const Slice &key, const Slice &value, rocksdb::EntryType type, rocksdb::SequenceNumber,
                                uint64_t) override
@@ -175,14 +207,13 @@ public:
         case rocksdb::kEntryPut:
         case rocksdb::kEntryMerge:
             if (min_us_ != INT64_MIN)
-                min_us_ = std::min(min_us_, min_timestamp(semantics_, family_, bytes_of_slice(key), bytes_of_slice(value)));
+                min_us_ =
+                    std::min(min_us_, min_timestamp(semantics_, family_, bytes_of_slice(key), bytes_of_slice(value)));
             break;
         case rocksdb::kEntryDelete:
         case rocksdb::kEntrySingleDelete:
-        case rocksdb::kEntryRangeDeletion:
-            break; /* has no timestamp, covers only what is older in sequence */
-        default:
-            min_us_ = INT64_MIN;
+        case rocksdb::kEntryRangeDeletion: break; /* has no timestamp, covers only what is older in sequence */
+        default: min_us_ = INT64_MIN;
         }
         return rocksdb::Status::OK();
     }
@@ -194,24 +225,33 @@ public:
         properties->emplace(min_timestamp_property, std::string(value, sizeof(value)));
         return rocksdb::Status::OK();
     }
-    rocksdb::UserCollectedProperties GetReadableProperties() const override { return {}; }
+    rocksdb::UserCollectedProperties GetReadableProperties() const override
+    {
+        return {};
+    }
 
-private:
+  private:
     const struct store_semantics *semantics_;
     const enum store_family family_;
     int64_t min_us_ = INT64_MAX;
 };
 
-class CollectorFactory : public rocksdb::TablePropertiesCollectorFactory {
-public:
-    explicit CollectorFactory(const struct store_semantics *semantics) : semantics_(semantics) {}
-    const char *Name() const override { return "helenus.timestamps"; }
+class CollectorFactory : public rocksdb::TablePropertiesCollectorFactory
+{
+  public:
+    explicit CollectorFactory(const struct store_semantics *semantics) : semantics_(semantics)
+    {
+    }
+    const char *Name() const override
+    {
+        return "helenus.timestamps";
+    }
     rocksdb::TablePropertiesCollector *CreateTablePropertiesCollector(Context context) override
     {
         return new Collector(semantics_, family_of(context.column_family_id));
     }
 
-private:
+  private:
     const struct store_semantics *semantics_;
 };
 
@@ -380,7 +420,8 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> semantics_filter_factory(const
     return std::make_shared<FilterFactory>(semantics, std::move(tracker));
 }
 
-std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> semantics_collector_factory(const struct store_semantics *semantics)
+std::shared_ptr<rocksdb::TablePropertiesCollectorFactory>
+semantics_collector_factory(const struct store_semantics *semantics)
 {
     return std::make_shared<CollectorFactory>(semantics);
 }

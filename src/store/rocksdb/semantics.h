@@ -33,8 +33,9 @@ extern "C" {
 extern const char min_timestamp_property[];
 extern const char journal_family_name[];
 
-class PurgeTracker : public rocksdb::EventListener {
-public:
+class PurgeTracker : public rocksdb::EventListener
+{
+  public:
     /* on_error: a background job failed. */
     PurgeTracker(const struct store_semantics *semantics, int64_t (*now_us)(void *), void *now_context,
                  std::function<void(const rocksdb::Status &)> on_error)
@@ -57,7 +58,7 @@ public:
     void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status *status) override;
     void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status status, bool *automatic) override;
 
-private:
+  private:
     struct Sealed {
         rocksdb::SequenceNumber first;
         int64_t min_us;
@@ -82,6 +83,7 @@ private:
 std::shared_ptr<rocksdb::MergeOperator> semantics_merge_operator(const struct store_semantics *semantics);
 std::shared_ptr<rocksdb::CompactionFilterFactory> semantics_filter_factory(const struct store_semantics *semantics,
                                                                            std::shared_ptr<PurgeTracker> tracker);
-std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> semantics_collector_factory(const struct store_semantics *semantics);
+std::shared_ptr<rocksdb::TablePropertiesCollectorFactory>
+semantics_collector_factory(const struct store_semantics *semantics);
 
 #endif

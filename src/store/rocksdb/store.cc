@@ -37,7 +37,8 @@ struct instance {
     bool read_only = false;
 };
 
-namespace {
+namespace
+{
 
 enum { COUNTERS = 16, RESUME_WAIT_MS = 10000 };
 
@@ -68,7 +69,8 @@ struct store_snapshot {
     struct instance *instance; /* held */
 };
 
-namespace {
+namespace
+{
 
 struct Scan {
     struct store_scan base; /* first */
@@ -233,9 +235,9 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     rocksdb::DB *db = nullptr;
     Status status;
 
-    store->tracker = std::make_shared<PurgeTracker>(
-        store->semantics, store->environment->options.now_us, store->environment->options.now_context,
-        [store](const Status &failure) { refuse(store, failure); });
+    store->tracker = std::make_shared<PurgeTracker>(store->semantics, store->environment->options.now_us,
+                                                    store->environment->options.now_context,
+                                                    [store](const Status &failure) { refuse(store, failure); });
     options = instance_options(store->environment, &store->options, store->tracker);
     families.emplace_back(rocksdb::kDefaultColumnFamilyName,
                           family_options(store->environment, &store->options, STORE_DATA, store->tracker));
@@ -311,7 +313,8 @@ void rocks_close(struct store *store)
 /* ---- writing ---- */
 
 /* The bytes RocksDB will copy into its log anyway are copied once more here: 30 ns a row against 2 us of the insert. */
-enum status translate_batch(struct store *store, struct instance *instance, const struct store_batch *batch, struct error *err)
+enum status translate_batch(struct store *store, struct instance *instance, const struct store_batch *batch,
+                            struct error *err)
 {
     rocksdb::WriteBatch &writing = store->writing;
     Status status;
@@ -324,18 +327,10 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
         if (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX)
             return error_set(err, ERR_INVALID, "A key of %zu bytes", op.key.size);
         switch (op.kind) {
-        case STORE_PUT:
-            status = writing.Put(family, slice_of(op.key), slice_of(op.value));
-            break;
-        case STORE_MERGE:
-            status = writing.Merge(family, slice_of(op.key), slice_of(op.value));
-            break;
-        case STORE_DELETE:
-            status = writing.Delete(family, slice_of(op.key));
-            break;
-        case STORE_DELETE_RANGE:
-            status = writing.DeleteRange(family, slice_of(op.key), slice_of(op.value));
-            break;
+        case STORE_PUT: status = writing.Put(family, slice_of(op.key), slice_of(op.value)); break;
+        case STORE_MERGE: status = writing.Merge(family, slice_of(op.key), slice_of(op.value)); break;
+        case STORE_DELETE: status = writing.Delete(family, slice_of(op.key)); break;
+        case STORE_DELETE_RANGE: status = writing.DeleteRange(family, slice_of(op.key), slice_of(op.value)); break;
         }
     }
     return translate(status, "A batch", err);
@@ -578,8 +573,8 @@ enum status rocks_flush(struct store *store, struct error *err)
     status = acquire(store, true, &instance, err);
     if (status)
         return status;
-    Status flushed = instance->db->Flush(
-        rocksdb::FlushOptions(), { instance->families[STORE_DATA], instance->families[STORE_JOURNAL] });
+    Status flushed = instance->db->Flush(rocksdb::FlushOptions(),
+                                         { instance->families[STORE_DATA], instance->families[STORE_JOURNAL] });
     release(store);
     return translate(flushed, "A flush", err);
 }
@@ -601,8 +596,8 @@ enum status rocks_compact(struct store *store, enum store_family family, struct 
     Status compacted;
     /* Values that the first pass merges meet the filter only in the second. */
     for (int pass = 0; pass < 2 && compacted.ok(); pass++) {
-        options.bottommost_level_compaction = pass ? rocksdb::BottommostLevelCompaction::kForce
-                                                   : rocksdb::BottommostLevelCompaction::kSkip;
+        options.bottommost_level_compaction =
+            pass ? rocksdb::BottommostLevelCompaction::kForce : rocksdb::BottommostLevelCompaction::kSkip;
         compacted = instance->db->CompactRange(options, instance->families[family], first.size ? &from : nullptr,
                                                end.size ? &to : nullptr);
     }
@@ -677,8 +672,8 @@ void rocks_properties(struct store *store, struct store_properties *properties)
         properties->pending_compaction_bytes += number(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
         properties->key_count_estimate += number(rocksdb::DB::Properties::kEstimateNumKeys);
         for (int level = 0; level < instance->db->NumberLevels(family); level++) {
-            if (!instance->db->GetProperty(family, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + std::to_string(level),
-                                           &count))
+            if (!instance->db->GetProperty(
+                    family, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + std::to_string(level), &count))
                 continue;
             properties->file_count += strtoull(count.c_str(), nullptr, 10);
             if (level == 0)
