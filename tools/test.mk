@@ -22,6 +22,7 @@ help:
 	@echo "make check           what a change passes: san tsan lint format-check arrows fuzz"
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
+	@echo "make state            rewrite what README says works, from the tests"
 	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
 	@echo "make deps deps-test  only install; make clean"
 
@@ -72,6 +73,11 @@ golden: deps-test
 
 fresh:
 	@sh tools/fresh.sh
+
+# README's table of what works, from the tests.
+.PHONY: state
+state:
+	@$(PYTHON) tools/state.py
 
 # For tools/test_run.py: the unit test programs, and their names.
 .PHONY: test-programs test-list

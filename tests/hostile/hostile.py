@@ -266,6 +266,8 @@ def main():
             begin = time.time()
             try:
                 attack(server, random.Random(seed))
+                while polite.count == 0 and polite.is_alive() and time.time() < begin + 10:
+                    time.sleep(0.01)
                 polite.stop = True
                 polite.join(30)
                 assert polite.failure is None, f"the polite client failed: {polite.failure!r}"

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Writes the part of README.md between its state markers from the tests; --check only says whether it is up to date.
+
+What is recorded from Cassandra and replayed is counted in tests/cql/*.expected; files of tests/cql/later.txt are for features that are
+not built yet. The rest of the tests are counted where they are defined.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- state -->\n", "<!-- /state -->"
+
+
+def statements(path):
+    return sum(1 for line in path.read_text().splitlines() if line.startswith("> "))
+
+
+def count(pattern, *globs):
+    return sum(len(re.findall(pattern, p.read_text(), re.M)) for g in globs for p in sorted(ROOT.glob(g)))
+
+
+def table():
+    later = set((ROOT / "tests/cql/later.txt").read_text().split())
+    lines = ["| recorded from Apache Cassandra 5.0.5 and replayed | answers | |", "| --- | --- | --- |"]
+    total = 0
+    for path in sorted((ROOT / "tests/cql").glob("*.expected")):
+        n = statements(path)
+        total += 0 if path.stem in later else n
+        lines.append(f"| {path.stem.replace('_', ' ')} | {n} | {'not built yet' if path.stem in later else 'all answers the same'} |")
+    lines.append(f"| **replayed on both stores** | **{total}** | |")
+    units = count(r"cmocka_unit_test", "src/**/*_test.c")
+    drivers = count(r"^def test_", "tests/drivers/python/test_*.py")
+    grammar = count(r"^[^#\n]", "tests/vectors/cql_statements.txt")
+    sabotages = count(r"^\[\[", "tests/mutants.toml")
+    lines += ["", "| also tested | tests |", "| --- | --- |", f"| unit tests | {units} |",
+              f"| Python driver and cqlsh, unchanged | {drivers} functions |",
+              f"| statements of Cassandra's grammar, accepted or refused as it does | {grammar} |",
+              f"| sabotages that a named test must see | {sabotages} |"]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    head, rest = text.split(BEGIN)
+    old, tail = rest.split(END)
+    new = table()
+    if "--check" in sys.argv:
+        print("1 passed, 0 failed, 0 skipped" if old == new else "README.md's state is not what the tests say: run make state\n0 passed, 1 failed, 0 skipped")
+        return old != new
+    readme.write_text(head + BEGIN + new + END + tail)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
