@@ -114,6 +114,17 @@ void *arena_zalloc(struct arena *arena, size_t size)
     return memset(arena_alloc(arena, size), 0, size);
 }
 
+void *arena_grow(struct arena *arena, const void *items, uint32_t *capacity, uint32_t first, size_t size)
+{
+    uint32_t count = *capacity;
+    void *grown;
+
+    assert(first && count <= UINT32_MAX / 2);
+    *capacity = count ? count * 2 : first;
+    grown = arena_alloc(arena, *capacity * size);
+    return count ? memcpy(grown, items, count * size) : grown;
+}
+
 struct bytes arena_copy(struct arena *arena, struct bytes from)
 {
     uint8_t *copy = arena_alloc(arena, from.size ? from.size : 1);

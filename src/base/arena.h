@@ -31,6 +31,17 @@ void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, retu
 #define arena_new_struct(arena, type)       ((type *)arena_zalloc((arena), sizeof(type)))
 #define arena_new_array(arena, type, count) ((type *)arena_zalloc((arena), sizeof(type) * (count)))
 
+/* A growing array, which has no free place left: a copy of twice the capacity, or an array of `first` if there was none.
+ * The old one stays until the arena is reset, so what points into it can still be read. */
+void *arena_grow(struct arena *arena, const void *items, uint32_t *capacity, uint32_t first, size_t size)
+    __attribute__((returns_nonnull));
+/* The same array while it has room for one more behind its `count` items. */
+static inline void *arena_room(struct arena *arena, void *items, uint32_t count, uint32_t *capacity, uint32_t first,
+                               size_t size)
+{
+    return count < *capacity ? items : arena_grow(arena, items, capacity, first, size);
+}
+
 /* A copy of the bytes; size 0 gives a non-NULL pointer. */
 struct bytes arena_copy(struct arena *arena, struct bytes from);
 /* A NUL-terminated copy. */

@@ -31,6 +31,26 @@ static void arena_hands_out_aligned_memory_and_forgets(void **state)
     arena_free(arena);
 }
 
+static void array_keeps_its_items_while_it_grows(void **state)
+{
+    struct arena *arena = arena_new(256);
+    uint32_t *items = NULL, *before = NULL, count = 0, capacity = 0, moves = 0;
+
+    for (; count < 1000; count++) {
+        items = arena_room(arena, items, count, &capacity, 3, sizeof(*items));
+        moves += items != before;
+        if (before)
+            assert_int_equal(before[count - 1], count - 1); /* where the array stood it can be read still */
+        items[count] = count;
+        before = items;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(items[i], i);
+    assert_int_equal(capacity, 3 << 9);
+    assert_int_equal(moves, 10);
+    arena_free(arena);
+}
+
 static void buffer_keeps_bytes_while_it_grows(void **state)
 {
     struct buffer buffer = { 0 };
@@ -69,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_hands_out_aligned_memory_and_forgets),
+        cmocka_unit_test(array_keeps_its_items_while_it_grows),
         cmocka_unit_test(buffer_keeps_bytes_while_it_grows),
         cmocka_unit_test(spans_order_bytewise_and_prefix_first),
         cmocka_unit_test(errors_say_no_space_for_a_full_disk),

@@ -45,10 +45,7 @@ static struct table_fragment *add_fragment(struct writing *w, struct bytes keysp
     struct buffer clustering = { 0 };
     struct table_fragment *fragment;
 
-    if (w->count == w->capacity) {
-        w->capacity = w->capacity ? w->capacity * 2 : 16;
-        w->fragments = xrealloc(w->fragments, w->capacity * sizeof(*w->fragments));
-    }
+    w->fragments = arena_room(w->arena, w->fragments, w->count, &w->capacity, 16, sizeof(*w->fragments));
     fragment = &w->fragments[w->count++];
     value_encode_key(&clustering, type_native(TYPE_TEXT), keyspace, false);
     value_encode_key(&clustering, type_native(TYPE_TEXT), table, false);
@@ -147,7 +144,6 @@ static enum status submit(struct writing *w, struct table_port *port, struct err
     table_encode_apply(&encoded, &command);
     status = table_apply_wait(port, buffer_bytes(&encoded), command.token, err);
     buffer_fini(&encoded);
-    free(w->fragments);
     arena_free(w->arena);
     return status;
 }

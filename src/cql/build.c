@@ -14,15 +14,7 @@ static const struct bytes NOTHING = { NULL, 0 };
 
 struct vec vec_append(struct parse *p, struct vec vec, const void *item, size_t size)
 {
-    if (vec.count == vec.capacity) {
-        uint32_t capacity = vec.capacity ? vec.capacity * 2 : VEC_FIRST;
-        void *items = arena_alloc(p->arena, capacity * size);
-
-        if (vec.count)
-            memcpy(items, vec.items, vec.count * size);
-        vec.items = items;
-        vec.capacity = capacity;
-    }
+    vec.items = arena_room(p->arena, vec.items, vec.count, &vec.capacity, VEC_FIRST, size);
     memcpy((uint8_t *)vec.items + vec.count * size, item, size);
     vec.count++;
     return vec;

@@ -119,11 +119,27 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
+/* A key column's value finds the row, another's is written. */
+static void insert_value(struct planner *planner, struct modify_plan *modify, const struct column_def *column,
+                         const struct expr *value)
+{
+    if (is_key_column(column)) {
+        struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position]
+                                                                     : &modify->where.clustering[column->position];
+
+        *part = eq_part(planner, column->position);
+        part->values[0] = value;
+        return;
+    }
+    add_operation(modify, &(struct operation){ .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
+                                               .column = column,
+                                               .value = value });
+}
+
 static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert,
                                       struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
-    struct where *where = &modify->where;
 
     if (insert->column_count == 0)
         return error_set(planner->err, ERR_INVALID, "Column names for INSERT must be provided when using VALUES");
@@ -143,19 +159,7 @@ static enum status plan_insert_values(struct planner *planner, const struct inse
         enum status status = term_compile(planner, insert->values[i], &receiver, &value);
         if (status)
             return status;
-        if (is_key_column(column)) {
-            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &where->partition[column->position]
-                                                                         : &where->clustering[column->position];
-
-            *part = eq_part(planner, column->position);
-            part->values[0] = value;
-            continue;
-        }
-        add_operation(modify, &(struct operation){
-                                  .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
-                                  .column = column,
-                                  .value = value,
-                              });
+        insert_value(planner, modify, column, value);
     }
     return OK;
 }
@@ -176,19 +180,7 @@ static enum status plan_insert_json(struct planner *planner, const struct insert
         *value = (struct expr){
             .kind = EXPR_BIND, .type = column->type, .index = planner->statement->marker_count + i, .field = -1
         };
-        if (is_key_column(column)) {
-            struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position]
-                                                                         : &modify->where.clustering[column->position];
-
-            *part = eq_part(planner, column->position);
-            part->values[0] = value;
-            continue;
-        }
-        add_operation(modify, &(struct operation){
-                                  .kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET,
-                                  .column = column,
-                                  .value = value,
-                              });
+        insert_value(planner, modify, column, value);
     }
     return status;
 }

@@ -438,15 +438,8 @@ static enum status keep_sorted(struct reader *reader, const struct bytes *values
         return error_set(reader->execution->err, ERR_INVALID,
                          "ORDER BY with IN restriction on the partition key: more than %d rows to sort",
                          SORTED_ROWS_MAX);
-    if (reader->sorted_count == reader->sorted_capacity) {
-        uint32_t capacity = reader->sorted_capacity ? reader->sorted_capacity * 2 : 64;
-        struct sorted_row *sorted = arena_alloc(arena, sizeof(*sorted) * capacity);
-
-        if (reader->sorted_count)
-            memcpy(sorted, reader->sorted, sizeof(*sorted) * reader->sorted_count);
-        reader->sorted = sorted;
-        reader->sorted_capacity = capacity;
-    }
+    reader->sorted =
+        arena_room(arena, reader->sorted, reader->sorted_count, &reader->sorted_capacity, 64, sizeof(*reader->sorted));
     struct bytes *kept = arena_alloc(arena, sizeof(*kept) * (select->result_count + select->sort_count));
     for (uint32_t i = 0; i < select->result_count; i++)
         kept[i] = bytes_is_null(values[i]) ? values[i] : arena_copy(arena, values[i]);

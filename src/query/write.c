@@ -53,15 +53,7 @@ struct write_set {
 
 static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
 {
-    if (list->count == list->capacity) {
-        uint32_t capacity = list->capacity ? list->capacity * 2 : 16;
-        struct cell *cells = arena_alloc(list->arena, sizeof(*cells) * capacity);
-
-        if (list->count)
-            memcpy(cells, list->cells, sizeof(*cells) * list->count);
-        list->cells = cells;
-        list->capacity = capacity;
-    }
+    list->cells = arena_room(list->arena, list->cells, list->count, &list->capacity, 16, sizeof(*list->cells));
     struct cell *cell = &list->cells[list->count++];
     *cell = (struct cell){ .column_id = column->id, .local_s = TIME_NONE };
     return cell;
@@ -69,15 +61,8 @@ static struct cell *add_cell(struct cell_list *list, const struct column_def *co
 
 static void add_complex(struct cell_list *list, const struct column_def *column, int64_t timestamp_us, int64_t now_s)
 {
-    if (list->complex_count == list->complex_capacity) {
-        uint32_t capacity = list->complex_capacity ? list->complex_capacity * 2 : 4;
-        struct complex_deletion *complexes = arena_alloc(list->arena, sizeof(*complexes) * capacity);
-
-        if (list->complex_count)
-            memcpy(complexes, list->complexes, sizeof(*complexes) * list->complex_count);
-        list->complexes = complexes;
-        list->complex_capacity = capacity;
-    }
+    list->complexes = arena_room(list->arena, list->complexes, list->complex_count, &list->complex_capacity, 4,
+                                 sizeof(*list->complexes));
     list->complexes[list->complex_count++] = (struct complex_deletion){ column->id, { timestamp_us, now_s } };
 }
 
@@ -503,15 +488,7 @@ static struct write_part *find_part(struct write_set *set, const struct table_de
 
 static struct write_part *add_part(struct write_set *set, const struct table_def *table, struct bytes key)
 {
-    if (set->count == set->capacity) {
-        uint32_t capacity = set->capacity ? set->capacity * 2 : 2;
-        struct write_part *parts = arena_alloc(set->arena, sizeof(*parts) * capacity);
-
-        if (set->count)
-            memcpy(parts, set->parts, sizeof(*parts) * set->count);
-        set->parts = parts;
-        set->capacity = capacity;
-    }
+    set->parts = arena_room(set->arena, set->parts, set->count, &set->capacity, 2, sizeof(*set->parts));
     struct write_part *part = &set->parts[set->count++];
     *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
     if (set->slot_count)
@@ -521,15 +498,8 @@ static struct write_part *add_part(struct write_set *set, const struct table_def
 
 static struct table_fragment *add_fragment(struct write_set *set, struct write_part *part)
 {
-    if (part->count == part->capacity) {
-        uint32_t capacity = part->capacity ? part->capacity * 2 : 2;
-        struct table_fragment *fragments = arena_alloc(set->arena, sizeof(*fragments) * capacity);
-
-        if (part->count)
-            memcpy(fragments, part->fragments, sizeof(*fragments) * part->count);
-        part->fragments = fragments;
-        part->capacity = capacity;
-    }
+    part->fragments =
+        arena_room(set->arena, part->fragments, part->count, &part->capacity, 2, sizeof(*part->fragments));
     struct table_fragment *fragment = &part->fragments[part->count++];
     *fragment = (struct table_fragment){ .row = ROW_EMPTY };
     set->fragment_count++;

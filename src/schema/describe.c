@@ -329,15 +329,7 @@ static void add_row(struct describing *d, struct bytes keyspace, const char *typ
 {
     struct describe_result *result = d->result;
 
-    if (result->row_count == d->capacity) {
-        uint32_t capacity = d->capacity ? d->capacity * 2 : 32;
-        struct describe_row *rows = arena_new_array(d->arena, struct describe_row, capacity);
-
-        if (d->capacity)
-            memcpy(rows, result->rows, result->row_count * sizeof(*rows));
-        result->rows = rows;
-        d->capacity = capacity;
-    }
+    result->rows = arena_room(d->arena, result->rows, result->row_count, &d->capacity, 32, sizeof(*result->rows));
     result->rows[result->row_count++] =
         (struct describe_row){ identifier(d->arena, keyspace), bytes_of_string(type), identifier(d->arena, name),
                                text ? arena_copy(d->arena, buffer_bytes(text)) : bytes_of(NULL, 0) };

@@ -29,17 +29,10 @@ static size_t row_bytes(const struct row *row)
 
 static void push_row(struct collector *c, struct bytes clustering, const struct row *row)
 {
-    if (c->row_count == c->row_capacity) {
-        uint32_t capacity = c->row_capacity                                               ? c->row_capacity * 2
-                            : c->command->slices_are_rows && c->command->slice_count < 16 ? c->command->slice_count
-                                                                                          : 16;
-        struct read_row *rows = arena_alloc(c->arena, sizeof(*rows) * capacity);
+    uint32_t named = c->command->slices_are_rows ? c->command->slice_count : 0,
+             first = named && named < 16 ? named : 16;
 
-        if (c->row_count)
-            memcpy(rows, c->rows, sizeof(*rows) * c->row_count);
-        c->rows = rows;
-        c->row_capacity = capacity;
-    }
+    c->rows = arena_room(c->arena, c->rows, c->row_count, &c->row_capacity, first, sizeof(*c->rows));
     c->rows[c->row_count++] = (struct read_row){ clustering, row };
 }
 
@@ -66,15 +59,8 @@ void collector_end(struct collector *c)
 
     if (!c->row_count && !c->any_row && !(c->static_row && c->static_stands))
         return;
-    if (c->partition_count == c->partition_capacity) {
-        uint32_t capacity = c->partition_capacity ? c->partition_capacity * 2 : 1;
-        struct read_partition *partitions = arena_alloc(c->arena, sizeof(*partitions) * capacity);
-
-        if (c->partition_count)
-            memcpy(partitions, c->partitions, sizeof(*partitions) * c->partition_count);
-        c->partitions = partitions;
-        c->partition_capacity = capacity;
-    }
+    c->partitions =
+        arena_room(c->arena, c->partitions, c->partition_count, &c->partition_capacity, 1, sizeof(*c->partitions));
     c->partitions[c->partition_count++] =
         (struct read_partition){ c->partition_key, c->token, static_row, c->rows, c->row_count };
     if (!c->row_count && c->rows_left && !--c->rows_left)

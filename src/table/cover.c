@@ -32,15 +32,8 @@ static struct bytes behind(struct arena *arena, struct bytes prefix)
 
 static void push(struct arena *arena, struct partition_cover *cover, struct range_cover range)
 {
-    if (cover->range_count == cover->range_capacity) {
-        uint32_t capacity = cover->range_capacity ? cover->range_capacity * 2 : 4;
-        struct range_cover *ranges = arena_alloc(arena, sizeof(*ranges) * capacity);
-
-        if (cover->range_count)
-            memcpy(ranges, cover->ranges, sizeof(*ranges) * cover->range_count);
-        cover->ranges = ranges;
-        cover->range_capacity = capacity;
-    }
+    cover->ranges =
+        arena_room(arena, cover->ranges, cover->range_count, &cover->range_capacity, 4, sizeof(*cover->ranges));
     cover->ranges[cover->range_count++] = range;
 }
 

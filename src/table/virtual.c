@@ -118,15 +118,7 @@ static void take(struct virtual_emit *emit, const struct bytes *values)
         g->overflowed = true;
         return;
     }
-    if (g->count == g->capacity) {
-        uint32_t capacity = g->capacity ? g->capacity * 2 : 64;
-        struct virtual_row *rows = arena_alloc(g->arena, sizeof(*rows) * capacity);
-
-        if (g->count)
-            memcpy(rows, g->rows, sizeof(*rows) * g->count);
-        g->rows = rows;
-        g->capacity = capacity;
-    }
+    g->rows = arena_room(g->arena, g->rows, g->count, &g->capacity, 64, sizeof(*g->rows));
     row = &g->rows[g->count++];
     row->partition_key = partition_key_of(g, values);
     row->token = token_of_partition_key(row->partition_key);

@@ -621,13 +621,7 @@ static enum status parse_tuple(struct parser *p, const struct type **result)
     do {
         if (count == FIELDS_MAX)
             return error_set(p->err, ERR_INVALID, "A tuple may have at most %d fields", FIELDS_MAX);
-        if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 8;
-            const struct type **grown = arena_new_array(p->arena, const struct type *, capacity);
-            if (count)
-                memcpy(grown, fields, count * sizeof(*fields));
-            fields = grown;
-        }
+        fields = arena_room(p->arena, fields, count, &capacity, 8, sizeof(*fields));
         status = parse_type(p, &fields[count]);
         if (status)
             return status;
