@@ -69,9 +69,6 @@ enum status execution_read(struct execution *execution, const struct read_comman
 enum query_result execution_failed(struct execution *execution, enum status status);
 
 /* Rows of named columns that no table holds: DESCRIBE, [applied]. */
-struct row_writer {
-    struct native_rows rows;
-};
 void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
                           uint32_t count, struct bytes paging_state);
 

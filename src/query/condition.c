@@ -1,0 +1,305 @@
+/* Conditions of IF; see condition.h. Source: org.apache.cassandra.cql3.statements.CQL3CasRequest, release 5.0. */
+#include "query/condition.h"
+
+#include "query/operation.h"
+
+bool plan_is_conditional(const struct modify_plan *modify)
+{
+    return modify->if_exists || modify->if_not_exists || modify->condition_count;
+}
+
+static enum status condition_values(struct execution *execution, const struct plan_condition *from,
+                                    struct condition *to)
+{
+    struct eval *eval = &execution->eval;
+    struct error *err = execution->err;
+    struct bytes *values;
+    enum status status = OK;
+
+    if (from->op == CONDITION_IN && from->value) {
+        struct value_iterator iterator;
+        struct bytes list, element;
+
+        status = expr_evaluate(from->value, eval, &list, err);
+        if (status)
+            return status;
+        if (native_is_unset(list))
+            return error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
+        if (bytes_is_null(list))
+            return error_set(err, ERR_INVALID, "Invalid null list in IN condition");
+        uint32_t count = list.size >= 4 ? load_be32(list.data) : 0, kept = 0;
+        values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)count + 1));
+        value_iterator_init(&iterator, from->value->type, list);
+        while (kept < count && value_iterator_next(&iterator, &element))
+            values[kept++] = element;
+        to->value_count = kept;
+    } else {
+        uint32_t count = from->value ? 1 : from->value_count;
+
+        values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)count + 1));
+        for (uint32_t i = 0; i < count && !status; i++) {
+            status = expr_evaluate(from->value ? from->value : from->values[i], eval, &values[i], err);
+            if (!status && native_is_unset(values[i]))
+                status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
+            bool orders = from->op != CONDITION_EQ && from->op != CONDITION_NE && from->op != CONDITION_IN;
+            if (!status && bytes_is_null(values[i]) && orders) {
+                static const char *const names[] = {
+                    "=", "!=", "<", "<=", ">", ">=", "IN", "CONTAINS", "CONTAINS KEY"
+                };
+
+                status =
+                    error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[from->op]);
+            }
+        }
+        to->value_count = count;
+    }
+    to->values = values;
+    return status;
+}
+
+static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct condition *to)
+{
+    struct eval *eval = &execution->eval;
+
+    *to = (struct condition){ .column_id = from->column->id, .op = from->op };
+    if (from->field >= 0) {
+        uint8_t *path = arena_alloc(eval->arena, 2);
+
+        store_be16(path, (uint16_t)from->field);
+        to->path = bytes_of(path, 2);
+    } else if (from->element) {
+        struct buffer path = { 0 };
+        struct bytes element;
+        enum status status = expr_evaluate(from->element, eval, &element, execution->err);
+
+        if (status)
+            return status;
+        bool list = from->column->type->kind == TYPE_LIST;
+        if (bytes_is_null(element) || native_is_unset(element) || (list && element.size != 4))
+            return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access",
+                             list ? "list" : "map");
+        if (list) { /* the owner counts to it: the path is its place */
+            if ((int32_t)load_be32(element.data) < 0)
+                return error_set(execution->err, ERR_INVALID, "Invalid negative list index %d",
+                                 (int32_t)load_be32(element.data));
+            to->path = element;
+            return condition_values(execution, from, to);
+        }
+        value_encode_key(&path, from->column->type->params[0], element, false);
+        to->path = buffer_to_arena(eval->arena, &path);
+    }
+    return condition_values(execution, from, to);
+}
+
+enum status cas_add(struct execution *execution, const struct plan *plan, struct cas_set *cas)
+{
+    const struct modify_plan *modify = plan->modify;
+    const struct table_def *table = plan->table;
+    struct arena *arena = execution->request->arena;
+    struct bytes clustering = bytes_of("", 0);
+    enum status status = OK;
+
+    if (table->clustering_count && modify->where.clustering_is_complete) {
+        struct clustering_value *rows;
+        uint32_t row_count;
+
+        status = where_rows(&modify->where, table, &execution->eval, &rows, &row_count, execution->err);
+        if (status)
+            return status;
+        if (row_count != 1)
+            return error_set(execution->err, ERR_INVALID, "A conditional statement must name one row");
+        clustering = rows[0].encoded;
+    }
+    if (modify->if_exists || modify->if_not_exists) {
+        cas->whole_rows = true;
+        cas->parts[cas->count++] = (struct cas_part){
+            .clustering = clustering,
+            .is_static = table->clustering_count && !modify->where.clustering_is_complete,
+            .kind = modify->if_exists ? CAS_IF_EXISTS : CAS_IF_NOT_EXISTS,
+        };
+        return OK;
+    }
+    for (int is_static = 0; is_static < 2; is_static++) {
+        struct condition *conditions = arena_new_array(arena, struct condition, modify->condition_count);
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < modify->condition_count && !status; i++)
+            if ((modify->conditions[i].column->kind == COLUMN_STATIC) == is_static)
+                status = make_condition(execution, &modify->conditions[i], &conditions[kept++]);
+        if (status)
+            return status;
+        if (kept)
+            cas->parts[cas->count++] = (struct cas_part){
+                .clustering = is_static ? bytes_of("", 0) : clustering,
+                .is_static = is_static,
+                .kind = CAS_IF_CONDITIONS,
+                .conditions = conditions,
+                .condition_count = kept,
+            };
+    }
+    for (uint32_t i = 0; i < modify->condition_count; i++) {
+        bool known = false;
+
+        for (uint32_t k = 0; k < cas->column_count; k++)
+            known |= cas->columns[k] == modify->conditions[i].column;
+        if (!known)
+            cas->columns[cas->column_count++] = modify->conditions[i].column;
+    }
+    return OK;
+}
+
+void cas_init(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas)
+{
+    *cas = (struct cas_set){
+        .parts = arena_new_array(execution->request->arena, struct cas_part, (size_t)statements * 2 + 1),
+        .columns = arena_new_array(execution->request->arena, const struct column_def *, table->column_count + 1),
+    };
+}
+
+/* A part that always holds brings what a refusal shows of static columns. */
+void cas_add_static(const struct table_def *table, struct cas_set *cas)
+{
+    if (cas->whole_rows && cas->wants_static)
+        cas->parts[cas->count++] =
+            (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
+}
+
+/* ---- answers ---- */
+
+struct cas_answer {
+    const struct cas_outcome *outcome;
+    const struct column_def **shown;
+    uint32_t count;
+};
+
+static struct bytes key_component(const struct cas_outcome *outcome, uint32_t position)
+{
+    size_t at = 0;
+
+    if (outcome->table->partition_key_count == 1)
+        return outcome->key;
+    for (uint32_t k = 0; k < position; k++)
+        at += 3 + (size_t)load_be16(outcome->key.data + at);
+    return bytes_of(outcome->key.data + at + 2, load_be16(outcome->key.data + at));
+}
+
+static struct bytes clustering_component(const struct table_def *table, const struct cas_part *part, uint32_t position,
+                                         struct buffer *scratch)
+{
+    struct bytes rest = part->clustering;
+    struct error err;
+
+    if (part->is_static)
+        return bytes_of(NULL, 0);
+    for (uint32_t k = 0; k <= position; k++) {
+        const struct column_def *component = &table->columns[table->partition_key_count + k];
+
+        buffer_reset(scratch);
+        if (value_decode_key(&rest, component->type, component->descending, scratch, &err))
+            return bytes_of(NULL, 0);
+    }
+    return scratch->data ? buffer_bytes(scratch) : bytes_of("", 0);
+}
+
+/* One row that a refused condition saw, with what any part says of its static columns. */
+static void write_seen_row(struct native_rows *rows, const struct cas_answer *answer, uint32_t part)
+{
+    const struct cas_outcome *outcome = answer->outcome;
+    uint8_t flag = 0;
+
+    native_rows_value(rows, bytes_of(&flag, 1));
+    for (uint32_t i = 0; i < answer->count; i++) {
+        const struct column_def *column = answer->shown[i];
+        struct bytes value = { NULL, 0 };
+        struct buffer scratch = { 0 };
+        uint32_t cell_count = 0;
+        const struct cell *cells = NULL;
+
+        if (column->kind == COLUMN_PARTITION_KEY) {
+            value = key_component(outcome, column->position);
+        } else if (column->kind == COLUMN_CLUSTERING) {
+            value = clustering_component(outcome->table, &outcome->set.parts[part], column->position, &scratch);
+        } else if (column->kind == COLUMN_STATIC) {
+            for (uint32_t p = 0; p < outcome->set.count && !cell_count; p++)
+                if (outcome->set.parts[p].is_static)
+                    cells = row_cells_of(outcome->current[p], column->id, &cell_count);
+        } else {
+            cells = row_cells_of(outcome->current[part], column->id, &cell_count);
+        }
+        if (cell_count && !column->multicell)
+            value = cells[0].value;
+        else if (cell_count && assemble_collection(&scratch, column->type, cells, cell_count))
+            value = buffer_bytes(&scratch);
+        native_rows_value(rows, value);
+        buffer_fini(&scratch);
+    }
+    native_rows_end_row(rows);
+}
+
+/* Parts whose row is shown: those that name a row which exists, each row once; the static one if there is no other. */
+static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
+{
+    const struct cas_set *cas = &outcome->set;
+    uint32_t count = 0;
+    bool any_row_part = false;
+
+    for (uint32_t i = 0; i < cas->count; i++) {
+        bool known = false;
+
+        any_row_part |= !cas->parts[i].is_static;
+        if (cas->parts[i].is_static || !outcome->current[i])
+            continue;
+        for (uint32_t k = 0; k < count; k++)
+            known |= bytes_equal(cas->parts[list[k]].clustering, cas->parts[i].clustering);
+        if (!known)
+            list[count++] = i;
+    }
+    for (uint32_t i = 0; i < cas->count && !count; i++)
+        if (cas->parts[i].is_static && outcome->current[i] && (!any_row_part || cas->parts[i].condition_count))
+            list[count++] = i;
+    return count;
+}
+
+void cas_encode_result(struct query_request *request, const struct cas_outcome *outcome, struct buffer *out)
+{
+    const struct table_def *table = outcome->table;
+    const struct cas_set *cas = &outcome->set;
+    struct native_column *columns = arena_new_array(request->arena, struct native_column, table->column_count + 1);
+    uint32_t *list = arena_new_array(request->arena, uint32_t, cas->count + 1), row_count = 0;
+    struct cas_answer answer = { outcome,
+                                 arena_new_array(request->arena, const struct column_def *, table->column_count + 1),
+                                 0 };
+    struct native_metadata metadata;
+    struct native_rows rows;
+    uint8_t flag = outcome->applied;
+
+    if (outcome->current)
+        row_count = parts_to_show(outcome, list);
+    for (uint32_t i = 0; row_count && i < table->column_count; i++) {
+        const struct column_def *column = &table->columns[i];
+        bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING,
+             wanted = cas->whole_rows || (cas->is_batch && is_key);
+
+        if (wanted)
+            answer.shown[answer.count++] = column;
+    }
+    for (int is_static = 0; row_count && !cas->whole_rows && is_static < 2;
+         is_static++) /* regular ones first, as Cassandra */
+        for (uint32_t i = 0; i < cas->column_count; i++)
+            if ((cas->columns[i]->kind == COLUMN_STATIC) == is_static)
+                answer.shown[answer.count++] = cas->columns[i];
+    columns[0] =
+        (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
+    for (uint32_t i = 0; i < answer.count; i++)
+        columns[i + 1] =
+            (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
+    native_metadata_build(&metadata, request->arena, request->session->protocol_version, columns, answer.count + 1);
+    native_rows_begin(&rows, out, request->session->protocol_version, &metadata, false, bytes_of(NULL, 0));
+    if (!row_count) {
+        native_rows_value(&rows, bytes_of(&flag, 1));
+        native_rows_end_row(&rows);
+    }
+    for (uint32_t i = 0; i < row_count; i++)
+        write_seen_row(&rows, &answer, list[i]);
+    native_rows_end(&rows);
+}

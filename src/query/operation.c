@@ -1,0 +1,401 @@
+/* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
+#include "query/operation.h"
+
+#include <stdlib.h>
+
+#define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000)
+
+static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
+{
+    list->cells = arena_room(list->arena, list->cells, list->count, &list->capacity, 16, sizeof(*list->cells));
+    struct cell *cell = &list->cells[list->count++];
+    *cell = (struct cell){ .column_id = column->id, .local_s = TIME_NONE };
+    return cell;
+}
+
+static void add_complex(struct cell_list *list, const struct column_def *column, int64_t timestamp_us, int64_t now_s)
+{
+    list->complexes = arena_room(list->arena, list->complexes, list->complex_count, &list->complex_capacity, 4,
+                                 sizeof(*list->complexes));
+    list->complexes[list->complex_count++] = (struct complex_deletion){ column->id, { timestamp_us, now_s } };
+}
+
+static void fill_live(struct cell *cell, const struct stamp *stamp, struct bytes value)
+{
+    cell->timestamp_us = stamp->timestamp_us;
+    cell->value = value;
+    if (stamp->ttl_s) {
+        cell->kind = CELL_EXPIRING;
+        cell->ttl_s = stamp->ttl_s;
+        cell->local_s = stamp->expires_s;
+    } else {
+        cell->kind = CELL_LIVE;
+    }
+}
+
+static void fill_tombstone(struct cell *cell, const struct stamp *stamp)
+{
+    cell->kind = CELL_TOMBSTONE;
+    cell->timestamp_us = stamp->timestamp_us;
+    cell->local_s = stamp->now_s;
+}
+
+static void fill(struct cell *cell, const struct stamp *stamp, struct bytes value)
+{
+    if (bytes_is_null(value))
+        fill_tombstone(cell, stamp);
+    else
+        fill_live(cell, stamp, value);
+}
+
+static void set_path(struct cell_list *list, struct cell *cell, const struct type *type, struct bytes element)
+{
+    buffer_reset(list->scratch);
+    value_encode_key(list->scratch, type, element, false);
+    cell->path = arena_copy(list->arena, buffer_bytes(list->scratch));
+    if (!value_key_is_injective(type))
+        cell->path_value = element;
+    list->sorted = false;
+}
+
+/* A list's path: a time uuid whose bytes are in order of time: version and ticks, then clock sequence and node. */
+static void write_list_path(uint8_t *at, uint64_t ticks, uint64_t node)
+{
+    store_be64(at, (UINT64_C(1) << 60) | ticks);
+    store_be64(at + 8, node);
+}
+
+static void set_append_path(struct execution *execution, struct cell_list *list, struct cell *cell)
+{
+    struct uuid_source *uuids = &execution->context->uuids;
+    uint8_t uuid[16], *at = arena_alloc(list->arena, 16);
+
+    uuid_make_time(uuids, execution->eval.functions.now_us, uuid);
+    write_list_path(at, uuids->last_ticks, uuids->node);
+    cell->path = bytes_of(at, 16);
+}
+
+/* Prepended elements take times mirrored at 2010-01-01, ever smaller, as Cassandra's do. */
+static void set_prepend_path(struct execution *execution, struct cell_list *list, struct cell *cell)
+{
+    const int64_t mirror = INT64_C(12623040000000000) + UUID_EPOCH_TICKS;
+    uint64_t now = (uint64_t)(execution->eval.functions.now_us * 10 + UUID_EPOCH_TICKS);
+    uint64_t ticks = (uint64_t)(2 * mirror) - now;
+    uint64_t *last = &execution->context->last_prepend_ticks;
+    uint8_t *at = arena_alloc(list->arena, 16);
+
+    if (*last && ticks >= *last)
+        ticks = *last - 1;
+    *last = ticks;
+    write_list_path(at, ticks, execution->context->uuids.node);
+    cell->path = bytes_of(at, 16);
+    list->sorted = false;
+}
+
+/* Cells of a collection or udt value; appended ones for a list. */
+static void add_elements(struct execution *execution, struct cell_list *list, const struct column_def *column,
+                         const struct stamp *stamp, struct bytes value)
+{
+    const struct type *type = column->type;
+    struct value_iterator iterator;
+    struct bytes element, mapped;
+
+    if (value.size == 0)
+        return;
+    value_iterator_init(&iterator, type, value);
+    for (uint16_t i = 0; value_iterator_next(&iterator, &element); i++) {
+        struct cell *cell;
+
+        switch (type->kind) {
+        case TYPE_LIST:
+            cell = add_cell(list, column);
+            fill_live(cell, stamp, element);
+            set_append_path(execution, list, cell);
+            break;
+        case TYPE_SET:
+            cell = add_cell(list, column);
+            fill_live(cell, stamp, bytes_of("", 0));
+            set_path(list, cell, type->params[0], element);
+            break;
+        case TYPE_MAP:
+            if (!value_iterator_next(&iterator, &mapped))
+                return;
+            cell = add_cell(list, column);
+            fill_live(cell, stamp, mapped);
+            set_path(list, cell, type->params[0], element);
+            break;
+        default: { /* udt */
+            if (bytes_is_null(element))
+                break;
+            uint8_t *path = arena_alloc(list->arena, 2);
+            store_be16(path, i);
+            cell = add_cell(list, column);
+            fill_live(cell, stamp, element);
+            cell->path = bytes_of(path, 2);
+            break;
+        }
+        }
+    }
+}
+
+static void prepend_elements(struct execution *execution, struct cell_list *list, const struct column_def *column,
+                             const struct stamp *stamp, struct bytes value)
+{
+    uint32_t count = value.size >= 4 ? load_be32(value.data) : 0, kept = 0;
+    struct bytes *elements = arena_alloc(list->arena, sizeof(*elements) * ((size_t)count + 1)), element;
+    struct value_iterator iterator;
+
+    value_iterator_init(&iterator, column->type, value);
+    while (kept < count && value_iterator_next(&iterator, &element))
+        elements[kept++] = element;
+    while (kept--) { /* the last first: each next one stands before it */
+        struct cell *cell = add_cell(list, column);
+
+        fill_live(cell, stamp, elements[kept]);
+        set_prepend_path(execution, list, cell);
+    }
+}
+
+static void tombstone_elements(struct cell_list *list, const struct column_def *column, const struct stamp *stamp,
+                               const struct type *type, struct bytes value)
+{
+    struct value_iterator iterator;
+    struct bytes element;
+
+    if (value.size == 0)
+        return;
+    value_iterator_init(&iterator, type, value);
+    while (value_iterator_next(&iterator, &element)) {
+        struct cell *cell = add_cell(list, column);
+
+        fill_tombstone(cell, stamp);
+        set_path(list, cell, column->type->params[0], element);
+    }
+}
+
+/* ---- operations that read first ---- */
+
+const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint32_t *count)
+{
+    uint32_t first = 0;
+
+    *count = 0;
+    if (!row)
+        return NULL;
+    while (first < row->cell_count && row->cells[first].column_id != column_id)
+        first++;
+    while (first + *count < row->cell_count && row->cells[first + *count].column_id == column_id)
+        ++*count;
+    return row->cells + first;
+}
+
+static enum status index_operation(struct execution *execution, struct cell_list *list,
+                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
+{
+    struct error *err = execution->err;
+    struct bytes index, value = { NULL, 0 };
+    uint32_t count;
+    const struct cell *cells = row_cells_of(row, operation->column->id, &count);
+    bool set = operation->kind == OPERATION_SET_INDEX;
+    enum status status = expr_evaluate(operation->key, &execution->eval, &index, err);
+
+    if (!status && set)
+        status = expr_evaluate(operation->value, &execution->eval, &value, err);
+    if (status)
+        return status;
+    if (native_is_unset(index))
+        return set ? error_set(err, ERR_INVALID, "Invalid unset value for list index") : OK;
+    if (bytes_is_null(index) || index.size != 4)
+        return error_set(err, ERR_INVALID, "Invalid null value for list index");
+    if (native_is_unset(value))
+        return OK;
+    int32_t at = (int32_t)load_be32(index.data);
+    if (count == 0)
+        return error_set(err, ERR_INVALID,
+                         set ? "Attempted to set an element on a list which is null"
+                             : "Attempted to delete an element from a list which is null");
+    if (at < 0 || (uint32_t)at >= count)
+        return error_set(err, ERR_INVALID, "List index %d out of bound, list has size %u", at, count);
+    struct cell *cell = add_cell(list, operation->column);
+    cell->path = cells[at].path;
+    if (set)
+        fill(cell, stamp, value);
+    else
+        fill_tombstone(cell, stamp);
+    list->sorted = false;
+    return OK;
+}
+
+static void discard_operation(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
+                              const struct row *row, struct bytes value)
+{
+    uint32_t count;
+    const struct cell *cells = row_cells_of(row, operation->column->id, &count);
+    const struct type *element_type = operation->column->type->params[0];
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct value_iterator iterator;
+        struct bytes element;
+
+        value_iterator_init(&iterator, operation->column->type, value);
+        while (value_iterator_next(&iterator, &element)) {
+            if (value_compare(element_type, element, cells[i].value) != 0)
+                continue;
+            struct cell *cell = add_cell(list, operation->column);
+
+            cell->path = cells[i].path;
+            fill_tombstone(cell, stamp);
+            break;
+        }
+    }
+}
+
+static enum status delete_element(struct execution *execution, struct cell_list *list,
+                                  const struct operation *operation, const struct stamp *stamp)
+{
+    const struct column_def *column = operation->column;
+    struct bytes key;
+    enum status status = expr_evaluate(operation->key, &execution->eval, &key, execution->err);
+    bool map = column->type->kind == TYPE_MAP;
+
+    if (status)
+        return status;
+    if (native_is_unset(key))
+        return map ? error_set(execution->err, ERR_INVALID, "Invalid unset map key") : OK;
+    if (bytes_is_null(key))
+        return error_set(execution->err, ERR_INVALID, map ? "Invalid null map key" : "Invalid null set element");
+    struct cell *cell = add_cell(list, column);
+    fill_tombstone(cell, stamp);
+    set_path(list, cell, column->type->params[0], key);
+    return OK;
+}
+
+static enum status set_key(struct execution *execution, struct cell_list *list, const struct operation *operation,
+                           const struct stamp *stamp, struct bytes value)
+{
+    struct bytes key;
+    enum status status = expr_evaluate(operation->key, &execution->eval, &key, execution->err);
+
+    if (status)
+        return status;
+    if (bytes_is_null(key))
+        return error_set(execution->err, ERR_INVALID, "Invalid null map key");
+    if (native_is_unset(key))
+        return error_set(execution->err, ERR_INVALID, "Invalid unset map key");
+    if (native_is_unset(value))
+        return OK;
+    struct cell *cell = add_cell(list, operation->column);
+    fill(cell, stamp, value);
+    set_path(list, cell, operation->column->type->params[0], key);
+    return OK;
+}
+
+static enum status apply_operation(struct execution *execution, struct cell_list *list,
+                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
+{
+    const struct column_def *column = operation->column;
+    struct bytes value = { NULL, 0 };
+    enum status status = OK;
+
+    if (operation->kind == OPERATION_SET_INDEX || operation->kind == OPERATION_DELETE_INDEX)
+        return index_operation(execution, list, operation, stamp, row);
+    if (operation->value) {
+        status = expr_evaluate(operation->value, &execution->eval, &value, execution->err);
+        if (status)
+            return status;
+        if (native_is_unset(value) && operation->kind != OPERATION_SET_KEY)
+            return OK;
+    }
+    switch (operation->kind) {
+    case OPERATION_SET: fill(add_cell(list, column), stamp, value); break;
+    case OPERATION_SET_COMPLEX:
+        add_complex(list, column, stamp->before_us, stamp->now_s);
+        if (!bytes_is_null(value))
+            add_elements(execution, list, column, stamp, value);
+        break;
+    case OPERATION_ADD:
+        if (!bytes_is_null(value))
+            add_elements(execution, list, column, stamp, value);
+        break;
+    case OPERATION_PREPEND:
+        if (!bytes_is_null(value))
+            prepend_elements(execution, list, column, stamp, value);
+        break;
+    case OPERATION_REMOVE:
+        if (bytes_is_null(value))
+            break;
+        if (column->type->kind == TYPE_LIST)
+            discard_operation(list, operation, stamp, row, value);
+        else
+            tombstone_elements(list, column, stamp, operation->value->type, value);
+        break;
+    case OPERATION_SET_KEY: return set_key(execution, list, operation, stamp, value);
+    case OPERATION_SET_FIELD:
+    case OPERATION_DELETE_FIELD: {
+        struct cell *cell = add_cell(list, column);
+        uint8_t *path = arena_alloc(list->arena, 2);
+
+        store_be16(path, (uint16_t)operation->field);
+        cell->path = bytes_of(path, 2);
+        fill(cell, stamp, operation->kind == OPERATION_SET_FIELD ? value : bytes_of(NULL, 0));
+        list->sorted = false;
+        break;
+    }
+    case OPERATION_DELETE:
+        if (column->multicell)
+            add_complex(list, column, stamp->timestamp_us, stamp->now_s);
+        else
+            fill_tombstone(add_cell(list, column), stamp);
+        break;
+    case OPERATION_DELETE_ELEMENT: return delete_element(execution, list, operation, stamp);
+    case OPERATION_SET_INDEX:
+    case OPERATION_DELETE_INDEX: break;
+    }
+    return OK;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    const struct cell *left = a, *right = b;
+
+    if (left->column_id != right->column_id)
+        return left->column_id > right->column_id ? 1 : -1;
+    return bytes_compare(left->path, right->path);
+}
+
+/* In order, and each cell once: of two writes to one cell the later stands. */
+static void sort_cells(struct cell_list *list)
+{
+    uint32_t kept = 0;
+
+    if (list->sorted)
+        return;
+    qsort(list->cells, list->count, sizeof(*list->cells), compare_cells);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (kept && compare_cells(&list->cells[kept - 1], &list->cells[i]) == 0)
+            list->cells[kept - 1] = list->cells[i];
+        else
+            list->cells[kept++] = list->cells[i];
+    }
+    list->count = kept;
+    list->sorted = true;
+}
+
+enum status operations_make_cells(struct execution *execution, const struct modify_plan *modify, enum column_kind kind,
+                                  const struct stamp *stamp, const struct row *row, struct cell_list *list)
+{
+    *list = (struct cell_list){ .arena = execution->eval.arena, .scratch = execution->eval.scratch, .sorted = true };
+    if (modify->operation_count) {
+        list->capacity = modify->operation_count;
+        list->cells = arena_alloc(list->arena, sizeof(*list->cells) * list->capacity);
+    }
+    for (uint32_t i = 0; i < modify->operation_count; i++) {
+        if (modify->operations[i].column->kind != kind)
+            continue;
+        enum status status = apply_operation(execution, list, &modify->operations[i], stamp, row);
+        if (status)
+            return status;
+    }
+    sort_cells(list);
+    return OK;
+}

@@ -1,0 +1,32 @@
+/* query/submit.h: what a statement or a batch writes, one command per partition, on its way to the owners.
+ *
+ * Owns:    the request's arena; commands are encoded into pooled buffers of the context.
+ * Errors:  the request's error is the first that a partition answered.
+ * Thread:  the context's. One that may not wait gets QUERY_PENDING and a call of request->done later.
+ */
+#ifndef QUERY_SUBMIT_H
+#define QUERY_SUBMIT_H
+
+#include "query/condition.h"
+
+struct write_part {
+    const struct table_def *table;
+    struct bytes key;
+    int64_t token;
+    struct table_fragment *fragments;
+    uint32_t count, capacity;
+};
+
+struct write_set {
+    struct arena *arena;
+    struct write_part *parts;
+    uint32_t *slots; /* open addressing by token, once there are many: index + 1 */
+    uint32_t slot_count;
+    uint32_t count, capacity;
+    uint32_t fragment_count;
+};
+
+/* cas NULL: unconditional. Parts without fragments are left out, unless a condition looks at them. */
+enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas);
+
+#endif
