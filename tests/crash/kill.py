@@ -169,7 +169,7 @@ def main():
     args = parser.parse_args()
     rng = random.Random(args.seed)
     print(f"seed {args.seed}")
-    witness, fresh, failed, least, start_ms = Witness(), {"last": 0}, 0, None, []
+    witness, fresh, failed, silent, least, start_ms = Witness(), {"last": 0}, 0, 0, None, []
     with tempfile.TemporaryDirectory(prefix="helenus-crash-") as top:
         server = Server(os.path.join(top, "data"), "--shards", str(args.shards)).start()
         client = Client(server.port)
@@ -177,8 +177,12 @@ def main():
         client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
         client.close()
         for number in range(1, args.rounds + 1):
-            before = fresh["last"]
+            before, acknowledged = fresh["last"], sum(witness.acked.values())
             in_flight = load_until_killed(server, args, witness, fresh, rng)
+            silent = 0 if sum(witness.acked.values()) > acknowledged else silent + 1
+            if silent == 10: # a server that acknowledges nothing loses nothing
+                failed += 1
+                print(f"round {number}: nothing acknowledged in the last {silent} rounds\n{server.log_tail()}")
             least = in_flight if least is None else min(least, in_flight)
             begin = time.time()
             server.start()
