@@ -1,0 +1,238 @@
+/* What CREATE, ALTER and DROP share; see change.h. */
+#include "schema/change.h"
+
+#include "schema/build.h"
+#include "schema/options.h"
+#include "schema/resolve.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+enum { COLUMN_NAME_BYTES_MAX = 65535 };
+
+/* ---- who may touch what ---- */
+
+static bool is_one_of(struct bytes name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bytes_equal(name, bytes_of_string(names[i])))
+            return true;
+    return false;
+}
+
+bool ddl_is_local_system_keyspace(struct bytes name)
+{
+    static const char *const names[] = { "system", "system_schema" };
+
+    return is_one_of(name, names, ARRAY_SIZE(names));
+}
+
+bool ddl_is_replicated_system_keyspace(struct bytes name)
+{
+    static const char *const names[] = { "system_auth", "system_distributed", "system_traces" };
+
+    return is_one_of(name, names, ARRAY_SIZE(names));
+}
+
+bool ddl_is_virtual_system_keyspace(struct bytes name)
+{
+    static const char *const names[] = { "system_virtual_schema", "system_views" };
+
+    return is_one_of(name, names, ARRAY_SIZE(names));
+}
+
+bool change_is_fixed(struct bytes keyspace)
+{
+    return ddl_is_local_system_keyspace(keyspace) || ddl_is_virtual_system_keyspace(keyspace);
+}
+
+enum status change_check_access(struct change *c, const char *verb, struct bytes keyspace, struct bytes table)
+{
+    if (c->context->is_internal)
+        return OK;
+    if (change_is_fixed(keyspace))
+        return error_set(c->err, ERR_UNAUTHORIZED, "%.*s keyspace is not user-modifiable.", BYTES(keyspace));
+    if (!ddl_is_replicated_system_keyspace(keyspace))
+        return OK;
+    if (bytes_is_null(table))
+        return error_set(c->err, ERR_UNAUTHORIZED, "Cannot %s <all tables in %.*s>", verb, BYTES(keyspace));
+    return error_set(c->err, ERR_UNAUTHORIZED, "Cannot %s <table %.*s.%.*s>", verb, BYTES(keyspace), BYTES(table));
+}
+
+enum status change_keyspace_of(struct change *c, struct qualified_name name, struct bytes *keyspace)
+{
+    *keyspace = bytes_is_null(name.keyspace) ? c->context->current_keyspace : name.keyspace;
+    if (bytes_is_null(*keyspace))
+        return error_set(c->err, ERR_INVALID,
+                         "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
+    return OK;
+}
+
+enum status change_no_keyspace(struct change *c, struct bytes name)
+{
+    return error_set(c->err, ERR_INVALID, "Keyspace '%.*s' doesn't exist", BYTES(name));
+}
+
+/* ---- outcomes ---- */
+
+static void new_uuid(struct change *c, uint8_t uuid[16])
+{
+    c->context->random(c->context->random_context, uuid, 16);
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+/* Version 1, as Cassandra's table ids are: drivers and people read the time in them. */
+void change_new_timeuuid(struct change *c, uint8_t uuid[16])
+{
+    uint64_t ticks = (uint64_t)c->context->now_us * 10 + 0x01b21dd213814000u;
+
+    c->context->random(c->context->random_context, uuid, 16);
+    store_be32(uuid, (uint32_t)ticks);
+    store_be16(uuid + 4, (uint16_t)(ticks >> 32));
+    store_be16(uuid + 6, (uint16_t)((ticks >> 48 & 0x0fff) | 0x1000));
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    uuid[10] |= 1; /* a node that is no network card */
+}
+
+enum status change_none(struct change *c)
+{
+    c->out->happened = false;
+    *c->result = schema_ref(c->schema);
+    return OK;
+}
+
+enum status change_done(struct change *c, enum ddl_action action, enum ddl_target target, struct bytes keyspace,
+                        struct bytes name)
+{
+    c->out->happened = true;
+    c->out->action = action;
+    c->out->target = target;
+    c->out->keyspace = arena_copy(c->arena, keyspace);
+    c->out->name = arena_copy(c->arena, name);
+    return OK;
+}
+
+void change_put_keyspace(struct change *c, struct keyspace_def *keyspace)
+{
+    uint8_t uuid[16];
+
+    new_uuid(c, uuid);
+    *c->result = schema_replace(c->schema, keyspace, bytes_of(NULL, 0), uuid);
+}
+
+void change_remove_keyspace(struct change *c, struct bytes name)
+{
+    uint8_t uuid[16];
+
+    new_uuid(c, uuid);
+    *c->result = schema_replace(c->schema, NULL, name, uuid);
+}
+
+uint64_t change_next_version(const struct change *c)
+{
+    return schema_version_number(c->schema) + 1;
+}
+
+void change_warn(struct change *c, const char *text)
+{
+    struct bytes *warnings = arena_new_array(c->arena, struct bytes, c->out->warning_count + 1);
+
+    if (c->out->warning_count)
+        memcpy(warnings, c->out->warnings, c->out->warning_count * sizeof(*warnings));
+    warnings[c->out->warning_count++] = bytes_of_string(text);
+    c->out->warnings = warnings;
+}
+
+void change_put_table(struct change *c, const struct keyspace_def *keyspace, struct table_def *table)
+{
+    struct keyspace_def *def = keyspace_def_clone(keyspace, 1, 0);
+
+    table->version = change_next_version(c);
+    keyspace_def_put_table(def, table);
+    change_put_keyspace(c, def);
+}
+
+/* ---- names ---- */
+
+bool change_is_word_name(struct bytes name, size_t max)
+{
+    if (!name.size || name.size > max)
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (!isalnum(name.data[i]) && name.data[i] != '_')
+            return false;
+    return true;
+}
+
+enum status change_check_column_name(struct change *c, struct bytes name)
+{
+    if (name.size > COLUMN_NAME_BYTES_MAX)
+        return error_set(c->err, ERR_INVALID, "Names of columns, types and fields can't be longer than %d bytes",
+                         COLUMN_NAME_BYTES_MAX);
+    return OK;
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+struct bytes change_find_twin(struct arena *arena, struct bytes *names, uint32_t count)
+{
+    struct bytes *sorted = arena_new_array(arena, struct bytes, count + 1);
+
+    if (count)
+        memcpy(sorted, names, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), compare_bytes);
+    for (uint32_t i = 1; i < count; i++)
+        if (bytes_equal(sorted[i - 1], sorted[i]))
+            return sorted[i];
+    return bytes_of(NULL, 0);
+}
+
+enum status change_check_nested_udt(struct change *c, const struct type *type)
+{
+    if (type->kind != TYPE_UDT || !type_is_multicell(type))
+        return OK;
+    for (uint32_t i = 0; i < type->param_count; i++)
+        if (type_is_multicell(type->params[i]))
+            return error_set(c->err, ERR_INVALID,
+                             "Non-frozen UDTs with nested non-frozen collections are not supported");
+    return OK;
+}
+
+enum status change_refuse_masks(struct change *c)
+{
+    return error_set(c->err, ERR_INVALID,
+                     "Cannot mask columns because dynamic data masking is not enabled. You can enable it with the "
+                     "dynamic_data_masking_enabled property on cassandra.yaml");
+}
+
+enum status change_check_node_sum(struct change *c, uint64_t sum)
+{
+    if (sum > RESOLVE_NODES_SUM_MAX)
+        return error_set(c->err, ERR_INVALID,
+                         "The types of a table's columns, or of a keyspace, are too large together");
+    return OK;
+}
+
+/* ADD TAGS sets, DROP TAGS removes pairs. */
+enum status change_tags(struct change *c, enum tags_action action, const struct term *term, struct option_map *tags)
+{
+    struct option_map given, result = { 0 };
+    enum status status = options_read_map(c->arena, BYTES_LITERAL("tags"), term, &given, c->err);
+
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < tags->count; i++) {
+        const struct option *other = option_map_find(&given, tags->options[i].name);
+
+        if (action == TAGS_ADD || !other || !bytes_equal(other->value, tags->options[i].value))
+            option_map_set(c->arena, &result, tags->options[i].name, tags->options[i].value);
+    }
+    for (uint32_t i = 0; action == TAGS_ADD && i < given.count; i++)
+        option_map_set(c->arena, &result, given.options[i].name, given.options[i].value);
+    *tags = result;
+    return options_check_tags(tags, c->err);
+}
