@@ -419,20 +419,3 @@ int lex_next(struct lexer *lexer, struct lexeme *lexeme)
     lexer->last = lexeme->start;
     return token;
 }
-
-bool cql_is_reserved(struct bytes word)
-{
-    char text[24];
-    struct lexer lexer = { .cursor = (const uint8_t *)text };
-    struct lexeme lexeme;
-
-    if (word.size == 0 || word.size >= sizeof(text))
-        return false;
-    memcpy(text, word.data, word.size);
-    text[word.size] = 0;
-    int token = lex_raw(&lexer, &lexeme);
-    if (token <= 0 || lexeme.size != word.size)
-        return false;
-    /* So are true, false, nan and infinity, which are literals. */
-    return word_of(&lexeme) == WORD_RESERVED;
-}

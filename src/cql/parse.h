@@ -27,7 +27,4 @@ enum status cql_parse(struct arena *arena, struct bytes text, struct cql_stateme
 /* One CQL type, as in "map<text, frozen<list<int>>>". */
 enum status cql_parse_type(struct arena *arena, struct bytes text, const struct cql_type **out, struct error *err);
 
-/* Is this word (any case) reserved, so that it must be quoted to be an identifier? */
-bool cql_is_reserved(struct bytes word);
-
 #endif

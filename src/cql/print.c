@@ -22,27 +22,6 @@ static void put_quoted(struct buffer *out, struct bytes text, char quote)
     buffer_append_u8(out, (uint8_t)quote);
 }
 
-static bool is_plain(struct bytes name)
-{
-    if (name.size == 0 || name.data[0] < 'a' || name.data[0] > 'z')
-        return false;
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
-            return false;
-    }
-    return !cql_is_reserved(name);
-}
-
-void cql_print_identifier(struct buffer *out, struct bytes name)
-{
-    if (is_plain(name))
-        buffer_append_bytes(out, name);
-    else
-        put_quoted(out, name, '"');
-}
-
 void cql_print_string(struct buffer *out, struct bytes text)
 {
     put_quoted(out, text, '\'');
@@ -51,10 +30,10 @@ void cql_print_string(struct buffer *out, struct bytes text)
 static void put_name(struct buffer *out, struct qualified_name name)
 {
     if (!bytes_is_null(name.keyspace)) {
-        cql_print_identifier(out, name.keyspace);
+        identifier_print(out, name.keyspace);
         put(out, ".");
     }
-    cql_print_identifier(out, name.name);
+    identifier_print(out, name.name);
 }
 
 /* Functions, types and columns before "(" may not be called as every unreserved word; quoted, they may. */
@@ -66,7 +45,7 @@ static void put_strict(struct buffer *out, struct bytes name, const char *const 
             return;
         }
     }
-    cql_print_identifier(out, name);
+    identifier_print(out, name);
 }
 
 static void put_function(struct buffer *out, struct qualified_name name)
@@ -76,7 +55,7 @@ static void put_function(struct buffer *out, struct qualified_name name)
     };
 
     if (!bytes_is_null(name.keyspace)) {
-        cql_print_identifier(out, name.keyspace);
+        identifier_print(out, name.keyspace);
         put(out, ".");
     }
     if (bytes_equal(name.name, BYTES_LITERAL("token")))
@@ -95,7 +74,7 @@ static void put_type_name(struct buffer *out, struct qualified_name name)
     };
 
     if (!bytes_is_null(name.keyspace)) {
-        cql_print_identifier(out, name.keyspace);
+        identifier_print(out, name.keyspace);
         put(out, ".");
     }
     put_strict(out, name.name, words, ARRAY_SIZE(words));
@@ -111,7 +90,7 @@ static void put_names(struct buffer *out, const struct bytes *names, uint32_t co
 {
     for (uint32_t i = 0; i < count; i++) {
         put_comma(out, i);
-        cql_print_identifier(out, names[i]);
+        identifier_print(out, names[i]);
     }
 }
 
@@ -216,7 +195,7 @@ static void put_marker(struct buffer *out, struct bytes name)
         put(out, "?");
     } else {
         put(out, ":");
-        cql_print_identifier(out, name);
+        identifier_print(out, name);
     }
 }
 
@@ -250,7 +229,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         put(out, "{");
         for (uint32_t i = 0; i < term->item_count; i++) {
             put_comma(out, i);
-            cql_print_identifier(out, term->field_names[i]);
+            identifier_print(out, term->field_names[i]);
             put(out, ": ");
             cql_print_term(out, items[i]);
         }
@@ -284,11 +263,11 @@ void cql_print_term(struct buffer *out, const struct term *term)
         buffer_printf(out, " %c ", term->op);
         cql_print_term(out, items[1]);
         break;
-    case TERM_COLUMN: cql_print_identifier(out, term->column); break;
+    case TERM_COLUMN: identifier_print(out, term->column); break;
     case TERM_FIELD:
         cql_print_term(out, items[0]);
         put(out, ".");
-        cql_print_identifier(out, term->column);
+        identifier_print(out, term->column);
         break;
     case TERM_ELEMENT:
         cql_print_term(out, items[0]);
@@ -350,9 +329,9 @@ static void put_operand(struct buffer *out, enum cql_operator op, const struct t
 void cql_print_relation(struct buffer *out, const struct relation *relation)
 {
     switch (relation->kind) {
-    case RELATION_COLUMN: cql_print_identifier(out, relation->columns[0]); break;
+    case RELATION_COLUMN: identifier_print(out, relation->columns[0]); break;
     case RELATION_ELEMENT:
-        cql_print_identifier(out, relation->columns[0]);
+        identifier_print(out, relation->columns[0]);
         put(out, "[");
         cql_print_term(out, relation->key);
         put(out, "]");
@@ -365,7 +344,7 @@ void cql_print_relation(struct buffer *out, const struct relation *relation)
         break;
     case RELATION_EXPRESSION:
         put(out, "expr(");
-        cql_print_identifier(out, relation->index);
+        identifier_print(out, relation->index);
         put(out, ", ");
         cql_print_term(out, relation->value);
         put(out, ")");
@@ -384,7 +363,7 @@ static void put_where(struct buffer *out, const struct relation *relations, uint
 
 static void put_target(struct buffer *out, struct bytes column, const struct term *element, struct bytes field)
 {
-    cql_print_identifier(out, column);
+    identifier_print(out, column);
     if (element) {
         put(out, "[");
         cql_print_term(out, element);
@@ -392,7 +371,7 @@ static void put_target(struct buffer *out, struct bytes column, const struct ter
     }
     if (!bytes_is_null(field)) {
         put(out, ".");
-        cql_print_identifier(out, field);
+        identifier_print(out, field);
     }
 }
 
@@ -430,7 +409,7 @@ static void put_selectors(struct buffer *out, const struct selector *selectors, 
         cql_print_term(out, selectors[i].term);
         if (!bytes_is_null(selectors[i].alias)) {
             put(out, " AS ");
-            cql_print_identifier(out, selectors[i].alias);
+            identifier_print(out, selectors[i].alias);
         }
     }
 }
@@ -450,7 +429,7 @@ static void put_select(struct buffer *out, const struct select_statement *s)
     }
     for (uint32_t i = 0; i < s->ordering_count; i++) {
         put(out, i ? ", " : " ORDER BY ");
-        cql_print_identifier(out, s->orderings[i].column);
+        identifier_print(out, s->orderings[i].column);
         if (s->orderings[i].ann_of) {
             put(out, " ANN OF ");
             cql_print_term(out, s->orderings[i].ann_of);
@@ -501,7 +480,7 @@ static void put_assignment(struct buffer *out, const struct assignment *a)
     cql_print_term(out, a->value);
     if (a->kind == ASSIGN_PREPEND) {
         put(out, " + ");
-        cql_print_identifier(out, a->column);
+        identifier_print(out, a->column);
     }
 }
 
@@ -562,7 +541,7 @@ static void put_options(struct buffer *out, const struct option_list *options, c
 {
     for (uint32_t i = 0; i < options->count; i++) {
         put(out, i ? " AND " : first);
-        cql_print_identifier(out, options->items[i].name);
+        identifier_print(out, options->items[i].name);
         put(out, " = ");
         cql_print_term(out, options->items[i].value);
     }
@@ -581,7 +560,7 @@ static void put_keyspace(struct buffer *out, const char *verb, const struct keys
     put(out, verb);
     put_if(out, s->if_exists, "IF EXISTS ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
-    cql_print_identifier(out, s->name);
+    identifier_print(out, s->name);
     if (s->tags_action != TAGS_NONE)
         put_tags(out, s->tags_action, "TAGS", s->tags);
     put_options(out, &s->options, " WITH ");
@@ -598,7 +577,7 @@ static void put_mask(struct buffer *out, const struct column_mask *mask)
 
 static void put_column(struct buffer *out, const struct column_spec *column)
 {
-    cql_print_identifier(out, column->name);
+    identifier_print(out, column->name);
     put(out, " ");
     cql_print_type(out, column->type);
     put_if(out, column->is_static, " STATIC");
@@ -615,7 +594,7 @@ static void put_primary_key(struct buffer *out, const struct primary_key_spec *k
     put_if(out, key->partition_count != 1, ")");
     for (uint32_t i = 0; i < key->clustering_count; i++) {
         put(out, ", ");
-        cql_print_identifier(out, key->clustering[i]);
+        identifier_print(out, key->clustering[i]);
     }
     put(out, ")");
 }
@@ -636,7 +615,7 @@ static void put_table_with(struct buffer *out, bool compact, const struct cluste
             next = " AND ";
         }
         put_comma(out, i);
-        cql_print_identifier(out, orders[i].column);
+        identifier_print(out, orders[i].column);
         put(out, orders[i].descending ? " DESC" : " ASC");
         put_if(out, i == count - 1, ")");
     }
@@ -675,9 +654,9 @@ static void put_renames(struct buffer *out, const struct rename_spec *renames, u
 {
     for (uint32_t i = 0; i < count; i++) {
         put(out, i ? " AND " : "");
-        cql_print_identifier(out, renames[i].from);
+        identifier_print(out, renames[i].from);
         put(out, " TO ");
-        cql_print_identifier(out, renames[i].to);
+        identifier_print(out, renames[i].to);
     }
 }
 
@@ -692,7 +671,7 @@ static void put_alter_columns(struct buffer *out, const struct alter_table_state
         if (s->kind == ALTER_TABLE_ADD)
             put_column(out, &s->columns[i]);
         else
-            cql_print_identifier(out, s->columns[i].name);
+            identifier_print(out, s->columns[i].name);
     }
     put(out, ")");
     if (s->has_timestamp)
@@ -710,7 +689,7 @@ static void put_alter_table(struct buffer *out, const struct alter_table_stateme
     case ALTER_TABLE_DROP_MASK:
         put(out, " ALTER ");
         put_if(out, s->if_column_exists, "IF EXISTS ");
-        cql_print_identifier(out, s->columns[0].name);
+        identifier_print(out, s->columns[0].name);
         if (s->kind == ALTER_TABLE_COLUMN_TYPE) {
             put(out, " TYPE ");
             cql_print_type(out, s->columns[0].type);
@@ -739,7 +718,7 @@ static void put_fields(struct buffer *out, const struct field_spec *fields, uint
     put(out, "(");
     for (uint32_t i = 0; i < count; i++) {
         put_comma(out, i);
-        cql_print_identifier(out, fields[i].name);
+        identifier_print(out, fields[i].name);
         put(out, " ");
         cql_print_type(out, fields[i].type);
     }
@@ -756,7 +735,7 @@ static void put_alter_type(struct buffer *out, const struct alter_type_statement
     case ALTER_TYPE_ADD:
         put(out, s->kind == ALTER_TYPE_ADD ? " ADD " : " ALTER ");
         put_if(out, s->if_field_not_exists, "IF NOT EXISTS ");
-        cql_print_identifier(out, s->field.name);
+        identifier_print(out, s->field.name);
         put(out, s->kind == ALTER_TYPE_ADD ? " " : " TYPE ");
         cql_print_type(out, s->field.type);
         break;
@@ -775,7 +754,7 @@ static void put_create_index(struct buffer *out, const struct create_index_state
     put(out, s->custom ? "CREATE CUSTOM INDEX " : "CREATE INDEX ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
     if (!bytes_is_null(s->name)) {
-        cql_print_identifier(out, s->name);
+        identifier_print(out, s->name);
         put(out, " ");
     }
     put(out, "ON ");
@@ -784,7 +763,7 @@ static void put_create_index(struct buffer *out, const struct create_index_state
     for (uint32_t i = 0; i < s->target_count; i++) {
         put_comma(out, i);
         put(out, kinds[s->targets[i].kind]);
-        cql_print_identifier(out, s->targets[i].column);
+        identifier_print(out, s->targets[i].column);
         put_if(out, s->targets[i].kind != INDEX_TARGET_SIMPLE, ")");
     }
     put(out, ")");
@@ -815,7 +794,7 @@ static void put_trigger(struct buffer *out, const char *verb, const struct trigg
     put(out, verb);
     put_if(out, s->if_exists, "IF EXISTS ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
-    cql_print_identifier(out, s->name);
+    identifier_print(out, s->name);
     put(out, " ON ");
     put_name(out, s->table);
     if (!bytes_is_null(s->class_name)) {
@@ -881,7 +860,7 @@ static void put_role_name(struct buffer *out, struct bytes name)
     if (name.size == 0)
         put(out, "''");
     else
-        cql_print_identifier(out, name);
+        identifier_print(out, name);
 }
 
 static void put_role_option(struct buffer *out, const char **next, const char *text)
@@ -989,11 +968,11 @@ static void put_resource(struct buffer *out, const struct resource_spec *resourc
     case RESOURCE_ALL_KEYSPACES: put(out, "ALL KEYSPACES"); break;
     case RESOURCE_KEYSPACE:
         put(out, "KEYSPACE ");
-        cql_print_identifier(out, resource->name.keyspace);
+        identifier_print(out, resource->name.keyspace);
         break;
     case RESOURCE_ALL_TABLES:
         put(out, "ALL TABLES IN KEYSPACE ");
-        cql_print_identifier(out, resource->name.keyspace);
+        identifier_print(out, resource->name.keyspace);
         break;
     case RESOURCE_TABLE:
         put(out, "TABLE ");
@@ -1007,7 +986,7 @@ static void put_resource(struct buffer *out, const struct resource_spec *resourc
     case RESOURCE_ALL_FUNCTIONS: put(out, "ALL FUNCTIONS"); break;
     case RESOURCE_FUNCTIONS_IN:
         put(out, "ALL FUNCTIONS IN KEYSPACE ");
-        cql_print_identifier(out, resource->name.keyspace);
+        identifier_print(out, resource->name.keyspace);
         break;
     case RESOURCE_FUNCTION:
         put(out, "FUNCTION ");
@@ -1073,7 +1052,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
     case DESCRIBE_ONLY_KEYSPACE:
         if (!bytes_is_null(s->name.keyspace)) {
             put(out, " ");
-            cql_print_identifier(out, s->name.keyspace);
+            identifier_print(out, s->name.keyspace);
         }
         break;
     case DESCRIBE_TABLE:
@@ -1090,7 +1069,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
         put_strict(out, qualified ? s->name.keyspace : s->name.name, words, ARRAY_SIZE(words));
         if (qualified) {
             put(out, ".");
-            cql_print_identifier(out, s->name.name);
+            identifier_print(out, s->name.name);
         }
         break;
     }
@@ -1118,7 +1097,7 @@ void cql_print(struct buffer *out, const struct cql_statement *s)
     case STATEMENT_BATCH: put_batch(out, s->batch); break;
     case STATEMENT_USE:
         put(out, "USE ");
-        cql_print_identifier(out, s->use->keyspace);
+        identifier_print(out, s->use->keyspace);
         break;
     case STATEMENT_TRUNCATE: put_named(out, "TRUNCATE TABLE ", s->named); break;
     case STATEMENT_CREATE_KEYSPACE: put_keyspace(out, "CREATE KEYSPACE ", s->keyspace); break;
@@ -1126,7 +1105,7 @@ void cql_print(struct buffer *out, const struct cql_statement *s)
     case STATEMENT_DROP_KEYSPACE:
         put(out, "DROP KEYSPACE ");
         put_if(out, s->drop_keyspace->if_exists, "IF EXISTS ");
-        cql_print_identifier(out, s->drop_keyspace->name);
+        identifier_print(out, s->drop_keyspace->name);
         break;
     case STATEMENT_CREATE_TABLE: put_create_table(out, s->create_table); break;
     case STATEMENT_ALTER_TABLE: put_alter_table(out, s->alter_table); break;

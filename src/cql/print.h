@@ -16,8 +16,6 @@ void cql_print_term(struct buffer *out, const struct term *term);
 void cql_print_type(struct buffer *out, const struct cql_type *type);
 /* One conjunct of WHERE, for error messages. */
 void cql_print_relation(struct buffer *out, const struct relation *relation);
-/* An identifier, in double quotes if it is not plain lower case or is reserved. */
-void cql_print_identifier(struct buffer *out, struct bytes name);
 /* 'text', with quotes doubled. */
 void cql_print_string(struct buffer *out, struct bytes text);
 /* A short constant name of the kind, e.g. "CREATE TABLE". */

@@ -177,16 +177,6 @@ void loop_add_hook(struct loop *loop, struct loop_hook *hook)
     loop->hooks = hook;
 }
 
-void loop_remove_hook(struct loop *loop, struct loop_hook *hook)
-{
-    for (struct loop_hook **at = &loop->hooks; *at; at = &(*at)->next) {
-        if (*at == hook) {
-            *at = hook->next;
-            return;
-        }
-    }
-}
-
 /* ---- life ---- */
 
 static void buffer_free(struct loop_buffer *borrowed)

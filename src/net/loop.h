@@ -82,7 +82,6 @@ void loop_again(struct loop *loop, struct loop_task *task);
 void loop_forget(struct loop *loop, struct loop_task *task);
 /* Runs at the end of every turn. */
 void loop_add_hook(struct loop *loop, struct loop_hook *hook);
-void loop_remove_hook(struct loop *loop, struct loop_hook *hook);
 
 /* Monotonic, read once a turn. */
 int64_t loop_now_us(const struct loop *loop);

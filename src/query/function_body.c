@@ -1,6 +1,8 @@
 /* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
 #include "query/function_body.h"
 
+#include "types/calendar.h"
+
 #include <math.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -10,8 +12,7 @@
                      struct bytes *result, struct error *err)
 
 enum { MS_PER_DAY = 86400000, FUNCTION_RESULT_BYTES_MAX = 64 << 20 };
-#define NS_PER_DAY       INT64_C(86400000000000)
-#define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000) /* 1582-10-15 to 1970-01-01 in 100 ns */
+#define NS_PER_DAY INT64_C(86400000000000)
 
 static struct bytes result_u64(struct function_context *context, uint64_t v)
 {
@@ -295,15 +296,11 @@ BODY(body_floor_timestamp)
     int64_t start = function->arg_count == 3 ? (int64_t)load_be64(args[2].data) : 0, floored;
 
     if (duration.nanoseconds % 1000000) {
-        struct buffer text = { 0 };
-        enum status status;
+        struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
-        value_print(&text, type_native(TYPE_DURATION), args[1]);
-        status = error_set(err, ERR_INVALID,
-                           "The floor cannot be computed for the %.*s duration as precision is below 1 millisecond",
-                           BYTES(buffer_bytes(&text)));
-        buffer_fini(&text);
-        return status;
+        return error_set(err, ERR_INVALID,
+                         "The floor cannot be computed for the %.*s duration as precision is below 1 millisecond",
+                         BYTES(shown));
     }
     enum status status = floor_ms(ms_of(function->arg_types[0], args[0]), duration, start, &floored, err);
     if (!status)
@@ -317,16 +314,12 @@ BODY(body_floor_date)
     int64_t start = function->arg_count == 3 ? ms_of(function->arg_types[2], args[2]) : 0, floored;
 
     if (duration.nanoseconds) {
-        struct buffer text = { 0 };
-        enum status status;
+        struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
-        value_print(&text, type_native(TYPE_DURATION), args[1]);
-        status =
-            error_set(err, ERR_INVALID,
-                      "The floor on date values cannot be computed for the %.*s duration as precision is below 1 day",
-                      BYTES(buffer_bytes(&text)));
-        buffer_fini(&text);
-        return status;
+        return error_set(
+            err, ERR_INVALID,
+            "The floor on date values cannot be computed for the %.*s duration as precision is below 1 day",
+            BYTES(shown));
     }
     enum status status = floor_ms(ms_of(function->arg_types[0], args[0]), duration, start, &floored, err);
     if (!status)

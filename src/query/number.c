@@ -606,16 +606,6 @@ void number_negate(struct number *number)
     }
 }
 
-int number_compare(const struct number *left, const struct number *right)
-{
-    switch (left->kind) {
-    case TYPE_VARINT: return mpz_cmp(left->big, right->big);
-    case TYPE_FLOAT:
-    case TYPE_DOUBLE: return (left->real > right->real) - (left->real < right->real);
-    default: return (left->integer > right->integer) - (left->integer < right->integer);
-    }
-}
-
 void number_average(struct number *sum, uint64_t count)
 {
     if (count == 0)

@@ -35,7 +35,6 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
 /* left = left op right, both of one kind. op: + - * / %. */
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err);
 void number_negate(struct number *number);
-int number_compare(const struct number *left, const struct number *right);
 /* sum / count as the avg aggregate rounds it. */
 void number_average(struct number *sum, uint64_t count);
 /* double -> decimal as Java's BigDecimal.valueOf (the shortest digits that read back). */

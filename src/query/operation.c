@@ -1,9 +1,9 @@
 /* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
 #include "query/operation.h"
 
-#include <stdlib.h>
+#include "types/calendar.h"
 
-#define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000)
+#include <stdlib.h>
 
 static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
 {

@@ -44,7 +44,7 @@ enum status term_undefined_column(struct planner *planner, struct bytes name)
 {
     struct buffer out = { 0 };
 
-    cql_print_identifier(&out, name);
+    identifier_print(&out, name);
     enum status status =
         error_set(planner->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(buffer_bytes(&out)),
                   BYTES(planner->table->keyspace), BYTES(planner->table->name));

@@ -309,20 +309,3 @@ bool row_is_empty(const struct row *row)
     return row->liveness.timestamp_us == TIMESTAMP_NONE && row->deletion.timestamp_us == TIMESTAMP_NONE &&
            !row->cell_count && !row->complex_count && !row->has_range_tombstones;
 }
-
-int64_t row_min_timestamp_us(const struct row *row)
-{
-    int64_t least = INT64_MAX;
-
-    if (row->liveness.timestamp_us != TIMESTAMP_NONE && row->liveness.timestamp_us < least)
-        least = row->liveness.timestamp_us;
-    if (row->deletion.timestamp_us != TIMESTAMP_NONE && row->deletion.timestamp_us < least)
-        least = row->deletion.timestamp_us;
-    for (uint32_t i = 0; i < row->complex_count; i++)
-        if (row->complexes[i].deletion.timestamp_us < least)
-            least = row->complexes[i].deletion.timestamp_us;
-    for (uint32_t i = 0; i < row->cell_count; i++)
-        if (row->cells[i].timestamp_us < least)
-            least = row->cells[i].timestamp_us;
-    return least;
-}

@@ -37,7 +37,5 @@ struct purge {
  * record, whose deletion (and range tombstones) cover what compaction cannot see. */
 bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion);
 bool row_is_empty(const struct row *row);
-/* The smallest timestamp in it; INT64_MAX if it has none. */
-int64_t row_min_timestamp_us(const struct row *row);
 
 #endif

@@ -4,6 +4,7 @@
 #include "schema/build.h"
 #include "schema/options.h"
 #include "schema/resolve.h"
+#include "types/calendar.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static void new_uuid(struct change *c, uint8_t uuid[16])
 /* Version 1, as Cassandra's table ids are: drivers and people read the time in them. */
 void change_new_timeuuid(struct change *c, uint8_t uuid[16])
 {
-    uint64_t ticks = (uint64_t)c->context->now_us * 10 + 0x01b21dd213814000u;
+    uint64_t ticks = (uint64_t)c->context->now_us * 10 + UUID_EPOCH_TICKS;
 
     c->context->random(c->context->random_context, uuid, 16);
     store_be32(uuid, (uint32_t)ticks);

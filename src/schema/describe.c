@@ -14,9 +14,9 @@
 
 static void print_qualified(struct buffer *out, struct bytes keyspace, struct bytes name)
 {
-    cql_print_identifier(out, keyspace);
+    identifier_print(out, keyspace);
     buffer_append_u8(out, '.');
-    cql_print_identifier(out, name);
+    identifier_print(out, name);
 }
 
 static void print_pair(struct buffer *out, bool *first, struct bytes name, struct bytes value)
@@ -45,16 +45,16 @@ void describe_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
 
     if (keyspace->is_virtual) {
         buffer_append_string(out, "/*\nWarning: Keyspace ");
-        cql_print_identifier(out, keyspace->name);
+        identifier_print(out, keyspace->name);
         buffer_append_string(
             out,
             " is a virtual keyspace and cannot be recreated with CQL.\nStructure, for reference:\nVIRTUAL KEYSPACE ");
-        cql_print_identifier(out, keyspace->name);
+        identifier_print(out, keyspace->name);
         buffer_append_string(out, ";\n*/");
         return;
     }
     buffer_append_string(out, "CREATE KEYSPACE ");
-    cql_print_identifier(out, keyspace->name);
+    identifier_print(out, keyspace->name);
     buffer_append_string(out, " WITH replication = {");
     if (class)
         print_pair(out, &first, class->name, without_package(class->value));
@@ -71,7 +71,7 @@ void describe_type(struct buffer *out, const struct type *type)
     buffer_append_string(out, " (\n");
     for (uint32_t i = 0; i < type->param_count; i++) {
         buffer_append_string(out, "    ");
-        cql_print_identifier(out, type->field_names[i]);
+        identifier_print(out, type->field_names[i]);
         buffer_append_u8(out, ' ');
         type_print(out, type->params[i], false);
         buffer_append_string(out, i + 1 < type->param_count ? ",\n" : "\n");
@@ -106,7 +106,7 @@ static const struct dropped_column **sort_dropped(const struct table_def *table)
 
 static void print_column(struct buffer *out, struct bytes name, const struct type *type, bool is_static)
 {
-    cql_print_identifier(out, name);
+    identifier_print(out, name);
     buffer_append_u8(out, ' ');
     type_print(out, type, false);
     if (is_static)
@@ -166,13 +166,13 @@ static void print_primary_key(struct buffer *out, const struct table_def *table)
         buffer_append_u8(out, '(');
     for (uint32_t i = 0; i < table->partition_key_count; i++) {
         buffer_append_string(out, i ? ", " : "");
-        cql_print_identifier(out, table->columns[i].name);
+        identifier_print(out, table->columns[i].name);
     }
     if (table->partition_key_count > 1)
         buffer_append_u8(out, ')');
     for (uint32_t i = 0; i < table->clustering_count; i++) {
         buffer_append_string(out, ", ");
-        cql_print_identifier(out, table->columns[table->partition_key_count + i].name);
+        identifier_print(out, table->columns[table->partition_key_count + i].name);
     }
     buffer_append_string(out, ")\n");
 }
@@ -184,7 +184,7 @@ static void print_clustering_order(struct buffer *out, const struct table_def *t
         const struct column_def *column = &table->columns[table->partition_key_count + i];
 
         buffer_append_string(out, i ? ", " : "");
-        cql_print_identifier(out, column->name);
+        identifier_print(out, column->name);
         buffer_append_string(out, column->descending ? " DESC" : " ASC");
     }
     buffer_append_string(out, ")\n    AND ");
@@ -250,7 +250,7 @@ static void print_drops(struct buffer *out, const struct table_def *table)
         buffer_append_string(out, "\nALTER TABLE ");
         print_qualified(out, table->keyspace, table->name);
         buffer_append_string(out, " DROP ");
-        cql_print_identifier(out, dropped[i]->name);
+        identifier_print(out, dropped[i]->name);
         buffer_printf(out, " USING TIMESTAMP %lld;", (long long)dropped[i]->dropped_us);
         if (!column)
             continue;
@@ -317,7 +317,7 @@ static struct bytes identifier(struct arena *arena, struct bytes name)
     struct buffer out = { 0 };
     struct bytes copy;
 
-    cql_print_identifier(&out, name);
+    identifier_print(&out, name);
     copy = arena_copy(arena, buffer_bytes(&out));
     buffer_fini(&out);
     return copy;

@@ -18,9 +18,9 @@ static void print_written(struct buffer *out, struct bytes keyspace, const struc
     if (is_frozen)
         buffer_append_string(out, "frozen<");
     if (written->kind == TYPE_UDT) {
-        cql_print_identifier(out, bytes_is_null(written->name.keyspace) ? keyspace : written->name.keyspace);
+        identifier_print(out, bytes_is_null(written->name.keyspace) ? keyspace : written->name.keyspace);
         buffer_append_u8(out, '.');
-        cql_print_identifier(out, written->name.name);
+        identifier_print(out, written->name.name);
     } else if (written->kind < TYPE_LIST) {
         cql_print_type(out, written);
     } else {

@@ -292,9 +292,8 @@ static void append_zeros(struct buffer *out, int64_t count)
         memset(buffer_extend(out, (size_t)count), '0', (size_t)count);
 }
 
-static void print_digits(struct buffer *out, struct bytes value, bool plain)
+void decimal_print(struct buffer *out, struct bytes value)
 {
-    enum { ZEROS_MAX = 10000 };
     char small[48];
     bool negative, heap;
     size_t count;
@@ -302,17 +301,11 @@ static void print_digits(struct buffer *out, struct bytes value, bool plain)
     int64_t scale = decimal_scale(value);
     int64_t adjusted = (int64_t)count - 1 - scale; /* the exponent of the first digit */
 
-    if (plain && scale - (int64_t)count <= ZEROS_MAX && -scale <= ZEROS_MAX)
-        adjusted = 0;
-    else
-        plain = false;
     if (negative)
         buffer_append_u8(out, '-');
-    if (scale == 0 || (plain && scale < 0)) {
+    if (scale == 0) {
         buffer_append(out, digits, count);
-        if (count > 1 || digits[0] != '0')
-            append_zeros(out, -scale);
-    } else if (scale > 0 && (plain || adjusted >= -6)) {
+    } else if (scale > 0 && adjusted >= -6) {
         if ((int64_t)count > scale) {
             buffer_append(out, digits, count - (size_t)scale);
             buffer_append_u8(out, '.');
@@ -333,16 +326,6 @@ static void print_digits(struct buffer *out, struct bytes value, bool plain)
     }
     if (heap)
         free(digits);
-}
-
-void decimal_print(struct buffer *out, struct bytes value)
-{
-    print_digits(out, value, false);
-}
-
-void decimal_print_plain(struct buffer *out, struct bytes value)
-{
-    print_digits(out, value, true);
 }
 
 bool decimal_parse(struct buffer *out, struct bytes text)

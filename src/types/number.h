@@ -34,9 +34,8 @@ void decimal_digits_fini(struct decimal_digits *digits);
 void decimal_append_digits(struct buffer *out, const struct decimal_digits *digits);
 
 void varint_print(struct buffer *out, struct bytes value);
-/* As BigDecimal.toString, and as toPlainString (which falls back to the former past 10,000 zeros). */
+/* As BigDecimal.toString. */
 void decimal_print(struct buffer *out, struct bytes value);
-void decimal_print_plain(struct buffer *out, struct bytes value);
 /* Append the value's bytes. */
 bool varint_parse(struct buffer *out, struct bytes text);
 bool decimal_parse(struct buffer *out, struct bytes text);

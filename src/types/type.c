@@ -313,15 +313,15 @@ uint16_t type_wire_id(const struct type *type)
     return kinds[type->kind].wire_id;
 }
 
-/* Words the grammar reserves: an identifier that is one must be quoted. */
+/* Words that are no names: an identifier that is one must be quoted. Source: reserved_keywords.txt, release 5.0; and true and false. */
 static const char *const reserved_words[] = {
-    "add",         "allow",        "alter",    "and",     "apply",        "asc",   "authorize", "batch",    "begin",
-    "by",          "columnfamily", "create",   "default", "delete",       "desc",  "describe",  "drop",     "entries",
-    "execute",     "from",         "full",     "grant",   "if",           "in",    "index",     "infinity", "insert",
-    "into",        "is",           "keyspace", "limit",   "materialized", "mbean", "mbeans",    "modify",   "nan",
-    "norecursive", "not",          "null",     "of",      "on",           "or",    "order",     "primary",  "rename",
-    "replace",     "revoke",       "schema",   "select",  "set",          "table", "to",        "token",    "truncate",
-    "unlogged",    "unset",        "update",   "use",     "using",        "view",  "where",     "with",
+    "add",    "allow",        "alter",    "and",    "apply",        "asc",      "authorize", "batch",       "begin",
+    "by",     "columnfamily", "create",   "delete", "desc",         "describe", "drop",      "entries",     "execute",
+    "false",  "from",         "full",     "grant",  "if",           "in",       "index",     "infinity",    "insert",
+    "into",   "is",           "keyspace", "limit",  "materialized", "modify",   "nan",       "norecursive", "not",
+    "null",   "of",           "on",       "or",     "order",        "primary",  "rename",    "revoke",      "schema",
+    "select", "set",          "table",    "to",     "token",        "true",     "truncate",  "unlogged",    "update",
+    "use",    "using",        "view",     "where",  "with",
 };
 
 static bool is_plain_identifier(struct bytes name)

@@ -91,6 +91,8 @@ uint16_t type_wire_id(const struct type *type);
 /* CQL form, e.g. "frozen<map<text, int>>", "vector<float, 3>"; a udt prints its name, quoted when it must be,
  * with "keyspace." before it if with_keyspace. As system_schema.columns.type shows it. */
 void type_print(struct buffer *out, const struct type *type, bool with_keyspace);
+/* An identifier, in double quotes if it is not plain lower case or is reserved. */
+void identifier_print(struct buffer *out, struct bytes name);
 /* org.apache.cassandra.db.marshal form, e.g. "org.apache.cassandra.db.marshal.MapType(...)", with FrozenType and
  * UserType as Cassandra prints them. */
 void type_print_java(struct buffer *out, const struct type *type);

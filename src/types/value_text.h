@@ -13,7 +13,5 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
 void json_print_string(struct buffer *out, struct bytes text);
 /* A udt field's name as JSON has it: in quotes of its own if it is not all lower case. Appended unquoted. */
 void json_field_name(struct buffer *out, struct bytes name);
-/* An identifier of the language, quoted when it must be. */
-void identifier_print(struct buffer *out, struct bytes name);
 
 #endif

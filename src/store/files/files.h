@@ -95,8 +95,7 @@ void forgetful_capacity(struct file_system *fs, uint64_t bytes);
 uint64_t forgetful_used(struct file_system *fs);
 /* Reads that may not wait find nothing in memory. */
 void forgetful_cold(struct file_system *fs, bool cold);
-/* Calls that were made; sync calls among them. */
-uint64_t forgetful_calls(struct file_system *fs);
+/* Sync calls that were made. */
 uint64_t forgetful_syncs(struct file_system *fs);
 /* Every file there is, and every byte of it: the test looks for what must not be there. */
 void forgetful_each(struct file_system *fs, void (*each)(void *context, const char *path, struct bytes content),

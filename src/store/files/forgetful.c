@@ -725,11 +725,6 @@ uint64_t forgetful_used(struct file_system *fs)
     return peek(fs, offsetof(struct forgetful, used));
 }
 
-uint64_t forgetful_calls(struct file_system *fs)
-{
-    return peek(fs, offsetof(struct forgetful, calls));
-}
-
 uint64_t forgetful_syncs(struct file_system *fs)
 {
     return peek(fs, offsetof(struct forgetful, syncs));
