@@ -428,6 +428,11 @@ const uint8_t *catalog_host_id(const struct catalog *catalog)
     return catalog->host_id;
 }
 
+struct bytes catalog_address(const struct catalog *catalog)
+{
+    return bytes_of(catalog->options.address, catalog->options.address_is_ipv6 ? 16 : 4);
+}
+
 struct bytes catalog_cluster_name(const struct catalog *catalog)
 {
     return bytes_of_string(catalog->cluster_name);

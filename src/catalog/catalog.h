@@ -98,5 +98,7 @@ enum status catalog_register(struct catalog *catalog, const char *create_table, 
 /* ---- facts of this node ---- */
 const uint8_t *catalog_host_id(const struct catalog *catalog); /* 16 bytes */
 struct bytes catalog_cluster_name(const struct catalog *catalog);
+struct bytes catalog_address(const struct catalog *catalog); /* 4 or 16 bytes: as system.local has it */
+enum { CATALOG_STORAGE_PORT = 7000 };                        /* Cassandra's for other nodes: shown, never listened to */
 
 #endif

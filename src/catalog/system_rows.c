@@ -130,20 +130,20 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
     struct catalog *catalog = self->context;
     struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
     struct schema *schema = catalog_ref_schema(catalog);
-    struct bytes address = bytes_of(catalog->options.address, catalog->options.address_is_ipv6 ? 16 : 4);
+    struct bytes address = catalog_address(catalog);
     struct bytes token = BYTES_LITERAL("-9223372036854775808");
 
     put_string(&w, "local");
     put_string(&w, "COMPLETED");
     put(&w, address); /* broadcast_address */
-    put_int(&w, 7000);
+    put_int(&w, CATALOG_STORAGE_PORT);
     put_string(&w, catalog->cluster_name);
     put_string(&w, "3.4.7");
     put_string(&w, "datacenter1");
     put_int(&w, (int32_t)catalog->started_s); /* gossip_generation */
     put(&w, bytes_of(catalog->host_id, 16));
     put(&w, address); /* listen_address */
-    put_int(&w, 7000);
+    put_int(&w, CATALOG_STORAGE_PORT);
     put_string(&w, "4");
     put_string(&w, "org.apache.cassandra.dht.Murmur3Partitioner");
     put_string(&w, "rack1");

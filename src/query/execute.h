@@ -16,7 +16,7 @@ struct pooled_buffer {
     struct buffer buffer;
 };
 
-enum { MAC_KEY_BYTES = 32 };
+enum { MAC_KEY_BYTES = 32, STATEMENT_SHOWN_BYTES = 800 /* of a text in warnings and events */ };
 
 struct query_engine {
     struct catalog *catalog;

@@ -4,6 +4,8 @@
 #include "base/hash.h"
 #include "cql/parse.h"
 #include "query/execute.h"
+#include "query/trace.h"
+#include "types/text.h"
 
 #include <openssl/rand.h>
 #include <stdarg.h>
@@ -209,6 +211,14 @@ static void init_eval(struct execution *execution)
 
 /* ---- running one plan ---- */
 
+/* A prepared statement's session, which names its values: only once they are known to be sound. */
+static void trace_execute(struct trace *trace, const struct execution *execution, const struct plan *plan)
+{
+    trace_query(trace, "Execute CQL3 prepared query", execution->statement_text, execution->parameters);
+    for (uint32_t i = 0; i < execution->eval.bind_count; i++)
+        trace_bind(trace, i, &plan->binds[i], execution->eval.binds[i]);
+}
+
 static enum query_result run_plan(struct execution *execution, const struct plan *plan,
                                   const struct native_values *values)
 {
@@ -219,11 +229,20 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     init_eval(execution);
     for (uint32_t i = 0; i < plan->warning_count; i++)
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
-    if (plan->kind == PLAN_OTHER)
+    bool is_traced_execute =
+        __builtin_expect(request->trace != NULL, 0) && request->message->header.opcode == NATIVE_EXECUTE;
+    if (plan->kind == PLAN_OTHER) {
+        if (is_traced_execute)
+            trace_execute(request->trace, execution, plan);
         return execute_other(execution);
+    }
     status = bind_values(execution, plan, values, &execution->eval);
     if (status)
         return execution_failed(execution, status);
+    if (is_traced_execute)
+        trace_execute(request->trace, execution, plan);
+    if (plan->bind_count)
+        TRACE(request->trace, "Bound %u values", plan->bind_count);
     if (execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
         return execution_failed(
             execution,
@@ -271,11 +290,16 @@ static enum status make_plan(struct execution *execution, struct arena *arena, s
     };
     enum status status;
 
+    struct trace *trace = execution->request->trace;
+
     if (text.size > STATEMENT_BYTES_MAX)
         return error_set(execution->err, ERR_INVALID, "The statement is too long");
+    TRACE(trace, "Parsing %.*s", BYTES(text_cut(text, STATEMENT_SHOWN_BYTES)));
     status = cql_parse(arena, text, &statement, execution->err);
+    TRACE(trace, "Preparing statement");
     if (!status)
         status = plan_make(&planner, statement, plan);
+    TRACE(trace, "The plan is %s", status ? status_name(status) : "made");
     execution->eval.functions.failed = functions.failed;
     return status;
 }
@@ -287,6 +311,8 @@ static enum query_result run_query(struct execution *execution)
     struct bytes keyspace =
         bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
     struct plan plan;
+    if (__builtin_expect(request->trace != NULL, 0))
+        trace_query(request->trace, "Execute CQL3 query", text, execution->parameters);
     enum status status = make_plan(execution, request->arena, keyspace, text, &plan);
 
     if (status)
@@ -346,6 +372,40 @@ static enum status prepare(struct execution *execution, struct bytes keyspace, s
     return OK;
 }
 
+/* Does its meaning depend on no USE? Definitions are never said to be, as in Cassandra. */
+static bool is_fully_qualified(const struct cql_statement *statement)
+{
+    switch (statement->kind) {
+    case STATEMENT_SELECT: return !bytes_is_null(statement->select->table.keyspace);
+    case STATEMENT_INSERT: return !bytes_is_null(statement->insert->table.keyspace);
+    case STATEMENT_UPDATE: return !bytes_is_null(statement->update->table.keyspace);
+    case STATEMENT_DELETE: return !bytes_is_null(statement->delete_->table.keyspace);
+    case STATEMENT_TRUNCATE: return !bytes_is_null(statement->named->name.keyspace);
+    case STATEMENT_BATCH:
+        for (uint32_t i = 0; i < statement->batch->statement_count; i++)
+            if (!is_fully_qualified(statement->batch->statements[i]))
+                return false;
+        return true;
+    default: return false;
+    }
+}
+
+static void warn_of_use(struct execution *execution, const struct prepared *prepared)
+{
+    struct query_session *session = execution->request->session;
+    char id[2 * PREPARED_ID_BYTES + 1];
+
+    if (bytes_is_null(session->keyspace) || session->warned_of_use || is_fully_qualified(prepared->plan.statement))
+        return;
+    session->warned_of_use = true;
+    for (size_t i = 0; i < PREPARED_ID_BYTES; i++)
+        sprintf(id + 2 * i, "%02x", prepared->id[i]);
+    execution_warn(
+        execution->request,
+        "`USE <keyspace>` with prepared statements is considered to be an anti-pattern due to ambiguity in non-qualified table names. Please consider removing instances of `Session#setKeyspace(<keyspace>)`, `Session#execute(\"USE <keyspace>\")` and `cluster.newSession(<keyspace>)` from your code, and always use fully qualified table names (e.g. <keyspace>.<table>). Keyspace used: %.*s, statement keyspace: %.*s, statement id: %s",
+        BYTES(session->keyspace), BYTES(session->keyspace), id);
+}
+
 static enum query_result run_prepare(struct execution *execution)
 {
     struct query_request *request = execution->request;
@@ -353,6 +413,8 @@ static enum query_result run_prepare(struct execution *execution)
     struct bytes keyspace =
         bytes_is_null(message->prepare.keyspace) ? request->session->keyspace : message->prepare.keyspace;
     struct prepared *prepared;
+    if (__builtin_expect(request->trace != NULL, 0))
+        trace_query(request->trace, "Preparing CQL3 query", message->prepare.statement, NULL);
     enum status status = prepare(execution, keyspace, message->prepare.statement, &prepared);
 
     if (status)
@@ -365,10 +427,10 @@ static enum query_result run_prepare(struct execution *execution)
         prepared_unref(prepared);
         return execution_failed(execution, status);
     }
+    warn_of_use(execution, prepared);
+    TRACE(request->trace, "Kept for EXECUTE: %llu bytes", (unsigned long long)prepared->bytes);
     uint8_t at = execution->version - NATIVE_V3;
     bool has_rows = plan->kind == PLAN_SELECT;
-    for (uint32_t i = 0; i < plan->warning_count; i++)
-        execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
     native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES),
                                   &plan->bind_metadata[at], plan->pk_indexes, plan->pk_count,
                                   has_rows ? &plan->metadata[at] : &native_metadata_none);
@@ -443,6 +505,7 @@ static enum query_result run_execute(struct execution *execution)
 
     if (status)
         return execution_failed(execution, status);
+    TRACE(execution->request->trace, "Found the prepared statement");
     execution->always_metadata = prepared->metadata_changed;
     execution->statement_text = prepared->text;
     return run_plan(execution, &prepared->plan, &execution->parameters->values);
@@ -508,6 +571,8 @@ static enum query_result run_batch(struct execution *execution)
     enum status status = OK;
     enum query_result result;
 
+    if (__builtin_expect(request->trace != NULL, 0))
+        trace_query(request->trace, "Execute batch of CQL3 queries", bytes_of(NULL, 0), execution->parameters);
     if (message->batch.kind == NATIVE_BATCH_COUNTER)
         return execution_failed(execution,
                                 error_set(execution->err, ERR_INVALID, "Counter batches are not supported yet"));

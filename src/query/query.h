@@ -26,12 +26,14 @@ struct table_space;
 struct table_port;
 struct query_engine;
 struct query_context;
+struct trace;
 
 struct query_session {
     struct bytes keyspace;      /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
     uint8_t protocol_version;   /* 3, 4, 5 */
     uint8_t client_address[16]; /* for system_views */
     bool client_is_ipv6;
+    bool warned_of_use; /* that a prepared statement depends on USE: said once */
 };
 
 enum query_result { QUERY_DONE, QUERY_PENDING, QUERY_WAITS };
@@ -47,6 +49,7 @@ struct query_request {
     uint32_t warning_count;
     void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */
     void *context;                               /* the caller's */
+    struct trace *trace;                         /* the caller's, query/trace.h; NULL: not traced */
     void *state;                                 /* query/'s own, in the arena */
 };
 

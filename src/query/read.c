@@ -7,8 +7,12 @@
 
 #include "query/aggregate.h"
 #include "query/paging.h"
+#include "query/trace.h"
+#include "types/text.h"
 
 #include <stdlib.h>
+
+enum { TOMBSTONES_WARNED = 1000 }; /* Cassandra's tombstone_warn_threshold */
 
 enum {
     CHUNK_ROWS = 5000,
@@ -51,6 +55,9 @@ struct reader {
     bool exhausted;  /* the command that was read last has nothing behind what was taken */
     size_t bytes_at; /* out->size where rows begin */
     struct native_rows rows;
+    /* What was met, over all chunks. */
+    uint64_t tombstones, rows_met;
+    int64_t last_token;
     /* Groups. */
     struct accumulator *accumulators; /* owned */
     bool group_open;
@@ -732,6 +739,26 @@ static void set_limits(const struct reader *reader, struct read_command *command
     }
 }
 
+/* For the warning, and for who traces. */
+static void count_work(struct reader *reader, const struct read_command *command, const struct read_result *result)
+{
+    struct trace *trace = reader->execution->request->trace;
+
+    reader->tombstones += result->work.tombstones_read;
+    reader->rows_met += result->work.rows_read;
+    reader->last_token = result->work.last_token;
+    if (__builtin_expect(!trace, 1))
+        return;
+    if (bytes_is_null(command->partition_key))
+        trace_event(trace, "Scanned tokens from %lld to %lld: %u partitions of %.*s", (long long)command->token,
+                    (long long)command->token_last, result->partition_count, BYTES(reader->table->name));
+    else
+        trace_event(trace, "Executed single-partition query on %.*s, token %lld", BYTES(reader->table->name),
+                    (long long)command->token);
+    trace_event(trace, "Read %u live rows and %u tombstone cells, %llu bytes", result->work.rows_read,
+                result->work.tombstones_read, (unsigned long long)result->work.bytes_read);
+}
+
 /* Reads from one command's beginning, or from where reading stands, to its end or until the page is full. */
 static enum status read_all(struct reader *reader, struct read_command *command, uint32_t *chunks, bool *stopped)
 {
@@ -753,6 +780,8 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         set_limits(reader, command);
         enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk,
                                         &result, execution->err);
+        if (!status)
+            count_work(reader, command, &result);
         bool took_all = true;
         for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++) {
             status = take_partition(reader, &result.partitions[i], stopped, &took_all);
@@ -1049,6 +1078,13 @@ static enum status read_with(struct reader *reader)
         status = finish_rows(reader, stopped, limit);
     if (status)
         return status;
+    if (reader->tombstones > TOMBSTONES_WARNED)
+        execution_warn(
+            execution->request,
+            "Read %llu live rows and %llu tombstone cells for query %.*s; token %lld (see tombstone_warn_threshold)",
+            (unsigned long long)reader->rows_met, (unsigned long long)reader->tombstones,
+            BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->last_token);
+    TRACE(execution->request->trace, "Answering %u rows", reader->rows.row_count);
     if (stopped && reader->page_full && reader->remaining != 0 && !reader->exhausted) {
         reader->rows.count_at = body_at;
         put_paging_state(reader, &scope);

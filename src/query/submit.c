@@ -1,6 +1,8 @@
 /* A statement's writes go to the owners of their partitions; see submit.h. */
 #include "query/submit.h"
 
+#include "query/trace.h"
+
 #include <poll.h>
 
 struct pending_part {
@@ -40,12 +42,26 @@ static void buffer_give(struct query_context *context, struct pooled_buffer *poo
     context->buffers = pooled;
 }
 
+static void trace_answer(struct query_request *request, const struct table_request *part, bool is_cas)
+{
+    const char *answer = "done";
+
+    if (part->status)
+        answer = status_name(part->status);
+    else if (is_cas)
+        answer = part->applied ? "the conditions held" : "the conditions did not hold";
+    trace_commit(request->trace, part->report);
+    trace_event(request->trace, "Answered by its owner: %s", answer);
+}
+
 static void part_done(struct table_request *table_request)
 {
     struct pending_part *part = CONTAINER_OF(table_request, struct pending_part, request);
     struct pending *pending = part->pending;
     struct query_request *request = pending->request;
 
+    if (__builtin_expect(table_request->report != NULL, 0))
+        trace_answer(request, table_request, pending->is_cas);
     if (table_request->status && request->error.status == OK)
         request->error = part->error;
     if (table_request->status && request->error.status == OK)
@@ -78,6 +94,13 @@ static void wait_for_parts(struct query_context *context, struct pending *pendin
         table_port_reap(context->port);
         table_port_flush(context->port);
     }
+}
+
+static void trace_part(struct query_request *request, struct pending_part *part, const struct write_part *from)
+{
+    part->request.report = arena_new_struct(request->arena, struct commit_report);
+    trace_event(request->trace, "Sending %zu bytes to the owner of token %lld: %u fragments for %.*s",
+                part->buffer->buffer.size, (long long)from->token, from->count, BYTES(from->table->name));
 }
 
 enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas)
@@ -129,6 +152,8 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
             .error = &part->error,
             .arena = arena,
         };
+        if (__builtin_expect(request->trace != NULL, 0))
+            trace_part(request, part, from);
         pending->left++;
         enum status status = table_submit(context->port, &part->request, &part->error);
         if (status) {

@@ -1,4 +1,5 @@
 /* Executing INSERT, UPDATE, DELETE and BATCH: values become fragments, fragments become one command per partition. */
+#include "query/batch_warning.h"
 #include "query/condition.h"
 #include "query/operation.h"
 #include "query/submit.h"
@@ -360,27 +361,6 @@ enum query_result execute_modify(struct execution *execution)
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }
 
-static void warn_of_partitions(struct execution *execution, const struct write_set *set)
-{
-    struct buffer names = { 0 };
-    uint32_t tables = 0;
-
-    for (uint32_t i = 0; i < set->count; i++) {
-        bool known = false;
-
-        for (uint32_t k = 0; k < i && !known; k++)
-            known = set->parts[k].table == set->parts[i].table;
-        if (!known)
-            buffer_printf(&names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(set->parts[i].table->keyspace),
-                          BYTES(set->parts[i].table->name));
-    }
-    execution_warn(
-        execution->request,
-        "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
-        set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
-    buffer_fini(&names);
-}
-
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us)
 {
@@ -423,7 +403,6 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         return execution_failed(execution, status);
     if (conditional)
         cas_add_static(plans[0]->table, &cas);
-    if (kind == BATCH_UNLOGGED && set.count > 10)
-        warn_of_partitions(execution, &set);
+    batch_warn(execution, &set, kind, conditional);
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }

@@ -73,6 +73,12 @@ void metrics_print(struct buffer *out, const struct metrics *sum)
     print_latency(out, sum);
     metrics_print_value(out, "helenus_requests_waited_total", "counter", "Requests that memory could not answer.",
                         sum->waited);
+    metrics_print_value(out, "helenus_traces_total", "counter", "Traces written to system_traces.",
+                        sum->traces_written);
+    metrics_print_value(out, "helenus_traces_refused_total", "counter",
+                        "Requests answered without the trace they asked for: too many at once.", sum->traces_refused);
+    metrics_print_value(out, "helenus_traces_failed_total", "counter",
+                        "Traces whose rows could not be written; their requests were answered.", sum->traces_failed);
     metrics_print_value(out, "helenus_requests_in_flight", "gauge", "Requests not yet answered.", sum->in_flight);
     metrics_print_value(out, "helenus_connections", "gauge", "Connections now open.", sum->connections_open);
     metrics_print_value(out, "helenus_connections_total", "counter", "Connections ever accepted.",

@@ -1,5 +1,6 @@
 #include "server/native_connection.h"
 
+#include "query/trace.h"
 #include "table/table.h"
 
 #include <assert.h>
@@ -86,6 +87,61 @@ static bool is_set_keyspace(const struct buffer *out, size_t start)
     return out->size >= body_at + 4 && load_be32(out->data + body_at) == NATIVE_RESULT_SET_KEYSPACE;
 }
 
+/* ---- traces ---- */
+
+static void trace_written(void *argument, bool written)
+{
+    struct native_loop *home = argument;
+
+    metric_add(written ? &home->metrics.traces_written : &home->metrics.traces_failed, 1);
+    home->traces--;
+    home->request_count--;
+    native_loop_idle(home);
+}
+
+/* Its request has been answered, or nobody is there to hear it. */
+static void end_trace(struct request *request)
+{
+    struct native_loop *home = request->connection->home;
+    struct trace *trace = request->query.trace;
+
+    request->query.trace = NULL;
+    trace_write(trace, home->context, clock_monotonic_us(&clock_system), trace_written, home);
+}
+
+/* A trace is memory and a write after the reply: only so many at once. */
+static void begin_trace(struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct native_loop *home = connection->home;
+    struct query_request *query = &request->query;
+
+    if (home->traces == NATIVE_TRACES_MAX) {
+        metric_add(&home->metrics.traces_refused, 1);
+        return;
+    }
+    home->traces++;
+    home->request_count++;
+    query->trace = trace_new(home->context, query->session, query->now_us, request->began_us);
+}
+
+/* The reply says where the trace will be, or that there will be none. */
+static void reply_traced(struct request *request, struct native_reply *reply)
+{
+    struct query_request *query = &request->query;
+
+    if (query->trace) {
+        reply->tracing_id = trace_id(query->trace);
+        return;
+    }
+    struct bytes *warnings = arena_new_array(request->arena, struct bytes, reply->warning_count + 1);
+
+    for (uint32_t i = 0; i < reply->warning_count; i++)
+        warnings[i] = reply->warnings[i];
+    warnings[reply->warning_count++] = BYTES_LITERAL("The request was not traced: too many traces are being written");
+    reply->warnings = warnings;
+}
+
 /* Ends the frame whose body stands behind `start`, or holds an error instead. */
 static void finish_reply(struct request *request, struct buffer *out, size_t start)
 {
@@ -108,9 +164,13 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     }
     reply.warnings = query->warnings;
     reply.warning_count = query->warning_count;
+    if (__builtin_expect(request->message.tracing, 0))
+        reply_traced(request, &reply);
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
     count_reply(connection, request->message.header.opcode, query->error.status, request->began_us);
+    if (__builtin_expect(query->trace != NULL, 0))
+        end_trace(request);
 }
 
 /* ---- the end of a connection ---- */
@@ -184,6 +244,8 @@ static void came_back(struct request *request)
     struct connection *connection = request->connection;
     struct native_loop *home = connection->home;
 
+    if (__builtin_expect(request->query.trace != NULL, 0))
+        end_trace(request); /* the connection was closed meanwhile */
     native_loop_release_arena(home, request->arena);
     connection->in_flight--;
     home->request_count--;
@@ -227,6 +289,7 @@ static void job_run(struct worker_job *job, void *local)
     struct request *request = CONTAINER_OF(job, struct request, job);
     struct query_context *context = local;
     struct table_port *port = query_context_port(context);
+    TRACE(request->query.trace, "Begun again by a worker");
     enum query_result result = query_run(context, &request->query, &request->job_out);
 
     assert(result != QUERY_WAITS);
@@ -248,6 +311,7 @@ static void job_done(struct worker_job *job)
     struct connection *connection = request->connection;
 
     connection->waits--;
+    connection->session.warned_of_use |= request->job_session.warned_of_use;
     if (!bytes_equal(request->job_session.keyspace, request->job_keyspace)) { /* it was USE */
         free((void *)connection->session.keyspace.data);
         connection->session.keyspace = request->job_session.keyspace;
@@ -334,6 +398,9 @@ static void run_query(struct request *request)
     query->done = pending_done;
     query->context = NULL;
     query->state = NULL;
+    query->trace = NULL;
+    if (__builtin_expect(request->message.tracing, 0))
+        begin_trace(request);
     result = is_long_work(&request->message.header) ? QUERY_WAITS : query_run(home->context, query, out);
     if (result == QUERY_PENDING) {
         out->size = start;
@@ -342,6 +409,7 @@ static void run_query(struct request *request)
     }
     if (result == QUERY_WAITS) {
         out->size = start;
+        TRACE(query->trace, "Not to be done on a loop: going to a worker, which may wait for the disk");
         if (send_to_worker(request))
             return;
         start = native_reply_begin(out);

@@ -47,7 +47,11 @@ struct native_service {
     uint32_t loop_count;
 };
 
-enum { NATIVE_ARENAS_MAX = 4096, NATIVE_ARENA_BYTES = 8 << 10 };
+enum {
+    NATIVE_ARENAS_MAX = 4096,
+    NATIVE_ARENA_BYTES = 8 << 10,
+    NATIVE_TRACES_MAX = 64, /* of one loop, begun and not yet written: about half a megabyte each at most */
+};
 
 struct native_loop {
     struct loop *loop; /* owned */
@@ -60,7 +64,8 @@ struct native_loop {
     struct stream_budget budget;
     struct metrics metrics;
     struct connection *connections;          /* all open ones */
-    uint32_t request_count;                  /* not yet answered, of open and closed connections */
+    uint32_t request_count;                  /* not yet answered, of open and closed connections; and traces */
+    uint32_t traces;                         /* begun and not yet written */
     int64_t clock_us;                        /* monotonic, after the latest request */
     struct arena *arenas[NATIVE_ARENAS_MAX]; /* owned: idle ones */
     uint32_t arena_count;

@@ -44,6 +44,7 @@ struct turn {
     uint32_t request_count;
     uint32_t first_port;
     bool durable;
+    bool has_reports; /* one of the requests wants to be told how it went */
     struct {
         uint64_t table_id;
         struct table_def *def;
@@ -366,6 +367,10 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
         while (channel && turn->request_count < TURN_REQUESTS && store_batch_bytes(turn->batch) < TURN_BYTES &&
                (request = ring_pop(&channel->to_owner))) {
             taken++;
+            if (__builtin_expect(request->report != NULL, 0)) {
+                request->report->taken_us = monotonic_us();
+                turn->has_reports = true;
+            }
             request->status = run_command(turn, request);
             answered[i] = true;
             turn->requests[turn->request_count].request = request;
@@ -376,20 +381,44 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
     return taken;
 }
 
+/* Before the answers: an answered request is its port's again. */
+static void fill_reports(struct turn *turn, int64_t began_us)
+{
+    int64_t written_us = monotonic_us();
+
+    for (uint32_t i = 0; i < turn->request_count; i++) {
+        struct commit_report *report = turn->requests[i].request->report;
+
+        if (!report)
+            continue;
+        report->began_us = began_us;
+        report->written_us = written_us;
+        report->batch_bytes = store_batch_bytes(turn->batch);
+        report->command_count = turn->request_count;
+        report->shard = turn->shard->index;
+        report->durable = turn->durable;
+    }
+}
+
 static uint32_t run_turn(struct turn *turn)
 {
     bool answered[PORTS_MAX] = { 0 };
     uint32_t taken;
+    int64_t began_us;
     struct error err;
     enum status status;
 
     store_batch_clear(turn->batch);
     turn->request_count = 0;
     turn->durable = false;
+    turn->has_reports = false;
     taken = take_requests(turn, answered);
     if (!taken)
         return 0;
+    began_us = turn->has_reports ? monotonic_us() : 0;
     status = write_batch(turn, &err);
+    if (turn->has_reports)
+        fill_reports(turn, began_us);
     for (uint32_t i = 0; i < turn->request_count; i++) {
         struct table_request *request = turn->requests[i].request;
 

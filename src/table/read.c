@@ -297,6 +297,7 @@ static enum status read_partition(struct read_context *r)
     status = read_cover(r, &partition, &cover);
     if (status)
         return status;
+    r->collector->work.last_token = command->token;
     collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover),
                     !command->after_static);
     status = read_slices(r, &cover, &partition, cut);
@@ -353,6 +354,7 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
     buffer_append(&t->prefix, key.data, key.size - parts->clustering.size - 1);
     t->partition_key = arena_copy(t->r->arena, parts->partition_key);
     t->token = parts->token;
+    t->r->collector->work.last_token = t->token;
     t->cover = (struct partition_cover){ .deletion = DELETION_NONE, .record = ROW_EMPTY };
     t->resumed = is_resumed(t->r->command, t->token, t->partition_key);
     t->open = true;

@@ -83,6 +83,7 @@ struct work_done {
     uint32_t rows_read;
     uint32_t tombstones_read;
     uint64_t bytes_read;
+    int64_t last_token; /* of the last partition looked at */
 };
 
 struct read_result {
@@ -154,6 +155,17 @@ struct cas_command {
 };
 void table_encode_cas(struct buffer *out, const struct cas_command *command);
 
+/* What an owner tells of a write to who asks. Monotonic microseconds. */
+struct commit_report {
+    int64_t taken_us;   /* the owner took the command out of its ring */
+    int64_t began_us;   /* it has decided all of its turn, and begins to write */
+    int64_t written_us; /* the batch is in the log, and synced if durable */
+    uint64_t batch_bytes;
+    uint32_t command_count; /* of the turn: they share the write */
+    uint32_t shard;
+    bool durable;
+};
+
 struct table_request {
     struct table_request *next; /* the port's */
     struct bytes command;       /* flat bytes; must live until done */
@@ -166,6 +178,7 @@ struct table_request {
     bool applied;         /* out, cas */
     struct arena *arena;  /* cas: where current is put (by reap, on the port's thread) */
     struct bytes result;  /* out, cas not applied: flat: see table_decode_cas_result. Freed after done returns */
+    struct commit_report *report; /* out; NULL: not wanted, and then it costs nothing */
 };
 
 /* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */

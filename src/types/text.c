@@ -74,3 +74,12 @@ bool text_is_utf8(struct bytes text)
     }
     return true;
 }
+
+struct bytes text_cut(struct bytes text, size_t size)
+{
+    if (size >= text.size)
+        return text;
+    while (size && (text.data[size] & 0xC0) == 0x80)
+        size--;
+    return bytes_of(text.data, size);
+}

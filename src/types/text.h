@@ -9,5 +9,7 @@
 
 bool text_is_ascii(struct bytes text);
 bool text_is_utf8(struct bytes text);
+/* The longest beginning of at most `size` bytes that cuts no character. */
+struct bytes text_cut(struct bytes text, size_t size);
 
 #endif

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("HELENUS", os.path.join(ROOT, "build", "helenus"))
@@ -167,6 +168,27 @@ class Client:
                     body, self.pending = self.pending[9:9 + size], self.pending[9 + size:]
                     return stream, opcode, body
             self.read_some()
+
+    def exchange(self, opcode, body, flags=0, version=4):
+        """One request with frame flags; the reply's flags, opcode, body, and what the flags put before the body."""
+        self.send(frame(opcode, body, flags=flags, version=version))
+        while len(self.pending) < 9 or len(self.pending) - 9 < struct.unpack_from(">I", self.pending, 5)[0]:
+            self.read_some()
+        flags = self.pending[1]
+        _, opcode, body = self.receive()
+        extra, at = {}, 0
+        if flags & 1:
+            return flags, opcode, body, extra
+        if flags & 2:
+            extra["tracing"], at = uuid.UUID(bytes=body[:16]), 16
+        if flags & 8:
+            count, = struct.unpack_from(">H", body, at)
+            at, extra["warnings"] = at + 2, []
+            for _ in range(count):
+                size, = struct.unpack_from(">H", body, at)
+                extra["warnings"].append(body[at + 2:at + 2 + size].decode())
+                at += 2 + size
+        return flags, opcode, body[at:], extra
 
     def call(self, opcode, body):
         self.send(frame(opcode, body))

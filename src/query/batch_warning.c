@@ -1,0 +1,172 @@
+/* Warnings about batches; see batch_warning.h. */
+#include "query/batch_warning.h"
+
+#include "row/key.h"
+
+enum {
+    BATCH_BYTES_WARNED = 5 << 10, /* Cassandra's batch_size_warn_threshold */
+    BATCH_PARTITIONS_WARNED = 10, /* unlogged_batch_across_partitions_warn_threshold */
+    LIVENESS_BYTES = 8,           /* as Cassandra's dataSize counts: a timestamp ... */
+    EXPIRING_LIVENESS_BYTES = 20, /* ... and with a TTL, that and when it ends */
+    ROW_DELETION_BYTES = 13,
+    CELL_BYTES = 20,
+    COMPLEX_BYTES = 12,
+    PARTITION_BYTES =
+        8 + LIVENESS_BYTES + ROW_DELETION_BYTES, /* its deletion, and the static row that is always there */
+    RANGES_BYTES = 4,
+    RANGE_BYTES = 12,
+};
+
+/* Bytes of clustering values, without what their encoding adds. Here and below, without scratch: no fewer, and quick. */
+static uint64_t clustering_bytes(const struct table_def *table, struct bytes encoded, struct buffer *scratch)
+{
+    struct error err;
+
+    if (!scratch)
+        return encoded.size;
+    buffer_reset(scratch);
+    for (uint32_t i = 0; i < table->clustering_count && encoded.size; i++) {
+        const struct column_def *column = &table->columns[table->partition_key_count + i];
+
+        if (value_decode_key(&encoded, column->type, column->descending, scratch, &err))
+            break;
+    }
+    return scratch->size;
+}
+
+static uint64_t path_bytes(const struct column_def *column, const struct cell *cell, struct buffer *scratch)
+{
+    struct bytes path = cell->path;
+    struct error err;
+
+    if (!bytes_is_null(cell->path_value))
+        return cell->path_value.size;
+    if (!scratch || !column || (column->type->kind != TYPE_SET && column->type->kind != TYPE_MAP))
+        return path.size;
+    buffer_reset(scratch);
+    return value_decode_key(&path, column->type->params[0], false, scratch, &err) ? path.size : scratch->size;
+}
+
+static uint64_t cells_bytes(const struct table_def *table, const struct row *row, struct buffer *scratch)
+{
+    uint64_t sum = 0;
+    uint32_t complex_id = UINT32_MAX;
+
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+        bool is_complex = !bytes_is_null(cell->path);
+
+        sum += CELL_BYTES + cell->value.size;
+        if (!is_complex)
+            continue;
+        sum += path_bytes(table_def_column_by_id(table, cell->column_id), cell, scratch);
+        if (cell->column_id != complex_id)
+            sum += COMPLEX_BYTES;
+        complex_id = cell->column_id;
+    }
+    return sum;
+}
+
+/* What Cassandra would say is the size of one partition's part of a batch. Statements for the same row that follow one another are
+ * one row; a column that they write twice is counted twice. */
+static uint64_t part_bytes(const struct write_part *part, struct buffer *scratch)
+{
+    uint64_t sum = PARTITION_BYTES;
+    const struct table_fragment *last = NULL;
+    bool has_ranges = false;
+
+    for (uint32_t i = 0; i < part->count; i++) {
+        const struct table_fragment *fragment = &part->fragments[i];
+
+        if (fragment->kind == KEY_RANGE) {
+            sum += RANGE_BYTES + (has_ranges ? 0 : RANGES_BYTES);
+            sum += clustering_bytes(part->table, fragment->clustering, scratch);
+            sum += clustering_bytes(part->table, fragment->clustering_end, scratch);
+            has_ranges = true;
+            continue;
+        }
+        if (fragment->kind == KEY_ROW && !(last && bytes_equal(last->clustering, fragment->clustering))) {
+            sum += clustering_bytes(part->table, fragment->clustering, scratch) + ROW_DELETION_BYTES;
+            sum += fragment->row.liveness.ttl_s ? EXPIRING_LIVENESS_BYTES : LIVENESS_BYTES;
+            last = fragment;
+        }
+        sum += cells_bytes(part->table, &fragment->row, scratch);
+    }
+    return sum;
+}
+
+/* "ks.a, ks.b": the tables of the parts, each once. NULL which: all of them. */
+static uint32_t name_tables(struct buffer *names, const struct write_set *set, bool (*which)(const struct table_def *))
+{
+    uint32_t tables = 0;
+
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct table_def *table = set->parts[i].table;
+        bool known = which && !which(table);
+
+        for (uint32_t k = 0; k < i && !known; k++)
+            known = set->parts[k].table == table;
+        if (!known)
+            buffer_printf(names, "%s%.*s.%.*s", tables++ ? ", " : "", BYTES(table->keyspace), BYTES(table->name));
+    }
+    return tables;
+}
+
+/* Of several partitions only: one is written at once, however large. */
+static void warn_of_size(struct execution *execution, const struct write_set *set)
+{
+    CLEANUP(buffer_fini) struct buffer names = { 0 }, scratch = { 0 };
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < set->count; i++)
+        sum += part_bytes(&set->parts[i], NULL);
+    if (sum <= BATCH_BYTES_WARNED)
+        return;
+    sum = 0;
+    for (uint32_t i = 0; i < set->count; i++)
+        sum += part_bytes(&set->parts[i], &scratch);
+    if (sum <= BATCH_BYTES_WARNED)
+        return;
+    name_tables(&names, set, NULL);
+    execution_warn(execution->request, "Batch for [%.*s] is of size %llu, exceeding specified threshold of %d by %llu.",
+                   BYTES(buffer_bytes(&names)), (unsigned long long)sum, (int)BATCH_BYTES_WARNED,
+                   (unsigned long long)(sum - BATCH_BYTES_WARNED));
+}
+
+static bool has_no_grace(const struct table_def *table)
+{
+    return table->params.gc_grace_s == 0;
+}
+
+static void warn_of_grace(struct execution *execution, const struct write_set *set)
+{
+    CLEANUP(buffer_fini) struct buffer names = { 0 };
+    uint32_t tables = name_tables(&names, set, has_no_grace);
+
+    if (tables)
+        execution_warn(
+            execution->request,
+            "Executing a LOGGED BATCH on table%s [%.*s], configured with a gc_grace_seconds of 0. The gc_grace_seconds is used to TTL batchlog entries, so setting gc_grace_seconds too low on tables involved in an atomic batch might cause batchlog entries to expire before being replayed.",
+            tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
+}
+
+static void warn_of_partitions(struct execution *execution, const struct write_set *set)
+{
+    CLEANUP(buffer_fini) struct buffer names = { 0 };
+    uint32_t tables = name_tables(&names, set, NULL);
+
+    execution_warn(
+        execution->request,
+        "Unlogged batch covering %u partitions detected against table%s [%.*s]. You should use a logged batch for atomicity, or asynchronous writes for performance.",
+        set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
+}
+
+void batch_warn(struct execution *execution, const struct write_set *set, enum batch_kind kind, bool conditional)
+{
+    if (kind == BATCH_LOGGED && !conditional)
+        warn_of_grace(execution, set);
+    if (set->count > 1)
+        warn_of_size(execution, set);
+    if (kind == BATCH_UNLOGGED && set->count > BATCH_PARTITIONS_WARNED)
+        warn_of_partitions(execution, set);
+}

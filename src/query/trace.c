@@ -1,0 +1,436 @@
+#include "query/trace.h"
+
+#include "base/clock.h"
+#include "query/execute.h"
+#include "row/key.h"
+#include "table/table.h"
+#include "types/text.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ACTIVITY_BYTES_MAX = 1200, THREAD_NAME_BYTES = 16, WHOLE_VALUE_BYTES_MAX = 64 << 10 };
+
+struct event {
+    int64_t at_us;
+    uint32_t number; /* of events of the same microsecond, the first added comes first */
+    struct bytes activity;
+    char thread[THREAD_NAME_BYTES];
+};
+
+struct trace {
+    struct arena *arena; /* owned; holds the trace too */
+    uint8_t id[16];
+    int64_t started_us; /* real time */
+    int64_t began_us;
+    int64_t ended_us;
+    uint8_t client[16];
+    uint8_t client_bytes;
+    const char *request; /* NULL: it failed before one could say what it was */
+    struct native_pair *parameters;
+    uint32_t parameter_count, parameter_capacity;
+    struct event *events; /* [TRACE_EVENTS_MAX] */
+    uint32_t event_count;
+    /* While it is written: */
+    struct query_context *context;
+    struct table_request command;
+    struct buffer bytes;
+    struct error error;
+    void (*done)(void *argument, bool written);
+    void *argument;
+};
+
+/* ---- begin ---- */
+
+struct trace *trace_new(struct query_context *context, const struct query_session *session, int64_t started_us,
+                        int64_t began_us)
+{
+    struct arena *arena = arena_new(8192);
+    struct trace *trace = arena_new_struct(arena, struct trace);
+
+    trace->arena = arena;
+    trace->started_us = started_us;
+    trace->began_us = began_us;
+    trace->client_bytes = session->client_is_ipv6 ? 16 : 4;
+    memcpy(trace->client, session->client_address, trace->client_bytes);
+    uuid_make_time(&context->uuids, started_us, trace->id);
+    return trace;
+}
+
+void trace_free(struct trace *trace)
+{
+    buffer_fini(&trace->bytes);
+    arena_free(trace->arena);
+}
+
+const uint8_t *trace_id(const struct trace *trace)
+{
+    return trace->id;
+}
+
+/* ---- events ---- */
+
+static void add_event(struct trace *trace, int64_t at_us, const char *thread, struct bytes activity)
+{
+    struct event *event;
+
+    if (trace->event_count == TRACE_EVENTS_MAX || arena_used(trace->arena) > TRACE_BYTES_MAX)
+        return;
+    if (!trace->events)
+        trace->events = arena_new_array(trace->arena, struct event, TRACE_EVENTS_MAX);
+    event = &trace->events[trace->event_count];
+    event->number = trace->event_count++;
+    event->at_us = at_us;
+    event->activity = arena_copy(trace->arena, text_cut(activity, ACTIVITY_BYTES_MAX - 4));
+    snprintf(event->thread, sizeof(event->thread), "%s", thread);
+}
+
+void trace_event(struct trace *trace, const char *format, ...)
+{
+    char text[ACTIVITY_BYTES_MAX], thread[THREAD_NAME_BYTES] = "";
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    pthread_getname_np(pthread_self(), thread, sizeof(thread));
+    add_event(trace, clock_monotonic_us(&clock_system), thread, bytes_of_string(text));
+}
+
+void trace_commit(struct trace *trace, const struct commit_report *report)
+{
+    char owner[THREAD_NAME_BYTES], text[256];
+
+    if (!report->taken_us)
+        return;
+    snprintf(owner, sizeof(owner), "owner-%u", report->shard % 10000);
+    snprintf(text, sizeof(text), "Shard %u took the command", report->shard);
+    add_event(trace, report->taken_us, owner, bytes_of_string(text));
+    snprintf(text, sizeof(text), "Writing a group of %u commands, %llu bytes", report->command_count,
+             (unsigned long long)report->batch_bytes);
+    add_event(trace, report->began_us, owner, bytes_of_string(text));
+    snprintf(text, sizeof(text), "%s after %lld us", report->durable ? "Written and synced" : "Written, not synced",
+             (long long)(report->written_us - report->began_us));
+    add_event(trace, report->written_us, owner, bytes_of_string(text));
+}
+
+/* ---- the session's parameters ---- */
+
+static void add_parameter(struct trace *trace, const char *name, struct bytes value)
+{
+    struct native_pair *pair;
+
+    if (arena_used(trace->arena) + strlen(name) + value.size > TRACE_BYTES_MAX)
+        return;
+    if (trace->parameter_count == trace->parameter_capacity) {
+        uint32_t capacity = trace->parameter_capacity ? trace->parameter_capacity * 2 : 8;
+        struct native_pair *pairs = arena_new_array(trace->arena, struct native_pair, capacity);
+
+        if (trace->parameter_count)
+            memcpy(pairs, trace->parameters, sizeof(*pairs) * trace->parameter_count);
+        trace->parameters = pairs;
+        trace->parameter_capacity = capacity;
+    }
+    pair = &trace->parameters[trace->parameter_count++];
+    pair->name = arena_copy(trace->arena, bytes_of_string(name));
+    pair->value = arena_copy(trace->arena, value);
+}
+
+void trace_query(struct trace *trace, const char *request, struct bytes text,
+                 const struct native_parameters *parameters)
+{
+    char number[16];
+
+    trace->request = request;
+    trace->parameter_count = 0;
+    if (parameters) {
+        if (parameters->page_size > 0) {
+            snprintf(number, sizeof(number), "%d", parameters->page_size);
+            add_parameter(trace, "page_size", bytes_of_string(number));
+        }
+        add_parameter(trace, "consistency_level", bytes_of_string(consistency_name(parameters->consistency)));
+        add_parameter(trace, "serial_consistency_level",
+                      bytes_of_string(consistency_name(parameters->serial_consistency)));
+    }
+    if (bytes_is_null(text))
+        return;
+    add_parameter(trace, "query", text_cut(text, TRACE_QUERY_BYTES_MAX));
+}
+
+/* How many bytes of the text are TRACE_VALUE_UNITS_MAX UTF-16 units. */
+static size_t cut_units(struct bytes text)
+{
+    size_t at = 0;
+    unsigned units = 0;
+
+    while (at < text.size) {
+        uint8_t lead = text.data[at];
+
+        units += lead >= 0xF0 ? 2 : 1;
+        if (units > TRACE_VALUE_UNITS_MAX)
+            return at;
+        at += lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    }
+    return text.size;
+}
+
+/* Of a long text or blob no more is printed than will be shown. */
+static void print_value(struct buffer *out, const struct type *type, struct bytes value)
+{
+    bool is_string = type->kind == TYPE_TEXT || type->kind == TYPE_ASCII || type->kind == TYPE_BLOB;
+
+    if (is_string && value.size > 4 * TRACE_VALUE_UNITS_MAX)
+        value = text_cut(value, 4 * TRACE_VALUE_UNITS_MAX);
+    if (value.size > WHOLE_VALUE_BYTES_MAX)
+        buffer_printf(out, "<%zu bytes>", value.size);
+    else
+        value_print(out, type, value);
+}
+
+void trace_bind(struct trace *trace, uint32_t index, const struct native_column *marker, struct bytes value)
+{
+    CLEANUP(buffer_fini) struct buffer text = { 0 }, name = { 0 };
+    size_t shown;
+
+    if (arena_used(trace->arena) > TRACE_BYTES_MAX)
+        return;
+    buffer_printf(&name, "bound_var_%u_%.*s", index, BYTES(marker->name));
+    buffer_append_u8(&name, 0);
+    if (native_is_unset(value))
+        buffer_append_string(&text, "<unset>");
+    else if (bytes_is_null(value))
+        buffer_append_string(&text, "null");
+    else
+        print_value(&text, marker->type, value);
+    shown = cut_units(buffer_bytes(&text));
+    if (shown < text.size) {
+        text.size = shown;
+        buffer_append_string(&text, "...'");
+    }
+    add_parameter(trace, (const char *)name.data, buffer_bytes(&text));
+}
+
+/* ---- rows ---- */
+
+/* A row that expires with its trace, cell by cell. */
+struct row_builder {
+    struct trace *trace;
+    const struct table_def *def;
+    struct cell *cells;
+    uint32_t count, capacity;
+    int64_t expires_s;
+};
+
+static void begin_row(struct row_builder *b, uint32_t capacity)
+{
+    b->cells = arena_new_array(b->trace->arena, struct cell, capacity);
+    b->count = 0;
+    b->capacity = capacity;
+}
+
+static struct cell *put(struct row_builder *b, const char *name, struct bytes value)
+{
+    const struct column_def *column = table_def_column(b->def, bytes_of_string(name));
+    struct cell *cell;
+
+    if (!column || b->count == b->capacity)
+        abort(); /* our own definition of our own table, and our own count */
+    cell = &b->cells[b->count++];
+    *cell = (struct cell){
+        .column_id = column->id,
+        .kind = CELL_EXPIRING,
+        .timestamp_us = TIMESTAMP_SERVER,
+        .ttl_s = TRACE_TTL_S,
+        .local_s = b->expires_s,
+        .value = arena_copy(b->trace->arena, value),
+    };
+    return cell;
+}
+
+static void put_int(struct row_builder *b, const char *name, int64_t value)
+{
+    uint8_t bytes[4];
+
+    store_be32(bytes, (uint32_t)(value > INT32_MAX ? INT32_MAX : value));
+    put(b, name, bytes_of(bytes, 4));
+}
+
+static int compare_cells(const void *left, const void *right)
+{
+    const struct cell *a = left, *b = right;
+
+    if (a->column_id != b->column_id)
+        return a->column_id < b->column_id ? -1 : 1;
+    return bytes_compare(a->path, b->path);
+}
+
+static struct table_fragment end_row(struct row_builder *b, struct bytes clustering)
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering, .row = ROW_EMPTY };
+
+    qsort(b->cells, b->count, sizeof(*b->cells), compare_cells);
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TRACE_TTL_S, b->expires_s };
+    fragment.row.cells = b->cells;
+    fragment.row.cell_count = b->count;
+    return fragment;
+}
+
+static void put_parameters(struct row_builder *b)
+{
+    const struct type *text = table_def_column(b->def, BYTES_LITERAL("parameters"))->type->params[0];
+
+    for (uint32_t i = 0; i < b->trace->parameter_count; i++) {
+        CLEANUP(buffer_fini) struct buffer path = { 0 };
+        const struct native_pair *parameter = &b->trace->parameters[i];
+        struct cell *cell = put(b, "parameters", parameter->value);
+
+        value_encode_key(&path, text, parameter->name, false);
+        cell->path = arena_copy(b->trace->arena, buffer_bytes(&path));
+    }
+}
+
+static struct table_fragment session_row(struct row_builder *b)
+{
+    struct trace *trace = b->trace;
+    struct catalog *catalog = trace->context->engine->catalog;
+    uint8_t started[8];
+
+    begin_row(b, 8 + trace->parameter_count);
+    put_int(b, "duration", trace->ended_us - trace->began_us);
+    if (trace->request) {
+        store_be64(started, (uint64_t)(trace->started_us / 1000));
+        put(b, "client", bytes_of(trace->client, trace->client_bytes));
+        put(b, "command", BYTES_LITERAL("QUERY"));
+        put(b, "coordinator", catalog_address(catalog));
+        put_int(b, "coordinator_port", CATALOG_STORAGE_PORT);
+        put(b, "request", bytes_of_string(trace->request));
+        put(b, "started_at", bytes_of(started, 8));
+        put_parameters(b);
+    }
+    return end_row(b, bytes_of("", 0));
+}
+
+static struct table_fragment event_row(struct row_builder *b, const struct event *event, struct uuid_source *uuids)
+{
+    CLEANUP(buffer_fini) struct buffer clustering = { 0 };
+    struct trace *trace = b->trace;
+    int64_t elapsed_us = event->at_us > trace->began_us ? event->at_us - trace->began_us : 0;
+    uint8_t id[16];
+
+    uuid_make_time(uuids, trace->started_us + elapsed_us, id);
+    value_encode_key(&clustering, table_def_column(b->def, BYTES_LITERAL("event_id"))->type, bytes_of(id, 16), false);
+    begin_row(b, 5);
+    put(b, "activity", event->activity);
+    put(b, "source", catalog_address(trace->context->engine->catalog));
+    put_int(b, "source_elapsed", elapsed_us);
+    put_int(b, "source_port", CATALOG_STORAGE_PORT);
+    put(b, "thread", bytes_of_string(event->thread));
+    return end_row(b, arena_copy(trace->arena, buffer_bytes(&clustering)));
+}
+
+static int compare_events(const void *left, const void *right)
+{
+    const struct event *a = left, *b = right;
+
+    if (a->at_us != b->at_us)
+        return a->at_us < b->at_us ? -1 : 1;
+    return a->number < b->number ? -1 : 1;
+}
+
+/* ---- writing ---- */
+
+static void finish(struct trace *trace, bool written)
+{
+    void (*done)(void *, bool) = trace->done;
+    void *argument = trace->argument;
+
+    trace_free(trace);
+    done(argument, written);
+}
+
+static void submit(struct trace *trace, const struct table_def *def, const struct table_fragment *fragments,
+                   uint32_t count, int64_t now_s, void (*done)(struct table_request *))
+{
+    struct apply_command apply = {
+        .table_id = def->id,
+        .schema_version = def->version,
+        .partition_key = bytes_of(trace->id, 16),
+        .token = token_of_partition_key(bytes_of(trace->id, 16)),
+        .fragments = fragments,
+        .fragment_count = count,
+        .now_s = now_s,
+        .durable = def->durable_writes,
+    };
+
+    buffer_reset(&trace->bytes);
+    table_encode_apply(&trace->bytes, &apply);
+    trace->command = (struct table_request){
+        .command = buffer_bytes(&trace->bytes), .token = apply.token, .done = done, .error = &trace->error
+    };
+    if (table_submit(trace->context->port, &trace->command, &trace->error))
+        finish(trace, false);
+}
+
+static const struct table_def *table_of(struct trace *trace, struct bytes name)
+{
+    struct query_context *context = trace->context;
+
+    return schema_table(catalog_view_schema(context->engine->catalog, &context->view), BYTES_LITERAL("system_traces"),
+                        name);
+}
+
+static int64_t end_s(const struct trace *trace)
+{
+    return (trace->started_us + trace->ended_us - trace->began_us) / 1000000;
+}
+
+static void session_written(struct table_request *request)
+{
+    finish(CONTAINER_OF(request, struct trace, command), request->status == OK);
+}
+
+static void write_session(struct trace *trace)
+{
+    struct row_builder b = { .trace = trace,
+                             .def = table_of(trace, BYTES_LITERAL("sessions")),
+                             .expires_s = end_s(trace) + TRACE_TTL_S };
+    struct table_fragment fragment = session_row(&b);
+
+    submit(trace, b.def, &fragment, 1, end_s(trace), session_written);
+}
+
+static void events_written(struct table_request *request)
+{
+    struct trace *trace = CONTAINER_OF(request, struct trace, command);
+
+    if (request->status)
+        finish(trace, false);
+    else
+        write_session(trace);
+}
+
+void trace_write(struct trace *trace, struct query_context *context, int64_t ended_us,
+                 void (*done)(void *argument, bool written), void *argument)
+{
+    struct row_builder b = { .trace = trace };
+    struct table_fragment *fragments;
+    struct uuid_source uuids; /* its own: what others made since would push the events' times on */
+
+    trace->context = context;
+    trace->ended_us = ended_us;
+    trace->done = done;
+    trace->argument = argument;
+    if (!trace->event_count) {
+        write_session(trace);
+        return;
+    }
+    b.def = table_of(trace, BYTES_LITERAL("events"));
+    b.expires_s = end_s(trace) + TRACE_TTL_S;
+    fragments = arena_new_array(trace->arena, struct table_fragment, trace->event_count);
+    uuid_source_init(&uuids);
+    qsort(trace->events, trace->event_count, sizeof(*trace->events), compare_events);
+    for (uint32_t i = 0; i < trace->event_count; i++)
+        fragments[i] = event_row(&b, &trace->events[i], &uuids);
+    submit(trace, b.def, fragments, trace->event_count, end_s(trace), events_written);
+}
