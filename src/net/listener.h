@@ -20,6 +20,8 @@ struct listener {
 
 /* A numeric IPv4 or IPv6 address. ERR_INVALID. */
 enum status listener_parse(const char *host, uint16_t port, struct sockaddr_storage *address, struct error *err);
+/* Does only this machine reach it? */
+bool listener_is_loopback(const struct sockaddr_storage *address);
 
 /* May the address be bound? Listeners share a port, so only this tells that another process has it. */
 enum status listener_probe(const struct sockaddr_storage *address, struct error *err);

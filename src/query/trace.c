@@ -123,15 +123,8 @@ static void add_parameter(struct trace *trace, const char *name, struct bytes va
 
     if (arena_used(trace->arena) + strlen(name) + value.size > TRACE_BYTES_MAX)
         return;
-    if (trace->parameter_count == trace->parameter_capacity) {
-        uint32_t capacity = trace->parameter_capacity ? trace->parameter_capacity * 2 : 8;
-        struct native_pair *pairs = arena_new_array(trace->arena, struct native_pair, capacity);
-
-        if (trace->parameter_count)
-            memcpy(pairs, trace->parameters, sizeof(*pairs) * trace->parameter_count);
-        trace->parameters = pairs;
-        trace->parameter_capacity = capacity;
-    }
+    trace->parameters = arena_room(trace->arena, trace->parameters, trace->parameter_count, &trace->parameter_capacity,
+                                   8, sizeof(*trace->parameters));
     pair = &trace->parameters[trace->parameter_count++];
     pair->name = arena_copy(trace->arena, bytes_of_string(name));
     pair->value = arena_copy(trace->arena, value);

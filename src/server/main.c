@@ -99,6 +99,9 @@ static int serve(int argc, char **argv)
         options_fini(&options);
         return refuse(error.message);
     }
+    if (server_is_exposed(server))
+        fprintf(stderr, "helenus: warning: developer mode on %s: whoever reaches it can read and write everything\n",
+                server_host(server));
     print_screen(&options, server);
     while (sigwait(&stops, &signal_number) != 0)
         continue;

@@ -1,6 +1,7 @@
 /* Connections against a query layer of the test's own, over real sockets: who may ask what when, replies in any order,
  * requests that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so
  * take the place of the library's. */
+#include "query/trace.h"
 #include "server/native_connection.h"
 #include "table/table.h"
 
@@ -29,6 +30,11 @@ struct table_port {
     int fd;
     struct query_request *pending[64];
     unsigned count;
+    struct held_trace {
+        void (*done)(void *argument, bool written);
+        void *argument;
+    } traces[NATIVE_TRACES_MAX]; /* whose rows are being written */
+    unsigned trace_count;
 };
 
 struct query_context {
@@ -37,7 +43,7 @@ struct query_context {
 };
 
 static atomic_uint flushes, worker_runs;
-static atomic_bool hold_pending;
+static atomic_bool hold_pending, hold_traces;
 
 struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
 {
@@ -72,6 +78,16 @@ void table_port_flush(struct table_port *port)
     }
 }
 
+static atomic_uint traces_begun, traces_ended;
+
+static void trace_done(struct table_port *port)
+{
+    struct held_trace trace = port->traces[--port->trace_count];
+
+    atomic_fetch_add(&traces_ended, 1);
+    trace.done(trace.argument, true);
+}
+
 void table_port_reap(struct table_port *port)
 {
     eventfd_t value;
@@ -83,6 +99,8 @@ void table_port_reap(struct table_port *port)
     port->count = 0;
     for (unsigned i = 0; i < count; i++)
         done[i]->done(done[i]);
+    while (port->trace_count && !hold_traces)
+        trace_done(port);
 }
 
 static bool says(struct bytes text, const char *word, struct bytes *rest)
@@ -137,12 +155,11 @@ enum query_result query_run(struct query_context *context, struct query_request 
     return QUERY_DONE;
 }
 
-/* ---- traces: an id, and a write that is over at once ---- */
+/* ---- traces: an id, and a write that is over at once, or when the port is reaped and nobody holds it ---- */
 
 struct trace {
     uint8_t id[16];
 };
-static atomic_uint traces_begun, traces_ended;
 
 struct trace *trace_new(struct query_context *context, const struct query_session *session, int64_t started_us,
                         int64_t began_us)
@@ -166,9 +183,13 @@ void trace_event(struct trace *trace, const char *format, ...)
 void trace_write(struct trace *trace, struct query_context *context, int64_t ended_us,
                  void (*done)(void *argument, bool written), void *argument)
 {
+    struct table_port *port = &context->port;
+
     free(trace);
-    atomic_fetch_add(&traces_ended, 1);
-    done(argument, true);
+    assert_true(port->trace_count < NATIVE_TRACES_MAX);
+    port->traces[port->trace_count++] = (struct held_trace){ done, argument };
+    if (!hold_traces)
+        trace_done(port);
 }
 
 void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
@@ -263,6 +284,14 @@ static void query_frame(struct buffer *out, int16_t stream, const char *statemen
     buffer_append_string(&body, statement);
     buffer_append(&body, "\0\1\0", 3);
     frame(out, NATIVE_QUERY, stream, buffer_bytes(&body));
+}
+
+static void traced_frame(struct buffer *out, int16_t stream, const char *statement)
+{
+    size_t start = out->size;
+
+    query_frame(out, stream, statement);
+    out->data[start + 1] = NATIVE_FLAG_TRACING;
 }
 
 static void ask(int fd, uint8_t opcode, int16_t stream, struct bytes body)
@@ -481,6 +510,57 @@ static void replies_come_as_they_are_ready(void **state)
     }
     close(fd);
     stop(f);
+}
+
+/* A trace's id comes with the reply, also with an error's and a worker's; past the limit a warning comes instead. */
+static void traces_are_told_and_limited(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    int fd = open_session(f);
+    struct buffer out = { 0 };
+    struct answer a;
+    unsigned begun = atomic_load(&traces_begun), told = 0;
+    static const char *const texts[] = { "void", "fail", "wait", "pending", "warn" };
+
+    for (int16_t i = 0; i < 5; i++)
+        traced_frame(&out, i, texts[i]);
+    ask_raw(fd, out.data, out.size);
+    for (int i = 0; i < 5; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.flags, NATIVE_FLAG_TRACING | (a.stream == 4 ? NATIVE_FLAG_WARNING : 0));
+        assert_memory_equal(a.body, "wwwwwwwwwwwwwwww", 16);
+        assert_int_equal(a.opcode, a.stream == 1 ? NATIVE_ERROR : NATIVE_RESULT);
+        if (a.stream == 4)
+            assert_memory_equal(a.body + 16, "\0\1\0\7careful\0\0\0\1", 15);
+    }
+    assert_int_equal(atomic_load(&traces_begun), begun + 5);
+    atomic_store(&hold_traces, true);
+    buffer_reset(&out);
+    for (int16_t i = 0; i < NATIVE_TRACES_MAX + 3; i++)
+        traced_frame(&out, i, i == NATIVE_TRACES_MAX + 2 ? "warn" : "void");
+    ask_raw(fd, out.data, out.size);
+    for (int i = 0; i < NATIVE_TRACES_MAX + 3; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.flags, i < NATIVE_TRACES_MAX ? NATIVE_FLAG_TRACING : NATIVE_FLAG_WARNING);
+        told += a.flags == NATIVE_FLAG_WARNING;
+    }
+    assert_int_equal(told, 3);
+    assert_memory_equal(a.body, "\0\2\0\7careful\0\75The request was not traced", 39); /* 61 bytes of it */
+    atomic_store(&hold_traces, false);
+    buffer_reset(&out);
+    query_frame(&out, 1, "pending"); /* its answer reaps the port */
+    ask_raw(fd, out.data, out.size);
+    assert_true(listen_once(fd, &a));
+    buffer_reset(&out);
+    traced_frame(&out, 2, "void");
+    ask_raw(fd, out.data, out.size);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.flags, NATIVE_FLAG_TRACING);
+    buffer_fini(&out);
+    close(fd);
+    stop(f);
+    assert_int_equal(atomic_load(&traces_begun), begun + 5 + NATIVE_TRACES_MAX + 1);
+    assert_int_equal(atomic_load(&traces_ended), atomic_load(&traces_begun));
 }
 
 static void keyspaces_follow_the_session(void **state)
@@ -772,6 +852,7 @@ int main(void)
         cmocka_unit_test(later_versions_step_down),
         cmocka_unit_test(a_password_is_asked_for),
         cmocka_unit_test(replies_come_as_they_are_ready),
+        cmocka_unit_test(traces_are_told_and_limited),
         cmocka_unit_test(keyspaces_follow_the_session),
         cmocka_unit_test(requests_in_flight_are_bounded),
         cmocka_unit_test(long_statements_are_not_parsed_on_the_loop),

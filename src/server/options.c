@@ -38,6 +38,7 @@ static const struct option {
     }
     TEXT("data", data, NULL, NULL, "DIR", "where everything is kept; made if it is missing"),
     FLAG("dev", dev, "developer mode: loopback, any credentials, master key in the data directory"),
+    FLAG("dev-remote", dev_remote, "with --dev: --listen may name an address that other machines reach (containers)"),
     TEXT("listen", listen, "127.0.0.1", NULL, "ADDR", "address to listen on"),
     NUMBER("cql-port", cql_port, "9042", 0, 65535, "port for CQL; 0: any free one"),
     NUMBER("http-port", http_port, "9080", 0, 65535, "port for /health and /metrics; 0: none"),

@@ -25,6 +25,7 @@
 struct options {
     char *data;
     bool dev;
+    bool dev_remote; /* with dev: other machines may connect */
     char *listen;
     uint64_t cql_port;
     uint64_t http_port; /* 0: no HTTP */

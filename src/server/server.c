@@ -356,10 +356,21 @@ static void show_metrics(void *context, struct buffer *out)
                         "Versions of the schema since the data was made.", catalog_version(server->catalog));
 }
 
+/* A server that takes no writes is alive and not well: reads go on, but whoever balances load should know. */
 static bool show_health(void *context, struct buffer *out)
 {
-    buffer_append_string(out, "ok\n");
-    return true;
+    struct server *server = context;
+    uint32_t refusing = 0;
+
+    for (uint32_t i = 0; i < table_space_shard_count(server->space); i++) {
+        if (!table_space_refuses_writes(server->space, i))
+            continue;
+        buffer_printf(out, "shard %u refuses writes: the disk is full or failed; reads go on\n", i);
+        refusing++;
+    }
+    if (!refusing)
+        buffer_append_string(out, "ok\n");
+    return !refusing;
 }
 
 /* For who looks at files or measures: the shards' memory to sorted files, and these into one. */
@@ -398,6 +409,11 @@ static enum status check_ports(struct server *server, struct error *err)
 
     if (status)
         return error_set(err, ERR_CONFIG, "--listen: %s is not an IPv4 or IPv6 address", options->listen);
+    if (options->dev && !options->dev_remote && !listener_is_loopback(&server->address))
+        return error_set(err, ERR_CONFIG,
+                         "--dev accepts any credentials and listens to this machine only: with --listen %s say "
+                         "--dev-remote too if others may read and write everything",
+                         options->listen);
     if (listener_probe(&server->address, err))
         return error_set(err, err->status, "cannot listen for CQL on %s:%llu: %s", options->listen,
                          (unsigned long long)options->cql_port, strerror(err->os_errno));
@@ -498,6 +514,11 @@ bool server_close(struct server *server)
 const char *server_host(const struct server *server)
 {
     return server->options->listen;
+}
+
+bool server_is_exposed(const struct server *server)
+{
+    return server->options->dev && !listener_is_loopback(&server->address);
 }
 
 unsigned server_cql_port(const struct server *server)

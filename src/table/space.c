@@ -196,11 +196,16 @@ uint32_t table_space_shard_count(const struct table_space *space)
     return space->shard_count;
 }
 
+bool table_space_refuses_writes(struct table_space *space, uint32_t shard)
+{
+    return atomic_load(&space->shards[shard].refuses);
+}
+
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
                             bool *refuses_writes)
 {
     space->shards[shard].ops->properties(space->shards[shard].store, properties);
-    *refuses_writes = atomic_load(&space->shards[shard].refuses);
+    *refuses_writes = table_space_refuses_writes(space, shard);
 }
 
 /* ---- ports ---- */

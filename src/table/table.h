@@ -219,6 +219,9 @@ struct store_properties;
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
                             bool *refuses_writes);
 
+/* A write of the shard failed, and it takes none until it could be resumed. Any thread. */
+bool table_space_refuses_writes(struct table_space *space, uint32_t shard);
+
 /* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);
 /* Flush and compact everything: operators and tests. Waits. */

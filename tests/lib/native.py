@@ -170,8 +170,12 @@ class Client:
             self.read_some()
 
     def exchange(self, opcode, body, flags=0, version=4):
-        """One request with frame flags; the reply's flags, opcode, body, and what the flags put before the body."""
+        """One request with frame flags, and its reply."""
         self.send(frame(opcode, body, flags=flags, version=version))
+        return self.next_reply()
+
+    def next_reply(self):
+        """A reply's flags, opcode, body, and what the flags put before the body."""
         while len(self.pending) < 9 or len(self.pending) - 9 < struct.unpack_from(">I", self.pending, 5)[0]:
             self.read_some()
         flags = self.pending[1]

@@ -54,6 +54,8 @@ def mistakes():
         refused("is not an IPv4 or IPv6 address", "serve", "--data", data, "--dev", "--listen", "nowhere", *ports)
         plain = os.path.join(top, "file")
         open(plain, "w").close()
+        for address in ("0.0.0.0", "::", "::ffff:0.0.0.0"):
+            refused("--dev-remote", "serve", "--data", data, "--dev", "--listen", address, *ports)
         refused("is not a directory", "serve", "--data", plain, "--dev", *ports)
         refused("cannot make the data directory", "serve", "--data", plain + "/below", "--dev", *ports)
         refused("--config", "serve", "--data", data, "--dev", "--config", os.path.join(top, "none"), *ports)
@@ -70,6 +72,17 @@ def one_process_per_directory():
     with Server() as server:
         refused("is in use by another process", "serve", "--data", server.data, "--dev", "--cql-port", str(free_port()), "--http-port", "0")
         refused("cannot listen for CQL", "serve", "--data", server.data + "2", "--dev", "--cql-port", str(server.port), "--http-port", "0")
+
+
+def developer_mode_is_open_only_knowingly():
+    """Loopback needs no word and says none; other addresses are refused without --dev-remote, and warned of with it."""
+    for options, warned in ((("--listen", "127.0.0.2"), False), (("--listen", "0.0.0.0", "--dev-remote"), True), (("--dev-remote",), False)):
+        with Server(None, *options) as server:
+            assert http(server, "/health", host="127.0.0.2" if "127.0.0.2" in options else "127.0.0.1")[0] == 200
+            warnings = [line for line in server.log_tail().splitlines() if line.startswith("helenus: warning")]
+            assert len(warnings) == warned, (options, server.log_tail())
+            assert not warned or "0.0.0.0" in warnings[0] and "everything" in warnings[0]
+    assert "--dev-remote" in run("--help").stdout
 
 
 def configuration_file():
@@ -102,8 +115,8 @@ def newer_format():
         refused("format", "serve", "--data", server.data, "--dev", "--cql-port", str(free_port()), "--http-port", "0")
 
 
-def http(server, path, method="GET"):
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", method=method)
+def http(server, path, method="GET", host="127.0.0.1"):
+    request = urllib.request.Request(f"http://{host}:{server.http_port}{path}", method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as reply:
             return reply.status, reply.read().decode()
@@ -218,8 +231,8 @@ def stop_drains():
     assert server.stop() == 0
 
 
-TESTS = [help_and_version, mistakes, one_process_per_directory, configuration_file, newer_format, health_and_metrics, password,
-         schema_events, stop_drains]
+TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
+         newer_format, health_and_metrics, password, schema_events, stop_drains]
 
 
 def main():

@@ -4,14 +4,17 @@ A real tmpfs of 64 MB holds the data directory and a ballast file of 40 MB. Rows
 then the ballast goes and writes must be taken again within seconds; then kill -9, restart, and every acknowledged row must be there.
 """
 import os
+import re
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import EXECUTE, RESULT, Client, Server, ServerError, execute_body, frame, rows  # noqa: E402
+from lib.native import EXECUTE, QUERY, RESULT, Client, Server, ServerError, execute_body, frame, query_body, rows  # noqa: E402
 
 WRITE_TIMEOUT, WRITE_FAILURE = 0x1100, 0x1500
 
@@ -36,6 +39,26 @@ def write_until_refused(client, statement, start, acked, limit=40000):
                 codes[code] = body[6:200]
         n += 64
     return codes, n
+
+
+def health(server):
+    """The status of /health, and what it says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health", timeout=10) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+def metric(server, name, patience_s=5):
+    """Once it is no longer 0."""
+    end = time.time() + patience_s
+    while True:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/metrics", timeout=10) as reply:
+            found = re.search(rf"^{name} (\S+)$", reply.read().decode(), re.M)
+        if float(found[1]) or time.time() > end:
+            return float(found[1])
+        time.sleep(0.05)
 
 
 def missing(port, keys):
@@ -75,6 +98,7 @@ def main():
             client.query("CREATE TABLE brim.t (k bigint PRIMARY KEY, v blob)")
             insert = client.prepare("INSERT INTO brim.t (k, v) VALUES (?, ?)")
             acked = set()
+            expect(health(server) == (200, "ok\n"), "/health is well before")
             codes, n = write_until_refused(client, insert, 0, acked)
             expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"a full disk refuses writes by name: { {hex(c): m for c, m in codes.items()} }")
             expect(len(acked) > 1000, f"{len(acked)} rows were acknowledged before")
@@ -83,6 +107,11 @@ def main():
                 expect(False, "the next write is refused")
             except ServerError as e:
                 expect(e.code == WRITE_FAILURE, f"the next write is refused for certain: {e}")
+            flags, opcode, _, _ = client.exchange(QUERY, query_body("SELECT k FROM brim.t LIMIT 1"), 2)
+            failed = metric(server, "helenus_traces_failed_total")
+            expect((flags, opcode) == (2, RESULT) and failed >= 1, f"a traced read is answered, its trace is counted as lost: {failed:.0f}")
+            status, text = health(server)
+            expect(status == 503 and "refuses writes" in text, f"/health is 503 and says why: {text.strip()}")
             lost = missing(server.port, acked)
             expect(not lost, f"reads go on, {len(lost)} of {len(acked)} acknowledged rows missing")
             os.unlink(os.path.join(disk, "ballast"))
@@ -95,6 +124,7 @@ def main():
                 except ServerError:
                     time.sleep(0.2)
             expect(back is not None, f"writes come back without a restart once there is room ({60 - (end - (back or end)):.1f} s)")
+            expect(health(server) == (200, "ok\n"), "/health is well again")
             codes, n = write_until_refused(client, insert, n, acked, limit=2000)
             expect(not codes, f"and stay: {codes}")
             lost = missing(server.port, acked)

@@ -11,13 +11,14 @@ import re
 import struct
 import sys
 import time
+import urllib.request
 import uuid
 
 import pytest
 from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from lib.native import (BATCH, ERROR, EXECUTE, OPTIONS, PREPARE, QUERY, READY, RESULT, SUPPORTED, Client, frame,  # noqa: E402
+from lib.native import (BATCH, ERROR, EXECUTE, OPTIONS, PREPARE, QUERY, READY, RESULT, Client, frame,  # noqa: E402
                         long_string, short_string, value)
 
 from test_cqlsh import cqlsh  # noqa: E402,F401
@@ -307,3 +308,198 @@ def test_warnings_are_as_cassandras(seen):
 
 def test_flags_are_as_cassandras(seen):
     assert not differences(seen, "flags")
+
+
+# ---- through the driver ----
+
+def activities(trace):
+    return "\n".join(event.description for event in trace.events)
+
+
+def traced_by(session, statement, *arguments):
+    result = session.execute(statement, *arguments, trace=True)
+    trace = result.get_query_trace(max_wait_sec=10)
+    assert trace.coordinator and trace.client == "127.0.0.1" and trace.started_at
+    assert 0 < trace.duration.total_seconds() < 30
+    assert trace.events and [e.source_elapsed for e in trace.events] == sorted(e.source_elapsed for e in trace.events)
+    assert all(e.source and e.thread_name and e.description for e in trace.events)
+    assert trace.events[-1].source_elapsed <= trace.duration
+    return result, trace
+
+
+def test_driver_traces_a_select(session, raw, target):
+    result, trace = traced_by(session, f"SELECT v FROM {raw.keyspace}.t WHERE k = 1")
+    assert result.one().v == "one" and trace.request_type == "Execute CQL3 query"
+    assert trace.parameters["query"].endswith("WHERE k = 1")
+    if target.helenus:
+        assert "Read 1 live rows and 0 tombstone cells" in activities(trace)
+        _, trace = traced_by(session, f"SELECT v FROM {raw.keyspace}.many WHERE k = 1")
+        assert "Read 0 live rows and 1000 tombstone cells" in activities(trace)
+
+
+def test_driver_traces_a_prepared_insert(session, raw, target):
+    insert = session.prepare(f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (?, ?)")
+    _, trace = traced_by(session, insert, (500, "traced"))
+    assert trace.request_type == "Execute CQL3 prepared query"
+    assert trace.parameters["bound_var_0_k"] == "500" and trace.parameters["bound_var_1_v"] == "'traced'"
+    assert session.execute(f"SELECT v FROM {raw.keyspace}.t WHERE k = 500").one().v == "traced"
+    if target.helenus:
+        assert "Written and synced after" in activities(trace) and "Writing a group of" in activities(trace)
+        assert any(e.thread_name.startswith("owner-") for e in trace.events)
+
+
+def test_driver_traces_a_batch(session, raw):
+    batch = BatchStatement(BatchType.LOGGED)
+    for k in (501, 502):
+        batch.add(SimpleStatement(f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (%s, 'b')"), (k,))
+    _, trace = traced_by(session, batch)
+    assert trace.request_type == "Execute batch of CQL3 queries"
+
+
+def test_driver_traces_a_condition(session, raw, target):
+    text = f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (503, 'c') IF NOT EXISTS"
+    for held in (True, False):
+        result, trace = traced_by(session, text)
+        assert result.one().applied == held
+        if target.helenus:
+            assert ("the conditions held" if held else "the conditions did not hold") in activities(trace)
+
+
+def test_driver_traces_every_page(session, raw):
+    for k in range(30):
+        session.execute(f"INSERT INTO {raw.keyspace}.c (k, c, v) VALUES (77, {k}, 'p')")
+    result = session.execute(SimpleStatement(f"SELECT * FROM {raw.keyspace}.c WHERE k = 77", fetch_size=10), trace=True)
+    assert len(list(result)) == 30
+    traces = result.get_all_query_traces(max_wait_sec_per=10)
+    assert len(traces) == len({t.trace_id for t in traces}) >= 3
+    assert all(t.parameters["page_size"] == "10" for t in traces)
+
+
+def test_driver_shows_warnings(session, raw):
+    batch = BatchStatement(BatchType.UNLOGGED)
+    for k in range(600, 611):
+        batch.add(SimpleStatement(f"INSERT INTO {raw.keyspace}.plain (k, v) VALUES (%s, 'w')"), (k,))
+    warnings = session.execute(batch).response_future.warnings
+    assert len(warnings) == 1 and warnings[0].startswith(f"Unlogged batch covering 11 partitions detected against table [{raw.keyspace}.plain]")
+    assert session.execute(f"SELECT count(*) FROM {raw.keyspace}.t").response_future.warnings == [
+        "Aggregation query used without partition key"]
+    assert not session.execute(f"SELECT v FROM {raw.keyspace}.t WHERE k = 1").response_future.warnings
+
+
+def test_traces_expire_in_a_day(session, raw):
+    _, trace = traced_by(session, f"SELECT v FROM {raw.keyspace}.t WHERE k = 1")
+    row = session.execute("SELECT ttl(duration) AS d, ttl(request) AS r FROM system_traces.sessions WHERE session_id = %s", (trace.trace_id,)).one()
+    assert 86400 - 60 < row.d <= 86400 and 86400 - 60 < row.r <= 86400
+    for row in session.execute("SELECT ttl(activity) AS a FROM system_traces.events WHERE session_id = %s", (trace.trace_id,)):
+        assert 86400 - 60 < row.a <= 86400
+
+
+def test_tracing_through_version_3(target, raw):
+    client = Client(target.port, target.host, startup=False)
+    assert client.exchange(1, struct.pack(">H", 1) + short_string("CQL_VERSION") + short_string("3.4.5"), version=3)[1] == READY
+    flags, opcode, body, extra = client.exchange(QUERY, query(f"SELECT v FROM {raw.keyspace}.t WHERE k = 1"), TRACING, version=3)
+    assert (flags, opcode) == (TRACING, RESULT) and extra["tracing"].version == 1
+    # Warnings came with version 4.
+    flags, opcode, body, extra = client.exchange(QUERY, query(f"SELECT count(*) FROM {raw.keyspace}.t"), version=3)
+    assert (flags, opcode) == (0, RESULT)
+    client.close()
+
+
+def test_tracing_with_compression(target, session, raw):
+    session.execute(f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (700, %s)", ("z" * 5000,))
+    for name in ("lz4", "snappy"):
+        try:
+            cluster = target.cluster(compression=name)
+        except Exception as e:  # noqa: BLE001 - the driver has no codec for it here
+            pytest.skip(f"the driver cannot {name}: {e}")
+        own = cluster.connect()
+        result = own.execute(f"SELECT v FROM {raw.keyspace}.t WHERE k = 700", trace=True)
+        assert result.one().v == "z" * 5000
+        assert result.get_query_trace(max_wait_sec=10).parameters["query"].endswith("k = 700")
+        cluster.shutdown()
+
+
+# ---- limits: of helenus only ----
+
+def metrics(target):
+    with urllib.request.urlopen(f"http://127.0.0.1:{target.helenus.http_port}/metrics", timeout=10) as reply:
+        text = reply.read().decode()
+    return {name: float(re.search(rf"^helenus_traces_{name}_total (\S+)$", text, re.M)[1]) if name != "written" else
+            float(re.search(r"^helenus_traces_total (\S+)$", text, re.M)[1]) for name in ("written", "refused", "failed")}
+
+
+def rss_bytes(target):
+    return int(pathlib.Path(f"/proc/{target.helenus.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_tracing_everything_is_bounded(target, raw):
+    """A client that traces all it sends, a long statement each: every request is answered; those without a trace say so; memory stays."""
+    if not target.helenus:
+        pytest.skip("our limits")
+    before, memory, client = metrics(target), rss_bytes(target), Client(target.port)
+    body, traced, told, done = query(f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (800, '{'x' * 60000}')"), 0, 0, 0
+    while not told and done < 20000:
+        client.send(b"".join(frame(QUERY, body, i, flags=TRACING) for i in range(500)))
+        for _ in range(500):
+            flags, opcode, _, extra = client.next_reply()
+            assert opcode == RESULT and ("tracing" in extra) != (flags & WARNING != 0)
+            traced, told, done = traced + ("tracing" in extra), told + ("warnings" in extra), done + 1
+            assert flags & TRACING or extra["warnings"] == ["The request was not traced: too many traces are being written"]
+    client.close()
+    assert told and traced, (told, traced)
+    end = time.time() + 10
+    while time.time() < end and metrics(target)["written"] < before["written"] + traced:
+        time.sleep(0.05)
+    after = metrics(target)
+    assert after["written"] - before["written"] == traced and after["refused"] - before["refused"] == told
+    assert after["failed"] == before["failed"]
+    assert rss_bytes(target) - memory < 512 << 20  # unbounded, it would be gigabytes; a sanitizer keeps 256 MB for itself
+
+
+def test_a_trace_has_an_end(session, raw, target):
+    """However long the statement and however many its values."""
+    if not target.helenus:
+        pytest.skip("our limits")
+    _, trace = traced_by(session, f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (900, '{chr(0xe9) * 100000}')")
+    assert len(trace.parameters["query"].encode()) <= 64 << 10
+    insert = session.prepare("BEGIN UNLOGGED BATCH " + " ".join(
+        f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (?, ?);" for _ in range(300)) + " APPLY BATCH")
+    _, trace = traced_by(session, insert, [x for k in range(300) for x in (k + 1000, "v" * 900)])
+    assert len(trace.events) <= 256
+    assert sum(len(k) + len(v) for k, v in trace.parameters.items()) < 300 << 10
+    assert session.execute(f"SELECT v FROM {raw.keyspace}.t WHERE k = 1299").one().v == "v" * 900
+
+
+def test_a_trace_tells_of_the_worker(session, raw, target):
+    if not target.helenus:
+        pytest.skip("our words")
+    _, trace = traced_by(session, f"CREATE TABLE IF NOT EXISTS {raw.keyspace}.made_by_a_worker (k int PRIMARY KEY)")
+    assert "going to a worker" in activities(trace) and any(e.thread_name.startswith("worker") for e in trace.events)
+
+
+def test_values_are_not_logged(session, raw, target):
+    if not target.helenus:
+        pytest.skip("our log")
+    traced_by(session, f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (901, 'a secret that is traced')")
+    assert "a secret that is traced" not in target.helenus.tail(1 << 20)
+
+
+# ---- through cqlsh ----
+
+def test_cqlsh_traces(cqlsh, session, raw):  # noqa: F811
+    out = cqlsh(f"TRACING ON;\nINSERT INTO {raw.keyspace}.t (k, v) VALUES (950, 'q');\n"
+                f"SELECT v FROM {raw.keyspace}.t WHERE k = 950;\n"
+                f"BEGIN BATCH INSERT INTO {raw.keyspace}.t (k, v) VALUES (951, 'q'); INSERT INTO {raw.keyspace}.t (k, v) VALUES (952, 'q'); APPLY BATCH;\n"
+                "TRACING OFF;\nSELECT key FROM system.local;\n").stdout
+    assert out.count("Tracing session:") == out.count("Request complete") == 3
+    assert "source_elapsed" in out and out.count("Execute CQL3 query") == 3
+    assert "(1 rows)" in out and out.count("Parsing ") >= 3
+    ids = re.findall(r"Tracing session: (\S+)", out)
+    shown = cqlsh(f"SHOW SESSION {ids[1]};\n").stdout
+    assert ids[1] in shown and "Request complete" in shown and f"Parsing SELECT v FROM {raw.keyspace}.t WHERE k = 950" in shown
+    assert not cqlsh(f"SHOW SESSION {uuid.uuid1()};\n", code=None).stdout.count("Request complete")
+
+
+def test_cqlsh_shows_warnings(cqlsh, raw):  # noqa: F811
+    done = cqlsh(f"SELECT count(*) FROM {raw.keyspace}.t;\n")
+    assert "Aggregation query used without partition key" in done.stdout + done.stderr
