@@ -2,7 +2,9 @@
  * statements and their cache; pages; bounds. What statements answer is held to Cassandra's recorded words by tests/cql. */
 #include "query/query.h"
 
+#include "base/clock.h"
 #include "catalog/catalog.h"
+#include "query/trace.h"
 #include "store/memory/memory.h"
 #include "table/table.h"
 
@@ -87,6 +89,7 @@ static int teardown(void **state)
 
 static struct native_request message;
 static struct query_request request;
+static struct trace *next_trace; /* of the next request */
 static bool was_done;
 
 static void note_done(struct query_request *done)
@@ -102,6 +105,8 @@ static enum query_result run(struct query_context *context)
     request = (struct query_request){
         .session = &session, .arena = arena, .message = &message, .now_us = now_us(NULL), .done = note_done
     };
+    request.trace = next_trace;
+    next_trace = NULL;
     return query_run(context, &request, &out);
 }
 
@@ -502,6 +507,173 @@ static void times_and_limits_are_those_asked_for(void **state)
     assert_string_equal(ask("SELECT v FROM t WHERE k = 2 AND c < 2"), "a");
 }
 
+/* ---- traces ---- */
+
+static uint8_t traced_id[16];
+static int trace_is_written; /* -1: not yet */
+
+static void begin_trace(void)
+{
+    next_trace = trace_new(worker, &session, now_us(NULL), clock_monotonic_us(&clock_system));
+    memcpy(traced_id, trace_id(next_trace), 16);
+}
+
+static void note_written(void *argument, bool written)
+{
+    assert_ptr_equal(argument, &trace_is_written);
+    trace_is_written = written;
+}
+
+static void end_trace(struct trace *trace)
+{
+    struct table_port *port = query_context_port(worker);
+
+    trace_is_written = -1;
+    trace_write(trace, worker, clock_monotonic_us(&clock_system) + 1, note_written, &trace_is_written);
+    while (trace_is_written < 0) {
+        struct pollfd answer = { .fd = table_port_fd(port), .events = POLLIN };
+
+        table_port_flush(port);
+        poll(&answer, 1, 1000);
+        table_port_reap(port);
+    }
+    assert_int_equal(trace_is_written, true);
+}
+
+/* What a SELECT with %s for the trace's id answers. */
+static const char *of_trace(const char *format)
+{
+    char id[64], text[512], *at = id;
+
+    for (int i = 0; i < 16; i++)
+        at += sprintf(at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", traced_id[i]);
+    snprintf(text, sizeof(text), format, id);
+    return ask(text);
+}
+
+static void a_trace_becomes_rows_that_expire(void **state)
+{
+    ask("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    ask("CREATE TABLE ks.t (k int PRIMARY KEY, v text)");
+    begin_trace();
+    assert_string_equal(ask("INSERT INTO ks.t (k, v) VALUES (1, 'one')"), "ok");
+    end_trace(request.trace);
+    assert_string_equal(
+        of_trace(
+            "SELECT command, request, parameters['query'], parameters['consistency_level'] FROM system_traces.sessions WHERE session_id = %s"),
+        "QUERY|Execute CQL3 query|INSERT INTO ks.t (k, v) VALUES (1, 'one')|ONE");
+    assert_in_range(atoi(of_trace("SELECT ttl(duration) FROM system_traces.sessions WHERE session_id = %s")), 86000,
+                    86400);
+    assert_in_range(atoi(of_trace("SELECT ttl(activity) FROM system_traces.events WHERE session_id = %s LIMIT 1")),
+                    86000, 86400);
+    assert_in_range(atoi(of_trace("SELECT duration FROM system_traces.sessions WHERE session_id = %s")), 1, 30000000);
+    of_trace("SELECT activity, thread FROM system_traces.events WHERE session_id = %s");
+    assert_non_null(strstr(shown, "Parsing INSERT INTO ks.t (k, v) VALUES (1, 'one')"));
+    assert_non_null(strstr(shown, "Shard 0 took the command|owner-0"));
+    assert_non_null(strstr(shown, "Writing a group of 1 commands"));
+    assert_true(strstr(shown, "took the command") <
+                strstr(shown, "Written and synced")); /* by time, though told later */
+    assert_true(strstr(shown, "Written and synced") < strstr(shown, "Answered by its owner: done"));
+    begin_trace();
+    assert_string_equal(ask("SELECT v FROM ks.t WHERE k = 1"), "one");
+    end_trace(request.trace);
+    of_trace("SELECT activity FROM system_traces.events WHERE session_id = %s");
+    assert_non_null(strstr(shown, "Read 1 live rows and 0 tombstone cells"));
+}
+
+static void a_trace_has_an_end(void **state)
+{
+    struct buffer text = { 0 };
+    struct native_parameters parameters = { .consistency = CONSISTENCY_ONE, .serial_consistency = CONSISTENCY_SERIAL };
+    struct native_column marker = { .name = BYTES_LITERAL("v"), .type = type_native(TYPE_TEXT) };
+    struct trace *trace;
+
+    memset(buffer_extend(&text, 200000), 'x', 200000);
+    begin_trace();
+    trace = next_trace;
+    next_trace = NULL;
+    trace_query(trace, "Execute CQL3 query", buffer_bytes(&text), &parameters);
+    for (uint32_t i = 0; i < 3000; i++)
+        trace_bind(trace, i, &marker, buffer_bytes(&text));
+    for (uint32_t i = 0; i < 3000; i++)
+        trace_event(trace, "event %u", i);
+    end_trace(trace);
+    of_trace("SELECT count(*) FROM system_traces.events WHERE session_id = %s");
+    assert_in_range(atoi(shown), 0, 10); /* the values had filled it */
+    of_trace("SELECT parameters['bound_var_0_v'] FROM system_traces.sessions WHERE session_id = %s");
+    assert_int_equal(strlen(shown), TRACE_VALUE_UNITS_MAX + strlen("...'"));
+    assert_string_equal(
+        of_trace("SELECT parameters['bound_var_2999_v'] FROM system_traces.sessions WHERE session_id = %s"), "null");
+    of_trace("SELECT parameters['query'] FROM system_traces.sessions WHERE session_id = %s");
+    assert_in_range(out.size, TRACE_QUERY_BYTES_MAX, TRACE_QUERY_BYTES_MAX + 200);
+    begin_trace();
+    trace = next_trace;
+    next_trace = NULL;
+    for (uint32_t i = 0; i < 3000; i++)
+        trace_event(trace, "event %u", i);
+    end_trace(trace);
+    assert_string_equal(of_trace("SELECT count(*) FROM system_traces.events WHERE session_id = %s"), "256");
+    buffer_fini(&text);
+}
+
+/* ---- warnings ---- */
+
+static const char *warnings(void)
+{
+    shown[0] = '\0';
+    for (uint32_t i = 0; i < request.warning_count; i++)
+        snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%s%.*s", i ? " / " : "",
+                 BYTES(request.warnings[i]));
+    return shown;
+}
+
+/* A batch of `count` rows of `size` bytes each, of as many partitions or of one. */
+static const char *warned_of(const char *kind, const char *table, int count, int size, bool one_partition)
+{
+    struct buffer text = { 0 };
+
+    buffer_printf(&text, "BEGIN %s BATCH ", kind);
+    for (int i = 0; i < count; i++)
+        buffer_printf(&text, "INSERT INTO ks.%s (k, v) VALUES (%d, '%0*d');", table, one_partition ? 1 : i, size, 0);
+    buffer_append_string(&text, " APPLY BATCH");
+    buffer_append_u8(&text, 0);
+    assert_string_equal(ask((const char *)text.data), "ok");
+    buffer_fini(&text);
+    return warnings();
+}
+
+/* The numbers are those Cassandra gave (tests/drivers/python/tracing.json holds us to more of its words). */
+static void clients_are_warned_as_by_cassandra(void **state)
+{
+    ask("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    ask("CREATE TABLE ks.t (k int PRIMARY KEY, v text)");
+    ask("CREATE TABLE ks.g (k int PRIMARY KEY, v text) WITH gc_grace_seconds = 0");
+    ask("CREATE TABLE ks.c (k int, c int, PRIMARY KEY (k, c))");
+    assert_string_equal(warned_of("", "t", 2, 3000, false),
+                        "Batch for [ks.t] is of size 6140, exceeding specified threshold of 5120 by 1020.");
+    assert_string_equal(warned_of("", "t", 2, 2490, false), "");
+    assert_string_equal(warned_of("", "t", 2, 3000, true), "");
+    assert_string_equal(warned_of("UNLOGGED", "t", 10, 1, false), "");
+    assert_non_null(strstr(warned_of("UNLOGGED", "t", 11, 1, false), "Unlogged batch covering 11 partitions"));
+    assert_string_equal(warned_of("", "t", 11, 1, false), "");
+    assert_non_null(strstr(warned_of("", "g", 1, 1, false),
+                           "Executing a LOGGED BATCH on table [ks.g], configured with a gc_grace_seconds of 0."));
+    assert_string_equal(warned_of("UNLOGGED", "g", 1, 1, false), "");
+    for (int i = 0; i < 1000; i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "DELETE FROM ks.c WHERE k = 1 AND c = %d", i);
+        ask(text);
+    }
+    ask("SELECT c FROM ks.c WHERE k = 1");
+    assert_string_equal(warnings(), "");
+    ask("DELETE FROM ks.c WHERE k = 1 AND c = 1000");
+    ask("SELECT c FROM ks.c WHERE k = 1");
+    assert_string_equal(
+        warnings(),
+        "Read 0 live rows and 1001 tombstone cells for query SELECT c FROM ks.c WHERE k = 1; token -4069959284402364209 (see tombstone_warn_threshold)");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -519,6 +691,9 @@ int main(void)
         TEST(nested_calls_end_soon),
         TEST(unset_values_change_nothing),
         TEST(times_and_limits_are_those_asked_for),
+        TEST(a_trace_becomes_rows_that_expire),
+        TEST(a_trace_has_an_end),
+        TEST(clients_are_warned_as_by_cassandra),
     };
 
     return cmocka_run_group_tests_name("query/query", tests, NULL, NULL);
