@@ -390,12 +390,15 @@ static bool is_fully_qualified(const struct cql_statement *statement)
     }
 }
 
+/* Once for a connection, and not for what another one has prepared already. Before `prepared` goes into the cache. */
 static void warn_of_use(struct execution *execution, const struct prepared *prepared)
 {
+    struct query_context *context = execution->context;
     struct query_session *session = execution->request->session;
     char id[2 * PREPARED_ID_BYTES + 1];
 
-    if (bytes_is_null(session->keyspace) || session->warned_of_use || is_fully_qualified(prepared->plan.statement))
+    if (bytes_is_null(session->keyspace) || session->warned_of_use || is_fully_qualified(prepared->plan.statement) ||
+        prepared_find(context->engine->cache, &context->lookaside, prepared->id))
         return;
     session->warned_of_use = true;
     for (size_t i = 0; i < PREPARED_ID_BYTES; i++)
@@ -420,6 +423,7 @@ static enum query_result run_prepare(struct execution *execution)
     if (status)
         return execution_failed(execution, status);
     const struct plan *plan = &prepared->plan;
+    warn_of_use(execution, prepared);
     prepared_ref(prepared);
     status = prepared_insert(execution->context->engine->cache, prepared, execution->err);
     if (status) {
@@ -427,7 +431,6 @@ static enum query_result run_prepare(struct execution *execution)
         prepared_unref(prepared);
         return execution_failed(execution, status);
     }
-    warn_of_use(execution, prepared);
     TRACE(request->trace, "Kept for EXECUTE: %llu bytes", (unsigned long long)prepared->bytes);
     uint8_t at = execution->version - NATIVE_V3;
     bool has_rows = plan->kind == PLAN_SELECT;

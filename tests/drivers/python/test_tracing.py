@@ -419,6 +419,17 @@ def test_tracing_with_compression(target, session, raw):
         cluster.shutdown()
 
 
+def test_use_is_warned_of_once_for_a_connection_and_a_statement(target, raw):
+    """The first to prepare it is warned, once; who prepares it again is told nothing."""
+    text = f"SELECT v FROM t WHERE k = ? LIMIT {int(time.time())}"
+    for wanted in (True, False):
+        fresh = Raw(target, raw.keyspace)
+        for expected in (wanted, False):
+            flags, opcode, _, extra = fresh.client.exchange(PREPARE, long_string(text))
+            assert opcode == RESULT and ("warnings" in extra) == expected == bool(flags & WARNING)
+        fresh.client.close()
+
+
 # ---- limits: of helenus only ----
 
 def metrics(target):
