@@ -67,6 +67,9 @@ struct options {
     int pid;
     bool setup;
     bool sequential; /* load every key once, in order, then stop */
+    bool scatter;    /* with a rate: each request goes over a connection drawn at random, not over the next one */
+    bool metadata;   /* ask for the columns' metadata in each reply, as a driver does that does not cache it */
+    double tick_us; /* with a rate: requests are due together, every so often, as with a client whose timer is coarse */
     uint64_t seed;
 };
 
@@ -419,8 +422,8 @@ static void put_execute(struct connection *c, const struct statement_id *id, uin
 {
     put_u16(c, id->size);
     put_bytes(c, id->bytes, id->size);
-    put_u16(c, 1);          /* consistency ONE */
-    put_u8(c, 0x01 | 0x02); /* values, skip metadata */
+    put_u16(c, 1);                                   /* consistency ONE */
+    put_u8(c, 0x01 | (options.metadata ? 0 : 0x02)); /* values, skip metadata */
     put_u16(c, value_count);
 }
 
@@ -461,6 +464,19 @@ static uint32_t take_u32(const uint8_t *at)
     return be32toh(v);
 }
 
+/* Behind the columns' metadata, which are all text; size: it is cut. */
+static uint32_t skip_metadata(const uint8_t *body, uint32_t at, uint32_t size, bool global, uint32_t columns)
+{
+    uint32_t names = (global ? 2 : 0) + columns * (global ? 1 : 3);
+
+    for (uint32_t i = 0; i < names && at + 2 <= size; i++) {
+        bool is_column = global ? i >= 2 : i % 3 == 2;
+
+        at += 2 + (uint32_t)(body[at] << 8 | body[at + 1]) + (is_column ? 2 : 0); /* a type of two bytes */
+    }
+    return at < size ? at : size;
+}
+
 /* A read's reply: as many rows as there must be, and the first row's last column is what was written. */
 static bool rows_are_right(const struct in_flight *request, const uint8_t *body, uint32_t size)
 {
@@ -474,8 +490,12 @@ static bool rows_are_right(const struct in_flight *request, const uint8_t *body,
     at = 12;
     if (flags & 2) /* paging state: skip it */
         at += 4 + take_u32(body + at);
-    if (!(flags & 4) || at + 4 > size)
-        return false; /* metadata was not skipped */
+    if (!(flags & 4) != options.metadata)
+        return false; /* metadata was not skipped, or was */
+    if (options.metadata)
+        at = skip_metadata(body, at, size, flags & 1, columns);
+    if (at + 4 > size)
+        return false;
     rows = take_u32(body + at);
     at += 4;
     if (columns != COLUMNS || rows != (options.workload == SLICE ? options.per_partition : 1))
@@ -627,27 +647,35 @@ static struct connection *with_room(struct connection *connections, uint32_t *ne
 static void run(int epoll, struct connection *connections, double seconds)
 {
     int64_t start = now_ns(), end = start + (int64_t)(seconds * 1e9);
+    int64_t next = start, tick_ns = (int64_t)(options.tick_us * 1000);
     double interval_ns = options.rate > 0 ? 1e9 / options.rate : 0;
     uint64_t sent = 0;
-    uint32_t next = 0;
+    uint32_t turn = 0;
 
     for (;;) {
         int64_t now = now_ns(), timeout = 1000000;
 
         if (options.sequential ? next_sequential >= options.rows : now >= end)
             break;
-        if (options.rate > 0) {
+        if (options.rate > 0 && now >= next) {
             int64_t due = start + (int64_t)((double)sent * interval_ns);
 
             while (due <= now) {
-                struct connection *c = with_room(connections, &next);
+                struct connection *c;
+
+                if (options.scatter)
+                    turn = (uint32_t)next_random();
+                c = with_room(connections, &turn);
 
                 if (!c)
                     break; /* everything is in flight: the wait counts, since due_ns stays */
-                send_request(c, due);
+                send_request(c, tick_ns ? now - (now - start) % tick_ns : due);
                 due = start + (int64_t)((double)++sent * interval_ns);
             }
-            timeout = due > now ? due - now : 1000000;
+            next = tick_ns ? now + tick_ns - (now - start) % tick_ns : due;
+        }
+        if (options.rate > 0) {
+            timeout = next > now ? next - now : 1000000;
         } else {
             for (int i = 0; i < options.connections; i++)
                 while (connections[i].free_count && (!options.sequential || next_sequential < options.rows))
@@ -693,7 +721,7 @@ static void usage(void)
     fprintf(stderr,
             "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
             "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
-            "     [--sequential] [--seed N]\n");
+            "     [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
     exit(2);
 }
 
@@ -737,6 +765,12 @@ static void parse_options(char **argv)
             options.seed = strtoull(argument(argv, &i), NULL, 10);
         else if (!strcmp(o, "--setup"))
             options.setup = true;
+        else if (!strcmp(o, "--scatter"))
+            options.scatter = true;
+        else if (!strcmp(o, "--metadata"))
+            options.metadata = true;
+        else if (!strcmp(o, "--tick-us"))
+            options.tick_us = atof(argument(argv, &i));
         else if (!strcmp(o, "--sequential"))
             options.sequential = true;
         else if (!strcmp(o, "--workload")) {

@@ -190,7 +190,7 @@ struct cursor {
     bool failed; /* set by the first read past the end; what is read after it is zero */
 };
 
-static uint64_t read_varint(struct cursor *c)
+static uint64_t read_long_varint(struct cursor *c)
 {
     uint64_t v = 0;
 
@@ -206,6 +206,11 @@ static uint64_t read_varint(struct cursor *c)
     }
     c->failed = true;
     return 0;
+}
+
+static inline uint64_t read_varint(struct cursor *c)
+{
+    return c->at < c->end && *c->at < 0x80 ? *c->at++ : read_long_varint(c);
 }
 
 static int64_t read_signed(struct cursor *c)
@@ -224,7 +229,7 @@ static uint8_t read_u8(struct cursor *c)
     return *c->at++;
 }
 
-static struct bytes read_sized(struct cursor *c)
+static inline struct bytes read_sized(struct cursor *c)
 {
     uint64_t size = read_varint(c);
     struct bytes bytes;
@@ -280,12 +285,9 @@ static void read_liveness(struct cursor *c, const struct base *base, struct live
     }
 }
 
-static void read_cell(struct cursor *c, const struct base *base, struct cell *cell)
+/* All but what most cells are. */
+static void read_special_cell(struct cursor *c, const struct base *base, uint8_t bits, struct cell *cell)
 {
-    uint8_t bits;
-
-    cell->column_id = (uint32_t)read_varint(c);
-    bits = read_u8(c);
     if (bits & ~CELL_KNOWN)
         c->failed = true;
     cell->kind = (enum cell_kind)(bits & CELL_KIND_MASK);
@@ -309,11 +311,24 @@ static void read_cell(struct cursor *c, const struct base *base, struct cell *ce
         cell->value = read_sized(c);
 }
 
+static inline void read_cell(struct cursor *c, const struct base *base, struct cell *cell)
+{
+    uint32_t column_id = (uint32_t)read_varint(c);
+    uint8_t bits = read_u8(c);
+
+    if (bits == CELL_LIVE)
+        *cell = (struct cell){ .timestamp_us = base->timestamp_us, .local_s = TIME_NONE, .value = read_sized(c) };
+    else
+        read_special_cell(c, base, bits, cell);
+    cell->column_id = column_id;
+}
+
 /* Sorted by (column, path) without repetition: merging relies on it. */
 static bool is_sorted(const struct row *row)
 {
     for (uint32_t i = 1; i < row->cell_count; i++)
-        if (cell_compare(&row->cells[i - 1], &row->cells[i]) >= 0)
+        if (row->cells[i - 1].column_id >= row->cells[i].column_id &&
+            cell_compare(&row->cells[i - 1], &row->cells[i]) >= 0)
             return false;
     for (uint32_t i = 1; i < row->complex_count; i++)
         if (row->complexes[i - 1].column_id >= row->complexes[i].column_id)

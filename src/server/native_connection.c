@@ -429,10 +429,15 @@ static struct bytes option_of(const struct native_request *message, struct bytes
     return (struct bytes){ NULL, 0 };
 }
 
-/* "3.4.7", "4.0.0": we speak major version 3. */
-static bool is_cql_3(struct bytes version)
+/* "3.4.7"; newer ones as well, as Cassandra does: ScyllaDB's drivers ask for 4.0.0. */
+static bool is_cql_3_or_later(struct bytes version)
 {
-    return version.size >= 2 && version.data[0] == '3' && version.data[1] == '.';
+    uint32_t major = 0;
+    size_t at = 0;
+
+    for (; at < version.size && at < 4 && version.data[at] >= '0' && version.data[at] <= '9'; at++)
+        major = major * 10 + (uint32_t)(version.data[at] - '0');
+    return major >= 3 && at < version.size && version.data[at] == '.';
 }
 
 static enum status start_session(struct connection *connection, const struct native_request *message,
@@ -444,7 +449,7 @@ static enum status start_session(struct connection *connection, const struct nat
 
     if (!cql.data)
         return error_set(err, ERR_PROTOCOL, "Missing value CQL_VERSION in STARTUP message");
-    if (!is_cql_3(cql))
+    if (!is_cql_3_or_later(cql))
         return error_set(err, ERR_PROTOCOL,
                          "CQL version %.*s is not supported by the binary protocol (supported version are >= 3.0.0)",
                          BYTES(cql));

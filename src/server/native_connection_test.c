@@ -407,7 +407,19 @@ static void each_state_has_its_requests(void **state)
                  41));
     assert_true(listen_once(fd, &a));
     assert_error(&a, 0x000A, "Unknown compression algorithm: zstd");
-    ask(fd, NATIVE_STARTUP, 8, STARTUP_BODY);
+    ask(fd, NATIVE_STARTUP, 7,
+        bytes_of("\0\1\0\x0b"
+                 "CQL_VERSION\0\5"
+                 "2.0.0",
+                 22));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A,
+                 "CQL version 2.0.0 is not supported by the binary protocol (supported version are >= 3.0.0)");
+    ask(fd, NATIVE_STARTUP, 8, /* what ScyllaDB's drivers say; Cassandra takes it */
+        bytes_of("\0\1\0\x0b"
+                 "CQL_VERSION\0\5"
+                 "4.0.0",
+                 22));
     assert_true(listen_once(fd, &a));
     assert_int_equal(a.opcode, NATIVE_READY);
     ask(fd, NATIVE_STARTUP, 9, STARTUP_BODY);

@@ -47,7 +47,8 @@ enum store_verdict { STORE_KEEP, STORE_REMOVE, STORE_CHANGE };
  * several at once, and must not call the store. */
 struct store_semantics {
     void *context;
-    /* Appends to *result the value of `operands` (oldest first) on top of `existing` (data NULL: there is none). */
+    /* Appends to *result the value of `operands` (oldest first) on top of `existing` (data NULL: there is none). One operand on
+     * top of nothing is its own value, and a body need not ask. */
     void (*merge)(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
                   size_t operand_count, struct buffer *result);
     /* The same without knowing what lies below: the result is an operand again. NULL: merge with no existing value. */
@@ -208,6 +209,9 @@ struct store_ops {
     /* may_wait false: ERR_WOULD_WAIT while the store is being reopened. */
     enum status (*snapshot)(struct store *store, bool may_wait, struct store_snapshot **snapshot, struct error *err);
     void (*snapshot_release)(struct store *store, struct store_snapshot *snapshot);
+    /* Another number after each batch that became visible; 0: can't tell now. Equal before the first and after the last of several
+     * reads, it says that they saw one state, as under a snapshot but without its lock. A scan sees the state of its opening. */
+    uint64_t (*sequence)(struct store *store);
 
     /* Everything written so far reaches sorted files. Waits. */
     enum status (*flush)(struct store *store, struct error *err);

@@ -1,7 +1,10 @@
 /* Reads slices of partitions straight from a shard's store, on the thread that asks.
  *
- * A partition is read under one snapshot: its own record (deletion, static row, "has range tombstones"), the range tombstones only
- * if the record says so, then the rows. A single row by its full key is one more lookup instead of a scan.
+ * What is read of a partition is one state of it: its own record (deletion, static row, "has range tombstones"), the range tombstones
+ * only if the record says so, then the rows. A single row by its full key is one more lookup instead of a scan.
+ *
+ * One row or slice is read without a snapshot, which costs a lock: if the store's sequence number is still the same when the last
+ * lookup is made, all of them saw the same state. If not, which is seldom, it is read again, under a snapshot.
  */
 #include "table/shard.h"
 
@@ -14,7 +17,9 @@ struct read_context {
     struct shard *shard;
     const struct read_command *command;
     struct arena *arena;
-    struct store_snapshot *snapshot;
+    struct store_snapshot *snapshot; /* NULL: none; then, of a partition, `sequence` is when reading began */
+    uint64_t sequence;
+    bool moved; /* without a snapshot: the store was written to meanwhile, what was read is void */
     bool may_wait;
     struct collector *collector;
     struct error *err;
@@ -24,6 +29,13 @@ struct read_context {
 static struct buffer fixed_buffer(struct arena *arena, size_t capacity)
 {
     return (struct buffer){ arena_alloc(arena, capacity), 0, capacity };
+}
+
+/* After the last lookup, before anything of it is used. */
+static bool has_moved(struct read_context *r)
+{
+    r->moved = !r->snapshot && r->shard->ops->sequence(r->shard->store) != r->sequence;
+    return r->moved;
 }
 
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
@@ -210,6 +222,10 @@ static enum status read_slice(struct read_context *r, const struct partition_cov
     status = ops->scan_open(r->shard->store, &options, &scan, r->err);
     if (status)
         return status;
+    if (has_moved(r)) {
+        store_scan_close(scan);
+        return OK;
+    }
     status = r->command->reversed ? ops->scan_last(scan, r->err) : ops->scan_first(scan, r->err);
     while (!status && scan->valid) {
         status = take_row(r, cover, bytes_of(scan->key.data + skip, scan->key.size - skip), scan->value, enough);
@@ -233,7 +249,9 @@ static enum status read_point(struct read_context *r, const struct partition_cov
     buffer_append_bytes(partition, slice->start);
     status = r->shard->ops->get(r->shard->store, STORE_DATA, buffer_bytes(partition), &options, &value, r->err);
     partition->size = size;
-    if (status == OK)
+    if ((status == OK || status == ERR_NOT_FOUND) && has_moved(r))
+        status = OK;
+    else if (status == OK)
         status = take_row(r, cover, slice->start, value.bytes, enough);
     else if (status == ERR_NOT_FOUND)
         status = OK;
@@ -438,7 +456,7 @@ static enum status scan_shard(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
     struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
-    struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = r->may_wait };
     struct token_scan t = { .r = r };
     enum status status;
 
@@ -465,14 +483,23 @@ static enum status scan_shard(struct read_context *r)
     return status;
 }
 
-static enum status read_shard(struct read_context *r, enum status (*body)(struct read_context *r))
+static enum status read_in_one_state(struct read_context *r)
 {
-    enum status status = r->shard->ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
+    const struct store_ops *ops = r->shard->ops;
+    enum status status;
 
+    r->sequence = r->command->slice_count <= 1 ? ops->sequence(r->shard->store) : 0;
+    if (r->sequence) {
+        status = read_partition(r);
+        if (!r->moved)
+            return status;
+        collector_init(r->collector, r->command, r->arena);
+    }
+    status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
     if (status)
         return status;
-    status = body(r);
-    r->shard->ops->snapshot_release(r->shard->store, r->snapshot);
+    status = read_partition(r);
+    ops->snapshot_release(r->shard->store, r->snapshot);
     return status;
 }
 
@@ -495,13 +522,13 @@ enum status table_read(struct table_port *port, const struct read_command *comma
         return virtual_read(command->virtual_def, command, arena, result, err);
     if (!bytes_is_null(command->partition_key)) {
         r.shard = &space->shards[shard_of_token(space, command->token)];
-        status = read_shard(&r, read_partition);
+        status = read_in_one_state(&r);
     } else {
         uint32_t last = shard_of_token(space, command->token_last);
 
         for (uint32_t i = shard_of_token(space, command->token); i <= last && !status && !collector.stopped; i++) {
             r.shard = &space->shards[i];
-            status = read_shard(&r, scan_shard);
+            status = scan_shard(&r); /* one scan: one state */
         }
     }
     if (status)

@@ -468,12 +468,92 @@ static void many_ranges_are_cut_into_segments(void **state)
     free(fragments);
 }
 
+/* ---- what is read is one state ---- */
+
+static struct store_ops meddling;
+static const struct store_ops *below_ops;
+static unsigned gets_until_write; /* the write comes behind this many lookups; 0: none */
+
+static struct table_fragment value_of(enum key_kind kind, struct row row)
+{
+    return (struct table_fragment){ .kind = kind,
+                                    .clustering = kind == KEY_ROW ? clustering_of(1) : bytes_of("", 0),
+                                    .row = row };
+}
+
+/* In one batch: the partition is deleted, and the row gets another value. */
+static void overwrite(void)
+{
+    struct cell cell = bed_cell(BED_VALUE, 30, BYTES_LITERAL("new"));
+    struct table_fragment fragments[2] = { value_of(KEY_PARTITION, ROW_EMPTY), value_of(KEY_ROW, ROW_EMPTY) };
+    struct buffer out = { 0 };
+    struct error err;
+    int64_t token;
+
+    fragments[0].row.deletion = (struct deletion){ 20, 999999999 };
+    fragments[1].row.cells = &cell;
+    fragments[1].row.cell_count = 1;
+    token = bed_encode(&out, BYTES_LITERAL("k"), fragments, 2);
+    bed_must(table_apply_wait(port, buffer_bytes(&out), token, &err), &err);
+    buffer_fini(&out);
+}
+
+static enum status get_and_meddle(struct store *store, enum store_family family, struct bytes key,
+                                  const struct store_read_options *options, struct store_value *value,
+                                  struct error *err)
+{
+    enum status status = below_ops->get(store, family, key, options, value, err);
+
+    if (gets_until_write && !--gets_until_write)
+        overwrite();
+    return status;
+}
+
+/* Between the partition's record and its row everything is overwritten: the deletion and the new row are seen, or neither. */
+static void a_read_sees_one_state(void **state)
+{
+    struct slice row = { clustering_of(1), clustering_of(1), true, true };
+    struct read_result result;
+    struct error err;
+
+    below_ops = bed.engine;
+    meddling = *below_ops;
+    meddling.get = get_and_meddle;
+    bed.engine = &meddling;
+    for (int is_row = 0; is_row < 2; is_row++) {
+        struct read_command command = bed_read(BYTES_LITERAL("k"));
+        struct table_fragment old = value_of(KEY_ROW, ROW_EMPTY);
+
+        arena = arena_new(1 << 12);
+        bed_open(&bed);
+        port = table_port_open(bed.space);
+        old.row.liveness = (struct liveness){ 10, TTL_NONE, TIME_NONE };
+        bed_must(bed_apply(port, BYTES_LITERAL("k"), &old, &err), &err);
+        command.slices = &row;
+        command.slice_count = 1;
+        command.slices_are_rows = is_row;
+        gets_until_write = 1;
+        bed_must(table_read(port, &command, true, arena, &result, &err), &err);
+        assert_int_equal(gets_until_write, 0);
+        assert_int_equal(result.partition_count, 1);
+        assert_int_equal(result.partitions[0].row_count, 1);
+        /* The old row had no value and a liveness, the new one has a value and none. */
+        const struct row *seen = result.partitions[0].rows[0].row;
+        assert_int_equal(seen->cell_count == 1, seen->liveness.timestamp_us == TIMESTAMP_NONE);
+        table_port_close(port);
+        bed_close(&bed);
+        arena_free(arena);
+    }
+    bed.engine = below_ops;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_are_the_models),
         cmocka_unit_test(limits_per_partition_hold),
         cmocka_unit_test(many_ranges_are_cut_into_segments),
+        cmocka_unit_test(a_read_sees_one_state),
     };
     int failed;
 

@@ -337,6 +337,16 @@ static void memory_snapshot_release(struct store *store, struct store_snapshot *
     free(snapshot);
 }
 
+static uint64_t memory_sequence(struct store *store)
+{
+    uint64_t sequence;
+
+    pthread_rwlock_rdlock(&store->lock);
+    sequence = store->sequence;
+    pthread_rwlock_unlock(&store->lock);
+    return sequence;
+}
+
 static enum status memory_scan_open(struct store *store, const struct store_scan_options *options,
                                     struct store_scan **result, struct error *err)
 {
@@ -574,6 +584,7 @@ const struct store_ops store_memory_ops = {
     .scan_close = memory_scan_close,
     .snapshot = memory_snapshot,
     .snapshot_release = memory_snapshot_release,
+    .sequence = memory_sequence,
     .flush = memory_flush,
     .compact = memory_compact,
     .remove_files = memory_remove_files,

@@ -71,6 +71,11 @@ class Merge : public rocksdb::MergeOperator
 
     bool FullMergeV2(const MergeOperationInput &in, MergeOperationOutput *out) const override
     {
+        /* Most rows are one operand until they are compacted: it is its own value. */
+        if (!in.existing_value && in.operand_list.size() == 1) {
+            out->existing_operand = in.operand_list[0];
+            return true;
+        }
         Scratch scratch;
         std::vector<struct bytes> operands;
 

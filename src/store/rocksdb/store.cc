@@ -424,6 +424,19 @@ void rocks_snapshot_release(struct store *store, struct store_snapshot *snapshot
     release(store);
 }
 
+uint64_t rocks_sequence(struct store *store)
+{
+    struct error ignored;
+    struct instance *instance;
+    uint64_t sequence;
+
+    if (acquire(store, false, &instance, &ignored))
+        return 0;
+    sequence = instance->db->GetLatestSequenceNumber();
+    release(store);
+    return sequence;
+}
+
 /* Keys of one (table, token) prefix: files without it are skipped by their filters. */
 bool has_one_prefix(const struct store_scan_options *options)
 {
@@ -784,6 +797,7 @@ const struct store_ops store_rocksdb_ops = {
     rocks_scan_close,
     rocks_snapshot,
     rocks_snapshot_release,
+    rocks_sequence,
     rocks_flush,
     rocks_compact,
     rocks_remove_files,
