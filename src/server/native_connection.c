@@ -604,8 +604,9 @@ static enum status check_version(struct connection *connection, const struct nat
 static enum status open_body(struct connection *connection, const struct native_header *header, struct bytes body,
                              struct arena *arena, struct bytes *result, struct error *err)
 {
-    /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. */
-    if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size)
+    /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. Where no compression was agreed
+     * the flag says nothing, as to Cassandra. */
+    if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE)
         return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max,
                                  arena, result, err);
     *result = arena_copy(arena, body);

@@ -203,6 +203,7 @@ def flagged(raw):
     yield "beta", QUERY, ask, BETA
     yield "unknown", QUERY, ask, 0xE0
     yield "tracing and warning", BATCH, batch(1, *[(f"INSERT INTO t (k, v) VALUES ({k}, 'x')", []) for k in range(300, 311)]), TRACING
+    yield "compressed, though none was agreed", QUERY, ask, 1
     yield "options, traced", OPTIONS, b"", TRACING
     yield "register, traced", 0x0B, struct.pack(">H", 1) + short_string("SCHEMA_CHANGE"), TRACING
     yield "tracing an error", QUERY, query("SELECT * FROM nonsense"), TRACING
@@ -317,13 +318,14 @@ def activities(trace):
 
 
 def traced_by(session, statement, *arguments):
+    """Cassandra has replicas that go on after the coordinator has answered; here everything has happened by then."""
     result = session.execute(statement, *arguments, trace=True)
     trace = result.get_query_trace(max_wait_sec=10)
     assert trace.coordinator and trace.client == "127.0.0.1" and trace.started_at
     assert 0 < trace.duration.total_seconds() < 30
     assert trace.events and [e.source_elapsed for e in trace.events] == sorted(e.source_elapsed for e in trace.events)
     assert all(e.source and e.thread_name and e.description for e in trace.events)
-    assert trace.events[-1].source_elapsed <= trace.duration
+    assert os.environ.get("CQL_TARGET") or trace.events[-1].source_elapsed <= trace.duration
     return result, trace
 
 
