@@ -1,6 +1,7 @@
 /* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
 #include "query/operation.h"
 
+#include "row/merge.h"
 #include "types/calendar.h"
 
 #include <stdlib.h>
@@ -356,14 +357,10 @@ static enum status apply_operation(struct execution *execution, struct cell_list
 
 static int compare_cells(const void *a, const void *b)
 {
-    const struct cell *left = a, *right = b;
-
-    if (left->column_id != right->column_id)
-        return left->column_id > right->column_id ? 1 : -1;
-    return bytes_compare(left->path, right->path);
+    return cell_compare(a, b);
 }
 
-/* In order, and each cell once: of two writes to one cell the later stands. */
+/* In order, and each cell once: two writes to one cell of one statement have one timestamp, and merge as such do. */
 static void sort_cells(struct cell_list *list)
 {
     uint32_t kept = 0;
@@ -373,7 +370,7 @@ static void sort_cells(struct cell_list *list)
     qsort(list->cells, list->count, sizeof(*list->cells), compare_cells);
     for (uint32_t i = 0; i < list->count; i++) {
         if (kept && compare_cells(&list->cells[kept - 1], &list->cells[i]) == 0)
-            list->cells[kept - 1] = list->cells[i];
+            list->cells[kept - 1] = *cell_reconcile(&list->cells[kept - 1], &list->cells[i]);
         else
             list->cells[kept++] = list->cells[i];
     }

@@ -1,6 +1,6 @@
 /* query/operation.h: what INSERT, UPDATE and DELETE say of columns becomes cells of a fragment.
  *
- * Shapes:  cells come out sorted by column and path, each once: of two writes to one cell the later stands.
+ * Shapes:  cells come out sorted by column and path, each once: two writes to one cell merge as any of one timestamp do.
  * Owns:    the request's arena; values are borrowed from the binds and the plan.
  * Errors:  ERR_INVALID with Cassandra's words.
  *

@@ -82,26 +82,30 @@ static struct bytes column_list(struct planner *planner, const struct column_def
     return buffer_to_arena(planner->arena, &out);
 }
 
-/* Joins a new restriction with what is already said about its columns. */
-static enum status merge(struct collector *collector, const struct restriction *added)
+static bool restricts(const struct restriction *restriction, const struct column_def *column)
 {
-    struct planner *planner = collector->planner;
-    struct restriction *old = NULL;
+    for (uint32_t i = 0; restriction->columns && i < restriction->width; i++)
+        if (restriction->columns[i] == column)
+            return true;
+    return false;
+}
 
-    for (uint32_t i = 0; i < added->width && !old; i++)
-        for (uint32_t k = 0; k < planner->table->column_count && !old; k++) {
-            struct restriction *candidate = &collector->restrictions[k];
+/* The columns that both speak of. */
+static struct bytes common_columns(struct planner *planner, const struct restriction *a, const struct restriction *b)
+{
+    const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, a->width);
+    uint32_t count = 0;
 
-            for (uint32_t c = 0; candidate->columns && c < candidate->width; c++)
-                if (candidate->columns[c] == added->columns[i])
-                    old = candidate;
-        }
-    if (!old) {
-        collector->restrictions[added->columns[0]->index] = *added;
-        return OK;
-    }
+    for (uint32_t i = 0; i < a->width; i++)
+        if (restricts(b, a->columns[i]))
+            columns[count++] = a->columns[i];
+    return column_list(planner, columns, count);
+}
 
-    struct bytes names = column_list(planner, added->columns, added->width);
+static enum status join(struct planner *planner, struct restriction *old, const struct restriction *added)
+{
+    struct bytes names = common_columns(planner, added, old);
+
     if (old->kind == PART_EQ || old->kind == PART_IN)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes %s", BYTES(names),
@@ -111,9 +115,10 @@ static enum status merge(struct collector *collector, const struct restriction *
                          "Column \"%.*s\" cannot be restricted by both an equality and an inequality relation",
                          BYTES(added->columns[0]->name));
     if (old->columns[0] != added->columns[0])
-        return error_set(planner->err, ERR_INVALID,
-                         "Column \"%.*s\" cannot be restricted by two inequalities not starting with the same column",
-                         BYTES(added->columns[0]->name));
+        return error_set(
+            planner->err, ERR_INVALID,
+            "Column \"%.*s\" cannot be restricted by two inequalities not starting with the same column",
+            BYTES((old->columns[0]->position > added->columns[0]->position ? old : added)->columns[0]->name));
     if (old->start.values && added->start.values)
         return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the start bound on %.*s",
                          BYTES(names));
@@ -129,6 +134,27 @@ static enum status merge(struct collector *collector, const struct restriction *
         old->columns = added->columns;
     }
     old->multi |= added->multi;
+    return OK;
+}
+
+/* Joins a new restriction with all that is already said about its columns: if it is more than one, they do not fit. */
+static enum status merge(struct collector *collector, const struct restriction *added)
+{
+    struct restriction *last = NULL;
+
+    for (uint32_t i = 0; i < added->width; i++)
+        for (uint32_t k = 0; k < collector->planner->table->column_count; k++) {
+            struct restriction *old = &collector->restrictions[k];
+
+            if (old == last || !restricts(old, added->columns[i]))
+                continue;
+            enum status status = join(collector->planner, old, added);
+            if (status)
+                return status;
+            last = old;
+        }
+    if (!last)
+        collector->restrictions[added->columns[0]->index] = *added;
     return OK;
 }
 
