@@ -29,11 +29,11 @@ ENGINE_DIR ?= build/engine
 BUILD   := $(if $(filter build,$(BUILD)),build/native,$(BUILD))
 CPPFLAGS += -isystem $(ENGINE_DIR)/include
 CXXFLAGS += -DNDEBUG
-ROCKSDB_LIBS := $(ENGINE_DIR)/lib/librocksdb.a -lz -ldl
+ROCKSDB_LIBS := $(ENGINE_DIR)/lib/librocksdb.a -ldl
 else
 ROCKSDB_LIBS := -lrocksdb
 endif
-LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -llz4 -lsnappy -lzstd -lgmp -lmicrohttpd -lm
+LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -llz4 -lsnappy -lzstd -lgmp -lmicrohttpd -lz -lm
 
 SRC_C   := $(foreach l,$(LAYERS),$(shell find src/$(l) -name '*.c' 2>/dev/null))
 TEST_C  := $(filter %_test.c,$(SRC_C))

@@ -139,6 +139,8 @@ static void flush(struct stream_socket *socket)
     bool is_full = false;
     size_t total = 0;
 
+    if (socket->ops->leaving)
+        socket->ops->leaving(socket);
     while (socket->first && !is_full) {
         if (!send_some(socket, &is_full, &total)) {
             end(socket, STREAM_END_PEER);

@@ -35,6 +35,8 @@ struct stream_ops {
      * called stream_socket_pause or stream_socket_again. stream_socket_want spares it calls for a part of a message. */
     size_t (*input)(struct stream_socket *socket, struct bytes data);
     void (*closed)(struct stream_socket *socket, enum stream_end end);
+    /* Called before output leaves, if not NULL: what was appended to the last buffer may be finished now. */
+    void (*leaving)(struct stream_socket *socket);
 };
 
 struct stream_socket {

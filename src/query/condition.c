@@ -294,7 +294,8 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
         columns[i + 1] =
             (struct native_column){ table->keyspace, table->name, answer.shown[i]->name, answer.shown[i]->type };
     native_metadata_build(&metadata, request->arena, request->session->protocol_version, columns, answer.count + 1);
-    native_rows_begin(&rows, out, request->session->protocol_version, &metadata, false, bytes_of(NULL, 0));
+    /* Never skipped and never told as changed: the next answer may have other columns. */
+    native_rows_begin(&rows, out, &metadata, NATIVE_METADATA_SENT, bytes_of(NULL, 0));
     if (!row_count) {
         native_rows_value(&rows, bytes_of(&flag, 1));
         native_rows_end_row(&rows);

@@ -28,7 +28,7 @@ static enum query_result run_truncate(struct execution *execution)
     struct planner planner = {
         .arena = execution->request->arena,
         .schema = execution->schema,
-        .session_keyspace = execution->request->session->keyspace,
+        .session_keyspace = execution->keyspace,
         .err = execution->err,
     };
     struct table_def *table;
@@ -61,8 +61,8 @@ static enum query_result run_definition(struct execution *execution)
 
     if (!context->may_wait)
         return QUERY_WAITS;
-    status = catalog_change(context->engine->catalog, context->port, execution->plan->statement,
-                            execution->request->session->keyspace, execution->request->arena, &change, execution->err);
+    status = catalog_change(context->engine->catalog, context->port, execution->plan->statement, execution->keyspace,
+                            execution->request->arena, &change, execution->err);
     if (status)
         return execution_failed(execution, status);
     for (uint32_t i = 0; i < change.warning_count; i++)

@@ -132,19 +132,35 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     return QUERY_DONE;
 }
 
+/* EXECUTE of v5 brings the id of the columns it knows; before v5 we remember whether they changed since they were prepared.
+ * Columns that no table holds were not among what PREPARED told. */
+static enum native_rows_metadata said_of_columns(const struct execution *execution,
+                                                 const struct native_metadata *metadata, bool are_unprepared)
+{
+    const struct native_request *message = execution->request->message;
+    bool is_execute = message->header.opcode == NATIVE_EXECUTE;
+
+    if (is_execute && execution->version >= NATIVE_V5) {
+        if (!bytes_equal(message->execute.metadata_id, bytes_of(metadata->id, sizeof(metadata->id))))
+            return NATIVE_METADATA_CHANGED;
+    } else if (execution->always_metadata || (is_execute && are_unprepared)) {
+        return NATIVE_METADATA_SENT;
+    }
+    return execution->parameters->skip_metadata ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT;
+}
+
 void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
                           uint32_t count, struct bytes paging_state)
 {
     const struct native_metadata *metadata = &execution->plan->metadata[execution->version - NATIVE_V3];
     struct native_metadata built;
-    bool skip = execution->parameters->skip_metadata && !execution->always_metadata;
 
     if (columns) {
         native_metadata_build(&built, execution->request->arena, execution->version, columns, count);
         metadata = &built;
-        skip = false;
     }
-    native_rows_begin(rows, execution->out, execution->version, metadata, skip, paging_state);
+    native_rows_begin(rows, execution->out, metadata, said_of_columns(execution, metadata, columns != NULL),
+                      paging_state);
 }
 
 /* ---- values ---- */
@@ -304,17 +320,27 @@ static enum status make_plan(struct execution *execution, struct arena *arena, s
     return status;
 }
 
+/* The keyspace of names that have none: the session's, or (v5) the request's own. */
+static enum status choose_keyspace(struct execution *execution, struct bytes given, struct bytes *keyspace)
+{
+    *keyspace = bytes_is_null(given) ? execution->request->session->keyspace : given;
+    if (!bytes_is_null(given) && !schema_keyspace(execution->schema, given))
+        return error_set(execution->err, ERR_INVALID, "Keyspace '%.*s' does not exist", BYTES(given));
+    return OK;
+}
+
 static enum query_result run_query(struct execution *execution)
 {
     struct query_request *request = execution->request;
-    struct bytes text = request->message->query.statement;
-    struct bytes keyspace =
-        bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace : execution->parameters->keyspace;
+    struct bytes text = request->message->query.statement, keyspace;
     struct plan plan;
     if (__builtin_expect(request->trace != NULL, 0))
         trace_query(request->trace, "Execute CQL3 query", text, execution->parameters);
-    enum status status = make_plan(execution, request->arena, keyspace, text, &plan);
+    enum status status = choose_keyspace(execution, execution->parameters->keyspace, &keyspace);
 
+    execution->keyspace = keyspace;
+    if (!status)
+        status = make_plan(execution, request->arena, keyspace, text, &plan);
     if (status)
         return execution_failed(execution, status);
     plan_describe(&plan, request->arena, execution->version);
@@ -413,13 +439,14 @@ static enum query_result run_prepare(struct execution *execution)
 {
     struct query_request *request = execution->request;
     const struct native_request *message = request->message;
-    struct bytes keyspace =
-        bytes_is_null(message->prepare.keyspace) ? request->session->keyspace : message->prepare.keyspace;
     struct prepared *prepared;
+    struct bytes keyspace;
     if (__builtin_expect(request->trace != NULL, 0))
         trace_query(request->trace, "Preparing CQL3 query", message->prepare.statement, NULL);
-    enum status status = prepare(execution, keyspace, message->prepare.statement, &prepared);
+    enum status status = choose_keyspace(execution, message->prepare.keyspace, &keyspace);
 
+    if (!status)
+        status = prepare(execution, keyspace, message->prepare.statement, &prepared);
     if (status)
         return execution_failed(execution, status);
     const struct plan *plan = &prepared->plan;
@@ -510,6 +537,7 @@ static enum query_result run_execute(struct execution *execution)
         return execution_failed(execution, status);
     TRACE(execution->request->trace, "Found the prepared statement");
     execution->always_metadata = prepared->metadata_changed;
+    execution->keyspace = prepared->keyspace;
     execution->statement_text = prepared->text;
     return run_plan(execution, &prepared->plan, &execution->parameters->values);
 }
@@ -538,10 +566,11 @@ static enum status batch_plan(struct execution *execution, const struct native_b
     enum status status;
 
     if (!bytes_is_null(entry->statement)) {
-        struct bytes keyspace = bytes_is_null(execution->parameters->keyspace) ? request->session->keyspace
-                                                                               : execution->parameters->keyspace;
+        struct bytes keyspace;
 
-        status = make_plan(execution, request->arena, keyspace, entry->statement, &holder->plans[holder->made]);
+        status = choose_keyspace(execution, execution->parameters->keyspace, &keyspace);
+        if (!status)
+            status = make_plan(execution, request->arena, keyspace, entry->statement, &holder->plans[holder->made]);
         if (status)
             return status;
         *plan = &holder->plans[holder->made++];

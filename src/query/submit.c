@@ -182,6 +182,9 @@ void execute_modify_finish(struct query_context *context, struct query_request *
             cas_encode_result(request, &pending->outcome, out);
         else
             native_encode_result_void(out);
+    } else if (pending->is_cas) {
+        request->detail.write_type = "CAS";
+        request->detail.consistency = request->message->parameters.serial_consistency;
     }
     if (pending->outcome.table)
         table_def_unref(pending->outcome.table);

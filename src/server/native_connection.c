@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* One request, from its frame to its reply. Lives in its arena. */
@@ -29,6 +30,22 @@ static_assert(sizeof(struct connection) < 700, "an idle connection costs less th
 
 /* ---- replies ---- */
 
+static void end_segment(struct connection *connection)
+{
+    struct framing *framing = connection->framing;
+
+    if (framing && framing->out) {
+        native_segments_end(framing->out, framing->out_start, framing->in.compression,
+                            &connection->home->segment_packed);
+        framing->out = NULL;
+    }
+}
+
+static void leaving(struct stream_socket *socket)
+{
+    end_segment(CONTAINER_OF(socket, struct connection, socket));
+}
+
 static void count_reply(struct connection *connection, uint8_t opcode, enum status status, int64_t began_us)
 {
     struct native_loop *home = connection->home;
@@ -41,6 +58,21 @@ static void count_reply(struct connection *connection, uint8_t opcode, enum stat
     metrics_latency(&home->metrics, home->clock_us > began_us ? (uint64_t)(home->clock_us - began_us) : 0);
 }
 
+/* Where a reply begins. With v5 it goes on a segment that an earlier reply of this turn began, unless that one's buffer is
+ * full. */
+static size_t begin_reply(struct connection *connection, struct buffer **out)
+{
+    struct framing *framing = connection->framing;
+
+    *out = stream_socket_output(&connection->socket);
+    if (framing && framing->out != *out) {
+        end_segment(connection);
+        framing->out = *out;
+        framing->out_start = native_segments_begin(*out, framing->in.compression);
+    }
+    return native_reply_begin(*out);
+}
+
 static struct native_reply reply_to(const struct connection *connection, const struct native_header *header,
                                     enum native_opcode opcode)
 {
@@ -50,7 +82,7 @@ static struct native_reply reply_to(const struct connection *connection, const s
         .version = version ? version : NATIVE_VERSION_MAX,
         .stream_id = header->stream_id,
         .opcode = opcode,
-        .compression = connection->compression,
+        .compression = connection->framing ? NATIVE_COMPRESSION_NONE : connection->compression,
     };
 }
 
@@ -58,9 +90,11 @@ static struct native_reply reply_to(const struct connection *connection, const s
 static void reply_error(struct connection *connection, const struct native_header *header, const struct error *error)
 {
     struct native_reply reply = reply_to(connection, header, NATIVE_ERROR);
-    struct buffer *out = stream_socket_output(&connection->socket);
-    size_t start = native_reply_begin(out);
+    struct buffer *out;
+    size_t start = begin_reply(connection, &out);
 
+    if (header->version == 1 || header->version == 2)
+        reply.version = header->version; /* its client understands nothing else */
     native_encode_error(out, reply.version, error, NULL);
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
@@ -154,8 +188,8 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     if (query->error.status) {
         struct native_error_detail detail = query->detail;
 
-        detail.consistency = request->message.parameters.consistency;
-        detail.write_type = write_type(&request->message);
+        if (!detail.write_type)
+            detail.write_type = write_type(&request->message);
         out->size = start + NATIVE_HEADER_BYTES;
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
@@ -181,6 +215,7 @@ static void release_run(struct loop_task *task)
     struct native_loop *home = connection->home;
 
     free((void *)connection->session.keyspace.data);
+    free(connection->framing);
     free(connection);
     native_loop_idle(home);
 }
@@ -191,6 +226,12 @@ static void closed(struct stream_socket *socket, enum stream_end end)
     struct native_loop *home = connection->home;
 
     loop_timer_clear(home->loop, &connection->startup_timer);
+    if (connection->framing) {
+        native_segments_fini(&connection->framing->in);
+        home->budget.input_bytes -= connection->framing->held;
+        connection->framing->held = 0;
+        connection->framing->out = NULL;
+    }
     clients_remove(home->service->clients, &connection->client);
     if (connection->previous)
         connection->previous->next = connection->next;
@@ -269,8 +310,8 @@ static void pending_done(struct query_request *query)
     struct connection *connection = request->connection;
 
     if (!connection->socket.is_closed) {
-        struct buffer *out = stream_socket_output(&connection->socket);
-        size_t start = native_reply_begin(out);
+        struct buffer *out;
+        size_t start = begin_reply(connection, &out);
 
         query_finish(connection->home->context, query, out);
         finish_reply(request, out, start);
@@ -319,8 +360,8 @@ static void job_done(struct worker_job *job)
         free((void *)request->job_session.keyspace.data);
     }
     if (!connection->socket.is_closed) {
-        struct buffer *out = stream_socket_output(&connection->socket);
-        size_t start = native_reply_begin(out);
+        struct buffer *out;
+        size_t start = begin_reply(connection, &out);
 
         if (!request->query.error.status)
             buffer_append_bytes(out, buffer_bytes(&request->job_out));
@@ -384,8 +425,8 @@ static void run_query(struct request *request)
     struct connection *connection = request->connection;
     struct native_loop *home = connection->home;
     struct query_request *query = &request->query;
-    struct buffer *out = stream_socket_output(&connection->socket);
-    size_t start = native_reply_begin(out);
+    struct buffer *out;
+    size_t start = begin_reply(connection, &out);
     enum query_result result;
 
     query->session = &connection->session;
@@ -412,7 +453,8 @@ static void run_query(struct request *request)
         TRACE(query->trace, "Not to be done on a loop: going to a worker, which may wait for the disk");
         if (send_to_worker(request))
             return;
-        start = native_reply_begin(out);
+        start = begin_reply(connection, &out);
+        query->detail = (struct native_error_detail){ 0 };
         error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
     }
     finish_reply(request, out, start);
@@ -421,10 +463,15 @@ static void run_query(struct request *request)
 
 /* ---- the session ---- */
 
+static bool is_option(struct bytes given, struct bytes name)
+{
+    return given.size == name.size && strncasecmp((const char *)given.data, (const char *)name.data, name.size) == 0;
+}
+
 static struct bytes option_of(const struct native_request *message, struct bytes name)
 {
     for (uint32_t i = 0; i < message->startup.option_count; i++)
-        if (bytes_equal(message->startup.options[i].name, name))
+        if (is_option(message->startup.options[i].name, name))
             return message->startup.options[i].value;
     return (struct bytes){ NULL, 0 };
 }
@@ -438,6 +485,34 @@ static bool is_cql_3_or_later(struct bytes version)
     for (; at < version.size && at < 4 && version.data[at] >= '0' && version.data[at] <= '9'; at++)
         major = major * 10 + (uint32_t)(version.data[at] - '0');
     return major >= 3 && at < version.size && version.data[at] == '.';
+}
+
+static enum status unknown_compression(struct bytes name, struct error *err)
+{
+    char lower[64];
+    size_t size = name.size < sizeof(lower) ? name.size : sizeof(lower);
+
+    for (size_t i = 0; i < size; i++)
+        lower[i] = (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20 : name.data[i]);
+    return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", (int)size, lower);
+}
+
+static void become_ready(struct connection *connection)
+{
+    connection->state = CONNECTION_READY;
+    if (connection->framing)
+        connection->framing->in.takes_large = true;
+}
+
+/* From the answer to STARTUP on, which itself is the last frame of the old kind. */
+static void begin_segments(struct connection *connection)
+{
+    struct framing *framing = xcalloc(1, sizeof(*framing));
+
+    framing->in.compression = connection->compression;
+    framing->in.body_bytes_max = connection->home->service->limits.frame_bytes_max;
+    framing->in.takes_large = connection->state == CONNECTION_READY;
+    connection->framing = framing;
 }
 
 static enum status start_session(struct connection *connection, const struct native_request *message,
@@ -454,7 +529,11 @@ static enum status start_session(struct connection *connection, const struct nat
                          "CQL version %.*s is not supported by the binary protocol (supported version are >= 3.0.0)",
                          BYTES(cql));
     if (compression.size && !native_compression_parse(compression, &connection->compression))
-        return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", BYTES(compression));
+        return unknown_compression(compression, err);
+    if (message->version >= NATIVE_V5 && connection->compression == NATIVE_COMPRESSION_SNAPPY) {
+        connection->compression = NATIVE_COMPRESSION_NONE;
+        return error_set(err, ERR_PROTOCOL, "Snappy compression is not supported in protocol V5");
+    }
     loop_timer_clear(connection->home->loop, &connection->startup_timer);
     clients_started(service->clients, &connection->client, message->version,
                     service->wants_password ? CLIENT_AUTHENTICATING : CLIENT_READY, message->startup.options,
@@ -464,7 +543,7 @@ static enum status start_session(struct connection *connection, const struct nat
         *opcode = NATIVE_AUTHENTICATE;
         native_encode_authenticate(out, "org.apache.cassandra.auth.PasswordAuthenticator");
     } else {
-        connection->state = CONNECTION_READY;
+        become_ready(connection);
         *opcode = NATIVE_READY;
         native_encode_ready(out);
     }
@@ -490,7 +569,9 @@ static void encode_supported(struct buffer *out)
 {
     static const char *const cql_versions[] = { "3.4.7", NULL };
     static const char *const compressions[] = { "snappy", "lz4", NULL };
-    static const char *const protocol_versions[] = { "3/v3", "4/v4", NULL };
+#define LISTED(text) text,
+    static const char *const protocol_versions[] = { NATIVE_VERSION_LIST(LISTED) NULL };
+#undef LISTED
     static const struct native_supported supported[] = {
         { "COMPRESSION", compressions },
         { "CQL_VERSION", cql_versions },
@@ -518,7 +599,7 @@ static enum status answer_session(struct connection *connection, const struct na
         if (status)
             return status;
         clients_authenticated(connection->home->service->clients, &connection->client, user);
-        connection->state = CONNECTION_READY;
+        become_ready(connection);
         *opcode = NATIVE_AUTH_SUCCESS;
         native_encode_auth_success(out, (struct bytes){ NULL, 0 });
         return OK;
@@ -567,8 +648,8 @@ static enum status check_allowed(const struct connection *connection, uint8_t op
 static void run_session(struct connection *connection, const struct native_request *message)
 {
     struct native_reply reply;
-    struct buffer *out = stream_socket_output(&connection->socket);
-    size_t start = native_reply_begin(out);
+    struct buffer *out;
+    size_t start = begin_reply(connection, &out);
     struct error error;
     enum native_opcode opcode = NATIVE_ERROR;
     /* STARTUP itself is answered as it came: what it agrees on begins after it. */
@@ -576,7 +657,7 @@ static void run_session(struct connection *connection, const struct native_reque
     enum status status = answer_session(connection, message, &opcode, out, &error);
 
     reply = reply_to(connection, &message->header, status ? NATIVE_ERROR : opcode);
-    reply.compression = compression;
+    reply.compression = connection->framing ? NATIVE_COMPRESSION_NONE : compression;
     if (status) {
         out->size = start + NATIVE_HEADER_BYTES;
         native_encode_error(out, reply.version, &error, NULL);
@@ -584,6 +665,8 @@ static void run_session(struct connection *connection, const struct native_reque
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
     count_reply(connection, message->header.opcode, status, connection->home->clock_us);
+    if (!status && message->header.opcode == NATIVE_STARTUP && message->version >= NATIVE_V5)
+        begin_segments(connection);
 }
 
 /* ---- frames ---- */
@@ -605,21 +688,24 @@ static enum status open_body(struct connection *connection, const struct native_
                              struct arena *arena, struct bytes *result, struct error *err)
 {
     /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. Where no compression was agreed
-     * the flag says nothing, as to Cassandra. */
-    if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE)
+     * the flag says nothing, as to Cassandra; and v5 compresses segments. */
+    if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE &&
+        !connection->framing)
         return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max,
                                  arena, result, err);
     *result = arena_copy(arena, body);
     return OK;
 }
 
-static void take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
+/* False: the body was not understood. */
+static bool take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
 {
     struct native_loop *home = connection->home;
     struct arena *arena = native_loop_arena(home);
     struct request *request = arena_alloc(arena, sizeof(*request)); /* each member is set before it is used */
     struct error *err = &request->query.error;
     enum status status;
+    bool is_understood;
 
     request->connection = connection;
     request->arena = arena;
@@ -630,6 +716,7 @@ static void take_frame(struct connection *connection, const struct native_header
         status = open_body(connection, header, body, arena, &body, err);
     if (!status)
         status = native_decode(header, body, arena, &request->message, err);
+    is_understood = !status;
     if (!status)
         status = check_allowed(connection, header->opcode, err);
     if (status) {
@@ -638,9 +725,64 @@ static void take_frame(struct connection *connection, const struct native_header
         run_session(connection, &request->message);
     } else {
         run_query(request);
-        return;
+        return true;
     }
     native_loop_release_arena(home, arena);
+    return is_understood;
+}
+
+/* The next envelope of a v5 connection. False: more must come first. */
+static bool take_envelope(struct connection *connection, struct bytes rest, size_t *taken, bool *is_broken)
+{
+    struct native_loop *home = connection->home;
+    struct native_segments *segments = &connection->framing->in;
+    struct native_header header;
+    struct bytes body;
+    struct error error;
+    size_t wanted;
+
+    switch (native_segments_next(segments, rest, home->segment_scratch, &header, &body, taken, &wanted, &error)) {
+    case NATIVE_SEGMENTS_ENVELOPE:
+        *is_broken = !native_segments_failed(segments, !take_frame(connection, &header, body));
+        loop_spend(home->loop, 1);
+        return true;
+    case NATIVE_SEGMENTS_NONE: return true;
+    case NATIVE_SEGMENTS_INCOMPLETE: stream_socket_want(&connection->socket, wanted); return false;
+    case NATIVE_SEGMENTS_REFUSED: reply_error(connection, &header, &error); return true;
+    case NATIVE_SEGMENTS_BROKEN: reply_error(connection, &header, &error); *is_broken = true;
+    }
+    return true;
+}
+
+static size_t input_segments(struct connection *connection, struct bytes data)
+{
+    struct stream_socket *socket = &connection->socket;
+    struct native_loop *home = connection->home;
+    struct framing *framing = connection->framing;
+    bool is_broken = false;
+    size_t all = 0;
+
+    while (!socket->is_closed && !socket->pauses) {
+        size_t taken = 0;
+
+        if (!loop_may_go_on(home->loop)) {
+            stream_socket_again(socket);
+            break;
+        }
+        if (!take_envelope(connection, bytes_of(data.data + all, data.size - all), &taken, &is_broken))
+            break;
+        all += taken;
+        if (is_broken) {
+            stream_socket_close_when_sent(socket);
+            all = data.size;
+        }
+    }
+    if (socket->is_closed)
+        return all;
+    native_segments_keep(&framing->in, home->segment_scratch);
+    home->budget.input_bytes += native_segments_held(&framing->in) - framing->held;
+    framing->held = native_segments_held(&framing->in);
+    return all;
 }
 
 static size_t skip(struct connection *connection, size_t available)
@@ -659,7 +801,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
     size_t taken = skip(connection, data.size);
 
     home->clock_us = loop_now_us(home->loop);
-    while (!socket->is_closed && !socket->pauses) {
+    while (!socket->is_closed && !socket->pauses && !connection->framing) {
         struct bytes rest = { data.data + taken, data.size - taken };
         struct native_header header;
         struct error error;
@@ -688,10 +830,12 @@ static size_t input(struct stream_socket *socket, struct bytes data)
             break;
         }
     }
+    if (connection->framing && taken < data.size)
+        taken += input_segments(connection, bytes_of(data.data + taken, data.size - taken));
     return taken;
 }
 
-static const struct stream_ops connection_ops = { input, closed };
+static const struct stream_ops connection_ops = { input, closed, leaving };
 
 /* ---- events ---- */
 
@@ -710,8 +854,7 @@ void connection_send_event(struct connection *connection, struct bytes body)
         stream_socket_close(socket);
         return;
     }
-    out = stream_socket_output(socket);
-    start = native_reply_begin(out);
+    start = begin_reply(connection, &out);
     buffer_append_bytes(out, body);
     native_reply_end(out, start, &reply);
     stream_socket_commit(socket);

@@ -5,6 +5,9 @@
  *
  * OPTIONS is answered in every state; each other request in one.
  *
+ * With v5, what follows the answer to STARTUP is in segments both ways: all replies of a turn go into one, or as few as hold
+ * them, which is made when the output leaves.
+ *
  * A frame's body is copied into the request's arena; decoding, plan, rows and values live there too, and go together
  * when the reply is in the socket's output.
  *
@@ -15,8 +18,17 @@
 #define SERVER_NATIVE_CONNECTION_H
 
 #include "server/native_loop.h"
+#include "wire/native_segment.h"
 
 enum connection_state { CONNECTION_NEW, CONNECTION_ASKED, CONNECTION_READY };
+
+/* What v5 needs more: what came is taken from segments, what goes is gathered into them. */
+struct framing {
+    struct native_segments in;
+    size_t held;        /* of the loop's budget of input */
+    struct buffer *out; /* borrowed from the socket: where a segment was begun; NULL: none is */
+    size_t out_start;
+};
 
 struct connection {
     struct stream_socket socket;
@@ -28,10 +40,11 @@ struct connection {
     struct client client; /* how it is listed */
     enum connection_state state;
     enum native_compression compression;
-    uint32_t events;     /* registered for: NATIVE_EVENT_ bits */
-    uint32_t in_flight;  /* requests not yet answered */
-    uint32_t waits;      /* of these, at workers */
-    uint64_t skip_bytes; /* of a refused frame, to be thrown away as they come */
+    struct framing *framing; /* owned: v5, once STARTUP was answered; else NULL */
+    uint32_t events;         /* registered for: NATIVE_EVENT_ bits */
+    uint32_t in_flight;      /* requests not yet answered */
+    uint32_t waits;          /* of these, at workers */
+    uint64_t skip_bytes;     /* of a refused frame, to be thrown away as they come */
 };
 
 /* Takes the descriptor over; closes it if the connection cannot be made. */

@@ -1,12 +1,14 @@
 /* Connections against a query layer of the test's own, over real sockets: who may ask what when, replies in any order,
  * requests that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so
  * take the place of the library's. */
+#include "base/crc.h"
 #include "query/trace.h"
 #include "server/native_connection.h"
 #include "table/table.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <lz4.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -446,11 +448,11 @@ static void later_versions_step_down(void **state)
     struct answer a;
     int fd = dial(f);
 
-    ask_raw(fd, "\5\0\0\7\1\0\0\0\0", 9);
+    ask_raw(fd, "\6\0\0\7\1\0\0\0\0", 9);
     assert_true(listen_once(fd, &a));
-    assert_int_equal(a.version, 0x84);
+    assert_int_equal(a.version, 0x85);
     assert_int_equal(a.stream, 7);
-    assert_error(&a, 0x000A, "Invalid or unsupported protocol version (5); supported versions are (3/v3, 4/v4)");
+    assert_error(&a, 0x000A, "Invalid or unsupported protocol version (6); supported versions are (3/v3, 4/v4, 5/v5)");
     assert_false(listen_once(fd, &a)); /* closed */
     close(fd);
     fd = dial(f);
@@ -459,6 +461,263 @@ static void later_versions_step_down(void **state)
     assert_int_equal(a.version, 0x83);
     assert_int_equal(a.opcode, NATIVE_SUPPORTED);
     close(fd);
+    stop(f);
+}
+
+/* ---- v5 ---- */
+
+struct v5 {
+    int fd;
+    enum native_compression compression;
+    struct buffer got; /* payloads */
+    uint32_t segments; /* that came */
+    uint8_t scratch[NATIVE_SEGMENT_PAYLOAD_MAX + 1];
+};
+
+static struct v5 *open_v5(struct fixture *f, enum native_compression compression, uint8_t expected)
+{
+    static const char with_lz4[] = "\0\2\0\x0b"
+                                   "CQL_VERSION\0\5"
+                                   "3.0.0\0\x0b"
+                                   "COMPRESSION\0\3"
+                                   "lz4";
+    struct v5 *v5 = xcalloc(1, sizeof(*v5));
+    struct bytes body = compression ? bytes_of(with_lz4, sizeof(with_lz4) - 1) : STARTUP_BODY;
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+    struct answer answer;
+
+    v5->fd = dial(f);
+    v5->compression = compression;
+    frame(&out, NATIVE_STARTUP, 0, body);
+    out.data[0] = 5;
+    ask_raw(v5->fd, out.data, out.size);
+    assert_true(listen_once(v5->fd, &answer)); /* not in a segment */
+    assert_int_equal(answer.version, 0x85);
+    assert_int_equal(answer.opcode, expected);
+    return v5;
+}
+
+static void close_v5(struct v5 *v5)
+{
+    buffer_fini(&v5->got);
+    close(v5->fd);
+    free(v5);
+}
+
+static void envelope(struct buffer *out, uint8_t opcode, int16_t stream, struct bytes body)
+{
+    size_t at = out->size;
+
+    frame(out, opcode, stream, body);
+    out->data[at] = 5;
+}
+
+static void query_envelope(struct buffer *out, int16_t stream, const char *statement)
+{
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
+
+    buffer_append_be32(&body, (uint32_t)strlen(statement));
+    buffer_append_string(&body, statement);
+    buffer_append(&body, "\0\1\0\0\0\0", 6);
+    envelope(out, NATIVE_QUERY, stream, buffer_bytes(&body));
+}
+
+static void ask_segments(struct v5 *v5, struct bytes envelopes)
+{
+    CLEANUP(buffer_fini) struct buffer out = { 0 }, packed = { 0 };
+    size_t start = native_segments_begin(&out, v5->compression);
+
+    buffer_append_bytes(&out, envelopes);
+    native_segments_end(&out, start, v5->compression, &packed);
+    ask_raw(v5->fd, out.data, out.size);
+}
+
+static bool read_segment(struct v5 *v5)
+{
+    static const uint8_t initial[] = { 0xFA, 0x2D, 0x55, 0xCA };
+    size_t header_size = v5->compression ? 5 : 3, size, unpacked;
+    uint8_t header[8], *payload = v5->scratch;
+    uint64_t lengths = 0;
+    uint32_t crc = 0;
+
+    if (!read_all(v5->fd, header, header_size + 3))
+        return false;
+    memcpy(&lengths, header, header_size);
+    memcpy(&crc, header + header_size, 3);
+    assert_int_equal(crc, crc24_more(0x875060, bytes_of(header, header_size)));
+    size = lengths & 0x1FFFF;
+    unpacked = v5->compression ? lengths >> 17 & 0x1FFFF : 0;
+    assert_true(read_all(v5->fd, payload, size) && read_all(v5->fd, &crc, 4));
+    assert_int_equal(crc, crc32_more(crc32_more(0, bytes_of(initial, 4)), bytes_of(payload, size)));
+    if (unpacked) {
+        assert_int_equal(LZ4_decompress_safe((const char *)payload, (char *)buffer_extend(&v5->got, unpacked),
+                                             (int)size, (int)unpacked),
+                         unpacked);
+    } else {
+        buffer_append(&v5->got, payload, size);
+    }
+    v5->segments++;
+    return true;
+}
+
+static bool listen_v5(struct v5 *v5, struct answer *answer)
+{
+    uint32_t size;
+
+    memset(answer, 0, sizeof(*answer));
+    while (v5->got.size < 9 || v5->got.size - 9 < (size = load_be32(v5->got.data + 5)))
+        if (!read_segment(v5))
+            return false;
+    answer->version = v5->got.data[0];
+    answer->flags = v5->got.data[1];
+    answer->stream = (int16_t)load_be16(v5->got.data + 2);
+    answer->opcode = v5->got.data[4];
+    answer->size = size;
+    memcpy(answer->body, v5->got.data + 9, size < sizeof(answer->body) ? size : sizeof(answer->body));
+    memmove(v5->got.data, v5->got.data + 9 + size, v5->got.size - 9 - size);
+    v5->got.size -= 9 + size;
+    return true;
+}
+
+static void segments_follow_the_answer_to_startup(void **state)
+{
+    struct fixture *f = start(false, NULL);
+
+    for (int compression = NATIVE_COMPRESSION_NONE; compression <= NATIVE_COMPRESSION_LZ4; compression++) {
+        struct v5 *v5 = open_v5(f, (enum native_compression)compression, NATIVE_READY);
+        CLEANUP(buffer_fini) struct buffer out = { 0 };
+        struct answer a;
+        uint64_t seen = 0;
+
+        /* One segment asks, one answers; the pending one comes by itself, after them. */
+        query_envelope(&out, 99, "pending");
+        for (int16_t i = 0; i < 20; i++)
+            query_envelope(&out, i, "big 300");
+        ask_segments(v5, buffer_bytes(&out));
+        for (int16_t i = 0; i < 20; i++) {
+            assert_true(listen_v5(v5, &a));
+            assert_int_equal(a.stream, i);
+            assert_int_equal(a.size, 300);
+            assert_int_equal(a.flags, 0);
+        }
+        assert_int_equal(v5->segments, 1);
+        assert_true(listen_v5(v5, &a));
+        assert_int_equal(a.stream, 99);
+
+        /* Larger than a segment, both ways. */
+        buffer_reset(&out);
+        query_envelope(&out, 1, "big 1000000");
+        query_envelope(&out, 2, "void");
+        ask_segments(v5, buffer_bytes(&out));
+        for (int i = 0; i < 2; i++) {
+            assert_true(listen_v5(v5, &a));
+            seen |= UINT64_C(1) << a.stream;
+            assert_int_equal(a.size, a.stream == 1 ? 1000000 : 4);
+        }
+        assert_int_equal(seen, 6);
+        char *text = xmalloc(400001);
+        memset(text, 'x', 400000);
+        text[400000] = 0;
+        memcpy(text, "wait", 4);
+        memset(text + 4, ' ', 1);
+        buffer_reset(&out);
+        query_envelope(&out, 3, text);
+        ask_segments(v5, buffer_bytes(&out));
+        assert_true(listen_v5(v5, &a));
+        assert_int_equal(a.stream, 3);
+        assert_int_equal(a.opcode, NATIVE_RESULT);
+        free(text);
+        close_v5(v5);
+    }
+    stop(f);
+}
+
+/* A segment that holds more than may be in flight is served in several goes, whether or not its payload had to be kept. */
+static void a_segment_waits_for_its_limits(void **state)
+{
+    struct fixture *f = start(false, NULL);
+
+    for (int compression = NATIVE_COMPRESSION_NONE; compression <= NATIVE_COMPRESSION_LZ4; compression++) {
+        struct v5 *v5 = open_v5(f, (enum native_compression)compression, NATIVE_READY), *other;
+        CLEANUP(buffer_fini) struct buffer out = { 0 };
+        struct answer a;
+        uint32_t seen = 0;
+
+        atomic_store(&hold_pending, true);
+        for (int16_t i = 0; i < 60; i++)
+            query_envelope(&out, i, "pending");
+        ask_segments(v5, buffer_bytes(&out));
+        /* Meanwhile others' segments use what it was unpacked into. */
+        for (int i = 0; i < 4; i++) {
+            other = open_v5(f, NATIVE_COMPRESSION_LZ4, NATIVE_READY);
+            buffer_reset(&out);
+            for (int16_t k = 0; k < 100; k++)
+                query_envelope(&out, k, "void");
+            ask_segments(other, buffer_bytes(&out));
+            for (int16_t k = 0; k < 100; k++)
+                assert_true(listen_v5(other, &a));
+            close_v5(other);
+        }
+        atomic_store(&hold_pending, false);
+        for (int i = 0; i < 60; i++) {
+            if (i % 8 == 0)
+                native_service_broadcast(&f->service, 0, bytes_of("", 0)); /* a turn */
+            assert_true(listen_v5(v5, &a));
+            assert_int_equal(a.opcode, NATIVE_RESULT);
+            seen++;
+        }
+        assert_int_equal(seen, 60);
+        close_v5(v5);
+    }
+    stop(f);
+}
+
+static void a_broken_segment_ends_its_connection(void **state)
+{
+    struct fixture *f = start(false, NULL);
+    struct v5 *v5 = open_v5(f, NATIVE_COMPRESSION_NONE, NATIVE_READY);
+    CLEANUP(buffer_fini) struct buffer out = { 0 }, packed = { 0 };
+    size_t start_at = native_segments_begin(&out, NATIVE_COMPRESSION_NONE);
+    struct answer a;
+
+    query_envelope(&out, 1, "void");
+    native_segments_end(&out, start_at, NATIVE_COMPRESSION_NONE, &packed);
+    out.data[20] ^= 1;
+    ask_raw(v5->fd, out.data, out.size);
+    out.data[20] ^= 1;
+    ask_raw(v5->fd, out.data, out.size); /* not looked at any more */
+    assert_true(listen_v5(v5, &a));
+    assert_int_equal(a.stream, 0);
+    assert_error(&a, 0x000A, NULL);
+    assert_false(listen_v5(v5, &a));
+    close_v5(v5);
+    stop(f);
+}
+
+static void before_a_password_segments_hold_whole_envelopes(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct v5 *v5 = open_v5(f, NATIVE_COMPRESSION_LZ4, NATIVE_AUTHENTICATE);
+    CLEANUP(buffer_fini) struct buffer out = { 0 }, large = { 0 };
+    struct answer a;
+
+    envelope(&large, NATIVE_AUTH_RESPONSE, 1, bytes_of(v5->scratch, sizeof(v5->scratch)));
+    envelope(&out, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x05\0me\0x", 9));
+    ask_segments(v5, buffer_bytes(&out));
+    assert_true(listen_v5(v5, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    ask_segments(v5, buffer_bytes(&large)); /* now it may: it is answered, and the connection goes on */
+    assert_true(listen_v5(v5, &a));
+    assert_int_equal(a.opcode, NATIVE_ERROR);
+    ask_segments(v5, buffer_bytes(&out));
+    assert_true(listen_v5(v5, &a));
+    close_v5(v5);
+    v5 = open_v5(f, NATIVE_COMPRESSION_LZ4, NATIVE_AUTHENTICATE);
+    ask_segments(v5, buffer_bytes(&large));
+    assert_true(listen_v5(v5, &a));
+    assert_error(&a, 0x000A, NULL);
+    assert_false(listen_v5(v5, &a));
+    close_v5(v5);
     stop(f);
 }
 
@@ -862,6 +1121,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_has_its_requests),
         cmocka_unit_test(later_versions_step_down),
+        cmocka_unit_test(segments_follow_the_answer_to_startup),
+        cmocka_unit_test(a_segment_waits_for_its_limits),
+        cmocka_unit_test(a_broken_segment_ends_its_connection),
+        cmocka_unit_test(before_a_password_segments_hold_whole_envelopes),
         cmocka_unit_test(a_password_is_asked_for),
         cmocka_unit_test(replies_come_as_they_are_ready),
         cmocka_unit_test(traces_are_told_and_limited),

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "server/native_connection.h"
 #include "table/table.h"
+#include "wire/native_segment.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     home->budget.input_bytes_max = service->limits.input_bytes_max;
     home->drain_task.run = drain_run;
     home->drain_timer.fire = drain_fire;
+    home->segment_scratch = xmalloc(NATIVE_SEGMENT_PAYLOAD_MAX);
     status = loop_open(NULL, &home->loop, err);
     if (status)
         goto free_home;
@@ -84,6 +86,7 @@ free_context:
     query_context_free(home->context);
     loop_close(home->loop);
 free_home:
+    free(home->segment_scratch);
     free(home);
     return status;
 }
@@ -158,6 +161,8 @@ void native_loop_close(struct native_loop *home)
     loop_timer_clear(home->loop, &home->drain_timer);
     query_context_free(home->context);
     loop_close(home->loop);
+    free(home->segment_scratch);
+    buffer_fini(&home->segment_packed);
     while (home->arena_count)
         arena_free(home->arenas[--home->arena_count]);
     free(home);

@@ -67,6 +67,8 @@ struct native_loop {
     uint32_t request_count;                  /* not yet answered, of open and closed connections; and traces */
     uint32_t traces;                         /* begun and not yet written */
     int64_t clock_us;                        /* monotonic, after the latest request */
+    uint8_t *segment_scratch;                /* owned: one payload of v5, unpacked */
+    struct buffer segment_packed;            /* owned: one being packed */
     struct arena *arenas[NATIVE_ARENAS_MAX]; /* owned: idle ones */
     uint32_t arena_count;
     bool is_draining;

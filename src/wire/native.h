@@ -1,6 +1,6 @@
-/* wire/native.h: bytes <-> messages of the native protocol, v3 and v4.
+/* wire/native.h: bytes <-> messages of the native protocol, v3, v4 and v5.
  *
- * A v4 frame:
+ * A frame (v5 calls it an envelope, and carries it in segments once a session has begun: native_segment.h):
  *     | version (1, 0x80: from the server) | flags (1) | stream id (2) | opcode (1) | length (4) | body ... |
  * and, before the message, the body of a request with flag CUSTOM_PAYLOAD holds a bytes map; the body of a reply holds,
  * as its flags say: tracing id (16), warnings (string list), custom payload (bytes map).
@@ -23,9 +23,9 @@
 enum {
     NATIVE_V3 = 3,
     NATIVE_V4 = 4,
-    NATIVE_V5 = 5, /* decoded and encoded, but its segments are not built: never negotiated */
+    NATIVE_V5 = 5,
     NATIVE_VERSION_MIN = NATIVE_V3,
-    NATIVE_VERSION_MAX = NATIVE_V4,
+    NATIVE_VERSION_MAX = NATIVE_V5,
     NATIVE_HEADER_BYTES = 9,
     NATIVE_FRAME_BYTES_MAX = 16 << 20,    /* default of native_transport_max_frame_size */
     NATIVE_FRAME_BYTES_LIMIT = 256 << 20, /* what the setting may be at most */
@@ -62,6 +62,9 @@ enum consistency {
     NATIVE_CONSISTENCIES(X)
 #undef X
 };
+/* The versions we speak, as SUPPORTED lists them and errors quote them. */
+#define NATIVE_VERSION_LIST(X) X("3/v3") X("4/v4") X("5/v5")
+
 const char *consistency_name(enum consistency consistency); /* "LOCAL_QUORUM"; NULL if there is none */
 static inline bool consistency_is_serial(enum consistency consistency)
 {
@@ -112,6 +115,8 @@ enum native_frame_result {
                               * or 0: the connection cannot go on and must be closed after the answer */
 };
 
+/* ERR_PROTOCOL, in the words that drivers step down at, unless we speak it. */
+enum status native_version_check(uint8_t version, struct error *err);
 /* Looks at the front of the input. body_bytes_max: the frame limit. */
 enum native_frame_result native_frame_peek(struct bytes input, uint32_t body_bytes_max, struct native_header *header,
                                            size_t *wanted, uint64_t *skip, struct error *err);
@@ -154,8 +159,8 @@ struct native_parameters {
     bool skip_metadata;
     bool has_timestamp;
     bool has_now;              /* v5 */
-    int32_t page_size;         /* 0 or less: not paged */
-    int32_t now_s;             /* v5, with has_now */
+    int32_t page_size;         /* less than 0: not paged; never 0 */
+    int64_t now_s;             /* v5, with has_now: unsigned, as Cassandra reads it */
     int64_t timestamp_us;      /* with has_timestamp */
     struct bytes paging_state; /* NULL data: from the start */
     struct bytes keyspace;     /* v5; NULL data: the session's */
@@ -268,7 +273,7 @@ struct native_metadata {
     uint32_t column_count;
     bool has_global_table;
     struct bytes specs; /* [keyspace, table]? then per column; borrowed */
-    uint8_t id[16];     /* v5: digest of the above */
+    uint8_t id[16];     /* v5: digest of the columns' names and types, the same for all versions */
 };
 /* specs lies in `arena`. */
 void native_metadata_build(struct native_metadata *metadata, struct arena *arena, uint8_t version,
@@ -284,7 +289,7 @@ extern const struct native_metadata native_metadata_none;
 
 /* Rows: begin, then for each row its values and native_rows_end_row, then end.
  *     struct native_rows rows;
- *     native_rows_begin(&rows, out, version, metadata, skip_metadata, paging_state);
+ *     native_rows_begin(&rows, out, metadata, NATIVE_METADATA_SENT, paging_state);
  *     native_rows_value(&rows, value); ... native_rows_end_row(&rows);
  *     native_rows_end(&rows); */
 struct native_rows {
@@ -292,9 +297,15 @@ struct native_rows {
     size_t count_at;
     uint32_t row_count;
 };
+/* What is said of the columns. */
+enum native_rows_metadata {
+    NATIVE_METADATA_SENT,
+    NATIVE_METADATA_SKIPPED,
+    NATIVE_METADATA_CHANGED, /* v5: sent, with its id: not the one that EXECUTE brought */
+};
 /* paging_state NULL data: the last page. */
-void native_rows_begin(struct native_rows *rows, struct buffer *out, uint8_t version,
-                       const struct native_metadata *metadata, bool skip_metadata, struct bytes paging_state);
+void native_rows_begin(struct native_rows *rows, struct buffer *out, const struct native_metadata *metadata,
+                       enum native_rows_metadata said, struct bytes paging_state);
 
 static inline void native_append_value(struct buffer *out, struct bytes value)
 {

@@ -156,7 +156,7 @@ static enum status decode_tail(struct reader *in, uint8_t version, uint32_t flag
         parameters->keyspace = read_string(in);
     if (version >= NATIVE_V5 && (flags & HAS_NOW)) {
         parameters->has_now = true;
-        parameters->now_s = (int32_t)read_u32(in);
+        parameters->now_s = read_u32(in);
     }
     return in->failed ? truncated(err) : OK;
 }
@@ -184,6 +184,8 @@ static enum status decode_parameters(struct reader *in, struct arena *arena, uin
     parameters->skip_metadata = flags & SKIP_METADATA;
     if (flags & HAS_PAGE_SIZE)
         parameters->page_size = (int32_t)read_u32(in);
+    if (parameters->page_size == 0 && !in->failed)
+        return error_set(err, ERR_PROTOCOL, "The page size cannot be 0");
     if (flags & HAS_PAGING_STATE)
         parameters->paging_state = read_bytes(in);
     return decode_tail(in, version, flags, parameters, err);
@@ -326,7 +328,11 @@ enum status native_decode(const struct native_header *header, struct bytes body,
     request->tracing = header->flags & NATIVE_FLAG_TRACING;
     request->parameters.consistency = CONSISTENCY_ONE;
     request->parameters.serial_consistency = CONSISTENCY_SERIAL;
-    if ((header->flags & NATIVE_FLAG_CUSTOM_PAYLOAD) && header->version >= NATIVE_V4) {
+    request->parameters.page_size = -1;
+    if (header->flags & NATIVE_FLAG_CUSTOM_PAYLOAD) {
+        if (header->version < NATIVE_V4)
+            return error_set(err, ERR_PROTOCOL,
+                             "Received frame with CUSTOM_PAYLOAD flag for native protocol version < 4");
         status = decode_pairs(&in, arena, true, &request->payload_count, &request->payload, err);
         if (status)
             return status;

@@ -6,9 +6,12 @@
 #include <assert.h>
 
 /* Flags of rows' metadata. */
-enum { GLOBAL_TABLE = 0x1, HAS_MORE_PAGES = 0x2, NO_METADATA = 0x4 };
+enum { GLOBAL_TABLE = 0x1, HAS_MORE_PAGES = 0x2, NO_METADATA = 0x4, METADATA_CHANGED = 0x8 };
 
-const struct native_metadata native_metadata_none = { 0 };
+/* Its id is the MD5 of nothing. */
+const struct native_metadata native_metadata_none = {
+    .id = { 0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e },
+};
 
 void native_encode_ready(struct buffer *out)
 {
@@ -152,6 +155,22 @@ static bool share_a_table(const struct native_column *columns, uint32_t count)
     return count > 0;
 }
 
+/* As Cassandra computes it: clients may bring an id from one server to another. */
+static void digest(const struct native_column *columns, uint32_t count, uint8_t id[16])
+{
+    CLEANUP(buffer_fini) struct buffer text = { 0 };
+    struct bytes whole;
+
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_bytes(&text, columns[i].name);
+        buffer_append_u8(&text, 0);
+        type_print_java(&text, columns[i].type);
+        buffer_append_be16(&text, 0);
+    }
+    whole = buffer_bytes(&text);
+    hash_md5(&whole, 1, id);
+}
+
 void native_metadata_build(struct native_metadata *metadata, struct arena *arena, uint8_t version,
                            const struct native_column *columns, uint32_t count)
 {
@@ -173,20 +192,23 @@ void native_metadata_build(struct native_metadata *metadata, struct arena *arena
     *metadata = (struct native_metadata){ .column_count = count,
                                           .has_global_table = is_global,
                                           .specs = arena_copy(arena, buffer_bytes(&specs)) };
-    hash_md5(&metadata->specs, 1, metadata->id);
+    digest(columns, count, metadata->id);
 }
 
-static void append_metadata(struct buffer *out, const struct native_metadata *metadata, bool skip,
+static void append_metadata(struct buffer *out, const struct native_metadata *metadata, enum native_rows_metadata said,
                             struct bytes paging_state)
 {
-    uint32_t flags = (metadata->has_global_table && !skip ? GLOBAL_TABLE : 0) | (skip ? NO_METADATA : 0) |
-                     (paging_state.data ? HAS_MORE_PAGES : 0);
+    uint32_t flags =
+        (metadata->has_global_table ? GLOBAL_TABLE : 0) | (said == NATIVE_METADATA_SKIPPED ? NO_METADATA : 0) |
+        (said == NATIVE_METADATA_CHANGED ? METADATA_CHANGED : 0) | (paging_state.data ? HAS_MORE_PAGES : 0);
 
     buffer_append_be32(out, flags);
     buffer_append_be32(out, metadata->column_count);
     if (paging_state.data)
         native_append_value(out, paging_state);
-    if (!skip)
+    if (said == NATIVE_METADATA_CHANGED)
+        write_string(out, bytes_of(metadata->id, sizeof(metadata->id)));
+    if (said != NATIVE_METADATA_SKIPPED)
         buffer_append_bytes(out, metadata->specs);
 }
 
@@ -208,14 +230,14 @@ void native_encode_result_prepared(struct buffer *out, uint8_t version, struct b
             buffer_append_be16(out, pk_indexes[i]);
     }
     buffer_append_bytes(out, markers->specs);
-    append_metadata(out, result, result->column_count == 0, no_state);
+    append_metadata(out, result, result->column_count == 0 ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT, no_state);
 }
 
-void native_rows_begin(struct native_rows *rows, struct buffer *out, uint8_t version,
-                       const struct native_metadata *metadata, bool skip_metadata, struct bytes paging_state)
+void native_rows_begin(struct native_rows *rows, struct buffer *out, const struct native_metadata *metadata,
+                       enum native_rows_metadata said, struct bytes paging_state)
 {
     buffer_append_be32(out, NATIVE_RESULT_ROWS);
-    append_metadata(out, metadata, skip_metadata, paging_state);
+    append_metadata(out, metadata, said, paging_state);
     *rows = (struct native_rows){ .out = out, .count_at = out->size };
     buffer_append_be32(out, 0);
 }

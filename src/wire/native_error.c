@@ -18,12 +18,8 @@ enum native_error native_error_code(enum status status, uint8_t version)
     /* v3 knows no failures; Cassandra tells its clients of timeouts instead. */
     case ERR_READ_FAILURE: return version < NATIVE_V4 ? NATIVE_ERROR_READ_TIMEOUT : NATIVE_ERROR_READ_FAILURE;
     case ERR_FUNCTION_FAILURE: return version < NATIVE_V4 ? NATIVE_ERROR_INVALID : NATIVE_ERROR_FUNCTION_FAILURE;
+    case ERR_CDC_WRITE_FAILURE: return version < NATIVE_V4 ? NATIVE_ERROR_INVALID : NATIVE_ERROR_CDC_WRITE_FAILURE;
     case ERR_WRITE_FAILURE: return version < NATIVE_V4 ? NATIVE_ERROR_WRITE_TIMEOUT : NATIVE_ERROR_WRITE_FAILURE;
-    /* v4 has no code for it either. */
-    case ERR_CDC_WRITE_FAILURE:
-        if (version >= NATIVE_V5)
-            return NATIVE_ERROR_CDC_WRITE_FAILURE;
-        return version < NATIVE_V4 ? NATIVE_ERROR_WRITE_TIMEOUT : NATIVE_ERROR_WRITE_FAILURE;
     case ERR_SYNTAX: return NATIVE_ERROR_SYNTAX;
     case ERR_UNAUTHORIZED: return NATIVE_ERROR_UNAUTHORIZED;
     case ERR_INVALID: return NATIVE_ERROR_INVALID;
@@ -74,11 +70,13 @@ static size_t utf8_size(struct bytes text)
 
 /* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break the client's decoder.
  */
-static void write_message(struct buffer *out, struct bytes text)
+static void write_message(struct buffer *out, const char *lost, struct bytes text)
 {
     size_t size_at = out->size;
 
     buffer_append_be16(out, 0);
+    if (lost)
+        buffer_printf(out, "ERROR %s: ", lost);
     while (text.size) {
         size_t size = utf8_size(text);
 
@@ -128,8 +126,6 @@ static void append_detail(struct buffer *out, uint8_t version, enum native_error
     case NATIVE_ERROR_WRITE_TIMEOUT:
         append_counts(out, detail);
         append_write_type(out, detail);
-        if (version >= NATIVE_V5 && detail->write_type && strcmp(detail->write_type, "CAS") == 0)
-            buffer_append_be16(out, 0); /* contentions */
         return;
     case NATIVE_ERROR_READ_TIMEOUT:
         append_counts(out, detail);
@@ -172,13 +168,29 @@ static void append_detail(struct buffer *out, uint8_t version, enum native_error
     }
 }
 
+/* What v3 has no code for is told in words, as Cassandra does: the name of the code that it would have been. */
+static const char *lost_name(enum status status, enum native_error code)
+{
+    if (code != NATIVE_ERROR_INVALID)
+        return NULL;
+    return status == ERR_FUNCTION_FAILURE    ? "FUNCTION_FAILURE"
+           : status == ERR_CDC_WRITE_FAILURE ? "CDC_WRITE_FAILURE"
+                                             : NULL;
+}
+
 void native_encode_error(struct buffer *out, uint8_t version, const struct error *error,
                          const struct native_error_detail *detail)
 {
     static const struct native_error_detail none = { .consistency = CONSISTENCY_ONE };
     enum native_error code = native_error_code(error->status, version);
+    const char *lost = lost_name(error->status, code);
 
+    detail = detail ? detail : &none;
+    /* Our write timeouts say that nobody knows; v5 has a code for that where a condition was decided. */
+    if (code == NATIVE_ERROR_WRITE_TIMEOUT && version >= NATIVE_V5 && detail->write_type &&
+        strcmp(detail->write_type, "CAS") == 0)
+        code = NATIVE_ERROR_CAS_WRITE_UNKNOWN;
     buffer_append_be32(out, (uint32_t)code);
-    write_message(out, bytes_of_string(error->message));
-    append_detail(out, version, code, error, detail ? detail : &none);
+    write_message(out, lost, bytes_of_string(error->message));
+    append_detail(out, version, code, error, detail);
 }

@@ -25,11 +25,22 @@ const char *consistency_name(enum consistency consistency)
     return NULL;
 }
 
+enum status native_version_check(uint8_t version, struct error *err)
+{
+#define LISTED(text) ", " text
+    static const char list[] = NATIVE_VERSION_LIST(LISTED);
+#undef LISTED
+
+    if (version >= NATIVE_VERSION_MIN && version <= NATIVE_VERSION_MAX)
+        return OK;
+    /* Drivers look for these words and come back with a version from the list. */
+    return error_set(err, ERR_PROTOCOL, "Invalid or unsupported protocol version (%u); supported versions are (%s)",
+                     version, list + 2);
+}
+
 static enum native_frame_result refuse_version(uint8_t version, struct error *err)
 {
-    /* Drivers look for these words and come back with a version from the list. */
-    error_set(err, ERR_PROTOCOL, "Invalid or unsupported protocol version (%u); supported versions are (3/v3, 4/v4)",
-              version);
+    native_version_check(version, err);
     return NATIVE_FRAME_BROKEN;
 }
 
@@ -150,6 +161,21 @@ size_t native_reply_begin(struct buffer *out)
     return start;
 }
 
+/* v1 and v2 are refused in a frame of theirs, whose header has one byte less: for the stream id. */
+static void end_old_frame(struct buffer *out, size_t start, const struct native_reply *reply)
+{
+    uint8_t *header = out->data + start;
+    size_t body = out->size - start - NATIVE_HEADER_BYTES;
+
+    memmove(header + NATIVE_HEADER_BYTES - 1, header + NATIVE_HEADER_BYTES, body);
+    out->size--;
+    header[0] = 0x80 | reply->version;
+    header[1] = 0;
+    header[2] = (uint8_t)reply->stream_id;
+    header[3] = (uint8_t)reply->opcode;
+    store_be32(header + 4, (uint32_t)body);
+}
+
 void native_reply_end(struct buffer *out, size_t start, const struct native_reply *reply)
 {
     size_t body_at = start + NATIVE_HEADER_BYTES;
@@ -162,6 +188,10 @@ void native_reply_end(struct buffer *out, size_t start, const struct native_repl
     if (reply->compression != NATIVE_COMPRESSION_NONE && compress_body(out, body_at, reply->compression))
         flags |= NATIVE_FLAG_COMPRESSED;
     header = out->data + start;
+    if (__builtin_expect(reply->version < NATIVE_V3, 0)) {
+        end_old_frame(out, start, reply);
+        return;
+    }
     header[0] = 0x80 | reply->version;
     header[1] = flags;
     store_be16(header + 2, (uint16_t)reply->stream_id);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs tests/cql/*.cql and compares every answer with the one Apache Cassandra gave, byte for byte.
 
-    run.py --check [--target HOST:PORT | --helenus build/helenus [--server-arg ARG]...] [NAME...]
+    run.py --check [--protocol 3|4|5[+lz4]] [--target HOST:PORT | --helenus build/helenus [--server-arg ARG]...] [NAME...]
     run.py --record [NAME...]        (make golden: starts Cassandra, writes the .expected files)
 
 The driver is the unmodified one from PyPI, used at the level of its Connection: statements go out as written and
@@ -81,8 +81,10 @@ class Lost(Exception):
 
 
 class Client:
-    def __init__(self, host, port):
+    def __init__(self, host, port, protocol="4"):
         self.address = (host, port)
+        version, _, compression = protocol.partition("+")
+        self.version, self.compression = int(version), compression or False
         self.keyspace = None
         self.connection = None
 
@@ -91,8 +93,8 @@ class Client:
         if not getattr(CONNECTION, "_helenus_started", False):
             CONNECTION.initialize_reactor()
             CONNECTION._helenus_started = True
-        self.connection = CONNECTION.factory(DefaultEndPoint(*self.address), 10, protocol_version=4, compression=False,
-                                             cql_version="3.4.7")
+        self.connection = CONNECTION.factory(DefaultEndPoint(*self.address), 10, protocol_version=self.version,
+                                             compression=self.compression, cql_version="3.4.7")
         if self.keyspace:
             self.send(protocol.QueryMessage(f'USE "{self.keyspace}"', 1))
 
@@ -286,6 +288,7 @@ def run_statement(client, statement):
             markers = prepared.bind_metadata
             raw = [encode(v, markers[i].type) if i < len(markers) else v for i, v in enumerate(bound)]
             messages.append((f"bind {text}", functools.partial(protocol.ExecuteMessage, prepared.query_id, raw, level,
+                                                               result_metadata_id=getattr(prepared, "result_metadata_id", None),
                                                                **common)))
     else:
         def query(fetch_size=None, paging_state=None):
@@ -430,6 +433,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--target", help="HOST:PORT of a running server")
     parser.add_argument("--helenus", help="binary to start on a fresh directory")
+    parser.add_argument("--protocol", default="4", help="version to speak, and compression: 3, 4, 5, 5+lz4 (with --check)")
     parser.add_argument("--server-arg", action="append", default=[], help="passed to helenus serve")
     parser.add_argument("--show", type=int, default=12, help="lines of a difference to show; 0 shows none")
     parser.add_argument("--later", action="store_true", help="also the files of later.txt")
@@ -476,7 +480,7 @@ def main():
         host, port = "127.0.0.1", server.cql_port
     passed, failed, skipped = 0, [], 0
     try:
-        client = Client(host, int(port))
+        client = Client(host, int(port), args.protocol)
         for path in paths:
             if path.stem in later:
                 skipped += len(parse_file(path))

@@ -1,6 +1,7 @@
-"""A small raw client of the native protocol v4, and a server to talk to.
+"""A small raw client of the native protocol v3, v4 and v5, and a server to talk to.
 
-It exists for what drivers hide: frames of any shape, requests whose answers never come, acknowledgements counted one by one.
+It exists for what drivers hide: frames and segments of any shape, requests whose answers never come, acknowledgements counted one by
+one.
 """
 import os
 import select
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("HELENUS", os.path.join(ROOT, "build", "helenus"))
@@ -112,35 +114,102 @@ def value(raw):
     return struct.pack(">i", -1) if raw is None else struct.pack(">I", len(raw)) + raw
 
 
-def query_body(text, consistency=1, values=None):
-    body = long_string(text) + struct.pack(">HB", consistency, 1 if values else 0)
+def query_body(text, consistency=1, values=None, version=4):
+    body = long_string(text) + struct.pack(">HI" if version >= 5 else ">HB", consistency, 1 if values else 0)
     if values:
         body += struct.pack(">H", len(values)) + b"".join(map(value, values))
     return body
 
 
-def execute_body(statement_id, values, consistency=1):
-    return (short_string(statement_id) + struct.pack(">HBH", consistency, 0x03, len(values)) + b"".join(map(value, values)))
+def execute_body(statement_id, values, consistency=1, metadata_id=None):
+    """With the id of the result's metadata: v5."""
+    known = short_string(metadata_id) if metadata_id is not None else b""
+    return (short_string(statement_id) + known + struct.pack(">HIH" if known else ">HBH", consistency, 0x03, len(values)) +
+            b"".join(map(value, values)))
+
+
+# -- segments of v5 -------------------------------------------------------------------------------------------------
+
+PAYLOAD_MAX = (128 << 10) - 1
+
+
+def crc24(data):
+    crc = 0x875060
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc <<= 1
+            if crc & 0x1000000:
+                crc ^= 0x1974F0B
+    return crc.to_bytes(3, "little")
+
+
+def crc32(data):
+    return zlib.crc32(data, zlib.crc32(b"\xfa\x2d\x55\xca")).to_bytes(4, "little")
+
+
+def segment(payload, self_contained=True, lz4=False, packed=None, unpacked_length=0):
+    """One segment. With lz4 its payload is sent as it is, unless `packed` is a block of it."""
+    body = payload if packed is None else packed
+    lengths = len(body) | (unpacked_length << 17 | self_contained << 34 if lz4 else self_contained << 17)
+    header = lengths.to_bytes(5 if lz4 else 3, "little")
+    return header + crc24(header) + body + crc32(body)
+
+
+def lz4_segment(payload, self_contained=True):
+    from lz4 import block
+    return segment(payload, self_contained, lz4=True, packed=block.compress(payload, store_size=False),
+                   unpacked_length=len(payload))
+
+
+def segments(envelopes, lz4=False):
+    """Envelopes (already concatenated), or one large one, in as many segments as needed."""
+    if len(envelopes) <= PAYLOAD_MAX:
+        return segment(envelopes, lz4=lz4)
+    return b"".join(segment(envelopes[i:i + PAYLOAD_MAX], False, lz4=lz4) for i in range(0, len(envelopes), PAYLOAD_MAX))
+
+
+def open_segment(data, lz4=False):
+    """(payload, is self-contained, bytes taken) of the first whole segment, or None. Checksums are asserted."""
+    header = 5 if lz4 else 3
+    if len(data) < header + 3:
+        return None
+    lengths = int.from_bytes(data[:header], "little")
+    assert data[header:header + 3] == crc24(data[:header]), "CRC24"
+    size, at = lengths & PAYLOAD_MAX, header + 3
+    if len(data) < at + size + 4:
+        return None
+    body = data[at:at + size]
+    assert data[at + size:at + size + 4] == crc32(body), "CRC32"
+    unpacked = lengths >> 17 & PAYLOAD_MAX if lz4 else 0
+    if unpacked:
+        from lz4 import block
+        body = block.decompress(body, uncompressed_size=unpacked)
+    return body, bool(lengths >> (34 if lz4 else 17) & 1), at + size + 4
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None):
+    """With version 5, what is sent after STARTUP goes into segments unless raw=True; `segment_count` counts what came."""
+
+    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.pending = b""
+        self.pending, self.raw, self.version, self.in_segments = b"", b"", version, False
+        self.lz4, self.segment_count = compression == "lz4", 0
         if startup:
             options = {"CQL_VERSION": "3.4.5"}
             if compression:
                 options["COMPRESSION"] = compression
-            self.send(frame(STARTUP, string_map(options)))
+            self.send(frame(STARTUP, string_map(options), version=version))
             _, opcode, body = self.receive()
             assert opcode in (READY, AUTHENTICATE), (opcode, body)
+            self.in_segments = version >= 5
 
     def close(self):
         self.socket.close()
 
-    def send(self, data):
-        self.socket.sendall(data)
+    def send(self, data, raw=False):
+        self.socket.sendall(segments(data, self.lz4) if self.in_segments and not raw else data)
 
     def frames(self):
         """The complete frames received so far: (stream, opcode, body)."""
@@ -158,15 +227,26 @@ class Client:
         chunk = self.socket.recv(1 << 18)
         if not chunk:
             raise ConnectionError("closed by the server")
-        self.pending += chunk
+        if not self.in_segments:
+            self.pending += chunk
+            return
+        self.raw += chunk
+        while True:
+            opened = open_segment(self.raw, self.lz4)
+            if not opened:
+                return
+            self.pending += opened[0]
+            self.raw = self.raw[opened[2]:]
+            self.segment_count += 1
 
-    def receive(self):
+    def receive_frame(self):
+        """(version byte, flags, stream, opcode, body)"""
         while True:
             if len(self.pending) >= 9:
-                _, _, stream, opcode, size = struct.unpack_from(">BBhBI", self.pending)
+                version, flags, stream, opcode, size = struct.unpack_from(">BBhBI", self.pending)
                 if len(self.pending) - 9 >= size:
                     body, self.pending = self.pending[9:9 + size], self.pending[9 + size:]
-                    return stream, opcode, body
+                    return version, flags, stream, opcode, body
             self.read_some()
 
     def exchange(self, opcode, body, flags=0, version=4):
@@ -193,9 +273,11 @@ class Client:
                 extra["warnings"].append(body[at + 2:at + 2 + size].decode())
                 at += 2 + size
         return flags, opcode, body[at:], extra
+    def receive(self):
+        return self.receive_frame()[2:]
 
     def call(self, opcode, body):
-        self.send(frame(opcode, body))
+        self.send(frame(opcode, body, version=self.version))
         _, opcode, body = self.receive()
         if opcode == ERROR:
             code, size = struct.unpack_from(">IH", body)
@@ -203,15 +285,17 @@ class Client:
         return opcode, body
 
     def query(self, text, values=None):
-        return self.call(QUERY, query_body(text, values=values))[1]
+        return self.call(QUERY, query_body(text, values=values, version=self.version))[1]
 
     def prepare(self, text):
-        body = self.call(PREPARE, long_string(text))[1]
+        body = self.call(PREPARE, long_string(text) + (b"\0\0\0\0" if self.version >= 5 else b""))[1]
         size, = struct.unpack_from(">H", body, 4)
+        if self.version >= 5:
+            self.metadata_id = body[8 + size:24 + size]
         return body[6:6 + size]
 
     def execute(self, statement_id, values):
-        return rows(self.call(EXECUTE, execute_body(statement_id, values))[1])
+        return rows(self.call(EXECUTE, execute_body(statement_id, values, metadata_id=self.metadata_id if self.version >= 5 else None))[1])
 
 
 def rows(body):

@@ -7,6 +7,7 @@ With a directory, the fuzzers' seeds are written there too.
 Needs cassandra-driver, lz4 and python-snappy. The recorded bytes are what src/wire/native_test.c decodes, so that our decoder is
 held to another's encoder.
 """
+import io
 import os
 import struct
 import sys
@@ -19,6 +20,7 @@ from cassandra import protocol
 from cassandra.protocol import (BatchMessage, ExecuteMessage, OptionsMessage, PrepareMessage, QueryMessage, RegisterMessage,
                                 StartupMessage, AuthResponseMessage, _UNSET_VALUE)
 from cassandra.query import BatchType
+from cassandra.segment import SegmentCodec
 
 frames = []
 
@@ -64,6 +66,31 @@ record("query_snappy", long_query, compressor=snappy.compress)
 record("query_v5", QueryMessage("SELECT * FROM t", CL.ONE, keyspace="ks"), version=5)
 record("execute_v5", execute_v5, version=5)
 
+# Segments, by the driver's own codec: the envelope of query_v5 alone and three times; a large one, of which only what stands around
+# its three parts is kept: its body is 300 000 bytes, byte i being i % 251.
+
+
+def in_segments(data, codec):
+    out = io.BytesIO()
+    codec.encode(out, data)
+    return out.getvalue()
+
+
+plain = SegmentCodec()
+packing = SegmentCodec(lz4_compress, lambda data: lz4.block.decompress(data[4:], uncompressed_size=struct.unpack(">I", data[:4])[0]))
+query_v5 = next(data for name, data in frames if name == "query_v5")
+long_v5 = protocol.ProtocolHandler.encode_message(long_query, 7, 5, None, False)
+segments = [("query", in_segments(query_v5, plain)), ("three", in_segments(query_v5 * 3, plain)),
+            ("query_lz4", in_segments(query_v5, packing)), ("long_lz4", in_segments(long_v5, packing))]
+large = in_segments(struct.pack(">BBhBI", 5, 0, 7, 7, 300000) + bytes(i % 251 for i in range(300000)), plain)
+marks, at = b"", 0
+while at < len(large):
+    size = int.from_bytes(large[at:at + 3], "little") & 0x1FFFF
+    marks += large[at:at + 6] + large[at + 6 + size:at + 10 + size]
+    at += 10 + size
+segments.append(("large_marks", marks))
+frames += [("segment_" + name, data) for name, data in segments]
+
 print(f"/* Request frames as the Python driver {cassandra.__version__} encodes them (tests/wire/record_requests.py). */")
 print("#ifndef WIRE_DRIVER_FRAMES_H\n#define WIRE_DRIVER_FRAMES_H\n\n#include <stdint.h>\n")
 for name, data in frames:
@@ -74,8 +101,13 @@ for name, data in frames:
 print("\n#endif")
 
 for name, data in frames if len(sys.argv) > 1 else []:
-    seeds = {"frame": data}
-    if data[1] & 1:
+    if name.startswith("segment_"):
+        seeds = {"segment": bytes([name.endswith("lz4")]) + data}
+    else:
+        seeds = {"frame": data}
+    if name.startswith("segment_"):
+        pass
+    elif data[1] & 1:
         seeds["decompress"] = bytes([1 if name.endswith("lz4") else 2]) + data[9:]
     else:
         seeds["message"] = bytes([data[0] - 3, data[1], data[4]]) + data[9:]
