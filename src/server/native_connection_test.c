@@ -119,6 +119,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
 {
     struct bytes text = request->message->query.statement, rest;
 
+    request->detail = (struct native_error_detail){ 0 };
     if (says(text, "wait", &rest)) {
         if (!context->may_wait) {
             buffer_append_string(out, "rubbish that must not be sent");

@@ -1,4 +1,4 @@
-"""Connecting: protocol steps down to v4, compression, schema agreement, events, many connections."""
+"""Connecting: protocol versions, compression, schema agreement, events, many connections."""
 import threading
 import uuid
 
@@ -8,12 +8,12 @@ from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.connection import locally_supported_compressions
 
 
-def test_negotiates_down_to_v4(target):
+def test_negotiates_v5(target):
     with target.cluster() as cluster:  # the driver begins with its newest version
         session = cluster.connect()
         assert session.execute("SELECT release_version FROM system.local").one().release_version.startswith("5.0.")
         if target.helenus:
-            assert cluster.protocol_version == ProtocolVersion.V4
+            assert cluster.protocol_version == ProtocolVersion.V5
 
 
 @pytest.mark.parametrize("version", [ProtocolVersion.V3, ProtocolVersion.V4])
