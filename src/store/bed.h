@@ -22,6 +22,7 @@ struct bed {
     bool forgetful;
     bool plain, no_sync;
     uint64_t write_buffer_bytes;
+    uint64_t target_file_bytes;
     /* filled by bed_open */
     struct keys *keys;
     struct file_system *files;
@@ -142,6 +143,7 @@ __attribute__((unused)) static enum status bed_open_store(struct bed *bed)
         .environment = bed->environment,
         .semantics = &bed->semantics,
         .write_buffer_bytes = bed->write_buffer_bytes,
+        .target_file_bytes = bed->target_file_bytes,
     };
 
     assert(!bed->store);

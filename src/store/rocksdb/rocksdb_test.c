@@ -973,6 +973,72 @@ static void test_purge_limits(void **state)
     bed_close(&bed);
 }
 
+/* A file that overlaps the compaction's, but not the range that was asked for, stays outside; what it holds is older than the
+ * tombstone. A memtable keeps the tombstone until it lies at the last level. */
+static void test_purge_overlapping_file(void **state)
+{
+    struct bed bed = forgetful_bed();
+    struct bytes a = BYTES_LITERAL("a"), b = BYTES_LITERAL("b");
+
+    bed_open(&bed);
+    assert_int_equal(bed_put(&bed, "a", 100, "dead"), OK);
+    assert_int_equal(bed_put(&bed, "m", 100, "x"), OK);
+    assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
+    assert_int_equal(bed_put(&bed, "k", 50, "older"), OK);
+    assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, a, b, &bed.err), OK);
+    assert_string_equal(bed_get(&bed, "a"), "dead");
+    assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
+    bed.last_purge = (struct store_purge){ 0 };
+    assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, a, b, &bed.err), OK);
+    assert_true(bed.last_purge.whole);
+    assert_int_equal(bed.last_purge.purge_before_us, 50);
+    assert_string_equal(bed_get(&bed, "a"), "dead");
+    assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, ALL, ALL, &bed.err), OK); /* now it is inside */
+    assert_string_equal(bed_get(&bed, "a"), "");
+    bed_close(&bed);
+}
+
+/* Files of level 0 are compacted by RocksDB itself to a level above the last, which has a value of the same key: the filter sees
+ * none of them, though nothing outside is older than the tombstone. At the last level it goes. */
+static void test_purge_above_last_level(void **state)
+{
+    struct bed bed = forgetful_bed();
+    struct model model = { .random = 3 };
+    struct store_properties properties;
+    unsigned filtered;
+    char key[32], text[49];
+
+    bed.target_file_bytes = 4096; /* a level above the last holds four of them: the last outgrows that */
+    bed_open(&bed);
+    assert_int_equal(bed_put(&bed, "a", 200, "below"), OK);
+    for (int i = 0; i < 3000; i++) {
+        for (int j = 0; j < 48; j++)
+            text[j] = (char)('!' + draw(&model, 90));
+        text[48] = 0;
+        assert_int_equal(bed_put(&bed, model_key(key, i), 200, text), OK);
+    }
+    assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, ALL, ALL, &bed.err), OK);
+    filtered = bed.filtered;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(bed_put(&bed, "a", 100, "dead"), OK);
+        assert_int_equal(bed_put(&bed, model_key(key, i), 200, "more"), OK);
+        assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
+    }
+    for (int i = 0; i < 1000; i++) {
+        bed.ops->properties(bed.store, &properties);
+        if (!properties.level0_file_count)
+            break;
+        usleep(10000);
+    }
+    assert_int_equal(properties.level0_file_count, 0);
+    assert_int_equal(bed.filtered, filtered);
+    assert_string_equal(bed_get(&bed, "a"), "dead");
+    assert_int_equal(bed.ops->compact(bed.store, STORE_DATA, ALL, ALL, &bed.err), OK);
+    assert_true(bed.filtered > filtered && bed.last_purge.whole);
+    assert_string_equal(bed_get(&bed, "a"), "");
+    bed_close(&bed);
+}
+
 /* Tombstones, late writes, flushes and compactions at random: what a tombstone covers never comes back. Late writes are at
  * most as late as the last flush, as a gc_grace would see to. */
 static void test_purge_never_revives(void **state)
@@ -1118,6 +1184,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_key_twice),
         cmocka_unit_test(test_would_wait),
         cmocka_unit_test(test_purge_limits),
+        cmocka_unit_test(test_purge_overlapping_file),
+        cmocka_unit_test(test_purge_above_last_level),
         cmocka_unit_test(test_purge_never_revives),
         cmocka_unit_test(test_shared_environment),
         cmocka_unit_test(test_not_durable),
