@@ -6,6 +6,7 @@
 #ifndef QUERY_EXECUTE_H
 #define QUERY_EXECUTE_H
 
+#include "base/hash.h"
 #include "catalog/catalog.h"
 #include "query/plan.h"
 #include "query/prepared.h"
@@ -26,6 +27,7 @@ struct query_engine {
     struct prepared_cache *cache;   /* owned */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */
+    struct hash_key hash_key;       /* of tables whose keys clients choose */
 };
 
 struct query_context {

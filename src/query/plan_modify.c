@@ -508,12 +508,7 @@ static enum status plan_update(struct planner *planner, const struct update_stat
 
     bool only_static = !modify->touches_rows && !conditions_touch_rows(modify);
     struct where_options options = { .use = WHERE_UPDATE, .only_static = only_static };
-    status = where_compile(planner, update->relations, update->relation_count, &options, &modify->where);
-    if (!status && only_static && modify->where.has_clustering && table->static_count)
-        return error_set(
-            planner->err, ERR_INVALID,
-            "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns");
-    return status;
+    return where_compile(planner, update->relations, update->relation_count, &options, &modify->where);
 }
 
 /* ---- DELETE ---- */
@@ -553,7 +548,7 @@ static enum status plan_deletion(struct planner *planner, const struct cql_delet
     return OK;
 }
 
-static enum status finish_delete(struct planner *planner, struct modify_plan *modify, bool only_static)
+static enum status finish_delete(struct planner *planner, struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
     const struct where *where = &modify->where;
@@ -569,10 +564,6 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
                 planner->err, ERR_INVALID,
                 "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
     }
-    if (only_static && where->has_clustering)
-        return error_set(
-            planner->err, ERR_INVALID,
-            "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns");
     if (modify->operation_count == 0) {
         modify->deletes_partitions = !where->has_clustering;
         modify->deletes_ranges = where->has_clustering && !where->clustering_is_complete;
@@ -616,7 +607,7 @@ static enum status plan_delete(struct planner *planner, const struct delete_stat
     bool only_static = modify->operation_count && !modify->touches_rows && !conditions_touch_rows(modify);
     struct where_options options = { .use = WHERE_DELETE, .only_static = only_static };
     status = where_compile(planner, delete_->relations, delete_->relation_count, &options, &modify->where);
-    return status ? status : finish_delete(planner, modify, only_static);
+    return status ? status : finish_delete(planner, modify);
 }
 
 static enum status check_conditional(struct planner *planner, const struct modify_plan *modify)

@@ -924,9 +924,6 @@ enum status plan_select(struct planner *planner, const struct select_statement *
         .only_static = select->selects_static_only,
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);
-    if (!status && select->selects_static_only && select->where.has_clustering)
-        status = error_set(planner->err, ERR_INVALID,
-                           "Cannot restrict clustering columns when selecting only static columns");
     if (!status && statement->distinct)
         status = check_distinct(planner, statement, select);
     if (!status)

@@ -26,6 +26,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
     engine->cache = prepared_cache_new(options->prepared_bytes_max);
+    hash_key_random(&engine->hash_key);
     if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
         abort();
     return engine;

@@ -19,8 +19,9 @@ struct write_part {
 
 struct write_set {
     struct arena *arena;
+    const struct hash_key *hash_key;
     struct write_part *parts;
-    uint32_t *slots; /* open addressing by token, once there are many: index + 1 */
+    uint32_t *slots; /* open addressing by key, once there are many: index + 1 */
     uint32_t slot_count;
     uint32_t count, capacity;
     uint32_t fragment_count;

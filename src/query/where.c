@@ -645,6 +645,14 @@ static enum status sort_clustering(struct collector *collector)
         where->clustering_has_in |= restriction->kind == PART_IN;
         i += restriction->width - 1;
     }
+    if (options->only_static && where->has_clustering && table->static_count && options->use == WHERE_SELECT)
+        return error_set(planner->err, ERR_INVALID,
+                         "Cannot restrict clustering columns when selecting only static columns");
+    if (options->only_static && where->has_clustering && table->static_count)
+        return error_set(
+            planner->err, ERR_INVALID,
+            "Invalid restrictions on clustering columns since the %s statement modifies only static columns",
+            use_name(options->use));
     if (options->use == WHERE_UPDATE) {
         if (slice)
             return error_set(planner->err, ERR_INVALID,

@@ -11,9 +11,10 @@ enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16 
 
 /* ---- the set of commands ---- */
 
-static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key, int64_t token)
+/* A keyed hash: whoever can make keys of one token, which is easy, must not make the loop stand still. */
+static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key)
 {
-    uint32_t at = (uint32_t)((uint64_t)token * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (set->slot_count - 1);
+    uint32_t at = (uint32_t)hash_keyed(set->hash_key, key) & (set->slot_count - 1);
 
     while (set->slots[at]) {
         const struct write_part *part = &set->parts[set->slots[at] - 1];
@@ -32,7 +33,7 @@ static void hash_parts(struct write_set *set)
         set->slot_count *= 2;
     set->slots = arena_new_array(set->arena, uint32_t, set->slot_count);
     for (uint32_t i = 0; i < set->count; i++)
-        set->slots[slot_for(set, set->parts[i].table, set->parts[i].key, set->parts[i].token)] = i + 1;
+        set->slots[slot_for(set, set->parts[i].table, set->parts[i].key)] = i + 1;
 }
 
 static struct write_part *find_part(struct write_set *set, const struct table_def *table, struct bytes key)
@@ -40,7 +41,7 @@ static struct write_part *find_part(struct write_set *set, const struct table_de
     if (set->count >= PARTS_HASHED) {
         if (set->slot_count < set->count * 2)
             hash_parts(set);
-        uint32_t at = slot_for(set, table, key, token_of_partition_key(key));
+        uint32_t at = slot_for(set, table, key);
         return set->slots[at] ? &set->parts[set->slots[at] - 1] : NULL;
     }
     for (uint32_t i = 0; i < set->count; i++)
@@ -55,7 +56,7 @@ static struct write_part *add_part(struct write_set *set, const struct table_def
     struct write_part *part = &set->parts[set->count++];
     *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
     if (set->slot_count)
-        set->slots[slot_for(set, table, key, part->token)] = set->count;
+        set->slots[slot_for(set, table, key)] = set->count;
     return part;
 }
 
@@ -342,7 +343,7 @@ static enum status check_write_consistency(struct execution *execution, bool con
 
 enum query_result execute_modify(struct execution *execution)
 {
-    struct write_set set = { .arena = execution->request->arena };
+    struct write_set set = { .arena = execution->request->arena, .hash_key = &execution->context->engine->hash_key };
     const struct plan *plan = execution->plan;
     bool conditional = plan_is_conditional(plan->modify);
     struct cas_set cas;
@@ -364,7 +365,7 @@ enum query_result execute_modify(struct execution *execution)
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us)
 {
-    struct write_set set = { .arena = execution->request->arena };
+    struct write_set set = { .arena = execution->request->arena, .hash_key = &execution->context->engine->hash_key };
     bool conditional = false;
     struct cas_set cas;
     enum status status;
