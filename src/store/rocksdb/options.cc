@@ -137,8 +137,8 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     /* The default (point in time) drops everything behind a damaged record, acknowledged rows too, and says nothing. This
      * one takes only a torn tail, which was never acknowledged, and refuses damage in the middle. */
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-    // What is replayed stays in memory. A flush at every open would leave a small file each time: a process that is killed again
-    // and again would pile up level-0 files faster than compaction takes them, until writes are stopped.
+    /* What is replayed stays in memory. A flush at every open would leave a small file each time: a process that is killed
+     * again and again would pile up level-0 files faster than compaction takes them, until writes are stopped. */
     options.avoid_flush_during_recovery = true;
     /* Bounds the replay at start, where one family is written and the other keeps the log alive. */
     options.max_total_wal_size = 3 * write_buffer;
