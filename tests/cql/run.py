@@ -229,6 +229,11 @@ def warnings_of(response):
     return [f"warning: {w}" for w in response.warnings or [] if not w.startswith("`USE <keyspace>`")]
 
 
+def sort_signatures(message):
+    """Cassandra lists the signatures of a function in the order of a hash table, another one at each start."""
+    return re.sub(r"(known type signatures: )(.*)(\))", lambda m: m[1] + ", ".join(sorted(re.split(r", (?=system\.)", m[2]))) + m[3], message)
+
+
 def describe(response, statement):
     """The printed answer: a list of lines."""
     lines = []
@@ -236,7 +241,7 @@ def describe(response, statement):
         lines += warnings_of(response)
     if isinstance(response, protocol.ErrorMessage):
         line = f"error: {CODES.get(response.code, hex(response.code))}"
-        message = response.message.replace("\\", "\\\\").replace("\n", "\\n")
+        message = sort_signatures(response.message).replace("\\", "\\\\").replace("\n", "\\n")
         # Where a parser stumbles, and how it says so, is its own affair; such words are kept as a remark.
         stumbled = response.code == 0x2000 and re.match(r"line \d+:|Failed parsing|Invalid syntax", response.message)
         if stumbled or statement.get("error") == "code only":
