@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+REPORTS = (b"ERROR: AddressSanitizer", b"ERROR: LeakSanitizer", b"runtime error:", b"WARNING: ThreadSanitizer",
+           b"FATAL: ThreadSanitizer")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -25,6 +27,7 @@ class Helenus:
         self.args = list(args)
         self.cql_port, self.http_port = free_port(), free_port()
         self.process = None
+        self.reported = []  # filled by stop
         self.log_path = os.path.join(tempfile.gettempdir(), f"helenus-test-{os.getpid()}-{self.cql_port}.log")
 
     def start(self, timeout_s=20):
@@ -60,6 +63,11 @@ class Helenus:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def reports(self):
+        """What a sanitizer wrote to the server's stderr: a line for each report."""
+        with open(self.log_path, "rb") as f:
+            return [line.decode(errors="replace").strip() for line in f if any(mark in line for mark in REPORTS)]
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -69,8 +77,9 @@ class Helenus:
                 self.process.kill()
                 self.process.wait()
         code = self.process.returncode if self.process else None
+        self.reported = self.reports() if os.path.exists(self.log_path) else []
         if self.owns_data:
             shutil.rmtree(self.data, ignore_errors=True)
-            if code == 0 and os.path.exists(self.log_path):
+            if code == 0 and not self.reported and os.path.exists(self.log_path):
                 os.unlink(self.log_path)
         return code

@@ -1,5 +1,6 @@
 # What a change passes before it is offered: sanitizers, lint, format, arrows, fuzzers, crashes, sabotages.
 
+VENV         ?= build/venv
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 ALL_C        := $(filter-out $(BUILD)/%,$(SRC_C)) $(wildcard bench/*.c)
@@ -25,11 +26,34 @@ fuzz:
 	    grep number_of_executed_units $(FUZZ_BUILD)/$$(basename $$name).log || true; \
 	done
 
-.PHONY: san tsan
+# Debug builds: they also encode and decode every shard command (table/command.h).
+DEBUG_OPT  := -O1 -g
+DEBUG_CPP  := -DHELENUS_DEBUG
+ASAN_BUILD := BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="$(DEBUG_OPT)" EXTRA_CPPFLAGS="$(DEBUG_CPP)"
+TSAN_BUILD := BUILD=build/tsan SAN="-fsanitize=thread" OPT="$(DEBUG_OPT)" EXTRA_CPPFLAGS="$(DEBUG_CPP)"
+TSAN_SET   := TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp ignore_noninstrumented_modules=1 exitcode=66"
+CQL_CHECK  := $(VENV)/bin/python tests/cql/run.py --check
+ON_MEMORY  := --server-arg=--store --server-arg=memory
+
+# The server under sanitizers answers the recorded statements; a report on its stderr, a leak at its end too, fails the run. With T
+# only the unit tests of T.
+.PHONY: san tsan san-cql tsan-cql
 san:
-	$(MAKE) -s BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="-O1 -g" unit T=$(T)
+	$(MAKE) -s $(ASAN_BUILD) unit T=$(T)
+	$(if $(T),,$(MAKE) -s san-cql)
 tsan:
-	TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp ignore_noninstrumented_modules=1" $(MAKE) -s BUILD=build/tsan SAN="-fsanitize=thread" OPT="-O1 -g" unit T=$(if $(T),$(T),table)
+	$(TSAN_SET) $(MAKE) -s $(TSAN_BUILD) unit T=$(if $(T),$(T),table)
+	$(if $(T),,$(MAKE) -s tsan-cql)
+san-cql: $(VENV)/installed
+	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus
+	@echo "== recorded statements, address and undefined, store rocksdb"
+	$(CQL_CHECK) --helenus build/asan/helenus
+	@echo "== recorded statements, address and undefined, store memory"
+	$(CQL_CHECK) --helenus build/asan/helenus $(ON_MEMORY)
+tsan-cql: $(VENV)/installed
+	$(MAKE) -s $(TSAN_BUILD) build/tsan/helenus
+	@echo "== recorded statements, thread, store memory"
+	$(TSAN_SET) $(CQL_CHECK) --helenus build/tsan/helenus $(ON_MEMORY)
 
 .PHONY: format format-check lint
 format:
@@ -72,15 +96,15 @@ plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 mutants:
 	@$(PYTHON) tools/mutants.py $(T)
 
+# The cheap steps first. The last line says that all passed, or which did not.
+CHECK_STEPS := arrows format-check lint san tsan fuzz mutants
 .PHONY: check
 check:
-	$(MAKE) -s arrows
-	$(MAKE) -s format-check
-	$(MAKE) -s lint
-	$(MAKE) -s san
-	$(MAKE) -s tsan
-	$(MAKE) -s fuzz
-	$(MAKE) -s mutants
+	@n=0; for step in $(CHECK_STEPS); do \
+	    n=$$((n + 1)); begin=$$(date +%s); echo "==== check $$n of $(words $(CHECK_STEPS)): $$step"; \
+	    $(MAKE) -s $$step || { echo "make check: FAILED in $$step"; exit 1; }; \
+	    echo "==== $$step passed in $$(($$(date +%s) - begin)) s"; \
+	done; echo "make check: all passed ($(CHECK_STEPS))"
 
 build/load: bench/load.c
 	@mkdir -p build

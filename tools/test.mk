@@ -3,7 +3,6 @@
 RUN_DATA  ?= ./data
 CQL_PORT  ?= 9042
 HTTP_PORT ?= 9080
-VENV      := build/venv
 
 .PHONY: help deps deps-test run test test-unit test-cql test-drivers test-wire example-cities golden fresh
 
@@ -19,7 +18,7 @@ help:
 	@echo "make example-cities  135 233 places, loaded, asked, checked, killed, checked"
 	@echo "make golden          record tests/cql/*.expected from Apache Cassandra"
 	@echo "make fresh           make test and make run on a bare Debian 12 in a chroot (root)"
-	@echo "make check           what a change passes: san tsan lint format-check arrows fuzz"
+	@echo "make check           what a change passes: arrows format-check lint san tsan fuzz mutants"
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"
@@ -34,8 +33,10 @@ deps-test: deps
 	@tools/deps.sh test
 	@$(MAKE) -s $(VENV)/installed
 
+# Through a link --clear would empty what others use, and only then fail.
 $(VENV)/installed: tests/requirements.txt
 	@mkdir -p build
+	@if [ -L $(VENV) ]; then echo "$(VENV) is a link to another tree's clients: remove the link, or bring those up to date there"; exit 1; fi
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@

@@ -496,7 +496,10 @@ def main():
             failed += bad
     finally:
         if server:
-            server.stop()
+            code = server.stop()
+            if code != 0 or server.reported:  # leaks are reported at the end
+                failed.append(f"the server ended with code {code}; its log: {server.log_path}")
+                failed += server.reported
     for line in failed[:200]:
         print("FAILED", line)
     print(f"{passed} passed, {len(failed)} failed, {skipped} skipped")
