@@ -73,6 +73,36 @@ void table_encode_cas(struct buffer *out, const struct cas_command *command)
         append_part(out, &command->parts[i]);
 }
 
+void table_encode_read(struct buffer *out, const struct read_command *command)
+{
+    buffer_append_u8(out, COMMAND_READ);
+    buffer_append_u8(out, (command->after_partition_inclusive ? READ_AFTER_PARTITION_INCLUSIVE : 0) |
+                              (command->after_static ? READ_AFTER_STATIC : 0) |
+                              (command->slices_are_rows ? READ_SLICES_ARE_ROWS : 0) |
+                              (command->reversed ? READ_REVERSED : 0) | (command->rows_wanted ? READ_ROWS : 0) |
+                              (command->static_wanted ? READ_STATIC : 0));
+    buffer_append_be64(out, command->table_id);
+    buffer_append_be64(out, command->schema_version);
+    buffer_append_be64(out, (uint64_t)command->token);
+    buffer_append_be64(out, (uint64_t)command->token_last);
+    buffer_append_be64(out, (uint64_t)command->now_s);
+    append_sized(out, command->partition_key);
+    append_sized(out, command->after_partition);
+    append_sized(out, command->after_clustering);
+    buffer_append_be32(out, command->row_limit);
+    buffer_append_be32(out, command->row_limit_per_partition);
+    buffer_append_be32(out, command->byte_limit);
+    buffer_append_be32(out, command->slice_count);
+    for (uint32_t i = 0; i < command->slice_count; i++) {
+        const struct slice *slice = &command->slices[i];
+
+        buffer_append_u8(out, (slice->start_inclusive ? BOUND_START_INCLUSIVE : 0) |
+                                  (slice->end_inclusive ? BOUND_END_INCLUSIVE : 0));
+        append_sized(out, slice->start);
+        append_sized(out, slice->end);
+    }
+}
+
 static const uint8_t *take(struct command_reader *reader, size_t size)
 {
     const uint8_t *at = reader->at;
@@ -141,6 +171,62 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     }
     if (reader->failed)
         return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+    return OK;
+}
+
+static const struct slice *read_slices(struct command_reader *reader, struct arena *arena, uint32_t count)
+{
+    enum { SLICE_BYTES_MIN = 1 + 4 + 4 };
+    struct slice *slices;
+
+    if (reader->failed || (size_t)(reader->end - reader->at) / SLICE_BYTES_MIN < count) {
+        reader->failed = true; /* the count is not believed before memory is taken */
+        return NULL;
+    }
+    slices = arena_new_array(arena, struct slice, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t bounds = command_read_u8(reader);
+
+        slices[i].start_inclusive = bounds & BOUND_START_INCLUSIVE;
+        slices[i].end_inclusive = bounds & BOUND_END_INCLUSIVE;
+        slices[i].start = command_read_bytes(reader);
+        slices[i].end = command_read_bytes(reader);
+        if (bounds & ~(BOUND_START_INCLUSIVE | BOUND_END_INCLUSIVE))
+            reader->failed = true;
+    }
+    return slices;
+}
+
+enum status table_decode_read(struct arena *arena, struct bytes bytes, struct read_command *command, struct error *err)
+{
+    struct command_reader reader = { bytes.data, bytes.data + bytes.size, false };
+    struct read_command read = { 0 };
+    uint8_t kind = command_read_u8(&reader), flags = command_read_u8(&reader);
+
+    read.after_partition_inclusive = flags & READ_AFTER_PARTITION_INCLUSIVE;
+    read.after_static = flags & READ_AFTER_STATIC;
+    read.slices_are_rows = flags & READ_SLICES_ARE_ROWS;
+    read.reversed = flags & READ_REVERSED;
+    read.rows_wanted = flags & READ_ROWS;
+    read.static_wanted = flags & READ_STATIC;
+    read.table_id = read_u64(&reader);
+    read.schema_version = read_u64(&reader);
+    read.token = (int64_t)read_u64(&reader);
+    read.token_last = (int64_t)read_u64(&reader);
+    read.now_s = (int64_t)read_u64(&reader);
+    read.partition_key = command_read_bytes(&reader);
+    read.after_partition = command_read_bytes(&reader);
+    read.after_clustering = command_read_bytes(&reader);
+    read.row_limit = command_read_u32(&reader);
+    read.row_limit_per_partition = command_read_u32(&reader);
+    read.byte_limit = command_read_u32(&reader);
+    read.slice_count = command_read_u32(&reader);
+    read.slices = read_slices(&reader, arena, read.slice_count);
+    if (reader.failed || kind != COMMAND_READ || flags & ~READ_FLAGS_ALL || reader.at != reader.end)
+        return error_set(err, ERR_CORRUPT, "not a read command");
+    if (!read.slice_count)
+        read.slices = NULL;
+    *command = read;
     return OK;
 }
 

@@ -7,6 +7,10 @@
  *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
  *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
  *     remove: kind (1) | flags (1) | table id (8)
+ *     read: kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) | last token (8) | now_s (8) |
+ *            partition key, after partition, after clustering: size (4; -1: none), bytes |
+ *            rows (4) | rows per partition (4) | bytes (4) | slice count (4) |
+ *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
  *     flush, compact: kind (1) | flags (1) | 8 zero bytes
  *
  * Fragments are encoded when the command is built (row/fragment.h): the owner only stamps and copies them.
@@ -19,8 +23,17 @@
 
 #include "table/table.h"
 
-enum command_kind { COMMAND_APPLY = 1, COMMAND_CAS, COMMAND_REMOVE, COMMAND_FLUSH, COMMAND_COMPACT };
+enum command_kind { COMMAND_APPLY = 1, COMMAND_CAS, COMMAND_REMOVE, COMMAND_FLUSH, COMMAND_COMPACT, COMMAND_READ };
 enum { COMMAND_DURABLE = 1 };
+enum {
+    READ_AFTER_PARTITION_INCLUSIVE = 1,
+    READ_AFTER_STATIC = 2,
+    READ_SLICES_ARE_ROWS = 4,
+    READ_REVERSED = 8,
+    READ_ROWS = 16,
+    READ_STATIC = 32,
+    READ_FLAGS_ALL = 63
+};
 enum { BOUND_START_INCLUSIVE = 1, BOUND_END_INCLUSIVE = 2 };
 
 /* A cursor over a command; failed is set by the first read past the end, and everything after it is zero. */

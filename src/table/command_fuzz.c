@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_new(4096);
     struct command_reader reader;
     struct command_header header;
+    struct read_command read;
     struct bytes start, end;
     const struct row *rows[2];
     uint8_t bounds;
@@ -44,6 +45,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     copy = realloc(copy, size ? size : 1);
     command_decode_range(bytes_of(copy, size), &start, &end, &bounds, &err);
+    if (table_decode_read(arena, bytes_of(copy, size), &read, &err) == OK) { /* what is taken has one form */
+        struct buffer again = { 0 };
+
+        table_encode_read(&again, &read);
+        if (!bytes_equal(buffer_bytes(&again), bytes_of(copy, size)))
+            abort();
+        buffer_fini(&again);
+    }
     table_decode_cas_result(arena, bytes_of(copy, size), rows, 2, &err);
     if (command_read_header(&reader, bytes_of(copy, size), &header, &err) == OK) {
         for (uint32_t i = 0; i < header.fragment_count && !reader.failed; i++) {

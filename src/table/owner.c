@@ -301,6 +301,7 @@ static enum status run_command(struct turn *turn, struct table_request *request)
         status = turn->shard->ops->compact(turn->shard->store, STORE_DATA, (struct bytes){ 0 }, (struct bytes){ 0 },
                                            request->error);
         break;
+    case COMMAND_READ: abort(); /* the header's reader refused it: reads do not come to owners */
     }
     if (status)
         store_batch_truncate(turn->batch, before);

@@ -93,6 +93,11 @@ struct read_result {
     struct work_done work;
 };
 
+/* A read as flat bytes, without the definitions: who decodes it looks them up by table id. A debug build (HELENUS_DEBUG) sends every
+ * table_read through both. The decoded command borrows its bytes; slices are in the arena. ERR_CORRUPT for what does not fit. */
+void table_encode_read(struct buffer *out, const struct read_command *command);
+enum status table_decode_read(struct arena *arena, struct bytes bytes, struct read_command *command, struct error *err);
+
 /* may_wait false: ERR_WOULD_WAIT instead of touching the disk. Partitions that have neither rows nor a static row are left out. */
 enum status table_read(struct table_port *port, const struct read_command *command, bool may_wait, struct arena *arena,
                        struct read_result *result, struct error *err);

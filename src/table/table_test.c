@@ -812,9 +812,71 @@ static void after_a_failed_sync_a_shard_refuses_writes_and_comes_back(void **sta
     assert_string_equal(read_text(&command), "1=kept 2=x ");
 }
 
+/* Each field with a value of its own; then every shorter command is refused, and one with a byte more. */
+static void a_read_command_is_flat_bytes(void **state)
+{
+    struct slice slices[] = { { BYTES_LITERAL("s1"), BYTES_LITERAL("e1"), true, false },
+                              { BYTES_LITERAL("s2"), bytes_of(NULL, 0), false, true } };
+    struct read_command full = { .table_id = 1,
+                                 .schema_version = 2,
+                                 .partition_key = BYTES_LITERAL("key"),
+                                 .token = -3,
+                                 .token_last = 4,
+                                 .after_partition = BYTES_LITERAL("after"),
+                                 .after_clustering = BYTES_LITERAL(""),
+                                 .slices = slices,
+                                 .slice_count = 2,
+                                 .row_limit = 5,
+                                 .row_limit_per_partition = 6,
+                                 .byte_limit = 7,
+                                 .now_s = -8 };
+    struct arena *own = arena_new(4096);
+    struct read_command got;
+    struct error err;
+
+    for (int flag = 0; flag < 6; flag++) {
+        struct read_command in = full;
+        struct buffer flat = { 0 };
+
+        in.after_partition_inclusive = flag == 0;
+        in.after_static = flag == 1;
+        in.slices_are_rows = flag == 2;
+        in.reversed = flag == 3;
+        in.rows_wanted = flag == 4;
+        in.static_wanted = flag == 5;
+        table_encode_read(&flat, &in);
+        assert_int_equal(table_decode_read(own, buffer_bytes(&flat), &got, &err), OK);
+        assert_int_equal(got.table_id, 1);
+        assert_int_equal(got.schema_version, 2);
+        assert_true(bytes_equal(got.partition_key, in.partition_key));
+        assert_true(got.token == -3 && got.token_last == 4 && got.now_s == -8);
+        assert_true(bytes_equal(got.after_partition, in.after_partition));
+        assert_true(!bytes_is_null(got.after_clustering) && got.after_clustering.size == 0);
+        assert_true(got.row_limit == 5 && got.row_limit_per_partition == 6 && got.byte_limit == 7);
+        assert_int_equal(got.after_partition_inclusive, flag == 0);
+        assert_int_equal(got.after_static, flag == 1);
+        assert_int_equal(got.slices_are_rows, flag == 2);
+        assert_int_equal(got.reversed, flag == 3);
+        assert_int_equal(got.rows_wanted, flag == 4);
+        assert_int_equal(got.static_wanted, flag == 5);
+        assert_int_equal(got.slice_count, 2);
+        assert_true(bytes_equal(got.slices[0].start, slices[0].start) && bytes_equal(got.slices[0].end, slices[0].end));
+        assert_true(got.slices[0].start_inclusive && !got.slices[0].end_inclusive);
+        assert_true(bytes_equal(got.slices[1].start, slices[1].start) && bytes_is_null(got.slices[1].end));
+        assert_true(!got.slices[1].start_inclusive && got.slices[1].end_inclusive);
+        for (size_t size = 0; size < flat.size; size++)
+            assert_int_equal(table_decode_read(own, bytes_of(flat.data, size), &got, &err), ERR_CORRUPT);
+        buffer_append_u8(&flat, 0);
+        assert_int_equal(table_decode_read(own, buffer_bytes(&flat), &got, &err), ERR_CORRUPT);
+        buffer_fini(&flat);
+    }
+    arena_free(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_read_command_is_flat_bytes),
         cmocka_unit_test_setup_teardown(rows_come_back_in_slices_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(later_timestamps_win_whatever_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(deletions_hide_what_is_older, setup, teardown),
