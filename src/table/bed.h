@@ -69,6 +69,7 @@ static inline void bed_open_space(struct table_bed *bed)
         .files = bed->files, .keys = bed->keys, .test_no_sync = bed->no_sync, .cache_bytes = 8 << 20
     };
     struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory,
+                                         .files = bed->files,
                                          .shard_count = bed->shards,
                                          .store = bed->engine,
                                          .table_by_id = bed_table_by_id,

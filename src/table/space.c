@@ -1,6 +1,8 @@
 /* Opens and closes the shards of a space, and the ports by which threads reach them. */
 #include "table/shard.h"
 
+#include "store/files/files.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -17,58 +19,73 @@ enum { SHARDS_DEFAULT_MAX = 8 };
 
 /* ---- the number of shards a directory was made with ---- */
 
-static enum status read_shard_count(const char *directory, uint32_t *count, struct error *err)
-{
-    char path[PATH_MAX];
-    unsigned value = 0;
-    FILE *file;
+enum { COUNT_TEXT_MAX = 16 };
 
-    snprintf(path, sizeof(path), "%s/SHARDS", directory);
-    *count = 0;
-    file = fopen(path, "re");
-    if (!file && errno == ENOENT)
-        return OK;
-    if (!file)
-        return error_set_os(err, errno, "%s", path);
-    if (fscanf(file, "%u", &value) != 1 || !value || value > SHARDS_MAX) {
-        fclose(file);
+static enum status parse_shard_count(const char *path, const char *text, uint32_t *count, struct error *err)
+{
+    unsigned value;
+    char end;
+
+    if (sscanf(text, "%u%c", &value, &end) != 2 || end != '\n' || !value || value > SHARDS_MAX)
         return error_set(err, ERR_CORRUPT, "%s: not a number of shards", path);
-    }
-    fclose(file);
     *count = value;
     return OK;
 }
 
-static enum status sync_directory(const char *path, struct error *err)
+/* 0: the directory is new. */
+static enum status read_shard_count(struct file_system *files, const char *directory, uint32_t *count,
+                                    struct error *err)
 {
-    FILE *directory = fopen(path, "re");
-    int failed = !directory || fsync(fileno(directory)) < 0 ? errno : 0;
+    char path[PATH_MAX], text[COUNT_TEXT_MAX + 1];
+    struct file *file;
+    size_t size = 0;
+    enum status status;
 
-    if (directory)
-        fclose(directory);
-    return failed ? error_set_os(err, failed, "%s", path) : OK;
+    snprintf(path, sizeof(path), "%s/SHARDS", directory);
+    *count = 0;
+    status = files->ops->open(files, path, FILE_READ, &file, err);
+    if (status == ERR_NOT_FOUND)
+        return OK;
+    if (status)
+        return status;
+    status = file->ops->read(file, 0, text, COUNT_TEXT_MAX, true, &size, err);
+    file->ops->close(file);
+    if (status)
+        return status;
+    text[size] = 0;
+    return parse_shard_count(path, text, count, err);
 }
 
-static enum status write_shard_count(const char *directory, uint32_t count, struct error *err)
+static enum status write_synced(struct file_system *files, const char *path, const char *text, struct error *err)
 {
-    char path[PATH_MAX], fresh[PATH_MAX];
-    FILE *file;
-    int failed = 0;
+    struct file *file;
+    enum status status = files->ops->open(files, path, FILE_CREATE, &file, err);
+
+    if (status)
+        return status;
+    status = file->ops->append(file, text, strlen(text), err);
+    if (!status)
+        status = file->ops->sync(file, err);
+    file->ops->close(file);
+    return status;
+}
+
+/* Whole or not at all, whenever the power goes: the name is given to bytes that are on the disk. */
+static enum status write_shard_count(struct file_system *files, const char *directory, uint32_t count,
+                                     struct error *err)
+{
+    char path[PATH_MAX], fresh[PATH_MAX], text[COUNT_TEXT_MAX];
+    enum status status;
 
     snprintf(path, sizeof(path), "%s/SHARDS", directory);
     snprintf(fresh, sizeof(fresh), "%s/SHARDS.new", directory);
-    file = fopen(fresh, "we");
-    if (!file)
-        return error_set_os(err, errno, "%s", fresh);
-    if (fprintf(file, "%u\n", count) < 0 || fflush(file) || fsync(fileno(file)) < 0)
-        failed = errno;
-    if (fclose(file) && !failed)
-        failed = errno;
-    if (!failed && rename(fresh, path) < 0)
-        failed = errno;
-    if (failed)
-        return error_set_os(err, failed, "%s", path);
-    return sync_directory(directory, err);
+    snprintf(text, sizeof(text), "%u\n", count);
+    status = write_synced(files, fresh, text, err);
+    if (!status)
+        status = files->ops->rename(files, fresh, path, err);
+    if (!status)
+        status = files->ops->sync_directory(files, directory, err);
+    return status;
 }
 
 static uint32_t default_shard_count(void)
@@ -81,13 +98,14 @@ static uint32_t default_shard_count(void)
 
 static enum status choose_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
 {
+    struct file_system *files = options->files ? options->files : file_system_posix();
     uint32_t found = 0;
     enum status status;
 
     if (options->shard_count > SHARDS_MAX)
         return error_set(err, ERR_CONFIG, "at most %d shards", SHARDS_MAX);
     if (options->directory) {
-        status = read_shard_count(options->directory, &found, err);
+        status = read_shard_count(files, options->directory, &found, err);
         if (status)
             return status;
     }
@@ -97,7 +115,7 @@ static enum status choose_shard_count(const struct table_space_options *options,
                          options->shard_count);
     *count = found ? found : options->shard_count ? options->shard_count : default_shard_count();
     if (options->directory && !found)
-        return write_shard_count(options->directory, *count, err);
+        return write_shard_count(files, options->directory, *count, err);
     return OK;
 }
 

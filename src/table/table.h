@@ -24,6 +24,7 @@
 struct table_space;
 struct table_port;
 struct store_ops;
+struct file_system;
 
 /* ---- reading ---- */
 
@@ -207,6 +208,7 @@ uint32_t table_port_pending(const struct table_port *port);
 struct table_space_options {
     const char *directory;         /* shard directories are made in it; NULL with the memory store */
     uint32_t shard_count;          /* must equal what the directory was made with, 0: as it is, or the default */
+    struct file_system *files;     /* where the directory is. Borrowed; NULL: the machine's */
     const struct store_ops *store; /* which engine */
     void *store_environment;       /* shared cache, pools, encryption: from the engine's open_environment */
     /* The definitions now in force: a reference, or what it returns is borrowed for the call. By table id; NULL: dropped. */

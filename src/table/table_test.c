@@ -51,6 +51,7 @@ static void must(enum status status, const struct error *err)
 static void open_space(uint32_t shards)
 {
     struct table_space_options options = { .directory = engine == &store_memory_ops ? NULL : directory,
+                                           .files = files,
                                            .shard_count = shards,
                                            .store = engine,
                                            .store_environment = environment,
@@ -873,10 +874,96 @@ static void a_read_command_is_flat_bytes(void **state)
     arena_free(own);
 }
 
+/* ---- the number of shards is laid down once ---- */
+
+static enum status open_counted(struct file_system *disk, uint32_t shards, uint32_t *count, struct error *err)
+{
+    struct table_space_options options = { .directory = "/data",
+                                           .files = disk,
+                                           .shard_count = shards,
+                                           .store = &store_memory_ops,
+                                           .table_by_id = table_by_id,
+                                           .now_us = now_us };
+    struct store_environment_options environment_options = { 0 };
+    struct table_space *opened;
+    enum status status;
+
+    must(store_memory_ops.environment_open(&environment_options, &options.store_environment, err), err);
+    status = table_space_open(&options, &opened, err);
+    if (!status) {
+        *count = table_space_shard_count(opened);
+        table_space_close(opened);
+    }
+    store_memory_ops.environment_close(options.store_environment);
+    return status;
+}
+
+/* The nth call fails and then the power goes; what was not synced is gone, or there in part. Returns whether there was an nth. */
+static bool shard_count_after_failure(uint64_t n, bool sticky, bool torn)
+{
+    struct file_system *disk = forgetful_new(n * 4 + sticky * 2 + torn);
+    uint32_t count = 0;
+    struct error err;
+    enum status first;
+    bool failed;
+
+    must(disk->ops->make_directory(disk, "/data", &err), &err);
+    must(disk->ops->sync_directory(disk, "/", &err), &err);
+    forgetful_fail_nth(disk, n, sticky);
+    first = open_counted(disk, 3, &count, &err);
+    failed = forgetful_failed(disk);
+    assert_int_equal(first != OK, failed);
+    forgetful_cut(disk);
+    forgetful_restart(disk, torn);
+    if (first == OK) {
+        assert_int_equal(open_counted(disk, 4, &count, &err), ERR_CONFIG);
+        must(open_counted(disk, 0, &count, &err), &err);
+    } else {
+        must(open_counted(disk, 3, &count, &err), &err); /* as if it had never begun, or done */
+    }
+    assert_int_equal(count, 3);
+    forgetful_free(disk);
+    return failed;
+}
+
+static void the_number_of_shards_survives_a_power_cut(void **state)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        uint64_t n = 1;
+
+        while (shard_count_after_failure(n, variant & 1, variant & 2))
+            n++;
+        assert_true(n > 5);                        /* open, append, sync, rename, sync the directory */
+        for (uint64_t seed = 0; seed < 20; seed++) /* a torn disk keeps some names and bytes: by the seed */
+            shard_count_after_failure(n + seed, variant & 1, variant & 2);
+    }
+}
+
+static void a_damaged_number_of_shards_is_refused(void **state)
+{
+    static const char *const texts[] = { "", "0\n", "3", "3 \n", "-1\n", "1025\n", "three\n", "33333333333333333\n" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct file_system *disk = forgetful_new(1);
+        struct file *file;
+        uint32_t count;
+        struct error err;
+
+        must(disk->ops->make_directory(disk, "/data", &err), &err);
+        must(disk->ops->open(disk, "/data/SHARDS", FILE_CREATE, &file, &err), &err);
+        must(file->ops->append(file, texts[i], strlen(texts[i]), &err), &err);
+        file->ops->close(file);
+        assert_int_equal(open_counted(disk, 0, &count, &err), ERR_CORRUPT);
+        forgetful_free(disk);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_command_is_flat_bytes),
+        cmocka_unit_test(the_number_of_shards_survives_a_power_cut),
+        cmocka_unit_test(a_damaged_number_of_shards_is_refused),
         cmocka_unit_test_setup_teardown(rows_come_back_in_slices_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(later_timestamps_win_whatever_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(deletions_hide_what_is_older, setup, teardown),
