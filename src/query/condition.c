@@ -3,6 +3,8 @@
 
 #include "query/operation.h"
 
+#include <stdlib.h>
+
 bool plan_is_conditional(const struct modify_plan *modify)
 {
     return modify->if_exists || modify->if_not_exists || modify->condition_count;
@@ -170,6 +172,7 @@ struct cas_answer {
     const struct cas_outcome *outcome;
     const struct column_def **shown;
     uint32_t count;
+    const struct row *static_row; /* the same for every static part; NULL: there is none */
 };
 
 static struct bytes key_component(const struct cas_outcome *outcome, uint32_t position)
@@ -220,9 +223,7 @@ static void write_seen_row(struct native_rows *rows, const struct cas_answer *an
         } else if (column->kind == COLUMN_CLUSTERING) {
             value = clustering_component(outcome->table, &outcome->set.parts[part], column->position, &scratch);
         } else if (column->kind == COLUMN_STATIC) {
-            for (uint32_t p = 0; p < outcome->set.count && !cell_count; p++)
-                if (outcome->set.parts[p].is_static)
-                    cells = row_cells_of(outcome->current[p], column->id, &cell_count);
+            cells = row_cells_of(answer->static_row, column->id, &cell_count);
         } else {
             cells = row_cells_of(outcome->current[part], column->id, &cell_count);
         }
@@ -236,24 +237,41 @@ static void write_seen_row(struct native_rows *rows, const struct cas_answer *an
     native_rows_end_row(rows);
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* By the rows that parts name, then as they were written. */
+static int compare_places(const void *a, const void *b, void *parts)
+{
+    const struct cas_part *left = (const struct cas_part *)parts + *(const uint32_t *)a,
+                          *right = (const struct cas_part *)parts + *(const uint32_t *)b;
+    int order = bytes_compare(left->clustering, right->clustering);
+
+    return order ? order : compare_numbers(a, b);
+}
+
 /* Parts whose row is shown: those that name a row which exists, each row once; the static one if there is no other. */
 static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
 {
     const struct cas_set *cas = &outcome->set;
-    uint32_t count = 0;
+    uint32_t count = 0, kept = 0;
     bool any_row_part = false;
 
     for (uint32_t i = 0; i < cas->count; i++) {
-        bool known = false;
-
         any_row_part |= !cas->parts[i].is_static;
-        if (cas->parts[i].is_static || !outcome->current[i])
-            continue;
-        for (uint32_t k = 0; k < count; k++)
-            known |= bytes_equal(cas->parts[list[k]].clustering, cas->parts[i].clustering);
-        if (!known)
+        if (!cas->parts[i].is_static && outcome->current[i])
             list[count++] = i;
     }
+    qsort_r(list, count, sizeof(*list), compare_places, cas->parts);
+    for (uint32_t i = 0; i < count; i++)
+        if (!kept || !bytes_equal(cas->parts[list[kept - 1]].clustering, cas->parts[list[i]].clustering))
+            list[kept++] = list[i];
+    count = kept;
+    qsort(list, count, sizeof(*list), compare_numbers);
     for (uint32_t i = 0; i < cas->count && !count; i++)
         if (cas->parts[i].is_static && outcome->current[i] && (!any_row_part || cas->parts[i].condition_count))
             list[count++] = i;
@@ -266,15 +284,18 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
     const struct cas_set *cas = &outcome->set;
     struct native_column *columns = arena_new_array(request->arena, struct native_column, table->column_count + 1);
     uint32_t *list = arena_new_array(request->arena, uint32_t, cas->count + 1), row_count = 0;
-    struct cas_answer answer = { outcome,
-                                 arena_new_array(request->arena, const struct column_def *, table->column_count + 1),
-                                 0 };
+    struct cas_answer answer = {
+        .outcome = outcome, .shown = arena_new_array(request->arena, const struct column_def *, table->column_count + 1)
+    };
     struct native_metadata metadata;
     struct native_rows rows;
     uint8_t flag = outcome->applied;
 
     if (outcome->current)
         row_count = parts_to_show(outcome, list);
+    for (uint32_t i = 0; row_count && i < cas->count && !answer.static_row; i++)
+        if (cas->parts[i].is_static)
+            answer.static_row = outcome->current[i];
     for (uint32_t i = 0; row_count && i < table->column_count; i++) {
         const struct column_def *column = &table->columns[i];
         bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING,

@@ -227,27 +227,28 @@ static enum status index_operation(struct execution *execution, struct cell_list
     return OK;
 }
 
+/* Sorted first: a client chooses how long both lists are. */
 static void discard_operation(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
                               const struct row *row, struct bytes value)
 {
     uint32_t count;
     const struct cell *cells = row_cells_of(row, operation->column->id, &count);
     const struct type *element_type = operation->column->type->params[0];
+    uint32_t unwanted_max = value.size >= 4 ? load_be32(value.data) : 0, unwanted_count = 0;
+    struct bytes *unwanted = arena_alloc(list->arena, sizeof(*unwanted) * ((size_t)unwanted_max + 1)), element;
+    struct value_iterator iterator;
 
+    value_iterator_init(&iterator, operation->column->type, value);
+    while (unwanted_count < unwanted_max && value_iterator_next(&iterator, &element))
+        unwanted[unwanted_count++] = element;
+    unwanted_count = value_sort(element_type, unwanted, unwanted_count);
     for (uint32_t i = 0; i < count; i++) {
-        struct value_iterator iterator;
-        struct bytes element;
+        if (!value_find(element_type, unwanted, unwanted_count, cells[i].value))
+            continue;
+        struct cell *cell = add_cell(list, operation->column);
 
-        value_iterator_init(&iterator, operation->column->type, value);
-        while (value_iterator_next(&iterator, &element)) {
-            if (value_compare(element_type, element, cells[i].value) != 0)
-                continue;
-            struct cell *cell = add_cell(list, operation->column);
-
-            cell->path = cells[i].path;
-            fill_tombstone(cell, stamp);
-            break;
-        }
+        cell->path = cells[i].path;
+        fill_tombstone(cell, stamp);
     }
 }
 

@@ -28,6 +28,11 @@ struct sorted_row {
     struct bytes *values; /* results, then what it is sorted by */
 };
 
+struct value_list {
+    struct bytes *values; /* sorted, each once */
+    uint32_t count;
+};
+
 struct reader {
     struct execution *execution;
     const struct table_def *table;
@@ -42,6 +47,7 @@ struct reader {
     /* Filters' operands, evaluated once. */
     struct bytes *filter_values;
     struct bytes *filter_keys;
+    struct value_list *filter_lists;
     /* Where reading stands. */
     struct buffer *key, *clustering; /* of the last row that was looked at; the context's */
     bool has_clustering;
@@ -264,6 +270,34 @@ static enum status filter_operand(const struct expr *expr, struct eval *eval, co
     return OK;
 }
 
+/* The values of IN in order: they are looked up for every row. */
+static enum status filter_list(const struct filter *filter, struct eval *eval, struct value_list *list,
+                               struct error *err)
+{
+    uint32_t room = filter->value_count, count = 0;
+    struct value_iterator iterator;
+    struct bytes marker = { 0 };
+    enum status status = OK;
+
+    if (filter->value) {
+        status = filter_operand(filter->value, eval, filter->column, &marker, err);
+        if (status)
+            return status;
+        room = marker.size >= 4 ? load_be32(marker.data) : 0;
+    }
+    list->values = arena_alloc(eval->arena, sizeof(*list->values) * ((size_t)room + 1));
+    if (filter->value) {
+        value_iterator_init(&iterator, filter->value->type, marker);
+        while (count < room && value_iterator_next(&iterator, &list->values[count]))
+            count++;
+    }
+    for (; !filter->value && count < room && !status; count++)
+        status = filter_operand(filter->values[count], eval, filter->column, &list->values[count], err);
+    if (!status)
+        list->count = value_sort(filter->column->type, list->values, count);
+    return status;
+}
+
 static enum status prepare_filters(struct reader *reader, struct error *err)
 {
     const struct where *where = &reader->select->where;
@@ -272,29 +306,18 @@ static enum status prepare_filters(struct reader *reader, struct error *err)
 
     if (!where->filter_count)
         return OK;
-    reader->filter_values = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
-    reader->filter_keys = arena_new_array(eval->arena, struct bytes, where->filter_count + 1);
+    reader->filter_values = arena_new_array(eval->arena, struct bytes, where->filter_count);
+    reader->filter_keys = arena_new_array(eval->arena, struct bytes, where->filter_count);
+    reader->filter_lists = arena_new_array(eval->arena, struct value_list, where->filter_count);
     for (uint32_t i = 0; i < where->filter_count && !status; i++) {
         const struct filter *filter = &where->filters[i];
 
         if (filter->key)
             status = filter_operand(filter->key, eval, filter->column, &reader->filter_keys[i], err);
-        if (!status && filter->value)
+        if (!status && filter->op == OPERATOR_IN)
+            status = filter_list(filter, eval, &reader->filter_lists[i], err);
+        else if (!status)
             status = filter_operand(filter->value, eval, filter->column, &reader->filter_values[i], err);
-        if (!status && !filter->value) {
-            /* IN (...): packed, as the marker's value would be. */
-            struct bytes *values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)filter->value_count + 1));
-            struct buffer out = { 0 };
-
-            for (uint32_t k = 0; k < filter->value_count && !status; k++)
-                status = filter_operand(filter->values[k], eval, filter->column, &values[k], err);
-            if (status)
-                break;
-            buffer_append_be32(&out, filter->value_count);
-            for (uint32_t k = 0; k < filter->value_count; k++)
-                native_append_value(&out, values[k]);
-            reader->filter_values[i] = buffer_to_arena(eval->arena, &out);
-        }
     }
     return status;
 }
@@ -340,22 +363,6 @@ static bool collection_holds(const struct filter *filter, struct bytes collectio
     return false;
 }
 
-static bool in_list(const struct type *type, struct bytes value, struct bytes list)
-{
-    size_t at = 4;
-
-    while (at + 4 <= list.size) {
-        uint32_t size = load_be32(list.data + at);
-
-        if ((int32_t)size < 0 || size > list.size - at - 4)
-            return false;
-        if (value_compare(type, value, bytes_of(list.data + at + 4, size)) == 0)
-            return true;
-        at += 4 + (size_t)size;
-    }
-    return false;
-}
-
 static bool passes_filters(const struct reader *reader)
 {
     const struct where *where = &reader->select->where;
@@ -370,7 +377,8 @@ static bool passes_filters(const struct reader *reader)
         if (filter->key || filter->op == OPERATOR_CONTAINS || filter->op == OPERATOR_CONTAINS_KEY)
             fits = collection_holds(filter, value, wanted, reader->filter_keys[i]);
         else if (filter->op == OPERATOR_IN)
-            fits = in_list(filter->column->type, value, wanted);
+            fits =
+                value_find(filter->column->type, reader->filter_lists[i].values, reader->filter_lists[i].count, value);
         else
             fits = order_satisfies(filter->op, value_compare(filter->column->type, value, wanted));
         if (!fits)

@@ -116,23 +116,6 @@ static enum status serialize_key(const struct table_def *table, struct eval *eva
     return partition_key_check(table, *key, err);
 }
 
-static int compare_values(const void *a, const void *b, void *type)
-{
-    return value_compare(type, *(const struct bytes *)a, *(const struct bytes *)b);
-}
-
-/* IN values in the column's order, each once. */
-static uint32_t sort_values(const struct type *type, struct bytes *values, uint32_t count)
-{
-    uint32_t kept = 0;
-
-    qsort_r(values, count, sizeof(*values), compare_values, (void *)type);
-    for (uint32_t i = 0; i < count; i++)
-        if (!kept || value_compare(type, values[kept - 1], values[i]))
-            values[kept++] = values[i];
-    return kept;
-}
-
 enum status where_partitions(const struct where *where, const struct table_def *table, struct eval *eval,
                              struct partition_list *list, struct error *err)
 {
@@ -148,7 +131,7 @@ enum status where_partitions(const struct where *where, const struct table_def *
         if (status)
             return status;
         if (counts[i] > 1)
-            counts[i] = sort_values(table->columns[i].type, values[i], counts[i]);
+            counts[i] = value_sort(table->columns[i].type, values[i], counts[i]); /* IN: in order, each once */
         total *= counts[i];
         if (total > KEYS_MAX)
             return error_set(err, ERR_INVALID, "The IN restrictions name more than %d partitions", KEYS_MAX);

@@ -1,5 +1,6 @@
 /* Types and values against what Cassandra's own classes do (tests/vectors/types.txt, recorded by TypeVectors.java),
  * and keys against value_compare: on random values, one in four of them extreme. */
+#include "types/number.h"
 #include "types/value.h"
 
 #include <setjmp.h>
@@ -716,6 +717,38 @@ static void test_sorted(void **state)
     buffer_fini(&out);
 }
 
+/* Looking up in sorted values finds just what is there, equal decimals written differently included. */
+static void test_value_set(void **state)
+{
+    const struct type *type = type_native(TYPE_DECIMAL);
+    static const char *const texts[] = { "1.0", "-3", "1.00", "7e3", "0", "7000", "-3.0", "2.5" },
+                             *const here[] = { "1", "-3.000", "7000.0", "0.00", "2.50" },
+                             *const absent[] = { "-4", "-0.1", "1.5", "6999", "7001" };
+    struct bytes values[ARRAY_SIZE(texts)], wanted;
+    struct buffer out = { 0 };
+    uint32_t count;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        buffer_reset(&out);
+        assert_true(decimal_parse(&out, bytes_of_string(texts[i])));
+        values[i] = arena_copy(arena, buffer_bytes(&out));
+    }
+    count = value_sort(type, values, ARRAY_SIZE(texts));
+    assert_int_equal(count, 5);
+    for (uint32_t i = 1; i < count; i++)
+        assert_true(value_compare(type, values[i - 1], values[i]) < 0);
+    for (size_t i = 0; i < ARRAY_SIZE(here) + ARRAY_SIZE(absent); i++) {
+        bool is_here = i < ARRAY_SIZE(here);
+
+        buffer_reset(&out);
+        assert_true(decimal_parse(&out, bytes_of_string(is_here ? here[i] : absent[i - ARRAY_SIZE(here)])));
+        wanted = buffer_bytes(&out);
+        assert_int_equal(value_find(type, values, count, wanted), is_here);
+        assert_false(value_find(type, values, 0, wanted));
+    }
+    buffer_fini(&out);
+}
+
 static void test_type_errors(void **state)
 {
     static const struct {
@@ -785,11 +818,17 @@ static void test_token_is_never_the_minimum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),    cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_null_key),    cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_type_errors), cmocka_unit_test(test_key_format),
-        cmocka_unit_test(test_wire_ids),    cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_sorted),      cmocka_unit_test(test_token_is_never_the_minimum),
+        cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_null_key),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_value_set),
+        cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_key_format),
+        cmocka_unit_test(test_wire_ids),
+        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_sorted),
+        cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

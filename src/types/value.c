@@ -473,3 +473,39 @@ void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes
     free(entries);
     value_pack(out, type, elements, kept);
 }
+
+/* ---- sets of values ---- */
+
+static int compare_values(const void *a, const void *b, void *type)
+{
+    return value_compare(type, *(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+uint32_t value_sort(const struct type *type, struct bytes *values, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    qsort_r(values, count, sizeof(*values), compare_values, (void *)type);
+    for (uint32_t i = 0; i < count; i++)
+        if (!kept || value_compare(type, values[kept - 1], values[i]))
+            values[kept++] = values[i];
+    return kept;
+}
+
+bool value_find(const struct type *type, const struct bytes *values, uint32_t count, struct bytes wanted)
+{
+    uint32_t low = 0, high = count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = value_compare(type, values[middle], wanted);
+
+        if (!order)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}

@@ -23,6 +23,11 @@ enum status value_validate(const struct type *type, struct bytes value, struct e
  * lexicographically; empty first.) */
 int value_compare(const struct type *type, struct bytes a, struct bytes b);
 
+/* Sorts values in that order and drops all but one of equal ones: how many stay. For looking up many times. */
+uint32_t value_sort(const struct type *type, struct bytes *values, uint32_t count);
+/* Is it among sorted values? */
+bool value_find(const struct type *type, const struct bytes *values, uint32_t count, struct bytes wanted);
+
 /* As a CQL literal (text quoted, collections bracketed), or as toJson prints it. */
 void value_print(struct buffer *out, const struct type *type, struct bytes value);
 void value_print_json(struct buffer *out, const struct type *type, struct bytes value);
