@@ -1,9 +1,18 @@
 #!/usr/bin/env python3
 """make bench: helenus, the floor below it and Apache Cassandra, one after another, under the same load.
 
-For each server: start, time to first answer, load --rows rows, settle, then each workload at saturation (closed loop, depth 16 per
-connection) and at fixed rates (open loop). Prints a table and writes every figure to --raw as JSON lines, with the machine and
-the versions. Figures are the server's CPU per request (user + system, all threads), requests/s, p50/p99/p99.9, memory, bytes on disk.
+For each server, the steps asked for:
+
+    start      exec to the first query answered, memory when idle
+    workloads  --rows rows; then each workload at saturation (closed loop, --depth per connection), in windows of --seconds until three
+               in a row differ by less than 3 %, at most --windows: the last three are the measurement, its figures their medians; then
+               --rates (open loop) for --rate-seconds each
+    memory     --memory-rows rows: memory when they are loaded, bytes on disk after everything was flushed and compacted (the same compressor
+               on both sides), and exec to the first query answered after kill -9 under a load of inserts
+
+Every figure is appended to --raw as a JSON line, with the machine and the versions, so that servers can be measured in several
+invocations with one --raw; --table RAW prints the tables from it, and says of each target whether it was met. Figures are the
+server's CPU per request (user + system, all threads), requests/s, latencies, memory, bytes on disk. --dry-run tells how long it takes.
 """
 import argparse
 import json
@@ -11,28 +20,47 @@ import os
 import pathlib
 import platform
 import re
-import select
 import shutil
 import signal
 import socket
+import statistics
 import struct
 import subprocess
 import sys
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOAD = ROOT / "build" / "load"
 CASSANDRA = ROOT / "bench" / "cassandra" / "cassandra.py"
+STEPS = ["start", "workloads", "memory"]
+SETTLE_SECONDS_MAX = 45
 
 
-def wait_first_answer(port, begin, timeout=180):
+def receive(s, count):
+    data = b""
+    while len(data) < count:
+        more = s.recv(count - len(data))
+        if not more:
+            raise OSError("closed")
+        data += more
+    return data
+
+
+def wait_first_answer(port, begin, timeout=300):
+    """Milliseconds from begin until a query was answered with rows."""
+    query = b"SELECT key FROM system.local"
     while time.time() < begin + timeout:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as s:
+                s.settimeout(10)
                 s.sendall(struct.pack(">BBhBI", 4, 0, 0, 1, 22) + b"\0\1\0\x0bCQL_VERSION\0\x053.0.0")
-                s.settimeout(5)
-                if s.recv(9)[4:5] == b"\x02":
+                if receive(s, 9)[4] != 2:
+                    raise RuntimeError("STARTUP was not answered with READY")
+                s.sendall(struct.pack(">BBhBI", 4, 0, 0, 7, 4 + len(query) + 3) + struct.pack(">I", len(query)) + query + b"\0\1\0")
+                if receive(s, 9)[4] == 8:
                     return (time.time() - begin) * 1000
+                raise RuntimeError("the query was not answered with a result")
         except OSError:
             time.sleep(0.002)
     raise RuntimeError("no answer")
@@ -44,23 +72,27 @@ class Process:
     def __init__(self, name, work, port):
         self.name, self.dir, self.port = name, work / name, port
         self.process = self.pid = None
+        self.idle_cores = 0.0
 
     def start(self, fresh=True):
         if fresh:
             shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True, exist_ok=True)
         begin = time.time()
-        self.spawn()
+        self.spawn(fresh)
         return wait_first_answer(self.port, begin)
 
     def run(self, *command, env=None):
-        log = open(self.dir / "log", "ab")
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(env or {})})
+        with open(self.dir / "log", "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
 
     def stop(self, how=signal.SIGTERM):
         os.kill(self.pid, how)
         self.process.wait()
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
 
     def status(self, field):
         with open(f"/proc/{self.pid}/status") as f:
@@ -71,16 +103,32 @@ class Process:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def settle(self, limit=240):
-        """Until compaction is quiet: under 3 % of a core for 3 seconds."""
-        quiet, end = 0, time.time() + limit
-        while quiet < 3 and time.time() < end:
-            before = self.cpu()
-            time.sleep(1)
-            quiet = quiet + 1 if self.cpu() - before < 0.03 else 0
+    def cores(self, seconds=2):
+        before = self.cpu()
+        time.sleep(seconds)
+        return (self.cpu() - before) / seconds
+
+    def measure_idle(self):
+        """What it takes when nobody asks for anything: a JVM is never quiet."""
+        self.idle_cores = min(self.cores() for _ in range(3))
+
+    def settle(self, limit=SETTLE_SECONDS_MAX):
+        """Until flush and compaction are done: three windows in a row near what it takes when idle. Returns what to say of it in the raw file."""
+        begin, quiet, cores = time.time(), 0, 0.0
+        while quiet < 3 and time.time() < begin + limit:
+            cores = self.cores()
+            quiet = quiet + 1 if cores < self.idle_cores * 1.5 + 0.03 else 0
+        return {"settle_seconds": round(time.time() - begin), "settled": quiet == 3, "settle_cores": round(cores, 3)}
+
+    def compact(self):
+        """Everything written is flushed and compacted. False: it can't be asked to."""
+        return False
 
     def disk_mb(self):
-        return sum(p.stat().st_size for p in self.dir.rglob("*") if p.is_file() and p.name != "log") / 1e6
+        return sum(p.stat().st_size for p in self.data_dir().rglob("*") if p.is_file()) / 1e6
+
+    def data_dir(self):
+        return self.dir / "data"
 
 
 class Helenus(Process):
@@ -88,10 +136,15 @@ class Helenus(Process):
         super().__init__(name, work, port)
         self.binary, self.shards = binary, shards
 
-    def spawn(self):
+    def spawn(self, fresh):
         extra = ["--shards", str(self.shards)] if self.shards else []
         self.run(str(self.binary), "serve", "--data", str(self.dir / "data"), "--dev", "--cql-port", str(self.port), "--http-port",
                  str(self.port + 1), *extra)
+
+    def compact(self):
+        for word in ("flush", "compact"):
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port + 1}/dev/{word}", data=b"", timeout=600).read()
+        return True
 
 
 class Floor(Process):
@@ -99,7 +152,7 @@ class Floor(Process):
         super().__init__(name, work, port)
         self.binary = binary
 
-    def spawn(self):
+    def spawn(self, fresh):
         self.run(str(self.binary), str(self.dir / "data"), str(self.port))
 
 
@@ -109,23 +162,44 @@ class Cassandra(Process):
         self.config, self.commitlog, self.heap = config, commitlog, heap
 
     def call(self, action, *options):
-        subprocess.run([sys.executable, str(CASSANDRA), action, "--dir", str(self.dir / "node"), *options], check=True)
+        subprocess.run([sys.executable, str(CASSANDRA), action, *options, "--dir", str(self.dir / "node"), "--port", str(self.port)], check=True)
 
-    def spawn(self):
-        self.call("start", "--port", str(self.port), "--config", self.config, "--commitlog", self.commitlog, "--heap", self.heap, "--fresh")
+    def spawn(self, fresh):
+        self.call("start", "--config", self.config, "--commitlog", self.commitlog, "--heap", self.heap, *(["--fresh"] if fresh else []))
         self.pid = int((self.dir / "node" / "pid").read_text())
 
-    def stop(self, how=None):
-        self.call("stop")
+    def is_running(self):
+        return self.pid is not None and os.path.exists(f"/proc/{self.pid}")
+
+    def stop(self, how=signal.SIGTERM):
+        if how == signal.SIGKILL:
+            os.kill(self.pid, how)
+            while self.is_running():
+                time.sleep(0.05)
+        else:
+            self.call("stop")
+
+    def compact(self):
+        self.call("nodetool", "flush")
+        self.call("nodetool", "compact", "bench")
+        return True
+
+    def data_dir(self):
+        return self.dir / "node" / "data" / "data" / "bench"
 
 
-def load(server, **options):
+def load_command(server, **options):
     command = [str(LOAD), "--port", str(server.port), "--pid", str(server.pid)]
     for name, value in options.items():
         if value is True:
             command.append("--" + name.replace("_", "-"))
-        elif value is not None:
+        elif value is not None and value is not False:
             command += ["--" + name.replace("_", "-"), str(value)]
+    return command
+
+
+def load(server, **options):
+    command = load_command(server, **options)
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout.strip():
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
@@ -149,56 +223,129 @@ def versions():
             if shutil.which("java") else "?"}
 
 
-def warm(server, workload, args, value_bytes):
-    """Until three windows differ by less than 3 %, at most args.warm_windows windows."""
-    rates = []
-    for _ in range(args.warm_windows):
-        r = load(server, workload=workload, rows=args.rows, seconds=args.warm_seconds, warm=0, depth=16, value_bytes=value_bytes, seed=len(rates) + 7)
-        rates.append(r["per_second"])
-        if len(rates) >= 3 and max(rates[-3:]) / min(rates[-3:]) < 1.03:
+class Clock:
+    """Says how far the run is, and how long the rest will take at most."""
+
+    def __init__(self, args):
+        self.args, self.begin = args, time.time()
+        self.left = sum(self.of_server(name) for name in args.servers)
+
+    def of_workload(self, workload):
+        return self.args.windows * (self.args.seconds + 1) + SETTLE_SECONDS_MAX + (self.args.rate_seconds + 1) * len(rates_of(self.args, workload))
+
+    def of_server(self, name):
+        java = name.startswith("cassandra")
+        seconds = 30 if java else 10
+        if "workloads" in self.args.steps:
+            seconds += len(self.args.value_bytes) * (SETTLE_SECONDS_MAX + (60 if java else 20) + sum(self.of_workload(w) for w in self.args.workloads))
+        if "memory" in self.args.steps:
+            seconds += 240 if java else 90
+        return seconds
+
+    def done(self, seconds, what):
+        self.left -= seconds
+        print(f"  [{(time.time() - self.begin) / 60:.0f} min, at most {max(0, self.left) / 60:.0f} left] {what}", flush=True)
+
+
+def rates_of(args, workload):
+    """--rates 5000 read=30000: the plain ones for all workloads."""
+    return [float(r.split("=")[-1]) for r in args.rates if "=" not in r or r.split("=")[0] == workload]
+
+
+def saturate(server, workload, args, value_bytes):
+    """Windows until the last three differ by less than 3 %; their medians."""
+    windows = []
+    while len(windows) < args.windows:
+        windows.append(load(server, workload=workload, rows=args.rows, seconds=args.seconds, warm=0.5, depth=args.depth, connections=args.connections,
+                            value_bytes=value_bytes, seed=len(windows) + 7))
+        rates = [w["per_second"] for w in windows[-3:]]
+        steady = len(rates) == 3 and max(rates) / min(rates) < 1.03
+        if steady:
             break
-    return rates
+    last, after = windows[-3:], server.cpu()
+    settled = server.settle()
+    tail = max(0.0, server.cpu() - after - server.idle_cores * settled["settle_seconds"])
+    result = {**last[-1], "steady": steady, "windows": [{k: w[k] for k in ("per_second", "server_cpu_us")} for w in windows], **settled}
+    for key in ("per_second", "server_cpu_us", "client_cpu_us"):
+        result[key] = round(statistics.median(w[key] for w in last), 2)
+    for kind in ("read", "write"):
+        if kind in result:
+            result[kind] = {key: statistics.median(w[kind][key] for w in last) for key in result[kind]}
+    # What compaction owes is owed by all windows.
+    result["server_cpu_us_settled"] = round(result["server_cpu_us"] + tail * 1e6 / sum(w["requests"] for w in windows), 2)
+    return result
 
 
-def measure(server, args, emit):
-    start_ms = server.start()
-    time.sleep(1)
-    idle_mb = server.status("VmRSS")
-    emit(server, {"figure": "start", "first_answer_ms": round(start_ms, 1), "idle_mb": round(idle_mb, 1)})
+def measure_workloads(server, args, emit, clock):
     for value_bytes in args.value_bytes:
         if value_bytes != args.value_bytes[0]:
             server.stop()
             server.start()
         r = load(server, workload="insert", setup=True, sequential=True, rows=args.rows, depth=64, value_bytes=value_bytes, warm=0)
-        emit(server, {"figure": "load", **r})
-        server.settle()
-        emit(server, {"figure": "loaded", "value_bytes": value_bytes, "rss_mb": round(server.status("VmRSS"), 1), "disk_mb": round(server.disk_mb(), 1)})
+        emit(server, {"figure": "load", **r, **server.settle()})
         for workload in args.workloads:
-            windows = warm(server, workload, args, value_bytes)
-            cpu_before = server.cpu()
-            r = load(server, workload=workload, rows=args.rows, seconds=args.seconds, warm=1, depth=args.depth, connections=args.connections,
-                     value_bytes=value_bytes, seed=99)
-            # All threads' CPU counts until compaction is quiet.
-            after = server.cpu()
-            server.settle(120)
-            tail = server.cpu() - after
-            r["server_cpu_us_settled"] = round(r["server_cpu_us"] + tail * 1e6 / max(1, r["requests"]), 2)
-            r["warm_windows"] = [round(w) for w in windows]
-            emit(server, {"figure": "saturation", **r, "cpu_cores_used": round((after - cpu_before) / (args.seconds + 1), 2)})
-            for rate in args.rates:
-                r = load(server, workload=workload, rows=args.rows, seconds=args.seconds, warm=1, depth=512, connections=args.connections, rate=rate,
+            emit(server, {"figure": "saturation", **saturate(server, workload, args, value_bytes)})
+            for rate in rates_of(args, workload):
+                r = load(server, workload=workload, rows=args.rows, seconds=args.rate_seconds, warm=1, depth=512, connections=args.connections, rate=rate,
                          value_bytes=value_bytes, seed=77)
                 emit(server, {"figure": "rate", **r})
-        emit(server, {"figure": "after", "value_bytes": value_bytes, "rss_mb": round(server.status("VmRSS"), 1), "disk_mb": round(server.disk_mb(), 1)})
-    server.stop()
+            clock.done(clock.of_workload(workload), f"{server.name} {workload} {value_bytes} bytes")
 
+
+def measure_memory(server, args, emit):
+    """With many rows: memory, disk, and the first answer after kill -9 under load."""
+    server.start()
+    server.measure_idle()
+    options = {"workload": "insert", "rows": args.memory_rows, "depth": 64, "value_bytes": args.value_bytes[0], "warm": 0}
+    load(server, setup=True, sequential=True, compressor="ZstdCompressor", **options)
+    settled = server.settle()
+    emit(server, {"figure": "memory", "rows": args.memory_rows, "rss_mb": round(server.status("VmRSS"), 1), "peak_mb": round(server.status("VmHWM"), 1), **settled})
+    if server.compact():
+        server.settle()
+        emit(server, {"figure": "disk", "rows": args.memory_rows, "compressor": "zstd", "disk_mb": round(server.disk_mb(), 1),
+                      "raw_mb": round(args.memory_rows * (args.value_bytes[0] + 12) / 1e6, 1)})
+    if isinstance(server, Floor):
+        return
+    with subprocess.Popen(load_command(server, seconds=60, **options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        time.sleep(5)
+        server.stop(signal.SIGKILL)
+        client.wait()
+    emit(server, {"figure": "after_kill", "rows": args.memory_rows, "first_answer_ms": round(server.start(fresh=False), 1)})
+
+
+def measure(server, args, emit, clock):
+    total = clock.of_server(server.name)
+    start_ms = server.start()
+    time.sleep(1)
+    if "start" in args.steps:
+        emit(server, {"figure": "start", "first_answer_ms": round(start_ms, 1), "idle_mb": round(server.status("VmRSS"), 1)})
+    server.measure_idle()
+    left = clock.left
+    if "workloads" in args.steps:
+        measure_workloads(server, args, emit, clock)
+    server.stop()
+    if "memory" in args.steps:
+        measure_memory(server, args, emit)
+        server.stop()
+    clock.done(total - (left - clock.left), server.name)
+
+
+# ---- tables ----
 
 def latency(row):
     return row.get("read") or row.get("write")
 
 
-def table(rows):
-    """The figures as Markdown."""
+def latest(rows):
+    """Of figures measured several times the last."""
+    kept = {}
+    for r in rows:
+        if "server" in r:
+            kept[(r["server"], r["figure"], r.get("workload"), r.get("value_bytes"), r.get("rate") if r["figure"] == "rate" else None)] = r
+    return list(kept.values())
+
+
+def print_saturation(rows):
     print("\n| server | workload | bytes | CPU us/request | and compaction | requests/s | p50 ms | p99 ms | p99 ms at a fixed rate |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for r in rows:
@@ -206,57 +353,124 @@ def table(rows):
             continue
         rates = [f"{latency(q)['p99_us'] / 1000:.2f} ({q['rate']:,.0f}/s)" for q in rows if q["figure"] == "rate" and q["server"] == r["server"]
                  and q["workload"] == r["workload"] and q["value_bytes"] == r["value_bytes"]]
-        print(f"| {r['server']} | {r['workload']} | {r['value_bytes']} | {r['server_cpu_us']:.2f} | {r['server_cpu_us_settled']:.2f} | "
+        note = ("" if r.get("steady", True) else " (not steady)") + ("" if r.get("settled", True) else " (not settled)")
+        print(f"| {r['server']}{note} | {r['workload']} | {r['value_bytes']} | {r['server_cpu_us']:.2f} | {r['server_cpu_us_settled']:.2f} | "
               f"{r['per_second']:,.0f} | {latency(r)['p50_us'] / 1000:.2f} | {latency(r)['p99_us'] / 1000:.2f} | {', '.join(rates)} |")
-    print("\n| server | exec to first answer ms | memory idle MB | loaded MB | after all MB | on disk after load MB |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for start in (r for r in rows if r["figure"] == "start"):
-        find = {r["figure"]: r for r in rows if r["server"] == start["server"] and r["figure"] in ("loaded", "after")}
-        print(f"| {start['server']} | {start['first_answer_ms']:,.0f} | {start['idle_mb']:,.0f} | {find['loaded']['rss_mb']:,.0f} | "
-              f"{find['after']['rss_mb']:,.0f} | {find['loaded']['disk_mb']:,.1f} |")
+
+
+def print_single(rows):
+    columns = [("start", "first_answer_ms", "exec to first answer ms"), ("after_kill", "first_answer_ms", "after kill -9 ms"), ("start", "idle_mb", "idle MB"),
+               ("memory", "rss_mb", "loaded MB"), ("disk", "disk_mb", "on disk MB")]
+    print("\n| server | " + " | ".join(text for _, _, text in columns) + " |")
+    print("| --- |" + " --- |" * len(columns))
+    for name in dict.fromkeys(r["server"] for r in rows):
+        cells = [next((f"{r[key]:,.1f}" for r in rows if r["server"] == name and r["figure"] == figure), "") for figure, key, _ in columns]
+        if any(cells):
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def verdict(value, limit):
+    return f"{value:.2f}, at most {limit:g}: " + ("met" if value <= limit else "**missed**")
+
+
+def print_targets(rows):
+    """Of helenus-native; against the better Cassandra that waits for the disk as helenus does (group), and against the floor."""
+    def find(server, figure, **keys):
+        return next((r for r in rows if r["server"] == server and r["figure"] == figure and all(r.get(k) == v for k, v in keys.items())), None)
+
+    def best(figure, key, better=min, **keys):
+        found = [r for r in rows if r["server"].startswith("cassandra") and r["server"].endswith("-group") and r["figure"] == figure
+                 and all(r.get(k) == v for k, v in keys.items())]
+        return better((key(r) for r in found), default=None)
+
+    def line(text, ours, theirs, limit):
+        print(f"| {text} | {verdict(ours / theirs, limit) if ours is not None and theirs else 'not measured'} |")
+
+    print("\n| target: helenus-native / other | measured |\n| --- | --- |")
+    for r in (r for r in rows if r["server"] == "helenus-native" and r["figure"] == "saturation"):
+        keys = {"workload": r["workload"], "value_bytes": r["value_bytes"]}
+        text, floor = f"{r['workload']}, {r['value_bytes']} bytes", find("floor-native", "saturation", **keys)
+        share = {"read": 1 / 10, "insert": 1 / 8}.get(r["workload"])
+        theirs = best("saturation", lambda q: q["server_cpu_us"], **keys)
+        if share:
+            line(f"CPU, {text}, Cassandra", r["server_cpu_us"], theirs, round(share, 3))
+            line(f"CPU, {text}, floor", r["server_cpu_us"], floor and floor["server_cpu_us"], 1.4)
+        elif theirs or floor:
+            print(f"| CPU, {text} (no target) | {f'{r_of(r, theirs)} of Cassandra; ' if theirs else ''}"
+                  f"{r_of(r, floor['server_cpu_us']) + ' of the floor' if floor else ''} |")
+        most = best("saturation", lambda q: q["per_second"], max, **keys)
+        line(f"time per request at saturation, {text}, Cassandra", most, r["per_second"], 0.2)
+        for q in (q for q in rows if q["server"] == "helenus-native" and q["figure"] == "rate" and all(q.get(k) == v for k, v in keys.items())):
+            line(f"p99 at {q['rate']:,.0f}/s, {text}, Cassandra", latency(q)["p99_us"], best("rate", lambda c: latency(c)["p99_us"], rate=q["rate"], **keys), 0.2)
+    for text, figure, key, limit in (("memory with rows", "memory", "rss_mb", 0.333), ("bytes on disk", "disk", "disk_mb", 1.0)):
+        ours = find("helenus-native", figure)
+        line(f"{text}, Cassandra", ours and ours[key], best(figure, lambda r: r[key]), limit)
+    for text, figure, key, limit in (("memory idle, MB", "start", "idle_mb", 32), ("exec to first answer, ms", "start", "first_answer_ms", 50),
+                                     ("exec to first answer after kill -9 under load, ms", "after_kill", "first_answer_ms", 1000)):
+        ours = find("helenus-native", figure)
+        print(f"| {text} | {verdict(ours[key], limit) if ours else 'not measured'} |")
+
+
+def r_of(row, other):
+    return f"{row['server_cpu_us'] / other:.2f}"
+
+
+def table(rows):
+    """The figures as Markdown."""
+    rows = latest(rows)
+    print_saturation(rows)
+    print_single(rows)
+    print_targets(rows)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", nargs="*", default=["helenus-native", "floor-native", "helenus-packaged", "cassandra-default-periodic",
                                                         "cassandra-default-group", "cassandra-latest-periodic", "cassandra-latest-group"])
+    parser.add_argument("--steps", nargs="*", default=STEPS, choices=STEPS)
     parser.add_argument("--workloads", nargs="*", default=["read", "slice", "mixed", "insert"])
     parser.add_argument("--rows", type=int, default=1000000)
+    parser.add_argument("--memory-rows", type=int, default=2000000)
     parser.add_argument("--value-bytes", type=int, nargs="*", default=[136, 1000])
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--warm-seconds", type=float, default=30)
-    parser.add_argument("--warm-windows", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=30, help="a window at saturation")
+    parser.add_argument("--windows", type=int, default=8, help="at most this many")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--depth", type=int, default=16)
-    parser.add_argument("--rates", type=float, nargs="*", default=[5000])
+    parser.add_argument("--rates", nargs="*", default=["read=30000", "insert=10000", "mixed=12000", "slice=2000"],
+                        help="requests/s, or workload=requests/s: about half of Cassandra's saturation")
+    parser.add_argument("--rate-seconds", type=float, default=15)
     parser.add_argument("--shards", type=int, default=0)
     parser.add_argument("--heap", default="8G")
+    parser.add_argument("--port", type=int, default=21042)
     parser.add_argument("--work", default=str(ROOT / "build" / "bench"))
-    parser.add_argument("--raw", default=None)
-    parser.add_argument("--table", default=None, help="only print the tables of an earlier run's raw file")
+    parser.add_argument("--raw", default=None, help="append to this file; default: a new one")
+    parser.add_argument("--table", default=None, metavar="RAW", help="only print the tables of a raw file")
+    parser.add_argument("--dry-run", action="store_true", help="only say how long it takes at most")
     args = parser.parse_args()
     if args.table:
         with open(args.table) as f:
             table([json.loads(line) for line in f])
         return
+    clock = Clock(args)
+    print(f"at most {clock.left / 60:.0f} minutes: " + ", ".join(f"{name} {clock.of_server(name) / 60:.0f}" for name in args.servers), flush=True)
+    if args.dry_run:
+        return
     work = pathlib.Path(args.work).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    makers = {"helenus-native": lambda: Helenus("helenus-native", work, 21042, ROOT / "build" / "native" / "helenus", args.shards),
-              "helenus-packaged": lambda: Helenus("helenus-packaged", work, 21042, ROOT / "build" / "helenus", args.shards),
-              "floor-native": lambda: Floor("floor-native", work, 21042, ROOT / "build" / "native" / "floor"),
-              "floor-packaged": lambda: Floor("floor-packaged", work, 21042, ROOT / "build" / "floor")}
+    makers = {"helenus-native": lambda: Helenus("helenus-native", work, args.port, ROOT / "build" / "native" / "helenus", args.shards),
+              "helenus-packaged": lambda: Helenus("helenus-packaged", work, args.port, ROOT / "build" / "helenus", args.shards),
+              "floor-native": lambda: Floor("floor-native", work, args.port, ROOT / "build" / "native" / "floor"),
+              "floor-packaged": lambda: Floor("floor-packaged", work, args.port, ROOT / "build" / "floor")}
     for config in ("default", "latest"):
         for commitlog in ("periodic", "group"):
             name = f"cassandra-{config}-{commitlog}"
-            makers[name] = lambda name=name, config=config, commitlog=commitlog: Cassandra(name, work, 21042, config, commitlog, args.heap)
+            makers[name] = lambda name=name, config=config, commitlog=commitlog: Cassandra(name, work, args.port, config, commitlog, args.heap)
     raw = pathlib.Path(args.raw) if args.raw else work / time.strftime("bench-%Y%m%d-%H%M%S.jsonl")
-    rows, info = [], versions()
     with open(raw, "a") as out:
-        out.write(json.dumps({"figure": "conditions", **info, "arguments": {k: v for k, v in vars(args).items() if k not in ("work", "raw")}}) + "\n")
+        out.write(json.dumps({"figure": "conditions", **versions(), "arguments": {k: v for k, v in vars(args).items() if k not in ("work", "raw")}}) + "\n")
 
         def emit(server, figures):
             row = {"server": server.name, **figures}
-            rows.append(row)
             out.write(json.dumps(row) + "\n")
             out.flush()
             print("  " + ", ".join(f"{k} {v}" for k, v in row.items() if not isinstance(v, (dict, list))), flush=True)
@@ -265,12 +479,13 @@ def main():
             server = makers[name]()
             print(name, flush=True)
             try:
-                measure(server, args, emit)
+                measure(server, args, emit, clock)
             finally:
-                if server.pid and os.path.exists(f"/proc/{server.pid}") and (not server.process or server.process.poll() is None):
+                if server.is_running():
                     server.stop()
             shutil.rmtree(server.dir, ignore_errors=True)
-    table(rows)
+    with open(raw) as f:
+        table([json.loads(line) for line in f])
     print(f"\nraw figures: {raw}")
 
 

@@ -71,6 +71,7 @@ struct options {
     bool metadata;   /* ask for the columns' metadata in each reply, as a driver does that does not cache it */
     double tick_us; /* with a rate: requests are due together, every so often, as with a client whose timer is coarse */
     uint64_t seed;
+    const char *compressor;
 };
 
 struct in_flight {
@@ -116,6 +117,7 @@ static struct options options = {
     .seconds = 10,
     .warm_seconds = 2,
     .seed = 1,
+    .compressor = "LZ4Compressor",
 };
 static struct statement_id insert_id, read_id, slice_id;
 static struct histogram reads, writes;
@@ -378,12 +380,17 @@ static void connect_one(struct connection *c)
 
 static void setup_schema(struct connection *c)
 {
+    char table[512];
+
     query(
         c,
         "CREATE KEYSPACE IF NOT EXISTS bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
-    query(c,
-          "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
-          " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': 'LZ4Compressor'}");
+    snprintf(
+        table, sizeof(table),
+        "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
+        " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': '%s'}",
+        options.compressor);
+    query(c, table);
 }
 
 /* ---- requests ---- */
@@ -721,6 +728,7 @@ static void usage(void)
     fprintf(stderr,
             "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
             "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
+            "     [--compressor CLASS]"
             "     [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
     exit(2);
 }
@@ -765,6 +773,8 @@ static void parse_options(char **argv)
             options.seed = strtoull(argument(argv, &i), NULL, 10);
         else if (!strcmp(o, "--setup"))
             options.setup = true;
+        else if (!strcmp(o, "--compressor"))
+            options.compressor = argument(argv, &i);
         else if (!strcmp(o, "--scatter"))
             options.scatter = true;
         else if (!strcmp(o, "--metadata"))

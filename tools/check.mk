@@ -116,7 +116,7 @@ $(BUILD)/obj/bench/floor.o: bench/floor.c | $(GENERATED)
 $(BUILD)/floor: $(BUILD)/obj/bench/floor.o $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# Side by side with Apache Cassandra; about two hours with every server. BENCH passes options, e.g. BENCH="--rows 200000".
+# Side by side with Apache Cassandra; hours with every server (BENCH=--dry-run says how long). BENCH passes options, e.g. BENCH="--rows 200000".
 .PHONY: bench
 bench: engine build/load
 	$(MAKE) -s build/helenus

@@ -3,6 +3,7 @@
 
     cassandra.py start --dir build/cassandra/node --port 19042 --config default --heap 1G --commitlog periodic
     cassandra.py stop  --dir build/cassandra/node
+    cassandra.py nodetool compact bench --dir build/cassandra/node --port 19042
 
 start fetches the jars if they are missing (Maven), writes the node's configuration under --dir, starts
 CassandraDaemon with the module flags JDK 17 needs and the jamm agent, and returns when CQL answers.
@@ -176,6 +177,18 @@ def start(args):
     sys.exit(f"cassandra did not answer within {args.timeout} s; see {node}/system.log")
 
 
+def nodetool(args):
+    """Runs Cassandra's own nodetool against the node on --port."""
+    command = [args.java]
+    for entry in EXPORTS:
+        command += ["--add-exports", f"{entry}=ALL-UNNAMED"]
+    for entry in OPENS:
+        command += ["--add-opens", f"{entry}=ALL-UNNAMED"]
+    command += ["-Xmx128M", f"-Dcassandra.storagedir={args.dir}/data", "-cp", ":".join([f"{args.dir}/conf"] + sorted(str(p) for p in LIB.glob("*.jar"))),
+                "org.apache.cassandra.tools.NodeTool", "-h", "127.0.0.1", "-p", str(args.port - 3000)]
+    subprocess.run(command + args.words, check=True)
+
+
 def stop(args):
     pid_file = pathlib.Path(args.dir).resolve() / "pid"
     if not pid_file.exists():
@@ -193,7 +206,8 @@ def stop(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["fetch", "start", "stop", "checksum"])
+    parser.add_argument("action", choices=["fetch", "start", "stop", "nodetool", "checksum"])
+    parser.add_argument("words", nargs="*", help="nodetool: its command")
     parser.add_argument("--dir", default=str(ROOT / "build" / "cassandra" / "node"))
     parser.add_argument("--port", type=int, default=19042)
     parser.add_argument("--config", choices=["default", "latest"], default="default")
@@ -212,6 +226,8 @@ def main():
         start(args)
     elif args.action == "stop":
         stop(args)
+    elif args.action == "nodetool":
+        nodetool(args)
     else:
         print(f"cassandra-all-{VERSION}.jar sha256 {jar_checksum()}")
 
