@@ -375,6 +375,9 @@ def verdict(value, limit):
 
 def print_targets(rows):
     """Of helenus-native; against the better Cassandra that waits for the disk as helenus does (group), and against the floor."""
+    unsteady = sorted({r["server"] for r in rows if r["figure"] == "saturation" and not r.get("steady", True)})
+    if unsteady:
+        print(f"\nNot steady when the windows were used up, so the verdicts are provisional: {', '.join(unsteady)}.")
     def find(server, figure, **keys):
         return next((r for r in rows if r["server"] == server and r["figure"] == figure and all(r.get(k) == v for k, v in keys.items())), None)
 
@@ -404,7 +407,7 @@ def print_targets(rows):
             line(f"p99 at {q['rate']:,.0f}/s, {text}, Cassandra", latency(q)["p99_us"], best("rate", lambda c: latency(c)["p99_us"], rate=q["rate"], **keys), 0.2)
     for text, figure, key, limit in (("memory with rows", "memory", "rss_mb", 0.333), ("bytes on disk", "disk", "disk_mb", 1.0)):
         ours = find("helenus-native", figure)
-        line(f"{text}, Cassandra", ours and ours[key], best(figure, lambda r: r[key]), limit)
+        line(f"{text}, Cassandra", ours and ours[key], ours and best(figure, lambda r: r[key], rows=ours["rows"]), limit)
     for text, figure, key, limit in (("memory idle, MB", "start", "idle_mb", 32), ("exec to first answer, ms", "start", "first_answer_ms", 50),
                                      ("exec to first answer after kill -9 under load, ms", "after_kill", "first_answer_ms", 1000)):
         ours = find("helenus-native", figure)
