@@ -14,7 +14,8 @@ for group in "$@"; do
     test) wanted="$wanted $test"
         # Node may have come from elsewhere than Debian, with its own npm.
         command -v node >/dev/null || wanted="$wanted nodejs"
-        command -v npm >/dev/null || wanted="$wanted npm" ;;
+        command -v npm >/dev/null || wanted="$wanted npm"
+        command -v go >/dev/null || wanted="$wanted golang-go" ;;
     golden) wanted="$wanted $golden" ;;
     *) echo "deps.sh: no group $group" >&2; exit 2 ;;
     esac

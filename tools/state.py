@@ -4,8 +4,10 @@
 What is recorded from Cassandra and replayed is counted in tests/cql/*.expected; files of tests/cql/later.txt are for features that are
 not built yet. The rest of the tests are counted where they are defined.
 """
+import json
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,9 +34,14 @@ def table():
     units = count(r"cmocka_unit_test", "src/**/*_test.c")
     drivers = count(r"^def test_", "tests/drivers/python/test_*.py")
     grammar = count(r"^[^#\n]", "tests/vectors/cql_statements.txt")
+    types = json.loads((ROOT / "tests/drivers/types.json").read_text())["types"]
+    kinds, values = len(types), sum(len(t["cases"]) for t in types)
+    matrix = len(subprocess.run([sys.executable, "tests/drivers/matrix.py", "--list"], cwd=ROOT, capture_output=True,
+                                text=True, check=True).stdout.split())
     sabotages = count(r"^\[\[", "tests/mutants.toml")
     lines += ["", "| also tested | tests |", "| --- | --- |", f"| unit tests | {units} |",
               f"| Python driver and cqlsh, unchanged | {drivers} functions |",
+              f"| driver matrix: {matrix} modes of Python, Node and Go drivers, unchanged | each with {values} values of {kinds} types |",
               f"| statements of Cassandra's grammar, accepted or refused as it does | {grammar} |",
               f"| sabotages that a named test must see | {sabotages} |"]
     return "\n".join(lines) + "\n"

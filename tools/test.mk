@@ -12,7 +12,7 @@ help:
 	@echo "make test            install what is missing, build, run every test"
 	@echo "make test-unit       the one-minute loop: unit tests and recorded statements"
 	@echo "make test-cql        recorded statements (T=name for one file), on both stores"
-	@echo "make test-drivers    Python driver and cqlsh, unchanged"
+	@echo "make test-drivers    drivers of every language and cqlsh, unchanged, in every mode"
 	@echo "make test-wire       the driver reads what wire/ encodes"
 	@echo "make unit T=folder   unit tests of one folder"
 	@echo "make example-cities  135 233 places, loaded, asked, checked, killed, checked"
@@ -70,7 +70,8 @@ golden: deps-test
 	@$(PYTHON) bench/cassandra/cassandra.py start --fresh --features --dir $(GOLDEN) --port $(GOLDEN_PORT)
 	@trap '$(PYTHON) bench/cassandra/cassandra.py stop --dir $(GOLDEN)' EXIT; set -e; \
 	    $(VENV)/bin/python tests/cql/run.py --record --target 127.0.0.1:$(GOLDEN_PORT); \
-	    CQL_TARGET=127.0.0.1:$(GOLDEN_PORT) RECORD=1 $(VENV)/bin/python -m pytest -q tests/drivers/python/test_metadata.py tests/drivers/python/test_tracing.py
+	    CQL_TARGET=127.0.0.1:$(GOLDEN_PORT) RECORD=1 $(VENV)/bin/python -m pytest -q tests/drivers/python/test_metadata.py tests/drivers/python/test_tracing.py; \
+	    $(VENV)/bin/python tests/drivers/matrix.py --target 127.0.0.1:$(GOLDEN_PORT) --record
 
 fresh:
 	@sh tools/fresh.sh
