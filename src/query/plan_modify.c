@@ -136,6 +136,24 @@ static void insert_value(struct planner *planner, struct modify_plan *modify, co
                                                .value = value });
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+/* A statement may name far more columns than the table has. */
+static bool has_duplicates(struct arena *arena, const struct bytes *names, uint32_t count)
+{
+    struct bytes *sorted = arena_new_array(arena, struct bytes, count);
+
+    memcpy(sorted, names, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), compare_names);
+    for (uint32_t i = 1; i < count; i++)
+        if (bytes_equal(sorted[i - 1], sorted[i]))
+            return true;
+    return false;
+}
+
 static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert,
                                       struct modify_plan *modify)
 {
@@ -145,10 +163,8 @@ static enum status plan_insert_values(struct planner *planner, const struct inse
         return error_set(planner->err, ERR_INVALID, "Column names for INSERT must be provided when using VALUES");
     if (insert->column_count != insert->value_count)
         return error_set(planner->err, ERR_INVALID, "Unmatched column names/values");
-    for (uint32_t i = 0; i < insert->column_count; i++)
-        for (uint32_t k = 0; k < i; k++)
-            if (bytes_equal(insert->columns[i], insert->columns[k]))
-                return error_set(planner->err, ERR_INVALID, "The column names contains duplicates");
+    if (has_duplicates(planner->arena, insert->columns, insert->column_count))
+        return error_set(planner->err, ERR_INVALID, "The column names contains duplicates");
     for (uint32_t i = 0; i < insert->column_count; i++) {
         const struct column_def *column = table_def_column(table, insert->columns[i]);
         const struct expr *value;
