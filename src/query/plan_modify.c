@@ -366,15 +366,6 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
     return OK;
 }
 
-static bool assignments_conflict(const struct assignment *a, const struct assignment *b)
-{
-    if (!bytes_equal(a->column, b->column))
-        return false;
-    if (a->kind == ASSIGN_FIELD && b->kind == ASSIGN_FIELD)
-        return bytes_equal(a->field, b->field);
-    return a->kind == ASSIGN_SET || b->kind == ASSIGN_SET;
-}
-
 /* ---- IF ---- */
 
 static enum status condition_operator(enum cql_operator op, enum condition_op *result)
@@ -509,10 +500,6 @@ static enum status plan_update(struct planner *planner, const struct update_stat
             return undefined_column(planner, assignment->column);
         if (is_key_column(column))
             return error_set(planner->err, ERR_INVALID, "PRIMARY KEY part %.*s found in SET part", BYTES(column->name));
-        for (uint32_t k = 0; k < i; k++)
-            if (assignments_conflict(&update->assignments[k], assignment))
-                return error_set(planner->err, ERR_SYNTAX, "Multiple incompatible setting of column %.*s",
-                                 BYTES(column->name));
         status = plan_assignment(planner, assignment, column, &operation);
         if (!status)
             add_operation(modify, &operation);
