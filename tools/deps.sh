@@ -15,7 +15,9 @@ for group in "$@"; do
         # Node may have come from elsewhere than Debian, with its own npm.
         command -v node >/dev/null || wanted="$wanted nodejs"
         command -v npm >/dev/null || wanted="$wanted npm"
-        command -v go >/dev/null || wanted="$wanted golang-go" ;;
+        command -v go >/dev/null || wanted="$wanted golang-go"
+        command -v javac >/dev/null || wanted="$wanted openjdk-17-jdk-headless"
+        command -v mvn >/dev/null || wanted="$wanted maven" ;;
     golden) wanted="$wanted $golden" ;;
     *) echo "deps.sh: no group $group" >&2; exit 2 ;;
     esac

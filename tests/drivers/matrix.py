@@ -39,6 +39,7 @@ ALL = {**OLD, 5: (PLAIN, LZ4)}
 MATRIX = {
     "python": ("Apache Cassandra Python Driver", "3.30.1", ALL),
     "go": ("github.com/apache/cassandra-gocql-driver", "v2.1.2", ALL),
+    "java": ("Apache Cassandra Java Driver", "4.19.0", ALL),
     "node": ("DataStax Node.js Driver for Apache Cassandra", "4.8.0", {3: (PLAIN,), 4: (PLAIN,)}),
 }
 TYPES = json.loads((HERE / "types.json").read_text())
@@ -96,7 +97,19 @@ def build_go():
     return [str(out / "client")]
 
 
-BUILDERS = {"python": build_python, "node": build_node, "go": build_go}
+def build_java():
+    here, out = HERE / "java", BUILD / "java"
+    run_once(out / "fetched", [here / "pom.xml"],
+             [["mvn", "-q", "-B", "-f", str(here / "pom.xml"), "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies",
+               f"-DoutputDirectory={out / 'lib'}", "-DincludeScope=runtime"]], here)
+    run_once(out / "built", [here / "pom.xml"] + sorted(here.glob("*.java")),
+             [["javac", "-Xlint:all,-processing,-classfile", "-cp", f"{out / 'lib'}/*", "-d", str(out / "classes")] +
+              [str(p) for p in sorted(here.glob("*.java"))]], here)
+    return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{out / 'classes'}:{out / 'lib'}/*",
+            "Client"]
+
+
+BUILDERS = {"python": build_python, "node": build_node, "go": build_go, "java": build_java}
 
 
 # ---- a client that runs ----
