@@ -1,4 +1,4 @@
-/* bench/load.c: an open-loop load generator for the native protocol v4, on one thread.
+/* bench/load.c: an open-loop load generator for the native protocol v4 and, with --protocol 5, v5, on one thread.
  *
  * With --rate R requests are due at fixed times, spread over the connections; a latency is counted from the moment the
  * request was due, so a server that stalls cannot hide it (no coordinated omission). With --rate 0 each connection keeps
@@ -27,12 +27,15 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum workload { INSERT, READ, MIXED, SLICE };
 
 enum {
     COLUMNS = 8,
     HEADER_BYTES = 9,
+    SEGMENT_HEADER_BYTES = 6,
+    SEGMENT_FULL_BYTES = 100 << 10, /* past this the next request begins another */
     CONNECTIONS_MAX = 4096,
     DEPTH_MAX = 2048,
     READ_BYTES = 1 << 20,
@@ -55,6 +58,7 @@ struct options {
     int port;
     int connections;
     int depth;
+    int protocol; /* 4, or 5 without compression */
     enum workload workload;
     const char *workload_name;
     uint64_t rows;
@@ -91,11 +95,15 @@ struct connection {
     uint8_t *in;
     size_t in_size, in_capacity;
     bool want_write;
+    bool in_segments;  /* v5, once STARTUP was answered */
+    bool is_open;      /* a segment was begun, */
+    size_t segment_at; /* so far behind out_sent */
 };
 
 struct statement_id {
     uint8_t bytes[64];
     uint16_t size;
+    uint8_t metadata_id[16]; /* v5 */
 };
 
 struct histogram {
@@ -109,6 +117,7 @@ static struct options options = {
     .port = 9042,
     .connections = 8,
     .depth = 16,
+    .protocol = 4,
     .workload = READ,
     .workload_name = "read",
     .rows = 1000000,
@@ -249,11 +258,83 @@ static void put_bytes(struct connection *c, const void *data, size_t size)
     c->out_size += size;
 }
 
+/* ---- segments: v5 ---- */
+
+static uint32_t crc24(const uint8_t *data, size_t size)
+{
+    uint32_t crc = 0x875060;
+
+    for (size_t i = 0; i < size; i++) {
+        crc ^= (uint32_t)data[i] << 16;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc << 1 ^ (crc & 0x800000 ? 0x1974F0B : 0);
+    }
+    return crc;
+}
+
+static uint32_t payload_crc(const uint8_t *data, size_t size)
+{
+    return (uint32_t)crc32(crc32(0, (const uint8_t *)"\xFA\x2D\x55\xCA", 4), data, (unsigned)size);
+}
+
+static void segment_begin(struct connection *c)
+{
+    if (!c->in_segments || c->is_open)
+        return;
+    c->is_open = true;
+    c->segment_at = c->out_size - c->out_sent;
+    out_reserve(c, SEGMENT_HEADER_BYTES);
+    c->out_size += SEGMENT_HEADER_BYTES;
+}
+
+/* All requests of a turn go into one segment, as a driver does that gathers them. */
+static void segment_end(struct connection *c)
+{
+    uint32_t size, header, crc;
+    uint8_t *at;
+
+    if (!c->is_open)
+        return;
+    c->is_open = false;
+    out_reserve(c, 4);
+    at = c->out + c->out_sent + c->segment_at;
+    size = (uint32_t)(c->out + c->out_size - at) - SEGMENT_HEADER_BYTES;
+    header = size | 1 << 17;
+    memcpy(at, &header, 3);
+    crc = crc24(at, 3);
+    memcpy(at + 3, &crc, 3);
+    crc = payload_crc(at + SEGMENT_HEADER_BYTES, size);
+    memcpy(c->out + c->out_size, &crc, 4);
+    c->out_size += 4;
+}
+
+/* The payload of the segment at the front, or 0 if it is not whole. */
+static uint32_t segment_size(const uint8_t *data, size_t available)
+{
+    uint32_t header = 0, crc = 0;
+
+    if (available < SEGMENT_HEADER_BYTES)
+        return 0;
+    memcpy(&header, data, 3);
+    memcpy(&crc, data + 3, 3);
+    if (crc != crc24(data, 3) || !(header >> 17))
+        die("a segment that is broken, or too large for this program");
+    header &= 0x1FFFF;
+    if (available < SEGMENT_HEADER_BYTES + header + 4)
+        return 0;
+    memcpy(&crc, data + SEGMENT_HEADER_BYTES + header, 4);
+    if (crc != payload_crc(data + SEGMENT_HEADER_BYTES, header))
+        die("a payload that is broken");
+    return header;
+}
+
 static size_t frame_begin(struct connection *c, uint8_t opcode, uint16_t stream)
 {
-    size_t at = c->out_size - c->out_sent;
+    size_t at;
 
-    put_u8(c, 4);
+    segment_begin(c);
+    at = c->out_size - c->out_sent;
+    put_u8(c, (uint8_t)options.protocol);
     put_u8(c, 0);
     put_u16(c, stream);
     put_u8(c, opcode);
@@ -267,10 +348,22 @@ static void frame_end(struct connection *c, size_t at)
     uint32_t size = htobe32((uint32_t)(c->out_size - start - HEADER_BYTES));
 
     memcpy(c->out + start + 5, &size, 4);
+    if (c->is_open && c->out_size - c->out_sent - c->segment_at > SEGMENT_FULL_BYTES)
+        segment_end(c);
+}
+
+/* Flags of a request: v5 has more room for them. */
+static void put_flags(struct connection *c, uint8_t flags)
+{
+    if (options.protocol >= 5)
+        put_u32(c, flags);
+    else
+        put_u8(c, flags);
 }
 
 static void write_all(struct connection *c)
 {
+    segment_end(c);
     while (c->out_sent < c->out_size) {
         ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
 
@@ -301,9 +394,11 @@ static void read_exactly(int fd, uint8_t *to, size_t size)
 static uint8_t *call(struct connection *c, uint8_t *opcode, uint32_t *size)
 {
     static uint8_t body[1 << 20];
-    uint8_t header[HEADER_BYTES];
+    uint8_t header[HEADER_BYTES], around[SEGMENT_HEADER_BYTES];
 
     write_all(c);
+    if (c->in_segments)
+        read_exactly(c->fd, around, SEGMENT_HEADER_BYTES);
     read_exactly(c->fd, header, sizeof(header));
     *opcode = header[4];
     memcpy(size, header + 5, 4);
@@ -311,6 +406,8 @@ static uint8_t *call(struct connection *c, uint8_t *opcode, uint32_t *size)
     if (*size > sizeof(body))
         die("reply of %u bytes during setup", *size);
     read_exactly(c->fd, body, *size);
+    if (c->in_segments)
+        read_exactly(c->fd, around, 4);
     return body;
 }
 
@@ -336,7 +433,7 @@ static void query(struct connection *c, const char *text)
     put_u32(c, (uint32_t)strlen(text));
     put_bytes(c, text, strlen(text));
     put_u16(c, 1); /* ONE */
-    put_u8(c, 0);
+    put_flags(c, 0);
     frame_end(c, at);
     call_or_die(c, OP_RESULT, text);
 }
@@ -348,12 +445,15 @@ static void prepare(struct connection *c, const char *text, struct statement_id 
 
     put_u32(c, (uint32_t)strlen(text));
     put_bytes(c, text, strlen(text));
+    if (options.protocol >= 5)
+        put_u32(c, 0);
     frame_end(c, at);
     body = call_or_die(c, OP_RESULT, text);
     id->size = (uint16_t)(body[4] << 8 | body[5]);
     if (id->size > sizeof(id->bytes))
         die("a statement id of %d bytes", id->size);
     memcpy(id->bytes, body + 6, id->size);
+    memcpy(id->metadata_id, body + 6 + id->size + 2, sizeof(id->metadata_id));
 }
 
 static void connect_one(struct connection *c)
@@ -376,6 +476,7 @@ static void connect_one(struct connection *c)
     put_bytes(c, startup, sizeof(startup) - 1);
     frame_end(c, at);
     call_or_die(c, OP_READY, "STARTUP");
+    c->in_segments = options.protocol >= 5;
 }
 
 static void setup_schema(struct connection *c)
@@ -429,8 +530,12 @@ static void put_execute(struct connection *c, const struct statement_id *id, uin
 {
     put_u16(c, id->size);
     put_bytes(c, id->bytes, id->size);
-    put_u16(c, 1);                                   /* consistency ONE */
-    put_u8(c, 0x01 | (options.metadata ? 0 : 0x02)); /* values, skip metadata */
+    if (options.protocol >= 5) {
+        put_u16(c, sizeof(id->metadata_id));
+        put_bytes(c, id->metadata_id, sizeof(id->metadata_id));
+    }
+    put_u16(c, 1);                                      /* consistency ONE */
+    put_flags(c, 0x01 | (options.metadata ? 0 : 0x02)); /* values, skip metadata */
     put_u16(c, value_count);
 }
 
@@ -542,9 +647,26 @@ static void take_reply(struct connection *c, const uint8_t *header, const uint8_
     c->in_flight--;
 }
 
+/* The replies at the front: how many bytes they were. */
+static size_t take_replies(struct connection *c, const uint8_t *data, size_t size, int64_t now)
+{
+    size_t at = 0;
+
+    while (size - at >= HEADER_BYTES) {
+        uint32_t body = take_u32(data + at + 5);
+
+        if (size - at < HEADER_BYTES + (size_t)body)
+            break;
+        take_reply(c, data + at, data + at + HEADER_BYTES, body, now);
+        at += HEADER_BYTES + body;
+    }
+    return at;
+}
+
 static void receive(struct connection *c)
 {
     size_t at = 0;
+    uint32_t payload;
     ssize_t n = read(c->fd, c->in + c->in_size, c->in_capacity - c->in_size);
     int64_t now = now_ns();
 
@@ -553,14 +675,14 @@ static void receive(struct connection *c)
     if (n <= 0)
         die("the server closed a connection%s%s", errors ? ": " : "", first_error);
     c->in_size += (size_t)n;
-    while (c->in_size - at >= HEADER_BYTES) {
-        uint32_t size = take_u32(c->in + at + 5);
-
-        if (c->in_size - at < HEADER_BYTES + (size_t)size)
-            break;
-        take_reply(c, c->in + at, c->in + at + HEADER_BYTES, size, now);
-        at += HEADER_BYTES + size;
-    }
+    if (!c->in_segments)
+        at = take_replies(c, c->in, c->in_size, now);
+    else
+        while ((payload = segment_size(c->in + at, c->in_size - at)) > 0) {
+            if (take_replies(c, c->in + at + SEGMENT_HEADER_BYTES, payload, now) != payload)
+                die("a segment that does not hold whole replies");
+            at += SEGMENT_HEADER_BYTES + payload + 4;
+        }
     memmove(c->in, c->in + at, c->in_size - at);
     c->in_size -= at;
     if (c->in_size == c->in_capacity) {
@@ -571,6 +693,7 @@ static void receive(struct connection *c)
 
 static void flush(int epoll, struct connection *c)
 {
+    segment_end(c);
     while (c->out_sent < c->out_size) {
         ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
 
@@ -725,11 +848,11 @@ static void print_latency(const char *name, const struct histogram *h)
 
 static void usage(void)
 {
-    fprintf(stderr,
-            "load [--host A] [--port P] [--connections N] [--depth N] [--workload insert|read|mixed|slice] [--rows N]\n"
-            "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
-            "     [--compressor CLASS]"
-            "     [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
+    fprintf(
+        stderr,
+        "load [--host A] [--port P] [--connections N] [--depth N] [--protocol 4|5] [--workload insert|read|mixed|slice] [--rows N]\n"
+        "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
+        "     [--compressor CLASS] [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
     exit(2);
 }
 
@@ -755,6 +878,8 @@ static void parse_options(char **argv)
             options.connections = atoi(argument(argv, &i));
         else if (!strcmp(o, "--depth"))
             options.depth = atoi(argument(argv, &i));
+        else if (!strcmp(o, "--protocol"))
+            options.protocol = atoi(argument(argv, &i));
         else if (!strcmp(o, "--rows"))
             options.rows = strtoull(argument(argv, &i), NULL, 10);
         else if (!strcmp(o, "--per-partition"))
@@ -795,7 +920,8 @@ static void parse_options(char **argv)
             usage();
     }
     if (options.connections < 1 || options.connections > CONNECTIONS_MAX || options.depth < 1 ||
-        options.depth > DEPTH_MAX || !options.per_partition || !options.rows || options.value_bytes < COLUMNS)
+        options.depth > DEPTH_MAX || (options.protocol != 4 && options.protocol != 5) || !options.per_partition ||
+        !options.rows || options.value_bytes < COLUMNS)
         usage();
 }
 

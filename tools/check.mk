@@ -108,7 +108,7 @@ check:
 
 build/load: bench/load.c
 	@mkdir -p build
-	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $<
+	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $< -lz
 
 $(BUILD)/obj/bench/floor.o: bench/floor.c | $(GENERATED)
 	@mkdir -p $(@D)

@@ -4,8 +4,8 @@
     mutants.py [--list FILE] [NAME...]
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
-(`table/table_test`), one of its cases (`table/table_test:case`), or a file of recorded statements (`cql:batches`), which
-needs the test clients of `make deps-test` and is skipped without them. A sabotage that no test sees is a hole in the
+(`table/table_test`), one of its cases (`table/table_test:case`), a file of recorded statements (`cql:batches`) or a recorded
+conversation (`wire:conversation`); the latter two need the test clients of `make deps-test` and are skipped without them. A sabotage that no test sees is a hole in the
 tests; one that no longer fits the source must be rewritten. The tree is copied to build/mutants, so nothing here touches
 the sources, and what is built there is kept for the next time.
 """
@@ -78,8 +78,17 @@ def run(command, timeout_s, cwd=TREE):
     return code, output.decode(errors="replace")
 
 
+def wants_server(test):
+    return test.startswith(("cql:", "wire:"))
+
+
+def program_of(test):
+    """What is run for it, and so is red or green as a whole."""
+    return test if wants_server(test) else test.split(":")[0]
+
+
 def target_of(test):
-    return "build/helenus" if test.startswith("cql:") else "build/test/" + test.split(":")[0]
+    return "build/helenus" if wants_server(test) else "build/test/" + program_of(test)
 
 
 def build(targets):
@@ -90,8 +99,10 @@ def build(targets):
 def run_test(test):
     """(red, why)"""
     program, _, case = test.partition(":")
-    if program == "cql":
-        code, output = run([str(PYTHON), "tests/cql/run.py", "--check", "--helenus", "build/helenus", case], TIMEOUT_S)
+    if wants_server(test):
+        command = ["tests/cql/run.py", "--check", "--helenus", "build/helenus", case] if program == "cql" else [
+            f"tests/wire/{case}.py", "--check"]
+        code, output = run([str(PYTHON), *command], TIMEOUT_S)
         last = output.splitlines()[-1] if output else ""
         return code != 0, "out of time" if code is None else last
     code, output = run(["build/test/" + program], TIMEOUT_S)
@@ -178,8 +189,8 @@ def main():
         broken = build(sorted({target_of(m["test"]) for m in todo}))
         if broken:
             raise Broken("the tree does not build:\n" + broken)
-        for test in sorted({m["test"].split(":")[0] if not m["test"].startswith("cql:") else m["test"] for m in todo}):
-            if test.startswith("cql:") and not PYTHON.exists():
+        for test in sorted({program_of(m["test"]) for m in todo}):
+            if wants_server(test) and not PYTHON.exists():
                 continue
             red[test], why = run_test(test)
             if red[test]:
@@ -187,7 +198,7 @@ def main():
         print(f"{len(red)} tests are run, {sum(red.values())} of them red before any sabotage; {time.time() - begin:.0f} s",
               flush=True)
         for i, mutant in enumerate(todo, 1):
-            test = mutant["test"] if mutant["test"].startswith("cql:") else mutant["test"].split(":")[0]
+            test = program_of(mutant["test"])
             start = time.time()
             if test not in red:
                 skipped += 1

@@ -13,7 +13,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import (BATCH, ERROR, EXECUTE, OPTIONS, PREPARE, QUERY, READY, REGISTER, RESULT, STARTUP, SUPPORTED,  # noqa: E402,F401
-                        Client, Server, ServerError, execute_body, frame, long_string, query_body, short_string, string_map, value)
+                        Client, Server, ServerError, execute_body, frame, long_string, lz4_segment, query_body, segment, segments,
+                        short_string, string_map, value)
 
 PROTOCOL, SYNTAX, INVALID = 0x000A, 0x2000, 0x2200
 MEMORY_BOUND = int(os.environ.get("HOSTILE_MEMORY_MB", "400")) << 20
@@ -242,8 +243,132 @@ def slow_readers(server, rng):
         d.close()
 
 
+def segment_outcome(port, data, lz4=False):
+    """What a v5 connection makes of raw bytes: as `outcome`; and whether it goes on, which a well-formed OPTIONS behind them tells."""
+    c = Client(port, version=5, compression="lz4" if lz4 else None, timeout=10)
+    try:
+        c.send(data, raw=True)
+        c.socket.shutdown(socket.SHUT_WR)
+        got = []
+        while True:
+            _, opcode, body = c.receive()
+            got.append(("error", struct.unpack_from(">I", body)[0]) if opcode == ERROR else ("reply", opcode))
+    except (ConnectionError, BrokenPipeError):
+        return got
+    except socket.timeout:
+        return "silent"
+    finally:
+        c.close()
+
+
+def v5_query(text="SELECT v FROM hostile.t WHERE k = 1", stream=1):
+    return frame(QUERY, query_body(text, version=5), stream=stream, version=5)
+
+
+def segments_flipped(server, rng):
+    """One bit of a segment is not what it was: an error of the protocol and the end, never an answer."""
+    for lz4 in (False, True):
+        whole = lz4_segment(v5_query("SELECT v FROM hostile.t WHERE k = 1 /*" + "x" * 100 + "*/")) if lz4 else segment(v5_query())
+        assert segment_outcome(server.port, whole, lz4) == [("reply", RESULT)]
+        for bit in range(0, len(whole) * 8):
+            data = bytearray(whole)
+            data[bit // 8] ^= 1 << bit % 8
+            got = segment_outcome(server.port, bytes(data) + whole, lz4)
+            assert got == [("error", PROTOCOL)], f"bit {bit}: {got}"
+
+
+def segments_random(server, rng):
+    """Rubbish; rubbish in good segments; good segments cut, joined, doubled and put in any order."""
+    good = [segment(v5_query(stream=i)) for i in range(4)] + [segments(v5_query("SELECT v FROM hostile.t /*" + "y" * 300000 + "*/"))]
+    for _ in range(600):
+        kind = rng.randrange(4)
+        if kind == 0:
+            data = rng.randbytes(rng.choice((1, 5, 6, 9, 16, 100, 5000)))
+        elif kind == 1:
+            payload = rng.randbytes(rng.choice((0, 1, 8, 9, 20, 1000)))
+            data = segment(payload, rng.random() < 0.5) + good[0]
+        elif kind == 2:
+            body = bytearray(v5_query())
+            for _ in range(rng.randrange(1, 4)):
+                body[rng.randrange(len(body))] = rng.randrange(256)
+            data = segment(bytes(body)[:rng.randrange(1, len(body) + 1)], rng.random() < 0.8)
+        else:
+            data = b"".join(rng.sample(good, len(good)))
+            data = data[:rng.randrange(len(data) + 1)]
+        got = segment_outcome(server.port, data)
+        assert got != "silent" and ("error", 0) not in got, f"{got} of {data[:60].hex()}"
+
+
+def segments_huge(server, rng):
+    """Envelopes that say they are larger than any may be, over many segments; ones that never end; many that wait for their end."""
+    part = rng.randbytes(131071 - 9)
+    head = struct.pack(">BBhBI", 5, 0, 1, QUERY, 64 << 20)
+    c = Client(server.port, version=5, timeout=60)
+    c.send(segment(head + part, False), raw=True)
+    left = (64 << 20) - len(part)
+    block = segment(bytes(131071), False)
+    while left > 131071:
+        c.send(block, raw=True)
+        left -= 131071
+    c.send(segment(bytes(left), False), raw=True)
+    _, opcode, body = c.receive()
+    assert opcode == ERROR and struct.unpack_from(">I", body)[0] == INVALID, (opcode, body)
+    c.send(v5_query())  # 64 MiB went by, and it goes on
+    assert c.receive()[1] == RESULT
+    c.close()
+    before, waiting = server.rss_bytes(), []
+    for _ in range(200):  # 15 MiB are promised by each, 128 KiB come
+        d = Client(server.port, version=5)
+        d.send(segment(struct.pack(">BBhBI", 5, 0, 1, QUERY, 15 << 20) + part, False), raw=True)
+        waiting.append(d)
+    time.sleep(1)
+    grown = server.rss_bytes() - before
+    print(f"    200 envelopes that never end: memory grew by {grown >> 20} MiB")
+    assert grown < 120 << 20
+    for d in waiting:
+        d.close()
+
+
+def segments_bombs(server, rng):
+    """LZ4 blocks that hold more, or less, or other things than their header says."""
+    block = b"\x1f\x00\x01\x00" + b"\xff" * 500 + b"\x00"
+    for claimed in (1, 1000, 100000, 131071):
+        data = segment(b"", lz4=True, packed=block, unpacked_length=claimed)
+        assert segment_outcome(server.port, data, lz4=True) == [("error", PROTOCOL)], claimed
+    assert segment_outcome(server.port, segment(b"", lz4=True, packed=b"", unpacked_length=131071), lz4=True) == [("error", PROTOCOL)]
+    # 128 KiB of rubbish from 600 bytes, again and again: work, but no memory.
+    zeros = lz4_segment(bytes(131071))
+    for _ in range(200):
+        assert segment_outcome(server.port, zeros * 20, lz4=True) in ([("error", PROTOCOL)], [("error", PROTOCOL)] * 2)
+
+
+def segments_slow_readers(server, rng):
+    """Packed segments full of requests from clients that read nothing: what is unpacked waits within the limits."""
+    c = Client(server.port)
+    for i in range(20):  # that LZ4 cannot make small: the kernel would take thousands of replies
+        c.query(f"INSERT INTO hostile.big (k, c, v) VALUES (2, {i}, '{rng.randbytes(10000).hex()}')")
+    c.close()
+    before, clients = server.rss_bytes(), []
+    data = lz4_segment(b"".join(v5_query("SELECT * FROM hostile.big WHERE k = 2", stream=i) for i in range(1500)))
+    for _ in range(50):
+        d = Client(server.port, version=5, compression="lz4")
+        d.socket.setblocking(False)
+        try:
+            for _ in range(20):
+                d.socket.send(data)
+        except BlockingIOError:
+            pass
+        clients.append(d)
+    time.sleep(3)
+    grown = server.rss_bytes() - before
+    print(f"    50 clients with packed segments that do not read: memory grew by {grown >> 20} MiB")
+    assert grown < 200 << 20
+    for d in clients:
+        d.close()
+
+
 ATTACKS = [random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
-           silent_connections, slow_readers]
+           segments_flipped, segments_random, segments_huge, segments_bombs, silent_connections, slow_readers, segments_slow_readers]
 
 
 def main():

@@ -2,36 +2,70 @@
 import threading
 import uuid
 
+import cassandra
 import pytest
-from cassandra import ProtocolVersion
+from cassandra import DriverException, ProtocolVersion
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.connection import locally_supported_compressions
 
+from lib.native import ERROR, STARTUP, Client, frame, string_map
 
-def test_negotiates_v5(target):
-    with target.cluster() as cluster:  # the driver begins with its newest version
+
+def test_negotiates_v5(anywhere):
+    """Nobody says which: the driver begins with its newest version and steps down."""
+    with Cluster([anywhere.host], port=anywhere.port) as cluster:
         session = cluster.connect()
         assert session.execute("SELECT release_version FROM system.local").one().release_version.startswith("5.0.")
-        if target.helenus:
-            assert cluster.protocol_version == ProtocolVersion.V5
+        assert cluster.protocol_version == ProtocolVersion.V5
 
 
-@pytest.mark.parametrize("version", [ProtocolVersion.V3, ProtocolVersion.V4])
-def test_asks_for_a_version(target, version):
-    with target.cluster(protocol_version=version) as cluster:
-        session = cluster.connect()
-        assert session.execute("SELECT key FROM system.local").one().key == "local"
-        assert cluster.protocol_version == version
+def test_server_counts_as_we_asked(target, cluster, session):
+    """What the server says of our connections: a driver that stepped down silently would be seen."""
+    connections = [cluster.control_connection._connection]
+    connections += [c for pool in session.get_pools() for c in pool.get_connections()]
+    ports = {c._socket.getsockname()[1] for c in connections}
+    rows = {row.port: row for row in session.execute("SELECT * FROM system_views.clients")}
+    assert len(ports) >= 2 and ports <= set(rows)
+    for port in ports:
+        row = rows[port]
+        assert row.protocol_version == target.version
+        assert (row.client_options.get("COMPRESSION") or "") == target.compression
+        assert (row.driver_name, row.driver_version) == ("Apache Cassandra Python Driver", cassandra.__version__)
+        assert row.connection_stage == "ready" and row.request_count > 0 and row.username == "anonymous"
+        assert not row.ssl_enabled
+    assert all(c.compressor is not None for c in connections) or not target.compression or target.version >= 5
+
+
+@pytest.mark.parametrize("version", [6, 2])
+def test_unspoken_versions_are_refused(anywhere, version):
+    with Cluster([anywhere.host], port=anywhere.port, protocol_version=version, allow_beta_protocol_version=True) as cluster:
+        with pytest.raises((NoHostAvailable, ValueError, DriverException)):
+            cluster.connect()
+
+
+def test_snappy(target, session):
+    """v5 has none: the server says so, and the driver does not connect."""
+    if target.version >= 5:
+        c = Client(target.port, host=target.host, startup=False, version=5)
+        c.send(frame(STARTUP, string_map({"CQL_VERSION": "3.0.0", "COMPRESSION": "snappy"}), version=5))
+        _, opcode, body = c.receive()
+        c.close()
+        assert opcode == ERROR and b"Snappy compression is not supported in protocol V5" in body
+        return
+    with target.cluster(compression="snappy") as cluster:
+        own = cluster.connect()
+        assert list(own.get_pools())[0].borrow_connection(5)[0].compressor is not None
+        assert own.execute("SELECT key FROM system.local").one().key == "local"
 
 
 @pytest.mark.parametrize("compression", ["lz4", "snappy"])
 def test_compression(target, keyspace, session, compression):
     assert compression in locally_supported_compressions, "the test environment lacks the compressor"
     session.execute(f"CREATE TABLE IF NOT EXISTS {keyspace}.{compression} (k int PRIMARY KEY, v text, b blob)")
-    with target.cluster(compression=compression, protocol_version=4) as cluster:
+    if target.version >= 5 and compression == "snappy":
+        return
+    with target.cluster(compression=compression) as cluster:
         own = cluster.connect(keyspace)
-        connection = list(own.get_pools())[0].borrow_connection(5)[0]
-        assert connection.compressor is not None
         values = {0: ("", b""), 1: ("a" * 1_000_000, bytes(500_000)), 2: ("é🐘" * 1000, uuid.uuid4().bytes * 999)}
         insert = own.prepare(f"INSERT INTO {compression} (k, v, b) VALUES (?, ?, ?)")
         for k, (v, b) in values.items():

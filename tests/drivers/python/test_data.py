@@ -36,9 +36,13 @@ def test_prepared(session, table):
     assert session.execute(select, (2, 3)).one() is None
 
 
-def test_null_and_unset(session, table):
+def test_null_and_unset(target, session, table):
     insert = session.prepare(f"INSERT INTO {table} (k, c, v, w) VALUES (?, ?, ?, ?)")
     session.execute(insert, (3, 1, "kept", 1))
+    if target.version < 4:  # has no unset, and the driver knows
+        with pytest.raises(ValueError):
+            session.execute(insert, (3, 1, UNSET_VALUE, None))
+        return
     session.execute(insert, (3, 1, UNSET_VALUE, None))
     assert session.execute(f"SELECT v, w FROM {table} WHERE k = 3").one() == ("kept", None)
     session.execute(insert, (3, 1, None))  # the driver leaves the rest unset
@@ -201,3 +205,49 @@ def test_large_values(session, keyspace):
     session.execute(insert, row)
     got = session.execute(f"SELECT k, b, t, d, i, u FROM {keyspace}.large").one()
     assert tuple(got) == row
+
+
+def test_columns_that_change_are_told(target, session, keyspace):
+    """Another client's ALTER under a prepared SELECT *: the rows come with their columns."""
+    session.execute(f"CREATE TABLE {keyspace}.widening (k int PRIMARY KEY, b int)")
+    session.execute(f"INSERT INTO {keyspace}.widening (k, b) VALUES (1, 2)")
+    select = session.prepare(f"SELECT * FROM {keyspace}.widening WHERE k = ?")
+    assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "b": 2}
+    with target.cluster() as cluster:
+        cluster.connect().execute(f"ALTER TABLE {keyspace}.widening ADD a int")
+    session.execute(f"UPDATE {keyspace}.widening SET a = 3 WHERE k = 1")
+    for _ in range(2):
+        assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "a": 3, "b": 2}
+    session.execute(f"ALTER TABLE {keyspace}.widening DROP b")
+    assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "a": 3}
+
+
+def test_keyspace_of_a_statement(target, session, keyspace):
+    """From v5 on a statement may bring its keyspace; before, the driver refuses to send it."""
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {keyspace}_other WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
+    session.execute(f"CREATE TABLE IF NOT EXISTS {keyspace}_other.only_here (k int PRIMARY KEY)")
+    statement = SimpleStatement("INSERT INTO only_here (k) VALUES (1)", keyspace=f"{keyspace}_other")
+    try:
+        if target.version < 5:
+            with pytest.raises(Exception):
+                session.execute(statement)
+            return
+        session.execute(statement)
+        prepared = session.prepare("SELECT k FROM only_here WHERE k = ?", keyspace=f"{keyspace}_other")
+        assert session.execute(prepared, (1,)).one().k == 1
+        with pytest.raises(InvalidRequest, match="Keyspace 'nowhere' does not exist"):
+            session.execute(SimpleStatement("SELECT * FROM only_here", keyspace="nowhere"))
+    finally:
+        session.execute(f"DROP KEYSPACE {keyspace}_other")
+
+
+def test_large_rows(session, keyspace):
+    """Requests and replies of several segments each, among many small ones."""
+    session.execute(f"CREATE TABLE {keyspace}.segmented (k int PRIMARY KEY, v blob)")
+    insert = session.prepare(f"INSERT INTO {keyspace}.segmented (k, v) VALUES (?, ?)")
+    select = session.prepare(f"SELECT v FROM {keyspace}.segmented WHERE k = ?")
+    sizes = [0, 1, 100, 131000, 131071, 131072, 262142, 1_000_000, 5_000_000]
+    values = {k: (uuid.uuid4().bytes * (size // 16 + 1))[:size] for k, size in enumerate(sizes)}
+    assert all(r[0] for r in execute_concurrent_with_args(session, insert, list(values.items()), concurrency=9))
+    got = execute_concurrent_with_args(session, select, [(k,) for k in values] * 3, concurrency=30)
+    assert [r.one().v for _, r in got] == list(values.values()) * 3

@@ -270,9 +270,15 @@ def observe(session, raw):
     return seen
 
 
+observed = {}
+
+
 @pytest.fixture(scope="module")
 def seen(session, raw):
-    seen = observe(session, raw)
+    """Once a run, whatever the drivers speak: it is told over v4, and a warning of USE comes once in ten minutes."""
+    if not observed:
+        observed.update(observe(session, raw))
+    seen = observed
     if os.environ.get("RECORD"):
         RECORDED.write_text(json.dumps(seen, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return seen
@@ -377,7 +383,10 @@ def test_driver_traces_every_page(session, raw):
     assert all(t.parameters["page_size"] == "10" for t in traces)
 
 
-def test_driver_shows_warnings(session, raw):
+def test_driver_shows_warnings(target, session, raw):
+    if target.version < 4:  # has no place for them
+        assert not session.execute(f"SELECT count(*) FROM {raw.keyspace}.t").response_future.warnings
+        return
     batch = BatchStatement(BatchType.UNLOGGED)
     for k in range(600, 611):
         batch.add(SimpleStatement(f"INSERT INTO {raw.keyspace}.plain (k, v) VALUES (%s, 'w')"), (k,))
