@@ -1,4 +1,4 @@
-/* catalog/format.h: which format a data directory has: its file FORMAT, one line "helenus data format 1".
+/* catalog/format.h: which format a data directory has: its file FORMAT, one line "helenus data format 2".
  *
  * Looked at before anything else of the directory is. The number changes when keys, fragments or anything else laid down changes so
  * that an older server must not touch it.
@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-enum { DATA_FORMAT = 1 };
+enum { DATA_FORMAT = 2 }; /* 1: range tombstones might overlap, and no due list */
 
 /* Checks the file, or makes it (synced) when there is none. */
 enum status format_check(const char *directory, struct error *err);

@@ -16,12 +16,11 @@ void key_encode_token(struct buffer *out, uint64_t table_id, int64_t token)
     store_be64(at + 8, (uint64_t)token ^ (UINT64_C(1) << 63));
 }
 
-void key_encode_partition(struct buffer *out, uint64_t table_id, int64_t token, struct bytes partition_key)
+void key_escape(struct buffer *out, struct bytes bytes)
 {
-    const uint8_t *from = partition_key.data, *end = partition_key.size ? from + partition_key.size : from;
+    const uint8_t *from = bytes.data, *end = bytes.size ? from + bytes.size : from;
 
-    key_encode_token(out, table_id, token);
-    buffer_reserve(out, partition_key.size + 2);
+    buffer_reserve(out, bytes.size + 2);
     while (from < end) {
         const uint8_t *zero = memchr(from, 0, (size_t)(end - from));
         size_t run = (size_t)((zero ? zero : end) - from);
@@ -36,6 +35,12 @@ void key_encode_partition(struct buffer *out, uint64_t table_id, int64_t token, 
     buffer_append(out, "\x00\x01", 2);
 }
 
+void key_encode_partition(struct buffer *out, uint64_t table_id, int64_t token, struct bytes partition_key)
+{
+    key_encode_token(out, table_id, token);
+    key_escape(out, partition_key);
+}
+
 void key_encode(struct buffer *out, const struct key_parts *parts)
 {
     key_encode_partition(out, parts->table_id, parts->token, parts->partition_key);
@@ -48,33 +53,47 @@ static enum status damaged(struct error *err)
     return error_set(err, ERR_CORRUPT, "a row's key is damaged");
 }
 
-enum status key_decode(struct bytes key, struct buffer *scratch, struct key_parts *parts, struct error *err)
+enum status key_unescape(struct bytes *bytes, struct buffer *out, struct error *err)
 {
-    const uint8_t *at, *end;
+    const uint8_t *at = bytes->data, *end = bytes->size ? at + bytes->size : at;
 
-    if (key.size < KEY_PREFIX_BYTES + 3)
-        return damaged(err);
-    at = key.data + KEY_PREFIX_BYTES;
-    end = key.data + key.size;
-    parts->table_id = load_be64(key.data);
-    parts->token = (int64_t)(load_be64(key.data + 8) ^ (UINT64_C(1) << 63));
-    buffer_reset(scratch);
+    buffer_reset(out);
+    buffer_reserve(out, 1); /* an empty key is not a null one */
     for (;;) {
-        const uint8_t *zero = memchr(at, 0, (size_t)(end - at));
+        const uint8_t *zero = end > at ? memchr(at, 0, (size_t)(end - at)) : NULL;
 
         if (!zero || zero + 1 >= end)
             return damaged(err);
-        buffer_append(scratch, at, (size_t)(zero - at));
+        buffer_append(out, at, (size_t)(zero - at));
         at = zero + 2;
         if (zero[1] == 0x01)
             break;
         if (zero[1] != 0xFF)
             return damaged(err);
-        buffer_append_u8(scratch, 0);
+        buffer_append_u8(out, 0);
     }
+    *bytes = bytes_of(at, (size_t)(end - at));
+    return OK;
+}
+
+enum status key_decode(struct bytes key, struct buffer *scratch, struct key_parts *parts, struct error *err)
+{
+    const uint8_t *at, *end;
+    struct bytes rest;
+    enum status status;
+
+    if (key.size < KEY_PREFIX_BYTES + 3)
+        return damaged(err);
+    parts->table_id = load_be64(key.data);
+    parts->token = (int64_t)(load_be64(key.data + 8) ^ (UINT64_C(1) << 63));
+    rest = bytes_of(key.data + KEY_PREFIX_BYTES, key.size - KEY_PREFIX_BYTES);
+    status = key_unescape(&rest, scratch, err);
+    if (status)
+        return status;
+    at = rest.data;
+    end = at + rest.size;
     if (at == end || *at < KEY_PARTITION || *at > KEY_ROW)
         return damaged(err);
-    buffer_reserve(scratch, 1); /* an empty key is not a null one */
     parts->partition_key = buffer_bytes(scratch);
     parts->kind = (enum key_kind) * at;
     parts->clustering = bytes_of(at + 1, (size_t)(end - at - 1));

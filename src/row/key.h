@@ -20,7 +20,7 @@ enum { KEY_PREFIX_BYTES = 16 };
 
 enum key_kind {
     KEY_PARTITION = 1, /* the partition's own record: deletion, static row, flag "has range tombstones" */
-    KEY_RANGE = 2,     /* a range tombstone, under its start bound */
+    KEY_RANGE = 2,     /* a range tombstone, under where it begins (table/range.h) */
     KEY_ROW = 3,
 };
 
@@ -31,6 +31,10 @@ struct key_parts {
     enum key_kind kind;
     struct bytes clustering; /* borrowed from the key */
 };
+
+/* The escape above. Unescaping replaces what out held and leaves in *bytes what follows the end mark. */
+void key_escape(struct buffer *out, struct bytes bytes);
+enum status key_unescape(struct bytes *bytes, struct buffer *out, struct error *err);
 
 /* All append. key_encode_partition gives the prefix that every key of a partition begins with (up to before kind). */
 void key_encode_token(struct buffer *out, uint64_t table_id, int64_t token);

@@ -247,6 +247,63 @@ bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64
     return count || row->liveness.timestamp_us != TIMESTAMP_NONE;
 }
 
+uint32_t row_count_dead(const struct row *row, struct deletion cover, int64_t now_s, int64_t gc_before_s)
+{
+    struct deletion deletion = deletion_supersedes(row->deletion, cover) ? row->deletion : cover;
+    bool any_live = false,
+         any_deletion = deletion_supersedes(row->deletion, cover) && row->deletion.deleted_s >= gc_before_s;
+    uint32_t dead = 0;
+
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+        int64_t died_s = cell->kind == CELL_EXPIRING ? cell->local_s - cell->ttl_s : cell->local_s;
+
+        if (covers(deletion, cell->timestamp_us) ||
+            (row->complex_count && covers(complex_deletion_of(row, cell->column_id), cell->timestamp_us)))
+            continue;
+        if (is_live(cell, now_s))
+            any_live = true;
+        else if (died_s >= gc_before_s)
+            dead++;
+    }
+    if (dead || any_live)
+        return dead;
+    if (row->liveness.timestamp_us != TIMESTAMP_NONE && !covers(deletion, row->liveness.timestamp_us)) {
+        if (!row->liveness.ttl_s || row->liveness.expires_s > now_s)
+            return 0;
+        any_deletion |= row->liveness.expires_s >= gc_before_s;
+    }
+    for (uint32_t i = 0; i < row->complex_count; i++)
+        any_deletion |= deletion_supersedes(row->complexes[i].deletion, deletion) &&
+                        row->complexes[i].deletion.deleted_s >= gc_before_s;
+    return any_deletion;
+}
+
+bool row_sweep(struct row *row, struct deletion cover)
+{
+    uint32_t cells = 0, complexes = 0;
+    bool changed = false;
+
+    if (row->liveness.timestamp_us != TIMESTAMP_NONE && covers(cover, row->liveness.timestamp_us)) {
+        row->liveness = LIVENESS_NONE;
+        changed = true;
+    }
+    if (row->deletion.timestamp_us != TIMESTAMP_NONE && covers(cover, row->deletion.timestamp_us)) {
+        row->deletion = DELETION_NONE;
+        changed = true;
+    }
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        if (!covers(cover, row->cells[i].timestamp_us))
+            row->cells[cells++] = row->cells[i];
+    for (uint32_t i = 0; i < row->complex_count; i++)
+        if (!covers(cover, row->complexes[i].deletion.timestamp_us))
+            row->complexes[complexes++] = row->complexes[i];
+    changed |= cells != row->cell_count || complexes != row->complex_count;
+    row->cell_count = cells;
+    row->complex_count = complexes;
+    return changed;
+}
+
 static bool may_go(const struct purge *purge, int64_t timestamp_us, int64_t local_s)
 {
     return local_s < purge->gc_before_s && timestamp_us < purge->purge_before_us;

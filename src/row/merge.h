@@ -28,6 +28,12 @@ void row_drop_covered(struct row *row);
 /* What a reader sees at now_s under a deletion of its partition or range: deleted and expired things go, in place. False: nothing lives. */
 bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64_t now_s);
 
+/* How many tombstones a reader passes in a row, as Cassandra counts them: dead cells, or else a dead row; not what a deletion covers,
+ * nor what may be purged (dead before gc_before_s). Before row_hide. */
+uint32_t row_count_dead(const struct row *row, struct deletion cover, int64_t now_s, int64_t gc_before_s);
+/* Forgets for good, in place, what a deletion of its partition or range covers. True: something changed. */
+bool row_sweep(struct row *row, struct deletion cover);
+
 struct purge {
     int64_t now_s;
     int64_t gc_before_s;     /* now - gc_grace: tombstones made before it may go ... */

@@ -6,6 +6,7 @@
 #include "server/clients.h"
 #include "server/http.h"
 #include "server/native_loop.h"
+#include "server/sweeper.h"
 #include "store/memory/memory.h"
 #include "store/rocksdb/rocksdb.h"
 #include "table/table.h"
@@ -41,6 +42,7 @@ struct server {
     struct query_engine *engine;
     struct native_service service;
     struct clients clients;
+    struct sweeper_view sweeper;
     struct http *http;
     struct sockaddr_storage address;
 };
@@ -184,7 +186,9 @@ static enum status open_catalog(struct server *server, struct error *err)
 
     own_address(server, &options);
     status = catalog_new(&options, &server->catalog, err);
-    return status ? status : catalog_register(server->catalog, clients_create_table, &server->clients.table, err);
+    if (!status)
+        status = catalog_register(server->catalog, clients_create_table, &server->clients.table, err);
+    return status ? status : catalog_register(server->catalog, sweeper_create_table, &server->sweeper.table, err);
 }
 
 static enum status open_space(struct server *server, struct error *err)
@@ -205,6 +209,10 @@ static enum status open_space(struct server *server, struct error *err)
         return status;
     status = catalog_open(server->catalog, server->space, err);
     server->catalog_is_open = !status;
+    if (!status) {
+        server->sweeper.space = server->space;
+        table_space_start_sweeping(server->space); /* every definition is known from here on */
+    }
     return status;
 }
 
@@ -354,6 +362,7 @@ static void show_metrics(void *context, struct buffer *out)
                         table_space_shard_count(server->space));
     metrics_print_value(out, "helenus_schema_changes_total", "counter",
                         "Versions of the schema since the data was made.", catalog_version(server->catalog));
+    sweeper_print_metrics(&server->sweeper, out);
 }
 
 /* A server that takes no writes is alive and not well: reads go on, but whoever balances load should know. */
@@ -382,6 +391,8 @@ static enum status operate(void *context, const char *word, struct error *err)
         return table_flush(server->space, err);
     if (strcmp(word, "compact") == 0)
         return table_compact(server->space, err);
+    if (strcmp(word, "sweep") == 0)
+        return table_sweep(server->space, err);
     return error_set(err, ERR_NOT_FOUND, "no such operation");
 }
 
@@ -449,6 +460,7 @@ enum status server_open(const struct options *options, struct server **result, s
     server->lock_fd = -1;
     server->listener.changed = schema_changed;
     clients_init(&server->clients);
+    sweeper_view_init(&server->sweeper);
     server->service.clients = &server->clients;
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
         if (!(steps[i] == lock_directory && is_memory(server)))

@@ -65,9 +65,12 @@ static int64_t bed_now_us(void *clock)
 /* Environment and space; what is on the disk stays. */
 static inline void bed_open_space(struct table_bed *bed)
 {
-    struct store_environment_options options = {
-        .files = bed->files, .keys = bed->keys, .test_no_sync = bed->no_sync, .cache_bytes = 8 << 20
-    };
+    struct store_environment_options options = { .files = bed->files,
+                                                 .keys = bed->keys,
+                                                 .test_no_sync = bed->no_sync,
+                                                 .cache_bytes = 8 << 20,
+                                                 .now_us = bed_now_us,
+                                                 .now_context = bed };
     struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory,
                                          .files = bed->files,
                                          .shard_count = bed->shards,

@@ -13,10 +13,11 @@
 struct look {
     struct shard *shard;
     const struct store_batch *batch;
+    struct range_overlay *overlay;
     const struct command_header *header;
     const struct table_def *def;
     struct arena *arena;
-    struct partition_cover cover;
+    struct row record; /* of the partition */
     struct error *err;
 };
 
@@ -60,72 +61,43 @@ static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
     return read_us > newest_us && read_us <= now_us ? read_us : newest_us;
 }
 
-static enum status take_range(struct look *look, struct bytes clustering, struct bytes value, int64_t *newest_us)
-{
-    struct row row;
-    enum status status = row_decode(look->arena, value, &row, look->err);
-
-    if (status)
-        return status;
-    *newest_us = follow(look, *newest_us, row.deletion.timestamp_us);
-    return cover_add(&look->cover, look->arena, clustering, row.deletion, look->err);
-}
-
-static enum status read_ranges_through(struct look *look, struct buffer *key, int64_t *newest_us)
-{
-    struct buffer upper CLEANUP(buffer_fini) = { 0 };
-    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
-    struct store_scan *scan;
-    enum status status;
-    size_t skip;
-
-    buffer_append_bytes(&upper, buffer_bytes(key));
-    buffer_append_u8(&upper, KEY_RANGE + 1);
-    buffer_append_u8(key, KEY_RANGE);
-    skip = key->size;
-    options.lower = buffer_bytes(key);
-    options.upper = buffer_bytes(&upper);
-    status = look->shard->ops->scan_open(look->shard->store, &options, &scan, look->err);
-    if (status)
-        return status;
-    status = look->shard->ops->scan_first(scan, look->err);
-    while (!status && scan->valid) {
-        status = take_range(look, bytes_of(scan->key.data + skip, scan->key.size - skip), scan->value, newest_us);
-        if (!status)
-            status = look->shard->ops->scan_next(scan, look->err);
-    }
-    store_scan_close(scan);
-    /* Those that only this turn's batch has. That the store may have older versions of them does no harm: the newest wins. */
-    for (size_t i = 0; !status && i < store_batch_count(look->batch); i++) {
-        struct store_op op = store_batch_at(look->batch, i);
-
-        if ((op.kind == STORE_MERGE || op.kind == STORE_PUT) && op.family == STORE_DATA &&
-            bytes_starts_with(op.key, buffer_bytes(key)))
-            status = take_range(look, bytes_of(op.key.data + skip, op.key.size - skip), op.value, newest_us);
-    }
-    cover_seal(&look->cover, look->arena);
-    key->size--;
-    return status;
-}
-
-static enum status read_cover_through(struct look *look, struct buffer *key, int64_t *newest_us)
+static enum status read_record(struct look *look, struct buffer *key, int64_t *newest_us)
 {
     struct bytes value;
     bool found;
     enum status status;
 
-    look->cover = (struct partition_cover){ .deletion = DELETION_NONE, .record = ROW_EMPTY };
+    look->record = ROW_EMPTY;
     buffer_append_u8(key, KEY_PARTITION);
     status = get(look, buffer_bytes(key), &found, &value);
     key->size--;
     if (status || !found)
         return status;
-    status = row_decode(look->arena, value, &look->cover.record, look->err);
+    status = row_decode(look->arena, value, &look->record, look->err);
+    if (!status)
+        *newest_us = follow(look, *newest_us, newest_of(&look->record, INT64_MIN));
+    return status;
+}
+
+/* What hides a row: the partition's deletion or a range tombstone. */
+static enum status cover_of(struct look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
+                            int64_t *newest_us)
+{
+    struct range_owner owner = { look->shard->ops, look->shard->store, look->batch,
+                                 look->overlay,    look->arena,        look->err };
+    struct deletion range;
+    enum status status;
+
+    *cover = look->record.deletion;
+    if (!look->record.has_range_tombstones)
+        return OK;
+    status = range_find(&owner, buffer_bytes(key), clustering, &range);
     if (status)
         return status;
-    look->cover.deletion = look->cover.record.deletion;
-    *newest_us = follow(look, *newest_us, newest_of(&look->cover.record, INT64_MIN));
-    return look->cover.record.has_range_tombstones ? read_ranges_through(look, key, newest_us) : OK;
+    *newest_us = follow(look, *newest_us, range.timestamp_us);
+    if (deletion_supersedes(range, *cover))
+        *cover = range;
+    return OK;
 }
 
 /* The live row that a part looks at; NULL: it does not exist. */
@@ -140,12 +112,12 @@ static enum status read_part(struct look *look, struct buffer *key, bool is_stat
 
     *live = NULL;
     if (is_static) {
-        *row = look->cover.record;
+        *row = look->record;
         row->deletion = DELETION_NONE;
         row->cells = arena_alloc(look->arena, sizeof(*row->cells) * (row->cell_count + 1));
         if (row->cell_count)
-            memcpy(row->cells, look->cover.record.cells, sizeof(*row->cells) * row->cell_count);
-        cover = look->cover.deletion;
+            memcpy(row->cells, look->record.cells, sizeof(*row->cells) * row->cell_count);
+        cover = look->record.deletion;
     } else {
         size_t size = key->size;
 
@@ -158,7 +130,9 @@ static enum status read_part(struct look *look, struct buffer *key, bool is_stat
         status = row_decode(look->arena, value, row, look->err);
         if (status)
             return status;
-        cover = cover_at(&look->cover, clustering);
+        status = cover_of(look, key, clustering, &cover, newest_us);
+        if (status)
+            return status;
         *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
     }
     drop_lost_cells(look->def, row);
@@ -441,11 +415,13 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
     return OK;
 }
 
-enum status cas_decide(struct shard *shard, const struct store_batch *batch, const struct command_header *header,
-                       const struct table_def *def, struct command_reader *reader, struct arena *arena, bool *applied,
-                       int64_t *newest_us, struct buffer *result, struct error *err)
+enum status cas_decide(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                       const struct command_header *header, const struct table_def *def, struct command_reader *reader,
+                       struct arena *arena, bool *applied, int64_t *newest_us, struct buffer *result, struct error *err)
 {
-    struct look look = { .shard = shard, .batch = batch, .header = header, .def = def, .arena = arena, .err = err };
+    struct look look = {
+        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .def = def, .arena = arena, .err = err
+    };
     struct buffer key CLEANUP(buffer_fini) = { 0 };
     enum status status;
     uint32_t count;
@@ -461,7 +437,7 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, con
     if (reader->failed)
         return error_set(err, ERR_CORRUPT, "a shard command is cut short");
     key_encode_partition(&key, header->table_id, header->token, header->partition_key);
-    status = read_cover_through(&look, &key, newest_us);
+    status = read_record(&look, &key, newest_us);
     *applied = true;
     buffer_append_be32(result, count);
     for (uint32_t i = 0; i < count && !status; i++)

@@ -166,7 +166,8 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
         break;
     case COMMAND_REMOVE:
     case COMMAND_FLUSH:
-    case COMMAND_COMPACT: break;
+    case COMMAND_COMPACT:
+    case COMMAND_SWEEP: break;
     default: return error_set(err, ERR_CORRUPT, "a shard command of kind %d", header->kind);
     }
     if (reader->failed)
@@ -239,25 +240,4 @@ void command_read_fragment(struct command_reader *reader, struct command_fragmen
     fragment->fragment = command_read_bytes(reader);
     if (fragment->kind < KEY_PARTITION || fragment->kind > KEY_ROW || !fragment_is_readable(fragment->fragment))
         reader->failed = true;
-}
-
-void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds)
-{
-    buffer_append_be32(out, (uint32_t)start.size);
-    buffer_append_bytes(out, start);
-    buffer_append_u8(out, bounds);
-    buffer_append_bytes(out, end);
-}
-
-enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds,
-                                 struct error *err)
-{
-    struct command_reader reader = { clustering.data, clustering.data + clustering.size, false };
-
-    *start = command_read_bytes(&reader);
-    *bounds = command_read_u8(&reader);
-    *end = bytes_of(reader.at, (size_t)(reader.end - reader.at));
-    if (reader.failed)
-        return error_set(err, ERR_CORRUPT, "a range tombstone's key is cut short");
-    return OK;
 }

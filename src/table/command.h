@@ -12,6 +12,7 @@
  *            rows (4) | rows per partition (4) | bytes (4) | slice count (4) |
  *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
  *     flush, compact: kind (1) | flags (1) | 8 zero bytes
+ *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says whether the round goes on
  *
  * Fragments are encoded when the command is built (row/fragment.h): the owner only stamps and copies them.
  *
@@ -23,7 +24,15 @@
 
 #include "table/table.h"
 
-enum command_kind { COMMAND_APPLY = 1, COMMAND_CAS, COMMAND_REMOVE, COMMAND_FLUSH, COMMAND_COMPACT, COMMAND_READ };
+enum command_kind {
+    COMMAND_APPLY = 1,
+    COMMAND_CAS,
+    COMMAND_REMOVE,
+    COMMAND_FLUSH,
+    COMMAND_COMPACT,
+    COMMAND_READ,
+    COMMAND_SWEEP
+};
 enum { COMMAND_DURABLE = 1 };
 enum {
     READ_AFTER_PARTITION_INCLUSIVE = 1,
@@ -69,10 +78,5 @@ struct bytes command_read_bytes(struct command_reader *reader); /* size -1: NULL
 enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header,
                                 struct error *err);
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
-
-/* The key of a range tombstone after KEY_RANGE: both bounds, so that each range is a key of its own. */
-void command_encode_range(struct buffer *out, struct bytes start, struct bytes end, uint8_t bounds);
-enum status command_decode_range(struct bytes clustering, struct bytes *start, struct bytes *end, uint8_t *bounds,
-                                 struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
  * a fragment that passes can be stamped. Ranges' keys and refused conditions' results likewise. */
 #include "row/fragment.h"
 #include "table/command.h"
+#include "table/range.h"
 
 #include <stdlib.h>
 
@@ -38,13 +39,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct command_reader reader;
     struct command_header header;
     struct read_command read;
-    struct bytes start, end;
+    struct buffer scratch = { 0 };
+    struct bytes lower, upper;
     const struct row *rows[2];
-    uint8_t bounds;
     struct error err;
 
     copy = realloc(copy, size ? size : 1);
-    command_decode_range(bytes_of(copy, size), &start, &end, &bounds, &err);
+    range_decode(bytes_of(copy, size), &scratch, &lower, &upper, &err);
     if (table_decode_read(arena, bytes_of(copy, size), &read, &err) == OK) { /* what is taken has one form */
         struct buffer again = { 0 };
 
@@ -66,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             read_parts(&reader);
     }
     arena_free(arena);
+    buffer_fini(&scratch);
     free(copy);
     return 0;
 }

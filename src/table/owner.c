@@ -16,7 +16,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +27,8 @@ enum {
     CLOCK_AHEAD_US = 10000000, /* the persisted bound is this far ahead of the clock ... */
     CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
     DEFINITIONS = 16,
+    SWEEP_LOOK_US = 60000000, /* how long an entry that is due by an ALTER may wait to be noticed */
+    SWEEP_SHARE = 4,          /* of a busy owner the sweeper gets at most one part in so many and one */
 };
 
 /* What one turn of the owner works on. */
@@ -37,6 +38,7 @@ struct turn {
     struct arena *arena;
     struct buffer key;
     struct buffer range;
+    struct range_overlay overlay;
     struct {
         struct table_request *request;
         uint32_t port;
@@ -44,21 +46,14 @@ struct turn {
     uint32_t request_count;
     uint32_t first_port;
     bool durable;
-    bool has_reports; /* one of the requests wants to be told how it went */
+    bool has_reports;               /* one of the requests wants to be told how it went */
+    bool sweeps, sweeps_from_start; /* a command asks for a step */
     struct {
         uint64_t table_id;
         struct table_def *def;
     } definitions[DEFINITIONS]; /* looked up in this turn */
     uint32_t definition_count;
 };
-
-static int64_t monotonic_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
 
 int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
 {
@@ -99,6 +94,18 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_m
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
 }
 
+/* Until the disk is tried again, or the sweeper has something to do; -1: for as long as it takes. */
+static int64_t sleep_ms(struct shard *shard)
+{
+    int64_t left_us = shard->sweep.next_us - monotonic_us();
+
+    if (atomic_load(&shard->refuses))
+        return RESUME_MS;
+    if (!atomic_load(&shard->space->sweeps) || shard->sweep.next_us == INT64_MAX)
+        return -1;
+    return left_us > 0 ? left_us / 1000 + 1 : 0;
+}
+
 /* No wake-up is lost: a port pushes, then exchanges `sleeps` for 0; we exchange it for 1, then look. Whichever exchange comes second
  * reads what the first wrote, directly or through exchanges in between, and so sees what was done before it. */
 static void sleep_until_work(struct shard *shard)
@@ -106,7 +113,7 @@ static void sleep_until_work(struct shard *shard)
     atomic_exchange(&shard->sleeps, 1);
     if (!waiting(shard) && !atomic_load(&shard->stops)) {
         atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
-        futex_wait(&shard->sleeps, 1, atomic_load(&shard->refuses) ? RESUME_MS : -1);
+        futex_wait(&shard->sleeps, 1, sleep_ms(shard));
         atomic_fetch_add(&shard->epoch, 1);
     }
     atomic_exchange(&shard->sleeps, 0);
@@ -179,17 +186,64 @@ static void forget_definitions(struct turn *turn)
     turn->definition_count = 0;
 }
 
-/* Adds a command's fragments to the batch, stamped. The reader stands at the first. */
-static enum status add_fragments(struct turn *turn, const struct command_header *header, struct command_reader *reader,
-                                 int64_t timestamp_us, struct error *err)
+/* A tombstone was written: the sweeper looks when it is due. */
+static void notice_due(struct turn *turn, const struct table_def *def)
 {
+    int64_t at_us = monotonic_us() + (def->params.gc_grace_s + 1) * INT64_C(1000000);
+
+    if (at_us < turn->shard->sweep.next_us)
+        turn->shard->sweep.next_us = at_us;
+}
+
+/* The range is cut into what the partition has already, so that no two tombstones overlap. turn->key is the partition's. *any: there
+ * is something between its bounds. */
+static enum status add_range(struct turn *turn, const struct command_fragment *fragment, bool *any, struct error *err)
+{
+    struct range_owner owner = { turn->shard->ops, turn->shard->store, turn->batch, &turn->overlay, turn->arena, err };
+    struct range_segment range;
+    struct row row;
+    enum status status;
+
+    arena_reset(turn->arena);
+    status = fragment_decode(turn->arena, fragment->fragment, &row, err);
+    if (status)
+        return status;
+    range.deletion = row.deletion;
+    if (!range_of_bounds(turn->arena, fragment->clustering, fragment->clustering_end, fragment->bounds, &range))
+        return OK;
+    *any = true;
+    return range_add(&owner, turn->batch, buffer_bytes(&turn->key), range, 0, NULL);
+}
+
+/* Of a partition's fragment: whether it deletes the partition, and so is due one day. turn->key is the record's. */
+static enum status add_due(struct turn *turn, struct bytes fragment, bool *is_due, struct error *err)
+{
+    struct row row;
+    enum status status;
+
+    if (!(fragment.data[1] & FRAGMENT_DELETION))
+        return OK;
+    arena_reset(turn->arena);
+    status = fragment_decode(turn->arena, fragment, &row, err);
+    if (status)
+        return status;
+    *is_due = true;
+    due_add(turn->batch, buffer_bytes(&turn->key), row.deletion.deleted_s);
+    return OK;
+}
+
+/* Adds a command's fragments to the batch, stamped. The reader stands at the first. */
+static enum status add_fragments(struct turn *turn, const struct table_def *def, const struct command_header *header,
+                                 struct command_reader *reader, int64_t timestamp_us, struct error *err)
+{
+    bool has_ranges = false, is_due = false;
+    enum status status = OK;
     size_t prefix;
-    bool has_ranges = false;
 
     buffer_reset(&turn->key);
     key_encode_partition(&turn->key, header->table_id, header->token, header->partition_key);
     prefix = turn->key.size;
-    for (uint32_t i = 0; i < header->fragment_count; i++) {
+    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
         struct command_fragment fragment;
 
         command_read_fragment(reader, &fragment);
@@ -197,18 +251,24 @@ static enum status add_fragments(struct turn *turn, const struct command_header 
             return error_set(err, ERR_CORRUPT, "a shard command is cut short");
         fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
         turn->key.size = prefix;
-        buffer_append_u8(&turn->key, fragment.kind);
         if (fragment.kind == KEY_RANGE) {
-            command_encode_range(&turn->key, fragment.clustering, fragment.clustering_end, fragment.bounds);
-            has_ranges = true;
-        } else if (fragment.kind == KEY_ROW) {
-            buffer_append_bytes(&turn->key, fragment.clustering);
+            status = add_range(turn, &fragment, &has_ranges, err);
+            continue;
         }
-        if (turn->key.size > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
+        buffer_append_u8(&turn->key, fragment.kind);
+        if (fragment.kind == KEY_ROW)
+            buffer_append_bytes(&turn->key, fragment.clustering);
+        else
+            status = add_due(turn, fragment.fragment, &is_due, err);
+        if (turn->key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
             return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size,
                              STORE_KEY_BYTES_MAX);
         hot_add(turn->shard, turn->batch, buffer_bytes(&turn->key), fragment.fragment, timestamp_us);
     }
+    if (status)
+        return status;
+    if (has_ranges || is_due)
+        notice_due(turn, def);
     if (has_ranges) {
         struct row flag = ROW_EMPTY;
 
@@ -225,10 +285,12 @@ static enum status add_fragments(struct turn *turn, const struct command_header 
 static enum status run_apply(struct turn *turn, struct table_request *request, const struct command_header *header,
                              struct command_reader *reader)
 {
-    if (!definition(turn, header->table_id))
+    const struct table_def *def = definition(turn, header->table_id);
+
+    if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
-    return add_fragments(turn, header, reader, request->timestamp_us, request->error);
+    return add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
 static enum status run_cas(struct turn *turn, struct table_request *request, const struct command_header *header,
@@ -243,11 +305,11 @@ static enum status run_cas(struct turn *turn, struct table_request *request, con
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     arena_reset(turn->arena);
-    status = cas_decide(turn->shard, turn->batch, header, def, reader, turn->arena, &request->applied, &newest_us,
-                        &result, request->error);
+    status = cas_decide(turn->shard, turn->batch, &turn->overlay, header, def, reader, turn->arena, &request->applied,
+                        &newest_us, &result, request->error);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
-        status = add_fragments(turn, header, &fragments, request->timestamp_us, request->error);
+        status = add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
     if (status || request->applied) {
         buffer_fini(&result);
@@ -270,6 +332,7 @@ static enum status run_remove(struct turn *turn, const struct command_header *he
 
     table_range(header->table_id, first, end);
     store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(first, 8), bytes_of(end, 8));
+    due_forget_table(turn->batch, header->table_id);
     turn->durable = true;
     forget_definitions(turn);
     return OK;
@@ -302,9 +365,15 @@ static enum status run_command(struct turn *turn, struct table_request *request)
                                            request->error);
         break;
     case COMMAND_READ: abort(); /* the header's reader refused it: reads do not come to owners */
+    case COMMAND_SWEEP:         /* when the turn is written: it looks at the store */
+        turn->sweeps = true;
+        turn->sweeps_from_start |= header.table_id != 0;
+        break;
     }
-    if (status)
+    if (status) {
         store_batch_truncate(turn->batch, before);
+        range_overlay_reset(&turn->overlay);
+    }
     return status;
 }
 
@@ -401,6 +470,81 @@ static void fill_reports(struct turn *turn, int64_t began_us)
     }
 }
 
+static struct table_def *definition_for_sweep(void *context, uint64_t table_id)
+{
+    return definition(context, table_id);
+}
+
+/* One step of the sweeper, in a batch of its own: what was taken is written and not yet answered, or there was nothing. */
+static enum status sweep(struct turn *turn, bool from_start, bool *more, struct error *err)
+{
+    struct sweep_step step = { .shard = turn->shard,
+                               .batch = turn->batch,
+                               .arena = turn->arena,
+                               .definition = definition_for_sweep,
+                               .context = turn,
+                               .from_start = from_start };
+    enum status status;
+
+    store_batch_clear(turn->batch);
+    range_overlay_reset(&turn->overlay);
+    turn->durable = false;
+    arena_reset(turn->arena);
+    status = sweep_run(&step, err);
+    if (!status)
+        status = write_batch(turn, err);
+    *more = step.more;
+    return status;
+}
+
+/* Sweeps a step if it is time. True: there is more to do at once, if nothing else is. */
+static bool sweep_if_due(struct turn *turn, bool busy)
+{
+    struct sweep *state = &turn->shard->sweep;
+    struct table_space *space = turn->shard->space;
+    int64_t began_us = monotonic_us(), now_s, end_us;
+    enum status status;
+    struct error err;
+    bool more;
+
+    if (began_us < state->next_us || !atomic_load_explicit(&space->sweeps, memory_order_relaxed) ||
+        atomic_load_explicit(&turn->shard->refuses, memory_order_relaxed))
+        return false;
+    status = sweep(turn, false, &more, &err);
+    forget_definitions(turn);
+    end_us = monotonic_us();
+    if (status) {
+        log_warn("table", "sweeping stopped shard=%u status=%s", turn->shard->index, status_name(status));
+        state->next_us = end_us + SWEEP_LOOK_US;
+        return false;
+    }
+    if (more) {
+        state->next_us = busy ? end_us + SWEEP_SHARE * (end_us - began_us) : end_us;
+        return !busy;
+    }
+    now_s = space->options.now_us(space->options.clock) / 1000000;
+    state->next_us = INT64_MAX;
+    if (state->earliest_s != INT64_MAX || state->blocked)
+        state->next_us = end_us + SWEEP_LOOK_US;
+    if (state->earliest_s - now_s < SWEEP_LOOK_US / 1000000)
+        state->next_us = end_us + (state->earliest_s > now_s ? state->earliest_s - now_s : 1) * INT64_C(1000000);
+    return false;
+}
+
+static void answer_sweeps(struct turn *turn, enum status status, bool more, const struct error *err)
+{
+    for (uint32_t i = 0; i < turn->request_count; i++) {
+        struct table_request *request = turn->requests[i].request;
+
+        if (request->status || request->command.data[0] != COMMAND_SWEEP)
+            continue;
+        request->applied = more;
+        request->status = status;
+        if (status)
+            *request->error = *err;
+    }
+}
+
 static uint32_t run_turn(struct turn *turn)
 {
     bool answered[PORTS_MAX] = { 0 };
@@ -410,9 +554,9 @@ static uint32_t run_turn(struct turn *turn)
     enum status status;
 
     store_batch_clear(turn->batch);
+    range_overlay_reset(&turn->overlay);
     turn->request_count = 0;
-    turn->durable = false;
-    turn->has_reports = false;
+    turn->durable = turn->has_reports = turn->sweeps = turn->sweeps_from_start = false;
     taken = take_requests(turn, answered);
     if (!taken)
         return 0;
@@ -420,6 +564,13 @@ static uint32_t run_turn(struct turn *turn)
     status = write_batch(turn, &err);
     if (turn->has_reports)
         fill_reports(turn, began_us);
+    if (!status && turn->sweeps) {
+        bool more = false;
+        struct error sweep_err;
+        enum status sweep_status = sweep(turn, turn->sweeps_from_start, &more, &sweep_err);
+
+        answer_sweeps(turn, sweep_status, more, &sweep_err);
+    }
     for (uint32_t i = 0; i < turn->request_count; i++) {
         struct table_request *request = turn->requests[i].request;
 
@@ -457,7 +608,7 @@ static void *own(void *context)
             try_to_resume(shard);
             resumed_us = monotonic_us();
         }
-        if (taken)
+        if (sweep_if_due(&turn, taken > 0) || taken)
             continue;
         if (atomic_load(&shard->stops))
             break;
@@ -469,6 +620,7 @@ static void *own(void *context)
     arena_free(turn.arena);
     buffer_fini(&turn.key);
     buffer_fini(&turn.range);
+    range_overlay_fini(&turn.overlay);
     return NULL;
 }
 

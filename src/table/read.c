@@ -1,7 +1,8 @@
 /* Reads slices of partitions straight from a shard's store, on the thread that asks.
  *
- * What is read of a partition is one state of it: its own record (deletion, static row, "has range tombstones"), the range tombstones
- * only if the record says so, then the rows. A single row by its full key is one more lookup instead of a scan.
+ * What is read of a partition is one state of it: its own record (deletion, static row, "has range tombstones"), then the rows, and
+ * beside them, only if the record says so, the range tombstones of the slice at hand. A single row by its full key is one more lookup
+ * instead of a scan.
  *
  * One row or slice is read without a snapshot, which costs a lock: if the store's sequence number is still the same when the last
  * lookup is made, all of them saw the same state. If not, which is seldom, it is read again, under a snapshot.
@@ -11,7 +12,10 @@
 #include "row/fragment.h"
 #include "row/merge.h"
 
-enum { TOMBSTONES_MAX = 100000 }; /* Cassandra's tombstone_failure_threshold */
+enum {
+    HIDDEN_INLINE_MAX = 10000, /* rows and ranges that nobody sees: behind so many, a read goes on where it may wait */
+    HIDDEN_MAX = 10000000,
+};
 
 struct read_context {
     struct shard *shard;
@@ -23,6 +27,16 @@ struct read_context {
     bool may_wait;
     struct collector *collector;
     struct error *err;
+    int64_t gc_before_s; /* what died before may be purged and is not counted */
+    uint32_t hidden;     /* rows passed that nobody sees */
+};
+
+/* What a partition's record says, and the way through its range tombstones. */
+struct partition_cover {
+    struct deletion deletion;
+    struct row record;
+    struct range_cursor ranges;
+    bool has_ranges; /* the cursor is open */
 };
 
 /* A buffer in the arena with room for all that will be appended: it must not grow. */
@@ -80,44 +94,74 @@ static const struct row *live_static(struct read_context *r, struct partition_co
     return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
-static enum status add_range(struct read_context *r, struct partition_cover *cover, struct bytes clustering,
-                             struct bytes value)
+static enum status open_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
 {
-    struct row row;
-    enum status status = row_decode(r->arena, value, &row, r->err); /* only its deletion is kept */
-
-    if (status)
-        return status;
-    r->collector->work.tombstones_read++;
-    return cover_add(cover, r->arena, clustering, row.deletion, r->err);
+    cover->ranges = (struct range_cursor){ .ops = r->shard->ops,
+                                           .store = r->shard->store,
+                                           .snapshot = r->snapshot,
+                                           .arena = r->arena,
+                                           .may_wait = r->may_wait,
+                                           .reversed = r->command->reversed,
+                                           .gc_before_s = r->gc_before_s };
+    cover->has_ranges = true;
+    return range_cursor_open(&cover->ranges, partition, r->err);
 }
 
-static enum status read_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
+static void close_ranges(struct partition_cover *cover)
 {
-    struct buffer lower = fixed_buffer(r->arena, partition.size + 1),
-                  upper = fixed_buffer(r->arena, partition.size + 1);
-    struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
-    struct store_scan *scan;
+    if (cover->has_ranges)
+        range_cursor_close(&cover->ranges);
+    cover->has_ranges = false;
+}
+
+/* As Cassandra: a read that passes too many fails, so that it is noticed. And a loop has other things to do than to look at the dead. */
+static enum status count_dead(struct read_context *r, uint32_t tombstones, uint32_t hidden)
+{
+    r->collector->work.tombstones_read += tombstones;
+    r->hidden += hidden;
+    if (r->collector->work.tombstones_read > READ_TOMBSTONES_MAX)
+        return error_set(r->err, ERR_READ_FAILURE,
+                         "Operation failed - received 0 responses and 1 failures: READ_TOO_MANY_TOMBSTONES");
+    if (r->hidden > HIDDEN_INLINE_MAX && !r->may_wait)
+        return error_set(r->err, ERR_WOULD_WAIT, "a long way through deleted rows");
+    if (r->hidden > HIDDEN_MAX)
+        return error_set(r->err, ERR_READ_FAILURE, "Scanned over %d deleted rows", HIDDEN_MAX);
+    return OK;
+}
+
+static enum status count_markers(struct read_context *r, struct partition_cover *cover)
+{
+    uint32_t markers = cover->ranges.markers, passed = cover->ranges.passed;
+
+    if (!passed)
+        return OK;
+    cover->ranges.markers = cover->ranges.passed = 0;
+    return count_dead(r, markers, passed);
+}
+
+/* The place that a bound of a slice's keys stands for; NULL data: behind all rows. */
+static struct bytes place_of(const struct buffer *bound, size_t skip)
+{
+    return bound->size >= skip && bound->data[skip - 1] == KEY_ROW ? bytes_of(bound->data + skip, bound->size - skip)
+                                                                   : (struct bytes){ 0 };
+}
+
+static enum status begin_ranges(struct read_context *r, struct partition_cover *cover, struct bytes lower,
+                                struct bytes upper)
+{
+    return cover->has_ranges ? range_cursor_seek(&cover->ranges, r->command->reversed ? upper : lower, r->err) : OK;
+}
+
+/* Those behind the slice's last row: they count too. */
+static enum status end_ranges(struct read_context *r, struct partition_cover *cover, struct bytes lower,
+                              struct bytes upper)
+{
     enum status status;
 
-    buffer_append_bytes(&lower, partition);
-    buffer_append_u8(&lower, KEY_RANGE);
-    buffer_append_bytes(&upper, partition);
-    buffer_append_u8(&upper, KEY_RANGE + 1);
-    options.lower = buffer_bytes(&lower);
-    options.upper = buffer_bytes(&upper);
-    status = r->shard->ops->scan_open(r->shard->store, &options, &scan, r->err);
-    if (status)
-        return status;
-    status = r->shard->ops->scan_first(scan, r->err);
-    while (!status && scan->valid) {
-        status = add_range(r, cover, bytes_of(scan->key.data + lower.size, scan->key.size - lower.size), scan->value);
-        if (!status)
-            status = r->shard->ops->scan_next(scan, r->err);
-    }
-    store_scan_close(scan);
-    cover_seal(cover, r->arena);
-    return status;
+    if (!cover->has_ranges)
+        return OK;
+    status = range_cursor_drain(&cover->ranges, r->command->reversed ? lower : upper, READ_TOMBSTONES_MAX, r->err);
+    return status ? status : count_markers(r, cover);
 }
 
 static enum status read_cover(struct read_context *r, struct buffer *partition, struct partition_cover *cover)
@@ -126,7 +170,9 @@ static enum status read_cover(struct read_context *r, struct buffer *partition, 
     struct store_value value = { 0 };
     enum status status;
 
-    *cover = (struct partition_cover){ .deletion = DELETION_NONE, .record = ROW_EMPTY };
+    cover->deletion = DELETION_NONE;
+    cover->record = ROW_EMPTY;
+    cover->has_ranges = false;
     buffer_append_u8(partition, KEY_PARTITION);
     status = r->shard->ops->get(r->shard->store, STORE_DATA, buffer_bytes(partition), &options, &value, r->err);
     partition->size--;
@@ -136,29 +182,51 @@ static enum status read_cover(struct read_context *r, struct buffer *partition, 
         status = OK;
     store_value_release(&value);
     if (!status && cover->record.has_range_tombstones)
-        status = read_ranges(r, buffer_bytes(partition), cover);
+        status = open_ranges(r, buffer_bytes(partition), cover);
     return status;
 }
 
+static bool may_have_dead(const struct row *row)
+{
+    bool dead = row->deletion.timestamp_us != TIMESTAMP_NONE || row->liveness.ttl_s || row->complex_count;
+
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        dead |= row->cells[i].kind == CELL_TOMBSTONE || row->cells[i].kind == CELL_EXPIRING;
+    return dead;
+}
+
 /* Hands a stored row on if anything of it lives. */
-static enum status take_row(struct read_context *r, const struct partition_cover *cover, struct bytes clustering,
+static enum status take_row(struct read_context *r, struct partition_cover *cover, struct bytes clustering,
                             struct bytes value, bool *enough)
 {
     struct row *row = arena_alloc(r->arena, sizeof(*row));
+    struct deletion deletion = cover->deletion;
     enum status status =
         row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
+    uint32_t dead = 0;
 
     *enough = false;
     if (status)
         return status;
-    drop_lost_cells(r->command->def, row);
-    if (row_hide(r->arena, row, cover_at(cover, clustering), r->command->now_s)) {
-        *enough = collector_add(r->collector, arena_copy(r->arena, clustering), row);
-        return OK;
+    if (cover->has_ranges) {
+        struct deletion range;
+
+        status = range_cursor_find(&cover->ranges, clustering, &range, r->err);
+        if (!status)
+            status = count_markers(r, cover);
+        if (status)
+            return status;
+        if (deletion_supersedes(range, deletion))
+            deletion = range;
     }
-    if (++r->collector->work.tombstones_read > TOMBSTONES_MAX)
-        return error_set(r->err, ERR_READ_FAILURE, "Scanned over %d tombstones", TOMBSTONES_MAX);
-    return OK;
+    drop_lost_cells(r->command->def, row);
+    if (may_have_dead(row))
+        dead = row_count_dead(row, deletion, r->command->now_s, r->gc_before_s);
+    if (row_hide(r->arena, row, deletion, r->command->now_s)) {
+        *enough = collector_add(r->collector, arena_copy(r->arena, clustering), row);
+        return dead ? count_dead(r, dead, 0) : OK;
+    }
+    return count_dead(r, dead, 1);
 }
 
 static void slice_bounds(const struct slice *slice, struct bytes partition, struct buffer *lower, struct buffer *upper)
@@ -201,7 +269,7 @@ static void cut_bounds(const struct read_command *command, size_t prefix, struct
     buffer_append_u8(lower, 0); /* full clusterings are prefix-free: nothing lies between */
 }
 
-static enum status read_slice(struct read_context *r, const struct partition_cover *cover, const struct slice *slice,
+static enum status read_slice(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct bytes partition, bool cut, bool *enough)
 {
     const struct store_ops *ops = r->shard->ops;
@@ -226,7 +294,9 @@ static enum status read_slice(struct read_context *r, const struct partition_cov
         store_scan_close(scan);
         return OK;
     }
-    status = r->command->reversed ? ops->scan_last(scan, r->err) : ops->scan_first(scan, r->err);
+    status = begin_ranges(r, cover, place_of(&lower, skip), place_of(&upper, skip));
+    if (!status)
+        status = r->command->reversed ? ops->scan_last(scan, r->err) : ops->scan_first(scan, r->err);
     while (!status && scan->valid) {
         status = take_row(r, cover, bytes_of(scan->key.data + skip, scan->key.size - skip), scan->value, enough);
         if (status || *enough)
@@ -234,10 +304,12 @@ static enum status read_slice(struct read_context *r, const struct partition_cov
         status = r->command->reversed ? ops->scan_prev(scan, r->err) : ops->scan_next(scan, r->err);
     }
     store_scan_close(scan);
+    if (!status && !*enough)
+        status = end_ranges(r, cover, place_of(&lower, skip), place_of(&upper, skip));
     return status;
 }
 
-static enum status read_point(struct read_context *r, const struct partition_cover *cover, const struct slice *slice,
+static enum status read_point(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct buffer *partition, bool *enough)
 {
     struct store_read_options options = { r->snapshot, r->may_wait };
@@ -249,11 +321,14 @@ static enum status read_point(struct read_context *r, const struct partition_cov
     buffer_append_bytes(partition, slice->start);
     status = r->shard->ops->get(r->shard->store, STORE_DATA, buffer_bytes(partition), &options, &value, r->err);
     partition->size = size;
-    if ((status == OK || status == ERR_NOT_FOUND) && has_moved(r))
+    if ((status == OK || status == ERR_NOT_FOUND) && has_moved(r)) {
         status = OK;
-    else if (status == OK)
-        status = take_row(r, cover, slice->start, value.bytes, enough);
-    else if (status == ERR_NOT_FOUND)
+    } else if (status == OK) {
+        if (cover->has_ranges) /* from one place before or behind to the next: a seek, not a way */
+            status = range_cursor_seek_point(&cover->ranges, slice->start, r->err);
+        if (!status)
+            status = take_row(r, cover, slice->start, value.bytes, enough);
+    } else if (status == ERR_NOT_FOUND)
         status = OK;
     store_value_release(&value);
     return status;
@@ -267,7 +342,7 @@ static bool is_past(const struct read_command *command, struct bytes clustering)
     return command->reversed ? order >= 0 : order <= 0;
 }
 
-static enum status read_slices(struct read_context *r, const struct partition_cover *cover, struct buffer *partition,
+static enum status read_slices(struct read_context *r, struct partition_cover *cover, struct buffer *partition,
                                bool cut)
 {
     static const struct slice everything = { 0 };
@@ -313,12 +388,15 @@ static enum status read_partition(struct read_context *r)
 
     key_encode_partition(&partition, command->table_id, command->token, command->partition_key);
     status = read_cover(r, &partition, &cover);
-    if (status)
+    if (status) {
+        close_ranges(&cover);
         return status;
+    }
     r->collector->work.last_token = command->token;
     collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover),
                     !command->after_static);
     status = read_slices(r, &cover, &partition, cut);
+    close_ranges(&cover);
     if (!status)
         collector_end(r->collector);
     return status;
@@ -343,19 +421,25 @@ static void begin_if_needed(struct token_scan *t)
 {
     if (t->begun)
         return;
-    cover_seal(&t->cover, t->r->arena);
     collector_begin(t->r->collector, t->token, t->partition_key, live_static(t->r, &t->cover),
                     !(t->resumed && t->r->command->after_static));
     t->begun = true;
 }
 
-static void end_partition(struct token_scan *t)
+/* whole: its rows were gone through to the end, so that the ranges behind the last one count. */
+static enum status end_partition(struct token_scan *t, bool whole)
 {
+    enum status status = OK;
+
     if (!t->open)
-        return;
+        return OK;
     begin_if_needed(t);
+    if (whole)
+        status = end_ranges(t->r, &t->cover, bytes_of("", 0), (struct bytes){ 0 });
+    close_ranges(&t->cover);
     collector_end(t->r->collector);
     t->open = false;
+    return status;
 }
 
 static bool is_resumed(const struct read_command *command, int64_t token, struct bytes partition_key)
@@ -373,14 +457,16 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
     t->partition_key = arena_copy(t->r->arena, parts->partition_key);
     t->token = parts->token;
     t->r->collector->work.last_token = t->token;
-    t->cover = (struct partition_cover){ .deletion = DELETION_NONE, .record = ROW_EMPTY };
+    t->cover.deletion = DELETION_NONE;
+    t->cover.record = ROW_EMPTY;
+    t->cover.has_ranges = false;
     t->resumed = is_resumed(t->r->command, t->token, t->partition_key);
     t->open = true;
     t->begun = false;
     return OK;
 }
 
-enum move { MOVE_NEXT, MOVE_NEXT_PARTITION, MOVE_PAST_RESUMED };
+enum move { MOVE_NEXT, MOVE_NEXT_PARTITION, MOVE_PAST_RANGES, MOVE_PAST_RESUMED };
 
 static enum status move_on(struct token_scan *t, enum move move)
 {
@@ -391,12 +477,24 @@ static enum status move_on(struct token_scan *t, enum move move)
     buffer_append_bytes(&next, buffer_bytes(&t->prefix));
     if (move == MOVE_NEXT_PARTITION) {
         buffer_append_u8(&next, KEY_ROW + 1);
+    } else if (move == MOVE_PAST_RANGES) {
+        buffer_append_u8(&next, KEY_ROW);
     } else {
         buffer_append_u8(&next, KEY_ROW);
         buffer_append_bytes(&next, t->r->command->after_clustering);
         buffer_append_u8(&next, 0);
     }
     return t->r->shard->ops->scan_seek(t->scan, buffer_bytes(&next), t->r->err);
+}
+
+/* The scan stands on the partition's first range tombstone. The rows may begin in the midst of them. */
+static enum status meet_ranges(struct token_scan *t)
+{
+    struct bytes after = t->resumed ? t->r->command->after_clustering : (struct bytes){ 0 };
+    enum status status = open_ranges(t->r, buffer_bytes(&t->prefix), &t->cover);
+
+    return status ? status
+                  : range_cursor_seek(&t->cover.ranges, bytes_is_null(after) ? bytes_of("", 0) : after, t->r->err);
 }
 
 static enum status take_key(struct token_scan *t, enum move *move)
@@ -410,9 +508,9 @@ static enum status take_key(struct token_scan *t, enum move *move)
 
     *move = MOVE_NEXT;
     if (!t->open || key.size <= t->prefix.size || !bytes_starts_with(key, buffer_bytes(&t->prefix))) {
-        end_partition(t);
-        if (r->collector->stopped)
-            return OK;
+        status = end_partition(t, true);
+        if (status || r->collector->stopped)
+            return status;
         status = key_decode(key, &t->key, &parts, r->err);
         if (status)
             return status;
@@ -424,8 +522,10 @@ static enum status take_key(struct token_scan *t, enum move *move)
     parts.clustering = bytes_of(key.data + t->prefix.size + 1, key.size - t->prefix.size - 1);
     if (parts.kind == KEY_PARTITION)
         return decode_record(r, t->scan->value, &t->cover);
-    if (parts.kind == KEY_RANGE)
-        return add_range(r, &t->cover, parts.clustering, t->scan->value);
+    if (parts.kind == KEY_RANGE) {
+        *move = MOVE_PAST_RANGES;
+        return meet_ranges(t);
+    }
     begin_if_needed(t);
     if (t->resumed && !bytes_is_null(command->after_clustering) &&
         bytes_compare(parts.clustering, command->after_clustering) <= 0) {
@@ -436,6 +536,8 @@ static enum status take_key(struct token_scan *t, enum move *move)
         return OK;
     status = take_row(r, &t->cover, parts.clustering, t->scan->value, &enough);
     *move = enough ? MOVE_NEXT_PARTITION : MOVE_NEXT;
+    if (enough && !status)
+        close_ranges(&t->cover); /* those behind don't count */
     return status;
 }
 
@@ -456,7 +558,7 @@ static enum status scan_shard(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
     struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
-    struct store_scan_options options = { .family = STORE_DATA, .may_wait = r->may_wait };
+    struct store_scan_options options = { .family = STORE_DATA, .snapshot = r->snapshot, .may_wait = r->may_wait };
     struct token_scan t = { .r = r };
     enum status status;
 
@@ -476,7 +578,9 @@ static enum status scan_shard(struct read_context *r)
         status = move_on(&t, move);
     }
     if (!status && (t.begun || !r->collector->stopped))
-        end_partition(&t);
+        status = end_partition(&t, !r->collector->stopped);
+    if (t.open)
+        close_ranges(&t.cover);
     store_scan_close(t.scan);
     buffer_fini(&t.prefix);
     buffer_fini(&t.key);
@@ -503,6 +607,19 @@ static enum status read_in_one_state(struct read_context *r)
     return status;
 }
 
+/* The rows and the ranges beside them are scans of their own. */
+static enum status scan_in_one_state(struct read_context *r)
+{
+    const struct store_ops *ops = r->shard->ops;
+    enum status status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
+
+    if (status)
+        return status;
+    status = scan_shard(r);
+    ops->snapshot_release(r->shard->store, r->snapshot);
+    return status;
+}
+
 static enum status read_now(struct table_port *port, const struct read_command *command, bool may_wait,
                             struct arena *arena, struct read_result *result, struct error *err)
 {
@@ -514,6 +631,7 @@ static enum status read_now(struct table_port *port, const struct read_command *
     enum status status = OK;
 
     collector_init(&collector, command, arena);
+    r.gc_before_s = command->def ? command->now_s - command->def->params.gc_grace_s : INT64_MIN;
     if (!command->row_limit) {
         collector_finish(&collector, result);
         return OK;
@@ -528,7 +646,7 @@ static enum status read_now(struct table_port *port, const struct read_command *
 
         for (uint32_t i = shard_of_token(space, command->token); i <= last && !status && !collector.stopped; i++) {
             r.shard = &space->shards[i];
-            status = scan_shard(&r); /* one scan: one state */
+            status = scan_in_one_state(&r);
         }
     }
     if (status)

@@ -9,8 +9,11 @@
 #include "row/merge.h"
 #include "store/store.h"
 #include "table/command.h"
+#include "table/range.h"
+#include "table/sweep.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum { RING_SLOTS = 4096, PORTS_MAX = 64, SHARDS_MAX = 1024 };
 
@@ -56,6 +59,13 @@ struct channel {
     uint32_t pending; /* the port's: submitted and not yet reaped; at most RING_SLOTS, so to_port never overflows */
 };
 
+/* What the sweeper did since the start: the owner's counters, read by any thread. */
+struct swept {
+    _Atomic uint64_t steps, rows_deleted, rows_shrunk, tombstones, entries_dropped;
+    _Atomic uint32_t blocked;   /* in the last round */
+    _Atomic int64_t next_due_s; /* after the last round; 0: the due list was empty */
+};
+
 struct shard {
     struct table_space *space;
     uint32_t index;
@@ -66,8 +76,10 @@ struct shard {
     _Atomic uint32_t sleeps; /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
     _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic bool stops;
-    _Atomic bool refuses;   /* a write failed and the store is not writable again yet */
-    struct hot_keys *hot;   /* owned; the owner's: recently written keys, see hot.c */
+    _Atomic bool refuses; /* a write failed and the store is not writable again yet */
+    struct hot_keys *hot; /* owned; the owner's: recently written keys, see hot.c */
+    struct sweep sweep;   /* the owner's */
+    struct swept swept;
     int64_t clock_bound_us; /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
@@ -90,7 +102,16 @@ struct table_space {
     struct table_port *_Atomic ports[PORTS_MAX];
     pthread_mutex_t ports_lock;
     _Atomic int64_t clock_us; /* the newest server timestamp given */
+    _Atomic bool sweeps;      /* owners sweep when they find the time: every table's definition is known */
 };
+
+static inline int64_t monotonic_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
 
 static inline uint32_t shard_of_token(const struct table_space *space, int64_t token)
 {
@@ -118,34 +139,13 @@ void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, s
 
 /* cas.c: decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read.
  * When they don't hold, *result gets what was seen. The reader stands after the fragments. */
-enum status cas_decide(struct shard *shard, const struct store_batch *batch, const struct command_header *header,
-                       const struct table_def *def, struct command_reader *reader, struct arena *arena, bool *applied,
-                       int64_t *newest_us, struct buffer *result, struct error *err);
+enum status cas_decide(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                       const struct command_header *header, const struct table_def *def, struct command_reader *reader,
+                       struct arena *arena, bool *applied, int64_t *newest_us, struct buffer *result,
+                       struct error *err);
 
-/* What a partition's record says, and what hides its rows. */
-struct partition_cover {
-    struct deletion deletion;
-    struct row record;
-    struct range_cover *ranges; /* in the arena */
-    uint32_t range_count, range_capacity;
-};
-struct range_cover {
-    struct bytes lower, upper; /* [lower, upper) of encoded clusterings; NULL upper: to the end */
-    struct deletion deletion;
-};
-
-/* cover.c */
-/* Adds a range tombstone by what stands behind KEY_RANGE in its key; copied into the arena. */
-enum status cover_add(struct partition_cover *cover, struct arena *arena, struct bytes clustering,
-                      struct deletion deletion, struct error *err);
 /* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
 void drop_lost_cells(const struct table_def *def, struct row *row);
-/* After the last range was added, before cover_at. */
-void cover_seal(struct partition_cover *cover, struct arena *arena);
-/* The newest deletion that covers a clustering. */
-struct deletion cover_at(const struct partition_cover *cover, struct bytes clustering);
-/* To the smallest key greater than every key that begins with this one; false if there is none. */
-bool key_prefix_successor(struct buffer *key);
 
 /* virtual.c */
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,

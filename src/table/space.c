@@ -203,6 +203,7 @@ void table_space_close(struct table_space *space)
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
         hot_keys_free(space->shards[i].hot);
+        sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
     free(space->shards);
@@ -418,7 +419,8 @@ enum status table_apply_wait(struct table_port *port, struct bytes command, int6
 }
 
 /* The same command to every shard. */
-static enum status everywhere(struct table_port *port, enum command_kind kind, uint64_t table_id, struct error *err)
+static enum status everywhere(struct table_port *port, enum command_kind kind, uint64_t table_id, bool *any_applied,
+                              struct error *err)
 {
     uint32_t count = port->space->shard_count, left = 0;
     struct wait *waits = xcalloc(count, sizeof(*waits));
@@ -442,6 +444,7 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
     wait_for(port, &left);
     for (uint32_t i = 0; i < count && !status; i++) {
         status = waits[i].request.status;
+        *any_applied |= waits[i].request.applied;
         if (status)
             *err = errors[i];
     }
@@ -452,19 +455,62 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
 
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err)
 {
-    return everywhere(port, COMMAND_REMOVE, table_id, err);
+    bool ignored;
+
+    return everywhere(port, COMMAND_REMOVE, table_id, &ignored, err);
 }
 
 static enum status everywhere_of_space(struct table_space *space, enum command_kind kind, struct error *err)
 {
+    bool ignored;
     struct table_port *port = open_port(space);
     enum status status;
 
     if (!port)
         return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
-    status = everywhere(port, kind, 0, err);
+    status = everywhere(port, kind, 0, &ignored, err);
     table_port_close(port);
     return status;
+}
+
+enum status table_sweep(struct table_space *space, struct error *err)
+{
+    struct table_port *port = open_port(space);
+    bool more = true;
+    enum status status = OK;
+
+    if (!port)
+        return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
+    for (uint64_t begin = 1; more && !status; begin = 0) {
+        more = false;
+        status = everywhere(port, COMMAND_SWEEP, begin, &more, err);
+    }
+    table_port_close(port);
+    return status;
+}
+
+void table_space_start_sweeping(struct table_space *space)
+{
+    atomic_store(&space->sweeps, true);
+    for (uint32_t i = 0; i < space->shard_count; i++) {
+        atomic_exchange(&space->shards[i].sleeps, 0);
+        syscall(SYS_futex, &space->shards[i].sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+void table_space_sweep_progress(struct table_space *space, uint32_t shard, struct sweep_progress *progress)
+{
+    struct swept *swept = &space->shards[shard].swept;
+
+    *progress = (struct sweep_progress){
+        .steps = atomic_load_explicit(&swept->steps, memory_order_relaxed),
+        .rows_deleted = atomic_load_explicit(&swept->rows_deleted, memory_order_relaxed),
+        .rows_shrunk = atomic_load_explicit(&swept->rows_shrunk, memory_order_relaxed),
+        .tombstones = atomic_load_explicit(&swept->tombstones, memory_order_relaxed),
+        .entries_dropped = atomic_load_explicit(&swept->entries_dropped, memory_order_relaxed),
+        .blocked = atomic_load_explicit(&swept->blocked, memory_order_relaxed),
+        .next_due_s = atomic_load_explicit(&swept->next_due_s, memory_order_relaxed),
+    };
 }
 
 enum status table_flush(struct table_space *space, struct error *err)

@@ -80,9 +80,10 @@ struct read_partition {
 };
 
 /* What was done, for metering. */
+enum { READ_TOMBSTONES_MAX = 100000 }; /* Cassandra's tombstone_failure_threshold: more fail the read */
 struct work_done {
     uint32_t rows_read;
-    uint32_t tombstones_read;
+    uint32_t tombstones_read; /* dead cells and rows, ends of range tombstones; not what may be purged */
     uint64_t bytes_read;
     int64_t last_token; /* of the last partition looked at */
 };
@@ -234,6 +235,22 @@ enum status table_remove_all(struct table_port *port, uint64_t table_id, struct 
 /* Flush and compact everything: operators and tests. Waits. */
 enum status table_flush(struct table_space *space, struct error *err);
 enum status table_compact(struct table_space *space, struct error *err);
+
+/* Deletes what partition deletions and range tombstones past gc_grace_seconds cover, and them. Once started, owners do it by
+ * themselves in small steps when they find the time: call it when every table's definition can be asked for, since what stands in the
+ * due list for an unknown table is dropped. table_sweep: now and to the end, for operators and tests. Waits. */
+void table_space_start_sweeping(struct table_space *space);
+enum status table_sweep(struct table_space *space, struct error *err);
+struct sweep_progress { /* since the start */
+    uint64_t steps;
+    uint64_t rows_deleted, rows_shrunk; /* all of them was covered, or some */
+    uint64_t tombstones;                /* purged */
+    uint64_t entries_dropped;           /* of the due list: dropped tables, deletions replaced by newer ones */
+    uint32_t blocked;                   /* tombstones over rows that can't be read, in the last round */
+    int64_t next_due_s;                 /* after the last round; 0: nothing waits */
+};
+/* Any thread. */
+void table_space_sweep_progress(struct table_space *space, uint32_t shard, struct sweep_progress *progress);
 
 /* ---- computed tables ---- */
 /* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */

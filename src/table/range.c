@@ -1,0 +1,454 @@
+/* Range tombstones as disjoint segments: their keys, and how the owner cuts, joins and finds them through the turn's own batch. */
+#include "table/range.h"
+
+#include "row/fragment.h"
+#include "row/key.h"
+#include "row/merge.h"
+#include "table/command.h"
+#include "table/sweep.h"
+
+/* ---- places and keys ---- */
+
+bool key_prefix_successor(struct buffer *key)
+{
+    while (key->size && key->data[key->size - 1] == 0xFF)
+        key->size--;
+    if (!key->size)
+        return false;
+    key->data[key->size - 1]++;
+    return true;
+}
+
+/* Behind everything that begins with the prefix; NULL data: there is no such place but the end. */
+static struct bytes behind(struct arena *arena, struct bytes prefix)
+{
+    uint8_t *copy = arena_alloc(arena, prefix.size + 1);
+    struct buffer at = { copy, prefix.size, prefix.size };
+
+    memcpy(copy, prefix.data, prefix.size);
+    return key_prefix_successor(&at) ? buffer_bytes(&at) : (struct bytes){ 0 };
+}
+
+bool range_of_bounds(struct arena *arena, struct bytes start, struct bytes end, uint8_t bounds,
+                     struct range_segment *range)
+{
+    range->lower = bytes_of("", 0);
+    range->upper = (struct bytes){ 0 };
+    if (start.size) {
+        range->lower = bounds & BOUND_START_INCLUSIVE ? arena_copy(arena, start) : behind(arena, start);
+        if (bytes_is_null(range->lower))
+            return false;
+    }
+    if (end.size)
+        range->upper = bounds & BOUND_END_INCLUSIVE ? behind(arena, end) : arena_copy(arena, end);
+    return bytes_is_null(range->upper) || bytes_compare(range->lower, range->upper) < 0;
+}
+
+void range_encode(struct buffer *out, struct bytes lower, struct bytes upper)
+{
+    key_escape(out, lower);
+    buffer_append_u8(out, bytes_is_null(upper) ? 0 : 1);
+    buffer_append_bytes(out, upper);
+}
+
+enum status range_decode(struct bytes bytes, struct buffer *scratch, struct bytes *lower, struct bytes *upper,
+                         struct error *err)
+{
+    enum status status = key_unescape(&bytes, scratch, err);
+
+    if (status)
+        return status;
+    if (!bytes.size || bytes.data[0] > 1 || (!bytes.data[0] && bytes.size > 1))
+        return error_set(err, ERR_CORRUPT, "a range tombstone's key is damaged");
+    *lower = buffer_bytes(scratch);
+    *upper = bytes.data[0] ? bytes_of(bytes.data + 1, bytes.size - 1) : (struct bytes){ 0 };
+    return OK;
+}
+
+/* ---- what the batch already says ---- */
+
+void range_overlay_reset(struct range_overlay *overlay)
+{
+    overlay->count = 0;
+    overlay->seen = 0;
+}
+
+void range_overlay_fini(struct range_overlay *overlay)
+{
+    free(overlay->ops);
+    *overlay = (struct range_overlay){ 0 };
+}
+
+static struct bytes op_key(const struct range_owner *owner, uint32_t at)
+{
+    return store_batch_at(owner->batch, owner->overlay->ops[at]).key;
+}
+
+/* The first whose key is not below `key`. */
+static uint32_t overlay_seek(const struct range_owner *owner, struct bytes key)
+{
+    uint32_t low = 0, high = owner->overlay->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (bytes_compare(op_key(owner, middle), key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool overlay_has(const struct range_owner *owner, struct bytes key)
+{
+    uint32_t at = overlay_seek(owner, key);
+
+    return at < owner->overlay->count && bytes_equal(op_key(owner, at), key);
+}
+
+static bool is_range_key(struct bytes key, struct buffer *scratch)
+{
+    struct key_parts parts;
+    struct error ignored;
+
+    return key.size >= KEY_PREFIX_BYTES && load_be64(key.data) && !key_decode(key, scratch, &parts, &ignored) &&
+           parts.kind == KEY_RANGE;
+}
+
+static void overlay_add(const struct range_owner *owner, uint32_t op)
+{
+    struct range_overlay *overlay = owner->overlay;
+    struct bytes key = store_batch_at(owner->batch, op).key;
+    uint32_t at = overlay_seek(owner, key);
+
+    if (at < overlay->count && bytes_equal(op_key(owner, at), key)) {
+        overlay->ops[at] = op;
+        return;
+    }
+    if (overlay->count == overlay->capacity) {
+        overlay->capacity = overlay->capacity ? 2 * overlay->capacity : 64;
+        overlay->ops = xrealloc(overlay->ops, overlay->capacity * sizeof(*overlay->ops));
+    }
+    memmove(&overlay->ops[at + 1], &overlay->ops[at], (overlay->count - at) * sizeof(*overlay->ops));
+    overlay->ops[at] = op;
+    overlay->count++;
+}
+
+static void overlay_catch_up(const struct range_owner *owner)
+{
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+
+    if (!owner->batch)
+        return;
+    for (; owner->overlay->seen < store_batch_count(owner->batch); owner->overlay->seen++) {
+        struct store_op op = store_batch_at(owner->batch, owner->overlay->seen);
+
+        if (op.family == STORE_DATA && (op.kind == STORE_PUT || op.kind == STORE_DELETE) &&
+            is_range_key(op.key, &scratch))
+            overlay_add(owner, (uint32_t)owner->overlay->seen);
+    }
+}
+
+/* ---- segments that lie around a range ---- */
+
+struct found {
+    struct range_segment segment;
+    struct bytes key;
+};
+struct found_list {
+    struct found *items; /* in the arena */
+    uint32_t count, capacity;
+};
+
+static enum status take(struct range_owner *owner, struct found_list *list, size_t skip, struct bytes key,
+                        struct bytes value)
+{
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+    struct found found;
+    struct row row;
+    enum status status;
+
+    found.key = arena_copy(owner->arena, key);
+    status = range_decode(bytes_of(found.key.data + skip, found.key.size - skip), &scratch, &found.segment.lower,
+                          &found.segment.upper, owner->err);
+    if (!status)
+        status = row_decode(owner->arena, value, &row, owner->err);
+    if (status)
+        return status;
+    found.segment.lower = arena_copy(owner->arena, found.segment.lower);
+    found.segment.deletion = row.deletion;
+    list->items = arena_room(owner->arena, list->items, list->count, &list->capacity, 8, sizeof(*list->items));
+    list->items[list->count++] = found;
+    return OK;
+}
+
+/* The bytes behind which all segments lie that begin behind a place. */
+static void seek_key(struct buffer *out, struct bytes first, struct bytes place)
+{
+    buffer_append_bytes(out, first);
+    key_escape(out, place);
+    buffer_append_u8(out, 0xFF);
+}
+
+/* first: the partition's key with the kind; the scan lies over its segments. */
+static enum status take_from_store(struct range_owner *owner, struct store_scan *scan, struct bytes first,
+                                   struct bytes from, struct bytes to, uint32_t max, struct found_list *list)
+{
+    const struct store_ops *ops = owner->ops;
+    enum status status = ops->scan_seek_back(scan, from, owner->err);
+
+    while (!status && scan->valid && overlay_has(owner, scan->key))
+        status = ops->scan_prev(scan, owner->err);
+    if (!status && !scan->valid)
+        status = ops->scan_first(scan, owner->err);
+    while (!status && scan->valid && (bytes_is_null(to) || bytes_compare(scan->key, to) < 0) && list->count < max) {
+        if (!overlay_has(owner, scan->key))
+            status = take(owner, list, first.size, scan->key, scan->value);
+        if (!status)
+            status = ops->scan_next(scan, owner->err);
+    }
+    return status;
+}
+
+static enum status take_from_batch(struct range_owner *owner, struct bytes first, struct bytes from, struct bytes to,
+                                   struct found_list *list)
+{
+    uint32_t at = overlay_seek(owner, from), begin = at;
+    enum status status = OK;
+
+    /* The last one before it that is there may reach over it. */
+    for (uint32_t i = at; i && bytes_starts_with(op_key(owner, i - 1), first); i--)
+        if (store_batch_at(owner->batch, owner->overlay->ops[i - 1]).kind == STORE_PUT) {
+            begin = i - 1;
+            break;
+        }
+    for (uint32_t i = begin; i < owner->overlay->count && !status; i++) {
+        struct store_op op = store_batch_at(owner->batch, owner->overlay->ops[i]);
+
+        if (!bytes_starts_with(op.key, first) || (!bytes_is_null(to) && bytes_compare(op.key, to) >= 0))
+            break;
+        if (op.kind == STORE_PUT)
+            status = take(owner, list, first.size, op.key, op.value);
+    }
+    return status;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return bytes_compare(((const struct found *)a)->key, ((const struct found *)b)->key);
+}
+
+/* The segments that overlap or touch [lower, upper], in order; at most about max of them. */
+static enum status load(struct range_owner *owner, struct bytes partition, struct bytes lower, struct bytes upper,
+                        uint32_t max, struct found_list *list)
+{
+    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 },
+                        from CLEANUP(buffer_fini) = { 0 }, to CLEANUP(buffer_fini) = { 0 };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
+    struct bytes last = { 0 };
+    struct store_scan *scan;
+    enum status status;
+    uint32_t stale = 0;
+
+    overlay_catch_up(owner);
+    buffer_append_bytes(&first, partition);
+    buffer_append_u8(&first, KEY_RANGE);
+    buffer_append_bytes(&end, partition);
+    buffer_append_u8(&end, KEY_RANGE + 1);
+    seek_key(&from, buffer_bytes(&first), lower);
+    if (!bytes_is_null(upper)) {
+        seek_key(&to, buffer_bytes(&first), upper);
+        last = buffer_bytes(&to);
+    }
+    options.lower = buffer_bytes(&first);
+    options.upper = buffer_bytes(&end);
+    status = owner->ops->scan_open(owner->store, &options, &scan, owner->err);
+    if (status)
+        return status;
+    status = take_from_store(owner, scan, buffer_bytes(&first), buffer_bytes(&from), last, max, list);
+    store_scan_close(scan);
+    if (!status && owner->overlay->count)
+        status = take_from_batch(owner, buffer_bytes(&first), buffer_bytes(&from), last, list);
+    if (status)
+        return status;
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof(*list->items), by_key);
+    while (stale < list->count && !bytes_is_null(list->items[stale].segment.upper) &&
+           bytes_compare(list->items[stale].segment.upper, lower) < 0)
+        stale++;
+    list->items += stale;
+    list->count -= stale;
+    return OK;
+}
+
+enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,
+                       struct deletion *deletion)
+{
+    struct found_list list = { 0 };
+    enum status status = load(owner, partition, clustering, clustering, UINT32_MAX, &list);
+
+    *deletion = DELETION_NONE;
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct range_segment *segment = &list.items[i].segment;
+
+        if (bytes_compare(segment->lower, clustering) <= 0 &&
+            (bytes_is_null(segment->upper) || bytes_compare(clustering, segment->upper) < 0))
+            *deletion = segment->deletion;
+    }
+    return OK;
+}
+
+/* ---- cutting and joining ---- */
+
+struct cut {
+    struct arena *arena;
+    struct range_segment *items;
+    uint32_t count, capacity;
+};
+
+static bool is_same(struct deletion a, struct deletion b)
+{
+    return a.timestamp_us == b.timestamp_us && a.deleted_s == b.deleted_s;
+}
+
+static bool place_is_before(struct bytes place, struct bytes other)
+{
+    return !bytes_is_null(place) && (bytes_is_null(other) || bytes_compare(place, other) < 0);
+}
+
+/* Adds a piece behind those before; of no width: nothing. */
+static void emit(struct cut *cut, struct bytes lower, struct bytes upper, struct deletion deletion)
+{
+    struct range_segment *last = cut->count ? &cut->items[cut->count - 1] : NULL;
+
+    if (!place_is_before(lower, upper))
+        return;
+    if (last && is_same(last->deletion, deletion) && !bytes_is_null(last->upper) && bytes_equal(last->upper, lower)) {
+        last->upper = upper;
+        return;
+    }
+    cut->items = arena_room(cut->arena, cut->items, cut->count, &cut->capacity, 8, sizeof(*cut->items));
+    cut->items[cut->count++] = (struct range_segment){ lower, upper, deletion };
+}
+
+static struct bytes smaller(struct bytes a, struct bytes b)
+{
+    return place_is_before(a, b) ? a : b;
+}
+
+static struct bytes larger(struct bytes a, struct bytes b)
+{
+    return place_is_before(a, b) ? b : a;
+}
+
+/* The old segments with the range laid over them: of two that cover a place, the newer. */
+static void lay_over(struct cut *cut, const struct found_list *old, struct range_segment range)
+{
+    struct bytes at = range.lower; /* up to here the range is laid */
+
+    for (uint32_t i = 0; i < old->count; i++) {
+        struct range_segment s = old->items[i].segment;
+        struct bytes begin = larger(s.lower, range.lower), end = smaller(s.upper, range.upper);
+
+        if (place_is_before(at, s.lower))
+            emit(cut, at, smaller(s.lower, range.upper), range.deletion);
+        at = larger(at, s.lower);
+        if (!place_is_before(begin, end)) { /* it only touches */
+            emit(cut, s.lower, s.upper, s.deletion);
+            continue;
+        }
+        emit(cut, s.lower, begin, s.deletion);
+        emit(cut, begin, end, deletion_supersedes(range.deletion, s.deletion) ? range.deletion : s.deletion);
+        if (!bytes_is_null(end))
+            emit(cut, end, s.upper, s.deletion);
+        at = end;
+        if (bytes_is_null(at))
+            return;
+    }
+    if (place_is_before(at, range.upper))
+        emit(cut, at, range.upper, range.deletion);
+}
+
+void range_forget(struct store_batch *out, struct bytes key, struct deletion deletion)
+{
+    store_batch_delete(out, STORE_DATA, key);
+    due_forget(out, key, deletion.deleted_s);
+}
+
+enum status range_put(struct range_owner *owner, struct store_batch *out, struct bytes partition,
+                      const struct range_segment *segment)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 }, value CLEANUP(buffer_fini) = { 0 };
+    struct row row = ROW_EMPTY;
+
+    buffer_append_bytes(&key, partition);
+    buffer_append_u8(&key, KEY_RANGE);
+    range_encode(&key, segment->lower, segment->upper);
+    if (key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX)
+        return error_set(owner->err, ERR_INVALID, "Key length of %zu is longer than maximum of %d",
+                         key.size + DUE_KEY_BYTES, STORE_KEY_BYTES_MAX);
+    row.deletion = segment->deletion;
+    fragment_encode(&value, &row);
+    store_batch_put(out, STORE_DATA, buffer_bytes(&key), buffer_bytes(&value));
+    due_add(out, buffer_bytes(&key), segment->deletion.deleted_s);
+    return OK;
+}
+
+static bool is_kept(const struct range_segment *a, const struct range_segment *b)
+{
+    return bytes_equal(a->lower, b->lower) && is_same(a->deletion, b->deletion) &&
+           bytes_is_null(a->upper) == bytes_is_null(b->upper) &&
+           (bytes_is_null(a->upper) || bytes_equal(a->upper, b->upper));
+}
+
+/* Writes what is not the same before and after. Both are in order. */
+static enum status write_changes(struct range_owner *owner, struct store_batch *out, struct bytes partition,
+                                 const struct found_list *old, const struct cut *cut)
+{
+    uint32_t a = 0, b = 0;
+    enum status status = OK;
+
+    while ((a < old->count || b < cut->count) && !status) {
+        int order = a == old->count   ? 1
+                    : b == cut->count ? -1
+                                      : bytes_compare(old->items[a].segment.lower, cut->items[b].lower);
+
+        if (order == 0 && is_kept(&old->items[a].segment, &cut->items[b])) {
+            a++;
+            b++;
+        } else if (order <= 0) {
+            range_forget(out, old->items[a].key, old->items[a].segment.deletion);
+            a++;
+        } else {
+            status = range_put(owner, out, partition, &cut->items[b++]);
+        }
+    }
+    return status;
+}
+
+enum status range_add(struct range_owner *owner, struct store_batch *out, struct bytes partition,
+                      struct range_segment range, uint32_t segments_max, struct bytes *done_to)
+{
+    struct cut cut = { .arena = owner->arena };
+    struct found_list old = { 0 };
+    enum status status =
+        load(owner, partition, range.lower, range.upper, segments_max ? segments_max : UINT32_MAX, &old);
+
+    if (status)
+        return status;
+    if (done_to)
+        *done_to = (struct bytes){ 0 };
+    if (segments_max && old.count >= segments_max) {
+        struct bytes end = old.items[old.count - 1].segment.upper;
+
+        if (place_is_before(end, range.upper)) {
+            range.upper = end;
+            *done_to = end;
+        }
+    }
+    lay_over(&cut, &old, range);
+    return write_changes(owner, out, partition, &old, &cut);
+}

@@ -1,0 +1,440 @@
+#include "table/sweep.h"
+
+#include "row/fragment.h"
+#include "table/range.h"
+#include "table/shard.h"
+
+enum {
+    SWEEP_ROWS = 256,
+    SWEEP_SEGMENTS = 256,
+    SWEEP_US = 1000,
+    SWEEP_BYTES = 1 << 20, /* of rows rewritten */
+    DUE_HEAD_BYTES = 12,
+    DUE_VERSION = 1,
+};
+
+static const uint8_t due_head[DUE_HEAD_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'u', 'e', 0 };
+
+/* ---- entries ---- */
+
+static void append_table(struct buffer *out, uint64_t table_id)
+{
+    buffer_append(out, due_head, DUE_HEAD_BYTES);
+    buffer_append_be64(out, table_id);
+}
+
+static void append_due(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s)
+{
+    append_table(out, load_be64(tombstone_key.data));
+    buffer_append_be64(out, (uint64_t)deleted_s ^ (UINT64_C(1) << 63));
+    buffer_append(out, tombstone_key.data + 8, tombstone_key.size - 8);
+}
+
+void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    static const uint8_t version = DUE_VERSION;
+
+    append_due(&key, tombstone_key, deleted_s);
+    store_batch_put(batch, STORE_DATA, buffer_bytes(&key), bytes_of(&version, 1));
+}
+
+void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+
+    append_due(&key, tombstone_key, deleted_s);
+    store_batch_delete(batch, STORE_DATA, buffer_bytes(&key));
+}
+
+void due_forget_table(struct store_batch *batch, uint64_t table_id)
+{
+    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
+
+    append_table(&first, table_id);
+    append_table(&end, table_id + 1);
+    store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
+}
+
+void sweep_fini(struct sweep *sweep)
+{
+    buffer_fini(&sweep->at);
+    buffer_fini(&sweep->laying);
+    buffer_fini(&sweep->laid_to);
+}
+
+/* ---- a step ---- */
+
+struct stepping {
+    struct sweep_step *step;
+    struct shard *shard;
+    struct sweep *sweep;
+    struct store_batch *batch;
+    struct arena *arena;
+    struct error *err;
+    int64_t now_s, until_us;
+    /* the entry at hand */
+    struct bytes entry;
+    int64_t deleted_s;
+    struct bytes key, partition; /* of the tombstone; up to before its kind */
+    enum key_kind kind;
+    bool blocked; /* it can't be swept: a newer version wrote what it covers */
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static enum status get(struct stepping *s, struct bytes key, bool *found, struct bytes *value)
+{
+    struct store_read_options options = { .may_wait = true };
+    struct store_value stored = { 0 };
+    enum status status = s->shard->ops->get(s->shard->store, STORE_DATA, key, &options, &stored, s->err);
+
+    *found = !status;
+    if (!status)
+        *value = arena_copy(s->arena, stored.bytes);
+    store_value_release(&stored);
+    return status == ERR_NOT_FOUND ? OK : status;
+}
+
+/* False: it is not for us to change. */
+static bool read_row(struct stepping *s, struct bytes value, struct row *row)
+{
+    struct error ignored;
+
+    return value.size && value.data[0] != FRAGMENT_LIST && !row_decode(s->arena, value, row, &ignored);
+}
+
+static void put_row(struct stepping *s, struct bytes key, const struct row *row)
+{
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+
+    if (row_is_empty(row)) {
+        store_batch_delete(s->batch, STORE_DATA, key);
+        return;
+    }
+    fragment_encode(&value, row);
+    store_batch_put(s->batch, STORE_DATA, key, buffer_bytes(&value));
+}
+
+static void drop_entry(struct stepping *s)
+{
+    store_batch_delete(s->batch, STORE_DATA, s->entry);
+    count(&s->shard->swept.entries_dropped, 1);
+}
+
+static struct range_owner ranges_of(struct stepping *s, struct range_overlay *none)
+{
+    return (struct range_owner){ s->shard->ops, s->shard->store, NULL, none, s->arena, s->err };
+}
+
+static struct bytes key_of_kind(struct stepping *s, enum key_kind kind)
+{
+    uint8_t *key = arena_alloc(s->arena, s->partition.size + 1);
+
+    memcpy(key, s->partition.data, s->partition.size);
+    key[s->partition.size] = (uint8_t)kind;
+    return bytes_of(key, s->partition.size + 1);
+}
+
+/* ---- a partition's deletion: laid over its segments, then taken from its record ---- */
+
+static bool is_being_laid(const struct stepping *s, int64_t timestamp_us)
+{
+    return bytes_equal(buffer_bytes(&s->sweep->laying), s->entry) && s->sweep->laid_us == timestamp_us;
+}
+
+static enum status sweep_partition(struct stepping *s)
+{
+    struct sweep *sweep = s->sweep;
+    struct range_overlay none = { 0 };
+    struct range_owner owner = ranges_of(s, &none);
+    struct range_segment all = { bytes_of("", 0), { 0 }, DELETION_NONE };
+    struct bytes value, laid_to;
+    struct row row;
+    bool found;
+    enum status status = get(s, s->key, &found, &value);
+
+    if (status)
+        return status;
+    if (found && !read_row(s, value, &row)) {
+        s->blocked = true;
+        return OK;
+    }
+    if (!found || row.deletion.timestamp_us == TIMESTAMP_NONE || row.deletion.deleted_s != s->deleted_s) {
+        drop_entry(s);
+        return OK;
+    }
+    all.deletion = row.deletion;
+    if (is_being_laid(s, row.deletion.timestamp_us))
+        all.lower = buffer_bytes(&sweep->laid_to);
+    status = range_add(&owner, s->batch, s->partition, all, SWEEP_SEGMENTS, &laid_to);
+    if (status)
+        return status;
+    if (!bytes_is_null(laid_to)) {
+        laid_to = arena_copy(s->arena, laid_to);
+        buffer_reset(&sweep->laying);
+        buffer_append_bytes(&sweep->laying, s->entry);
+        buffer_reset(&sweep->laid_to);
+        buffer_append_bytes(&sweep->laid_to, laid_to);
+        sweep->laid_us = row.deletion.timestamp_us;
+        return OK;
+    }
+    buffer_reset(&sweep->laying);
+    row_sweep(&row, row.deletion);
+    row.has_range_tombstones = true;
+    put_row(s, s->key, &row);
+    store_batch_delete(s->batch, STORE_DATA, s->entry);
+    return OK;
+}
+
+/* ---- a segment: its rows, from the lower place on ---- */
+
+/* When the partition's last segment goes: its record forgets that there are any. */
+static enum status forget_flag(struct stepping *s)
+{
+    struct bytes first = key_of_kind(s, KEY_RANGE), end = key_of_kind(s, KEY_RANGE + 1),
+                 record = key_of_kind(s, KEY_PARTITION), value;
+    struct store_scan_options options = { .family = STORE_DATA, .lower = first, .upper = end, .may_wait = true };
+    struct store_scan *scan;
+    struct row row;
+    bool found, others;
+    enum status status = s->shard->ops->scan_open(s->shard->store, &options, &scan, s->err);
+
+    if (status)
+        return status;
+    status = s->shard->ops->scan_first(scan, s->err);
+    if (!status && scan->valid && bytes_equal(scan->key, s->key))
+        status = s->shard->ops->scan_next(scan, s->err);
+    others = scan->valid;
+    store_scan_close(scan);
+    if (status || others)
+        return status;
+    status = get(s, record, &found, &value);
+    if (status || !found || !read_row(s, value, &row))
+        return status; /* a flag too many costs a lookup */
+    row.has_range_tombstones = false;
+    put_row(s, record, &row);
+    return OK;
+}
+
+/* Stands on a row; false: enough for this step, or it can't be swept. */
+static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct deletion deletion)
+{
+    struct row row;
+
+    if (!read_row(s, arena_copy(s->arena, scan->value), &row)) {
+        s->blocked = true;
+        return false;
+    }
+    if (!row_sweep(&row, deletion))
+        return true;
+    count(row_is_empty(&row) ? &s->shard->swept.rows_deleted : &s->shard->swept.rows_shrunk, 1);
+    put_row(s, scan->key, &row);
+    return true;
+}
+
+/* Deletes what the segment covers from its lower place on. *end: it came to the segment's end; else *swept_to is the first place not swept. */
+static enum status sweep_rows(struct stepping *s, const struct range_segment *segment, bool *end,
+                              struct bytes *swept_to)
+{
+    const struct store_ops *ops = s->shard->ops;
+    struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
+    size_t skip = s->partition.size + 1;
+    struct store_scan *scan;
+    uint32_t rows = 0;
+    enum status status;
+
+    buffer_append_bytes(&lower, s->partition);
+    buffer_append_u8(&lower, KEY_ROW);
+    buffer_append_bytes(&lower, segment->lower);
+    buffer_append_bytes(&upper, s->partition);
+    buffer_append_u8(&upper, bytes_is_null(segment->upper) ? KEY_ROW + 1 : KEY_ROW);
+    buffer_append_bytes(&upper, segment->upper);
+    options.lower = buffer_bytes(&lower);
+    options.upper = buffer_bytes(&upper);
+    *swept_to = segment->lower;
+    status = ops->scan_open(s->shard->store, &options, &scan, s->err);
+    if (status)
+        return status;
+    status = ops->scan_first(scan, s->err);
+    while (!status && scan->valid && sweep_row(s, scan, segment->deletion)) {
+        /* Just behind this row: whole clusterings are no prefixes of each other. */
+        uint8_t *behind = arena_alloc(s->arena, scan->key.size - skip + 1);
+
+        memcpy(behind, scan->key.data + skip, scan->key.size - skip);
+        behind[scan->key.size - skip] = 0;
+        *swept_to = bytes_of(behind, scan->key.size - skip + 1);
+        status = ops->scan_next(scan, s->err);
+        if (++rows == SWEEP_ROWS || store_batch_bytes(s->batch) > SWEEP_BYTES || monotonic_us() >= s->until_us)
+            break;
+    }
+    *end = !scan->valid;
+    store_scan_close(scan);
+    return status;
+}
+
+static enum status sweep_range(struct stepping *s)
+{
+    size_t skip = s->partition.size + 1;
+    struct range_overlay none = { 0 };
+    struct range_owner owner = ranges_of(s, &none);
+    struct range_segment segment;
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+    struct bytes value, swept_to;
+    struct row row;
+    bool found, end;
+    enum status status = get(s, s->key, &found, &value);
+
+    if (!status && found)
+        status = range_decode(bytes_of(s->key.data + skip, s->key.size - skip), &scratch, &segment.lower,
+                              &segment.upper, s->err);
+    if (status)
+        return status;
+    if (found && !read_row(s, value, &row)) {
+        s->blocked = true;
+        return OK;
+    }
+    if (!found || row.deletion.deleted_s != s->deleted_s) {
+        drop_entry(s);
+        return OK;
+    }
+    segment.deletion = row.deletion;
+    status = sweep_rows(s, &segment, &end, &swept_to);
+    if (status)
+        return status;
+    if (!end && bytes_equal(swept_to, segment.lower))
+        return OK; /* nothing was done: its first row is what blocks it */
+    range_forget(s->batch, s->key, segment.deletion);
+    if (end) {
+        count(&s->shard->swept.tombstones, 1);
+        return forget_flag(s);
+    }
+    segment.lower = swept_to;
+    return range_put(&owner, s->batch, s->partition, &segment);
+}
+
+/* ---- the round ---- */
+
+/* The entry that the scan stands on; false: it is not ours to read. */
+static bool read_entry(struct stepping *s, struct bytes entry, struct bytes value, uint64_t *table_id)
+{
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+    struct key_parts parts;
+    struct error ignored;
+    uint8_t *key;
+
+    if (entry.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || value.size != 1 || value.data[0] != DUE_VERSION)
+        return false;
+    *table_id = load_be64(entry.data + DUE_HEAD_BYTES);
+    s->entry = arena_copy(s->arena, entry);
+    s->deleted_s = (int64_t)(load_be64(entry.data + DUE_HEAD_BYTES + 8) ^ (UINT64_C(1) << 63));
+    key = arena_alloc(s->arena, entry.size - DUE_KEY_BYTES);
+    store_be64(key, *table_id);
+    memcpy(key + 8, entry.data + DUE_KEY_BYTES + 8, entry.size - DUE_KEY_BYTES - 8);
+    s->key = bytes_of(key, entry.size - DUE_KEY_BYTES);
+    if (key_decode(s->key, &scratch, &parts, &ignored))
+        return false;
+    s->kind = parts.kind;
+    s->partition = bytes_of(key, s->key.size - parts.clustering.size - 1);
+    return true;
+}
+
+static void go_on_at(struct stepping *s, struct bytes key, bool behind)
+{
+    buffer_reset(&s->sweep->at);
+    buffer_append_bytes(&s->sweep->at, key);
+    if (behind)
+        buffer_append_u8(&s->sweep->at, 0);
+}
+
+static void go_on_behind_table(struct stepping *s, uint64_t table_id)
+{
+    buffer_reset(&s->sweep->at);
+    append_table(&s->sweep->at, table_id + 1);
+}
+
+/* Looks at one entry. *worked: something is in the batch, the step is over. */
+static enum status look(struct stepping *s, const struct store_scan *scan, bool *worked)
+{
+    const struct table_def *def;
+    uint64_t table_id;
+    enum status status;
+    int64_t due_s;
+
+    if (!read_entry(s, scan->key, scan->value, &table_id)) {
+        s->sweep->blocked++;
+        go_on_at(s, scan->key, true);
+        return OK;
+    }
+    def = s->step->definition(s->step->context, table_id);
+    if (!def) {
+        due_forget_table(s->batch, table_id);
+        count(&s->shard->swept.entries_dropped, 1);
+        go_on_behind_table(s, table_id);
+        *worked = true;
+        return OK;
+    }
+    due_s = s->deleted_s + def->params.gc_grace_s + 1;
+    if (s->now_s < due_s) {
+        if (due_s < s->sweep->earliest_s)
+            s->sweep->earliest_s = due_s;
+        go_on_behind_table(s, table_id);
+        return OK;
+    }
+    s->blocked = false;
+    status = s->kind == KEY_PARTITION ? sweep_partition(s) : sweep_range(s);
+    *worked = store_batch_count(s->batch) > 0;
+    s->sweep->blocked += s->blocked;
+    /* What it left, or put in its place, begins at the entry. */
+    go_on_at(s, s->entry, s->blocked);
+    return status;
+}
+
+enum status sweep_run(struct sweep_step *step, struct error *err)
+{
+    struct shard *shard = step->shard;
+    struct stepping s = { .step = step, .shard = shard, .sweep = &shard->sweep, .batch = step->batch, .err = err };
+    struct buffer end CLEANUP(buffer_fini) = { 0 };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
+    struct store_scan *scan;
+    bool worked = false;
+    enum status status;
+
+    s.arena = step->arena;
+    s.now_s = shard->space->options.now_us(shard->space->options.clock) / 1000000;
+    s.until_us = monotonic_us() + SWEEP_US;
+    count(&shard->swept.steps, 1);
+    if (step->from_start || !shard->sweep.at.size) {
+        go_on_at(&s, bytes_of(due_head, DUE_HEAD_BYTES), false);
+        shard->sweep.earliest_s = INT64_MAX;
+        shard->sweep.blocked = 0;
+    }
+    buffer_append(&end, due_head, DUE_HEAD_BYTES);
+    end.data[DUE_HEAD_BYTES - 1]++;
+    options.lower = bytes_of(due_head, DUE_HEAD_BYTES);
+    options.upper = buffer_bytes(&end);
+    status = shard->ops->scan_open(shard->store, &options, &scan, err);
+    if (status)
+        return status;
+    step->more = true;
+    while (!status && step->more && !worked && monotonic_us() < s.until_us) {
+        arena_reset(s.arena);
+        status = shard->ops->scan_seek(scan, buffer_bytes(&shard->sweep.at), err);
+        if (!status && scan->valid)
+            status = look(&s, scan, &worked);
+        else if (!status)
+            step->more = false;
+    }
+    store_scan_close(scan);
+    if (status || step->more)
+        return status;
+    buffer_reset(&shard->sweep.at);
+    atomic_store_explicit(&shard->swept.blocked, shard->sweep.blocked, memory_order_relaxed);
+    atomic_store_explicit(&shard->swept.next_due_s, shard->sweep.earliest_s == INT64_MAX ? 0 : shard->sweep.earliest_s,
+                          memory_order_relaxed);
+    return OK;
+}
