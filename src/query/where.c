@@ -140,20 +140,21 @@ static enum status join(struct planner *planner, struct restriction *old, const 
 /* Joins a new restriction with all that is already said about its columns: if it is more than one, they do not fit. */
 static enum status merge(struct collector *collector, const struct restriction *added)
 {
-    struct restriction *last = NULL;
+    uint32_t none = collector->planner->table->column_count, last = none;
 
     for (uint32_t i = 0; i < added->width; i++)
-        for (uint32_t k = 0; k < collector->planner->table->column_count; k++) {
+        for (uint32_t k = 0; k < none; k++) {
             struct restriction *old = &collector->restrictions[k];
+            enum status status;
 
-            if (old == last || !restricts(old, added->columns[i]))
+            if (k == last || !restricts(old, added->columns[i]))
                 continue;
-            enum status status = join(collector->planner, old, added);
+            status = join(collector->planner, old, added);
             if (status)
                 return status;
-            last = old;
+            last = k;
         }
-    if (!last)
+    if (last == none)
         collector->restrictions[added->columns[0]->index] = *added;
     return OK;
 }
