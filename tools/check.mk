@@ -86,8 +86,8 @@ crash: $(BUILD)/helenus $(BUILD)/test/table/crash_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
 
 .PHONY: hostile plaintext
-hostile: $(BUILD)/helenus
-	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/hostile/hostile.py
+hostile: $(BUILD)/helenus $(VENV)/installed
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/hostile.py
 plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
 

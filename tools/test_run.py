@@ -42,7 +42,7 @@ def runners(words):
                                          "tests/drivers/python"], 600),
                     ("drivers, the matrix", [PYTHON, "tests/drivers/matrix.py"], 900)],
         "process": [("process", ["python3", "tests/process/process.py"], 300)],
-        "hostile": [("hostile input", ["python3", "tests/hostile/hostile.py"], 600)],
+        "hostile": [("hostile input", [PYTHON, "tests/hostile/hostile.py"], 600)],
         "crash": [("kill -9, 10 rounds", ["python3", "tests/crash/kill.py", "--rounds", "10"], 300)],
         "state": [("README's state", ["python3", "tools/state.py", "--check"], 30)],
         "full_disk": [("full disk", ["python3", "tests/storage/full_disk.py"], 300)],

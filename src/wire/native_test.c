@@ -434,6 +434,40 @@ static void every_status_has_a_code(void **state)
     assert_int_equal(native_error_code(ERR_CDC_WRITE_FAILURE, 5), 0x1600);
 }
 
+static void assert_encoded(uint8_t version, const struct error *error, const struct native_error_detail *detail,
+                           const char *expected, size_t size)
+{
+    struct buffer out = { 0 };
+
+    native_encode_error(&out, version, error, detail);
+    assert_int_equal(out.size, size);
+    assert_memory_equal(out.data, expected, size);
+    buffer_fini(&out);
+}
+#define ASSERT_ENCODED(version, error, detail, expected) \
+    assert_encoded(version, error, detail, expected, sizeof(expected) - 1)
+
+/* What a version has no code or no room for is told in what it has, as Cassandra's ErrorMessage does. */
+static void errors_are_told_in_the_words_of_each_version(void **state)
+{
+    struct native_error_detail cas = { .consistency = CONSISTENCY_SERIAL, .write_type = "CAS" };
+    struct native_error_detail read = { .consistency = CONSISTENCY_ONE, .failures = 1, .data_present = true };
+    struct error error = { 0 };
+
+    error_set(&error, ERR_WRITE_TIMEOUT, "lost");
+    ASSERT_ENCODED(4, &error, &cas, "\0\0\x11\0\0\4lost\0\x08\0\0\0\0\0\0\0\1\0\3CAS");
+    ASSERT_ENCODED(5, &error, &cas, "\0\0\x17\0\0\4lost\0\x08\0\0\0\0\0\0\0\1");
+    error_set(&error, ERR_READ_FAILURE, "bad");
+    ASSERT_ENCODED(3, &error, &read, "\0\0\x12\0\0\3bad\0\1\0\0\0\0\0\0\0\1\1");
+    ASSERT_ENCODED(4, &error, &read, "\0\0\x13\0\0\3bad\0\1\0\0\0\0\0\0\0\1\0\0\0\1\1");
+    ASSERT_ENCODED(5, &error, &read, "\0\0\x13\0\0\3bad\0\1\0\0\0\0\0\0\0\1\0\0\0\1\4\x7f\0\0\1\0\0\1");
+    error_set(&error, ERR_CDC_WRITE_FAILURE, "full");
+    ASSERT_ENCODED(3, &error, NULL,
+                   "\0\0\x22\0\0\x1d"
+                   "ERROR CDC_WRITE_FAILURE: full");
+    ASSERT_ENCODED(4, &error, NULL, "\0\0\x16\0\0\4full");
+}
+
 static void a_cut_message_is_still_utf8(void **state)
 {
     struct error error = { 0 };
@@ -735,6 +769,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(bombs_are_refused_before_memory_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_compressed_opens_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_status_has_a_code, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(errors_are_told_in_the_words_of_each_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_message_is_still_utf8, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_have_the_bytes_of_the_specification, set_up, tear_down),
     };
