@@ -1,6 +1,7 @@
 /* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
 #include "query/operation.h"
 
+#include "row/counter.h"
 #include "row/merge.h"
 #include "types/calendar.h"
 
@@ -292,6 +293,36 @@ static enum status set_key(struct execution *execution, struct cell_list *list, 
     return OK;
 }
 
+/* What the owner is asked to add; said twice of one counter it is the sum. */
+static enum status count(struct execution *execution, struct cell_list *list, const struct operation *operation,
+                         const struct stamp *stamp, struct bytes value)
+{
+    bool down = operation->kind == OPERATION_COUNT_DOWN;
+    struct cell *cell = list->count ? &list->cells[list->count - 1] : NULL;
+    uint64_t delta;
+
+    if (value.size != COUNTER_DELTA_BYTES)
+        return error_set(execution->err, ERR_INVALID, "Invalid null value for counter increment");
+    delta = load_be64(value.data);
+    if (down && (int64_t)delta == INT64_MIN)
+        return error_set(execution->err, ERR_INVALID,
+                         "The negation of %lld overflows supported counter precision (signed 8 bytes integer)",
+                         (long long)INT64_MIN);
+    if (down)
+        delta = -delta;
+    if (cell && cell->column_id == operation->column->id) {
+        delta += load_be64(cell->value.data);
+    } else {
+        cell = add_cell(list, operation->column);
+        cell->kind = CELL_COUNTER;
+        cell->timestamp_us = stamp->timestamp_us;
+    }
+    uint8_t *sum = arena_alloc(list->arena, COUNTER_DELTA_BYTES);
+    store_be64(sum, delta);
+    cell->value = bytes_of(sum, COUNTER_DELTA_BYTES);
+    return OK;
+}
+
 static enum status apply_operation(struct execution *execution, struct cell_list *list,
                                    const struct operation *operation, const struct stamp *stamp, const struct row *row)
 {
@@ -343,6 +374,8 @@ static enum status apply_operation(struct execution *execution, struct cell_list
         list->sorted = false;
         break;
     }
+    case OPERATION_COUNT:
+    case OPERATION_COUNT_DOWN: return count(execution, list, operation, stamp, value);
     case OPERATION_DELETE:
         if (column->multicell)
             add_complex(list, column, stamp->timestamp_us, stamp->now_s);

@@ -70,6 +70,26 @@ static void find_pk_indexes(struct planner *planner, struct plan *plan, const st
     plan->pk_count = count;
 }
 
+enum status plan_check_batch(enum batch_kind kind, const struct plan *const *parts, uint32_t count, bool has_timestamp,
+                             struct error *err)
+{
+    uint32_t counters = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        counters += parts[i]->table->is_counter;
+    if (has_timestamp && kind == BATCH_COUNTER)
+        return error_set(err, ERR_INVALID, "Cannot provide custom timestamp for counter BATCH");
+    if (has_timestamp && counters)
+        return error_set(err, ERR_INVALID, "Cannot provide custom timestamp for a BATCH containing counters");
+    if (kind == BATCH_COUNTER && counters < count)
+        return error_set(err, ERR_INVALID, "Cannot include non-counter statement in a counter batch");
+    if (counters && counters < count)
+        return error_set(err, ERR_INVALID, "Counter and non-counter mutations cannot exist in the same batch");
+    if (kind == BATCH_LOGGED && counters)
+        return error_set(err, ERR_INVALID, "Cannot include a counter statement in a logged batch");
+    return OK;
+}
+
 static enum status plan_batch(struct planner *planner, const struct batch_statement *batch, struct plan *plan)
 {
     struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
@@ -77,8 +97,6 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
 
     plan->kind = PLAN_BATCH;
     plan->parts = arena_new_array(planner->arena, struct plan *, batch->statement_count + 1);
-    if (batch->kind == BATCH_COUNTER)
-        return error_set(planner->err, ERR_INVALID, "Cannot include non-counter statement in a counter batch");
     if (batch->using_clause.ttl)
         return error_set(planner->err, ERR_INVALID, "Global TTL on the BATCH statement is not supported.");
     planner->table = NULL;
@@ -95,6 +113,9 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
         plan->parts[i]->binds = plan->binds;
         plan->parts[i]->bind_count = plan->bind_count;
     }
+    if (!status)
+        status = plan_check_batch(batch->kind, (const struct plan *const *)plan->parts, plan->part_count,
+                                  plan->batch_timestamp != NULL, planner->err);
     /* Drivers route by the last statement's key, if all are about one table. */
     bool one_table = plan->part_count > 0;
     for (uint32_t i = 0; i < plan->part_count && !status; i++)

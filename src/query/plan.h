@@ -20,6 +20,8 @@ enum operation_kind {
     OPERATION_SET_KEY,        /* map[key] = value */
     OPERATION_SET_INDEX,      /* list[index] = value (read first) */
     OPERATION_SET_FIELD,      /* udt.field = value */
+    OPERATION_COUNT,          /* counter + value */
+    OPERATION_COUNT_DOWN,     /* counter - value */
     OPERATION_DELETE,         /* the whole column */
     OPERATION_DELETE_ELEMENT, /* map key, set element */
     OPERATION_DELETE_INDEX,   /* list[index] (read first) */
@@ -138,6 +140,9 @@ struct plan {
 
 /* Plans a parsed statement. On failure the plan's references are dropped. */
 enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+/* Which statements may stand together in a batch of a kind. has_timestamp: the batch itself gives one. */
+enum status plan_check_batch(enum batch_kind kind, const struct plan *const *parts, uint32_t count, bool has_timestamp,
+                             struct error *err);
 /* Drops its references, not its memory. */
 void plan_fini(struct plan *plan);
 /* Encodes what drivers are told, for one protocol version. */

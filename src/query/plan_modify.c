@@ -66,11 +66,6 @@ static struct key_part eq_part(const struct planner *planner, uint32_t position)
     };
 }
 
-static enum status refuse_counter(struct planner *planner)
-{
-    return error_set(planner->err, ERR_INVALID, "Counter updates are not supported yet");
-}
-
 /* ---- INSERT ---- */
 
 static enum status missing_keys(struct planner *planner, const struct modify_plan *modify, bool clustering)
@@ -273,9 +268,10 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
 
     if (!type_is_collection(type)) {
         if (type->kind == TYPE_COUNTER) {
-            enum status status = term_compile(planner, assignment->value, &receiver, &operation->value);
-
-            return status ? status : refuse_counter(planner);
+            if (assignment->value->kind == TERM_NULL)
+                return error_set(planner->err, ERR_INVALID, "Invalid null value for counter increment/decrement");
+            operation->kind = add ? OPERATION_COUNT : OPERATION_COUNT_DOWN;
+            return term_compile(planner, assignment->value, &receiver, &operation->value);
         }
         if (type->kind == TYPE_TUPLE && add)
             return invalid_operation(planner, assignment, "tuple column", column->name);
@@ -617,6 +613,8 @@ static enum status check_conditional(struct planner *planner, const struct modif
 {
     const char *name = modify->kind == MODIFY_DELETE ? "deletions" : "updates";
 
+    if (planner->table->is_counter)
+        return error_set(planner->err, ERR_INVALID, "Conditional updates are not supported on counter tables");
     if (modify->timestamp)
         return error_set(planner->err, ERR_INVALID, "Cannot provide custom timestamp for conditional updates");
     if (modify->where.partition_has_in)
@@ -645,8 +643,6 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
     }
     if (status)
         return status;
-    if (planner->table->is_counter && statement->kind == STATEMENT_DELETE && modify->operation_count)
-        return refuse_counter(planner);
     qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);
     if (modify->if_not_exists || modify->if_exists || modify->condition_count)
         status = check_conditional(planner, modify);

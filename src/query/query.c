@@ -603,12 +603,12 @@ static enum query_result run_batch(struct execution *execution)
     };
     enum status status = OK;
     enum query_result result;
+    enum batch_kind kind = message->batch.kind == NATIVE_BATCH_UNLOGGED  ? BATCH_UNLOGGED
+                           : message->batch.kind == NATIVE_BATCH_COUNTER ? BATCH_COUNTER
+                                                                         : BATCH_LOGGED;
 
     if (__builtin_expect(request->trace != NULL, 0))
         trace_query(request->trace, "Execute batch of CQL3 queries", bytes_of(NULL, 0), execution->parameters);
-    if (message->batch.kind == NATIVE_BATCH_COUNTER)
-        return execution_failed(execution,
-                                error_set(execution->err, ERR_INVALID, "Counter batches are not supported yet"));
     for (uint32_t i = 0; i < count && !status; i++) {
         const struct native_batch_entry *entry = &message->batch.entries[i];
 
@@ -622,7 +622,8 @@ static enum query_result run_batch(struct execution *execution)
             status = bind_values(execution, plans[i], &entry->values, &evals[i]);
         }
     }
-    enum batch_kind kind = message->batch.kind == NATIVE_BATCH_UNLOGGED ? BATCH_UNLOGGED : BATCH_LOGGED;
+    if (!status)
+        status = plan_check_batch(kind, plans, count, false, execution->err);
     init_eval(execution);
     result = status ? execution_failed(execution, status) : execute_batch(execution, plans, evals, count, kind, NULL);
     batch_fini(&holder);

@@ -8,6 +8,7 @@
 #include "query/aggregate.h"
 #include "query/paging.h"
 #include "query/trace.h"
+#include "row/counter.h"
 #include "types/text.h"
 
 #include <stdlib.h>
@@ -150,7 +151,11 @@ static void fill_cells(struct reader *reader, const struct row *row, bool is_sta
         reader->cell_counts[slot] = end - first;
         if (first == end)
             continue;
-        if (!column->multicell) {
+        if (row->cells[first].kind == CELL_COUNTER) {
+            reader->offsets[slot] = scratch->size;
+            reader->slots[slot].size = 8;
+            buffer_append_be64(scratch, (uint64_t)counter_total(row->cells[first].value));
+        } else if (!column->multicell) {
             reader->slots[slot] = row->cells[first].value;
         } else {
             size_t offset = scratch->size;

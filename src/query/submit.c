@@ -19,6 +19,7 @@ struct pending {
     uint32_t part_count;
     bool submitting;
     bool is_cas;
+    bool is_counter;
     struct cas_outcome outcome; /* conditional only; holds a reference to the table */
     struct pending_part parts[];
 };
@@ -140,9 +141,12 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         if (!from->count && !cas)
             continue;
         part->pending = pending;
+        pending->is_counter |= from->table->is_counter;
         part->buffer = buffer_take(context);
         if (cas)
             table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas->parts, cas->count, apply });
+        else if (from->table->is_counter)
+            table_encode_add(&part->buffer->buffer, &apply);
         else
             table_encode_apply(&part->buffer->buffer, &apply);
         part->request = (struct table_request){
@@ -185,6 +189,8 @@ void execute_modify_finish(struct query_context *context, struct query_request *
     } else if (pending->is_cas) {
         request->detail.write_type = "CAS";
         request->detail.consistency = request->message->parameters.serial_consistency;
+    } else if (pending->is_counter) {
+        request->detail.write_type = "COUNTER";
     }
     if (pending->outcome.table)
         table_def_unref(pending->outcome.table);

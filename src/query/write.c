@@ -329,9 +329,18 @@ static enum status collect(struct execution *execution, const struct plan *plan,
 }
 /* ---- statements and batches ---- */
 
-static enum status check_write_consistency(struct execution *execution, bool conditional)
+static enum status check_write_consistency(struct execution *execution, const struct plan *plan, bool conditional)
 {
     const struct native_parameters *parameters = execution->parameters;
+
+    if (plan && plan->table->is_counter) {
+        if (parameters->consistency == CONSISTENCY_ANY)
+            return error_set(execution->err, ERR_INVALID,
+                             "Consistency level ANY is not yet supported for counter table %.*s",
+                             BYTES(plan->table->name));
+        if (consistency_is_serial(parameters->consistency))
+            return error_set(execution->err, ERR_INVALID, "Counter operations are inherently non-serializable");
+    }
 
     if (consistency_is_serial(parameters->consistency))
         return error_set(execution->err, ERR_INVALID, "You must use conditional updates for serializable writes");
@@ -347,7 +356,7 @@ enum query_result execute_modify(struct execution *execution)
     const struct plan *plan = execution->plan;
     bool conditional = plan_is_conditional(plan->modify);
     struct cas_set cas;
-    enum status status = check_write_consistency(execution, conditional);
+    enum status status = check_write_consistency(execution, plan, conditional);
 
     if (!status)
         status = collect(execution, plan, NULL, &set);
@@ -372,7 +381,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
 
     for (uint32_t i = 0; i < count; i++)
         conditional |= plan_is_conditional(plans[i]->modify);
-    status = check_write_consistency(execution, conditional);
+    status = check_write_consistency(execution, count ? plans[0] : NULL, conditional);
     if (conditional) {
         cas_init(execution, plans[0]->table, count, &cas);
         cas.is_batch = true;

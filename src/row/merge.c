@@ -1,8 +1,8 @@
 #include "row/merge.h"
 
-#include <assert.h>
+#include "row/counter.h"
 
-enum { COUNTER_SHARD_BYTES = 32 }; /* origin (16) | clock (8) | count (8) */
+#include <assert.h>
 
 int cell_compare(const struct cell *a, const struct cell *b)
 {
@@ -58,40 +58,15 @@ const struct cell *cell_reconcile(const struct cell *a, const struct cell *b)
     return order > 0 || (order == 0 && (!bytes_is_null(a->path_value) || bytes_is_null(b->path_value))) ? a : b;
 }
 
-/* Counters: shards sorted by origin; per origin the higher clock (and of equal clocks the higher count) stays. */
-static void counter_merge(struct arena *arena, struct cell *into, const struct cell *from)
-{
-    const uint8_t *a = into->value.data, *a_end = a + into->value.size, *b = from->value.data,
-                  *b_end = b + from->value.size;
-    uint8_t *out, *at;
-
-    if (from->timestamp_us > into->timestamp_us)
-        into->timestamp_us = from->timestamp_us;
-    if (into->value.size % COUNTER_SHARD_BYTES || from->value.size % COUNTER_SHARD_BYTES) {
-        if (bytes_compare(from->value, into->value) > 0) /* not ours to read: deterministic */
-            into->value = from->value;
-        return;
-    }
-    out = at = arena_alloc(arena, into->value.size + from->value.size + 1);
-    while (a < a_end || b < b_end) {
-        int order = a == a_end ? 1 : b == b_end ? -1 : memcmp(a, b, 16);
-        const uint8_t *pick = order < 0 ? a : order > 0 ? b : memcmp(a + 16, b + 16, 16) >= 0 ? a : b;
-
-        memcpy(at, pick, COUNTER_SHARD_BYTES);
-        at += COUNTER_SHARD_BYTES;
-        a += order <= 0 ? COUNTER_SHARD_BYTES : 0;
-        b += order >= 0 ? COUNTER_SHARD_BYTES : 0;
-    }
-    into->value = bytes_of(out, (size_t)(at - out));
-}
-
 static struct cell merge_cell(struct arena *arena, const struct cell *a, const struct cell *b)
 {
     struct cell merged;
 
     if (a->kind == CELL_COUNTER && b->kind == CELL_COUNTER) {
         merged = *a;
-        counter_merge(arena, &merged, b);
+        if (b->timestamp_us > merged.timestamp_us)
+            merged.timestamp_us = b->timestamp_us;
+        merged.value = counter_merge(arena, a->value, b->value);
         return merged;
     }
     /* A counter's tombstone wins whatever the timestamps, as in Cassandra: a deleted counter does not come back. */

@@ -378,6 +378,40 @@ static enum status check_condition(struct look *look, struct command_reader *rea
     return OK;
 }
 
+enum status cas_read_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                         const struct command_header *header, uint8_t kind, struct bytes clustering,
+                         struct arena *arena, struct row *row, struct deletion *cover, struct error *err)
+{
+    struct look look = {
+        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .arena = arena, .err = err
+    };
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    int64_t newest_us = INT64_MIN;
+    enum status status;
+    struct bytes value;
+    bool found;
+
+    *row = ROW_EMPTY;
+    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
+    status = read_record(&look, &key, &newest_us);
+    if (status)
+        return status;
+    if (kind == KEY_PARTITION) {
+        *row = look.record;
+        *cover = look.record.deletion;
+        return OK;
+    }
+    status = cover_of(&look, &key, clustering, cover, &newest_us);
+    if (status)
+        return status;
+    buffer_append_u8(&key, KEY_ROW);
+    buffer_append_bytes(&key, clustering);
+    status = get(&look, buffer_bytes(&key), &found, &value);
+    if (!status && found)
+        status = row_decode(arena, value, row, err);
+    return status;
+}
+
 static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied,
                               int64_t *newest_us, struct buffer *result)
 {

@@ -47,6 +47,11 @@ void table_encode_apply(struct buffer *out, const struct apply_command *command)
     append_update(out, COMMAND_APPLY, command);
 }
 
+void table_encode_add(struct buffer *out, const struct apply_command *command)
+{
+    append_update(out, COMMAND_ADD, command);
+}
+
 static void append_part(struct buffer *out, const struct cas_part *part)
 {
     buffer_append_u8(out, (uint8_t)part->kind);
@@ -157,6 +162,7 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     header->table_id = read_u64(reader);
     switch (header->kind) {
     case COMMAND_APPLY:
+    case COMMAND_ADD:
     case COMMAND_CAS:
         header->schema_version = read_u64(reader);
         header->token = (int64_t)read_u64(reader);

@@ -6,6 +6,7 @@
  *     cas:   the same, then part count (4) |
  *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
  *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
+ *     add:   as apply; cells of kind counter carry what to add: 8 bytes, signed
  *     remove: kind (1) | flags (1) | table id (8)
  *     read: kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) | last token (8) | now_s (8) |
  *            partition key, after partition, after clustering: size (4; -1: none), bytes |
@@ -31,7 +32,8 @@ enum command_kind {
     COMMAND_FLUSH,
     COMMAND_COMPACT,
     COMMAND_READ,
-    COMMAND_SWEEP
+    COMMAND_SWEEP,
+    COMMAND_ADD
 };
 enum { COMMAND_DURABLE = 1 };
 enum {

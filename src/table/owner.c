@@ -36,6 +36,7 @@ struct turn {
     struct shard *shard;
     struct store_batch *batch;
     struct arena *arena;
+    struct counting *counting; /* owned: what was added to counters and is not in the batch yet */
     struct buffer key;
     struct buffer range;
     struct range_overlay overlay;
@@ -232,53 +233,88 @@ static enum status add_due(struct turn *turn, struct bytes fragment, bool *is_du
     return OK;
 }
 
+/* The next fragment of a command, stamped, and its key (a range's: its partition's) behind the first `prefix` bytes of turn->key. */
+static enum status next_fragment(struct turn *turn, struct command_reader *reader, size_t prefix, int64_t timestamp_us,
+                                 struct command_fragment *fragment, struct error *err)
+{
+    command_read_fragment(reader, fragment);
+    if (reader->failed)
+        return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+    fragment_stamp((uint8_t *)fragment->fragment.data, fragment->fragment.size, timestamp_us);
+    turn->key.size = prefix;
+    if (fragment->kind == KEY_RANGE)
+        return OK;
+    buffer_append_u8(&turn->key, fragment->kind);
+    if (fragment->kind == KEY_ROW)
+        buffer_append_bytes(&turn->key, fragment->clustering);
+    if (turn->key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
+        return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size,
+                         STORE_KEY_BYTES_MAX);
+    return OK;
+}
+
+/* What the fragments of a command were, beside rows. */
+struct tombstones {
+    bool ranges, due;
+};
+
+/* Adds the fragment whose key is at hand. */
+static enum status add_fragment(struct turn *turn, const struct command_fragment *fragment, int64_t timestamp_us,
+                                struct tombstones *tombstones, struct error *err)
+{
+    enum status status = OK;
+
+    if (fragment->kind == KEY_RANGE)
+        return add_range(turn, fragment, &tombstones->ranges, err);
+    if (fragment->kind == KEY_PARTITION)
+        status = add_due(turn, fragment->fragment, &tombstones->due, err);
+    if (!status)
+        hot_add(turn->shard, turn->batch, buffer_bytes(&turn->key), fragment->fragment, timestamp_us);
+    return status;
+}
+
+/* Tells the sweeper, and the readers of a partition with range tombstones. turn->key begins with the partition's key. */
+static void tell_of_tombstones(struct turn *turn, const struct table_def *def, size_t prefix,
+                               const struct tombstones *tombstones)
+{
+    struct row flag = ROW_EMPTY;
+
+    if (tombstones->ranges || tombstones->due)
+        notice_due(turn, def);
+    if (!tombstones->ranges)
+        return;
+    flag.has_range_tombstones = true;
+    turn->key.size = prefix;
+    buffer_append_u8(&turn->key, KEY_PARTITION);
+    buffer_reset(&turn->range);
+    fragment_encode(&turn->range, &flag);
+    store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->range));
+}
+
+static size_t begin_key(struct turn *turn, const struct command_header *header)
+{
+    buffer_reset(&turn->key);
+    key_encode_partition(&turn->key, header->table_id, header->token, header->partition_key);
+    return turn->key.size;
+}
+
 /* Adds a command's fragments to the batch, stamped. The reader stands at the first. */
 static enum status add_fragments(struct turn *turn, const struct table_def *def, const struct command_header *header,
                                  struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
-    bool has_ranges = false, is_due = false;
-    enum status status = OK;
-    size_t prefix;
+    size_t prefix = begin_key(turn, header);
+    struct tombstones tombstones = { 0 };
 
-    buffer_reset(&turn->key);
-    key_encode_partition(&turn->key, header->table_id, header->token, header->partition_key);
-    prefix = turn->key.size;
-    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
         struct command_fragment fragment;
+        enum status status = next_fragment(turn, reader, prefix, timestamp_us, &fragment, err);
 
-        command_read_fragment(reader, &fragment);
-        if (reader->failed)
-            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
-        fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
-        turn->key.size = prefix;
-        if (fragment.kind == KEY_RANGE) {
-            status = add_range(turn, &fragment, &has_ranges, err);
-            continue;
-        }
-        buffer_append_u8(&turn->key, fragment.kind);
-        if (fragment.kind == KEY_ROW)
-            buffer_append_bytes(&turn->key, fragment.clustering);
-        else
-            status = add_due(turn, fragment.fragment, &is_due, err);
-        if (turn->key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
-            return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size,
-                             STORE_KEY_BYTES_MAX);
-        hot_add(turn->shard, turn->batch, buffer_bytes(&turn->key), fragment.fragment, timestamp_us);
+        if (!status)
+            status = add_fragment(turn, &fragment, timestamp_us, &tombstones, err);
+        if (status)
+            return status;
     }
-    if (status)
-        return status;
-    if (has_ranges || is_due)
-        notice_due(turn, def);
-    if (has_ranges) {
-        struct row flag = ROW_EMPTY;
-
-        flag.has_range_tombstones = true;
-        turn->key.size = prefix;
-        buffer_append_u8(&turn->key, KEY_PARTITION);
-        buffer_reset(&turn->range);
-        fragment_encode(&turn->range, &flag);
-        store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->range));
-    }
+    tell_of_tombstones(turn, def, prefix, &tombstones);
     return OK;
 }
 
@@ -319,6 +355,109 @@ static enum status run_cas(struct turn *turn, struct table_request *request, con
     return OK;
 }
 
+/* Only numbers to add, or something else too? */
+static bool is_addition(const struct row *row)
+{
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        if (row->cells[i].kind != CELL_COUNTER)
+            return false;
+    return row->cell_count && !row->complex_count && row->deletion.timestamp_us == TIMESTAMP_NONE &&
+           row->liveness.timestamp_us == TIMESTAMP_NONE;
+}
+
+/* A command that adds to counters and does nothing else: all its rows are read before anything is added, which cannot fail. */
+static enum status add_numbers(struct turn *turn, const struct command_header *header, struct command_reader *reader,
+                               const struct row *rows, struct error *err)
+{
+    size_t prefix = begin_key(turn, header);
+    struct command_reader again = *reader;
+    struct command_fragment fragment;
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
+        status = next_fragment(turn, reader, prefix, 0, &fragment, err);
+        if (!status)
+            status = counting_load(turn->counting, turn->shard, turn->batch, &turn->overlay, header,
+                                   buffer_bytes(&turn->key), &fragment, err);
+    }
+    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
+        status = next_fragment(turn, &again, prefix, 0, &fragment, err);
+        counting_add(turn->counting, buffer_bytes(&turn->key), &rows[i], space_stamp_us(turn->shard->space, INT64_MIN));
+    }
+    return status;
+}
+
+/* Numbers and deletions in one command, in their order; or more rows than are gathered. Nothing of other commands is gathered now. */
+static enum status add_mixed(struct turn *turn, const struct table_def *def, const struct command_header *header,
+                             struct command_reader *reader, int64_t timestamp_us, struct error *err)
+{
+    size_t prefix = begin_key(turn, header);
+
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
+        struct tombstones tombstones = { 0 };
+        struct command_fragment fragment;
+        struct row row;
+        enum status status = next_fragment(turn, reader, prefix, timestamp_us, &fragment, err);
+
+        if (status)
+            return status;
+        arena_reset(turn->arena);
+        status = fragment_decode(turn->arena, fragment.fragment, &row, err);
+        if (status)
+            return status;
+        if (fragment.kind != KEY_RANGE && is_addition(&row)) {
+            status = counting_load(turn->counting, turn->shard, turn->batch, &turn->overlay, header,
+                                   buffer_bytes(&turn->key), &fragment, err);
+            if (status)
+                return status;
+            counting_add(turn->counting, buffer_bytes(&turn->key), &row, space_stamp_us(turn->shard->space, INT64_MIN));
+            counting_emit(turn->counting, turn->batch);
+            continue;
+        }
+        status = add_fragment(turn, &fragment, timestamp_us, &tombstones, err);
+        if (status)
+            return status;
+        tell_of_tombstones(turn, def, prefix, &tombstones); /* at once: the next addition must see it */
+    }
+    return OK;
+}
+
+static enum status run_add(struct turn *turn, struct table_request *request, const struct command_header *header,
+                           struct command_reader *reader, size_t *before)
+{
+    struct command_reader ahead = *reader;
+    struct command_fragment fragment;
+    bool only_numbers = true;
+    const struct table_def *def = definition(turn, header->table_id);
+    struct row *rows;
+    size_t prefix;
+
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    if (header->fragment_count > (size_t)(reader->end - reader->at))
+        return error_set(request->error, ERR_CORRUPT, "a shard command is cut short");
+    request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
+    arena_reset(turn->arena);
+    rows = arena_new_array(turn->arena, struct row, header->fragment_count + 1);
+    prefix = begin_key(turn, header);
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
+        enum status status = next_fragment(turn, &ahead, prefix, request->timestamp_us, &fragment, request->error);
+
+        if (!status)
+            status = fragment_decode(turn->arena, fragment.fragment, &rows[i], request->error);
+        if (status)
+            return status;
+        only_numbers &= fragment.kind != KEY_RANGE && is_addition(&rows[i]);
+    }
+    if (!only_numbers || !counting_has_room(turn->counting, header->fragment_count)) {
+        counting_emit(turn->counting, turn->batch);
+        *before = store_batch_count(turn->batch); /* a failure must not take others' numbers along */
+    }
+    if (only_numbers && counting_has_room(turn->counting, header->fragment_count))
+        return add_numbers(turn, header, reader, rows, request->error);
+    return add_mixed(turn, def, header, reader, request->timestamp_us, request->error);
+}
+
 /* The range of all keys of a table. */
 static void table_range(uint64_t table_id, uint8_t first[8], uint8_t end[8])
 {
@@ -343,7 +482,7 @@ static enum status run_command(struct turn *turn, struct table_request *request)
 {
     struct command_reader reader;
     struct command_header header;
-    size_t before = store_batch_count(turn->batch);
+    size_t before;
     enum status status;
 
     request->applied = true;
@@ -355,9 +494,13 @@ static enum status run_command(struct turn *turn, struct table_request *request)
         return error_set(request->error, ERR_WRITE_FAILURE,
                          "Shard %u takes no writes: the disk is full or failed; reads go on", turn->shard->index);
     turn->durable |= header.durable;
+    if (header.kind != COMMAND_ADD) /* it may look at rows of counters, or remove them */
+        counting_emit(turn->counting, turn->batch);
+    before = store_batch_count(turn->batch);
     switch (header.kind) {
     case COMMAND_APPLY: status = run_apply(turn, request, &header, &reader); break;
     case COMMAND_CAS: status = run_cas(turn, request, &header, &reader); break;
+    case COMMAND_ADD: status = run_add(turn, request, &header, &reader, &before); break;
     case COMMAND_REMOVE: status = run_remove(turn, &header); break;
     case COMMAND_FLUSH: status = turn->shard->ops->flush(turn->shard->store, request->error); break;
     case COMMAND_COMPACT:
@@ -558,6 +701,7 @@ static uint32_t run_turn(struct turn *turn)
     turn->request_count = 0;
     turn->durable = turn->has_reports = turn->sweeps = turn->sweeps_from_start = false;
     taken = take_requests(turn, answered);
+    counting_emit(turn->counting, turn->batch);
     if (!taken)
         return 0;
     began_us = turn->has_reports ? monotonic_us() : 0;
@@ -590,7 +734,9 @@ static uint32_t run_turn(struct turn *turn)
 static void *own(void *context)
 {
     struct shard *shard = context;
-    struct turn turn = { .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096) };
+    struct turn turn = {
+        .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096), .counting = counting_new()
+    };
     int64_t resumed_us = monotonic_us();
     uint32_t taken = 0;
     char name[16];
@@ -618,6 +764,7 @@ static void *own(void *context)
     free(turn.requests);
     store_batch_free(turn.batch);
     arena_free(turn.arena);
+    counting_free(turn.counting);
     buffer_fini(&turn.key);
     buffer_fini(&turn.range);
     range_overlay_fini(&turn.overlay);

@@ -5,6 +5,7 @@
 #ifndef TABLE_SHARD_H
 #define TABLE_SHARD_H
 
+#include "base/hash.h"
 #include "row/key.h"
 #include "row/merge.h"
 #include "store/store.h"
@@ -143,6 +144,27 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, str
                        const struct command_header *header, const struct table_def *def, struct command_reader *reader,
                        struct arena *arena, bool *applied, int64_t *newest_us, struct buffer *result,
                        struct error *err);
+
+/* The row (KEY_ROW) or partition record (KEY_PARTITION) as it is stored, nothing hidden, and the newest deletion that covers it from
+ * outside; through the batch. Absent: empty. */
+enum status cas_read_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                         const struct command_header *header, uint8_t kind, struct bytes clustering,
+                         struct arena *arena, struct row *row, struct deletion *cover, struct error *err);
+
+/* add.c: the rows of counters that a turn has added to: read once, added to in memory, written once. */
+struct counting;
+struct counting *counting_new(void);
+void counting_free(struct counting *counting);
+/* Reads the row of `key`, if it is not here yet. There is room. */
+enum status counting_load(struct counting *counting, struct shard *shard, const struct store_batch *batch,
+                          struct range_overlay *overlay, const struct command_header *header, struct bytes key,
+                          const struct command_fragment *fragment, struct error *err);
+/* Adds a stamped fragment's numbers to a row that was loaded; they are copied. clock_us: above all that were given before. */
+void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us);
+/* For so many rows more. */
+bool counting_has_room(const struct counting *counting, uint32_t row_count);
+/* Puts what was added into the batch and forgets it: before the turn is written, and before any command that may look. */
+void counting_emit(struct counting *counting, struct store_batch *batch);
 
 /* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
 void drop_lost_cells(const struct table_def *def, struct row *row);

@@ -1,4 +1,4 @@
-/* table/table.h: tables' partitions: read slices, apply fragments, compare and set.
+/* table/table.h: tables' partitions: read slices, apply fragments, compare and set, add to counters.
  *
  * A *space* holds all shards of this process. Each shard is a store and an owner thread, which alone writes to it. Each
  * loop has a *port* to the space: it reads any shard directly (table_read) and hands writes to owners as flat
@@ -127,6 +127,9 @@ struct apply_command {
 };
 
 void table_encode_apply(struct buffer *out, const struct apply_command *command);
+/* For tables of counters: the same, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
+ * there is, adds, and writes the sums; other cells and deletions are written as they are, in the order of the fragments. */
+void table_encode_add(struct buffer *out, const struct apply_command *command);
 
 /* Conditions of a compare-and-set on one row (clustering) or the static row. */
 enum condition_op {
