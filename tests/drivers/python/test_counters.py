@@ -27,9 +27,12 @@ def test_values_are_longs(session, table):
     assert [r.hits for r in session.execute(f"SELECT hits FROM {table} WHERE page = 'a'")] == [2**63 - 1, -5]
 
 
-def test_null_and_unset(session, table):
+def test_null_and_unset(target, session, table):
     add = session.prepare(f"UPDATE {table} SET hits = hits + ?, misses = misses + ? WHERE page = 'n' AND day = 1")
-    session.execute(add, (1,))  # the second is unset
+    if target.version < 4:  # has no unset
+        session.execute(f"UPDATE {table} SET hits = hits + 1 WHERE page = 'n' AND day = 1")
+    else:
+        session.execute(add, (1,))  # the second is unset
     with pytest.raises(InvalidRequest, match="Invalid null value for counter increment"):
         session.execute(add, (1, None))
     row = session.execute(f"SELECT * FROM {table} WHERE page = 'n'").one()
