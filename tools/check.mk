@@ -81,9 +81,11 @@ $(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/serv
 # kill -9 with requests in flight, and the file system that forgets what was not synced.
 CRASH_ROUNDS ?= 200
 .PHONY: crash
-crash: $(BUILD)/helenus $(BUILD)/test/table/crash_test
+crash: $(BUILD)/helenus $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep_test
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/crash_test
+	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/sweep_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/sweep.py --rounds $$(($(CRASH_ROUNDS) / 8 + 1))
 
 .PHONY: hostile plaintext
 hostile: $(BUILD)/helenus $(VENV)/installed

@@ -551,8 +551,11 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
         struct receiver component = {
-            bytes_of_string(arena_printf(planner->arena, "%.*s[%u]", BYTES(receiver->name), i)),
+            receiver->component_names
+                ? receiver->component_names[i]
+                : bytes_of_string(arena_printf(planner->arena, "%.*s[%u]", BYTES(receiver->name), i)),
             type->params[i],
+            NULL,
         };
 
         if (term_test(planner, term->items[i], type->params[i]) == ASSIGNABLE_NOT)

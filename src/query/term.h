@@ -51,6 +51,8 @@ struct expr {
 struct receiver {
     struct bytes name;
     const struct type *type;
+    const struct bytes
+        *component_names; /* of a multi-column relation's tuple: its columns; NULL: name[0], name[1] ... */
 };
 
 struct planner {

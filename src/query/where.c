@@ -252,12 +252,16 @@ static enum status collect_column(struct collector *collector, const struct rela
     struct planner *planner = collector->planner;
     const struct column_def *column;
     enum status status = find_column(planner, relation->columns[0], &column);
+    bool contains = relation->op == OPERATOR_CONTAINS || relation->op == OPERATOR_CONTAINS_KEY;
 
+    if (!status && contains && collector->options->use != WHERE_SELECT)
+        return error_set(planner->err, ERR_INVALID, "Cannot use %s with %s", use_name(collector->options->use),
+                         operator_text(relation->op));
     if (!status)
         status = check_column_operator(collector, relation, column);
     if (status)
         return status;
-    if (relation->op == OPERATOR_CONTAINS || relation->op == OPERATOR_CONTAINS_KEY)
+    if (contains)
         return collect_contains(collector, relation, column);
 
     const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, 1);
@@ -338,6 +342,7 @@ static enum status collect_tuple(struct collector *collector, const struct relat
     uint32_t width = relation->column_count;
     const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, width);
     const struct type **types = arena_new_array(planner->arena, const struct type *, width);
+    struct bytes *names = arena_new_array(planner->arena, struct bytes, width);
     struct restriction added = { .columns = columns, .width = width, .multi = true };
 
     for (uint32_t i = 0; i < width; i++) {
@@ -359,6 +364,7 @@ static enum status collect_tuple(struct collector *collector, const struct relat
                              "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %.*s",
                              BYTES(relation_text(planner, relation)));
         types[i] = columns[i]->type;
+        names[i] = columns[i]->name;
     }
     if (relation->op != OPERATOR_EQ && relation->op != OPERATOR_IN && !is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used for multi-column relations",
@@ -370,7 +376,7 @@ static enum status collect_tuple(struct collector *collector, const struct relat
     for (uint32_t i = 0; i < width; i++)
         buffer_printf(&name, "%s%.*s", i ? "," : "", BYTES(columns[i]->name));
     buffer_append_string(&name, ")");
-    struct receiver receiver = { buffer_to_arena(planner->arena, &name), tuple };
+    struct receiver receiver = { buffer_to_arena(planner->arena, &name), tuple, names };
     enum status status = OK;
 
     if (relation->op == OPERATOR_IN) {

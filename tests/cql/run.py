@@ -148,7 +148,7 @@ class Statement:
 
 
 DIRECTIVES = {"unordered", "page", "bind", "values", "error", "timestamp", "consistency", "serial", "mask", "sleep",
-              "own", "no-warnings"}
+              "own", "no-warnings", "warning-counts"}
 TOKEN = re.compile(r"""--[^\n]*|//[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|;|\w+|\s+|.""", re.S)
 
 
@@ -239,6 +239,8 @@ def describe(response, statement):
     lines = []
     if not statement.has("no-warnings"):
         lines += warnings_of(response)
+    if statement.has("warning-counts"):  # Cassandra writes the query anew from its plan; we show what was sent
+        lines = [re.sub(r" for query .*; token ", " for query ...; token ", line) for line in lines]
     if isinstance(response, protocol.ErrorMessage):
         line = f"error: {CODES.get(response.code, hex(response.code))}"
         message = sort_signatures(response.message).replace("\\", "\\\\").replace("\n", "\\n")
