@@ -17,7 +17,9 @@ for group in "$@"; do
         command -v npm >/dev/null || wanted="$wanted npm"
         command -v go >/dev/null || wanted="$wanted golang-go"
         command -v javac >/dev/null || wanted="$wanted openjdk-17-jdk-headless"
-        command -v mvn >/dev/null || wanted="$wanted maven" ;;
+        command -v mvn >/dev/null || wanted="$wanted maven"
+        # The Rust compiler that Debian keeps new for browsers; the other is of 2022.
+        command -v cargo >/dev/null || wanted="$wanted cargo-web rustc-web" ;;
     golden) wanted="$wanted $golden" ;;
     *) echo "deps.sh: no group $group" >&2; exit 2 ;;
     esac

@@ -41,7 +41,7 @@ def table():
     sabotages = count(r"^\[\[", "tests/mutants.toml")
     lines += ["", "| also tested | tests |", "| --- | --- |", f"| unit tests | {units} |",
               f"| Python driver and cqlsh, unchanged | {drivers} functions |",
-              f"| driver matrix: {matrix} modes of the Python, Node, Go and Java drivers, unchanged | each with {values} values of {kinds} types |",
+              f"| driver matrix: {matrix} modes of the Python, Node, Go, Java and Rust drivers, unchanged | each with {values} values of {kinds} types |",
               f"| statements of Cassandra's grammar, accepted or refused as it does | {grammar} |",
               f"| sabotages that a named test must see | {sabotages} |"]
     return "\n".join(lines) + "\n"

@@ -33,7 +33,8 @@ sys.path.insert(0, str(HERE.parent))
 from server import Helenus  # noqa: E402
 
 PLAIN, LZ4, SNAPPY = "none", "lz4", "snappy"
-# Protocol v5 compresses with LZ4 only. The Node driver knows no compression, and speaks up to v4; so does scylla's.
+# Protocol v5 compresses with LZ4 only. The Node driver knows no compression and speaks up to v4;
+# scylla's, of crate scylla 1.2.0, speaks v4 and calls itself by the version of its crate scylla-cql.
 OLD = {3: (PLAIN, LZ4, SNAPPY), 4: (PLAIN, LZ4, SNAPPY)}
 ALL = {**OLD, 5: (PLAIN, LZ4)}
 MATRIX = {
@@ -41,6 +42,7 @@ MATRIX = {
     "go": ("github.com/apache/cassandra-gocql-driver", "v2.1.2", ALL),
     "java": ("Apache Cassandra Java Driver", "4.19.0", ALL),
     "node": ("DataStax Node.js Driver for Apache Cassandra", "4.8.0", {3: (PLAIN,), 4: (PLAIN,)}),
+    "rust": ("ScyllaDB Rust Driver", "1.3.1", {4: (PLAIN, LZ4, SNAPPY)}),
 }
 TYPES = json.loads((HERE / "types.json").read_text())
 SECONDS_PER_COMMAND = 120
@@ -109,7 +111,17 @@ def build_java():
             "Client"]
 
 
-BUILDERS = {"python": build_python, "node": build_node, "go": build_go, "java": build_java}
+def build_rust():
+    here, out = HERE / "rust", BUILD / "rust"
+    inputs = [here / "Cargo.toml"] + sorted((here / "src").glob("*.rs"))
+    (out / "src").mkdir(parents=True, exist_ok=True)
+    for path in inputs:
+        shutil.copy(path, out / path.relative_to(here))
+    run_once(out / "built", inputs, [["cargo", "build", "--quiet"]], out, {"CARGO_TARGET_DIR": str(out / "target")})
+    return [str(out / "target" / "debug" / "client")]
+
+
+BUILDERS = {"python": build_python, "node": build_node, "go": build_go, "java": build_java, "rust": build_rust}
 
 
 # ---- a client that runs ----
