@@ -81,12 +81,10 @@ impl Mode<'_> {
     async fn write_types(&self, session: &Session) -> Fallible<()> {
         for entry in items(&self.types["types"]) {
             let (table, cql_type) = (text(&entry["table"]), CqlType::parse(text(&entry["type"])));
-            let insert = session
-                .prepare(format!("INSERT INTO d.{table} (how, writer, name, v) VALUES (?, ?, ?, ?)"))
-                .await?;
-            let select = session
-                .prepare(format!("SELECT v FROM d.{table} WHERE how = ? AND writer = ? AND name = ?"))
-                .await?;
+            let insert =
+                session.prepare(format!("INSERT INTO d.{table} (how, writer, name, v) VALUES (?, ?, ?, ?)")).await?;
+            let select =
+                session.prepare(format!("SELECT v FROM d.{table} WHERE how = ? AND writer = ? AND name = ?")).await?;
             for one in items(&entry["cases"]) {
                 let name = text(&one["name"]);
                 if self.skip.contains(&format!("{table}.{name}").as_str()) {
@@ -115,14 +113,12 @@ impl Mode<'_> {
             .await;
         }
         step("unset", async {
-            let insert = session
-                .prepare("INSERT INTO d.t_int (how, writer, name, v) VALUES ('unset', ?, 'n', ?)")
-                .await?;
+            let insert =
+                session.prepare("INSERT INTO d.t_int (how, writer, name, v) VALUES ('unset', ?, 'n', ?)").await?;
             session.execute_unpaged(&insert, (self.name, MaybeUnset::Set(7))).await?;
             session.execute_unpaged(&insert, (self.name, MaybeUnset::<i32>::Unset)).await?;
-            let select = session
-                .prepare("SELECT v FROM d.t_int WHERE how = 'unset' AND writer = ? AND name = 'n'")
-                .await?;
+            let select =
+                session.prepare("SELECT v FROM d.t_int WHERE how = 'unset' AND writer = ? AND name = 'n'").await?;
             CqlType::parse("int").plain(last(rows(session, &select, (self.name,)).await?)?)
         })
         .await;
@@ -195,8 +191,10 @@ impl Mode<'_> {
         mixed.append_statement(insert);
         session.batch(&mixed, ((), (self.name, words[0].0, words[0].1))).await?;
         let select = session.prepare("SELECT n, v FROM d.batches WHERE writer = ? AND n >= ? AND n <= ?").await?;
-        let result =
-            session.execute_unpaged(&select, (self.name, words[0].0, words[words.len() - 1].0)).await?.into_rows_result()?;
+        let result = session
+            .execute_unpaged(&select, (self.name, words[0].0, words[words.len() - 1].0))
+            .await?
+            .into_rows_result()?;
         let rows: Vec<(i32, String)> = result.rows()?.collect::<Result<_, _>>()?;
         Ok(json!(rows.into_iter().map(|(n, v)| json!([n.to_string(), v])).collect::<Vec<_>>()))
     }
@@ -252,7 +250,9 @@ impl Mode<'_> {
         ] {
             step(fact, async {
                 match session.query_unpaged(statement, ()).await {
-                    Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _))) => Ok(json!(code(&error))),
+                    Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _))) => {
+                        Ok(json!(code(&error)))
+                    }
                     Err(error) => Err(error.into()),
                     Ok(_) => Ok(Value::Null),
                 }
@@ -291,7 +291,10 @@ impl Mode<'_> {
         other.query_unpaged(format!("DROP KEYSPACE IF EXISTS {name}"), ()).await?;
         let mut out = vec![];
         for (what, statement) in [
-            ("created keyspace", "CREATE KEYSPACE @ WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"),
+            (
+                "created keyspace",
+                "CREATE KEYSPACE @ WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+            ),
             ("created type u", "CREATE TYPE @.u (a int)"),
             ("created table t", "CREATE TABLE @.t (k int PRIMARY KEY)"),
             ("updated table t", "ALTER TABLE @.t ADD v int"),
@@ -316,7 +319,9 @@ impl Mode<'_> {
                 "created table t" => table.is_some(),
                 "updated table t" => table.is_some_and(|t| t.columns.contains_key("v")),
                 "updated type u" => user_type.is_some_and(|u| u.field_types.len() == 2),
-                "updated keyspace" => keyspace.is_some_and(|k| format!("{:?}", k.strategy).starts_with("NetworkTopology")),
+                "updated keyspace" => {
+                    keyspace.is_some_and(|k| format!("{:?}", k.strategy).starts_with("NetworkTopology"))
+                }
                 "dropped table t" => table.is_none(),
                 "dropped type u" => user_type.is_none(),
                 _ => keyspace.is_none(),
@@ -349,7 +354,8 @@ impl Mode<'_> {
         for entry in items(&self.types["types"]) {
             let (table, cql_type) = (text(&entry["table"]), CqlType::parse(text(&entry["type"])));
             step(&format!("read.{table}"), async {
-                let select = session.prepare(format!("SELECT writer, name, v FROM d.{table} WHERE how = 'bound'")).await?;
+                let select =
+                    session.prepare(format!("SELECT writer, name, v FROM d.{table} WHERE how = 'bound'")).await?;
                 let mut out = vec![];
                 for row in rows(&session, &select, ()).await? {
                     let [writer, name, v] =
@@ -447,12 +453,8 @@ impl Survivor {
 }
 
 async fn obey(command: &Value, types: &Value, survivors: &mut HashMap<String, Survivor>) -> Fallible<()> {
-    let mode = Mode {
-        name: text(&command["mode"]),
-        skip: items(&command["skip"]).iter().map(text).collect(),
-        command,
-        types,
-    };
+    let mode =
+        Mode { name: text(&command["mode"]), skip: items(&command["skip"]).iter().map(text).collect(), command, types };
     match text(&command["do"]) {
         "run" => mode.run().await?,
         "read" => mode.read().await?,

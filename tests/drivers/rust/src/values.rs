@@ -3,9 +3,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use num_bigint::BigInt;
-use scylla::value::{
-    CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue, CqlVarint,
-};
+use scylla::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue, CqlVarint};
 use serde_json::{json, Value};
 use uuid::Uuid;
 
@@ -163,7 +161,9 @@ impl CqlType {
                 }
                 json!(out)
             }
-            CqlValue::Tuple(values) => values.into_iter().zip(&self.of).map(|(v, of)| of.plain(v)).collect::<Fallible<_>>()?,
+            CqlValue::Tuple(values) => {
+                values.into_iter().zip(&self.of).map(|(v, of)| of.plain(v)).collect::<Fallible<_>>()?
+            }
             CqlValue::UserDefinedType { fields, .. } => {
                 fields.into_iter().zip(&self.of).map(|((_, v), of)| of.plain(v)).collect::<Fallible<_>>()?
             }
