@@ -25,6 +25,9 @@ class Helenus:
         self.owns_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="helenus-test-")
         self.args = list(args)
+        # Where it is found; an address to listen on that is no address to connect to is loopback's.
+        listen = self.args[self.args.index("--listen") + 1] if "--listen" in self.args else "127.0.0.1"
+        self.host = "127.0.0.1" if listen == "0.0.0.0" else listen
         self.cql_port, self.http_port = free_port(), free_port()
         self.process = None
         self.reported = []  # filled by stop
@@ -49,7 +52,7 @@ class Helenus:
 
     def answers(self):
         try:
-            socket.create_connection(("127.0.0.1", self.cql_port), timeout=1).close()
+            socket.create_connection((self.host, self.cql_port), timeout=1).close()
             return True
         except OSError:
             return False

@@ -40,13 +40,15 @@ carry() {
 [ -e /etc/apt/sources.list ] || rm -f "$dir/etc/apt/sources.list"
 carry /etc/resolv.conf /etc/hosts /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/keyrings \
       /etc/apt/trusted.gpg.d /etc/pip.conf /etc/npmrc /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt
-carry "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml"
+carry "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml" "$HOME/.cargo/config.toml" \
+      "$HOME/.config/go/env" /etc/maven/settings.xml
 # Hooks of this machine's apt (recommendations of desktop helpers and the like) have no business there.
 rm -f "$dir"/etc/apt/apt.conf.d/*docker* "$dir"/etc/apt/apt.conf.d/20listchanges
 set --
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR \
             REQUESTS_CA_BUNDLE PIP_CERT PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST NODE_EXTRA_CA_CERTS \
-            npm_config_registry npm_config_cafile; do
+            npm_config_registry npm_config_cafile GOPROXY GOSUMDB GONOSUMDB GOFLAGS CARGO_HTTP_CAINFO CARGO_HTTP_PROXY \
+            MAVEN_OPTS MAVEN_ARGS JAVA_TOOL_OPTIONS; do
     eval "value=\${$name:-}"
     [ -n "$value" ] || continue
     [ ! -f "$value" ] || carry "$value"

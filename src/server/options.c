@@ -40,6 +40,8 @@ static const struct option {
     FLAG("dev", dev, "developer mode: loopback, any credentials, master key in the data directory"),
     FLAG("dev-remote", dev_remote, "with --dev: --listen may name an address that other machines reach (containers)"),
     TEXT("listen", listen, "127.0.0.1", NULL, "ADDR", "address to listen on"),
+    TEXT("rpc-address", rpc_address, NULL, NULL, "ADDR",
+         "address that clients are told to use (containers); --listen's if it is not given"),
     NUMBER("cql-port", cql_port, "9042", 0, 65535, "port for CQL; 0: any free one"),
     NUMBER("http-port", http_port, "9080", 0, 65535, "port for /health and /metrics; 0: none"),
     NUMBER("shards", shards, "0", 0, 1024, "shards of a new data directory; 0: one per two cores"),

@@ -27,6 +27,7 @@ struct options {
     bool dev;
     bool dev_remote; /* with dev: other machines may connect */
     char *listen;
+    char *rpc_address; /* NULL: as listen */
     uint64_t cql_port;
     uint64_t http_port; /* 0: no HTTP */
     uint64_t shards;    /* 0: as the directory is, or the default */

@@ -45,6 +45,7 @@ struct server {
     struct sweeper_view sweeper;
     struct http *http;
     struct sockaddr_storage address;
+    struct sockaddr_storage told; /* what system.local says, but for the port */
 };
 
 static int64_t now_us(void *clock)
@@ -153,23 +154,22 @@ static enum status open_environment(struct server *server, struct error *err)
     return server->store->environment_open(&environment, &server->environment, err);
 }
 
-/* What system.local tells: an address clients can use, also where we listen on all of them. */
+/* What system.local tells: what we were told to tell, else an address clients can use, also where we listen on all of them. */
 static void own_address(const struct server *server, struct catalog_options *catalog)
 {
     static const struct in6_addr any = IN6ADDR_ANY_INIT, loopback = IN6ADDR_LOOPBACK_INIT;
 
-    catalog->address_is_ipv6 = server->address.ss_family == AF_INET6;
+    catalog->cql_port = (uint16_t)server_cql_port(server);
+    catalog->address_is_ipv6 = server->told.ss_family == AF_INET6;
     if (catalog->address_is_ipv6) {
-        const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&server->address;
+        const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&server->told;
 
         memcpy(catalog->address, memcmp(&address->sin6_addr, &any, 16) ? &address->sin6_addr : &loopback, 16);
-        catalog->cql_port = ntohs(address->sin6_port);
     } else {
-        const struct sockaddr_in *address = (const struct sockaddr_in *)&server->address;
+        const struct sockaddr_in *address = (const struct sockaddr_in *)&server->told;
         uint32_t ip = address->sin_addr.s_addr ? address->sin_addr.s_addr : htonl(INADDR_LOOPBACK);
 
         memcpy(catalog->address, &ip, 4);
-        catalog->cql_port = ntohs(address->sin_port);
     }
 }
 
@@ -420,6 +420,8 @@ static enum status check_ports(struct server *server, struct error *err)
 
     if (status)
         return error_set(err, ERR_CONFIG, "--listen: %s is not an IPv4 or IPv6 address", options->listen);
+    if (listener_parse(options->rpc_address ? options->rpc_address : options->listen, 0, &server->told, err))
+        return error_set(err, ERR_CONFIG, "--rpc-address: %s is not an IPv4 or IPv6 address", options->rpc_address);
     if (options->dev && !options->dev_remote && !listener_is_loopback(&server->address))
         return error_set(err, ERR_CONFIG,
                          "--dev accepts any credentials and listens to this machine only: with --listen %s say "

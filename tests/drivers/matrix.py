@@ -103,7 +103,8 @@ def build_java():
     here, out = HERE / "java", BUILD / "java"
     run_once(out / "fetched", [here / "pom.xml"],
              [["mvn", "-q", "-B", "-f", str(here / "pom.xml"),
-               "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies", f"-DoutputDirectory={out / 'lib'}", "-DincludeScope=runtime"]], here)
+               "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies",
+               f"-DoutputDirectory={out / 'lib'}", "-DincludeScope=runtime"]], here)
     run_once(out / "built", [here / "pom.xml"] + sorted(here.glob("*.java")),
              [["javac", "-Xlint:all,-processing,-classfile", "-cp", f"{out / 'lib'}/*", "-d", str(out / "classes")] +
               [str(p) for p in sorted(here.glob("*.java"))]], here)

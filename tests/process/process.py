@@ -52,6 +52,7 @@ def mistakes():
         assert not os.path.exists(data), "a refused start leaves nothing behind"
         refused("is not a number", "serve", "--data", data, "--dev", "--cql-port", "many")
         refused("is not an IPv4 or IPv6 address", "serve", "--data", data, "--dev", "--listen", "nowhere", *ports)
+        refused("--rpc-address: outside is not", "serve", "--data", data, "--dev", "--rpc-address", "outside", *ports)
         plain = os.path.join(top, "file")
         open(plain, "w").close()
         for address in ("0.0.0.0", "::", "::ffff:0.0.0.0"):
