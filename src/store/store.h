@@ -227,7 +227,7 @@ struct store_ops {
     enum status (*health)(struct store *store);
     /* After a failed write: makes the store writable again in place, reopening it if it must; what was acknowledged is
      * there, what was not is there whole or not at all. Readers in between wait, or get ERR_WOULD_WAIT. Waits for open
-     * scans, values and snapshots up to 10 s: ERR_OVERLOADED, try again. ERR_NO_SPACE: still full, reads go on. */
+     * scans, values and snapshots 0.1 s, twice as long at each further try, at most 10 s: ERR_OVERLOADED, try again. ERR_NO_SPACE: still full, reads go on. */
     enum status (*resume)(struct store *store, struct error *err);
 };
 

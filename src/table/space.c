@@ -455,14 +455,14 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
 
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err)
 {
-    bool ignored;
+    bool ignored = false;
 
     return everywhere(port, COMMAND_REMOVE, table_id, &ignored, err);
 }
 
 static enum status everywhere_of_space(struct table_space *space, enum command_kind kind, struct error *err)
 {
-    bool ignored;
+    bool ignored = false;
     struct table_port *port = open_port(space);
     enum status status;
 

@@ -10,6 +10,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <chrono>
@@ -40,7 +41,7 @@ struct instance {
 namespace
 {
 
-enum { COUNTERS = 16, RESUME_WAIT_MS = 10000 };
+enum { COUNTERS = 16, RESUME_WAIT_MIN_MS = 100, RESUME_WAIT_MAX_MS = 10000 };
 
 struct alignas(64) counter {
     std::atomic<int64_t> held{ 0 };
@@ -60,8 +61,9 @@ struct store {
     std::mutex lock; /* guards what `changed` tells: instance and reopening */
     std::condition_variable changed;
     bool reopening = false;
-    std::atomic<int> refused{ OK }; /* enum status: why writes are refused */
-    rocksdb::WriteBatch writing;    /* the writer's; kept for its memory */
+    std::atomic<int> refused{ OK };          /* enum status: why writes are refused */
+    int resume_wait_ms = RESUME_WAIT_MIN_MS; /* the writer's */
+    rocksdb::WriteBatch writing;             /* the writer's; kept for its memory */
 };
 
 struct store_snapshot {
@@ -179,7 +181,8 @@ enum status acquire(struct store *store, bool may_wait, struct instance **result
     }
 }
 
-/* Each count that is held was added before the pointer was taken away, so the sum can only be too high. */
+/* Readers and the owner wait as long: not long at first, and longer each time that somebody did not let go.
+ * Each count that is held was added before the pointer was taken away, so the sum can only be too high. */
 bool wait_until_free(struct store *store)
 {
     for (int waited = 0;; waited++) {
@@ -189,8 +192,10 @@ bool wait_until_free(struct store *store)
             held += counter.held.load();
         if (held == 0)
             return true;
-        if (waited == RESUME_WAIT_MS)
+        if (waited == store->resume_wait_ms) {
+            store->resume_wait_ms = std::min(2 * waited, (int)RESUME_WAIT_MAX_MS);
             return false;
+        }
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
 }
@@ -719,6 +724,7 @@ enum status reopen(struct store *store, struct error *err)
         store->changed.notify_all();
         return error_set(err, ERR_OVERLOADED, "Readers hold the store: it can't be reopened now");
     }
+    store->resume_wait_ms = RESUME_WAIT_MIN_MS;
     instance_close(store, old);
     store->refused = OK; /* from here on failures are the new instance's */
     status = instance_open(store, false, &fresh, err);
