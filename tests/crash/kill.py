@@ -5,7 +5,8 @@ versions, and reads of the very keys that are being written. After a random time
 server is killed with SIGKILL and started again on the same directory. Then:
   - every acknowledged row is there with at least the acknowledged version;
   - every version that a read showed before the kill is still there (or a newer one that was sent);
-  - nothing that was never sent is there.
+  - nothing that was never sent is there;
+  - every counter stands between the additions acknowledged and those sent: none lost, none counted twice.
 At the end every key of every round is checked once more.
 """
 import argparse
@@ -21,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from lib.native import EXECUTE, RESULT, Client, Server, execute_body, frame, rows  # noqa: E402
 
 HOT_KEYS = 64
+COUNTERS = 16
 
 
 def pack(n):
@@ -32,6 +34,8 @@ class Witness:
 
     def __init__(self):
         self.sent, self.acked, self.shown = {}, {}, {}
+        self.counts_sent, self.counts_acked = [0] * COUNTERS, [0] * COUNTERS
+        self.counted = 0
 
     def floor(self, key):
         return max(self.acked.get(key, 0), self.shown.get(key, 0))
@@ -42,6 +46,7 @@ class Connection:
         self.client = Client(server.port)
         self.write = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?)")
         self.read = self.client.prepare("SELECT version FROM crash.t WHERE pk = ?")
+        self.count = self.client.prepare("UPDATE crash.c SET n = n + 1, m = m - 1 WHERE pk = ?")
         self.client.socket.setblocking(False)
         self.depth, self.witness, self.fresh, self.rng = depth, witness, fresh, rng
         self.in_flight, self.free, self.out = {}, list(range(depth)), b""
@@ -50,7 +55,12 @@ class Connection:
         w, rng = self.witness, self.rng
         while self.free:
             stream = self.free.pop()
-            if rng.random() < 0.25 and w.sent:
+            if rng.random() < 0.2:
+                key = rng.randrange(COUNTERS)
+                w.counts_sent[key] += 1
+                self.in_flight[stream] = ("count", key, 0)
+                self.out += frame(EXECUTE, execute_body(self.count, [pack(key)]), stream)
+            elif rng.random() < 0.25 and w.sent:
                 key = self.fresh["last"] - rng.randrange(200) if rng.random() < 0.5 else -1 - rng.randrange(HOT_KEYS)
                 self.in_flight[stream] = ("read", key, 0)
                 self.out += frame(EXECUTE, execute_body(self.read, [pack(key)]), stream)
@@ -85,6 +95,9 @@ class Connection:
             self.free.append(stream)
             if opcode != RESULT:
                 refused.append(body[4:200])
+            elif kind == "count":
+                self.witness.counts_acked[key] += 1
+                self.witness.counted += 1
             elif kind == "write":
                 self.witness.acked[key] = max(self.witness.acked.get(key, 0), version)
             else:
@@ -158,6 +171,26 @@ def verify(server, witness, keys):
     return lost
 
 
+def verify_counters(server, witness):
+    client = Client(server.port)
+    statement = client.prepare("SELECT n, m FROM crash.c WHERE pk = ?")
+    wrong = []
+    for key in range(COUNTERS):
+        client.send(frame(EXECUTE, execute_body(statement, [pack(key)]), 0))
+        _, opcode, body = client.receive()
+        found = rows(body) if opcode == RESULT else None
+        if found is None:
+            wrong.append((f"counter {key}", "error", body[4:200]))
+            continue
+        n, m = (struct.unpack(">q", value)[0] for value in found[0]) if found else (0, 0)
+        if not witness.counts_acked[key] <= n <= witness.counts_sent[key] or m != -n:
+            wrong.append((f"counter {key}", f"has {n} and {m}",
+                          f"acknowledged {witness.counts_acked[key]}, sent {witness.counts_sent[key]}"))
+        witness.counts_acked[key] = witness.counts_sent[key] = n  # from here on that is the truth
+    client.close()
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
@@ -175,6 +208,7 @@ def main():
         client = Client(server.port)
         client.query("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
         client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
+        client.query("CREATE TABLE crash.c (pk bigint PRIMARY KEY, n counter, m counter)")
         client.close()
         for number in range(1, args.rounds + 1):
             before, acknowledged = fresh["last"], sum(witness.acked.values())
@@ -188,6 +222,7 @@ def main():
             server.start()
             start_ms.append((time.time() - begin) * 1000)
             lost = verify(server, witness, [*range(max(1, before - 500), fresh["last"] + 1), *range(-HOT_KEYS, 0)])
+            lost += verify_counters(server, witness)
             failed += bool(lost)
             for entry in lost[:5]:
                 print("LOST round", number, *entry)
@@ -200,7 +235,7 @@ def main():
             print("LOST at the end", *entry)
         server.stop()
     start_ms.sort()
-    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, at least {least} in flight at a kill; "
+    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, at least {least} in flight at a kill; "
           f"restart p50 {start_ms[len(start_ms) // 2]:.0f} ms, max {start_ms[-1]:.0f} ms")
     if least < 64:
         print("FAILED: fewer than 64 requests were in flight at a kill")
