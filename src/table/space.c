@@ -418,7 +418,7 @@ enum status table_apply_wait(struct table_port *port, struct bytes command, int6
     return wait.request.status;
 }
 
-/* The same command to every shard. */
+/* The same command to every shard; *any_applied: whether one of them says that it was applied. */
 static enum status everywhere(struct table_port *port, enum command_kind kind, uint64_t table_id, bool *any_applied,
                               struct error *err)
 {
@@ -431,6 +431,7 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
     command[0] = (uint8_t)kind;
     command[1] = COMMAND_DURABLE;
     store_be64(command + 2, table_id);
+    *any_applied = false;
     for (uint32_t i = 0; i < count && !status; i++) {
         waits[i] = (struct wait){
             .request = { .command = bytes_of(command, sizeof(command)), .done = wait_done, .error = &errors[i] },
@@ -481,10 +482,8 @@ enum status table_sweep(struct table_space *space, struct error *err)
 
     if (!port)
         return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
-    for (uint64_t begin = 1; more && !status; begin = 0) {
-        more = false;
+    for (uint64_t begin = 1; more && !status; begin = 0)
         status = everywhere(port, COMMAND_SWEEP, begin, &more, err);
-    }
     table_port_close(port);
     return status;
 }
