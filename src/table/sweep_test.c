@@ -659,6 +659,29 @@ static void what_is_deleted_again_stays_one_segment(void **state)
     close_all();
 }
 
+/* Of one command, which the store does not have yet when the second is cut into the first. */
+static void ranges_of_one_turn_are_cut_into_each_other(void **state)
+{
+    struct table_fragment ranges[2] = { { .kind = KEY_RANGE, .start_inclusive = true, .row = ROW_EMPTY },
+                                        { .kind = KEY_RANGE, .start_inclusive = true, .row = ROW_EMPTY } };
+    struct buffer out = { 0 };
+    struct error err;
+    int64_t token;
+
+    begin(1000);
+    for (int i = 0; i < 2; i++) {
+        ranges[i].clustering = clustering_of(1);
+        ranges[i].clustering_end = clustering_of(i ? 9 : 4);
+        ranges[i].row.deletion = (struct deletion){ 100 + i, now_s() };
+    }
+    token = bed_encode(&out, key_of(0), ranges, 2);
+    bed_must(table_apply_wait(port, buffer_bytes(&out), token, &err), &err);
+    assert_int_equal(take_census().ranges, 1);
+    assert_int_equal(take_census().due, 1);
+    close_all();
+    buffer_fini(&out);
+}
+
 /* A hundred thousand of them: a slice is read by its own, all of them are too many, as in Cassandra. */
 static void slices_of_many_ranges_are_read(void **state)
 {
@@ -738,6 +761,7 @@ int main(void)
         cmocka_unit_test(entries_of_a_dropped_table_go),
         cmocka_unit_test(owners_sweep_by_themselves),
         cmocka_unit_test(what_is_deleted_again_stays_one_segment),
+        cmocka_unit_test(ranges_of_one_turn_are_cut_into_each_other),
         cmocka_unit_test(slices_of_many_ranges_are_read),
     };
     int failed;
