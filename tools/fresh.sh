@@ -41,7 +41,7 @@ carry() {
 carry /etc/resolv.conf /etc/hosts /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/keyrings \
       /etc/apt/trusted.gpg.d /etc/pip.conf /etc/npmrc /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt
 carry "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml" "$HOME/.cargo/config.toml" \
-      "$HOME/.config/go/env" /etc/maven/settings.xml
+      "$HOME/.config/go/env"
 # Hooks of this machine's apt (recommendations of desktop helpers and the like) have no business there.
 rm -f "$dir"/etc/apt/apt.conf.d/*docker* "$dir"/etc/apt/apt.conf.d/20listchanges
 set --
