@@ -13,20 +13,18 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/%.o $(BUILD)/libhelenus.a
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
-# make fuzz T=cql/parse: one fuzzer for FUZZ_SECONDS; without T: each of them.
-.PHONY: fuzz
+# make fuzz T=cql/parse: one fuzzer for FUZZ_SECONDS; without T: each of them, as many at a time as there are cores.
+.PHONY: fuzz fuzz-one
 fuzz:
 	@$(MAKE) -s BUILD=$(FUZZ_BUILD) CC=clang CXX=clang++ SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
-	@for f in $(if $(T),$(filter src/$(T)%,$(FUZZ_C)),$(FUZZ_C)); do \
-	    name=$${f#src/}; name=$${name%.c}; corpus=$(FUZZ_BUILD)/corpus/$$name; seeds=tests/corpus/$$(basename $$name _fuzz); mkdir -p $$corpus; \
-	    echo "== $$name, $(FUZZ_SECONDS) s"; \
-	    $(FUZZ_BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$(FUZZ_BUILD)/ $$corpus $$( [ -d $$seeds ] && echo $$seeds ) 2> $(FUZZ_BUILD)/$$(basename $$name).log \
-	        || { tail -40 $(FUZZ_BUILD)/$$(basename $$name).log; exit 1; }; \
-	    grep number_of_executed_units $(FUZZ_BUILD)/$$(basename $$name).log || true; \
-	done
+	@printf '%s\n' $(patsubst src/%.c,%,$(if $(T),$(filter src/$(T)%,$(FUZZ_C)),$(FUZZ_C))) | xargs -P $$(nproc) -I {} $(MAKE) -s fuzz-one NAME={}
+fuzz-one:
+	@corpus=$(FUZZ_BUILD)/corpus/$(NAME); seeds=tests/corpus/$$(basename $(NAME) _fuzz); log=$(FUZZ_BUILD)/$$(basename $(NAME)).log; mkdir -p $$corpus; \
+	$(FUZZ_BUILD)/fuzz/$(NAME) -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=$(FUZZ_BUILD)/ $$corpus $$( [ -d $$seeds ] && echo $$seeds ) 2> $$log \
+	    || { echo "== $(NAME): FAILED"; tail -40 $$log; exit 1; }; \
+	echo "== $(NAME), $(FUZZ_SECONDS) s: $$(sed -n 's/.*number_of_executed_units: *//p' $$log) inputs"
 
-# Debug builds: they also encode and decode every shard command (table/command.h).
 DEBUG_OPT  := -O1 -g
 DEBUG_CPP  := -DHELENUS_DEBUG
 ASAN_BUILD := BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="$(DEBUG_OPT)" EXTRA_CPPFLAGS="$(DEBUG_CPP)"
