@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"
+	@echo "make configuration   rewrite docs/configuration.md from the options the binary has"
 	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
 	@echo "make deps deps-test  only install; make clean"
 
@@ -80,6 +81,11 @@ fresh:
 .PHONY: state
 state:
 	@$(PYTHON) tools/state.py
+
+# The table of options in docs/configuration.md, from the binary.
+.PHONY: configuration
+configuration: $(BUILD)/helenus
+	@HELENUS=$(BUILD)/helenus $(PYTHON) tools/configuration.py
 
 # For tools/test_run.py: the unit test programs, and their names.
 .PHONY: test-programs test-list

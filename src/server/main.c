@@ -20,6 +20,8 @@ static void print_help(FILE *out)
                  "\n"
                  "usage: helenus serve --data DIR [--dev] [options]\n"
                  "       helenus version\n"
+                 "       helenus help file         a configuration file with every option as a comment\n"
+                 "       helenus help reference    every option as a table in Markdown\n"
                  "       helenus --help\n"
                  "\n"
                  "options of serve, with their defaults:\n");
@@ -30,6 +32,17 @@ static int refuse(const char *reason)
 {
     fprintf(stderr, "helenus: %s\n", reason);
     return EXIT_CANNOT_START;
+}
+
+static int print_options(const char *how)
+{
+    if (strcmp(how, "reference") == 0)
+        options_print_reference(stdout);
+    else if (strcmp(how, "file") == 0)
+        options_print_file(stdout);
+    else
+        return refuse("help knows: reference, file");
+    return 0;
 }
 
 /* A numeric IPv6 address stands in brackets before a port. */
@@ -70,6 +83,32 @@ static void print_screen(const struct options *options, const struct server *ser
     fflush(stdout);
 }
 
+/* ---- serving ---- */
+
+static void note_change(void *context, const char *name, bool taken)
+{
+    if (taken)
+        log_info("config", "--%s has a new value, in force from now on", name);
+    else
+        log_warn("config", "--%s has a new value, which needs a restart: the old one stays in force", name);
+}
+
+/* A file with a mistake changes nothing. Its options are the operator's words, so they may be logged. */
+static void reload(struct server *server, struct options *options, int argc, char **argv)
+{
+    struct options fresh;
+    struct error error = { 0 };
+
+    if (options_parse(&fresh, argc, argv, &error)) {
+        log_error("config", "not reloaded, everything stays as it was: %s", error.message);
+    } else {
+        options_take(options, &fresh, note_change, NULL);
+        server_reload(server);
+        log_info("config", "read again");
+    }
+    options_fini(&fresh);
+}
+
 static int serve(int argc, char **argv)
 {
     struct options options;
@@ -77,7 +116,7 @@ static int serve(int argc, char **argv)
     struct error error = { 0 };
     enum log_level level;
     sigset_t stops;
-    int signal_number;
+    int signal_number = 0;
 
     if (options_parse(&options, argc, argv, &error)) {
         options_fini(&options);
@@ -93,6 +132,7 @@ static int serve(int argc, char **argv)
     sigemptyset(&stops);
     sigaddset(&stops, SIGTERM);
     sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGHUP);
     sigprocmask(SIG_BLOCK, &stops, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (server_open(&options, &server, &error)) {
@@ -103,8 +143,10 @@ static int serve(int argc, char **argv)
         fprintf(stderr, "helenus: warning: developer mode on %s: whoever reaches it can read and write everything\n",
                 server_host(server));
     print_screen(&options, server);
-    while (sigwait(&stops, &signal_number) != 0)
-        continue;
+    /* Without a file there is nothing to read again: SIGHUP says that the terminal has gone. */
+    while (sigwait(&stops, &signal_number) != 0 || (signal_number == SIGHUP && options.config))
+        if (signal_number == SIGHUP)
+            reload(server, &options, argc, argv);
     /* A second signal ends it at once. */
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -134,6 +176,8 @@ int main(int argc, char **argv)
         printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3 and v4)\n");
         return 0;
     }
+    if (strcmp(command, "help") == 0 && argc > 2)
+        return print_options(argv[2]);
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
         print_help(stdout);
         return argc > 1 ? 0 : EXIT_CANNOT_START;

@@ -264,7 +264,7 @@ void connection_drain(struct connection *connection)
 
 static bool is_full(const struct connection *connection)
 {
-    const struct native_limits *limits = &connection->home->service->limits;
+    const struct native_limits *limits = &connection->home->limits;
 
     return connection->in_flight >= limits->requests_in_flight_max || connection->waits >= limits->waits_in_flight_max;
 }
@@ -510,7 +510,7 @@ static void begin_segments(struct connection *connection)
     struct framing *framing = xcalloc(1, sizeof(*framing));
 
     framing->in.compression = connection->compression;
-    framing->in.body_bytes_max = connection->home->service->limits.frame_bytes_max;
+    framing->in.body_bytes_max = connection->home->limits.frame_bytes_max;
     framing->in.takes_large = connection->state == CONNECTION_READY;
     connection->framing = framing;
 }
@@ -691,8 +691,8 @@ static enum status open_body(struct connection *connection, const struct native_
      * the flag says nothing, as to Cassandra; and v5 compresses segments. */
     if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE &&
         !connection->framing)
-        return native_decompress(connection->compression, body, connection->home->service->limits.frame_bytes_max,
-                                 arena, result, err);
+        return native_decompress(connection->compression, body, connection->home->limits.frame_bytes_max, arena, result,
+                                 err);
     *result = arena_copy(arena, body);
     return OK;
 }
@@ -797,7 +797,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
     struct native_loop *home = connection->home;
-    uint32_t body_bytes_max = home->service->limits.frame_bytes_max;
+    uint32_t body_bytes_max = home->limits.frame_bytes_max;
     size_t taken = skip(connection, data.size);
 
     home->clock_us = loop_now_us(home->loop);
@@ -878,7 +878,7 @@ static void keep_address(struct query_session *session, const struct sockaddr *a
 
 void connection_open(struct native_loop *home, int fd, const struct sockaddr *address)
 {
-    const struct native_limits *limits = &home->service->limits;
+    const struct native_limits *limits = &home->limits;
     struct stream_options options = { limits->output_bytes_max, limits->stall_us, &home->budget };
     struct connection *connection;
     struct error error;

@@ -6,6 +6,7 @@
 #include "wire/native_segment.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- memory ---- */
@@ -61,7 +62,8 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     enum status status;
 
     home->service = service;
-    home->budget.input_bytes_max = service->limits.input_bytes_max;
+    home->limits = service->limits;
+    home->budget.input_bytes_max = home->limits.input_bytes_max;
     home->drain_task.run = drain_run;
     home->drain_timer.fire = drain_fire;
     home->segment_scratch = xmalloc(NATIVE_SEGMENT_PAYLOAD_MAX);
@@ -122,7 +124,7 @@ static void drain_run(struct loop_task *task)
 
     home->is_draining = true;
     listener_close(&home->listener);
-    loop_timer_set(home->loop, &home->drain_timer, loop_now_us(home->loop) + home->service->limits.drain_us);
+    loop_timer_set(home->loop, &home->drain_timer, loop_now_us(home->loop) + home->limits.drain_us);
     for (struct connection *connection = home->connections, *next; connection; connection = next) {
         next = connection->next;
         connection_drain(connection);
@@ -166,6 +168,31 @@ void native_loop_close(struct native_loop *home)
     while (home->arena_count)
         arena_free(home->arenas[--home->arena_count]);
     free(home);
+}
+
+/* ---- limits ---- */
+
+struct new_limits {
+    struct loop_task task;
+    struct native_loop *home;
+    struct native_limits limits;
+};
+
+static void new_limits_run(struct loop_task *task)
+{
+    struct new_limits *change = CONTAINER_OF(task, struct new_limits, task);
+
+    change->home->limits = change->limits;
+    change->home->budget.input_bytes_max = change->limits.input_bytes_max;
+    free(change);
+}
+
+void native_loop_set_limits(struct native_loop *home, const struct native_limits *limits)
+{
+    struct new_limits *change = xmalloc(sizeof(*change));
+
+    *change = (struct new_limits){ { .run = new_limits_run }, home, *limits };
+    loop_post(home->loop, &change->task);
 }
 
 /* ---- workers ---- */

@@ -39,8 +39,8 @@ struct native_limits {
 struct native_service {
     struct query_engine *engine; /* borrowed */
     struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
-    struct native_limits limits;
-    struct clients *clients; /* borrowed */
+    struct native_limits limits; /* what a loop begins with; each has its own copy */
+    struct clients *clients;     /* borrowed */
     bool wants_password;
     atomic_uint connection_count;
     struct native_loop **loops; /* owned by server.c */
@@ -56,6 +56,7 @@ enum {
 struct native_loop {
     struct loop *loop; /* owned */
     struct native_service *service;
+    struct native_limits limits;   /* now in force */
     struct query_context *context; /* owned */
     struct table_port *port;       /* the context's */
     struct loop_source port_source;
@@ -81,6 +82,9 @@ struct native_loop {
 enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
                              struct native_loop **result, struct error *err);
 void native_loop_start(struct native_loop *home, unsigned index);
+/* Puts other limits in force for what comes: connections that are open keep those they were opened with (output, stall, startup,
+ * and with v5 the size of a frame). Any thread, not after native_loop_drain. */
+void native_loop_set_limits(struct native_loop *home, const struct native_limits *limits);
 /* Accepts no more, lets requests end, closes connections, stops: any thread. */
 void native_loop_drain(struct native_loop *home);
 /* False: requests were still with their owners when the time was over; nothing below may be closed any more. */

@@ -10,62 +10,74 @@
 
 enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_NUMBER, OPTION_SIZE };
 
+enum { LINE_BYTES_MAX = PATH_MAX + 256 };
+
 static const struct option {
-    const char *name;
+    const char *name; /* its unit is its end: -s, -ms, -bytes */
     enum option_kind kind;
     size_t offset;
     const char *fallback; /* NULL: none */
     uint64_t least, most; /* of numbers and sizes */
     const char *choices;  /* of texts: "a b"; NULL: any */
     const char *argument;
+    bool while_running; /* a reload applies it; else it needs a restart */
     const char *help;
 } option_table[] = {
-#define TEXT(name, member, fallback, choices, argument, help)                                        \
-    {                                                                                                \
-        name, OPTION_TEXT, offsetof(struct options, member), fallback, 0, 0, choices, argument, help \
+#define RESTART false
+#define RUNNING true
+#define TEXT(name, member, fallback, choices, argument, when, help)                                        \
+    {                                                                                                      \
+        name, OPTION_TEXT, offsetof(struct options, member), fallback, 0, 0, choices, argument, when, help \
     }
-#define FLAG(name, member, help)                                                          \
-    {                                                                                     \
-        name, OPTION_FLAG, offsetof(struct options, member), NULL, 0, 0, NULL, NULL, help \
+#define FLAG(name, member, help)                                                                   \
+    {                                                                                              \
+        name, OPTION_FLAG, offsetof(struct options, member), NULL, 0, 0, NULL, NULL, RESTART, help \
     }
-#define NUMBER(name, member, fallback, least, most, help)                                             \
-    {                                                                                                 \
-        name, OPTION_NUMBER, offsetof(struct options, member), fallback, least, most, NULL, "N", help \
+#define NUMBER(name, member, fallback, least, most, when, help)                                             \
+    {                                                                                                       \
+        name, OPTION_NUMBER, offsetof(struct options, member), fallback, least, most, NULL, "N", when, help \
     }
-#define SIZE(name, member, fallback, least, most, help)                                                 \
-    {                                                                                                   \
-        name, OPTION_SIZE, offsetof(struct options, member), fallback, least, most, NULL, "BYTES", help \
+#define SIZE(name, member, fallback, least, most, when, help)                                                 \
+    {                                                                                                         \
+        name, OPTION_SIZE, offsetof(struct options, member), fallback, least, most, NULL, "BYTES", when, help \
     }
-    TEXT("data", data, NULL, NULL, "DIR", "where everything is kept; made if it is missing"),
+    TEXT("data", data, NULL, NULL, "DIR", RESTART, "where everything is kept; made if it is missing"),
     FLAG("dev", dev, "developer mode: loopback, any credentials, master key in the data directory"),
     FLAG("dev-remote", dev_remote, "with --dev: --listen may name an address that other machines reach (containers)"),
-    TEXT("listen", listen, "127.0.0.1", NULL, "ADDR", "address to listen on"),
-    TEXT("rpc-address", rpc_address, NULL, NULL, "ADDR",
+    TEXT("listen", listen, "127.0.0.1", NULL, "ADDR", RESTART, "address to listen on"),
+    TEXT("rpc-address", rpc_address, NULL, NULL, "ADDR", RESTART,
          "address that clients are told to use (containers); --listen's if it is not given"),
-    NUMBER("cql-port", cql_port, "9042", 0, 65535, "port for CQL; 0: any free one"),
-    NUMBER("http-port", http_port, "9080", 0, 65535, "port for /health and /metrics; 0: none"),
-    NUMBER("shards", shards, "0", 0, 1024, "shards of a new data directory; 0: one per two cores"),
-    TEXT("region", region, "us-east-1", NULL, "NAME", "region of this server"),
-    TEXT("config", config, NULL, NULL, "FILE", "options from a file, one `name = value` per line"),
-    TEXT("auth", auth, "none", "none password", "KIND", "none, or password: ask for a name and a password, accept any"),
-    TEXT("key-file", key_file, NULL, NULL, "FILE", "master key: 32 bytes, or 64 hexadecimal digits"),
-    TEXT("store", store, "rocksdb", "rocksdb memory", "KIND", "rocksdb, or memory: forgets everything when it stops"),
-    TEXT("log-level", log_level, "info", "debug info warn error none", "LEVEL", "debug, info, warn, error or none"),
-    NUMBER("loops", loops, "0", 0, 1024, "event loops; 0: three for every four cores"),
-    NUMBER("workers", workers, "4", 1, 1024, "threads that may wait for the disk"),
-    SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, "memory for blocks of the store; 0: its default"),
-    SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX,
+    NUMBER("cql-port", cql_port, "9042", 0, 65535, RESTART, "port for CQL; 0: any free one"),
+    NUMBER("http-port", http_port, "9080", 0, 65535, RESTART, "port for /health and /metrics; 0: none"),
+    NUMBER("shards", shards, "0", 0, 1024, RESTART, "shards of a new data directory; 0: one per two cores"),
+    TEXT("region", region, "us-east-1", NULL, "NAME", RESTART, "region of this server"),
+    TEXT("config", config, NULL, NULL, "FILE", RESTART, "options from a file, one `name = value` per line"),
+    TEXT("auth", auth, "none", "none password", "KIND", RESTART,
+         "none, or password: ask for a name and a password, accept any"),
+    TEXT("key-file", key_file, NULL, NULL, "FILE", RESTART, "master key: 32 bytes, or 64 hexadecimal digits"),
+    TEXT("store", store, "rocksdb", "rocksdb memory", "KIND", RESTART,
+         "rocksdb, or memory: forgets everything when it stops"),
+    TEXT("log-level", log_level, "info", "debug info warn error none", "LEVEL", RUNNING,
+         "debug, info, warn, error or none"),
+    NUMBER("loops", loops, "0", 0, 1024, RESTART, "event loops; 0: three for every four cores"),
+    NUMBER("workers", workers, "4", 1, 1024, RESTART, "threads that may wait for the disk"),
+    SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, RESTART, "memory for blocks of the store; 0: its default"),
+    SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX, RESTART,
          "memory for writes not yet flushed; 0: its default"),
-    SIZE("prepared-bytes", prepared_bytes, "64m", 1 << 20, UINT64_MAX, "memory for prepared statements"),
-    SIZE("frame-bytes", frame_bytes, "16m", 1 << 10, NATIVE_FRAME_BYTES_LIMIT, "largest request"),
-    NUMBER("connections", connections, "20000", 1, 1000000, "connections at once"),
-    NUMBER("requests-in-flight", requests_in_flight, "2048", 1, 32768, "requests of one connection at once"),
-    SIZE("output-bytes", output_bytes, "1m", 1 << 10, 1 << 30, "replies that may wait for one slow reader"),
-    SIZE("input-bytes", input_bytes, "256m", 1 << 20, UINT64_MAX, "unfinished requests of all connections"),
-    NUMBER("startup-timeout-s", startup_timeout_s, "60", 1, 86400, "time for a connection to begin a session"),
-    NUMBER("stall-timeout-s", stall_timeout_s, "60", 1, 86400, "time for a client to take what waits for it"),
-    NUMBER("page-rows", page_rows, "0", 0, UINT32_MAX, "rows of an unpaged result; 0: the default"),
-    SIZE("page-bytes", page_bytes, "0", 0, UINT64_MAX, "bytes of a result; 0: the default"),
+    SIZE("prepared-bytes", prepared_bytes, "64m", 1 << 20, UINT64_MAX, RESTART, "memory for prepared statements"),
+    SIZE("frame-bytes", frame_bytes, "16m", 1 << 10, NATIVE_FRAME_BYTES_LIMIT, RUNNING, "largest request"),
+    NUMBER("connections", connections, "20000", 1, 1000000, RUNNING, "connections at once"),
+    NUMBER("requests-in-flight", requests_in_flight, "2048", 1, 32768, RUNNING, "requests of one connection at once"),
+    NUMBER("requests-waiting", requests_waiting, "8", 1, 4096, RUNNING,
+           "of these, handed to workers because they may wait for the disk"),
+    SIZE("output-bytes", output_bytes, "1m", 1 << 10, 1 << 30, RUNNING, "replies that may wait for one slow reader"),
+    SIZE("input-bytes", input_bytes, "256m", 1 << 20, UINT64_MAX, RUNNING, "unfinished requests of all connections"),
+    NUMBER("startup-timeout-s", startup_timeout_s, "60", 1, 86400, RUNNING, "time for a connection to begin a session"),
+    NUMBER("stall-timeout-s", stall_timeout_s, "60", 1, 86400, RUNNING, "time for a client to take what waits for it"),
+    NUMBER("drain-timeout-s", drain_timeout_s, "10", 1, 3600, RUNNING,
+           "time for requests to end when the server stops"),
+    NUMBER("page-rows", page_rows, "0", 0, UINT32_MAX, RESTART, "rows of an unpaged result; 0: the default"),
+    SIZE("page-bytes", page_bytes, "0", 0, UINT64_MAX, RESTART, "bytes of a result; 0: the default"),
 };
 
 static const struct option *find(const char *name, size_t size)
@@ -122,28 +134,30 @@ static bool parse_number(const char *text, bool is_size, uint64_t *number)
     return true;
 }
 
-static enum status set(struct options *options, const struct option *option, const char *value, struct error *err)
+/* `where` stands before the name in an error: "--", or file and line. */
+static enum status set(struct options *options, const struct option *option, const char *where, const char *value,
+                       struct error *err)
 {
     uint64_t number;
 
     switch (option->kind) {
     case OPTION_TEXT:
         if (option->choices && !is_choice(option->choices, value))
-            return error_set(err, ERR_CONFIG, "--%s: %s is none of: %s", option->name, value, option->choices);
+            return error_set(err, ERR_CONFIG, "%s%s: %s is none of: %s", where, option->name, value, option->choices);
         free(*(char **)place(options, option));
         *(char **)place(options, option) = xstrdup(value);
         return OK;
     case OPTION_FLAG:
         if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-            return error_set(err, ERR_CONFIG, "--%s: true or false, not %s", option->name, value);
+            return error_set(err, ERR_CONFIG, "%s%s: true or false, not %s", where, option->name, value);
         *(bool *)place(options, option) = value[0] == 't';
         return OK;
     case OPTION_NUMBER:
     case OPTION_SIZE:
         if (!parse_number(value, option->kind == OPTION_SIZE, &number))
-            return error_set(err, ERR_CONFIG, "--%s: %s is not a number", option->name, value);
+            return error_set(err, ERR_CONFIG, "%s%s: %s is not a number", where, option->name, value);
         if (number < option->least || number > option->most)
-            return error_set(err, ERR_CONFIG, "--%s: %s is not between %llu and %llu", option->name, value,
+            return error_set(err, ERR_CONFIG, "%s%s: %s is not between %llu and %llu", where, option->name, value,
                              (unsigned long long)option->least, (unsigned long long)option->most);
         *(uint64_t *)place(options, option) = number;
         return OK;
@@ -162,35 +176,55 @@ static char *trim(char *text)
     return text + strspn(text, " \t");
 }
 
-static enum status read_line(struct options *options, const char *path, unsigned number, char *line, struct error *err)
+struct reading {
+    const char *path;
+    unsigned line;
+    unsigned given[ARRAY_SIZE(option_table)]; /* in which line; 0: not yet */
+};
+
+static enum status read_line(struct options *options, struct reading *reading, char *line, struct error *err)
 {
+    char where[PATH_MAX + 16];
     char *name = trim(line), *equals, *value;
     const struct option *option;
+    unsigned *given;
 
     if (name[0] == '\0' || name[0] == '#')
         return OK;
+    snprintf(where, sizeof(where), "%s:%u: ", reading->path, reading->line);
     equals = strchr(name, '=');
     if (!equals)
-        return error_set(err, ERR_CONFIG, "%s:%u: not `name = value`", path, number);
+        return error_set(err, ERR_CONFIG, "%snot `name = value`", where);
     *equals = '\0';
     value = trim(equals + 1);
     name = trim(name);
     option = find(name, strlen(name));
     if (!option || strcmp(option->name, "config") == 0)
-        return error_set(err, ERR_CONFIG, "%s:%u: unknown option %s", path, number, name);
-    return set(options, option, value, err);
+        return error_set(err, ERR_CONFIG, "%sunknown option %s", where, name);
+    given = &reading->given[option - option_table];
+    if (*given)
+        return error_set(err, ERR_CONFIG, "%s%s is given in line %u already", where, name, *given);
+    *given = reading->line;
+    return set(options, option, where, value, err);
 }
 
 static enum status read_file(struct options *options, const char *path, struct error *err)
 {
-    char line[PATH_MAX + 256];
+    char line[LINE_BYTES_MAX];
+    struct reading reading = { .path = path };
     enum status status = OK;
     FILE *file = fopen(path, "re");
 
     if (!file)
         return error_set_os(err, errno, "--config: cannot read %s", path);
-    for (unsigned number = 1; !status && fgets(line, sizeof(line), file); number++)
-        status = read_line(options, path, number, line, err);
+    while (!status && fgets(line, sizeof(line), file)) {
+        reading.line++;
+        if (!strchr(line, '\n') && !feof(file)) /* a NUL ends what strchr sees */
+            status = error_set(err, ERR_CONFIG, "%s:%u: a line has at most %d bytes, and no NUL", path, reading.line,
+                               LINE_BYTES_MAX - 2);
+        else
+            status = read_line(options, &reading, line, err);
+    }
     if (!status && ferror(file))
         status = error_set_os(err, errno, "--config: cannot read %s", path);
     fclose(file);
@@ -224,7 +258,7 @@ static enum status read_arguments(struct options *options, int argc, char *const
             return error_set(err, ERR_CONFIG, "--%s needs a value", option->name);
         if (only_config != (option->offset == offsetof(struct options, config)))
             continue;
-        status = set(options, option, value, err);
+        status = set(options, option, "--", value, err);
         if (status)
             return status;
     }
@@ -239,7 +273,7 @@ enum status options_parse(struct options *options, int argc, char *const *argv, 
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         if (!option_table[i].fallback)
             continue;
-        status = set(options, &option_table[i], option_table[i].fallback, err);
+        status = set(options, &option_table[i], "--", option_table[i].fallback, err);
         if (status)
             return status;
     }
@@ -259,6 +293,124 @@ void options_fini(struct options *options)
         if (option_table[i].kind == OPTION_TEXT)
             free(*(char **)place(options, &option_table[i]));
     *options = (struct options){ 0 };
+}
+
+/* ---- changes while running ---- */
+
+static bool is_same(const struct options *a, const struct options *b, const struct option *option)
+{
+    const void *in_a = (const char *)a + option->offset, *in_b = (const char *)b + option->offset;
+    const char *text_a, *text_b;
+
+    switch (option->kind) {
+    case OPTION_TEXT:
+        text_a = *(char *const *)in_a;
+        text_b = *(char *const *)in_b;
+        return text_a == text_b || (text_a && text_b && strcmp(text_a, text_b) == 0);
+    case OPTION_FLAG: return *(const bool *)in_a == *(const bool *)in_b;
+    case OPTION_NUMBER:
+    case OPTION_SIZE: return *(const uint64_t *)in_a == *(const uint64_t *)in_b;
+    }
+    return true;
+}
+
+void options_take(struct options *options, struct options *fresh, options_changed changed, void *context)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        const struct option *option = &option_table[i];
+
+        if (is_same(options, fresh, option))
+            continue;
+        if (option->while_running && option->kind == OPTION_TEXT) {
+            char *old = *(char **)place(options, option);
+
+            *(char **)place(options, option) = *(char **)place(fresh, option);
+            *(char **)place(fresh, option) = old;
+        } else if (option->while_running) {
+            *(uint64_t *)place(options, option) = *(uint64_t *)place(fresh, option);
+        }
+        changed(context, option->name, option->while_running);
+    }
+}
+
+/* ---- what is printed: all of it from the table ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), end_size = strlen(end);
+
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+static const char *unit(const struct option *option)
+{
+    switch (option->kind) {
+    case OPTION_TEXT: return option->choices ? "word" : "text";
+    case OPTION_FLAG: return "true or false";
+    case OPTION_SIZE: return "bytes";
+    case OPTION_NUMBER:
+        return ends_with(option->name, "-ms") ? "milliseconds" : ends_with(option->name, "-s") ? "seconds" : "number";
+    }
+    return "";
+}
+
+static const char *default_of(const struct option *option)
+{
+    return option->kind == OPTION_FLAG ? "false" : option->fallback ? option->fallback : "none";
+}
+
+/* Words as they are; numbers without an upper bound by their lower one. */
+static void print_range(FILE *out, const struct option *option)
+{
+    if (option->choices)
+        for (const char *at = option->choices; *at; at++)
+            fprintf(out, "%s%c", *at == ' ' ? "," : "", *at);
+    else if (option->kind == OPTION_TEXT || option->kind == OPTION_FLAG)
+        fputs("any", out);
+    else if (option->most == UINT64_MAX)
+        fprintf(out, "%llu or more", (unsigned long long)option->least);
+    else
+        fprintf(out, "%llu to %llu", (unsigned long long)option->least, (unsigned long long)option->most);
+}
+
+static const char *when(const struct option *option)
+{
+    if (option->offset == offsetof(struct options, config))
+        return "command line only";
+    return option->while_running ? "reload" : "restart";
+}
+
+void options_print_reference(FILE *out)
+{
+    fputs("| option | value | range | default | changed by | |\n| --- | --- | --- | --- | --- | --- |\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        const struct option *option = &option_table[i];
+
+        fprintf(out, "| `%s` | %s | ", option->name, unit(option));
+        print_range(out, option);
+        fprintf(out, " | %s | %s | %s |\n", default_of(option), when(option), option->help);
+    }
+}
+
+void options_print_file(FILE *out)
+{
+    fputs(
+        "# Options of helenus serve: `name = value`, one per line; what is not set has its default. Sizes take k, m and\n"
+        "# g (powers of 1024). The command line wins. SIGHUP (systemctl reload helenus) reads this file again and applies\n"
+        "# what says \"reload\"; the rest waits for a restart.\n",
+        out);
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        const struct option *option = &option_table[i];
+
+        if (option->offset == offsetof(struct options, config))
+            continue;
+        fprintf(out, "\n# %s\n# %s: ", option->help, unit(option));
+        print_range(out, option);
+        fprintf(out, "; %s\n#%s = %s\n", when(option), option->name,
+                option->fallback   ? option->fallback
+                : option->argument ? option->argument
+                                   : "false");
+    }
 }
 
 void options_print_help(FILE *out)

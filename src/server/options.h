@@ -7,10 +7,12 @@
  *     dev = true
  *     cql-port = 9042
  *
- * The command line wins. Sizes take k, m and g (powers of 1024).
+ * The command line wins. Sizes take k, m and g (powers of 1024). The table in options.c is the one place that knows an option:
+ * help, the reference in docs/configuration.md and the packaged file are printed from it.
  *
  * Owns:    the strings it read.
- * Errors:  ERR_CONFIG with one line a person can act on.
+ * Errors:  ERR_CONFIG with one line a person can act on; a mistake in the file is named by file and line.
+ * Thread:  one; what others need of the options they are given (struct native_limits).
  */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
@@ -45,10 +47,12 @@ struct options {
     uint64_t frame_bytes;
     uint64_t connections;
     uint64_t requests_in_flight; /* of one connection */
+    uint64_t requests_waiting;   /* of these, at workers */
     uint64_t output_bytes;       /* of one connection */
     uint64_t input_bytes;        /* unfinished requests of all connections */
     uint64_t startup_timeout_s;
     uint64_t stall_timeout_s;
+    uint64_t drain_timeout_s;
     uint64_t page_rows;
     uint64_t page_bytes;
 };
@@ -56,7 +60,12 @@ struct options {
 /* argv after "serve". Sets the defaults, reads --config, then the rest. */
 enum status options_parse(struct options *options, int argc, char *const *argv, struct error *err);
 void options_fini(struct options *options);
-/* The table as help text. */
+/* Calls changed for each option that differs, and takes over from fresh those that can change while the server runs. */
+typedef void (*options_changed)(void *context, const char *name, bool taken);
+void options_take(struct options *options, struct options *fresh, options_changed changed, void *context);
+/* The table as help text, as a table in Markdown, and as a file in which every option stands as a comment. */
 void options_print_help(FILE *out);
+void options_print_reference(FILE *out);
+void options_print_file(FILE *out);
 
 #endif

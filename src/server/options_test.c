@@ -89,6 +89,36 @@ static void mistakes_are_named(void **state)
     }
 }
 
+struct seen {
+    int taken, left;
+};
+
+static void see(void *context, const char *name, bool taken)
+{
+    struct seen *seen = context;
+
+    taken ? seen->taken++ : seen->left++;
+}
+
+static void a_reload_takes_what_may_change_and_names_the_rest(void **state)
+{
+    struct options options, fresh;
+    struct error error;
+    struct seen seen = { 0 };
+
+    assert_int_equal(PARSE(&options, &error, "--data", "d", "--log-level", "warn", "--connections", "5"), OK);
+    assert_int_equal(PARSE(&fresh, &error, "--data", "e", "--log-level", "error", "--connections", "6", "--dev"), OK);
+    options_take(&options, &fresh, see, &seen);
+    assert_int_equal(seen.taken, 2);
+    assert_int_equal(seen.left, 2);
+    assert_string_equal(options.data, "d");
+    assert_false(options.dev);
+    assert_string_equal(options.log_level, "error");
+    assert_int_equal(options.connections, 6);
+    options_fini(&fresh);
+    options_fini(&options);
+}
+
 static void metrics_are_sums_in_prometheus_text(void **state)
 {
     struct metrics a = { 0 }, b = { 0 }, sum = { 0 };
@@ -122,6 +152,7 @@ int main(void)
         cmocka_unit_test(defaults_stand_and_arguments_change_them),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(a_reload_takes_what_may_change_and_names_the_rest),
         cmocka_unit_test(metrics_are_sums_in_prometheus_text),
     };
 

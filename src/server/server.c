@@ -22,10 +22,8 @@
 #include <unistd.h>
 
 enum {
-    LOOPS_MAX = 16,          /* by default; more only if asked */
-    WAITS_IN_FLIGHT_MAX = 8, /* of one connection at workers */
+    LOOPS_MAX = 16, /* by default; more only if asked */
     WORKER_QUEUE_MAX = 4096,
-    DRAIN_US = 10 * 1000 * 1000,
     FILES_BESIDE_CONNECTIONS = 2048,
 };
 
@@ -275,20 +273,18 @@ static uint64_t connections_of_files(uint64_t connections)
                                                          : limit.rlim_cur / 2;
 }
 
-static void set_limits(struct server *server, uint32_t loops)
+static struct native_limits limits_of(const struct options *options, uint32_t loops)
 {
-    const struct options *options = server->options;
-
-    server->service.limits = (struct native_limits){
+    return (struct native_limits){
         .connections_max = (uint32_t)connections_of_files(options->connections),
         .frame_bytes_max = (uint32_t)options->frame_bytes,
         .requests_in_flight_max = (uint32_t)options->requests_in_flight,
-        .waits_in_flight_max = WAITS_IN_FLIGHT_MAX,
+        .waits_in_flight_max = (uint32_t)options->requests_waiting,
         .output_bytes_max = options->output_bytes,
         .input_bytes_max = options->input_bytes / loops,
         .startup_us = (int64_t)options->startup_timeout_s * 1000000,
         .stall_us = (int64_t)options->stall_timeout_s * 1000000,
-        .drain_us = DRAIN_US,
+        .drain_us = (int64_t)options->drain_timeout_s * 1000000,
     };
 }
 
@@ -296,7 +292,7 @@ static enum status open_loops(struct server *server, struct error *err)
 {
     uint32_t count = loop_count(server->options);
 
-    set_limits(server, count);
+    server->service.limits = limits_of(server->options, count);
     server->service.wants_password = strcmp(server->options->auth, "password") == 0;
     server->service.loops = xcalloc(count, sizeof(*server->service.loops));
     for (uint32_t i = 0; i < count; i++) {
@@ -479,6 +475,19 @@ enum status server_open(const struct options *options, struct server **result, s
              server->service.limits.connections_max);
     *result = server;
     return OK;
+}
+
+void server_reload(struct server *server)
+{
+    struct native_limits limits = limits_of(server->options, server->service.loop_count);
+    enum log_level level;
+
+    if (log_level_parse(server->options->log_level, &level))
+        log_set_level(level);
+    if (limits.connections_max < server->options->connections)
+        log_warn("server", "descriptors allow fewer connections connections_max=%u", limits.connections_max);
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        native_loop_set_limits(server->service.loops[i], &limits);
 }
 
 static void close_all(struct server *server)

@@ -14,6 +14,8 @@ struct server;
 
 /* Answers requests when it returns. Signals that stop the process must be blocked before: threads inherit it. */
 enum status server_open(const struct options *options, struct server **result, struct error *err);
+/* The options that server_open was given have changed where they may (options_take): puts them in force. */
+void server_reload(struct server *server);
 /* The address and ports it listens on: "127.0.0.1", 9042. http_port 0: none. */
 const char *server_host(const struct server *server);
 /* In developer mode, where other machines can reach it. */

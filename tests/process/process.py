@@ -4,6 +4,7 @@
 """
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -16,7 +17,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import (AUTHENTICATE, BINARY, ERROR, EVENT, OPTIONS, QUERY, READY, REGISTER, RESULT, STARTUP, SUPPORTED,  # noqa: E402
-                        Client, Server, frame, free_port, query_body, short_string, string_map)
+                        Client, Server, ServerError, frame, free_port, query_body, short_string, string_map)
 
 AUTH_RESPONSE, AUTH_SUCCESS = 0x0F, 0x10
 
@@ -102,6 +103,117 @@ def configuration_file():
         process.terminate()
         assert process.wait(30) == 0
         process.stdout.close()
+
+
+def configuration_reference():
+    """The page lists what the binary has; the file it prints is one that it reads, with every line taken as it stands."""
+    tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "configuration.py")
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, env={**os.environ, "HELENUS": BINARY})
+    assert done.returncode == 0, done.stdout + done.stderr
+    named = set(re.findall(r"^  --([a-z0-9-]+)", run("--help").stdout, re.M))
+    sample = run("help", "file").stdout
+    given = dict(re.findall(r"^#([a-z0-9-]+) = (.*)$", sample, re.M))
+    assert set(given) == named - {"config"} and len(named) > 25, named ^ set(given)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)`", run("help", "reference").stdout, re.M)) == named
+    refused("help knows", "help", "everything")
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        path = os.path.join(top, "all.conf")
+        with open(path, "w") as f:
+            f.write("".join(f"{name} = {value}\n" for name, value in given.items() if value not in ("DIR", "FILE", "ADDR")))
+            f.write(f"data = {top}/data\n")
+        # All defaults written out are no mistake: what is left to say is that --dev is missing.
+        refused("needs --dev", "serve", "--config", path)
+
+
+def configuration_mistakes():
+    cases = [
+        (b"\ncql-port = 70000\n", "bad.conf:2: cql-port: 70000 is not between 0 and 65535"),
+        (b"auth = maybe\n", "bad.conf:1: auth: maybe is none of: none password"),
+        (b"dev = yes\n", "bad.conf:1: dev: true or false, not yes"),
+        (b"frame-bytes = 1x\n", "bad.conf:1: frame-bytes: 1x is not a number"),
+        (b"# c\n\nshards 3\n", "bad.conf:3: not `name = value`"),
+        (b"colour = red\n", "bad.conf:1: unknown option colour"),
+        (b"config = other\n", "bad.conf:1: unknown option config"),
+        (b"loops = 1\nworkers = 2\nloops = 2\n", "bad.conf:3: loops is given in line 1 already"),
+        (b"data = " + b"x" * 9000 + b"\n", "bad.conf:1: a line has at most"),
+        (b"loops = 1\0\nworkers = 2\n", "bad.conf:1: a line has at most"),
+    ]
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        path = os.path.join(top, "bad.conf")
+        for text, words in cases:
+            with open(path, "wb") as f:
+                f.write(text)
+            refused(words, "serve", "--data", os.path.join(top, "data"), "--dev", "--config", path)
+
+
+def configuration_reload():
+    """SIGHUP puts in force what can change, names what can't, and a broken file changes nothing."""
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        path = os.path.join(top, "helenus.conf")
+
+        def write(text):
+            with open(path, "w") as f:
+                f.write(text)
+
+        def told(words, count=1):
+            end = time.time() + 20
+            while time.time() < end:
+                with open(server.log_path) as f:
+                    lines = [line for line in f if words in line]
+                if len(lines) >= count:
+                    return lines
+                time.sleep(0.02)
+            raise AssertionError(f"not logged {count} times: {words}\n{server.log_tail()}")
+
+        def reload(words, count=1):
+            server.process.send_signal(signal.SIGHUP)
+            told(words, count)
+
+        def answers(statement):
+            try:
+                client = Client(server.port)
+            except OSError:
+                return False
+            try:
+                client.query(statement)
+                return True
+            except (ServerError, OSError):
+                return False
+            finally:
+                client.close()
+
+        small, large = "SELECT key FROM system.local", "SELECT key FROM system.local" + " " * 5000
+        write("frame-bytes = 4k\n")
+        with Server(os.path.join(top, "data"), "--config", path, "--requests-in-flight", "9") as server:
+            assert answers(small) and not answers(large)
+            write("frame-bytes = 8k\nshards = 3\nrequests-in-flight = 10\nlog-level = debug\n")
+            reload("config: read again")
+            assert "in force" in told("--frame-bytes has")[0] and "needs a restart" in told("--shards has")[0]
+            assert "--requests-in-flight" not in server.log_tail(), "the command line wins"
+            assert answers(large)
+            reload("config: read again", 2)
+            assert len(told("--frame-bytes has")) == 1, "what is in force is not told again"
+            assert len(told("--shards has")) == 1 + 1, "what waits for a restart is"
+            write("frame-bytes = 2k\nstartup-timeout-s = 0\n")
+            reload("not reloaded, everything stays as it was")
+            assert f"{path}:2: startup-timeout-s: 0 is not between 1 and 86400" in told("not reloaded")[0]
+            assert answers(large), "a broken file changes nothing"
+            os.unlink(path)
+            reload("not reloaded", 2)
+            assert answers(large)
+            write("connections = 1\n")
+            reload("config: read again", 3)
+            first = Client(server.port)
+            assert not answers(small), "a second connection"
+            write("frame-bytes = 4k\n")
+            reload("config: read again", 4)
+            assert answers(small) and not answers(large), "what is taken out has its default again"
+            first.close()
+        assert server.process.returncode == 0
+    with Server() as server:  # without a file there is nothing to read again
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(30) == 0
+        server.process.stdout.close()
 
 
 def newer_format():
@@ -233,6 +345,7 @@ def stop_drains():
 
 
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
+         configuration_reference, configuration_mistakes, configuration_reload,
          newer_format, health_and_metrics, password, schema_events, stop_drains]
 
 
