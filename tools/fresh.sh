@@ -60,6 +60,10 @@ inside() {
 }
 [ "$HOME" = /root ] || cp -a "$dir$HOME/." "$dir/root/" 2>/dev/null || true
 
+# Java keeps certificates in a store of its own, filled from those that are installed, not from the carried bundle.
+inside update-ca-certificates >/dev/null 2>&1
+carry /etc/ssl/certs/ca-certificates.crt
+
 mount -t proc proc "$dir/proc"
 mount --bind /dev "$dir/dev"
 mkdir -p "$dir/dev/shm"
