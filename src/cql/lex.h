@@ -1,4 +1,4 @@
-/* cql/lex.h: text to lexemes, with the look-ahead that tells keywords from identifiers. For parse.c only.
+/* cql/lex.h: text to lexemes, with the look-ahead that tells keywords from identifiers. For parse.c and shape.c only.
  *
  * Shapes:  the text ends with a NUL and contains no other; lexemes point into it and it is not changed ahead of them.
  * Thread:  one lexer per parse.

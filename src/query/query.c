@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "cql/parse.h"
+#include "cql/shape.h"
 #include "query/execute.h"
 #include "query/trace.h"
 #include "types/text.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WARNINGS_MAX = 32, SCRATCH_KEPT_MAX = 1 << 20, STATEMENT_BYTES_MAX = 16 << 20 };
+enum { WARNINGS_MAX = 32, SCRATCH_KEPT_MAX = 1 << 20, STATEMENT_BYTES_MAX = 16 << 20, SHAPED_BYTES_MAX = 16 << 10 };
 
 /* ---- engine and context ---- */
 
@@ -243,6 +244,7 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     enum status status;
 
     execution->plan = plan;
+    request->table_id = plan->table ? plan->table->id : 0;
     init_eval(execution);
     for (uint32_t i = 0; i < plan->warning_count; i++)
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
@@ -624,10 +626,52 @@ static enum query_result run_batch(struct execution *execution)
     }
     if (!status)
         status = plan_check_batch(kind, plans, count, false, execution->err);
+    if (!status && count && plans[0]->table)
+        request->table_id = plans[0]->table->id;
     init_eval(execution);
     result = status ? execution_failed(execution, status) : execute_batch(execution, plans, evals, count, kind, NULL);
     batch_fini(&holder);
     return result;
+}
+
+/* ---- for logs ---- */
+
+/* Of a request's first statement; NULL data: an id that is not known (any more). */
+static struct bytes first_text(struct query_context *context, const struct native_request *message)
+{
+    struct bytes text = message->query.statement, id = { NULL, 0 };
+    struct prepared *prepared;
+
+    if (message->header.opcode == NATIVE_EXECUTE) {
+        text = (struct bytes){ NULL, 0 };
+        id = message->execute.id;
+    } else if (message->header.opcode == NATIVE_BATCH) {
+        text = (struct bytes){ NULL, 0 };
+        if (message->batch.entry_count) {
+            text = message->batch.entries[0].statement;
+            id = message->batch.entries[0].id;
+        }
+    }
+    if (text.data || id.size != PREPARED_ID_BYTES)
+        return text;
+    prepared = prepared_find(context->engine->cache, &context->lookaside, id.data);
+    return prepared ? prepared->text : text;
+}
+
+void query_shape(struct query_context *context, const struct query_request *request, struct query_shape *shape)
+{
+    struct bytes text = first_text(context, request->message);
+    CLEANUP(buffer_fini) struct buffer masked = { 0 };
+    CLEANUP(buffer_fini) struct buffer shown = { 0 };
+
+    *shape = (struct query_shape){ .statement_count = 1 };
+    if (request->message->header.opcode == NATIVE_BATCH)
+        shape->statement_count = request->message->batch.entry_count;
+    if (text.size > SHAPED_BYTES_MAX)
+        text.size = SHAPED_BYTES_MAX; /* the rest of a long one makes no other kind of it */
+    cql_shape(request->arena, text, &shown, &masked);
+    prepared_id((struct bytes){ NULL, 0 }, buffer_bytes(&masked), shape->statement);
+    shape->text = arena_copy(request->arena, buffer_bytes(&shown));
 }
 
 /* ---- the entry ---- */
@@ -645,6 +689,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
     };
 
     request->error.status = OK;
+    request->table_id = 0;
     request->warning_count = 0;
     request->state = NULL;
     request->detail = (struct native_error_detail){ .consistency = request->message->parameters.consistency };

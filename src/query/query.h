@@ -45,6 +45,7 @@ struct query_request {
     int64_t now_us;
     struct error error;                /* out */
     struct native_error_detail detail; /* out: what ERROR carries besides: of a failed function, of a write its type */
+    uint64_t table_id;                 /* out: of the table, of a batch's first one; 0: there is none */
     struct bytes *warnings;            /* out, in the arena */
     uint32_t warning_count;
     void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */
@@ -75,6 +76,17 @@ struct table_port *query_context_port(struct query_context *context);
 enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out);
 /* After done: appends the body, or leaves request.error set. */
 void query_finish(struct query_context *context, struct query_request *request, struct buffer *out);
+
+/* What kind of statement a request is, without a name or value: for logs. */
+struct query_shape {
+    uint8_t statement
+        [16]; /* the MD5 of the text without its literals: of a prepared text that has none, and no keyspace of a
+                                 session, its id */
+    uint32_t statement_count; /* of a batch; the shape is its first one's */
+    struct bytes text;        /* cql/shape.h; in the request's arena */
+};
+/* After query_run (done or not): costs a pass over the text. The context is one that the caller may use. */
+void query_shape(struct query_context *context, const struct query_request *request, struct query_shape *shape);
 
 struct query_stats {
     uint64_t prepared_count, prepared_bytes, prepared_evicted;

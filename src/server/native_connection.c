@@ -176,6 +176,38 @@ static void reply_traced(struct request *request, struct native_reply *reply)
     reply->warnings = warnings;
 }
 
+/* ---- slow requests ---- */
+
+static const char *kind_of(uint8_t opcode)
+{
+    switch (opcode) {
+    case NATIVE_QUERY: return "QUERY";
+    case NATIVE_PREPARE: return "PREPARE";
+    case NATIVE_EXECUTE: return "EXECUTE";
+    case NATIVE_BATCH: return "BATCH";
+    default: return "OTHER";
+    }
+}
+
+static void note_slow(struct request *request)
+{
+    struct native_loop *home = request->connection->home;
+    struct slow_note note = { .took_us = home->clock_us - request->began_us };
+    struct query_shape shape;
+
+    if (!slow_log_wants(home->service->slow_log, home->clock_us))
+        return;
+    query_shape(home->context, &request->query, &shape);
+    note.table_id = request->query.table_id;
+    note.kind = kind_of(request->message.header.opcode);
+    note.status = status_name(request->query.error.status);
+    note.statement_count = shape.statement_count;
+    memcpy(note.statement, shape.statement, sizeof(note.statement));
+    if (shape.text.size)
+        memcpy(note.shape, shape.text.data, shape.text.size);
+    slow_log_note(home->service->slow_log, &note);
+}
+
 /* Ends the frame whose body stands behind `start`, or holds an error instead. */
 static void finish_reply(struct request *request, struct buffer *out, size_t start)
 {
@@ -203,6 +235,9 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
     count_reply(connection, request->message.header.opcode, query->error.status, request->began_us);
+    if (__builtin_expect(connection->home->clock_us - request->began_us >= connection->home->limits.slow_us, 0) &&
+        connection->home->limits.slow_us)
+        note_slow(request);
     if (__builtin_expect(query->trace != NULL, 0))
         end_trace(request);
 }

@@ -195,6 +195,11 @@ void trace_write(struct trace *trace, struct query_context *context, int64_t end
         trace_done(port);
 }
 
+void query_shape(struct query_context *context, const struct query_request *request, struct query_shape *shape)
+{
+    *shape = (struct query_shape){ .statement_count = 1, .text = arena_copy(request->arena, BYTES_LITERAL("SHAPE")) };
+}
+
 void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
     native_encode_result_void(out);

@@ -17,6 +17,7 @@
 #include "query/query.h"
 #include "server/clients.h"
 #include "server/metrics.h"
+#include "server/slow_log.h"
 #include "wire/native.h"
 
 #include <pthread.h>
@@ -34,6 +35,7 @@ struct native_limits {
     int64_t startup_us;              /* a connection that has not begun a session is closed */
     int64_t stall_us;                /* so is one that takes nothing of what waits for it */
     int64_t drain_us;                /* how long requests may take when the server stops */
+    int64_t slow_us;                 /* what takes as long is told to the slow log; 0: nothing is */
 };
 
 struct native_service {
@@ -41,6 +43,7 @@ struct native_service {
     struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits; /* what a loop begins with; each has its own copy */
     struct clients *clients;     /* borrowed */
+    struct slow_log *slow_log;   /* borrowed; NULL only if limits.slow_us is 0 for ever */
     bool wants_password;
     atomic_uint connection_count;
     struct native_loop **loops; /* owned by server.c */

@@ -76,6 +76,9 @@ static const struct option {
     NUMBER("stall-timeout-s", stall_timeout_s, "60", 1, 86400, RUNNING, "time for a client to take what waits for it"),
     NUMBER("drain-timeout-s", drain_timeout_s, "10", 1, 3600, RUNNING,
            "time for requests to end when the server stops"),
+    NUMBER("slow-query-ms", slow_query_ms, "500", 0, 86400000, RUNNING,
+           "a request that takes as long is logged, without names and values; 0: none"),
+    NUMBER("slow-query-lines", slow_query_lines, "10", 1, 10000, RUNNING, "lines per second that these may take"),
     NUMBER("page-rows", page_rows, "0", 0, UINT32_MAX, RESTART, "rows of an unpaged result; 0: the default"),
     SIZE("page-bytes", page_bytes, "0", 0, UINT64_MAX, RESTART, "bytes of a result; 0: the default"),
 };

@@ -53,6 +53,8 @@ struct options {
     uint64_t startup_timeout_s;
     uint64_t stall_timeout_s;
     uint64_t drain_timeout_s;
+    uint64_t slow_query_ms;    /* 0: none is logged */
+    uint64_t slow_query_lines; /* per second */
     uint64_t page_rows;
     uint64_t page_bytes;
 };

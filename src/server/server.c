@@ -40,6 +40,7 @@ struct server {
     struct query_engine *engine;
     struct native_service service;
     struct clients clients;
+    struct slow_log slow_log;
     struct sweeper_view sweeper;
     struct http *http;
     struct sockaddr_storage address;
@@ -285,6 +286,7 @@ static struct native_limits limits_of(const struct options *options, uint32_t lo
         .startup_us = (int64_t)options->startup_timeout_s * 1000000,
         .stall_us = (int64_t)options->stall_timeout_s * 1000000,
         .drain_us = (int64_t)options->drain_timeout_s * 1000000,
+        .slow_us = (int64_t)options->slow_query_ms * 1000,
     };
 }
 
@@ -358,6 +360,8 @@ static void show_metrics(void *context, struct buffer *out)
                         table_space_shard_count(server->space));
     metrics_print_value(out, "helenus_schema_changes_total", "counter",
                         "Versions of the schema since the data was made.", catalog_version(server->catalog));
+    metrics_print_value(out, "helenus_slow_requests_total", "counter", "Requests that took slow-query-ms or longer.",
+                        atomic_load(&server->slow_log.slow_count));
     sweeper_print_metrics(&server->sweeper, out);
 }
 
@@ -460,6 +464,8 @@ enum status server_open(const struct options *options, struct server **result, s
     clients_init(&server->clients);
     sweeper_view_init(&server->sweeper);
     server->service.clients = &server->clients;
+    server->service.slow_log = &server->slow_log;
+    slow_log_open(&server->slow_log, (uint32_t)options->slow_query_lines);
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
         if (!(steps[i] == lock_directory && is_memory(server)))
             status = steps[i](server, err);
@@ -486,6 +492,7 @@ void server_reload(struct server *server)
         log_set_level(level);
     if (limits.connections_max < server->options->connections)
         log_warn("server", "descriptors allow fewer connections connections_max=%u", limits.connections_max);
+    atomic_store(&server->slow_log.lines_per_s, (uint32_t)server->options->slow_query_lines);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_set_limits(server->service.loops[i], &limits);
 }
@@ -512,6 +519,7 @@ static void close_all(struct server *server)
     if (server->lock_fd >= 0)
         close(server->lock_fd);
     clients_fini(&server->clients);
+    slow_log_close(&server->slow_log);
     free(server);
 }
 

@@ -2,6 +2,7 @@
 
     python3 tests/process/process.py
 """
+import fcntl
 import os
 import re
 import signal
@@ -216,6 +217,73 @@ def configuration_reload():
         server.process.stdout.close()
 
 
+def slow_log():
+    """A request that takes long is told by its kind, table id and shape; nothing that a client chose is in the log."""
+    with Server(None, "--slow-query-ms", "1", "--slow-query-lines", "3") as server:
+        client = Client(server.port)
+        client.query("CREATE KEYSPACE zebra WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        client.query("CREATE TABLE zebra.giraffe (lion int, tiger int, panther text, PRIMARY KEY (lion, tiger))")
+        for i in range(60):
+            client.query("BEGIN UNLOGGED BATCH " + "".join(
+                f"INSERT INTO zebra.giraffe (lion, tiger, panther) VALUES (1, {i * 200 + j}, 'leopard');" for j in range(200)) + " APPLY BATCH")
+        prepared = client.prepare("SELECT count(*) FROM zebra.giraffe WHERE lion = ?")
+        plain = "SELECT count(*) FROM zebra.giraffe WHERE lion = 1 AND panther = 'leopard' ALLOW FILTERING"
+        time.sleep(1.1)
+        client.execute(prepared, [struct.pack(">i", 1)])
+        time.sleep(1.1)
+        client.query(plain)
+        time.sleep(1.1)
+        for _ in range(20):
+            client.query(plain)
+        time.sleep(1.1)
+        client.query(plain)
+        count = metric(http(server, "/metrics")[1], "helenus_slow_requests_total")
+        client.close()
+        time.sleep(0.2)
+        with open(server.log_path) as f:
+            lines = f.read().splitlines()
+        slow = [line for line in lines if " slow: ms=" in line]
+        for word in ("zebra", "giraffe", "lion", "tiger", "panther", "leopard"):
+            assert not [line for line in lines if word in line.lower()], f"{word} is in the log"
+        executed = [line for line in slow if "kind=EXECUTE" in line]
+        assert len(executed) == 1 and "shape=SELECT _ ( * ) FROM _ . _ WHERE _ = ?" in executed[0], slow
+        # Spaces and cases of a text do not change what it is; the table is the same one.
+        queried = [line for line in slow if "kind=QUERY" in line and "WHERE _ = ? AND _ = ? ALLOW _" in line]
+        assert len(queried) >= 5 and len({re.search("statement=(\\w+)", line).group(1) for line in queried}) == 1, slow
+        tables = {re.search("table=(\\d+)", line).group(1) for line in queried + executed}
+        assert len(tables) == 1 and "0" not in tables, tables
+        by_second = {}
+        for line in slow:
+            by_second[line[:19]] = by_second.get(line[:19], 0) + 1
+        assert max(by_second.values()) <= 6, by_second  # the log's seconds are not the clock's
+        more = [line for line in lines if "more, without a line of their own" in line]
+        assert more and count >= len(slow) + sum(int(line.split()[-1]) for line in more), (count, more)
+
+
+def slow_log_holds_nobody_up():
+    """Whoever reads stderr may stop: requests go on."""
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        port, (read_end, write_end) = free_port(), os.pipe()
+        fill = fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        process = subprocess.Popen([BINARY, "serve", "--data", top + "/data", "--dev", "--cql-port", str(port), "--http-port", "0",
+                                    "--slow-query-ms", "1", "--slow-query-lines", "10000"], stdout=subprocess.PIPE, stderr=write_end, text=True)
+        os.close(write_end)
+        while "Starting listening" not in process.stdout.readline():
+            assert process.poll() is None
+        client = Client(port)
+        client.query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        client.query("CREATE TABLE ks.t (k int PRIMARY KEY, v int)")
+        statement = "BEGIN UNLOGGED BATCH " + "".join(f"INSERT INTO ks.t (k, v) VALUES ({j}, 1);" for j in range(400)) + " APPLY BATCH"
+        for _ in range(400):  # each takes more than 1 ms; their lines are far more than the pipe holds
+            client.query(statement)
+        client.close()
+        assert len(os.read(read_end, 2 * fill)) >= fill * 3 // 4, "the pipe was full"
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        os.close(read_end)
+
+
 def newer_format():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         server = Server(os.path.join(top, "data")).start()
@@ -345,7 +413,7 @@ def stop_drains():
 
 
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
-         configuration_reference, configuration_mistakes, configuration_reload,
+         configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
          newer_format, health_and_metrics, password, schema_events, stop_drains]
 
 
