@@ -11,7 +11,7 @@ here=$(pwd)
 dir=${FRESH_DIR:-$(mktemp -d /var/tmp/helenus-fresh.XXXXXX)}
 server=""
 clean() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    [ -z "$server" ] || kill -- "-$server" 2>/dev/null || true
     for mount in dev/shm dev proc; do
         umount -l "$dir/$mount" 2>/dev/null || true
     done
@@ -77,8 +77,10 @@ tail -1 "$dir/test.log" | grep -qE '^[0-9]+ passed, 0 failed, [0-9]+ skipped$'
 echo "== make test took $(($(date +%s) - begin)) s"
 
 echo "== make run"
+set -m # a group of its own, so that not only make is stopped
 inside "$@" make -s -C /root/helenus run CQL_PORT=19642 HTTP_PORT=19680 > "$dir/run.log" 2>&1 &
 server=$!
+set +m
 for _ in $(seq 600); do
     grep -q "Starting listening for CQL clients" "$dir/run.log" && break
     kill -0 "$server" 2>/dev/null || { cat "$dir/run.log"; exit 1; }
