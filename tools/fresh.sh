@@ -54,9 +54,10 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_
     [ ! -f "$value" ] || carry "$value"
     set -- "$@" "$name=$value"
 done
+enter="chroot $dir /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+       PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 inside() {
-    chroot "$dir" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+    $enter "$@"
 }
 [ "$HOME" = /root ] || cp -a "$dir$HOME/." "$dir/root/" 2>/dev/null || true
 
@@ -77,10 +78,9 @@ tail -1 "$dir/test.log" | grep -qE '^[0-9]+ passed, 0 failed, [0-9]+ skipped$'
 echo "== make test took $(($(date +%s) - begin)) s"
 
 echo "== make run"
-set -m # a group of its own, so that not only make is stopped
-inside "$@" make -s -C /root/helenus run CQL_PORT=19642 HTTP_PORT=19680 > "$dir/run.log" 2>&1 &
+# A group of its own, so that not only make is stopped.
+(exec setsid $enter "$@" make -s -C /root/helenus run CQL_PORT=19642 HTTP_PORT=19680) > "$dir/run.log" 2>&1 &
 server=$!
-set +m
 for _ in $(seq 600); do
     grep -q "Starting listening for CQL clients" "$dir/run.log" && break
     kill -0 "$server" 2>/dev/null || { cat "$dir/run.log"; exit 1; }
