@@ -46,11 +46,12 @@ def runners(words):
         "crash": [("kill -9, 10 rounds", ["python3", "tests/crash/kill.py", "--rounds", "10"], 300)],
         "state": [("README's state", ["python3", "tools/state.py", "--check"], 30)],
         "full_disk": [("full disk", ["python3", "tests/storage/full_disk.py"], 300)],
+        "check": [("helenus check", ["python3", "tests/storage/check.py"], 300)],
         "plaintext": [("plaintext", ["python3", "tests/security/plaintext.py"], 300)],
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "drivers", "hostile", "plaintext", "full_disk", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "process", "cql", "drivers", "hostile", "plaintext", "full_disk", "check", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:

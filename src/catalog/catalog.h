@@ -55,6 +55,14 @@ void catalog_free(struct catalog *catalog);
 /* table_space_options.table_by_id, with the catalog as context: a new reference, or NULL. */
 struct table_def *catalog_table_by_id(void *catalog, uint64_t table_id);
 
+/* Definitions at rest: hand every row of a directory over (struct table_check.row), in order. The catalog is one without a directory that
+ * was not opened. ERR_CORRUPT: a definition does not decode. _end frees it and says whether they are whole. */
+struct catalog_check;
+struct catalog_check *catalog_check_new(struct catalog *catalog);
+enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
+                              const struct row *row, struct error *err);
+enum status catalog_check_end(struct catalog_check *check, struct error *err);
+
 /* ---- the schema in force ---- */
 
 struct catalog_view {      /* zeroed to begin with */

@@ -188,6 +188,16 @@ struct loading {
     uint8_t uuid[16];
 };
 
+static void free_loading(struct loading *l)
+{
+    for (uint32_t i = 0; i < l->table_count; i++)
+        table_def_unref(l->tables[i]);
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        keyspace_def_unref(l->keyspaces[i]);
+    free(l->tables);
+    free(l->keyspaces);
+}
+
 static enum status take_meta(struct loading *l, struct bytes value, struct error *err)
 {
     struct catalog *catalog = l->catalog;
@@ -283,6 +293,45 @@ static enum status take_row(struct loading *l, const struct read_row *row, struc
         status = take_table(l, buffer_bytes(&keyspace), value, err);
     buffer_fini(&keyspace);
     buffer_fini(&table);
+    return status;
+}
+
+/* ---- a check: the same decoding, of rows that somebody else has read ---- */
+
+struct catalog_check {
+    struct loading loading;
+};
+
+struct catalog_check *catalog_check_new(struct catalog *catalog)
+{
+    struct catalog_check *check = xcalloc(1, sizeof(*check));
+
+    check->loading.catalog = catalog;
+    return check;
+}
+
+enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
+                              const struct row *row, struct error *err)
+{
+    struct read_row read = { clustering, row };
+
+    if (table_id != CATALOG_TABLE_ID)
+        return OK;
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        if (row->cells[i].column_id == COLUMN_VALUE && row->cells[i].kind != CELL_TOMBSTONE)
+            return take_row(&check->loading, &read, err);
+    return OK; /* dropped */
+}
+
+enum status catalog_check_end(struct catalog_check *check, struct error *err)
+{
+    struct loading *l = &check->loading;
+    enum status status = OK;
+
+    if (!l->has_meta && l->keyspace_count)
+        status = error_set(err, ERR_CORRUPT, "the catalog's first row is missing");
+    free_loading(l);
+    free(check);
     return status;
 }
 
@@ -392,12 +441,7 @@ enum status definitions_load(struct catalog *catalog, struct table_port *port, s
         *is_new = !l.has_meta;
         *result = assemble(&l);
     }
-    for (uint32_t i = 0; i < l.table_count; i++)
-        table_def_unref(l.tables[i]);
-    for (uint32_t i = 0; i < l.keyspace_count; i++)
-        keyspace_def_unref(l.keyspaces[i]);
-    free(l.tables);
-    free(l.keyspaces);
+    free_loading(&l);
     arena_free(l.arena);
     return status;
 }

@@ -1,4 +1,5 @@
 /* helenus: the command line. What it does is server.h's. */
+#include "server/check.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -16,15 +17,17 @@ enum { EXIT_STOPPED = 0, EXIT_NOT_DRAINED = 1, EXIT_CANNOT_START = 2 };
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "helenus " HELENUS_VERSION ": a database that speaks CQL, as Apache Cassandra 5.0 does\n"
-                 "\n"
-                 "usage: helenus serve --data DIR [--dev] [options]\n"
-                 "       helenus version\n"
-                 "       helenus help file         a configuration file with every option as a comment\n"
-                 "       helenus help reference    every option as a table in Markdown\n"
-                 "       helenus --help\n"
-                 "\n"
-                 "options of serve, with their defaults:\n");
+    fprintf(out,
+            "helenus " HELENUS_VERSION ": a database that speaks CQL, as Apache Cassandra 5.0 does\n"
+            "\n"
+            "usage: helenus serve --data DIR [--dev] [options]\n"
+            "       helenus check DIR         is a data directory that no server has open sound? exit 0 yes, 1 no\n"
+            "       helenus version\n"
+            "       helenus help file         a configuration file with every option as a comment\n"
+            "       helenus help reference    every option as a table in Markdown\n"
+            "       helenus --help\n"
+            "\n"
+            "options of serve, with their defaults:\n");
     options_print_help(out);
 }
 
@@ -172,6 +175,8 @@ int main(int argc, char **argv)
     give_memory_back();
     if (strcmp(command, "serve") == 0)
         return serve(argc - 2, argv + 2);
+    if (strcmp(command, "check") == 0)
+        return check_run(argc - 2, argv + 2);
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3 and v4)\n");
         return 0;

@@ -176,6 +176,16 @@ struct store_properties {
 };
 
 /* Like store_scan_seek etc. below; a body fills all of them. */
+/* Who hears of what a check of a store at rest finds. */
+struct store_check {
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+    /* file: a name in the store's directory, "" for the store as a whole. Neither says anything of a user's. */
+    void (*damaged)(void *context, const char *file, const char *what);
+    /* Everything it holds, in order, family by family. */
+    void (*value)(void *context, enum store_family family, struct bytes key, struct bytes value);
+    void *context;
+};
+
 struct store_ops {
     const char *name;
 
@@ -229,6 +239,11 @@ struct store_ops {
      * there, what was not is there whole or not at all. Readers in between wait, or get ERR_WOULD_WAIT. Waits for open
      * scans, values and snapshots 0.1 s, twice as long at each further try, at most 10 s: ERR_OVERLOADED, try again. ERR_NO_SPACE: still full, reads go on. */
     enum status (*resume)(struct store *store, struct error *err);
+
+    /* Reads all of a store that nobody has open and changes nothing: every file, every checksum, every value. OK: all of it was looked
+     * at, and what is damaged was told. Otherwise it could not be: ERR_CONFIG, the wrong key; ERR_NOT_FOUND, there is no store. NULL:
+     * a body that keeps nothing. */
+    enum status (*check)(const struct store_options *options, const struct store_check *check, struct error *err);
 };
 
 /* ---- for all bodies ---- */

@@ -201,4 +201,7 @@ void collector_end(struct collector *collector);
 void collector_finish(struct collector *collector, struct read_result *result);
 bool slices_contain(const struct read_command *command, struct bytes clustering);
 
+/* What the directory was made with; 0: its file SHARDS is missing. */
+enum status space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err);
+
 #endif

@@ -96,6 +96,11 @@ static uint32_t default_shard_count(void)
     return (uint32_t)(count < 1 ? 1 : count > SHARDS_DEFAULT_MAX ? SHARDS_DEFAULT_MAX : count);
 }
 
+enum status space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
+{
+    return read_shard_count(options->files ? options->files : file_system_posix(), options->directory, count, err);
+}
+
 static enum status choose_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
 {
     struct file_system *files = options->files ? options->files : file_system_posix();

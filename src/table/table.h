@@ -255,6 +255,26 @@ struct sweep_progress { /* since the start */
 /* Any thread. */
 void table_space_sweep_progress(struct table_space *space, uint32_t shard, struct sweep_progress *progress);
 
+/* ---- a space at rest ---- */
+
+struct table_check {
+    void (*progress)(void *context, uint32_t shard, uint32_t shard_count, uint64_t done, uint64_t total);
+    /* where: a path below the directory. Neither tells a name, key or value of a user. */
+    void (*damaged)(void *context, const char *where, const char *what);
+    /* Each row that decodes, in order; tombstones are not hidden. NULL: not wanted. What it returns is told as damage. */
+    enum status (*row)(void *context, uint64_t table_id, struct bytes clustering, const struct row *row,
+                       struct error *err);
+    void *context;
+};
+struct table_checked {
+    uint32_t shard_count;
+    uint64_t value_count;
+};
+/* Looks at all of a directory that nobody has open, and changes nothing: files, checksums, keys, fragments. OK: it was looked at, and
+ * what is damaged was told. options: directory, files, store and store_environment. */
+enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
+                              struct table_checked *sum, struct error *err);
+
 /* ---- computed tables ---- */
 /* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */
 struct virtual_emit {

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <set>
 #include <thread>
 
 #include "store/rocksdb/encrypted.h"
@@ -782,6 +783,194 @@ enum status rocks_resume(struct store *store, struct error *err)
     }
     return reopen(store, err);
 }
+/* ---- a check of a store at rest ---- */
+
+enum { CHECK_READ_BYTES = 1 << 20 };
+
+class Checker
+{
+  public:
+    Checker(struct store *store, const struct store_check *check) : store_(store), check_(check)
+    {
+    }
+
+    enum status run(struct error *err)
+    {
+        enum status status = list(err);
+
+        if (status == OK)
+            status = open_files(err);
+        if (status != OK)
+            return status;
+        open_store();
+        for (const File &file : files_)
+            check_file(file);
+        for (int family = 0; family < STORE_FAMILY_COUNT; family++)
+            scan(static_cast<enum store_family>(family));
+        if (instance_)
+            instance_close(store_, instance_);
+        check_->progress(check_->context, total_, total_);
+        return OK;
+    }
+
+  private:
+    struct File {
+        std::string name;
+        uint64_t bytes;
+    };
+
+    rocksdb::Env *env() const
+    {
+        return store_->environment->env.get();
+    }
+
+    std::string path_of(const std::string &name) const
+    {
+        return store_->path + "/" + name;
+    }
+
+    void damaged(const std::string &name, const char *what)
+    {
+        check_->damaged(check_->context, name.c_str(), what);
+    }
+
+    void progress(uint64_t bytes)
+    {
+        done_ = std::min(total_, done_ + bytes);
+        check_->progress(check_->context, done_, total_);
+    }
+
+    enum status list(struct error *err)
+    {
+        std::vector<std::string> names;
+        Status status = env()->GetChildren(store_->path, &names);
+
+        if (!status.ok())
+            return translate(status, "The store can't be listed", err);
+        for (const std::string &name : names) {
+            uint64_t bytes = 0;
+
+            if (name == "." || name == ".." || name == "LOCK")
+                continue;
+            if (!env()->GetFileSize(path_of(name), &bytes).ok())
+                bytes = 0; /* told when it is read */
+            files_.push_back({ name, bytes });
+            total_ += 2 * bytes; /* once as it lies, once as rows */
+        }
+        return files_.empty() ? error_set(err, ERR_NOT_FOUND, "%s is empty", store_->path.c_str()) : OK;
+    }
+
+    /* A wrong master key fits no file; one that it does not fit among others is damaged. */
+    enum status open_files(struct error *err)
+    {
+        size_t strange = 0;
+        struct error first = {};
+
+        for (const File &file : files_) {
+            std::unique_ptr<rocksdb::RandomAccessFile> opened;
+
+            encrypted_forget_failure();
+            if (env()->NewRandomAccessFile(path_of(file.name), &opened, rocksdb::EnvOptions()).ok())
+                continue;
+            strange += encrypted_last_failure(&first) == ERR_CONFIG;
+        }
+        if (strange == files_.size())
+            return error_set(err, ERR_CONFIG, "%s", first.message);
+        return OK;
+    }
+
+    /* Reads the log, too. Not opened: its files are looked at all the same. */
+    void open_store()
+    {
+        struct error error = {};
+        std::vector<rocksdb::LiveFileMetaData> live;
+
+        if (instance_open(store_, true, &instance_, &error) != OK) {
+            instance_ = nullptr;
+            damaged("", error.message);
+            return;
+        }
+        instance_->db->GetLiveFilesMetaData(&live);
+        for (const rocksdb::LiveFileMetaData &file : live)
+            live_.insert(file.name.substr(file.name.rfind('/') + 1));
+    }
+
+    static bool is_sorted_file(const std::string &name)
+    {
+        return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0;
+    }
+
+    void check_file(const File &file)
+    {
+        std::unique_ptr<rocksdb::RandomAccessFile> opened;
+        std::vector<char> scratch(CHECK_READ_BYTES);
+        struct error error = {};
+        Slice got;
+        Status status;
+
+        if (instance_ && is_sorted_file(file.name) && !live_.count(file.name))
+            return progress(file.bytes); /* of a flush or compaction that a crash ended: nothing refers to it */
+        encrypted_forget_failure();
+        status = env()->NewRandomAccessFile(path_of(file.name), &opened, rocksdb::EnvOptions());
+        if (!status.ok()) {
+            damaged(file.name, encrypted_last_failure(&error) ? error.message : status.ToString().c_str());
+            return progress(file.bytes);
+        }
+        for (uint64_t at = 0; status.ok(); at += got.size()) {
+            status = opened->Read(at, scratch.size(), &got, scratch.data());
+            if (!status.ok() || got.empty())
+                break;
+            progress(got.size());
+        }
+        if (status.ok() && is_sorted_file(file.name)) {
+            rocksdb::Options options(
+                instance_options(store_->environment, &store_->options, store_->tracker),
+                family_options(store_->environment, &store_->options, STORE_DATA, store_->tracker));
+
+            status = rocksdb::VerifySstFileChecksum(options, rocksdb::EnvOptions(), path_of(file.name));
+        }
+        if (!status.ok())
+            damaged(file.name, status.ToString().c_str());
+    }
+
+    void scan(enum store_family family)
+    {
+        rocksdb::ReadOptions options;
+
+        if (!instance_)
+            return;
+        options.verify_checksums = true;
+        options.fill_cache = false;
+        options.total_order_seek = true;
+        std::unique_ptr<rocksdb::Iterator> at(instance_->db->NewIterator(options, instance_->families[family]));
+        for (at->SeekToFirst(); at->Valid(); at->Next()) {
+            check_->value(check_->context, family, bytes_of(at->key().data(), at->key().size()),
+                          bytes_of(at->value().data(), at->value().size()));
+            progress(at->key().size() + at->value().size());
+        }
+        if (!at->status().ok())
+            damaged("", at->status().ToString().c_str());
+    }
+
+    struct store *store_;
+    const struct store_check *check_;
+    struct instance *instance_ = nullptr;
+    std::vector<File> files_;
+    std::set<std::string> live_;
+    uint64_t done_ = 0, total_ = 0;
+};
+
+enum status rocks_check(const struct store_options *options, const struct store_check *check, struct error *err)
+{
+    struct store store;
+
+    store.environment = static_cast<struct environment *>(options->environment);
+    store.semantics = options->semantics;
+    store.options = *options;
+    store.path = options->path;
+    store.options.path = nullptr;
+    return Checker(&store, check).run(err);
+}
 
 } // namespace
 
@@ -810,4 +999,5 @@ const struct store_ops store_rocksdb_ops = {
     rocks_properties,
     rocks_health,
     rocks_resume,
+    rocks_check,
 };

@@ -1,0 +1,242 @@
+#include "server/check.h"
+
+#include "base/clock.h"
+#include "catalog/catalog.h"
+#include "catalog/format.h"
+#include "keys/keys.h"
+#include "store/rocksdb/rocksdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BAR_CELLS = 40 };
+
+struct checker {
+    const char *directory;
+    const char *key_file; /* NULL: DIR/master.key */
+    bool has_terminal;
+    int shown; /* of the bar: permille; -1: nothing yet */
+    uint64_t damage_count;
+    struct catalog_check *definitions;
+};
+
+static int cannot(const struct error *error)
+{
+    fprintf(stderr, "helenus: cannot check: %s\n", error->message);
+    return CHECK_CANNOT;
+}
+
+/* ---- what is told ---- */
+
+static void clear_bar(struct checker *checker)
+{
+    if (checker->shown >= 0)
+        fprintf(stderr, "\r%*s\r", BAR_CELLS + 32, "");
+    checker->shown = -1;
+}
+
+static void show_progress(void *context, uint32_t shard, uint32_t shard_count, uint64_t done, uint64_t total)
+{
+    struct checker *checker = context;
+    double part = (shard + (total ? (double)done / (double)total : 1)) / shard_count;
+    int permille = (int)(part * 1000), cells = (int)(part * BAR_CELLS);
+
+    if (!checker->has_terminal || permille == checker->shown)
+        return;
+    checker->shown = permille;
+    fprintf(stderr, "\r[%.*s%*s] %3d %%  shard %u of %u", cells, "########################################",
+            BAR_CELLS - cells, "", permille / 10, shard + 1, shard_count);
+}
+
+static void tell_damage(void *context, const char *where, const char *what)
+{
+    struct checker *checker = context;
+
+    clear_bar(checker);
+    printf("damaged: %s: %s\n", where, what);
+    fflush(stdout);
+    checker->damage_count++;
+}
+
+static enum status see_row(void *context, uint64_t table_id, struct bytes clustering, const struct row *row,
+                           struct error *err)
+{
+    struct checker *checker = context;
+
+    return catalog_check_row(checker->definitions, table_id, clustering, row, err);
+}
+
+static const char advice[] =
+    "what to do: stop here and copy the directory as it is, before anything else touches it.\n"
+    "  Look at the disk (smartctl, the kernel's log): files do not change by themselves.\n"
+    "  A damaged .sst file loses the rows it holds; a damaged .log what was written last; CURRENT and\n"
+    "  MANIFEST the list of the files. None can be made again from the others: put back the newest copy\n"
+    "  of the whole directory that is sound, and check it before a server starts on it.\n";
+
+/* ---- the directory ---- */
+
+static enum status path_in(const struct checker *checker, const char *name, char path[PATH_MAX], struct error *err)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", checker->directory, name) >= PATH_MAX)
+        return error_set(err, ERR_CONFIG, "the directory's name is too long");
+    return OK;
+}
+
+static bool is_there(const struct checker *checker, const char *name)
+{
+    char path[PATH_MAX];
+    struct error error;
+
+    return path_in(checker, name, path, &error) == OK && access(path, F_OK) == 0;
+}
+
+/* No server may have it, and none may take it while we look. Without the file nobody ever had it. */
+static enum status lock_directory(const struct checker *checker, int *lock_fd, struct error *err)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    enum status status = path_in(checker, "LOCK", path, err);
+
+    if (status)
+        return status;
+    if (stat(checker->directory, &facts) < 0)
+        return error_set_os(err, errno, "%s", checker->directory);
+    if (!S_ISDIR(facts.st_mode))
+        return error_set(err, ERR_CONFIG, "%s is not a directory", checker->directory);
+    *lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*lock_fd < 0 && errno == ENOENT)
+        return OK;
+    if (*lock_fd < 0)
+        return error_set_os(err, errno, "%s", path);
+    if (flock(*lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, ERR_CONFIG, "%s is in use: stop the server first", checker->directory);
+    return OK;
+}
+
+/* A newer or older format is not damage, and not ours to judge. */
+static enum status check_format(struct checker *checker, struct error *err)
+{
+    if (!is_there(checker, "FORMAT")) {
+        if (!is_there(checker, "SHARDS") && !is_there(checker, "shard-0000"))
+            return error_set(err, ERR_CONFIG, "%s is not a data directory of helenus", checker->directory);
+        tell_damage(checker, "FORMAT", "it is missing");
+        return OK;
+    }
+    if (format_check(checker->directory, err) == OK)
+        return OK;
+    if (err->status != ERR_CORRUPT || strstr(err->message, "is of format"))
+        return err->status;
+    tell_damage(checker, "FORMAT", "it is damaged, or not of helenus");
+    return OK;
+}
+
+/* keys_open_directory makes a key that is missing, which would be the end of the data. */
+static enum status open_keys(const struct checker *checker, struct keys **keys, struct error *err)
+{
+    if (checker->key_file)
+        return keys_open_file(checker->key_file, keys, err);
+    if (!is_there(checker, "master.key"))
+        return error_set(
+            err, ERR_CONFIG,
+            "%s has no master.key: name the key with --key-file, or put it back; without it nothing can be "
+            "read",
+            checker->directory);
+    return keys_open_directory(checker->directory, keys, err);
+}
+
+static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
+                               struct error *err)
+{
+    struct store_environment_options environment = { .keys = (struct keys *)keys };
+    struct table_check check = { show_progress, tell_damage, see_row, checker };
+    struct table_space_options options = { .directory = checker->directory, .store = &store_rocksdb_ops };
+    enum status status = options.store->environment_open(&environment, &options.store_environment, err);
+
+    if (status)
+        return status;
+    status = table_space_check(&options, &check, sum, err);
+    options.store->environment_close(options.store_environment);
+    return status;
+}
+
+static int64_t now_us(void *clock)
+{
+    return clock_realtime_us(clock);
+}
+
+static enum status check_all(struct checker *checker, struct table_checked *sum, struct error *err)
+{
+    struct catalog_options options = { .now_us = now_us, .clock = (void *)&clock_system };
+    struct catalog *catalog;
+    struct keys *keys;
+    struct error whole;
+    enum status status = check_format(checker, err);
+
+    if (!status)
+        status = open_keys(checker, &keys, err);
+    if (status)
+        return status;
+    status = catalog_new(&options, &catalog, err);
+    if (!status) {
+        checker->definitions = catalog_check_new(catalog);
+        status = check_space(checker, keys, sum, err);
+        if (catalog_check_end(checker->definitions, &whole) && !status)
+            tell_damage(checker, "the definitions", whole.message);
+        catalog_free(catalog);
+    }
+    keys_close(keys);
+    return status;
+}
+
+static int check_directory(struct checker *checker)
+{
+    struct table_checked sum = { 0 };
+    struct error error = { 0 };
+    int lock_fd = -1;
+    enum status status = lock_directory(checker, &lock_fd, &error);
+
+    if (!status)
+        status = check_all(checker, &sum, &error);
+    clear_bar(checker);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    if (checker->damage_count) {
+        printf("%s is damaged: %llu finding%s\n%s", checker->directory, (unsigned long long)checker->damage_count,
+               checker->damage_count == 1 ? "" : "s", advice);
+        return CHECK_DAMAGED;
+    }
+    if (status)
+        return cannot(&error);
+    printf("%s is sound: shards=%u values=%llu\n", checker->directory, sum.shard_count,
+           (unsigned long long)sum.value_count);
+    return CHECK_SOUND;
+}
+
+int check_run(int argc, char *const *argv)
+{
+    struct checker checker = { .has_terminal = isatty(STDERR_FILENO), .shown = -1 };
+    struct error error;
+
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--key-file=", 11) == 0)
+            checker.key_file = argv[i] + 11;
+        else if (strcmp(argv[i], "--key-file") == 0 && i + 1 < argc)
+            checker.key_file = argv[++i];
+        else if (argv[i][0] != '-' && !checker.directory)
+            checker.directory = argv[i];
+        else
+            checker.directory = "", i = argc;
+    }
+    if (!checker.directory || !*checker.directory) {
+        error_set(&error, ERR_CONFIG, "usage: helenus check DIR [--key-file FILE]");
+        return cannot(&error);
+    }
+    return check_directory(&checker);
+}

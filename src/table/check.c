@@ -1,0 +1,129 @@
+/* A space at rest, looked at from end to end: table_space_check. Nothing is changed, and no owner runs. */
+#include "row/fragment.h"
+#include "row/key.h"
+#include "store/files/files.h"
+#include "table/range.h"
+#include "table/shard.h"
+#include "table/sweep.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+enum { OWN_RECORDS = 0, FINDINGS_MAX = 100 /* of values, for one shard: after that they are only counted */ };
+
+struct checking {
+    const struct table_check *check;
+    struct table_space *space; /* for shard_of_token */
+    struct arena *arena;       /* of one value */
+    struct buffer scratch;
+    uint32_t shard;
+    uint64_t bad_values;
+    struct table_checked *sum;
+};
+
+static void progress(void *context, uint64_t done, uint64_t total)
+{
+    struct checking *c = context;
+
+    c->check->progress(c->check->context, c->shard, c->space->shard_count, done, total);
+}
+
+static void damaged(void *context, const char *file, const char *what)
+{
+    struct checking *c = context;
+    char where[64 + 256];
+
+    snprintf(where, sizeof(where), "shard-%04u%s%s", c->shard, *file ? "/" : "", file);
+    c->check->damaged(c->check->context, where, what);
+}
+
+static enum status check_value(struct checking *c, struct bytes key, struct bytes value, struct error *err)
+{
+    struct key_parts parts;
+    struct row row;
+    enum status status;
+
+    if (key.size >= 8 && load_be64(key.data) == OWN_RECORDS)
+        return OK; /* the clock's bound, the due list: rebuilt or bounded by what they speak of */
+    status = key_decode(key, &c->scratch, &parts, err);
+    if (status)
+        return status;
+    if (shard_of_token(c->space, parts.token) != c->shard)
+        return error_set(err, ERR_CORRUPT, "a row of another shard");
+    status = row_decode(c->arena, value, &row, err);
+    if (!status && parts.kind == KEY_ROW && c->check->row)
+        status = c->check->row(c->check->context, parts.table_id, parts.clustering, &row, err);
+    return status;
+}
+
+/* What does not decode is told by the table's id, never by its key. */
+static void value_seen(void *context, enum store_family family, struct bytes key, struct bytes value)
+{
+    struct checking *c = context;
+    struct error error;
+    char what[ERROR_MESSAGE_MAX + 64];
+
+    c->sum->value_count++;
+    if (family != STORE_DATA)
+        return;
+    arena_reset(c->arena);
+    if (check_value(c, key, value, &error) == OK)
+        return;
+    if (c->bad_values++ >= FINDINGS_MAX)
+        return;
+    snprintf(what, sizeof(what), "a value of table %llu does not decode: %s",
+             key.size >= 8 ? (unsigned long long)load_be64(key.data) : 0ULL, error.message);
+    damaged(c, "", what);
+}
+
+static enum status check_shard(struct checking *c, struct error *err)
+{
+    const struct table_space_options *options = &c->space->options;
+    struct store_check check = { progress, damaged, value_seen, c };
+    char path[PATH_MAX];
+    struct store_options store = { .path = path,
+                                   .environment = options->store_environment,
+                                   .semantics = &c->space->semantics };
+    struct file_system *files = options->files ? options->files : file_system_posix();
+    bool is_directory = false;
+    enum status status;
+
+    snprintf(path, sizeof(path), "%s/shard-%04u", options->directory, c->shard);
+    if (files->ops->is_directory(files, path, &is_directory, err) || !is_directory) {
+        damaged(c, "", "its directory is missing");
+        return OK;
+    }
+    c->bad_values = 0;
+    status = options->store->check(&store, &check, err);
+    if (status == ERR_NOT_FOUND) {
+        damaged(c, "", "its directory is empty");
+        return OK;
+    }
+    if (c->bad_values > FINDINGS_MAX)
+        damaged(c, "", "and more values that do not decode");
+    return status;
+}
+
+enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
+                              struct table_checked *sum, struct error *err)
+{
+    struct table_space *space = xcalloc(1, sizeof(*space));
+    struct checking c = { .check = check, .space = space, .arena = arena_new(64 << 10), .sum = sum };
+    enum status status;
+
+    *sum = (struct table_checked){ 0 };
+    space->options = *options;
+    space->semantics = space_semantics(space);
+    status = space_read_shard_count(options, &space->shard_count, err);
+    sum->shard_count = space->shard_count;
+    if (status == ERR_CORRUPT || (!status && !space->shard_count)) {
+        check->damaged(check->context, "SHARDS", status ? "it holds no number of shards" : "it is missing");
+        status = OK;
+    }
+    for (c.shard = 0; !status && c.shard < space->shard_count; c.shard++)
+        status = check_shard(&c, err);
+    buffer_fini(&c.scratch);
+    arena_free(c.arena);
+    free(space);
+    return status;
+}
