@@ -16,6 +16,7 @@ struct request {
     struct connection *connection;
     struct arena *arena; /* owned */
     int64_t began_us;
+    size_t body_bytes; /* decompressed: the header tells only what was sent */
     /* At a worker: */
     struct worker_job job;
     struct query_session job_session; /* a copy: the connection's may change meanwhile */
@@ -24,7 +25,10 @@ struct request {
     bool job_is_done;
 };
 
-enum { STATEMENT_BYTES_MAX = 64 << 10 }; /* of a statement that is parsed on a loop */
+enum {
+    STATEMENT_BYTES_MAX = 64 << 10, /* of a statement that is parsed on a loop */
+    VALUES_BYTES_MAX = 512 << 10,   /* of a prepared statement's values that are looked at on a loop */
+};
 
 static_assert(sizeof(struct connection) < 700, "an idle connection costs less than 1 KB");
 
@@ -448,10 +452,13 @@ static bool send_to_worker(struct request *request)
     return false;
 }
 
-/* A loop has others to serve while 16 MiB of CQL are parsed. */
-static bool is_long_work(const struct native_header *header)
+/* A loop has others to serve while 16 MiB of CQL are parsed, or a bound collection of a million elements is sorted or read as
+ * JSON. A prepared statement may bring more: most large values are text and blobs, which are only copied. */
+static bool is_long_work(const struct request *request)
 {
-    return header->length > STATEMENT_BYTES_MAX && header->opcode != NATIVE_EXECUTE;
+    bool is_prepared = request->message.header.opcode == NATIVE_EXECUTE;
+
+    return request->body_bytes > (is_prepared ? VALUES_BYTES_MAX : STATEMENT_BYTES_MAX);
 }
 
 /* Takes the arena over. */
@@ -477,7 +484,7 @@ static void run_query(struct request *request)
     query->trace = NULL;
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);
-    result = is_long_work(&request->message.header) ? QUERY_WAITS : query_run(home->context, query, out);
+    result = is_long_work(request) ? QUERY_WAITS : query_run(home->context, query, out);
     if (result == QUERY_PENDING) {
         out->size = start;
         went_off(request);
@@ -490,6 +497,7 @@ static void run_query(struct request *request)
             return;
         start = begin_reply(connection, &out);
         query->detail = (struct native_error_detail){ 0 };
+        query->table_id = 0;
         error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
     }
     finish_reply(request, out, start);
@@ -749,6 +757,7 @@ static bool take_frame(struct connection *connection, const struct native_header
     status = check_version(connection, header, err);
     if (!status)
         status = open_body(connection, header, body, arena, &body, err);
+    request->body_bytes = body.size;
     if (!status)
         status = native_decode(header, body, arena, &request->message, err);
     is_understood = !status;

@@ -367,7 +367,45 @@ def segments_slow_readers(server, rng):
         d.close()
 
 
-ATTACKS = [random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
+def long_work(server, rng):
+    """Requests of seconds: who shares their loop waits for a small part of them. Several connections, so that each loop has some."""
+    from lz4 import block
+    numbers = b"".join(struct.pack(">ii", 4, x * 7919 % 1000003) for x in range(600000))
+    numbers = struct.pack(">i", 600000) + numbers
+    c = Client(server.port, timeout=120)
+    c.execute(c.prepare("INSERT INTO hostile.l (k, v) VALUES (3, ?)"), [numbers])
+    remove = c.prepare("UPDATE hostile.l SET v = v - ? WHERE k = 3")
+    statement = query_body("SELECT v FROM hostile.l WHERE k IN (" + "1," * 450000 + "1)")
+    packed = struct.pack(">I", len(statement)) + block.compress(statement, store_size=False)
+    assert len(packed) < 64 << 10
+
+    def compressed():
+        d = Client(server.port, timeout=120, compression="lz4")
+        d.send(b"".join(frame(QUERY, packed, flags=1) for _ in range(20)))
+        for _ in range(20):
+            d.receive()
+        d.close()
+
+    for name, work in (("a large bound list", lambda: c.execute(remove, [numbers])), ("compressed statements", compressed)):
+        others = [Polite(server.port) for _ in range(8)]
+        for other in others:
+            other.start()
+        time.sleep(0.2)
+        begin = time.time()
+        work()
+        took = time.time() - begin
+        for other in others:
+            other.stop = True
+        for other in others:
+            other.join(30)
+            assert other.failure is None, other.failure
+        worst = max(other.worst for other in others)
+        print(f"    {name}: {took * 1000:.0f} ms, the others waited {worst * 1000:.0f} ms at most")
+        assert worst < took / 2, f"{name}: a loop waited {worst:.2f} s of {took:.2f} s"
+    c.close()
+
+
+ATTACKS = [long_work, random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
            segments_flipped, segments_random, segments_huge, segments_bombs, silent_connections, slow_readers, segments_slow_readers]
 
 
