@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: deps.sh build|test|golden... Asks apt only if something is.
+# Installs the Debian packages that are missing: deps.sh build|test|golden|package... Asks apt only if something is.
 set -eu
 
 build="gcc g++ make pkg-config re2c lemon librocksdb-dev liblz4-dev libsnappy-dev libzstd-dev libssl-dev libgmp-dev
@@ -20,6 +20,7 @@ for group in "$@"; do
         command -v mvn >/dev/null || wanted="$wanted maven"
         # The Rust compiler that Debian keeps new for browsers; the other is of 2022.
         command -v cargo >/dev/null || wanted="$wanted cargo-web rustc-web" ;;
+    package) wanted="$wanted dpkg-dev binutils" ;;
     golden) wanted="$wanted $golden" ;;
     *) echo "deps.sh: no group $group" >&2; exit 2 ;;
     esac

@@ -23,6 +23,8 @@ help:
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"
 	@echo "make configuration   rewrite docs/configuration.md from the options the binary has"
+	@echo "make package         a .deb with the native engine, systemd unit and configuration, in build/package"
+	@echo "make test-package    installs, starts, upgrades and removes it in a bare Debian 12 in a chroot (root)"
 	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
 	@echo "make deps deps-test  only install; make clean"
 
@@ -86,6 +88,19 @@ state:
 .PHONY: configuration
 configuration: $(BUILD)/helenus
 	@HELENUS=$(BUILD)/helenus $(PYTHON) tools/configuration.py
+
+# A Debian package of the server with the native engine, in build/package.
+.PHONY: package
+package: deps
+	@tools/deps.sh package
+	@$(MAKE) -s ENGINE=native engine
+	@$(MAKE) -s -j$$(nproc) ENGINE=native build/native/helenus
+	@tools/package.sh build/native/helenus build/package
+
+# Installs, starts, upgrades, removes it in a chroot: root and debootstrap.
+.PHONY: test-package
+test-package: package
+	@$(PYTHON) tests/process/package.py $$(ls -t build/package/helenus_*.deb | head -1)
 
 # For tools/test_run.py: the unit test programs, and their names.
 .PHONY: test-programs test-list

@@ -1,5 +1,6 @@
 /* helenus: the command line. What it does is server.h's. */
 #include "server/check.h"
+#include "server/notify.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -102,6 +103,7 @@ static void reload(struct server *server, struct options *options, int argc, cha
     struct options fresh;
     struct error error = { 0 };
 
+    notify_reloading();
     if (options_parse(&fresh, argc, argv, &error)) {
         log_error("config", "not reloaded, everything stays as it was: %s", error.message);
     } else {
@@ -110,6 +112,7 @@ static void reload(struct server *server, struct options *options, int argc, cha
         log_info("config", "read again");
     }
     options_fini(&fresh);
+    notify_ready();
 }
 
 static int serve(int argc, char **argv)
@@ -146,10 +149,12 @@ static int serve(int argc, char **argv)
         fprintf(stderr, "helenus: warning: developer mode on %s: whoever reaches it can read and write everything\n",
                 server_host(server));
     print_screen(&options, server);
+    notify_ready();
     /* Without a file there is nothing to read again: SIGHUP says that the terminal has gone. */
     while (sigwait(&stops, &signal_number) != 0 || (signal_number == SIGHUP && options.config))
         if (signal_number == SIGHUP)
             reload(server, &options, argc, argv);
+    notify_stopping();
     /* A second signal ends it at once. */
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);

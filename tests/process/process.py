@@ -284,6 +284,32 @@ def slow_log_holds_nobody_up():
         os.close(read_end)
 
 
+def service_manager():
+    """READY only once it answers, RELOADING and READY around a reload, STOPPING before the end; a name and a path as socket."""
+    for abstract in (False, True):
+        with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+            conf = os.path.join(top, "helenus.conf")
+            open(conf, "w").close()
+            name = f"@helenus-test-{os.getpid()}" if abstract else os.path.join(top, "notify")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.bind("\0" + name[1:] if abstract else name)
+                manager.settimeout(20)
+                server = Server(os.path.join(top, "data"), "--config", conf, env={"NOTIFY_SOCKET": name}).start()
+                heard = manager.recv(4096).decode().splitlines()
+                assert heard[0] == "READY=1", heard
+                Client(server.port).close()
+                server.process.send_signal(signal.SIGHUP)
+                heard = manager.recv(4096).decode().splitlines()
+                assert heard[0] == "RELOADING=1" and heard[1].startswith("MONOTONIC_USEC="), heard
+                assert abs(int(heard[1].split("=")[1]) - time.monotonic_ns() // 1000) < 20000000
+                assert manager.recv(4096).startswith(b"READY=1")
+                assert server.stop() == 0
+                assert manager.recv(4096).startswith(b"STOPPING=1")
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:  # a manager that is not there stops nobody
+        with Server(os.path.join(top, "data"), env={"NOTIFY_SOCKET": os.path.join(top, "nobody")}) as server:
+            assert http(server, "/health")[0] == 200 and "can't be told" in server.log_tail()
+
+
 def newer_format():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         server = Server(os.path.join(top, "data")).start()
@@ -413,7 +439,7 @@ def stop_drains():
 
 
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
-         configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
+         configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up, service_manager,
          newer_format, health_and_metrics, password, schema_events, stop_drains]
 
 
