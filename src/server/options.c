@@ -61,7 +61,7 @@ static const struct option {
          "debug, info, warn, error or none"),
     NUMBER("loops", loops, "0", 0, 1024, RESTART, "event loops; 0: three for every four cores"),
     NUMBER("workers", workers, "4", 1, 1024, RESTART, "threads that may wait for the disk"),
-    SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, RESTART, "memory for blocks of the store; 0: its default"),
+    SIZE("cache-bytes", cache_bytes, "0", 0, UINT64_MAX, RESTART, "memory for blocks of the store; 0: an eighth"),
     SIZE("write-buffer-bytes", write_buffer_bytes, "0", 0, UINT64_MAX, RESTART,
          "memory for writes not yet flushed; 0: its default"),
     SIZE("prepared-bytes", prepared_bytes, "64m", 1 << 20, UINT64_MAX, RESTART, "memory for prepared statements"),

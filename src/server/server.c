@@ -14,7 +14,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -25,6 +27,7 @@ enum {
     LOOPS_MAX = 16, /* by default; more only if asked */
     WORKER_QUEUE_MAX = 4096,
     FILES_BESIDE_CONNECTIONS = 2048,
+    CACHE_BYTES_MIN = 64 << 20,
 };
 
 struct server {
@@ -138,10 +141,34 @@ static enum status open_keys(struct server *server, struct error *err)
     return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
 }
 
+/* What this process may use: the machine's memory, or what its cgroup (v2, as a container sees it) leaves of it. */
+static uint64_t memory_bytes(void)
+{
+    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), limit;
+    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+
+    if (!file)
+        return bytes;
+    if (fscanf(file, "%" SCNu64, &limit) == 1 && limit < bytes) /* "max": no limit */
+        bytes = limit;
+    fclose(file);
+    return bytes;
+}
+
+/* An eighth of the memory: filled as blocks are read, so an idle server doesn't have it. */
+static uint64_t cache_bytes(const struct options *options)
+{
+    uint64_t eighth = memory_bytes() / 8;
+
+    if (options->cache_bytes)
+        return options->cache_bytes;
+    return eighth > CACHE_BYTES_MIN ? eighth : CACHE_BYTES_MIN;
+}
+
 static enum status open_environment(struct server *server, struct error *err)
 {
     struct store_environment_options environment = {
-        .cache_bytes = server->options->cache_bytes,
+        .cache_bytes = cache_bytes(server->options),
         .write_buffer_bytes = server->options->write_buffer_bytes,
         .keys = server->keys,
         .log = log_of_store,
