@@ -148,8 +148,8 @@ static int serve(int argc, char **argv)
     if (server_is_exposed(server))
         fprintf(stderr, "helenus: warning: developer mode on %s: whoever reaches it can read and write everything\n",
                 server_host(server));
+    notify_ready(); /* first: what is told of it in the log stands there when others read that we listen */
     print_screen(&options, server);
-    notify_ready();
     /* Without a file there is nothing to read again: SIGHUP says that the terminal has gone. */
     while (sigwait(&stops, &signal_number) != 0 || (signal_number == SIGHUP && options.config))
         if (signal_number == SIGHUP)
