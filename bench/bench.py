@@ -5,8 +5,8 @@ For each server, the steps asked for:
 
     start      exec to the first query answered, memory when idle
     workloads  --rows rows; then each workload at saturation (closed loop, --depth per connection), in windows of --seconds until three
-               in a row differ by less than 3 %, at most --windows: the last three are the measurement, its figures their medians; then
-               --rates (open loop) for --rate-seconds each
+               in a row differ by less than 3 %, at most --windows (the first workload, in which a JVM warms up: --first-windows): the
+               last three are the measurement, its figures their medians; then --rates (open loop) for --rate-seconds each
     memory     --memory-rows rows: memory when they are loaded, bytes on disk after everything was flushed and compacted (the same compressor
                on both sides), and exec to the first query answered after kill -9 under a load of inserts
 
@@ -230,13 +230,14 @@ class Clock:
         self.args, self.begin = args, time.time()
         self.left = sum(self.of_server(name) for name in args.servers)
 
-    def of_workload(self, workload):
-        return self.args.windows * (self.args.seconds + 1) + SETTLE_SECONDS_MAX + (self.args.rate_seconds + 1) * len(rates_of(self.args, workload))
+    def of_workload(self, workload, windows=None):
+        return (windows or self.args.windows) * (self.args.seconds + 1) + SETTLE_SECONDS_MAX + (self.args.rate_seconds + 1) * len(rates_of(self.args, workload))
 
     def of_server(self, name):
         java = name.startswith("cassandra")
         seconds = 30 if java else 10
         if "workloads" in self.args.steps:
+            seconds += (self.args.first_windows - self.args.windows) * (self.args.seconds + 1)
             seconds += len(self.args.value_bytes) * (SETTLE_SECONDS_MAX + (60 if java else 20) + sum(self.of_workload(w) for w in self.args.workloads))
         if "memory" in self.args.steps:
             seconds += 240 if java else 90
@@ -252,10 +253,10 @@ def rates_of(args, workload):
     return [float(r.split("=")[-1]) for r in args.rates if "=" not in r or r.split("=")[0] == workload]
 
 
-def saturate(server, workload, args, value_bytes):
+def saturate(server, workload, args, value_bytes, windows_max):
     """Windows until the last three differ by less than 3 %; their medians."""
     windows = []
-    while len(windows) < args.windows:
+    while len(windows) < windows_max:
         windows.append(load(server, workload=workload, rows=args.rows, seconds=args.seconds, warm=0.5, depth=args.depth, connections=args.connections,
                             value_bytes=value_bytes, seed=len(windows) + 7))
         rates = [w["per_second"] for w in windows[-3:]]
@@ -277,14 +278,13 @@ def saturate(server, workload, args, value_bytes):
 
 
 def measure_workloads(server, args, emit, clock):
-    for value_bytes in args.value_bytes:
-        if value_bytes != args.value_bytes[0]:
-            server.stop()
-            server.start()
+    windows_max = args.first_windows
+    for value_bytes in args.value_bytes:  # in a new table, but in the same process: a JVM that is warm stays so
         r = load(server, workload="insert", setup=True, sequential=True, rows=args.rows, depth=64, value_bytes=value_bytes, warm=0)
         emit(server, {"figure": "load", **r, **server.settle()})
         for workload in args.workloads:
-            emit(server, {"figure": "saturation", **saturate(server, workload, args, value_bytes)})
+            emit(server, {"figure": "saturation", **saturate(server, workload, args, value_bytes, windows_max)})
+            windows_max = args.windows
             for rate in rates_of(args, workload):
                 r = load(server, workload=workload, rows=args.rows, seconds=args.rate_seconds, warm=1, depth=512, connections=args.connections, rate=rate,
                          value_bytes=value_bytes, seed=77)
@@ -437,6 +437,7 @@ def main():
     parser.add_argument("--value-bytes", type=int, nargs="*", default=[136, 1000])
     parser.add_argument("--seconds", type=float, default=30, help="a window at saturation")
     parser.add_argument("--windows", type=int, default=8, help="at most this many")
+    parser.add_argument("--first-windows", type=int, default=12, help="of the first workload, at most this many")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--depth", type=int, default=16)
     parser.add_argument("--rates", nargs="*", default=["read=30000", "insert=10000", "mixed=12000", "slice=2000"],

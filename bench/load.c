@@ -491,6 +491,7 @@ static void setup_schema(struct connection *c)
         "CREATE TABLE IF NOT EXISTS bench.t (pk bigint, ck int, c0 text, c1 text, c2 text, c3 text, c4 text, c5 text,"
         " c6 text, c7 text, PRIMARY KEY (pk, ck)) WITH compression = {'class': '%s'}",
         options.compressor);
+    query(c, "DROP TABLE IF EXISTS bench.t");
     query(c, table);
 }
 
