@@ -1,22 +1,18 @@
-"""Starts and stops a helenus server for a test: free ports on loopback, a data directory of its own."""
+"""Starts and stops a helenus server for a test: free ports, a data directory of its own."""
 import os
 import pathlib
+import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
+from lib.ports import free_port
+
 REPORTS = (b"ERROR: AddressSanitizer", b"ERROR: LeakSanitizer", b"runtime error:", b"WARNING: ThreadSanitizer",
            b"FATAL: ThreadSanitizer")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Helenus:
@@ -35,27 +31,21 @@ class Helenus:
 
     def start(self, timeout_s=20):
         """Returns when the server says that it listens."""
-        self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(
-            [self.binary, "serve", "--data", self.data, "--dev", "--cql-port", str(self.cql_port), "--http-port",
-             str(self.http_port)] + self.args, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        ready = b"Starting listening for CQL clients on"
-        deadline = time.time() + timeout_s
-        while time.time() < deadline:
-            with open(self.log_path, "rb") as f:
-                if f.read().rfind(ready) >= 0 and self.answers():
-                    return self
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise RuntimeError(f"helenus did not start (code {self.process.poll()}):\n" + self.tail())
-
-    def answers(self):
-        try:
-            socket.create_connection((self.host, self.cql_port), timeout=1).close()
-            return True
-        except OSError:
-            return False
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", "--data", self.data, "--dev", "--cql-port", str(self.cql_port), "--http-port",
+                 str(self.http_port)] + self.args, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
+        said, deadline, fd = b"", time.monotonic() + timeout_s, self.process.stdout.fileno()
+        while b"Starting listening for CQL clients on" not in said:
+            readable, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+            chunk = os.read(fd, 65536) if readable else b""
+            if not chunk:
+                self.process.kill()
+                code = self.process.wait()
+                self.process.stdout.close()
+                raise RuntimeError(f"helenus did not start (code {code}):\n" + self.tail())
+            said += chunk
+        return self
 
     def tail(self, size=4000):
         with open(self.log_path, "rb") as f:
@@ -65,6 +55,7 @@ class Helenus:
         """kill -9: what a crash looks like to the data directory."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.process.stdout.close()
 
     def reports(self):
         """What a sanitizer wrote to the server's stderr: a line for each report."""
@@ -79,6 +70,8 @@ class Helenus:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.process:
+            self.process.stdout.close()
         code = self.process.returncode if self.process else None
         self.reported = self.reports() if os.path.exists(self.log_path) else []
         if self.owns_data:

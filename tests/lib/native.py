@@ -14,6 +14,8 @@ import time
 import uuid
 import zlib
 
+from lib.ports import free_port
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("HELENUS", os.path.join(ROOT, "build", "helenus"))
 
@@ -25,12 +27,6 @@ class ServerError(Exception):
     def __init__(self, code, message):
         super().__init__(f"{code:#06x} {message}")
         self.code, self.message = code, message
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
