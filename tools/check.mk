@@ -91,10 +91,10 @@ hostile: $(BUILD)/helenus $(VENV)/installed
 plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
 
-# One-line sabotages of the server, each of which a named test must see: tests/mutants.toml.
+# One-line sabotages of the server, each of which a named test must see: tests/mutants.toml. T="a deleted counter|LIMIT" are two names.
 .PHONY: mutants
 mutants:
-	@$(PYTHON) tools/mutants.py $(T)
+	@$(PYTHON) tools/mutants.py $(if $(T),"$(T)")
 
 # The cheap steps first. The last line says that all passed, or which did not.
 CHECK_STEPS := arrows format-check lint san tsan fuzz mutants

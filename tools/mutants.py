@@ -160,7 +160,7 @@ def sabotage(mutant):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", type=pathlib.Path, default=ROOT / "tests" / "mutants.toml")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only those whose name contains this")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only those whose name contains this; | between several")
     options = parser.parse_args()
     passed, failed, skipped = 0, 0, 0
     begin = time.time()
@@ -171,7 +171,8 @@ def main():
     with open(options.list, "rb") as f:
         mutants = tomllib.load(f)["mutant"]
     if options.names:
-        mutants = [m for m in mutants if any(name in m["name"] for name in options.names)]
+        wanted = [name for argument in options.names for name in argument.split("|")]
+        mutants = [m for m in mutants if any(name in m["name"] for name in wanted)]
     try:
         TREE.mkdir(parents=True, exist_ok=True)
         copy_tree()
