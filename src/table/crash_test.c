@@ -4,15 +4,21 @@
  * moment (sometimes with torn writes). After the restart no acknowledged write may be lost, none that was shown, and the two rows
  * of one command are both there or neither. With syncing switched off the same test must notice the loss: it can fail.
  *
+ * A ledger is a partition whose commands each add to a counter, number themselves in a second one, and mostly write or delete something
+ * besides: a row, one with a TTL, a range. Its state after a restart must be the one after some number of its commands, exactly: every
+ * acknowledged addition is in the sum once, others once or not at all, and deletions and lives are those of the same commands.
+ *
  * HELENUS_CRASH_ROUNDS: how many rounds (make crash: 200).
  */
 #include "base/log.h"
+#include "row/counter.h"
 #include "table/bed.h"
 
 #include <poll.h>
 #include <pthread.h>
 
 enum { WRITERS = 3, KEYS = 24, IN_FLIGHT = 32, ROUNDS_DEFAULT = 12, ROUNDS_OF_A_DISK = 20 };
+enum { LEDGERS = 4, LEDGER_ROWS = 8, CHANGES_MAX = 4096, NOW_S = 1000000000, TTL_S = 1000 };
 
 static struct table_bed bed = { .engine = &store_rocksdb_ops, .shards = 2 };
 
@@ -23,11 +29,35 @@ struct known {
 };
 static struct known known[WRITERS][KEYS];
 
+enum change_kind { CHANGE_NUMBERS, CHANGE_ROW, CHANGE_EXPIRING, CHANGE_DELETE_ROW, CHANGE_DELETE_RANGE, CHANGE_KINDS };
+
+/* One command of a ledger. */
+struct change {
+    enum change_kind kind;
+    uint32_t first, last; /* rows */
+    int32_t delta;
+};
+
+struct ledger_state {
+    uint32_t count; /* commands so far */
+    int64_t sum;
+    uint32_t values[LEDGER_ROWS]; /* which command wrote it; 0: not there */
+    bool expires[LEDGER_ROWS];
+};
+
+static struct ledger {
+    struct ledger_state base; /* as it was after the last restart */
+    struct change changes[CHANGES_MAX];
+    uint32_t change_count; /* since; the writer's */
+    _Atomic uint32_t acknowledged, shown;
+} ledgers[WRITERS][LEDGERS];
+
 struct slot {
     struct table_request request;
     struct buffer command;
     struct error err;
     struct known *key;
+    struct ledger *ledger; /* instead of a key */
     uint32_t version;
     bool busy;
 };
@@ -59,8 +89,9 @@ static void on_done(struct table_request *request)
             abort();
         return;
     }
-    if (slot->version > atomic_load(&slot->key->acknowledged))
-        atomic_store(&slot->key->acknowledged, slot->version);
+    _Atomic uint32_t *acknowledged = slot->ledger ? &slot->ledger->acknowledged : &slot->key->acknowledged;
+    if (slot->version > atomic_load(acknowledged))
+        atomic_store(acknowledged, slot->version);
     atomic_fetch_add(&acknowledged_now, 1);
 }
 
@@ -74,6 +105,7 @@ static void submit(struct writer *w, struct slot *slot)
                                            { .kind = KEY_ROW, .clustering = BYTES_LITERAL("b"), .row = ROW_EMPTY } };
 
     set_key(key, w->index, number);
+    slot->ledger = NULL;
     slot->key = &known[w->index][number];
     slot->version = ++slot->key->next;
     store_be32(value, slot->version);
@@ -89,6 +121,188 @@ static void submit(struct writer *w, struct slot *slot)
     bed_must(table_submit(w->port, &slot->request, &slot->err), &slot->err);
 }
 
+/* ---- ledgers ---- */
+
+static const char row_names[] = "01234567cn"; /* rows, then the two counters: of commands, and the sum */
+
+static void set_ledger_key(uint8_t key[8], uint32_t writer, uint32_t number)
+{
+    store_be32(key, writer + WRITERS);
+    store_be32(key + 4, number * 0x9e3779b9);
+}
+
+static struct table_fragment counted(struct cell *cell, uint8_t bytes[8], const char *name, int64_t delta)
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = bytes_of(name, 1), .row = ROW_EMPTY };
+
+    store_be64(bytes, (uint64_t)delta);
+    *cell = bed_cell(BED_VALUE, TIMESTAMP_SERVER, bytes_of(bytes, 8));
+    cell->kind = CELL_COUNTER;
+    fragment.row.cells = cell;
+    fragment.row.cell_count = 1;
+    return fragment;
+}
+
+/* What a command does besides counting. */
+static struct table_fragment changed(struct cell *cell, uint8_t bytes[4], const struct change *change, uint32_t version)
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = bytes_of(&row_names[change->first], 1) };
+
+    fragment.row = ROW_EMPTY;
+    if (change->kind == CHANGE_ROW || change->kind == CHANGE_EXPIRING) {
+        store_be32(bytes, version);
+        *cell = bed_cell(BED_VALUE, TIMESTAMP_SERVER, bytes_of(bytes, 4));
+        if (change->kind == CHANGE_EXPIRING) {
+            cell->kind = CELL_EXPIRING;
+            cell->ttl_s = TTL_S;
+            cell->local_s = NOW_S + TTL_S;
+        }
+        fragment.row.cells = cell;
+        fragment.row.cell_count = 1;
+        return fragment;
+    }
+    fragment.row.deletion = (struct deletion){ TIMESTAMP_SERVER, NOW_S };
+    if (change->kind == CHANGE_DELETE_RANGE) {
+        fragment.kind = KEY_RANGE;
+        fragment.clustering_end = bytes_of(&row_names[change->last], 1);
+        fragment.start_inclusive = fragment.end_inclusive = true;
+    }
+    return fragment;
+}
+
+static void apply_change(struct ledger_state *state, const struct change *change)
+{
+    bool writes = change->kind == CHANGE_ROW || change->kind == CHANGE_EXPIRING;
+
+    state->count++;
+    state->sum += change->delta;
+    if (change->kind == CHANGE_NUMBERS)
+        return;
+    for (uint32_t i = change->first; i <= change->last; i++) {
+        state->values[i] = writes ? state->count : 0;
+        state->expires[i] = change->kind == CHANGE_EXPIRING;
+    }
+}
+
+static bool submit_change(struct writer *w, struct slot *slot)
+{
+    uint32_t number = bed_below(&w->random, LEDGERS), count = 2;
+    struct ledger *ledger = &ledgers[w->index][number];
+    struct change *change = &ledger->changes[ledger->change_count];
+    struct table_fragment fragments[3];
+    struct cell cells[3];
+    uint8_t key[8], bytes[3][8];
+    struct apply_command command = { .table_id = BED_TABLE, .fragments = fragments, .now_s = NOW_S, .durable = true };
+
+    if (ledger->change_count == CHANGES_MAX)
+        return false;
+    *change = (struct change){ .kind = (enum change_kind)bed_below(&w->random, CHANGE_KINDS),
+                               .first = bed_below(&w->random, LEDGER_ROWS),
+                               .delta = 1 + (int32_t)bed_below(&w->random, 1000) };
+    change->last = change->first;
+    if (change->kind == CHANGE_DELETE_RANGE)
+        change->last += bed_below(&w->random, LEDGER_ROWS - change->first);
+    slot->ledger = ledger;
+    slot->version = ledger->base.count + ++ledger->change_count;
+    fragments[0] = counted(&cells[0], bytes[0], &row_names[LEDGER_ROWS], 1);
+    fragments[1] = counted(&cells[1], bytes[1], &row_names[LEDGER_ROWS + 1], change->delta);
+    if (change->kind != CHANGE_NUMBERS)
+        fragments[count++] = changed(&cells[2], bytes[2], change, slot->version);
+    set_ledger_key(key, w->index, number);
+    command.partition_key = bytes_of(key, 8);
+    command.token = token_of_partition_key(command.partition_key);
+    command.fragment_count = count;
+    buffer_reset(&slot->command);
+    table_encode_add(&slot->command, &command);
+    slot->request = (struct table_request){ .done = on_done, .error = &slot->err, .token = command.token };
+    slot->request.command = buffer_bytes(&slot->command);
+    slot->busy = true;
+    bed_must(table_submit(w->port, &slot->request, &slot->err), &slot->err);
+    return true;
+}
+
+/* What a reader sees at NOW_S, and whether what is to expire is gone later. */
+static enum status read_ledger(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number,
+                               bool later, struct ledger_state *seen, struct error *err)
+{
+    struct read_command command;
+    struct read_result result;
+    uint8_t key[8];
+    enum status status;
+
+    set_ledger_key(key, writer, number);
+    command = bed_read(bytes_of(key, 8));
+    command.now_s = later ? NOW_S + TTL_S : NOW_S;
+    arena_reset(arena);
+    memset(seen, 0, sizeof(*seen));
+    status = table_read(port, &command, true, arena, &result, err);
+    if (status || !result.partition_count)
+        return status;
+    for (uint32_t i = 0; i < result.partitions[0].row_count; i++) {
+        const struct read_row *row = &result.partitions[0].rows[i];
+        const struct cell *cell = &row->row->cells[0];
+        uint32_t at = (uint32_t)(strchr(row_names, row->clustering.data[0]) - row_names);
+
+        if (at == LEDGER_ROWS) {
+            seen->count = (uint32_t)counter_total(cell->value);
+        } else if (at > LEDGER_ROWS) {
+            seen->sum = counter_total(cell->value);
+        } else {
+            seen->values[at] = load_be32(cell->value.data);
+            seen->expires[at] = cell->kind == CELL_EXPIRING;
+        }
+    }
+    return OK;
+}
+
+static bool is_same(const struct ledger_state *a, const struct ledger_state *b)
+{
+    for (uint32_t i = 0; i < LEDGER_ROWS; i++)
+        if (a->values[i] != b->values[i] || a->expires[i] != b->expires[i])
+            return false;
+    return a->count == b->count && a->sum == b->sum;
+}
+
+/* Whether what is there is what some of its commands make of it, all that were acknowledged or shown among them. */
+static bool is_kept(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number)
+{
+    struct ledger *ledger = &ledgers[writer][number];
+    struct ledger_state seen, late, wanted = ledger->base;
+    struct error err;
+
+    bed_must(read_ledger(port, arena, writer, number, false, &seen, &err), &err);
+    bed_must(read_ledger(port, arena, writer, number, true, &late, &err), &err);
+    assert_true(seen.count <= ledger->base.count + ledger->change_count);
+    if (seen.count < ledger->base.count || seen.count < ledger->acknowledged || seen.count < ledger->shown)
+        return false;
+    for (uint32_t i = 0; wanted.count < seen.count; i++)
+        apply_change(&wanted, &ledger->changes[i]);
+    if (!is_same(&seen, &wanted))
+        return false;
+    ledger->base = wanted;
+    ledger->change_count = 0;
+    ledger->acknowledged = ledger->shown = wanted.count;
+    for (uint32_t i = 0; i < LEDGER_ROWS; i++)
+        if (wanted.expires[i])
+            wanted.values[i] = wanted.expires[i] = 0;
+    return is_same(&late, &wanted);
+}
+
+static void look_at_ledger(struct table_port *port, struct arena *arena, uint32_t writer, uint32_t number)
+{
+    struct ledger *ledger = &ledgers[writer][number];
+    uint32_t acknowledged = atomic_load(&ledger->acknowledged);
+    struct ledger_state seen;
+    struct error err;
+
+    if (read_ledger(port, arena, writer, number, false, &seen, &err))
+        return; /* the disk is gone */
+    if (seen.count < acknowledged)
+        abort();
+    if (seen.count > atomic_load(&ledger->shown))
+        atomic_store(&ledger->shown, seen.count);
+}
+
 static void *write_on(void *context)
 {
     struct writer *w = context;
@@ -98,7 +312,7 @@ static void *write_on(void *context)
         struct pollfd fd = { .fd = table_port_fd(w->port), .events = POLLIN };
 
         for (uint32_t i = 0; i < IN_FLIGHT && !atomic_load(&cut); i++)
-            if (!w->slots[i].busy)
+            if (!w->slots[i].busy && (bed_below(&w->random, 3) || !submit_change(w, &w->slots[i])))
                 submit(w, &w->slots[i]);
         table_port_flush(w->port);
         poll(&fd, 1, 100);
@@ -144,6 +358,8 @@ static void *read_on(void *context)
         struct error err;
         bool torn;
 
+        if (number < LEDGERS)
+            look_at_ledger(port, arena, writer, number);
         if (read_version(port, arena, writer, number, &version, &torn, &err))
             continue; /* the disk is gone */
         if (torn || version < acknowledged)
@@ -156,7 +372,7 @@ static void *read_on(void *context)
     return NULL;
 }
 
-/* How many keys have lost what was acknowledged or shown. */
+/* How many keys and ledgers have lost what was acknowledged or shown. */
 static uint32_t count_losses(void)
 {
     struct table_port *port = table_port_open(bed.space);
@@ -176,6 +392,9 @@ static uint32_t count_losses(void)
                 lost++;
             key->acknowledged = key->shown = version; /* from here on that is the truth */
         }
+    for (uint32_t writer = 0; writer < WRITERS; writer++)
+        for (uint32_t number = 0; number < LEDGERS; number++)
+            lost += !is_kept(port, arena, writer, number);
     table_port_close(port);
     arena_free(arena);
     return lost;
@@ -222,6 +441,7 @@ static void new_disk(uint64_t seed)
         forgetful_free(bed.files);
     }
     memset(known, 0, sizeof(known));
+    memset(ledgers, 0, sizeof(ledgers));
     bed.files = forgetful_new(seed);
     bed_open(&bed);
 }
