@@ -11,6 +11,7 @@
 #include <vector>
 
 extern "C" {
+#include "store/rocksdb/frame.h"
 #include "store/rocksdb/header.h"
 }
 
@@ -37,6 +38,16 @@ IOStatus translate(enum status status, const struct error &err)
     case ERR_CORRUPT: return IOStatus::Corruption(err.message);
     default: return IOStatus::IOError(err.message);
     }
+}
+
+/* What the store's caller should hear, rather than what RocksDB makes of it. */
+IOStatus note(enum status status, const struct error &err)
+{
+    if (status == ERR_CONFIG || status == ERR_CORRUPT) {
+        last_failure = status;
+        last_message = err.message;
+    }
+    return translate(status, err);
 }
 
 /* ---- the cipher ---- */
@@ -149,6 +160,30 @@ class Opened
     {
         return encrypted_ ? FILE_HEADER_BYTES : 0;
     }
+    bool framed() const
+    {
+        return encrypted_ && cipher_.framed && !empty_;
+    }
+    /* What frame.c reads. */
+    enum status read_both(uint64_t place, uint8_t *raw, uint8_t *plain, size_t size, size_t *got, struct error *err)
+    {
+        static thread_local ThreadContext context;
+        enum status status = file_->ops->read(file_, place + header_bytes(), raw, size, !may_not_wait, got, err);
+
+        if (status)
+            return status;
+        memcpy(plain, raw, *got);
+        context.decrypt(number_, cipher_, place, plain, *got);
+        return OK;
+    }
+    enum status bytes_behind_header(uint64_t *size, struct error *err) const
+    {
+        enum status status = file_->ops->file_size(file_, size, err);
+
+        if (status == OK)
+            *size = *size > header_bytes() ? *size - header_bytes() : 0;
+        return status;
+    }
 
     struct file *file_;
     const bool encrypted_;
@@ -158,6 +193,106 @@ class Opened
 };
 
 /* ---- files ---- */
+
+/* A log as it was before it was laid into frames. */
+class Frames
+{
+  public:
+    Frames(Opened *opened, uint64_t size)
+    {
+        struct frame_source source = { [](void *context, uint64_t place, uint8_t *raw, uint8_t *plain, size_t size,
+                                          size_t *got, struct error *err) {
+                                          return static_cast<Opened *>(context)->read_both(place, raw, plain, size, got,
+                                                                                           err);
+                                      },
+                                       opened };
+
+        frame_reader_init(&reader_, &source, size);
+    }
+    ~Frames()
+    {
+        frame_reader_fini(&reader_);
+    }
+    /* Fewer than n bytes only at the end. */
+    enum status read(size_t n, char *to, size_t *got, struct error *err)
+    {
+        for (*got = 0; *got < n;) {
+            if (!left_.size) {
+                enum status status = frame_reader_next(&reader_, &left_, err);
+
+                if (status || !left_.data)
+                    return status;
+            }
+            size_t part = std::min(n - *got, left_.size);
+            if (to)
+                memcpy(to + *got, left_.data, part);
+            left_ = bytes_of(left_.data + part, left_.size - part);
+            *got += part;
+        }
+        return OK;
+    }
+    enum status payload_bytes(uint64_t *size, struct error *err)
+    {
+        return frame_reader_payload_bytes(&reader_, size, err);
+    }
+
+  private:
+    struct frame_reader reader_;
+    struct bytes left_ = {};
+};
+
+/* How many bytes RocksDB wrote into it. */
+enum status logical_size(Opened *opened, uint64_t *size, struct error *err)
+{
+    enum status status = opened->empty_ ? OK : opened->bytes_behind_header(size, err);
+
+    if (opened->empty_)
+        *size = 0;
+    if (status || !opened->framed())
+        return status;
+    return Frames(opened, *size).payload_bytes(size, err);
+}
+
+class FramedFile : public rocksdb::FSSequentialFile
+{
+  public:
+    FramedFile(std::unique_ptr<Opened> opened, uint64_t size, const std::string &path)
+        : opened_(std::move(opened)), frames_(opened_.get(), size), path_(path)
+    {
+    }
+    IOStatus Read(size_t n, const IOOptions &, Slice *result, char *scratch, IODebugContext *) override
+    {
+        return take(n, scratch, result);
+    }
+    IOStatus Skip(uint64_t n) override
+    {
+        Slice skipped;
+
+        return take(n, nullptr, &skipped);
+    }
+    IOStatus InvalidateCache(size_t, size_t) override
+    {
+        return IOStatus::OK();
+    }
+
+  private:
+    IOStatus take(size_t n, char *to, Slice *result)
+    {
+        struct error err;
+        size_t got = 0;
+        enum status status = frames_.read(n, to, &got, &err);
+
+        *result = Slice(to, to && !status ? got : 0);
+        if (status == ERR_CORRUPT)
+            error_set(&err, ERR_CORRUPT, "%s: %s", path_.c_str() + path_.rfind('/') + 1,
+                      std::string(err.message).c_str());
+        return note(status, err);
+    }
+
+    std::unique_ptr<Opened> opened_;
+    Frames frames_;
+    std::string path_;
+};
 
 class SequentialFile : public rocksdb::FSSequentialFile
 {
@@ -244,14 +379,18 @@ class WritableFile : public rocksdb::FSWritableFile
             return IOStatus::NotSupported("append after truncate");
         for (size_t at = 0; at < data.size();) {
             size_t part = std::min(data.size() - at, (size_t)SCRATCH_MAX);
+            size_t head = opened_->framed() ? FRAME_HEAD_BYTES : 0;
 
-            if (scratch_.size() < part)
-                scratch_.resize(part);
-            crypt(context_, (const uint8_t *)data.data() + at, scratch_.data(), part);
+            if (scratch_.size() < head + part)
+                scratch_.resize(head + part);
+            if (head)
+                crypt_head(bytes_of(data.data() + at, part));
+            crypt(context_, (const uint8_t *)data.data() + at, scratch_.data() + head, part);
             IOStatus status =
-                account(opened_->file_->ops->append(opened_->file_, scratch_.data(), part, &err), err, part);
+                account(opened_->file_->ops->append(opened_->file_, scratch_.data(), head + part, &err), err, part);
             if (!status.ok())
                 return status;
+            place_.store(place_.load(std::memory_order_relaxed) + head + part, std::memory_order_release);
             at += part;
         }
         return IOStatus::OK();
@@ -262,6 +401,8 @@ class WritableFile : public rocksdb::FSWritableFile
 
         if (size == size_)
             return IOStatus::OK();
+        if (opened_->framed())
+            return IOStatus::NotSupported("a log is not cut");
         enum status status = opened_->file_->ops->truncate(opened_->file_, size + opened_->header_bytes(), &err);
         if (status == OK)
             size_ = size;
@@ -280,8 +421,12 @@ class WritableFile : public rocksdb::FSWritableFile
     IOStatus Sync(const IOOptions &, IODebugContext *) override
     {
         struct error err;
+        uint64_t place = place_.load(std::memory_order_acquire); /* what is appended meanwhile is not promised */
+        enum status status = opened_->file_->ops->sync(opened_->file_, &err);
 
-        return translate(opened_->file_->ops->sync(opened_->file_, &err), err);
+        if (status == OK)
+            synced_.store(place, std::memory_order_release);
+        return translate(status, err);
     }
     bool IsSyncThreadSafe() const override
     {
@@ -298,6 +443,15 @@ class WritableFile : public rocksdb::FSWritableFile
 
   private:
     enum { SCRATCH_MAX = 64 * 1024 };
+    static_assert((int)SCRATCH_MAX <= (int)FRAME_PAYLOAD_MAX, "an append is a frame");
+
+    void crypt_head(struct bytes payload)
+    {
+        uint64_t place = place_.load(std::memory_order_relaxed);
+
+        frame_write_head(scratch_.data(), place, payload, place - synced_.load(std::memory_order_acquire));
+        crypt(context_, scratch_.data(), scratch_.data(), FRAME_HEAD_BYTES);
+    }
 
     /* After a failed append nobody knows how much of it is in the file: nothing is added to it. */
     IOStatus account(enum status status, const struct error &err, size_t size)
@@ -315,6 +469,9 @@ class WritableFile : public rocksdb::FSWritableFile
     std::vector<uint8_t> scratch_;
     uint64_t size_;
     uint64_t written_to_; /* the highest offset that was ever written */
+    /* Of a log: behind the header block, heads of frames included. Syncs come from other threads. */
+    std::atomic<uint64_t> place_{ 0 };
+    std::atomic<uint64_t> synced_{ 0 };
     bool broken_ = false;
 };
 
@@ -366,10 +523,20 @@ class EncryptedFileSystem : public rocksdb::FileSystem
                                std::unique_ptr<rocksdb::FSSequentialFile> *result, IODebugContext *) override
     {
         std::unique_ptr<Opened> opened;
+        struct error err;
+        uint64_t size = 0;
         IOStatus status = open(path, FILE_READ, &opened);
 
-        if (status.ok())
+        if (!status.ok())
+            return status;
+        if (!opened->framed()) {
             result->reset(new SequentialFile(std::move(opened)));
+            return status;
+        }
+        enum status got = opened->bytes_behind_header(&size, &err);
+        if (got)
+            return translate(got, err);
+        result->reset(new FramedFile(std::move(opened), size, path));
         return status;
     }
     IOStatus NewRandomAccessFile(const std::string &path, const FileOptions &,
@@ -406,12 +573,11 @@ class EncryptedFileSystem : public rocksdb::FileSystem
             return status;
         if (opened->empty_)
             return NewWritableFile(path, options, result, dbg);
-        enum status got = opened->file_->ops->file_size(opened->file_, &size, &err);
+        enum status got = logical_size(opened.get(), &size, &err);
         if (got)
             return translate(got, err);
         /* What was cut off behind the end before is not known here: such a file may be synced and shortened, not grown,
          * or the key stream would be used twice. So it starts as if it had been truncated. */
-        size -= opened->header_bytes();
         result->reset(new ReopenedFile(std::move(opened), options, size));
         return IOStatus::OK();
     }
@@ -487,8 +653,16 @@ class EncryptedFileSystem : public rocksdb::FileSystem
     IOStatus GetFileSize(const std::string &path, const IOOptions &, uint64_t *size, IODebugContext *) override
     {
         struct error err;
-        enum status status = files_->ops->size(files_, path.c_str(), size, &err);
+        enum status status;
         uint64_t header = keys_ ? FILE_HEADER_BYTES : 0;
+
+        if (keys_ && is_log(path)) {
+            std::unique_ptr<Opened> opened;
+            IOStatus found = open(path, FILE_READ, &opened);
+
+            return found.ok() ? translate(logical_size(opened.get(), size, &err), err) : found;
+        }
+        status = files_->ops->size(files_, path.c_str(), size, &err);
 
         if (status == OK)
             *size = *size > header ? *size - header : 0;
@@ -576,15 +750,6 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         }
     };
 
-    IOStatus note(enum status status, const struct error &err)
-    {
-        if (status == ERR_CONFIG || status == ERR_CORRUPT) {
-            last_failure = status;
-            last_message = err.message;
-        }
-        return translate(status, err);
-    }
-
     IOStatus open(const std::string &path, enum file_mode mode, std::unique_ptr<Opened> *result)
     {
         uint8_t header[FILE_HEADER_BYTES];
@@ -614,8 +779,6 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
     IOStatus create(const std::string &path, std::unique_ptr<Opened> *result)
     {
-        static const char log_suffix[] = ".log";
-        const size_t suffix_size = sizeof(log_suffix) - 1;
         uint8_t header[FILE_HEADER_BYTES];
         struct error err;
         struct file *file;
@@ -625,19 +788,31 @@ class EncryptedFileSystem : public rocksdb::FileSystem
             return translate(status, err);
         std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr));
         if (keys_) {
-            status = file_header_make(keys_, header, &opened->cipher_, &err);
+            status = file_header_make(keys_, is_log(path), header, &opened->cipher_, &err);
             if (status == OK)
                 status = file->ops->append(file, header, sizeof(header), &err);
-            /* The WAL is the one file that is read after a crash though it was never finished: with its header on the
-             * disk before anything else, a bad header is always damage and never a torn creation with rows behind it. */
-            if (status == OK && path.size() > suffix_size &&
-                path.compare(path.size() - suffix_size, suffix_size, log_suffix) == 0)
+            /* The WAL is read after a crash though it was never finished: with its header on the disk before anything
+             * else, a bad header is always damage and never a torn creation with rows behind it. */
+            if (status == OK && is_wal(path))
                 status = file->ops->sync(file, &err);
             if (status)
                 return note(status, err);
         }
         *result = std::move(opened);
         return IOStatus::OK();
+    }
+
+    static bool is_wal(const std::string &path)
+    {
+        static const char suffix[] = ".log";
+
+        return path.size() >= sizeof(suffix) &&
+               path.compare(path.size() - sizeof(suffix) + 1, std::string::npos, suffix) == 0;
+    }
+    /* What is read though a crash may have ended it. */
+    static bool is_log(const std::string &path)
+    {
+        return is_wal(path) || path.compare(path.rfind('/') + 1, strlen("MANIFEST-"), "MANIFEST-") == 0;
     }
 
     struct file_system *files_;

@@ -8,18 +8,20 @@ enum {
     WRAPPED_AT = 32,
     IV_AT = 72,
     MAC_AT = FILE_HEADER_BYTES - KEYS_MAC_BYTES,
-    VERSION = 1
+    VERSION = 1,
+    VERSION_FRAMED = 2,
 };
 
-enum status file_header_make(const struct keys *keys, uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
-                             struct error *err)
+enum status file_header_make(const struct keys *keys, bool framed, uint8_t header[FILE_HEADER_BYTES],
+                             struct file_cipher *cipher, struct error *err)
 {
     enum status status;
 
     memset(header, 0, FILE_HEADER_BYTES);
     memcpy(header, magic, sizeof(magic));
-    store_be32(header + VERSION_AT, VERSION);
+    store_be32(header + VERSION_AT, framed ? VERSION_FRAMED : VERSION);
     memcpy(header + KEY_ID_AT, keys_id(keys), KEYS_ID_BYTES);
+    cipher->framed = framed;
     keys_random(cipher->key, sizeof(cipher->key));
     keys_random(cipher->iv, sizeof(cipher->iv));
     status = keys_wrap(keys, KEYS_STORE_FILES, cipher->key, header + WRAPPED_AT, err);
@@ -34,18 +36,19 @@ enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_
                              struct file_cipher *cipher, struct error *err)
 {
     uint8_t mac[KEYS_MAC_BYTES];
+    uint32_t version = load_be32(header + VERSION_AT);
 
     if (memcmp(header, magic, sizeof(magic)))
         return error_set(err, ERR_CORRUPT, "A file of the store does not begin as an encrypted file does");
-    if (load_be32(header + VERSION_AT) != VERSION)
-        return error_set(err, ERR_CONFIG, "A file of the store has format %u: written by a newer program",
-                         load_be32(header + VERSION_AT));
+    if (version != VERSION && version != VERSION_FRAMED)
+        return error_set(err, ERR_CONFIG, "A file of the store has format %u: written by a newer program", version);
     if (memcmp(header + KEY_ID_AT, keys_id(keys), KEYS_ID_BYTES))
         return error_set(err, ERR_CONFIG, "The master key is not the one this data was encrypted with");
     keys_mac(keys, KEYS_STORE_FILES, bytes_of(header, MAC_AT), mac);
     if (!keys_mac_equal(mac, header + MAC_AT))
         return error_set(err, ERR_CORRUPT, "The header of a file of the store was changed");
     memcpy(cipher->iv, header + IV_AT, sizeof(cipher->iv));
+    cipher->framed = version == VERSION_FRAMED;
     return keys_unwrap(keys, KEYS_STORE_FILES, header + WRAPPED_AT, cipher->key, err);
 }
 

@@ -1,7 +1,7 @@
 /* store/rocksdb/header.h: the first block of every encrypted file.
  *
  *      0  magic "helenusF" (8)
- *      8  version (4, big-endian): 1
+ *      8  version (4, big-endian): 1, or 2: what follows is frames (frame.h)
  *     12  zero (4)
  *     16  key id (16): which master key
  *     32  wrapped data key (40): RFC 3394
@@ -30,11 +30,12 @@ enum { FILE_HEADER_BYTES = 4096, FILE_IV_BYTES = 16 };
 struct file_cipher {
     uint8_t key[KEYS_KEY_BYTES];
     uint8_t iv[FILE_IV_BYTES];
+    bool framed;
 };
 
 /* Draws a new data key and IV. */
-enum status file_header_make(const struct keys *keys, uint8_t header[FILE_HEADER_BYTES], struct file_cipher *cipher,
-                             struct error *err);
+enum status file_header_make(const struct keys *keys, bool framed, uint8_t header[FILE_HEADER_BYTES],
+                             struct file_cipher *cipher, struct error *err);
 enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES],
                              struct file_cipher *cipher, struct error *err);
 /* A crash between the creation of a file and its first sync leaves less than a header, or zeros in its place: such a file

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(header, data + 1, size - 1 < sizeof(header) ? size - 1 : sizeof(header));
     if (data[0] & 1) {
-        if (file_header_make(keys, header, &cipher, &err))
+        if (file_header_make(keys, data[0] & 2, header, &cipher, &err))
             abort();
         for (size_t i = 1; i < size && i < sizeof(header) - KEYS_MAC_BYTES; i++)
             header[i] ^= data[i];
