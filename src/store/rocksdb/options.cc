@@ -133,6 +133,7 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     options.env = environment->env.get();
     options.info_log = environment->logger;
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+    options.wal_filter = tracker->recovery(); /* lives as long as the listener */
     options.listeners.push_back(std::move(tracker));
     /* The default (point in time) drops everything behind a damaged record, acknowledged rows too, and says nothing. This
      * one takes only a torn tail, which was never acknowledged, and refuses damage in the middle. */

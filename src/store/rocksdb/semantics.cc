@@ -2,6 +2,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/metadata.h>
+#include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <cassert>
@@ -193,6 +194,40 @@ int64_t min_timestamp(const struct store_semantics *semantics, enum store_family
                                        : INT64_MIN;
 }
 
+/* The smallest of a batch that the log brings back, as begin_write told it when it was written. */
+class LoggedMin : public rocksdb::WriteBatch::Handler
+{
+  public:
+    explicit LoggedMin(const struct store_semantics *semantics) : semantics_(semantics)
+    {
+    }
+    rocksdb::Status PutCF(uint32_t family_id, const Slice &key, const Slice &value) override
+    {
+        int64_t &least = min_us[family_of(family_id)];
+
+        least = std::min(least,
+                         min_timestamp(semantics_, family_of(family_id), bytes_of_slice(key), bytes_of_slice(value)));
+        return rocksdb::Status::OK();
+    }
+    rocksdb::Status MergeCF(uint32_t family_id, const Slice &key, const Slice &value) override
+    {
+        return PutCF(family_id, key, value);
+    }
+    rocksdb::Status DeleteCF(uint32_t, const Slice &) override
+    {
+        return rocksdb::Status::OK();
+    }
+    rocksdb::Status DeleteRangeCF(uint32_t, const Slice &, const Slice &) override
+    {
+        return rocksdb::Status::OK();
+    }
+
+    int64_t min_us[STORE_FAMILY_COUNT] = { INT64_MAX, INT64_MAX };
+
+  private:
+    const struct store_semantics *semantics_;
+};
+
 class Collector : public rocksdb::TablePropertiesCollector
 {
   public:
@@ -293,6 +328,23 @@ void PurgeTracker::begin_write(const struct store_batch *batch)
         families_[i].writing_us = min_us[i];
         families_[i].active_us = std::min(families_[i].active_us, min_us[i]);
     }
+}
+
+/* What lies in files already is read again as well: too small a minimum only purges less, until the memtable is flushed. */
+rocksdb::WalFilter::WalProcessingOption
+PurgeTracker::Recovery::LogRecordFound(unsigned long long, const std::string &, const rocksdb::WriteBatch &batch,
+                                       rocksdb::WriteBatch *, bool *)
+{
+    LoggedMin logged(tracker_->semantics_);
+    bool is_known = batch.Iterate(&logged).ok();
+
+    std::lock_guard<std::mutex> guard(tracker_->lock_);
+    for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
+        int64_t &active_us = tracker_->families_[i].active_us;
+
+        active_us = is_known ? std::min(active_us, logged.min_us[i]) : INT64_MIN;
+    }
+    return WalProcessingOption::kContinueProcessing;
 }
 
 void PurgeTracker::end_write()

@@ -1,7 +1,7 @@
 /* store/rocksdb/semantics.h: struct store_semantics as RocksDB's merge operator, compaction filter and table properties.
  *
  * What a compaction may purge is known by PurgeTracker: the smallest write timestamp in any memtable (followed as they are
- * written, sealed and flushed) and in every file (a property that each file carries). When a compaction begins, it takes
+ * filled by a start from the log, written, sealed and flushed) and in every file (a property that each file carries). When a compaction begins, it takes
  * the smallest over all memtables and all overlapping files that are not among its inputs. Anything not known for
  * certain means "purge nothing".
  *
@@ -15,6 +15,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table_properties.h>
+#include <rocksdb/wal_filter.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -39,8 +40,15 @@ class PurgeTracker : public rocksdb::EventListener
     /* on_error: a background job failed. */
     PurgeTracker(const struct store_semantics *semantics, int64_t (*now_us)(void *), void *now_context,
                  std::function<void(const rocksdb::Status &)> on_error)
-        : semantics_(semantics), now_us_(now_us), now_context_(now_context), on_error_(std::move(on_error))
+        : semantics_(semantics), now_us_(now_us), now_context_(now_context), on_error_(std::move(on_error)),
+          recovery_(this)
     {
+    }
+
+    /* For DBOptions: sees what a start reads from the log, which comes into memtables without begin_write. */
+    rocksdb::WalFilter *recovery()
+    {
+        return &recovery_;
     }
 
     /* The writer calls these around each write. */
@@ -70,6 +78,24 @@ class PurgeTracker : public rocksdb::EventListener
         rocksdb::ColumnFamilyHandle *handle = nullptr;
     };
 
+    class Recovery : public rocksdb::WalFilter
+    {
+      public:
+        explicit Recovery(PurgeTracker *tracker) : tracker_(tracker)
+        {
+        }
+        const char *Name() const override
+        {
+            return "helenus.recovery";
+        }
+        WalProcessingOption LogRecordFound(unsigned long long log_number, const std::string &log_name,
+                                           const rocksdb::WriteBatch &batch, rocksdb::WriteBatch *changed,
+                                           bool *is_changed) override;
+
+      private:
+        PurgeTracker *tracker_;
+    };
+
     int64_t memtables_min(enum store_family family);
 
     const struct store_semantics *semantics_;
@@ -78,6 +104,7 @@ class PurgeTracker : public rocksdb::EventListener
     std::function<void(const rocksdb::Status &)> on_error_;
     std::mutex lock_;
     Family families_[STORE_FAMILY_COUNT];
+    Recovery recovery_;
 };
 
 std::shared_ptr<rocksdb::MergeOperator> semantics_merge_operator(const struct store_semantics *semantics);
