@@ -1,4 +1,4 @@
-/* base/bytes.h: a borrowed span of bytes, and big-endian loads and stores.
+/* base/bytes.h: a borrowed span of bytes; loads and stores of numbers; a rotation, for hashes.
  *
  * Shapes:  a span is (data, size); data may be NULL only when size is 0, except that a NULL data
  *          with size 0 may mean "null" where the using header says so (see bytes_is_null).
@@ -79,6 +79,19 @@ static inline uint64_t load_be64(const void *from)
     uint64_t v;
     memcpy(&v, from, sizeof(v));
     return __builtin_bswap64(v);
+}
+
+/* As it lies: helenus runs on little-endian machines only. */
+static inline uint64_t load_le64(const void *from)
+{
+    uint64_t v;
+    memcpy(&v, from, sizeof(v));
+    return v;
+}
+
+static inline uint64_t rotate_left(uint64_t v, int bits)
+{
+    return (v << bits) | (v >> (64 - bits));
 }
 
 static inline void store_be16(void *to, uint16_t v)

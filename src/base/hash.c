@@ -10,18 +10,6 @@ void hash_key_random(struct hash_key *key)
     random_bytes(key, sizeof(*key));
 }
 
-static inline uint64_t rotate_left(uint64_t v, int bits)
-{
-    return (v << bits) | (v >> (64 - bits));
-}
-
-static inline uint64_t load_le64(const uint8_t *from)
-{
-    uint64_t v;
-    memcpy(&v, from, sizeof(v));
-    return v; /* helenus runs on little-endian machines only: base/bytes.h */
-}
-
 struct sip {
     uint64_t v0, v1, v2, v3;
 };

@@ -2,7 +2,8 @@
  *
  * Shapes:  "2026-11-23T00:47:21.123456Z info server: ready connections=0": time, level, area, then words and key=value
  *          pairs. Ids and numbers only: never a name, key, value or statement of a client (status_name(error.status),
- * not error.message). Owns:    the level below which nothing is written is the one mutable global of the process.
+ *          not error.message).
+ * Owns:    the level below which nothing is written, the one mutable global of the process.
  * Errors:  none; a line that stderr does not take is lost. Lines are cut at LOG_LINE_MAX.
  * Thread:  any; one write(2) per line, so lines do not mix.
  */

@@ -1,5 +1,7 @@
 #include "base/random.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -20,11 +22,6 @@ void random_bytes(void *to, size_t size)
         at += got;
         size -= (size_t)got;
     }
-}
-
-static uint64_t rotate_left(uint64_t v, int bits)
-{
-    return (v << bits) | (v >> (64 - bits));
 }
 
 void random_seed(struct random *random, uint64_t seed)

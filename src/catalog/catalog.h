@@ -10,9 +10,9 @@
  *     catalog_close          before table_space_close; catalog_table_by_id still works
  *     catalog_free           after table_space_close
  *
- * The durable form: one row per keyspace in the internal table system.helenus_catalog, one partition, so that one write
- * command makes a change whole or not at all; drawn in catalog/codec.h. system_schema.* is computed from the schema in
- * force.
+ * The durable form: a row per keyspace and per table in the internal table system.helenus_catalog, one partition, so that
+ * one write command makes a change whole or not at all; drawn in catalog/definitions.h. system_schema.* is computed from
+ * the schema in force.
  *
  * Reading the schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
  * atomic load while nothing has changed. What it returns is borrowed until the view's next call; whoever keeps

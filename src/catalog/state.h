@@ -1,4 +1,7 @@
-/* catalog/state.h: what catalog.c and system_rows.c share. */
+/* catalog/state.h: what catalog.c, definitions.c and system_rows.c share. For this folder only.
+ *
+ * Thread:  as said at the locks; what neither guards is written before catalog_new returns.
+ */
 #ifndef CATALOG_STATE_H
 #define CATALOG_STATE_H
 

@@ -3,6 +3,7 @@
 #include "cql/build.h"
 #include "cql/grammar.h"
 #include "cql/lex.h"
+#include "types/text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -134,48 +135,18 @@ static void run(struct parse *p, int first)
     cql_lemonFinalize(&parser);
 }
 
-/* Where the text stops being UTF-8 (as RFC 3629 has it, without NUL), or its end. */
-static const uint8_t *utf8_end(struct bytes text)
+/* Where the text stops being UTF-8 without a NUL, or its end. */
+static size_t readable_size(struct bytes text)
 {
-    const uint8_t *at = text.data;
-    const uint8_t *end = at + text.size;
+    const uint8_t *nul = text.size ? memchr(text.data, 0, text.size) : NULL;
 
-    while (at < end) {
-        uint64_t word;
-        size_t left = (size_t)(end - at);
-
-        if (left >= 8) {
-            memcpy(&word, at, 8);
-            /* eight ASCII bytes, none of them NUL */
-            if (!((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)) {
-                at += 8;
-                continue;
-            }
-        }
-        if (*at == 0)
-            return at;
-        if (*at < 0x80) {
-            at++;
-            continue;
-        }
-        size_t size = *at >= 0xF0 ? 4 : *at >= 0xE0 ? 3 : 2;
-        if (*at < 0xC2 || *at > 0xF4 || left < size)
-            return at;
-        for (size_t i = 1; i < size; i++)
-            if ((at[i] & 0xC0) != 0x80)
-                return at;
-        if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) || (at[0] == 0xF0 && at[1] < 0x90) ||
-            (at[0] == 0xF4 && at[1] > 0x8F))
-            return at;
-        at += size;
-    }
-    return end;
+    return text_utf8_size(nul ? bytes_of(text.data, (size_t)(nul - text.data)) : text);
 }
 
 static enum status parse_text(struct parse *p, struct bytes text, int first)
 {
     uint8_t *copy;
-    const uint8_t *end;
+    size_t end;
 
     if (text.size > CQL_BYTES_MAX) {
         parse_fail(p, "statement of %zu bytes is longer than %d", text.size, CQL_BYTES_MAX);
@@ -187,10 +158,10 @@ static enum status parse_text(struct parse *p, struct bytes text, int first)
         memcpy(copy, text.data, text.size);
     copy[text.size] = 0;
     p->copy = copy;
-    end = utf8_end(text);
-    if (end != text.data + text.size) {
-        parse_fail_where(p, copy + (end - text.data),
-                         *end ? "invalid UTF-8 in statement" : "no viable alternative at character '\\u0000'");
+    end = readable_size(text);
+    if (end != text.size) {
+        parse_fail_where(p, copy + end,
+                         copy[end] ? "invalid UTF-8 in statement" : "no viable alternative at character '\\u0000'");
         return p->status;
     }
     run(p, first);

@@ -6,8 +6,9 @@
  * Backpressure: nothing is read while more than output_bytes_max wait to leave, or while its owner pauses it.
  *
  * Owns:    the file descriptor, and buffers while data is pending. The struct is its owner's; it must live until the
- * end of the turn in which it was closed (free it from loop_defer). Errors:  whatever the kernel says closes it:
- * `closed` is called once, with the reason. Thread:  the loop's.
+ *          end of the turn in which it was closed (free it from loop_defer).
+ * Errors:  whatever the kernel says closes it: `closed` is called once, with the reason.
+ * Thread:  the loop's.
  */
 #ifndef NET_STREAM_SOCKET_H
 #define NET_STREAM_SOCKET_H

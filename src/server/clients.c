@@ -1,5 +1,6 @@
 #include "server/clients.h"
 
+#include "types/text.h"
 #include "wire/reader.h"
 
 #include <netinet/in.h>
@@ -143,19 +144,6 @@ static void replace(struct clients *clients, struct bytes *member, struct bytes 
     free((void *)old.data);
 }
 
-static struct bytes cut(struct bytes name)
-{
-    return bytes_of(name.data, name.size < CLIENT_NAME_BYTES_MAX ? name.size : CLIENT_NAME_BYTES_MAX);
-}
-
-static bool is_ascii(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] >= 0x80)
-            return false;
-    return true;
-}
-
 void clients_started(struct clients *clients, struct client *client, uint8_t version, enum client_stage stage,
                      const struct native_pair *options, uint32_t option_count)
 {
@@ -167,7 +155,7 @@ void clients_started(struct clients *clients, struct client *client, uint8_t ver
         struct native_pair option = options[i];
 
         /* What is shown as text must be text, and what is kept must have an end. */
-        if (!is_ascii(option.name) || !is_ascii(option.value) ||
+        if (!text_is_utf8(option.name) || !text_is_utf8(option.value) ||
             map.size + option.name.size + option.value.size > CLIENT_OPTIONS_BYTES_MAX)
             continue;
         native_append_value(&map, option.name);
@@ -184,8 +172,8 @@ void clients_started(struct clients *clients, struct client *client, uint8_t ver
 
 void clients_authenticated(struct clients *clients, struct client *client, struct bytes user)
 {
-    if (is_ascii(user))
-        replace(clients, &client->user, cut(user));
+    if (text_is_utf8(user))
+        replace(clients, &client->user, text_cut(user, CLIENT_NAME_BYTES_MAX));
     pthread_mutex_lock(&clients->lock);
     client->stage = CLIENT_READY;
     pthread_mutex_unlock(&clients->lock);

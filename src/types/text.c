@@ -55,24 +55,28 @@ static size_t sequence_size(const uint8_t *at, size_t size)
     return 4;
 }
 
-bool text_is_utf8(struct bytes text)
+size_t text_utf8_size(struct bytes text)
 {
-    const uint8_t *at = text.data;
-    size_t left = text.size;
+    size_t size = 0;
 
-    while (left) {
-        size_t step = skip_ascii(at, left);
+    while (size < text.size) {
+        const uint8_t *at = text.data + size;
+        size_t step = skip_ascii(at, text.size - size);
 
         if (step == 0 && at[0] < 0x80)
             step = 1;
         else if (step == 0)
-            step = sequence_size(at, left);
+            step = sequence_size(at, text.size - size);
         if (step == 0)
-            return false;
-        at += step;
-        left -= step;
+            break;
+        size += step;
     }
-    return true;
+    return size;
+}
+
+bool text_is_utf8(struct bytes text)
+{
+    return text_utf8_size(text) == text.size;
 }
 
 struct bytes text_cut(struct bytes text, size_t size)

@@ -9,6 +9,8 @@
 
 bool text_is_ascii(struct bytes text);
 bool text_is_utf8(struct bytes text);
+/* The size of the longest beginning that is UTF-8: all of it, or where it stops to be. */
+size_t text_utf8_size(struct bytes text);
 /* The longest beginning of at most `size` bytes that cuts no character. */
 struct bytes text_cut(struct bytes text, size_t size);
 

@@ -3,11 +3,6 @@
  * is the format. */
 #include "types/value.h"
 
-static inline uint64_t rotl(uint64_t v, int n)
-{
-    return (v << n) | (v >> (64 - n));
-}
-
 static inline uint64_t fmix(uint64_t k)
 {
     k ^= k >> 33;
@@ -15,13 +10,6 @@ static inline uint64_t fmix(uint64_t k)
     k ^= k >> 33;
     k *= 0xc4ceb9fe1a85ec53ULL;
     return k ^ (k >> 33);
-}
-
-static inline uint64_t load_le64(const uint8_t *from)
-{
-    uint64_t v;
-    memcpy(&v, from, sizeof(v));
-    return v; /* little-endian hosts only: base/bytes.h swaps unconditionally too */
 }
 
 static const uint64_t c1 = 0x87c37b91114253d5ULL;
@@ -47,15 +35,15 @@ int64_t token_of_partition_key(struct bytes serialized)
         return INT64_MIN; /* the partitioner's minimum token, the only key that has it */
 
     for (; size >= 16; size -= 16, at += 16) {
-        h1 ^= rotl(load_le64(at) * c1, 31) * c2;
-        h1 = (rotl(h1, 27) + h2) * 5 + 0x52dce729;
-        h2 ^= rotl(load_le64(at + 8) * c2, 33) * c1;
-        h2 = (rotl(h2, 31) + h1) * 5 + 0x38495ab5;
+        h1 ^= rotate_left(load_le64(at) * c1, 31) * c2;
+        h1 = (rotate_left(h1, 27) + h2) * 5 + 0x52dce729;
+        h2 ^= rotate_left(load_le64(at + 8) * c2, 33) * c1;
+        h2 = (rotate_left(h2, 31) + h1) * 5 + 0x38495ab5;
     }
     if (size > 8)
-        h2 ^= rotl(load_tail(at + 8, size - 8) * c2, 33) * c1;
+        h2 ^= rotate_left(load_tail(at + 8, size - 8) * c2, 33) * c1;
     if (size > 0)
-        h1 ^= rotl(load_tail(at, size < 8 ? size : 8) * c1, 31) * c2;
+        h1 ^= rotate_left(load_tail(at, size < 8 ? size : 8) * c1, 31) * c2;
 
     h1 ^= serialized.size;
     h2 ^= serialized.size;

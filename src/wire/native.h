@@ -4,13 +4,15 @@
  *     | version (1, 0x80: from the server) | flags (1) | stream id (2) | opcode (1) | length (4) | body ... |
  * and, before the message, the body of a request with flag CUSTOM_PAYLOAD holds a bytes map; the body of a reply holds,
  * as its flags say: tracing id (16), warnings (string list), custom payload (bytes map).
- * With flag COMPRESSED the body is compressed as STARTUP agreed: LZ4 (4-byte big-endian length, then a block) or
- * Snappy.
+ * With flag COMPRESSED the body is compressed as STARTUP agreed: LZ4 (4-byte big-endian length, then a block) or Snappy.
  *
  * Shapes:  decoding copies nothing but arrays of spans: all spans point into the frame's body, which must live as long
- * as the request. A null value is a span with NULL data; an unset one is native_is_unset. Owns:    nothing; what is
- * decoded lies in the caller's arena. Errors:  ERR_PROTOCOL with Cassandra's words, ERR_INVALID for frames past a
- * limit. Every count is checked against the bytes left before memory is taken for it. Thread:  pure.
+ *          as the request. A null value is a span with NULL data; an unset one is native_is_unset.
+ * Owns:    nothing; what is decoded lies in the caller's arena.
+ * Errors:  ERR_PROTOCOL with Cassandra's words, ERR_INVALID for frames past a limit. Every count is checked against the
+ *          bytes left before memory is taken for it.
+ * Thread:  pure.
+ * Source:  Cassandra's doc/native_protocol_v3, v4 and v5.spec, and org.apache.cassandra.transport, release 5.0.
  */
 #ifndef WIRE_NATIVE_H
 #define WIRE_NATIVE_H

@@ -1,4 +1,5 @@
 /* ERROR: from helenus' own statuses to the protocol's codes, and what each code carries. */
+#include "types/text.h"
 #include "wire/native.h"
 #include "wire/writer.h"
 
@@ -38,36 +39,6 @@ enum native_error native_error_code(enum status status, uint8_t version)
     return NATIVE_ERROR_SERVER;
 }
 
-/* Length of the UTF-8 character at the front, 0 if there is no well-formed one. */
-static size_t utf8_size(struct bytes text)
-{
-    static const struct {
-        uint8_t mask, lead;
-        uint32_t least;
-    } forms[] = {
-        { 0x80, 0x00, 0 },
-        { 0xE0, 0xC0, 0x80 },
-        { 0xF0, 0xE0, 0x800 },
-        { 0xF8, 0xF0, 0x10000 },
-    };
-
-    for (size_t size = 1; size <= 4 && size <= text.size; size++) {
-        uint32_t character = text.data[0] & (uint8_t)~forms[size - 1].mask;
-
-        if ((text.data[0] & forms[size - 1].mask) != forms[size - 1].lead)
-            continue;
-        for (size_t i = 1; i < size; i++) {
-            if ((text.data[i] & 0xC0) != 0x80)
-                return 0;
-            character = character << 6 | (text.data[i] & 0x3F);
-        }
-        if (character < forms[size - 1].least || character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF))
-            return 0;
-        return size;
-    }
-    return 0;
-}
-
 /* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break the client's decoder.
  */
 static void write_message(struct buffer *out, const char *lost, struct bytes text)
@@ -77,15 +48,14 @@ static void write_message(struct buffer *out, const char *lost, struct bytes tex
     buffer_append_be16(out, 0);
     if (lost)
         buffer_printf(out, "ERROR %s: ", lost);
-    while (text.size) {
-        size_t size = utf8_size(text);
+    for (;;) {
+        size_t size = text_utf8_size(text);
 
-        if (size)
-            buffer_append(out, text.data, size);
-        else
-            buffer_append_u8(out, '?');
-        text.data += size ? size : 1;
-        text.size -= size ? size : 1;
+        buffer_append(out, text.data, size);
+        if (size == text.size)
+            break;
+        buffer_append_u8(out, '?');
+        text = bytes_of(text.data + size + 1, text.size - size - 1);
     }
     store_be16(out->data + size_at, (uint16_t)(out->size - size_at - 2));
 }

@@ -1,7 +1,8 @@
 /* wire/reader.h: the notations of the native protocol, read from a span with every length checked.
  *
- * Shapes:  a reader that ran past its end stays failed and gives zeros, so that a decoder checks once, where it
- * matters. Owns:    nothing: spans point into the body. Thread:  one.
+ * Shapes:  a reader that ran past its end stays failed and gives zeros, so that a decoder checks once, where it matters.
+ * Owns:    nothing: spans point into the body.
+ * Thread:  one.
  */
 #ifndef WIRE_READER_H
 #define WIRE_READER_H
