@@ -100,6 +100,7 @@ static void ready(struct loop_source *source, uint32_t events)
             return;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)); /* a peer that vanished is found out some day */
         listener->accepted(listener, fd, (const struct sockaddr *)&address);
     }
 }

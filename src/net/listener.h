@@ -1,6 +1,6 @@
 /* net/listener.h: accepts TCP connections on a loop. Every loop has its own listener on the same port (SO_REUSEPORT).
  *
- * Owns:    the listening socket. An accepted descriptor (non-blocking, TCP_NODELAY) is handed over.
+ * Owns:    the listening socket. An accepted descriptor (non-blocking, TCP_NODELAY, SO_KEEPALIVE) is handed over.
  * Errors:  ERR_IO: the address is not ours, or the port is in use by another process.
  * Thread:  the loop's.
  */

@@ -460,7 +460,12 @@ static int accepted_count;
 
 static void on_accept(struct listener *listener, int fd, const struct sockaddr *address)
 {
+    int keeps = 0;
+    socklen_t size = sizeof(keeps);
+
     accepted_count++;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keeps, &size), 0);
+    assert_int_equal(keeps, 1);
     close(fd);
 }
 

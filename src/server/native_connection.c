@@ -543,6 +543,7 @@ static enum status unknown_compression(struct bytes name, struct error *err)
 static void become_ready(struct connection *connection)
 {
     connection->state = CONNECTION_READY;
+    loop_timer_clear(connection->home->loop, &connection->startup_timer);
     if (connection->framing)
         connection->framing->in.takes_large = true;
 }
@@ -577,7 +578,6 @@ static enum status start_session(struct connection *connection, const struct nat
         connection->compression = NATIVE_COMPRESSION_NONE;
         return error_set(err, ERR_PROTOCOL, "Snappy compression is not supported in protocol V5");
     }
-    loop_timer_clear(connection->home->loop, &connection->startup_timer);
     clients_started(service->clients, &connection->client, message->version,
                     service->wants_password ? CLIENT_AUTHENTICATING : CLIENT_READY, message->startup.options,
                     message->startup.option_count);
@@ -718,7 +718,8 @@ static enum status check_version(struct connection *connection, const struct nat
 {
     uint8_t version = connection->session.protocol_version;
 
-    if (version && version != header->version)
+    /* Before STARTUP each request is for itself: OPTIONS may be asked in another version than the session's. */
+    if (connection->state != CONNECTION_NEW && version != header->version)
         return error_set(
             err, ERR_PROTOCOL,
             "Invalid message version. Got %u/v%u but previous messages on this connection had version %u/v%u",
@@ -893,8 +894,11 @@ void connection_send_event(struct connection *connection, struct bytes body)
 
     if (socket->is_closed || connection->state != CONNECTION_READY)
         return;
-    /* Nobody asked for it, so nothing stops it but this: who takes nothing cannot make us keep it. */
-    if (socket->output_bytes > 2 * socket->output_bytes_max) {
+    /* Replies stop when too much waits; events, which nobody asked for, would not: who takes nothing can't make us keep them. */
+    if (socket->output_bytes == 0)
+        connection->event_bytes = 0;
+    connection->event_bytes += NATIVE_HEADER_BYTES + body.size;
+    if (connection->event_bytes > socket->output_bytes_max) {
         stream_socket_close(socket);
         return;
     }

@@ -42,6 +42,7 @@ struct connection {
     enum native_compression compression;
     struct framing *framing; /* owned: v5, once STARTUP was answered; else NULL */
     uint32_t events;         /* registered for: NATIVE_EVENT_ bits */
+    size_t event_bytes;      /* of events since nothing waited to leave */
     uint32_t in_flight;      /* requests not yet answered */
     uint32_t waits;          /* of these, at workers */
     uint64_t skip_bytes;     /* of a refused frame, to be thrown away as they come */

@@ -461,11 +461,17 @@ static void later_versions_step_down(void **state)
     assert_error(&a, 0x000A, "Invalid or unsupported protocol version (6); supported versions are (3/v3, 4/v4, 5/v5)");
     assert_false(listen_once(fd, &a)); /* closed */
     close(fd);
-    fd = dial(f);
-    ask_raw(fd, "\3\0\0\7\5\0\0\0\0", 9);
+    fd = dial(f); /* what may be asked before STARTUP is asked in any version */
+    for (uint8_t version = 5; version >= 3; version -= 2) {
+        ask_raw(fd, (uint8_t[]){ version, 0, 0, 7, NATIVE_OPTIONS, 0, 0, 0, 0 }, 9);
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.version, 0x80 | version);
+        assert_int_equal(a.opcode, NATIVE_SUPPORTED);
+    }
+    ask(fd, NATIVE_STARTUP, 8, STARTUP_BODY);
     assert_true(listen_once(fd, &a));
-    assert_int_equal(a.version, 0x83);
-    assert_int_equal(a.opcode, NATIVE_SUPPORTED);
+    assert_int_equal(a.version, 0x84);
+    assert_int_equal(a.opcode, NATIVE_READY);
     close(fd);
     stop(f);
 }
@@ -989,6 +995,17 @@ static void too_large_frames_are_answered_and_skipped(void **state)
     stop(f);
 }
 
+static int open_registered(struct fixture *f)
+{
+    struct answer a;
+    int fd = open_session(f);
+
+    ask(fd, NATIVE_REGISTER, 1, bytes_of("\0\1\0\x0dSCHEMA_CHANGE", 17));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_READY);
+    return fd;
+}
+
 static void events_reach_who_registered(void **state)
 {
     struct fixture *f = start(false, NULL);
@@ -1000,12 +1017,8 @@ static void events_reach_who_registered(void **state)
     int told[8], untold = open_session(f);
 
     native_encode_event_schema(&body, &change);
-    for (int i = 0; i < 8; i++) {
-        told[i] = open_session(f);
-        ask(told[i], NATIVE_REGISTER, 1, bytes_of("\0\1\0\x0dSCHEMA_CHANGE", 17));
-        assert_true(listen_once(told[i], &a));
-        assert_int_equal(a.opcode, NATIVE_READY);
-    }
+    for (int i = 0; i < 8; i++)
+        told[i] = open_registered(f);
     native_service_broadcast(&f->service, NATIVE_EVENT_STATUS, bytes_of("x", 1)); /* nobody wants it */
     native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
     for (int i = 0; i < 8; i++) {
@@ -1020,6 +1033,34 @@ static void events_reach_who_registered(void **state)
     assert_true(listen_once(untold, &a));
     assert_int_equal(a.opcode, NATIVE_RESULT);
     close(untold);
+    stop(f);
+}
+
+/* A large reply that is still leaving is no reason to end a connection when an event comes; events that nobody takes are. */
+static void events_wait_behind_a_large_reply(void **state)
+{
+    static uint8_t body[10000];
+    struct fixture *f = start(false, NULL);
+    struct answer a;
+    int patient = open_registered(f), deaf = open_registered(f);
+
+    ask_query(patient, 2, "big 30000000");
+    ask_query(deaf, 2, "big 30000000");
+    usleep(100000);
+    native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
+    assert_true(listen_once(patient, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    assert_true(listen_once(patient, &a));
+    assert_int_equal(a.opcode, NATIVE_EVENT);
+    assert_int_equal(a.size, sizeof(body));
+    for (size_t i = 0; i * sizeof(body) < f->service.limits.output_bytes_max; i++) {
+        native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
+        assert_true(listen_once(patient, &a));
+        assert_int_equal(a.opcode, NATIVE_EVENT);
+    }
+    assert_false(listen_once(deaf, &a)); /* ended within its reply */
+    close(deaf);
+    close(patient);
     stop(f);
 }
 
@@ -1055,7 +1096,7 @@ static void clients_are_listed(void **state)
                  "DRIVER_NAME\0\4test",
                  41));
     assert_true(listen_once(fd, &a));
-    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x05\0me\0x", 9));
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\x07\0zo\xc3\xab\0x", 11));
     assert_true(listen_once(fd, &a));
     ask_query(fd, 1, "use one");
     assert_true(listen_once(fd, &a));
@@ -1065,7 +1106,7 @@ static void clients_are_listed(void **state)
         f->clients.table.rows(&f->clients.table, &listing.emit);
     }
     assert_int_equal(listing.count, 2);
-    assert_string_equal(listing.text, "ready test one 4 3 me");
+    assert_string_equal(listing.text, "ready test one 4 3 zo\xc3\xab");
     close(silent);
     close(fd);
     stop(f);
@@ -1091,6 +1132,23 @@ static void silence_and_crowds_are_ended(void **state)
     ask_query(kept, 1, "void");
     assert_true(listen_once(kept, &a));
     close(kept);
+    stop(f);
+}
+
+/* STARTUP alone begins no session where a password is asked for. */
+static void who_never_says_the_password_is_ended(void **state)
+{
+    struct native_limits limits = { 4, 1 << 20, 32, 4, 1 << 20, 16 << 20, 100000, 5000000, 2000000 };
+    struct fixture *f = start(true, &limits);
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTHENTICATE);
+    assert_false(listen_once(fd, &a));
+    assert_int_equal(atomic_load(&f->service.connection_count), 0);
+    close(fd);
     stop(f);
 }
 
@@ -1141,8 +1199,10 @@ int main(void)
         cmocka_unit_test(large_replies_wait_for_slow_readers),
         cmocka_unit_test(too_large_frames_are_answered_and_skipped),
         cmocka_unit_test(events_reach_who_registered),
+        cmocka_unit_test(events_wait_behind_a_large_reply),
         cmocka_unit_test(clients_are_listed),
         cmocka_unit_test(silence_and_crowds_are_ended),
+        cmocka_unit_test(who_never_says_the_password_is_ended),
         cmocka_unit_test(draining_lets_requests_end),
     };
 
