@@ -73,6 +73,18 @@ static enum status make_file(const char *directory, const char *path, struct err
     return sync_directory(directory, err);
 }
 
+bool format_holds_data(const char *directory)
+{
+    static const char *const signs[] = { "SHARDS", "shard-0000" };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, signs[i]) < sizeof(path) &&
+            access(path, F_OK) == 0)
+            return true;
+    return false;
+}
+
 enum status format_check(const char *directory, struct error *err)
 {
     char path[PATH_MAX];
@@ -83,7 +95,9 @@ enum status format_check(const char *directory, struct error *err)
         return error_set(err, ERR_INVALID, "The data directory's path is too long");
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return make_file(directory, path, err);
+        return format_holds_data(directory)
+                   ? error_set(err, ERR_CORRUPT, "The data directory has lost its file FORMAT: put it back")
+                   : make_file(directory, path, err);
     if (fd < 0)
         return error_set_os(err, errno, "Opening FORMAT");
     status = read_file(fd, err);

@@ -138,7 +138,11 @@ static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], st
     if (fd < 0)
         return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "The master key file %s does not exist", path)
                                : error_set_os(err, errno, "The master key file %s", path);
-    if (fstat(fd, &info) == 0 && (info.st_mode & 077)) {
+    if (fstat(fd, &info)) {
+        status = error_set_os(err, errno, "The master key file %s", path);
+        goto close;
+    }
+    if (info.st_mode & 077) {
         status = error_set(err, ERR_CONFIG, "The master key file %s may be read by others than its owner: chmod 600 it",
                            path);
         goto close;
@@ -223,7 +227,7 @@ static enum status make_master(const char *directory, const char *path, struct e
     return status;
 }
 
-enum status keys_open_directory(const char *directory, struct keys **keys, struct error *err)
+enum status keys_open_directory(const char *directory, bool may_make, struct keys **keys, struct error *err)
 {
     char path[4096];
     struct keys_provider provider = { read_master, path };
@@ -234,6 +238,10 @@ enum status keys_open_directory(const char *directory, struct keys **keys, struc
     status = keys_open_provider(&provider, keys, err);
     if (status != ERR_NOT_FOUND)
         return status;
+    if (!may_make)
+        return error_set(err, ERR_CONFIG,
+                         "%s is missing: put it back, or name the key with --key-file; without it nothing can be read",
+                         path);
     status = make_master(directory, path, err);
     if (status)
         return status;
@@ -269,12 +277,14 @@ enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, cons
                         uint8_t key[KEYS_KEY_BYTES], struct error *err)
 {
     uint8_t plain[KEYS_WRAPPED_BYTES + 16];
+    enum status status = OK;
 
-    if (wrap(&keys->purposes[purpose], false, wrapped, KEYS_WRAPPED_BYTES, plain) != KEYS_KEY_BYTES)
-        return error_set(err, ERR_CONFIG, "The master key is not the one this data was encrypted with");
-    memcpy(key, plain, KEYS_KEY_BYTES);
+    if (wrap(&keys->purposes[purpose], false, wrapped, KEYS_WRAPPED_BYTES, plain) == KEYS_KEY_BYTES)
+        memcpy(key, plain, KEYS_KEY_BYTES);
+    else
+        status = error_set(err, ERR_CONFIG, "The master key is not the one this data was encrypted with");
     keys_wipe(plain, sizeof(plain));
-    return OK;
+    return status;
 }
 
 void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes data, uint8_t mac[KEYS_MAC_BYTES])

@@ -38,8 +38,9 @@ struct keys_provider {
 
 /* A file with the key: 32 raw bytes or 64 hexadecimal digits (and a newline). It must be readable by its owner only. */
 enum status keys_open_file(const char *path, struct keys **keys, struct error *err);
-/* Developer mode: `directory`/master.key, made with a random key if it is missing: mode 0600, atomic, synced. */
-enum status keys_open_directory(const char *directory, struct keys **keys, struct error *err);
+/* Developer mode: `directory`/master.key. If it is missing it is made where it may be (mode 0600, atomic, synced): where
+ * nothing was encrypted yet. */
+enum status keys_open_directory(const char *directory, bool may_make, struct keys **keys, struct error *err);
 enum status keys_open_provider(const struct keys_provider *provider, struct keys **keys, struct error *err);
 void keys_close(struct keys *keys);
 DEFINE_CLEANUP(struct keys *, keys_close)

@@ -86,22 +86,24 @@ static void test_directory(void **state)
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof(path), "%s/master.key", directory);
     assert_int_equal(keys_open_file(path, &a, &err), ERR_CONFIG);
-    assert_int_equal(keys_open_directory(directory, &a, &err), OK);
+    assert_int_equal(keys_open_directory(directory, false, &a, &err), ERR_CONFIG);
+    assert_int_equal(stat(path, &info), -1);
+    assert_int_equal(keys_open_directory(directory, true, &a, &err), OK);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     assert_int_equal(info.st_size, 32);
-    assert_int_equal(keys_open_directory(directory, &b, &err), OK);
+    assert_int_equal(keys_open_directory(directory, false, &b, &err), OK);
     assert_memory_equal(keys_id(a), keys_id(b), KEYS_ID_BYTES);
     keys_close(a);
     keys_close(b);
 
     /* Others may read it. */
     chmod(path, 0644);
-    assert_int_equal(keys_open_directory(directory, &a, &err), ERR_CONFIG);
+    assert_int_equal(keys_open_directory(directory, true, &a, &err), ERR_CONFIG);
     chmod(path, 0600);
     /* Cut short: never taken for a key, never replaced. */
     assert_int_equal(truncate(path, 31), 0);
-    assert_int_equal(keys_open_directory(directory, &a, &err), ERR_CONFIG);
+    assert_int_equal(keys_open_directory(directory, true, &a, &err), ERR_CONFIG);
     /* Hexadecimal. */
     file = fopen(path, "w");
     for (int i = 0; i < 32; i++)

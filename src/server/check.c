@@ -124,7 +124,7 @@ static enum status lock_directory(const struct checker *checker, int *lock_fd, s
 static enum status check_format(struct checker *checker, struct error *err)
 {
     if (!is_there(checker, "FORMAT")) {
-        if (!is_there(checker, "SHARDS") && !is_there(checker, "shard-0000"))
+        if (!format_holds_data(checker->directory))
             return error_set(err, ERR_CONFIG, "%s is not a data directory of helenus", checker->directory);
         tell_damage(checker, "FORMAT", "it is missing");
         return OK;
@@ -137,18 +137,10 @@ static enum status check_format(struct checker *checker, struct error *err)
     return OK;
 }
 
-/* keys_open_directory makes a key that is missing, which would be the end of the data. */
 static enum status open_keys(const struct checker *checker, struct keys **keys, struct error *err)
 {
-    if (checker->key_file)
-        return keys_open_file(checker->key_file, keys, err);
-    if (!is_there(checker, "master.key"))
-        return error_set(
-            err, ERR_CONFIG,
-            "%s has no master.key: name the key with --key-file, or put it back; without it nothing can be "
-            "read",
-            checker->directory);
-    return keys_open_directory(checker->directory, keys, err);
+    return checker->key_file ? keys_open_file(checker->key_file, keys, err)
+                             : keys_open_directory(checker->directory, false, keys, err);
 }
 
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,

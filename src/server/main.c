@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     if (strcmp(command, "check") == 0)
         return check_run(argc - 2, argv + 2);
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
-        printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3 and v4)\n");
+        printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3, v4 and v5)\n");
         return 0;
     }
     if (strcmp(command, "help") == 0 && argc > 2)

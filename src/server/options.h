@@ -39,8 +39,8 @@ struct options {
     char *key_file; /* NULL: with dev, DIR/master.key */
     char *store;    /* "rocksdb", "memory" */
     char *log_level;
-    uint64_t loops;              /* 0: one per core */
-    uint64_t workers;            /* 0: 4 */
+    uint64_t loops; /* 0: three for every four cores */
+    uint64_t workers;
     uint64_t cache_bytes;        /* 0: the store's default */
     uint64_t write_buffer_bytes; /* 0: the store's default */
     uint64_t prepared_bytes;

@@ -1,12 +1,14 @@
 #include "server/server.h"
 
 #include "catalog/catalog.h"
+#include "catalog/format.h"
 #include "keys/keys.h"
 #include "query/query.h"
 #include "server/clients.h"
 #include "server/http.h"
 #include "server/native_loop.h"
 #include "server/sweeper.h"
+#include "store/files/files.h"
 #include "store/memory/memory.h"
 #include "store/rocksdb/rocksdb.h"
 #include "table/table.h"
@@ -28,6 +30,7 @@ enum {
     WORKER_QUEUE_MAX = 4096,
     FILES_BESIDE_CONNECTIONS = 2048,
     CACHE_BYTES_MIN = 64 << 20,
+    INPUT_BYTES_BESIDE = 1 << 20,
 };
 
 struct server {
@@ -57,6 +60,22 @@ static int64_t now_us(void *clock)
 
 /* ---- the data directory ---- */
 
+/* The name of a directory is part of the one above, which is synced as well: else power loss could take all that was acknowledged. */
+static enum status make_directory(const char *path, struct error *err)
+{
+    struct file_system *files = file_system_posix();
+    const char *slash = strrchr(path, '/');
+    enum status status;
+    char *above;
+
+    if (mkdir(path, 0700) < 0)
+        return errno == EEXIST ? OK : error_set_os(err, errno, "cannot make the data directory %s", path);
+    above = !slash ? xstrdup(".") : slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+    status = files->ops->sync_directory(files, above, err);
+    free(above);
+    return status;
+}
+
 static enum status make_directories(const char *path, struct error *err)
 {
     char *copy = xstrdup(path);
@@ -68,8 +87,7 @@ static enum status make_directories(const char *path, struct error *err)
         if (!is_end && *at != '/')
             continue;
         *at = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            status = error_set_os(err, errno, "cannot make the data directory %s", copy);
+        status = make_directory(copy, err);
         if (is_end)
             break;
         *at = '/';
@@ -137,7 +155,7 @@ static enum status open_keys(struct server *server, struct error *err)
     if (is_memory(server))
         return OK;
     if (options->dev)
-        return keys_open_directory(options->data, &server->keys, err);
+        return keys_open_directory(options->data, !format_holds_data(options->data), &server->keys, err);
     return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
 }
 
@@ -301,6 +319,15 @@ static uint64_t connections_of_files(uint64_t connections)
                                                          : limit.rlim_cur / 2;
 }
 
+/* A loop's part of what unfinished requests may hold. One request that is allowed must always fit, in a buffer that doubles as it
+ * comes. */
+static size_t input_bytes_of_loop(const struct options *options, uint32_t loops)
+{
+    uint64_t part = options->input_bytes / loops, least = 3 * options->frame_bytes + INPUT_BYTES_BESIDE;
+
+    return part > least ? part : least;
+}
+
 static struct native_limits limits_of(const struct options *options, uint32_t loops)
 {
     return (struct native_limits){
@@ -309,7 +336,7 @@ static struct native_limits limits_of(const struct options *options, uint32_t lo
         .requests_in_flight_max = (uint32_t)options->requests_in_flight,
         .waits_in_flight_max = (uint32_t)options->requests_waiting,
         .output_bytes_max = options->output_bytes,
-        .input_bytes_max = options->input_bytes / loops,
+        .input_bytes_max = input_bytes_of_loop(options, loops),
         .startup_us = (int64_t)options->startup_timeout_s * 1000000,
         .stall_us = (int64_t)options->stall_timeout_s * 1000000,
         .drain_us = (int64_t)options->drain_timeout_s * 1000000,

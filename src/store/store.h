@@ -175,7 +175,6 @@ struct store_properties {
     uint64_t key_count_estimate;
 };
 
-/* Like store_scan_seek etc. below; a body fills all of them. */
 /* Who hears of what a check of a store at rest finds. */
 struct store_check {
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
@@ -186,6 +185,7 @@ struct store_check {
     void *context;
 };
 
+/* A body fills all of them, but for check. */
 struct store_ops {
     const char *name;
 

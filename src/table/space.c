@@ -101,6 +101,22 @@ enum status space_read_shard_count(const struct table_space_options *options, ui
     return read_shard_count(options->files ? options->files : file_system_posix(), options->directory, count, err);
 }
 
+/* The file is written before the first shard is made: where there are shards without it, it was lost. */
+static enum status check_no_shards(struct file_system *files, const char *directory, struct error *err)
+{
+    char path[PATH_MAX];
+    bool is_directory;
+    enum status status;
+
+    snprintf(path, sizeof(path), "%s/shard-0000", directory);
+    status = files->ops->is_directory(files, path, &is_directory, err);
+    if (status == ERR_NOT_FOUND)
+        return OK;
+    return status ? status
+                  : error_set(err, ERR_CORRUPT, "%s/SHARDS is missing: put it back; it says how many shards there are",
+                              directory);
+}
+
 static enum status choose_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
 {
     struct file_system *files = options->files ? options->files : file_system_posix();
@@ -111,6 +127,10 @@ static enum status choose_shard_count(const struct table_space_options *options,
         return error_set(err, ERR_CONFIG, "at most %d shards", SHARDS_MAX);
     if (options->directory) {
         status = read_shard_count(files, options->directory, &found, err);
+        if (status)
+            return status;
+        if (!found)
+            status = check_no_shards(files, options->directory, err);
         if (status)
             return status;
     }

@@ -99,7 +99,7 @@ static int setup(void **state)
         must(files->ops->sync_directory(files, "/", &err), &err);
         must(files->ops->sync_directory(files, "/tmp", &err), &err);
     }
-    must(keys_open_directory(directory, &keys, &err), &err);
+    must(keys_open_directory(directory, true, &keys, &err), &err);
     options.keys = keys;
     must(engine->environment_open(&options, &environment, &err), &err);
     arena = arena_new(4096);

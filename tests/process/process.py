@@ -40,7 +40,7 @@ def help_and_version():
     done = run("--help")
     assert done.returncode == 0 and "serve --data DIR" in done.stdout and "--cql-port" in done.stdout
     done = run("version")
-    assert done.returncode == 0 and re.match(r"helenus \d+\.\d+\.\d+", done.stdout), done.stdout
+    assert done.returncode == 0 and re.match(r"helenus \d+\.\d+\.\d+", done.stdout) and "v3, v4 and v5" in done.stdout, done.stdout
 
 
 def mistakes():
@@ -310,6 +310,15 @@ def service_manager():
             assert http(server, "/health")[0] == 200 and "can't be told" in server.log_tail()
 
 
+def one_request_always_fits():
+    """However little many loops have for unfinished requests, one that is as large as a frame may be is read."""
+    with Server(None, "--loops", "16", "--input-bytes", "1m", "--frame-bytes", "8m", "--store", "memory") as server:
+        client = Client(server.port)
+        text = "SELECT key FROM system.local /*" + "x" * ((8 << 20) - 100) + "*/"
+        client.query(text)
+        client.close()
+
+
 def newer_format():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         server = Server(os.path.join(top, "data")).start()
@@ -320,6 +329,30 @@ def newer_format():
         with open(path, "w") as f:
             f.write(re.sub(r"\d+", lambda m: str(int(m.group()) + 1000), written, count=1))
         refused("format", "serve", "--data", server.data, "--dev", "--cql-port", str(free_port()), "--http-port", "0")
+
+
+def lost_files():
+    """What is lost is asked for, never made anew: a second key, format, number of shards or store would be the end of the data."""
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        server = Server(os.path.join(top, "data"), "--shards", "2").start()
+        client = Client(server.port)
+        client.query("CREATE KEYSPACE lost WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        client.query("CREATE TABLE lost.t (k int PRIMARY KEY)")
+        for k in range(20):
+            client.query(f"INSERT INTO lost.t (k) VALUES ({k})")
+        client.close()
+        assert server.stop() == 0
+        for name in ("master.key", "FORMAT", "SHARDS", "shard-0001/CURRENT"):
+            path, kept = os.path.join(server.data, name), os.path.join(top, "kept")
+            os.rename(path, kept)
+            refused(os.path.basename(name), "serve", "--data", server.data, "--dev", "--cql-port", str(free_port()), "--http-port", "0")
+            assert not os.path.exists(path), name
+            os.rename(kept, path)
+        server.start()
+        client = Client(server.port)
+        assert len(client.execute(client.prepare("SELECT k FROM lost.t"), [])) == 20
+        client.close()
+        assert server.stop() == 0
 
 
 def http(server, path, method="GET", host="127.0.0.1"):
@@ -440,7 +473,7 @@ def stop_drains():
 
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
          configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up, service_manager,
-         newer_format, health_and_metrics, password, schema_events, stop_drains]
+         one_request_always_fits, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
 
 
 def main():

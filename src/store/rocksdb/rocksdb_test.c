@@ -578,6 +578,28 @@ static void test_damaged_file(void **state)
     bed_close(&bed);
 }
 
+/* Without CURRENT a directory would be a new store, and all that is in it rubbish. */
+static void test_lost_current(void **state)
+{
+    struct bed bed = forgetful_bed();
+    const struct file_ops *ops;
+    uint64_t used;
+
+    bed_open(&bed);
+    ops = bed.files->ops;
+    assert_int_equal(bed_put(&bed, "a", 1, "x"), OK);
+    bed_close_store(&bed);
+    assert_int_equal(ops->rename(bed.files, "/bed/CURRENT", "/bed/kept", &bed.err), OK);
+    used = forgetful_used(bed.files);
+    assert_int_equal(bed_open_store(&bed), ERR_CORRUPT);
+    assert_non_null(strstr(bed.err.message, "CURRENT"));
+    assert_int_equal(forgetful_used(bed.files), used);
+    assert_int_equal(ops->rename(bed.files, "/bed/kept", "/bed/CURRENT", &bed.err), OK);
+    assert_int_equal(bed_open_store(&bed), OK);
+    assert_string_equal(bed_get(&bed, "a"), "x");
+    bed_close(&bed);
+}
+
 /* A log that was created, and then the power went: empty, or a part of its header, or zeros. */
 static void test_unborn_log(void **state)
 {
@@ -1251,6 +1273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_damaged_manifest),
         cmocka_unit_test(test_damaged_header),
         cmocka_unit_test(test_damaged_file),
+        cmocka_unit_test(test_lost_current),
         cmocka_unit_test(test_unborn_log),
         cmocka_unit_test(test_nothing_readable),
         cmocka_unit_test(test_no_foreign_files),

@@ -331,9 +331,9 @@ void PurgeTracker::begin_write(const struct store_batch *batch)
 }
 
 /* What lies in files already is read again as well: too small a minimum only purges less, until the memtable is flushed. */
-rocksdb::WalFilter::WalProcessingOption
-PurgeTracker::Recovery::LogRecordFound(unsigned long long, const std::string &, const rocksdb::WriteBatch &batch,
-                                       rocksdb::WriteBatch *, bool *)
+rocksdb::WalFilter::WalProcessingOption PurgeTracker::Recovery::LogRecordFound(unsigned long long, const std::string &,
+                                                                               const rocksdb::WriteBatch &batch,
+                                                                               rocksdb::WriteBatch *, bool *)
 {
     LoggedMin logged(tracker_->semantics_);
     bool is_known = batch.Iterate(&logged).ok();

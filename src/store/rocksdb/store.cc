@@ -284,6 +284,29 @@ enum status make_directory(struct store *store, struct error *err)
     return files->ops->sync_directory(files, parent.c_str(), err);
 }
 
+/* A directory without CURRENT is a new store to RocksDB, which deletes what else it finds there. A creation that a crash ended
+ * has neither rows nor a log. */
+enum status check_not_lost(struct store *store, struct error *err)
+{
+    struct found {
+        bool is_current, is_used;
+    } found = {};
+    enum status status = store->environment->files->ops->list(
+        store->environment->files, store->path.c_str(),
+        [](void *context, const char *name) {
+            struct found *found = static_cast<struct found *>(context);
+            const char *suffix = strrchr(name, '.');
+
+            found->is_current |= !strcmp(name, "CURRENT");
+            found->is_used |= suffix && (!strcmp(suffix, ".sst") || !strcmp(suffix, ".log"));
+        },
+        &found, err);
+
+    if (status == OK && found.is_used && !found.is_current)
+        return error_set(err, ERR_CORRUPT, "%s/CURRENT is missing: put it back", store->path.c_str());
+    return status;
+}
+
 enum status rocks_open(const struct store_options *options, struct store **result, struct error *err)
 {
     std::unique_ptr<struct store> store(new struct store);
@@ -296,6 +319,8 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     store->path = options->path;
     store->options.path = nullptr; /* the caller's memory */
     status = make_directory(store.get(), err);
+    if (status == OK)
+        status = check_not_lost(store.get(), err);
     if (status == OK)
         status = instance_open(store.get(), false, &instance, err);
     if (status)
