@@ -24,6 +24,7 @@ struct query_engine {
     struct table_space *space;
     uint32_t page_rows_max;
     uint64_t page_bytes_max;
+    uint64_t row_cache_bytes;
     struct prepared_cache *cache;   /* owned */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */

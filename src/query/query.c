@@ -26,6 +26,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->keys = options->keys;
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
+    engine->row_cache_bytes = options->row_cache_bytes;
     engine->cache = prepared_cache_new(options->prepared_bytes_max);
     hash_key_random(&engine->hash_key);
     if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
@@ -48,6 +49,8 @@ struct query_context *query_context_new(struct query_engine *engine, bool may_wa
     context->engine = engine;
     context->may_wait = may_wait;
     context->port = table_port_open(engine->space);
+    if (!may_wait)
+        table_port_keep_rows(context->port, engine->row_cache_bytes);
     prepared_lookaside_init(&context->lookaside);
     uuid_source_init(&context->uuids);
     return context;

@@ -41,7 +41,8 @@ struct options {
     char *log_level;
     uint64_t loops; /* 0: three for every four cores */
     uint64_t workers;
-    uint64_t cache_bytes;        /* 0: the store's default */
+    uint64_t cache_bytes;        /* 0: an eighth of the memory */
+    uint64_t row_cache_percent;  /* of these */
     uint64_t write_buffer_bytes; /* 0: the store's default */
     uint64_t prepared_bytes;
     uint64_t frame_bytes;

@@ -183,10 +183,15 @@ static uint64_t cache_bytes(const struct options *options)
     return eighth > CACHE_BYTES_MIN ? eighth : CACHE_BYTES_MIN;
 }
 
+static uint64_t row_cache_bytes(const struct options *options)
+{
+    return cache_bytes(options) / 100 * options->row_cache_percent;
+}
+
 static enum status open_environment(struct server *server, struct error *err)
 {
     struct store_environment_options environment = {
-        .cache_bytes = cache_bytes(server->options),
+        .cache_bytes = cache_bytes(server->options) - row_cache_bytes(server->options),
         .write_buffer_bytes = server->options->write_buffer_bytes,
         .keys = server->keys,
         .log = log_of_store,
@@ -370,6 +375,7 @@ static enum status open_query(struct server *server, struct error *err)
         .prepared_bytes_max = server->options->prepared_bytes,
         .page_rows_max = (uint32_t)server->options->page_rows,
         .page_bytes_max = server->options->page_bytes,
+        .row_cache_bytes = row_cache_bytes(server->options) / loop_count(server->options),
     };
     struct workers_options workers = {
         .count = (uint32_t)server->options->workers,
@@ -393,6 +399,7 @@ static void show_metrics(void *context, struct buffer *out)
     struct server *server = context;
     struct metrics sum = { 0 };
     struct query_stats stats = { 0 };
+    struct row_cache_use rows;
 
     for (uint32_t i = 0; i < server->service.loop_count; i++) {
         struct native_loop *home = server->service.loops[i];
@@ -412,6 +419,11 @@ static void show_metrics(void *context, struct buffer *out)
                         workers_pending(server->service.workers));
     metrics_print_value(out, "helenus_shards", "gauge", "Shards of this process.",
                         table_space_shard_count(server->space));
+    table_space_row_cache(server->space, &rows);
+    metrics_print_value(out, "helenus_row_cache_hits_total", "counter",
+                        "Keys looked up that a loop had kept from an earlier read.", rows.found);
+    metrics_print_value(out, "helenus_row_cache_misses_total", "counter",
+                        "Keys looked up that the store was asked for.", rows.missed);
     metrics_print_value(out, "helenus_schema_changes_total", "counter",
                         "Versions of the schema since the data was made.", catalog_version(server->catalog));
     metrics_print_value(out, "helenus_slow_requests_total", "counter", "Requests that took slow-query-ms or longer.",

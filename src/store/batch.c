@@ -1,6 +1,7 @@
 /* Operations lie one after another in one buffer; an index of key hashes is made only when somebody looks one up. */
 #include "store/store.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -143,20 +144,9 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
 
 static uint32_t hash_key(enum store_family family, struct bytes key)
 {
-    uint64_t h = 0x9e3779b97f4a7c15u + family;
-    size_t i = 0;
+    uint64_t hash = hash_seeded(family, key);
 
-    assert(key.data || !key.size);
-    for (; i + 8 <= key.size; i += 8) {
-        uint64_t word;
-        memcpy(&word, key.data + i, 8);
-        h = (h ^ word) * 0xff51afd7ed558ccdu;
-        h ^= h >> 32;
-    }
-    for (; i < key.size; i++)
-        h = (h ^ key.data[i]) * 0x100000001b3u;
-    h ^= h >> 29;
-    return (uint32_t)(h ^ (h >> 32));
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 /* The index is a cache of the batch: looking up does not change what it says. */

@@ -34,24 +34,9 @@ void hot_keys_free(struct hot_keys *hot)
     free(hot);
 }
 
-static uint64_t hash_of(struct bytes key)
-{
-    uint64_t hash = key.size * UINT64_C(0x9e3779b97f4a7c15), word;
-
-    for (; key.size >= 8; key = bytes_of(key.data + 8, key.size - 8)) {
-        memcpy(&word, key.data, 8);
-        hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        hash ^= hash >> 32;
-    }
-    for (word = 0; key.size; key = bytes_of(key.data + 1, key.size - 1))
-        word = word << 8 | *key.data;
-    hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-    return hash ^ hash >> 29;
-}
-
 static bool is_hot(struct hot_key *keys, struct bytes key, int64_t now_us)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = hash_seeded(0, key);
     struct hot_key *hot = &keys[hash % HOT_KEYS];
 
     if (hot->hash != hash) {

@@ -542,7 +542,9 @@ static enum status write_batch(struct turn *turn, struct error *err)
     if (!store_batch_count(turn->batch))
         return OK;
     persist_clock(turn);
+    versions_begin(&shard->versions, turn->batch);
     status = shard->ops->write(shard->store, turn->batch, turn->durable, err);
+    versions_end(&shard->versions, turn->batch);
     if (!status)
         return OK;
     atomic_store(&shard->refuses, true);

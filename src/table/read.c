@@ -4,8 +4,10 @@
  * beside them, only if the record says so, the range tombstones of the slice at hand. A single row by its full key is one more lookup
  * instead of a scan.
  *
- * One row or slice is read without a snapshot, which costs a lock: if the store's sequence number is still the same when the last
- * lookup is made, all of them saw the same state. If not, which is seldom, it is read again, under a snapshot.
+ * A few rows, or one slice, are read without a snapshot, which costs a lock. Rows by their whole keys: if after the last lookup the
+ * versions of all keys that were looked up are what they were before (row_cache.h), all were seen in the same state; and with these
+ * versions a port keeps them. A slice: if the store's sequence number is still the same. If not, which is seldom, or if there are range
+ * tombstones, it is read again, under a snapshot.
  */
 #include "table/shard.h"
 
@@ -15,6 +17,13 @@
 enum {
     HIDDEN_INLINE_MAX = 10000, /* rows and ranges that nobody sees: behind so many, a read goes on where it may wait */
     HIDDEN_MAX = 10000000,
+    WATCHED_MAX = 33, /* keys of a read without a snapshot: a partition's record and rows */
+};
+
+/* A key's version as it was before it was looked up. */
+struct watched {
+    const _Atomic uint64_t *version;
+    uint64_t seen;
 };
 
 struct read_context {
@@ -23,7 +32,11 @@ struct read_context {
     struct arena *arena;
     struct store_snapshot *snapshot; /* NULL: none; then, of a partition, `sequence` is when reading began */
     uint64_t sequence;
-    bool moved; /* without a snapshot: the store was written to meanwhile, what was read is void */
+    bool moved;   /* without a snapshot: the store was written to meanwhile, what was read is void */
+    bool watches; /* without a snapshot: by the versions of keys */
+    uint32_t watched_count;
+    struct watched *watched; /* [WATCHED_MAX] */
+    struct table_port *port;
     bool may_wait;
     struct collector *collector;
     struct error *err;
@@ -48,8 +61,53 @@ static struct buffer fixed_buffer(struct arena *arena, size_t capacity)
 /* After the last lookup, before anything of it is used. */
 static bool has_moved(struct read_context *r)
 {
-    r->moved = !r->snapshot && r->shard->ops->sequence(r->shard->store) != r->sequence;
+    if (r->watches) {
+        for (uint32_t i = 0; i < r->watched_count; i++)
+            r->moved |= atomic_load_explicit(r->watched[i].version, memory_order_relaxed) != r->watched[i].seen;
+    } else if (!r->snapshot) {
+        r->moved = r->shard->ops->sequence(r->shard->store) != r->sequence;
+    }
     return r->moved;
+}
+
+static inline void count_one(_Atomic uint64_t *counter) /* only its port's thread does */
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static enum status get_watched(struct read_context *r, struct bytes key, const struct store_read_options *options,
+                               struct store_value *value)
+{
+    struct row_cache *rows = r->port->rows;
+    uint64_t hash = version_hash(&r->shard->versions, key), seen;
+    const _Atomic uint64_t *version = version_of(&r->shard->versions, hash);
+    enum status status;
+
+    seen = atomic_load_explicit(version, memory_order_acquire);
+    r->watched[r->watched_count++] = (struct watched){ version, seen };
+    if (seen % 2)
+        r->moved = true; /* it is being written just now */
+    else if (rows && row_cache_find(rows, hash, seen, key, &value->bytes)) {
+        count_one(&r->port->rows_found);
+        return bytes_is_null(value->bytes) ? ERR_NOT_FOUND : OK;
+    }
+    status = r->shard->ops->get(r->shard->store, STORE_DATA, key, options, value, r->err);
+    if (!rows || (status && status != ERR_NOT_FOUND))
+        return status;
+    count_one(&r->port->rows_missed);
+    if (!r->moved && atomic_load_explicit(version, memory_order_relaxed) == seen)
+        row_cache_put(rows, hash, seen, key, status ? (struct bytes){ 0 } : value->bytes);
+    return status;
+}
+
+/* The stored value of a key; borrowed until the next lookup, or until it is released. */
+static enum status get(struct read_context *r, struct bytes key, struct store_value *value)
+{
+    struct store_read_options options = { r->snapshot, r->may_wait };
+
+    if (r->watches)
+        return get_watched(r, key, &options, value);
+    return r->shard->ops->get(r->shard->store, STORE_DATA, key, &options, value, r->err);
 }
 
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
@@ -166,7 +224,6 @@ static enum status end_ranges(struct read_context *r, struct partition_cover *co
 
 static enum status read_cover(struct read_context *r, struct buffer *partition, struct partition_cover *cover)
 {
-    struct store_read_options options = { r->snapshot, r->may_wait };
     struct store_value value = { 0 };
     enum status status;
 
@@ -174,16 +231,20 @@ static enum status read_cover(struct read_context *r, struct buffer *partition, 
     cover->record = ROW_EMPTY;
     cover->has_ranges = false;
     buffer_append_u8(partition, KEY_PARTITION);
-    status = r->shard->ops->get(r->shard->store, STORE_DATA, buffer_bytes(partition), &options, &value, r->err);
+    status = get(r, buffer_bytes(partition), &value);
     partition->size--;
     if (status == OK)
         status = decode_record(r, value.bytes, cover);
     else if (status == ERR_NOT_FOUND)
         status = OK;
     store_value_release(&value);
-    if (!status && cover->record.has_range_tombstones)
-        status = open_ranges(r, buffer_bytes(partition), cover);
-    return status;
+    if (status || !cover->record.has_range_tombstones)
+        return status;
+    if (r->watches) { /* the keys of ranges are not looked up one by one */
+        r->moved = true;
+        return OK;
+    }
+    return open_ranges(r, buffer_bytes(partition), cover);
 }
 
 static bool may_have_dead(const struct row *row)
@@ -312,14 +373,13 @@ static enum status read_slice(struct read_context *r, struct partition_cover *co
 static enum status read_point(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct buffer *partition, bool *enough)
 {
-    struct store_read_options options = { r->snapshot, r->may_wait };
     struct store_value value = { 0 };
     size_t size = partition->size;
     enum status status;
 
     buffer_append_u8(partition, KEY_ROW);
     buffer_append_bytes(partition, slice->start);
-    status = r->shard->ops->get(r->shard->store, STORE_DATA, buffer_bytes(partition), &options, &value, r->err);
+    status = get(r, buffer_bytes(partition), &value);
     partition->size = size;
     if ((status == OK || status == ERR_NOT_FOUND) && has_moved(r)) {
         status = OK;
@@ -351,7 +411,7 @@ static enum status read_slices(struct read_context *r, struct partition_cover *c
     uint32_t count = command->slice_count ? command->slice_count : 1;
     bool enough = false;
 
-    for (uint32_t i = 0; i < count && !enough; i++) {
+    for (uint32_t i = 0; i < count && !enough && !r->moved; i++) {
         const struct slice *slice = &slices[command->reversed ? count - 1 - i : i];
         enum status status;
 
@@ -388,7 +448,7 @@ static enum status read_partition(struct read_context *r)
 
     key_encode_partition(&partition, command->table_id, command->token, command->partition_key);
     status = read_cover(r, &partition, &cover);
-    if (status) {
+    if (status || r->moved) {
         close_ranges(&cover);
         return status;
     }
@@ -592,11 +652,20 @@ static enum status read_in_one_state(struct read_context *r)
     const struct store_ops *ops = r->shard->ops;
     enum status status;
 
+    if (r->command->slices_are_rows && r->command->slice_count < WATCHED_MAX) {
+        r->watches = true;
+        status = read_partition(r);
+        if (!r->moved)
+            return status;
+        r->watches = r->moved = false;
+        collector_init(r->collector, r->command, r->arena);
+    }
     r->sequence = r->command->slice_count <= 1 ? ops->sequence(r->shard->store) : 0;
     if (r->sequence) {
         status = read_partition(r);
         if (!r->moved)
             return status;
+        r->moved = false;
         collector_init(r->collector, r->command, r->arena);
     }
     status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
@@ -625,9 +694,14 @@ static enum status read_now(struct table_port *port, const struct read_command *
 {
     struct table_space *space = port->space;
     struct collector collector;
-    struct read_context r = {
-        .command = command, .arena = arena, .may_wait = may_wait, .collector = &collector, .err = err
-    };
+    struct watched watched[WATCHED_MAX];
+    struct read_context r = { .command = command,
+                              .port = port,
+                              .arena = arena,
+                              .may_wait = may_wait,
+                              .collector = &collector,
+                              .watched = watched,
+                              .err = err };
     enum status status = OK;
 
     collector_init(&collector, command, arena);

@@ -11,6 +11,7 @@
 #include "store/store.h"
 #include "table/command.h"
 #include "table/range.h"
+#include "table/row_cache.h"
 #include "table/sweep.h"
 
 #include <pthread.h>
@@ -79,7 +80,8 @@ struct shard {
     _Atomic bool stops;
     _Atomic bool refuses; /* a write failed and the store is not writable again yet */
     struct hot_keys *hot; /* owned; the owner's: recently written keys, see hot.c */
-    struct sweep sweep;   /* the owner's */
+    struct versions versions;
+    struct sweep sweep; /* the owner's */
     struct swept swept;
     int64_t clock_bound_us; /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
@@ -92,6 +94,8 @@ struct table_port {
     struct channel *_Atomic *channels; /* [shard]; made at the first use, seen by the owner */
     bool *touched;                     /* [shard]: submitted to since the last flush */
     bool any_touched;
+    struct row_cache *rows; /* owned; NULL: none */
+    _Atomic uint64_t rows_found, rows_missed;
 };
 
 struct table_space {

@@ -176,6 +176,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new() };
     snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory",
              index);
+    versions_init(&shard->versions);
     status = shard->ops->open(&options, &shard->store, err);
     if (status)
         return status;
@@ -228,6 +229,7 @@ void table_space_close(struct table_space *space)
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
         hot_keys_free(space->shards[i].hot);
+        versions_fini(&space->shards[i].versions);
         sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
@@ -250,6 +252,21 @@ void table_space_properties(struct table_space *space, uint32_t shard, struct st
 {
     space->shards[shard].ops->properties(space->shards[shard].store, properties);
     *refuses_writes = table_space_refuses_writes(space, shard);
+}
+
+void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
+{
+    *use = (struct row_cache_use){ 0 };
+    pthread_mutex_lock(&space->ports_lock);
+    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+        struct table_port *port = atomic_load(&space->ports[i]);
+
+        if (!port)
+            continue;
+        use->found += atomic_load_explicit(&port->rows_found, memory_order_relaxed);
+        use->missed += atomic_load_explicit(&port->rows_missed, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&space->ports_lock);
 }
 
 /* ---- ports ---- */
@@ -310,14 +327,23 @@ void table_port_close(struct table_port *port)
     struct table_space *space = port->space;
 
     assert(!port->pending);
+    pthread_mutex_lock(&space->ports_lock);
     atomic_store(&space->ports[port->index], NULL);
+    pthread_mutex_unlock(&space->ports_lock);
     wait_for_owners(space);
     for (uint32_t i = 0; i < space->shard_count; i++)
         free(atomic_load(&port->channels[i]));
     close(port->event_fd);
+    row_cache_free(port->rows);
     free(port->channels);
     free(port->touched);
     free(port);
+}
+
+void table_port_keep_rows(struct table_port *port, uint64_t bytes_max)
+{
+    row_cache_free(port->rows);
+    port->rows = bytes_max >= ROW_CACHE_BYTES_MIN ? row_cache_new(bytes_max) : NULL;
 }
 
 int table_port_fd(const struct table_port *port)

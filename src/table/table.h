@@ -202,6 +202,8 @@ enum status table_apply_wait(struct table_port *port, struct bytes command, int6
 
 /* ---- the port of a thread ---- */
 struct table_port *table_port_open(struct table_space *space);
+/* Rows that this port looks up by their whole keys are kept, in at most so many bytes (under 1 MiB: none), until they are written to. */
+void table_port_keep_rows(struct table_port *port, uint64_t bytes_max);
 void table_port_close(struct table_port *port);   /* all requests must be done */
 int table_port_fd(const struct table_port *port); /* readable: call table_port_reap */
 void table_port_flush(struct table_port *port);   /* once a turn */
@@ -229,6 +231,12 @@ struct store_properties;
 /* For metrics. Any thread. */
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
                             bool *refuses_writes);
+
+/* Values that were looked up, over all ports that are open: found among those kept, or asked of the store. Any thread. */
+struct row_cache_use {
+    uint64_t found, missed;
+};
+void table_space_row_cache(struct table_space *space, struct row_cache_use *use);
 
 /* A write of the shard failed, and it takes none until it could be resumed. Any thread. */
 bool table_space_refuses_writes(struct table_space *space, uint32_t shard);

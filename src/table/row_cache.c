@@ -1,0 +1,256 @@
+/* Of the ring's bytes an entry is good while fewer than the ring's size were written since it began: positions count all bytes ever
+ * written, and where one stands in the ring is its remainder. An entry does not go over the ring's end. A directory's place is a
+ * position, in units of 8 bytes, and 16 bits of the key's hash; a stale place is as good as an empty one. */
+#include "table/row_cache.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- versions ---- */
+
+static void *map_zeros(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED)
+        abort(); /* as xmalloc does */
+    return at;
+}
+
+void versions_init(struct versions *versions)
+{
+    versions->numbers = map_zeros(VERSION_COUNT * sizeof(*versions->numbers));
+    random_bytes(&versions->secret, sizeof(versions->secret));
+}
+
+void versions_fini(struct versions *versions)
+{
+    if (versions->numbers)
+        munmap((void *)versions->numbers, VERSION_COUNT * sizeof(*versions->numbers));
+    versions->numbers = NULL;
+}
+
+/* One writer: no exchange is needed. Two keys of a batch may share a number. */
+static void make_odd(_Atomic uint64_t *number)
+{
+    uint64_t now = atomic_load_explicit(number, memory_order_relaxed);
+
+    if (now % 2 == 0)
+        atomic_store_explicit(number, now + 1, memory_order_relaxed); /* seen before the batch: that is released */
+}
+
+static void make_even(_Atomic uint64_t *number)
+{
+    uint64_t now = atomic_load_explicit(number, memory_order_relaxed);
+
+    if (now % 2)
+        atomic_store_explicit(number, now + 1, memory_order_release);
+}
+
+static void change_all(struct versions *versions, void (*change)(_Atomic uint64_t *))
+{
+    for (size_t i = 0; i < VERSION_COUNT; i++)
+        change(&versions->numbers[i]);
+}
+
+static void change_batch(struct versions *versions, const struct store_batch *batch, void (*change)(_Atomic uint64_t *))
+{
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+
+        if (op.kind == STORE_DELETE_RANGE) {
+            change_all(versions, change);
+            return;
+        }
+        change(&versions->numbers[version_hash(versions, op.key) % VERSION_COUNT]);
+    }
+}
+
+void versions_begin(struct versions *versions, const struct store_batch *batch)
+{
+    change_batch(versions, batch, make_odd);
+}
+
+void versions_end(struct versions *versions, const struct store_batch *batch)
+{
+    change_batch(versions, batch, make_even);
+}
+
+void versions_begin_all(struct versions *versions)
+{
+    change_all(versions, make_odd);
+}
+
+void versions_end_all(struct versions *versions)
+{
+    change_all(versions, make_even);
+}
+
+/* ---- a cache ---- */
+
+enum {
+    WAYS = 8,
+    TAG_BITS = 16,
+    UNIT = 8,                /* entries begin at multiples of it */
+    RING_PER_DIRECTORY = 16, /* the directory has a place for every 128 bytes of the ring */
+};
+static const uint64_t WRITTEN_MAX = UINT64_C(1) << 50; /* positions fit into places */
+
+struct entry {
+    uint64_t hash;
+    uint64_t version;
+    uint32_t key_size;
+    uint32_t value_size; /* ABSENT: the key has none */
+    uint8_t bytes[];     /* key, value */
+};
+#define ABSENT UINT32_MAX
+
+struct row_cache {
+    uint64_t bytes_max;
+    uint8_t *ring; /* owned */
+    uint64_t ring_bytes;
+    uint64_t written; /* bytes ever, and so where the next entry begins */
+    uint64_t *places; /* owned: sets of WAYS: position / UNIT << TAG_BITS | tag; 0: never used */
+    uint64_t set_count;
+};
+
+/* A power of two of ring, and its directory. */
+static void map_ring(struct row_cache *cache, uint64_t ring_bytes)
+{
+    cache->ring_bytes = ring_bytes;
+    cache->ring = map_zeros(ring_bytes);
+    cache->set_count = ring_bytes / RING_PER_DIRECTORY / (WAYS * sizeof(uint64_t));
+    cache->places = map_zeros(ring_bytes / RING_PER_DIRECTORY);
+    cache->written = sizeof(struct entry); /* position 0 is no entry's */
+}
+
+static void unmap_ring(struct row_cache *cache)
+{
+    munmap(cache->ring, cache->ring_bytes);
+    munmap(cache->places, cache->ring_bytes / RING_PER_DIRECTORY);
+}
+
+struct row_cache *row_cache_new(uint64_t bytes_max)
+{
+    struct row_cache *cache = xcalloc(1, sizeof(*cache));
+
+    cache->bytes_max = bytes_max;
+    map_ring(cache, ROW_CACHE_BYTES_MIN / 2);
+    return cache;
+}
+
+void row_cache_free(struct row_cache *cache)
+{
+    if (!cache)
+        return;
+    unmap_ring(cache);
+    free(cache);
+}
+
+uint64_t row_cache_bytes(const struct row_cache *cache)
+{
+    uint64_t used = cache->written < cache->ring_bytes ? cache->written : cache->ring_bytes;
+
+    return used + cache->ring_bytes / RING_PER_DIRECTORY;
+}
+
+static inline uint64_t *set_of(const struct row_cache *cache, uint64_t hash)
+{
+    return cache->places + (hash >> 32) % cache->set_count * WAYS;
+}
+
+/* The upper half of the hash chooses the set, these bits of the lower one a place in it. */
+static inline uint64_t tag_of(uint64_t hash)
+{
+    return hash >> 8 & ((1 << TAG_BITS) - 1);
+}
+
+/* Whether the ring still has the place's entry. */
+static inline bool is_here(const struct row_cache *cache, uint64_t place)
+{
+    return place && (place >> TAG_BITS) * UNIT + cache->ring_bytes >= cache->written;
+}
+
+static inline struct entry *entry_at(const struct row_cache *cache, uint64_t position)
+{
+    return (struct entry *)(cache->ring + position % cache->ring_bytes);
+}
+
+static inline bool has_tag(uint64_t place, uint64_t tag)
+{
+    return (place & ((1 << TAG_BITS) - 1)) == tag;
+}
+
+bool row_cache_find(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes *value)
+{
+    const uint64_t *set = set_of(cache, hash);
+    uint64_t tag = tag_of(hash);
+
+    for (int i = 0; i < WAYS; i++) {
+        const struct entry *entry = entry_at(cache, (set[i] >> TAG_BITS) * UNIT);
+
+        if (!has_tag(set[i], tag) || !is_here(cache, set[i]) || entry->hash != hash || entry->key_size != key.size ||
+            memcmp(entry->bytes, key.data, key.size) != 0)
+            continue;
+        if (entry->version != version)
+            return false;
+        *value =
+            entry->value_size == ABSENT ? (struct bytes){ 0 } : bytes_of(entry->bytes + key.size, entry->value_size);
+        return true;
+    }
+    return false;
+}
+
+/* The key's own (or one that looks like it), a stale one, or else the oldest of the set. */
+static uint64_t *place_for(const struct row_cache *cache, uint64_t hash)
+{
+    uint64_t *set = set_of(cache, hash), *oldest = set, tag = tag_of(hash);
+
+    for (int i = 0; i < WAYS; i++) {
+        if (has_tag(set[i], tag) || !is_here(cache, set[i]))
+            return &set[i];
+        if (set[i] < *oldest)
+            oldest = &set[i];
+    }
+    return oldest;
+}
+
+/* Anew: what was in it comes again. */
+static void grow_if_full(struct row_cache *cache)
+{
+    uint64_t twice = cache->ring_bytes * 2;
+    bool grows = cache->written >= cache->ring_bytes && twice + twice / RING_PER_DIRECTORY <= cache->bytes_max;
+
+    if (!grows && cache->written < WRITTEN_MAX)
+        return;
+    unmap_ring(cache);
+    map_ring(cache, grows ? twice : cache->ring_bytes);
+}
+
+void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes value)
+{
+    bool absent = bytes_is_null(value);
+    uint64_t size = (sizeof(struct entry) + key.size + (absent ? 0 : value.size) + UNIT - 1) / UNIT * UNIT, left;
+    struct entry *entry;
+
+    if (key.size + value.size > ROW_CACHE_VALUE_BYTES_MAX)
+        return;
+    grow_if_full(cache);
+    left = cache->ring_bytes - cache->written % cache->ring_bytes;
+    if (size > left)
+        cache->written += left;
+    entry = entry_at(cache, cache->written);
+    *place_for(cache, hash) = cache->written / UNIT << TAG_BITS | tag_of(hash);
+    cache->written += size;
+    entry->hash = hash;
+    entry->version = version;
+    entry->key_size = (uint32_t)key.size;
+    entry->value_size = absent ? ABSENT : (uint32_t)value.size;
+    memcpy(entry->bytes, key.data, key.size);
+    if (!absent && value.size)
+        memcpy(entry->bytes + key.size, value.data, value.size);
+}
