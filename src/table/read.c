@@ -83,6 +83,8 @@ static enum status get_watched(struct read_context *r, struct bytes key, const s
     const _Atomic uint64_t *version = version_of(&r->shard->versions, hash);
     enum status status;
 
+    if (rows)
+        row_cache_prefetch(rows, hash);
     seen = atomic_load_explicit(version, memory_order_acquire);
     r->watched[r->watched_count++] = (struct watched){ version, seen };
     if (seen % 2)
@@ -437,6 +439,20 @@ static size_t longest_clustering(const struct read_command *command)
     return longest;
 }
 
+/* The row's places in memory are on their way while the partition's record is looked up. */
+static void prefetch_row(struct read_context *r, struct buffer *partition)
+{
+    size_t size = partition->size;
+    uint64_t hash;
+
+    buffer_append_u8(partition, KEY_ROW);
+    buffer_append_bytes(partition, r->command->slices[0].start);
+    hash = version_hash(&r->shard->versions, buffer_bytes(partition));
+    partition->size = size;
+    __builtin_prefetch((const void *)version_of(&r->shard->versions, hash));
+    row_cache_prefetch(r->port->rows, hash);
+}
+
 static enum status read_partition(struct read_context *r)
 {
     const struct read_command *command = r->command;
@@ -447,6 +463,8 @@ static enum status read_partition(struct read_context *r)
     enum status status;
 
     key_encode_partition(&partition, command->table_id, command->token, command->partition_key);
+    if (r->watches && r->port->rows)
+        prefetch_row(r, &partition);
     status = read_cover(r, &partition, &cover);
     if (status || r->moved) {
         close_ranges(&cover);

@@ -65,6 +65,8 @@ struct row_cache;
 /* bytes_max: at least ROW_CACHE_BYTES_MIN; its directory is in it. */
 struct row_cache *row_cache_new(uint64_t bytes_max);
 void row_cache_free(struct row_cache *cache);
+/* The key is about to be looked for. */
+void row_cache_prefetch(const struct row_cache *cache, uint64_t hash);
 /* Whether the key is here with this version; *value data NULL: it is known to be absent. */
 bool row_cache_find(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes *value);
 void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes value);
