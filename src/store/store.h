@@ -122,6 +122,7 @@ struct store_options {
     uint64_t write_buffer_bytes;             /* one buffer of the data family; two may exist. Default 32 MiB */
     uint64_t periodic_compaction_s;          /* files at rest are visited after this. Default 7 days */
     uint64_t target_file_bytes;              /* default 64 MiB */
+    bool read_only;                          /* it must be there, nothing of it changes, and writes are refused */
 };
 
 /* ---- reading ---- */
@@ -164,6 +165,9 @@ struct store_scan {
     struct bytes key;
     struct bytes value;
 };
+
+/* A load under way: see load_open. */
+struct store_load;
 
 struct store_properties {
     uint64_t disk_bytes; /* sorted files and log of this store */
@@ -244,6 +248,15 @@ struct store_ops {
      * at, and what is damaged was told. Otherwise it could not be: ERR_CONFIG, the wrong key; ERR_NOT_FOUND, there is no store. NULL:
      * a body that keeps nothing. */
     enum status (*check)(const struct store_options *options, const struct store_check *check, struct error *err);
+
+    /* Puts keys, each greater than the one before, straight into sorted files: for who makes a copy. The store holds no key between the
+     * first and the last of them. Nothing is seen, or there after a crash, before load_end, which syncs it all. Each of the two frees
+     * the load. The writer's, as write. NULL: a body that keeps nothing. */
+    enum status (*load_open)(struct store *store, enum store_family family, struct store_load **load,
+                             struct error *err);
+    enum status (*load_put)(struct store_load *load, struct bytes key, struct bytes value, struct error *err);
+    enum status (*load_end)(struct store_load *load, struct error *err);
+    void (*load_abandon)(struct store_load *load);
 };
 
 /* ---- for all bodies ---- */

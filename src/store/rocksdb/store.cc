@@ -23,6 +23,7 @@
 #include <thread>
 
 #include "store/rocksdb/encrypted.h"
+#include "store/rocksdb/load.h"
 #include "store/rocksdb/options.h"
 #include "store/rocksdb/semantics.h"
 
@@ -318,14 +319,16 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     store->options = *options;
     store->path = options->path;
     store->options.path = nullptr; /* the caller's memory */
-    status = make_directory(store.get(), err);
+    status = options->read_only ? OK : make_directory(store.get(), err);
     if (status == OK)
         status = check_not_lost(store.get(), err);
     if (status == OK)
-        status = instance_open(store.get(), false, &instance, err);
+        status = instance_open(store.get(), options->read_only, &instance, err);
     if (status)
         return status;
     store->instance = instance;
+    if (options->read_only)
+        store->refused = ERR_IO;
     *result = store.release();
     return OK;
 }
@@ -371,6 +374,8 @@ enum status refused_error(struct store *store, struct error *err)
 {
     enum status refused = (enum status)store->refused.load();
 
+    if (store->options.read_only)
+        return error_set(err, refused, "The store is open for reading only");
     if (refused == ERR_NO_SPACE)
         return error_set(err, refused, "The disk is full: the store refuses writes until it is resumed");
     return error_set(err, refused, "An earlier write failed: the store refuses writes until it is resumed");
@@ -715,6 +720,11 @@ void rocks_properties(struct store *store, struct store_properties *properties)
         properties->memtable_bytes += number(rocksdb::DB::Properties::kCurSizeAllMemTables);
         properties->pending_compaction_bytes += number(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
         properties->key_count_estimate += number(rocksdb::DB::Properties::kEstimateNumKeys);
+        /* RocksDB's estimate knows files since they were written, not since they were opened. */
+        rocksdb::TablePropertiesCollection files;
+        if (instance->read_only && instance->db->GetPropertiesOfAllTables(family, &files).ok())
+            for (const auto &file : files)
+                properties->key_count_estimate += file.second->num_entries;
         for (int level = 0; level < instance->db->NumberLevels(family); level++) {
             if (!instance->db->GetProperty(
                     family, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + std::to_string(level), &count))
@@ -794,6 +804,8 @@ enum status rocks_resume(struct store *store, struct error *err)
 
     if (refused == OK)
         return OK;
+    if (store->options.read_only)
+        return refused_error(store, err);
     /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new log. */
     if (refused == ERR_NO_SPACE && instance && !instance->read_only) {
         Status status;
@@ -808,6 +820,48 @@ enum status rocks_resume(struct store *store, struct error *err)
     }
     return reopen(store, err);
 }
+/* ---- loading ---- */
+
+struct Load {
+    struct store *store;
+    Loader loader;
+};
+
+enum status rocks_load_open(struct store *store, enum store_family family, struct store_load **result,
+                            struct error *err)
+{
+    struct instance *instance = store->instance.load(); /* the writer's: see rocks_write */
+    uint64_t file_bytes = store->options.target_file_bytes;
+
+    if (store->refused.load())
+        return refused_error(store, err);
+    rocksdb::Options options(instance_options(store->environment, &store->options, store->tracker),
+                             family_options(store->environment, &store->options, family, store->tracker));
+    *result = reinterpret_cast<struct store_load *>(
+        new Load{ store, Loader(instance->db, instance->families[family], options, store->path,
+                                file_bytes ? file_bytes : options.target_file_size_base) });
+    return OK;
+}
+
+enum status rocks_load_put(struct store_load *base, struct bytes key, struct bytes value, struct error *err)
+{
+    if (!key.size || key.size > STORE_KEY_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "A key of %zu bytes", key.size);
+    return translate(reinterpret_cast<Load *>(base)->loader.put(slice_of(key), slice_of(value)), "A load", err);
+}
+
+enum status rocks_load_end(struct store_load *base, struct error *err)
+{
+    std::unique_ptr<Load> load(reinterpret_cast<Load *>(base));
+
+    return translate(load->loader.end(), "A load", err);
+}
+
+void rocks_load_abandon(struct store_load *base)
+{
+    delete reinterpret_cast<Load *>(base);
+}
+
 /* ---- a check of a store at rest ---- */
 
 enum { CHECK_READ_BYTES = 1 << 20 };
@@ -1025,4 +1079,8 @@ const struct store_ops store_rocksdb_ops = {
     rocks_health,
     rocks_resume,
     rocks_check,
+    rocks_load_open,
+    rocks_load_put,
+    rocks_load_end,
+    rocks_load_abandon,
 };
