@@ -16,6 +16,7 @@ struct checking {
     struct table_space *space; /* for shard_of_token */
     struct arena *arena;       /* of one value */
     struct buffer scratch;
+    char shards_path[PATH_MAX];
     uint32_t shard;
     uint64_t bad_values;
     struct table_checked *sum;
@@ -31,9 +32,10 @@ static void progress(void *context, uint64_t done, uint64_t total)
 static void damaged(void *context, const char *file, const char *what)
 {
     struct checking *c = context;
-    char where[64 + 256];
+    char name[SHARD_NAME_MAX], where[64 + 256];
 
-    snprintf(where, sizeof(where), "shard-%04u%s%s", c->shard, *file ? "/" : "", file);
+    layout_shard_name(c->space->generation, c->shard, name);
+    snprintf(where, sizeof(where), "%s%s%s", name, *file ? "/" : "", file);
     c->check->damaged(c->check->context, where, what);
 }
 
@@ -80,7 +82,7 @@ static enum status check_shard(struct checking *c, struct error *err)
 {
     const struct table_space_options *options = &c->space->options;
     struct store_check check = { progress, damaged, value_seen, c };
-    char path[PATH_MAX];
+    char path[PATH_MAX], name[SHARD_NAME_MAX];
     struct store_options store = { .path = path,
                                    .environment = options->store_environment,
                                    .semantics = &c->space->semantics };
@@ -88,7 +90,8 @@ static enum status check_shard(struct checking *c, struct error *err)
     bool is_directory = false;
     enum status status;
 
-    snprintf(path, sizeof(path), "%s/shard-%04u", options->directory, c->shard);
+    layout_shard_name(c->space->generation, c->shard, name);
+    snprintf(path, sizeof(path), "%s/%s", options->directory, name);
     if (files->ops->is_directory(files, path, &is_directory, err) || !is_directory) {
         damaged(c, "", "its directory is missing");
         return OK;
@@ -104,6 +107,27 @@ static enum status check_shard(struct checking *c, struct error *err)
     return status;
 }
 
+static enum status check_layout(struct checking *c, struct error *err)
+{
+    const struct table_space_options *options = &c->space->options;
+    struct file_system *files = options->files ? options->files : file_system_posix();
+    struct layout layout;
+    uint64_t ignored;
+    enum status status = layout_read(files, options->directory, &layout, err);
+
+    if (status == ERR_CORRUPT || (!status && !layout.shard_count)) {
+        bool is_there = files->ops->size(files, c->shards_path, &ignored, err) == OK;
+
+        c->check->damaged(c->check->context, "SHARDS", is_there ? "it holds no number of shards" : "it is missing");
+        return OK;
+    }
+    if (status)
+        return status;
+    c->space->shard_count = c->sum->shard_count = layout.shard_count;
+    c->space->generation = layout.generation;
+    return layout_strays(files, options->directory, &layout, false, &c->sum->stray_count, err);
+}
+
 enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
                               struct table_checked *sum, struct error *err)
 {
@@ -114,12 +138,8 @@ enum status table_space_check(const struct table_space_options *options, const s
     *sum = (struct table_checked){ 0 };
     space->options = *options;
     space->semantics = space_semantics(space);
-    status = space_read_shard_count(options, &space->shard_count, err);
-    sum->shard_count = space->shard_count;
-    if (status == ERR_CORRUPT || (!status && !space->shard_count)) {
-        check->damaged(check->context, "SHARDS", status ? "it holds no number of shards" : "it is missing");
-        status = OK;
-    }
+    snprintf(c.shards_path, sizeof(c.shards_path), "%s/SHARDS", options->directory);
+    status = check_layout(&c, err);
     for (c.shard = 0; !status && c.shard < space->shard_count; c.shard++)
         status = check_shard(&c, err);
     buffer_fini(&c.scratch);

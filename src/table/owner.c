@@ -524,14 +524,13 @@ static void persist_clock(struct turn *turn)
 {
     struct shard *shard = turn->shard;
     int64_t now_us = atomic_load_explicit(&shard->space->clock_us, memory_order_relaxed);
-    uint8_t key[16] = { 0 }, bound[8];
+    uint8_t key[CLOCK_KEY_BYTES], bound[CLOCK_BOUND_BYTES];
 
     if (shard->clock_bound_us != INT64_MIN && now_us < shard->clock_bound_us - CLOCK_SLACK_US)
         return;
     shard->clock_bound_us = now_us + CLOCK_AHEAD_US;
-    memcpy(key + 8, "clock", 5);
     store_be64(bound, (uint64_t)shard->clock_bound_us);
-    store_batch_put(turn->batch, STORE_DATA, bytes_of(key, sizeof(key)), bytes_of(bound, sizeof(bound)));
+    store_batch_put(turn->batch, STORE_DATA, shard_clock_key(key), bytes_of(bound, sizeof(bound)));
 }
 
 static enum status write_batch(struct turn *turn, struct error *err)

@@ -10,6 +10,7 @@
 #include "row/merge.h"
 #include "store/store.h"
 #include "table/command.h"
+#include "table/layout.h"
 #include "table/range.h"
 #include "table/row_cache.h"
 #include "table/sweep.h"
@@ -17,7 +18,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { RING_SLOTS = 4096, PORTS_MAX = 64, SHARDS_MAX = 1024 };
+enum { RING_SLOTS = 4096, PORTS_MAX = 64 };
 
 struct ring {
     struct table_request *slots[RING_SLOTS];
@@ -103,6 +104,7 @@ struct table_space {
     void *environment;
     struct store_semantics semantics;
     uint32_t shard_count;
+    uint32_t generation;  /* of the shards' directories: layout.h */
     struct shard *shards; /* owned */
     struct table_port *_Atomic ports[PORTS_MAX];
     pthread_mutex_t ports_lock;
@@ -120,9 +122,16 @@ static inline int64_t monotonic_us(void)
 
 static inline uint32_t shard_of_token(const struct table_space *space, int64_t token)
 {
-    uint64_t position = (uint64_t)token ^ (UINT64_C(1) << 63);
+    return shard_of_position(space->shard_count, (uint64_t)token ^ (UINT64_C(1) << 63));
+}
 
-    return (uint32_t)(((unsigned __int128)position * space->shard_count) >> 64);
+/* Of the shard's own records (table id 0), the one with the clock's bound. */
+enum { CLOCK_KEY_BYTES = 16, CLOCK_BOUND_BYTES = 8 };
+static inline struct bytes shard_clock_key(uint8_t key[CLOCK_KEY_BYTES])
+{
+    memset(key, 0, CLOCK_KEY_BYTES);
+    memcpy(key + 8, "clock", 5);
+    return bytes_of(key, CLOCK_KEY_BYTES);
 }
 
 /* A server timestamp: at least the wall clock, above every one given before and above at_least_us. */
@@ -204,8 +213,5 @@ bool collector_add(struct collector *collector, struct bytes clustering, const s
 void collector_end(struct collector *collector);
 void collector_finish(struct collector *collector, struct read_result *result);
 bool slices_contain(const struct read_command *command, struct bytes clustering);
-
-/* What the directory was made with; 0: its file SHARDS is missing. */
-enum status space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* Opens and closes the shards of a space, and the ports by which threads reach them. */
 #include "table/shard.h"
 
+#include "base/log.h"
 #include "store/files/files.h"
 
 #include <assert.h>
@@ -17,76 +18,7 @@
 
 enum { SHARDS_DEFAULT_MAX = 8 };
 
-/* ---- the number of shards a directory was made with ---- */
-
-enum { COUNT_TEXT_MAX = 16 };
-
-static enum status parse_shard_count(const char *path, const char *text, uint32_t *count, struct error *err)
-{
-    unsigned value;
-    char end;
-
-    if (sscanf(text, "%u%c", &value, &end) != 2 || end != '\n' || !value || value > SHARDS_MAX)
-        return error_set(err, ERR_CORRUPT, "%s: not a number of shards", path);
-    *count = value;
-    return OK;
-}
-
-/* 0: the directory is new. */
-static enum status read_shard_count(struct file_system *files, const char *directory, uint32_t *count,
-                                    struct error *err)
-{
-    char path[PATH_MAX], text[COUNT_TEXT_MAX + 1];
-    struct file *file;
-    size_t size = 0;
-    enum status status;
-
-    snprintf(path, sizeof(path), "%s/SHARDS", directory);
-    *count = 0;
-    status = files->ops->open(files, path, FILE_READ, &file, err);
-    if (status == ERR_NOT_FOUND)
-        return OK;
-    if (status)
-        return status;
-    status = file->ops->read(file, 0, text, COUNT_TEXT_MAX, true, &size, err);
-    file->ops->close(file);
-    if (status)
-        return status;
-    text[size] = 0;
-    return parse_shard_count(path, text, count, err);
-}
-
-static enum status write_synced(struct file_system *files, const char *path, const char *text, struct error *err)
-{
-    struct file *file;
-    enum status status = files->ops->open(files, path, FILE_CREATE, &file, err);
-
-    if (status)
-        return status;
-    status = file->ops->append(file, text, strlen(text), err);
-    if (!status)
-        status = file->ops->sync(file, err);
-    file->ops->close(file);
-    return status;
-}
-
-/* Whole or not at all, whenever the power goes: the name is given to bytes that are on the disk. */
-static enum status write_shard_count(struct file_system *files, const char *directory, uint32_t count,
-                                     struct error *err)
-{
-    char path[PATH_MAX], fresh[PATH_MAX], text[COUNT_TEXT_MAX];
-    enum status status;
-
-    snprintf(path, sizeof(path), "%s/SHARDS", directory);
-    snprintf(fresh, sizeof(fresh), "%s/SHARDS.new", directory);
-    snprintf(text, sizeof(text), "%u\n", count);
-    status = write_synced(files, fresh, text, err);
-    if (!status)
-        status = files->ops->rename(files, fresh, path, err);
-    if (!status)
-        status = files->ops->sync_directory(files, directory, err);
-    return status;
-}
+/* ---- the number of shards ---- */
 
 static uint32_t default_shard_count(void)
 {
@@ -96,52 +28,43 @@ static uint32_t default_shard_count(void)
     return (uint32_t)(count < 1 ? 1 : count > SHARDS_DEFAULT_MAX ? SHARDS_DEFAULT_MAX : count);
 }
 
-enum status space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
+/* Strays do no harm where they are: a start does not fail because of them. */
+static void remove_strays(struct file_system *files, const char *directory, const struct layout *layout)
 {
-    return read_shard_count(options->files ? options->files : file_system_posix(), options->directory, count, err);
+    uint32_t count = 0;
+    struct error err;
+    enum status status = layout_strays(files, directory, layout, true, &count, &err);
+
+    if (status)
+        log_warn("table", "shards that a reshard left can't be removed status=%s", status_name(status));
+    else if (count)
+        log_info("table", "removed what a reshard left directories=%u", count);
 }
 
-/* The file is written before the first shard is made: where there are shards without it, it was lost. */
-static enum status check_no_shards(struct file_system *files, const char *directory, struct error *err)
-{
-    char path[PATH_MAX];
-    bool is_directory;
-    enum status status;
-
-    snprintf(path, sizeof(path), "%s/shard-0000", directory);
-    status = files->ops->is_directory(files, path, &is_directory, err);
-    if (status == ERR_NOT_FOUND)
-        return OK;
-    return status ? status
-                  : error_set(err, ERR_CORRUPT, "%s/SHARDS is missing: put it back; it says how many shards there are",
-                              directory);
-}
-
-static enum status choose_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err)
+static enum status choose_layout(const struct table_space_options *options, struct layout *layout, struct error *err)
 {
     struct file_system *files = options->files ? options->files : file_system_posix();
-    uint32_t found = 0;
     enum status status;
 
-    if (options->shard_count > SHARDS_MAX)
-        return error_set(err, ERR_CONFIG, "at most %d shards", SHARDS_MAX);
+    *layout = (struct layout){ 0 };
+    if (options->shard_count > TABLE_SHARDS_MAX)
+        return error_set(err, ERR_CONFIG, "at most %d shards", TABLE_SHARDS_MAX);
     if (options->directory) {
-        status = read_shard_count(files, options->directory, &found, err);
-        if (status)
-            return status;
-        if (!found)
-            status = check_no_shards(files, options->directory, err);
+        status = layout_read(files, options->directory, layout, err);
         if (status)
             return status;
     }
-    if (found && options->shard_count && found != options->shard_count)
+    if (layout->shard_count && options->shard_count && layout->shard_count != options->shard_count)
         return error_set(err, ERR_CONFIG,
-                         "the data has %u shards, not %u: the number is laid down when a data directory is made", found,
-                         options->shard_count);
-    *count = found ? found : options->shard_count ? options->shard_count : default_shard_count();
-    if (options->directory && !found)
-        return write_shard_count(files, options->directory, *count, err);
-    return OK;
+                         "the data has %u shard%s, not %u: to change that, run helenus reshard %s --shards %u",
+                         layout->shard_count, layout->shard_count == 1 ? "" : "s", options->shard_count,
+                         options->directory, options->shard_count);
+    if (layout->shard_count) {
+        remove_strays(files, options->directory, layout);
+        return OK;
+    }
+    layout->shard_count = options->shard_count ? options->shard_count : default_shard_count();
+    return options->directory ? layout_write(files, options->directory, layout, err) : OK;
 }
 
 /* ---- shards ---- */
@@ -150,13 +73,12 @@ static enum status read_clock_bound(struct shard *shard, struct error *err)
 {
     struct store_read_options options = { .may_wait = true };
     struct store_value value = { 0 };
-    uint8_t key[16] = { 0 };
+    uint8_t key[CLOCK_KEY_BYTES];
     enum status status;
 
-    memcpy(key + 8, "clock", 5);
-    status = shard->ops->get(shard->store, STORE_DATA, bytes_of(key, sizeof(key)), &options, &value, err);
+    status = shard->ops->get(shard->store, STORE_DATA, shard_clock_key(key), &options, &value, err);
     shard->clock_bound_us = INT64_MIN;
-    if (status == OK && value.bytes.size == 8) {
+    if (status == OK && value.bytes.size == CLOCK_BOUND_BYTES) {
         int64_t bound_us = (int64_t)load_be64(value.bytes.data);
 
         if (bound_us > atomic_load(&shard->space->clock_us))
@@ -169,13 +91,13 @@ static enum status read_clock_bound(struct shard *shard, struct error *err)
 static enum status open_shard(struct table_space *space, uint32_t index, struct error *err)
 {
     struct shard *shard = &space->shards[index];
-    char path[PATH_MAX];
+    char path[PATH_MAX], name[SHARD_NAME_MAX];
     struct store_options options = { .path = path, .environment = space->environment, .semantics = &space->semantics };
     enum status status;
 
     *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new() };
-    snprintf(path, sizeof(path), "%s/shard-%04u", space->options.directory ? space->options.directory : "memory",
-             index);
+    layout_shard_name(space->generation, index, name);
+    snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
     versions_init(&shard->versions);
     status = shard->ops->open(&options, &shard->store, err);
     if (status)
@@ -194,6 +116,7 @@ static int64_t now_us_of_system(void *clock)
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
 {
     struct table_space *space = xcalloc(1, sizeof(*space));
+    struct layout layout;
     enum status status;
 
     space->options = *options;
@@ -203,7 +126,9 @@ enum status table_space_open(const struct table_space_options *options, struct t
     space->semantics = space_semantics(space);
     pthread_mutex_init(&space->ports_lock, NULL);
     atomic_store(&space->clock_us, INT64_MIN + 16);
-    status = choose_shard_count(options, &space->shard_count, err);
+    status = choose_layout(options, &layout, err);
+    space->shard_count = status ? 0 : layout.shard_count;
+    space->generation = layout.generation;
     if (!status)
         space->shards = xcalloc(space->shard_count, sizeof(*space->shards));
     for (uint32_t i = 0; i < space->shard_count && !status; i++)

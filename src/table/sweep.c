@@ -56,6 +56,14 @@ void due_forget_table(struct store_batch *batch, uint64_t table_id)
     store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
 }
 
+bool due_position(struct bytes key, uint64_t *position)
+{
+    if (key.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || memcmp(key.data, due_head, DUE_HEAD_BYTES))
+        return false;
+    *position = load_be64(key.data + DUE_KEY_BYTES + 8);
+    return true;
+}
+
 void sweep_fini(struct sweep *sweep)
 {
     buffer_fini(&sweep->at);

@@ -32,6 +32,9 @@ void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t d
 /* All of a dropped table. */
 void due_forget_table(struct store_batch *batch, uint64_t table_id);
 
+/* Whether a record of the shard's own is an entry of the due list, and at which position (table/layout.h) its tombstone is. */
+bool due_position(struct bytes key, uint64_t *position);
+
 struct sweep {
     struct buffer at;      /* where in the due list the round goes on: after this key, or at it */
     struct buffer laying;  /* the entry of the partition deletion that is being laid over its segments ... */

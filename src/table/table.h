@@ -276,12 +276,35 @@ struct table_check {
 };
 struct table_checked {
     uint32_t shard_count;
+    uint32_t stray_count; /* directories that a reshard left: no damage, the next start removes them */
     uint64_t value_count;
 };
 /* Looks at all of a directory that nobody has open, and changes nothing: files, checksums, keys, fragments. OK: it was looked at, and
  * what is damaged was told. options: directory, files, store and store_environment. */
 enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
                               struct table_checked *sum, struct error *err);
+
+enum { TABLE_SHARDS_MAX = 1024 };
+struct table_reshard {
+    uint32_t shard_count;                                                              /* to be */
+    void (*progress)(void *context, const char *phase, uint64_t done, uint64_t total); /* of values */
+    void (*reached)(void *context, const char *step); /* for tests, which end it there. NULL: not wanted */
+    void *context;
+};
+struct table_resharded {
+    uint32_t shard_count_before;
+    uint64_t value_count;
+    uint64_t bytes_before, bytes_after; /* on the disk */
+    bool old_left;                      /* the old shards could not be removed: the next start tries again */
+};
+/* Writes a directory that nobody has open anew with another number of shards: beside the old ones, read again and compared, and then
+ * one rename makes it so. Any error or crash before leaves the old ones as they were. Everything was flushed before: it is not the
+ * log's place to hold what is copied. options: directory, files, store, store_environment; an engine that loads.
+ * ERR_NO_SPACE: there is not enough of it. ERR_CORRUPT: something that can't be read, or a record that this version does not know. */
+enum status table_space_reshard(const struct table_space_options *options, const struct table_reshard *reshard,
+                                struct table_resharded *sum, struct error *err);
+/* How many shards a directory has that nobody has open; 0: it is new. options: directory, files. */
+enum status table_space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err);
 
 /* ---- computed tables ---- */
 /* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */

@@ -941,7 +941,10 @@ static void the_number_of_shards_survives_a_power_cut(void **state)
 
 static void a_damaged_number_of_shards_is_refused(void **state)
 {
-    static const char *const texts[] = { "", "0\n", "3", "3 \n", "-1\n", "1025\n", "three\n", "33333333333333333\n" };
+    static const char *const texts[] = { "",        "0\n",    "3",       "3 \n",
+                                         "-1\n",    "1025\n", "three\n", "33333333333333333\n",
+                                         "3 0\n",   "3 1",    "3  1\n",  "3 -1\n",
+                                         "3 1 1\n", "03\n" };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct file_system *disk = forgetful_new(1);
