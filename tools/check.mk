@@ -70,10 +70,10 @@ lint:
 	@! grep -E "warning:|error:" build/lint-clang/tidy.txt | grep -v ^build/ # what lemon and re2c wrote is theirs
 
 # The server with the switches that tests use to show that they would notice: no encryption, no sync. Never shipped.
-$(BUILD)/obj/switches/server.o: src/server/server.c | $(GENERATED)
+$(BUILD)/obj/switches/%.o: src/server/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DHELENUS_TEST_SWITCHES $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/libhelenus.a
+$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/obj/switches/reshard.o $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # kill -9 with requests in flight, and the file system that forgets what was not synced.

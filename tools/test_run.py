@@ -35,6 +35,7 @@ def runners(words):
         "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
         "unit": [("unit tests, build", ["make", "-s", JOBS, "test-programs"], 1200), ("unit", None, 600)],
         "cql": [("cql on rocksdb", cql, 600),
+                ("cql on 5 shards", cql + ["--server-arg=--shards", "--server-arg=5"], 600),
                 ("cql on memory, protocol 5", cql + ["--protocol", "5+lz4", "--server-arg=--store", "--server-arg=memory"], 600)],
         "wire": [("wire", [PYTHON, "tests/wire/check_replies.py", "build/test/wire/native_test"], 120),
                  ("wire, conversation", [PYTHON, "tests/wire/conversation.py", "--check"], 120)],
@@ -47,11 +48,12 @@ def runners(words):
         "state": [("README's state", ["python3", "tools/state.py", "--check"], 30)],
         "full_disk": [("full disk", ["python3", "tests/storage/full_disk.py"], 300)],
         "check": [("helenus check", ["python3", "tests/storage/check.py"], 300)],
+        "reshard": [("helenus reshard", [PYTHON, "tests/storage/reshard.py"], 600)],
         "plaintext": [("plaintext", ["python3", "tests/security/plaintext.py"], 300)],
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "drivers", "hostile", "plaintext", "full_disk", "check", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "process", "cql", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:

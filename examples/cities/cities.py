@@ -4,7 +4,8 @@
     cities.py load  [--target HOST:PORT]     make the tables and fill them
     cities.py ask   [--target HOST:PORT]     three questions, their answers printed
     cities.py check [--target HOST:PORT]     every answer against the source, row by row
-    cities.py all   [--helenus build/helenus] start a server, load, check, kill -9 it, start again, check again
+    cities.py all   [--helenus build/helenus] start a server, load, check, kill -9 it, give it another number of shards,
+                                              start again, check again, and once more after cqlsh copied a table out and in
 
 README.md walks through it.
 """
@@ -15,6 +16,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -193,6 +195,24 @@ def check(session, places):
     print(f"{checked[0]} rows of three tables are the source's", flush=True)
 
 
+def cqlsh(server, text):
+    """The unchanged program; what it says."""
+    program = pathlib.Path(sys.executable).with_name("cqlsh")
+    return subprocess.run([str(program), "127.0.0.1", str(server.cql_port), "--no-color", "--request-timeout", "120", "-e", text],
+                          check=True, capture_output=True, text=True, timeout=600,
+                          env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
+
+
+def copy_out_and_in(server):
+    """COPY TO a file, TRUNCATE, COPY FROM it."""
+    with tempfile.TemporaryDirectory(prefix="helenus-cities-") as top:
+        options = "WITH HEADER = true AND NULL = '-null-'"
+        assert f"{EXPECTED} rows exported" in cqlsh(server, f"COPY cities.by_country TO '{top}/cities.csv' {options}")
+        cqlsh(server, "TRUNCATE cities.by_country")
+        assert f"{EXPECTED} rows imported" in cqlsh(server, f"COPY cities.by_country FROM '{top}/cities.csv' {options}")
+    print(f"{EXPECTED} rows went through COPY TO and COPY FROM", flush=True)
+
+
 def all_of_it(binary):
     from server import Helenus
     places = source()
@@ -204,17 +224,20 @@ def all_of_it(binary):
         ask(session)
         check(session, places)
         cluster.shutdown()
-        print("kill -9, and start again", flush=True)
+        print("kill -9, another number of shards, and start again", flush=True)
         server.kill()
+        subprocess.run([server.binary, "reshard", server.data, "--shards", "3"], check=True)
         server.start(timeout_s=60)
         cluster, session = connect(f"127.0.0.1:{server.cql_port}")
+        check(session, places)
+        copy_out_and_in(server)
         check(session, places)
         cluster.shutdown()
     finally:
         code = server.stop()
     if code != 0:
         sys.exit(f"helenus ended with code {code}:\n{server.tail()}")
-    print("2 passed, 0 failed, 0 skipped")
+    print("3 passed, 0 failed, 0 skipped")
 
 
 def main():

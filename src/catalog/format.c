@@ -1,5 +1,6 @@
 #include "catalog/format.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,14 +76,16 @@ static enum status make_file(const char *directory, const char *path, struct err
 
 bool format_holds_data(const char *directory)
 {
-    static const char *const signs[] = { "SHARDS", "shard-0000" };
-    char path[PATH_MAX];
+    DIR *dir = opendir(directory);
+    struct dirent *entry;
+    bool found = false;
 
-    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-        if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, signs[i]) < sizeof(path) &&
-            access(path, F_OK) == 0)
-            return true;
-    return false;
+    if (!dir)
+        return false;
+    while (!found && (entry = readdir(dir)))
+        found = strcmp(entry->d_name, "SHARDS") == 0 || strncmp(entry->d_name, "shard-", 6) == 0;
+    closedir(dir);
+    return found;
 }
 
 enum status format_check(const char *directory, struct error *err)

@@ -3,17 +3,12 @@
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "catalog/format.h"
-#include "keys/keys.h"
+#include "server/at_rest.h"
 #include "store/rocksdb/rocksdb.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BAR_CELLS = 40 };
@@ -82,48 +77,10 @@ static const char advice[] =
 
 /* ---- the directory ---- */
 
-static enum status path_in(const struct checker *checker, const char *name, char path[PATH_MAX], struct error *err)
-{
-    if (snprintf(path, PATH_MAX, "%s/%s", checker->directory, name) >= PATH_MAX)
-        return error_set(err, ERR_CONFIG, "the directory's name is too long");
-    return OK;
-}
-
-static bool is_there(const struct checker *checker, const char *name)
-{
-    char path[PATH_MAX];
-    struct error error;
-
-    return path_in(checker, name, path, &error) == OK && access(path, F_OK) == 0;
-}
-
-/* No server may have it, and none may take it while we look. Without the file nobody ever had it. */
-static enum status lock_directory(const struct checker *checker, int *lock_fd, struct error *err)
-{
-    char path[PATH_MAX];
-    struct stat facts;
-    enum status status = path_in(checker, "LOCK", path, err);
-
-    if (status)
-        return status;
-    if (stat(checker->directory, &facts) < 0)
-        return error_set_os(err, errno, "%s", checker->directory);
-    if (!S_ISDIR(facts.st_mode))
-        return error_set(err, ERR_CONFIG, "%s is not a directory", checker->directory);
-    *lock_fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*lock_fd < 0 && errno == ENOENT)
-        return OK;
-    if (*lock_fd < 0)
-        return error_set_os(err, errno, "%s", path);
-    if (flock(*lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return error_set(err, ERR_CONFIG, "%s is in use: stop the server first", checker->directory);
-    return OK;
-}
-
 /* A newer or older format is not damage, and not ours to judge. */
 static enum status check_format(struct checker *checker, struct error *err)
 {
-    if (!is_there(checker, "FORMAT")) {
+    if (!at_rest_has(checker->directory, "FORMAT")) {
         if (!format_holds_data(checker->directory))
             return error_set(err, ERR_CONFIG, "%s is not a data directory of helenus", checker->directory);
         tell_damage(checker, "FORMAT", "it is missing");
@@ -135,12 +92,6 @@ static enum status check_format(struct checker *checker, struct error *err)
         return err->status;
     tell_damage(checker, "FORMAT", "it is damaged, or not of helenus");
     return OK;
-}
-
-static enum status open_keys(const struct checker *checker, struct keys **keys, struct error *err)
-{
-    return checker->key_file ? keys_open_file(checker->key_file, keys, err)
-                             : keys_open_directory(checker->directory, false, keys, err);
 }
 
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
@@ -172,7 +123,7 @@ static enum status check_all(struct checker *checker, struct table_checked *sum,
     enum status status = check_format(checker, err);
 
     if (!status)
-        status = open_keys(checker, &keys, err);
+        status = at_rest_keys(checker->directory, checker->key_file, &keys, err);
     if (status)
         return status;
     status = catalog_new(&options, &catalog, err);
@@ -192,7 +143,7 @@ static int check_directory(struct checker *checker)
     struct table_checked sum = { 0 };
     struct error error = { 0 };
     int lock_fd = -1;
-    enum status status = lock_directory(checker, &lock_fd, &error);
+    enum status status = at_rest_lock(checker->directory, &lock_fd, &error);
 
     if (!status)
         status = check_all(checker, &sum, &error);
@@ -206,6 +157,10 @@ static int check_directory(struct checker *checker)
     }
     if (status)
         return cannot(&error);
+    if (sum.stray_count)
+        printf("left by a reshard that did not end, or not to its last step: directories=%u; the next start removes "
+               "them\n",
+               sum.stray_count);
     printf("%s is sound: shards=%u values=%llu\n", checker->directory, sum.shard_count,
            (unsigned long long)sum.value_count);
     return CHECK_SOUND;

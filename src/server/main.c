@@ -2,6 +2,7 @@
 #include "server/check.h"
 #include "server/notify.h"
 #include "server/options.h"
+#include "server/reshard.h"
 #include "server/server.h"
 
 #include <malloc.h>
@@ -23,6 +24,7 @@ static void print_help(FILE *out)
             "\n"
             "usage: helenus serve --data DIR [--dev] [options]\n"
             "       helenus check DIR         is a data directory that no server has open sound? exit 0 yes, 1 no\n"
+            "       helenus reshard DIR --shards N    its data in N shards, while no server has it open\n"
             "       helenus version\n"
             "       helenus help file         a configuration file with every option as a comment\n"
             "       helenus help reference    every option as a table in Markdown\n"
@@ -182,6 +184,8 @@ int main(int argc, char **argv)
         return serve(argc - 2, argv + 2);
     if (strcmp(command, "check") == 0)
         return check_run(argc - 2, argv + 2);
+    if (strcmp(command, "reshard") == 0)
+        return reshard_run(argc - 2, argv + 2);
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3, v4 and v5)\n");
         return 0;

@@ -1,11 +1,15 @@
-"""cqlsh, unchanged: statements, DESCRIBE, COPY, PAGING, EXPAND, SOURCE, errors."""
+"""cqlsh, unchanged, in each version of the protocol: statements, DESCRIBE of everything, COPY, PAGING, EXPAND, SOURCE, CAPTURE, TRACING,
+both CONSISTENCYs, LOGIN, errors."""
 import csv
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
+
+from server import Helenus
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +17,9 @@ def cqlsh(target, tmp_path_factory):
     home = tmp_path_factory.mktemp("cqlsh-home")
     program = pathlib.Path(sys.executable).with_name("cqlsh")
 
-    def run(text, code=0, options=()):
-        done = subprocess.run([str(program), target.host, str(target.port), "--no-color", *options], input=text,
+    def run(text, code=0, options=(), port=None):
+        done = subprocess.run([str(program), target.host, str(port or target.port), "--no-color", "--protocol-version",
+                               str(target.version), *options], input=text,
                               text=True, capture_output=True, timeout=120, cwd=home,
                               env={**os.environ, "HOME": str(home), "LC_ALL": "C.UTF-8"})
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
@@ -36,6 +41,14 @@ def test_greets(cqlsh):
     out = cqlsh("SHOW VERSION;\nSHOW HOST;\n").stdout
     assert "Cassandra 5.0." in out and "CQL spec 3.4.7" in out and "Native protocol v" in out
     assert "Connected to Test Cluster" in out
+
+
+def test_version(cqlsh, target):
+    """The one asked for, also as the server sees it."""
+    out = cqlsh("SHOW VERSION;\nSELECT driver_name, protocol_version FROM system_views.clients;\n").stdout
+    assert f"Native protocol v{target.version}]" in out
+    versions = [int(line.split("|")[1]) for line in out.splitlines() if "DataStax Python Driver" in line]
+    assert target.version in versions
 
 
 def test_statements(cqlsh, table, keyspace):
@@ -119,3 +132,74 @@ def test_consistency_and_tracing_off(cqlsh):
     out = cqlsh("CONSISTENCY;\nCONSISTENCY QUORUM;\nSELECT key FROM system.local;\n").stdout
     assert "Current consistency level is ONE." in out and "Consistency level set to QUORUM." in out
     assert "(1 rows)" in out
+
+
+def test_consistency_levels(cqlsh, keyspace, session):
+    session.execute(f"CREATE TABLE IF NOT EXISTS {keyspace}.levels (k int PRIMARY KEY, v int)")
+    out = cqlsh("".join(f"CONSISTENCY {level};\nSELECT * FROM {keyspace}.levels;\n" for level in
+                        ("ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_QUORUM", "LOCAL_ONE"))
+                + "CONSISTENCY ANY;\n" + f"INSERT INTO {keyspace}.levels (k, v) VALUES (1, 1);\n").stdout
+    assert out.count("(0 rows)") == 7 and out.count("Consistency level set to") == 8
+    out = cqlsh("SERIAL CONSISTENCY;\nSERIAL CONSISTENCY LOCAL_SERIAL;\n"
+                f"UPDATE {keyspace}.levels SET v = 2 WHERE k = 1 IF v = 1;\nSERIAL CONSISTENCY SERIAL;\n"
+                f"UPDATE {keyspace}.levels SET v = 3 WHERE k = 1 IF v = 1;\n"
+                f"CONSISTENCY SERIAL;\nSELECT v FROM {keyspace}.levels WHERE k = 1;\n").stdout
+    assert "Current serial consistency level is SERIAL." in out and "Serial consistency level set to LOCAL_SERIAL." in out
+    words = [line.split() for line in out.splitlines() if line.startswith(" ") and ("True" in line or "False" in line)]
+    assert words == [["True"], ["False", "|", "2"]]
+    session.execute(f"DROP TABLE {keyspace}.levels")
+
+
+def test_tracing(cqlsh, table):
+    out = cqlsh(f"TRACING;\nTRACING ON;\nSELECT name FROM {table} WHERE country = 'FR' LIMIT 1;\nTRACING OFF;\n"
+                f"SELECT name FROM {table} WHERE country = 'PL' LIMIT 1;\n").stdout
+    assert "TRACING is currently disabled" in out.replace("Tracing", "TRACING")
+    assert len(re.findall(r"^Tracing session: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", out, re.M)) == 1
+    assert re.search(r"^ activity +\| timestamp +\| source +\| source_elapsed +\| client$", out, re.M)
+    assert "Execute CQL3 query" in out and "Request complete" in out
+    session_id = re.search(r"Tracing session: (\S+)", out)[1]
+    assert "Request complete" in cqlsh(f"SHOW SESSION {session_id};\n").stdout
+
+
+def test_capture(cqlsh, table, tmp_path):
+    path = tmp_path / "captured"
+    out = cqlsh(f"CAPTURE;\nCAPTURE '{path}';\nSELECT age FROM {table} WHERE country = 'FR' AND name = 'name 002';\nCAPTURE OFF;\n"
+                f"SELECT age FROM {table} WHERE country = 'FR' AND name = 'name 004';\n").stdout
+    assert "Currently not capturing query output." in out and f"Now capturing query output to '{path}'." in out
+    assert [line.strip() for line in path.read_text().splitlines() if line.strip()] == ["age", "-----", "2", "(1 rows)"]
+    assert [line.strip() for line in out.splitlines() if line.strip().isdigit()] == ["4"]
+
+
+def test_describe_everything(cqlsh, table, keyspace, session):
+    session.execute(f"CREATE TYPE IF NOT EXISTS {keyspace}.place (street text, number int)")
+    out = cqlsh(f"DESCRIBE CLUSTER;\nUSE {keyspace};\nDESCRIBE CLUSTER;\n").stdout
+    assert out.count("Cluster: Test Cluster") == 2 and out.count("Partitioner: Murmur3Partitioner") == 2
+    assert "Snitch: SimpleSnitch" in out and "Range ownership:" in out
+    out = cqlsh(f"USE {keyspace};\nDESCRIBE TYPES;\nDESCRIBE TYPE place;\nDESC TYPE {keyspace}.place;\n").stdout
+    assert out.count(f"CREATE TYPE {keyspace}.place (") == 2 and re.search(r"^place\s*$", out, re.M)
+    out = cqlsh(f"USE {keyspace};\nDESCRIBE FUNCTIONS;\nDESCRIBE AGGREGATES;\nDESCRIBE TABLES;\nDESCRIBE KEYSPACE;\nDESCRIBE people;\nDESCRIBE {keyspace};\n").stdout
+    assert out.count("CREATE TABLE " + table) >= 3 and out.count(f"CREATE KEYSPACE {keyspace} ") == 2
+    out = cqlsh("DESCRIBE SCHEMA;\n").stdout
+    assert f"CREATE KEYSPACE {keyspace} " in out and "CREATE TABLE " + table in out and "system_schema" not in out
+    out = cqlsh("DESCRIBE FULL SCHEMA;\n").stdout
+    assert "CREATE KEYSPACE system " in out and "CREATE KEYSPACE system_schema" in out and f"CREATE TABLE {table}" in out
+    out = cqlsh("DESCRIBE TABLES;\nDESCRIBE KEYSPACE system_views;\nDESCRIBE TABLE system.local;\n").stdout
+    assert "Keyspace system_schema" in out and "VIRTUAL TABLE system_views.clients" in out and "CREATE TABLE system.local" in out
+    for text, words in ((f"DESCRIBE FUNCTION {keyspace}.f", "not found"), (f"DESCRIBE AGGREGATE {keyspace}.a", "not found"),
+                        (f"DESCRIBE TYPE {keyspace}.t", "not found"), ("DESCRIBE KEYSPACE nowhere", "'nowhere' not found"),
+                        (f"DESCRIBE INDEX {keyspace}.i", "not found"), (f"DESCRIBE MATERIALIZED VIEW {keyspace}.v", "not found")):
+        assert words in cqlsh(text + ";\n", code=None).stderr, text
+
+
+def test_login(cqlsh):
+    server = Helenus(args=["--store", "memory", "--auth", "password"])
+    server.start()
+    try:
+        done = cqlsh("SELECT key FROM system.local;\nLOGIN bea 'secret';\nSELECT key FROM system.local;\nSELECT username FROM system_views.clients;\n",
+                     options=["-u", "ada", "-p", "secret"], port=server.cql_port)
+        assert done.stdout.count("(1 rows)") == 2
+        assert re.search(r"^ +ada$", done.stdout, re.M) and re.search(r"^ +bea$", done.stdout, re.M)
+        done = cqlsh("SELECT key FROM system.local;\n", code=1, port=server.cql_port)
+        assert "AuthenticationFailed" in done.stderr
+    finally:
+        assert server.stop() == 0

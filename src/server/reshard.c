@@ -1,0 +1,233 @@
+#include "server/reshard.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "catalog/catalog.h"
+#include "catalog/format.h"
+#include "server/at_rest.h"
+#include "store/rocksdb/rocksdb.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR_CELLS = 40, PERMILLE_A_LINE = 100 };
+
+struct resharder {
+    const char *directory;
+    const char *key_file; /* NULL: DIR/master.key */
+    uint32_t shard_count;
+    bool has_terminal;
+    const char *phase; /* that was shown last */
+    int shown;         /* of it: permille; -1: nothing yet */
+    struct keys *keys; /* owned */
+    struct table_space_options space;
+};
+
+static int cannot(const struct error *error)
+{
+    fprintf(stderr, "helenus: cannot reshard: %s\n", error->message);
+    return RESHARD_CANNOT;
+}
+
+/* ---- what is told ---- */
+
+static void clear_bar(struct resharder *resharder)
+{
+    if (resharder->has_terminal && resharder->shown >= 0)
+        fprintf(stderr, "\r%*s\r", BAR_CELLS + 32, "");
+    resharder->shown = -1;
+}
+
+/* A bar for who looks on; else a line for every tenth. */
+static void show_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    struct resharder *resharder = context;
+    double part = total ? (double)done / (double)total : 1;
+    int permille = (int)(part * 1000), cells = (int)(part * BAR_CELLS);
+
+    if (phase != resharder->phase)
+        resharder->shown = -1;
+    if (permille == resharder->shown)
+        return;
+    if (!resharder->has_terminal && resharder->shown >= 0 && permille < resharder->shown + PERMILLE_A_LINE &&
+        permille < 1000)
+        return;
+    resharder->phase = phase;
+    resharder->shown = permille;
+    if (resharder->has_terminal)
+        fprintf(stderr, "\r%-9s [%.*s%*s] %3d %%", phase, cells, "########################################",
+                BAR_CELLS - cells, "", permille / 10);
+    else
+        fprintf(stderr, "%s %d %%, values=%" PRIu64 "\n", phase, permille / 10, done);
+}
+
+/* HELENUS_TEST_KILL="built 2": dies as by kill -9 when it comes to that step for the second time. */
+static void step_reached(void *context, const char *step)
+{
+#ifdef HELENUS_TEST_SWITCHES
+    const char *wanted = getenv("HELENUS_TEST_KILL");
+    size_t size = strlen(step);
+    static int times;
+
+    if (wanted && strncmp(wanted, step, size) == 0 && (!wanted[size] || ++times == atoi(wanted + size)))
+        raise(SIGKILL);
+#endif
+}
+
+/* What fails is told at the end, once; the engine's warnings are about what is done here on purpose. */
+static void log_of_store(void *context, enum store_log_level level, const char *message)
+{
+    if (level == STORE_LOG_ERROR)
+        log_error("store", "%s", message);
+}
+
+/* ---- the work ---- */
+
+static int64_t now_us(void *clock)
+{
+    return clock_realtime_us(clock);
+}
+
+/* As a start does: the log is replayed, and what a crash interrupted is ended. Then all of it goes into sorted files. */
+static enum status settle(struct resharder *resharder, struct error *err)
+{
+    struct catalog_options options = { .directory = resharder->directory,
+                                       .now_us = now_us,
+                                       .clock = (void *)&clock_system };
+    struct catalog *catalog;
+    struct table_space *space;
+    enum status status = catalog_new(&options, &catalog, err);
+
+    if (status)
+        return status;
+    resharder->space.table_by_id = catalog_table_by_id;
+    resharder->space.context = catalog;
+    status = table_space_open(&resharder->space, &space, err);
+    if (!status) {
+        status = catalog_open(catalog, space, err);
+        if (!status) {
+            status = table_flush(space, err);
+            catalog_close(catalog);
+        }
+        table_space_close(space);
+    }
+    catalog_free(catalog);
+    return status;
+}
+
+static enum status reshard(struct resharder *resharder, struct error *err)
+{
+    struct table_reshard asked = { resharder->shard_count, show_progress, step_reached, resharder };
+    struct table_resharded sum;
+    enum status status = settle(resharder, err);
+
+    if (!status)
+        status = table_space_reshard(&resharder->space, &asked, &sum, err);
+    clear_bar(resharder);
+    if (status)
+        return status;
+    printf("%s has %u shards, before %u: values=%" PRIu64 " bytes=%" PRIu64 " before=%" PRIu64 "\n",
+           resharder->directory, resharder->shard_count, sum.shard_count_before, sum.value_count, sum.bytes_after,
+           sum.bytes_before);
+    if (sum.old_left)
+        printf("the old shards could not be removed: the next start tries again\n");
+    return OK;
+}
+
+static enum status reshard_space(struct resharder *resharder, struct error *err)
+{
+    struct store_environment_options environment = { .keys = resharder->keys, .log = log_of_store };
+    uint32_t shard_count;
+    enum status status = table_space_read_shard_count(&resharder->space, &shard_count, err);
+
+    if (status)
+        return status;
+    if (!shard_count)
+        return error_set(err, ERR_CONFIG, "%s holds no data yet: serve it with --shards", resharder->directory);
+    if (shard_count == resharder->shard_count) {
+        printf("%s has %u shards already\n", resharder->directory, shard_count);
+        return OK;
+    }
+    status = resharder->space.store->environment_open(&environment, &resharder->space.store_environment, err);
+    if (status)
+        return status;
+    status = reshard(resharder, err);
+    resharder->space.store->environment_close(resharder->space.store_environment);
+    return status;
+}
+
+static enum status reshard_directory(struct resharder *resharder, struct error *err)
+{
+    enum status status;
+
+    if (!at_rest_has(resharder->directory, "FORMAT"))
+        return error_set(err, ERR_CONFIG, "%s is not a data directory of helenus", resharder->directory);
+    status = format_check(resharder->directory, err);
+    if (!status)
+        status = at_rest_owner(resharder->directory, "FORMAT", err);
+    if (!status)
+        status = at_rest_keys(resharder->directory, resharder->key_file, &resharder->keys, err);
+    if (status)
+        return status;
+    status = reshard_space(resharder, err);
+    keys_close(resharder->keys);
+    return status;
+}
+
+static enum status parse(struct resharder *resharder, int argc, char *const *argv, struct error *err)
+{
+    const char *shards = NULL;
+    char *end = NULL;
+    unsigned long count = 0;
+
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--key-file=", 11) == 0)
+            resharder->key_file = argv[i] + 11;
+        else if (strcmp(argv[i], "--key-file") == 0 && i + 1 < argc)
+            resharder->key_file = argv[++i];
+        else if (strncmp(argv[i], "--shards=", 9) == 0)
+            shards = argv[i] + 9;
+        else if (strcmp(argv[i], "--shards") == 0 && i + 1 < argc)
+            shards = argv[++i];
+        else if (argv[i][0] != '-' && argv[i][0] && !resharder->directory)
+            resharder->directory = argv[i];
+        else
+            return error_set(err, ERR_CONFIG, "usage: helenus reshard DIR --shards N [--key-file FILE]");
+    }
+    if (!resharder->directory || !shards)
+        return error_set(err, ERR_CONFIG, "usage: helenus reshard DIR --shards N [--key-file FILE]");
+    if (*shards >= '0' && *shards <= '9')
+        count = strtoul(shards, &end, 10);
+    if (!end || *end || !count || count > TABLE_SHARDS_MAX)
+        return error_set(err, ERR_CONFIG, "--shards: %s is not a number from 1 to %d", shards, TABLE_SHARDS_MAX);
+    resharder->shard_count = (uint32_t)count;
+    return OK;
+}
+
+int reshard_run(int argc, char *const *argv)
+{
+    struct resharder resharder = { .has_terminal = isatty(STDERR_FILENO), .shown = -1 };
+    struct error error = { 0 };
+    enum status status;
+    int lock_fd = -1;
+
+    log_set_level(LOG_LEVEL_WARN);
+    if (parse(&resharder, argc, argv, &error))
+        return cannot(&error);
+    resharder.space = (struct table_space_options){
+        .directory = resharder.directory, .store = &store_rocksdb_ops, .now_us = now_us, .clock = (void *)&clock_system
+    };
+    status = at_rest_lock(resharder.directory, &lock_fd, &error);
+    if (!status)
+        status = reshard_directory(&resharder, &error);
+    clear_bar(&resharder);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    if (status && !error.message[0])
+        error_set(&error, status, "%s", status_name(status));
+    return status ? cannot(&error) : RESHARD_DONE;
+}
