@@ -40,7 +40,7 @@ static void check_decode(struct bytes value)
         assert(fragment_summarize(value, &summary));
         assert(summary.min_timestamp_us == row_min_timestamp_us(&row));
     }
-    row_hide(arena, &row, DELETION_NONE, 1000000000);
+    row_hide(&row, DELETION_NONE, 1000000000);
     row_text(arena, &row);
 }
 

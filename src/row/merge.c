@@ -199,7 +199,7 @@ static bool is_live(const struct cell *cell, int64_t now_s)
     return cell->kind != CELL_TOMBSTONE && (cell->kind != CELL_EXPIRING || cell->local_s > now_s);
 }
 
-bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64_t now_s)
+bool row_hide(struct row *row, struct deletion cover, int64_t now_s)
 {
     struct deletion deletion = deletion_supersedes(row->deletion, cover) ? row->deletion : cover;
     uint32_t count = 0;

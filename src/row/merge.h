@@ -26,7 +26,7 @@ void row_merge(struct arena *arena, struct row *into, const struct row *from);
 void row_drop_covered(struct row *row);
 
 /* What a reader sees at now_s under a deletion of its partition or range: deleted and expired things go, in place. False: nothing lives. */
-bool row_hide(struct arena *arena, struct row *row, struct deletion cover, int64_t now_s);
+bool row_hide(struct row *row, struct deletion cover, int64_t now_s);
 
 /* How many tombstones a reader passes in a row, as Cassandra counts them: dead cells, or else a dead row; not what a deletion covers,
  * nor what may be purged (dead before gc_before_s). Before row_hide. */

@@ -85,7 +85,7 @@ static void check_hide(struct arena *arena, char **fields)
         cover.timestamp_us = atoll(fields[2]);
         cover.deleted_s = atoll(strchr(fields[2], '/') + 1);
     }
-    lives = row_hide(arena, &row, cover, atoll(fields[1]));
+    lives = row_hide(&row, cover, atoll(fields[1]));
     assert_string_equal(row_text(arena, &row), fields[4]);
     assert_int_equal(lives, strcmp(fields[4], "-") != 0);
 }
@@ -189,8 +189,8 @@ static void purging_is_not_seen(void **state)
         row_purge(&purged, &purge, false);
         if (!row_is_empty(&purged))
             purged = decode(arena, encode(arena, &purged));
-        row_hide(arena, &a, DELETION_NONE, purge.now_s);
-        row_hide(arena, &purged, DELETION_NONE, purge.now_s);
+        row_hide(&a, DELETION_NONE, purge.now_s);
+        row_hide(&purged, DELETION_NONE, purge.now_s);
         assert_string_equal(row_text(arena, &purged), row_text(arena, &a));
         arena_reset(arena);
     }

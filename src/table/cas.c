@@ -136,7 +136,7 @@ static enum status read_part(struct look *look, struct buffer *key, bool is_stat
         *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
     }
     drop_lost_cells(look->def, row);
-    if (row_hide(look->arena, row, cover, look->header->now_s))
+    if (row_hide(row, cover, look->header->now_s))
         *live = row;
     return OK;
 }

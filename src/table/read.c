@@ -151,7 +151,7 @@ static const struct row *live_static(struct read_context *r, struct partition_co
     *row = cover->record;
     row->deletion = DELETION_NONE;
     drop_lost_cells(r->command->def, row);
-    return row_hide(r->arena, row, cover->deletion, r->command->now_s) ? row : NULL;
+    return row_hide(row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
 static enum status open_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
@@ -285,7 +285,7 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
     drop_lost_cells(r->command->def, row);
     if (may_have_dead(row))
         dead = row_count_dead(row, deletion, r->command->now_s, r->gc_before_s);
-    if (row_hide(r->arena, row, deletion, r->command->now_s)) {
+    if (row_hide(row, deletion, r->command->now_s)) {
         *enough = collector_add(r->collector, arena_copy(r->arena, clustering), row);
         return dead ? count_dead(r, dead, 0) : OK;
     }
