@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/random.h"
 
 #include <assert.h>
 
@@ -26,11 +27,15 @@ struct store_batch {
     size_t head_count;
     size_t chain_capacity;
     size_t indexed;
+    uint64_t seed; /* of the hashes: clients choose keys, and shall not choose which of them share a chain */
 };
 
 struct store_batch *store_batch_new(void)
 {
-    return xcalloc(1, sizeof(struct store_batch));
+    struct store_batch *batch = xcalloc(1, sizeof(*batch));
+
+    random_bytes(&batch->seed, sizeof(batch->seed));
+    return batch;
 }
 
 void store_batch_free(struct store_batch *batch)
@@ -142,9 +147,9 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
     return false;
 }
 
-static uint32_t hash_key(enum store_family family, struct bytes key)
+static uint32_t hash_key(const struct store_batch *batch, enum store_family family, struct bytes key)
 {
-    uint64_t hash = hash_seeded(family, key);
+    uint64_t hash = hash_seeded(batch->seed + family, key);
 
     return (uint32_t)(hash ^ hash >> 32);
 }
@@ -164,7 +169,7 @@ static void extend_index(struct store_batch *batch)
     }
     for (; batch->indexed < batch->count; batch->indexed++) {
         struct store_op op = store_batch_at(batch, batch->indexed);
-        uint32_t *head = &batch->heads[hash_key(op.family, op.key) & (batch->head_count - 1)];
+        uint32_t *head = &batch->heads[hash_key(batch, op.family, op.key) & (batch->head_count - 1)];
 
         batch->chain[batch->indexed] = *head;
         *head = (uint32_t)batch->indexed + 1;
@@ -190,7 +195,7 @@ static void collect(struct store_batch *batch, enum store_family family, struct 
         return;
     if (!batch->has_range) {
         extend_index(batch);
-        at = batch->heads[hash_key(family, key) & (batch->head_count - 1)];
+        at = batch->heads[hash_key(batch, family, key) & (batch->head_count - 1)];
     }
     /* With ranges in it (DROP, TRUNCATE: rare) the batch is read back to front. */
     for (size_t i = batch->has_range ? batch->count : at; i; i = batch->has_range ? i - 1 : batch->chain[i - 1]) {

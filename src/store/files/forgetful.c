@@ -202,6 +202,18 @@ static enum status no_such(struct error *err, const char *path)
     return error_set(err, ERR_NOT_FOUND, "%s: no such file", path);
 }
 
+/* Enters a call about a name that must be there. */
+static enum status enter_name(struct forgetful *fs, const char *path, const char *what, struct name **name,
+                              struct error *err)
+{
+    enum status status = enter(fs, what, err);
+
+    if (status)
+        return status;
+    *name = find_now(fs, path);
+    return *name ? OK : leave(fs, no_such(err, path));
+}
+
 static struct inode *inode_new(struct forgetful *fs, bool directory)
 {
     struct inode *inode = xcalloc(1, sizeof(*inode));
@@ -360,14 +372,11 @@ static enum status forgetful_rename(struct file_system *base, const char *from, 
 static enum status forgetful_remove(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "remove", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "remove", &name, err);
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name)
-        return leave(fs, no_such(err, path));
     point(fs, &name->now, NULL);
     sweep(fs);
     return leave(fs, OK);
@@ -376,16 +385,15 @@ static enum status forgetful_remove(struct file_system *base, const char *path, 
 static enum status forgetful_link(struct file_system *base, const char *from, const char *to, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "link", err);
+    struct name *name;
+    enum status status = enter_name(fs, from, "link", &name, err);
     struct inode *inode;
 
     if (status)
         return status;
-    if (!find_now(fs, from))
-        return leave(fs, no_such(err, from));
     if (find_now(fs, to))
         return leave(fs, error_set(err, ERR_ALREADY_EXISTS, "%s exists", to));
-    inode = find_now(fs, from)->now;
+    inode = name->now; /* names move when one is added */
     point(fs, &find_or_add(fs, to)->now, inode);
     return leave(fs, OK);
 }
@@ -393,14 +401,11 @@ static enum status forgetful_link(struct file_system *base, const char *from, co
 static enum status forgetful_size(struct file_system *base, const char *path, uint64_t *size, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "size", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "size", &name, err);
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name)
-        return leave(fs, no_such(err, path));
     *size = name->now->data.size;
     return leave(fs, OK);
 }
@@ -408,14 +413,11 @@ static enum status forgetful_size(struct file_system *base, const char *path, ui
 static enum status forgetful_modified_s(struct file_system *base, const char *path, int64_t *seconds, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "modified", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "modified", &name, err);
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name)
-        return leave(fs, no_such(err, path));
     *seconds = name->now->modified_s;
     return leave(fs, OK);
 }
@@ -423,14 +425,11 @@ static enum status forgetful_modified_s(struct file_system *base, const char *pa
 static enum status forgetful_is_directory(struct file_system *base, const char *path, bool *is, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "look up", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "look up", &name, err);
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name)
-        return leave(fs, no_such(err, path));
     *is = name->now->directory;
     return leave(fs, OK);
 }
@@ -476,14 +475,13 @@ static enum status forgetful_list(struct file_system *base, const char *path,
                                   void (*each)(void *context, const char *name), void *context, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "list", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "list", &name, err);
     char *clean;
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name || !name->now->directory)
+    if (!name->now->directory)
         return leave(fs, no_such(err, path));
     clean = tidy(path);
     for (size_t i = 0; i < fs->name_count; i++)
@@ -496,14 +494,13 @@ static enum status forgetful_list(struct file_system *base, const char *path,
 static enum status forgetful_remove_directory(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
-    enum status status = enter(fs, "remove directory", err);
     struct name *name;
+    enum status status = enter_name(fs, path, "remove directory", &name, err);
     char *clean;
 
     if (status)
         return status;
-    name = find_now(fs, path);
-    if (!name || !name->now->directory)
+    if (!name->now->directory)
         return leave(fs, no_such(err, path));
     clean = tidy(path);
     for (size_t i = 0; i < fs->name_count && status == OK; i++)

@@ -148,6 +148,17 @@ void refuse(struct store *store, const Status &status)
         say(store, STORE_LOG_ERROR, "The store refuses writes", status);
 }
 
+enum status refused_error(struct store *store, struct error *err)
+{
+    enum status refused = (enum status)store->refused.load();
+
+    if (store->options.read_only)
+        return error_set(err, refused, "The store is open for reading only");
+    if (refused == ERR_NO_SPACE)
+        return error_set(err, refused, "The disk is full: the store refuses writes until it is resumed");
+    return error_set(err, refused, "An earlier write failed: the store refuses writes until it is resumed");
+}
+
 /* ---- holding the instance ---- */
 
 unsigned counter_of_thread()
@@ -181,6 +192,12 @@ enum status acquire(struct store *store, bool may_wait, struct instance **result
         if (!store->instance.load())
             return error_set(err, ERR_IO, "The store could not be opened again");
     }
+}
+
+/* For what changes files: not while writes are refused. Held until release. */
+enum status acquire_healthy(struct store *store, struct instance **result, struct error *err)
+{
+    return store->refused.load() ? refused_error(store, err) : acquire(store, true, result, err);
 }
 
 /* Readers and the owner wait as long: not long at first, and longer each time that somebody did not let go.
@@ -368,17 +385,6 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
         }
     }
     return translate(status, "A batch", err);
-}
-
-enum status refused_error(struct store *store, struct error *err)
-{
-    enum status refused = (enum status)store->refused.load();
-
-    if (store->options.read_only)
-        return error_set(err, refused, "The store is open for reading only");
-    if (refused == ERR_NO_SPACE)
-        return error_set(err, refused, "The disk is full: the store refuses writes until it is resumed");
-    return error_set(err, refused, "An earlier write failed: the store refuses writes until it is resumed");
 }
 
 enum status rocks_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
@@ -615,11 +621,8 @@ void rocks_scan_close(struct store_scan *base)
 enum status rocks_flush(struct store *store, struct error *err)
 {
     struct instance *instance;
-    enum status status;
+    enum status status = acquire_healthy(store, &instance, err);
 
-    if (store->refused.load())
-        return refused_error(store, err);
-    status = acquire(store, true, &instance, err);
     if (status)
         return status;
     Status flushed = instance->db->Flush(rocksdb::FlushOptions(),
@@ -634,11 +637,8 @@ enum status rocks_compact(struct store *store, enum store_family family, struct 
     rocksdb::CompactRangeOptions options;
     Slice from = slice_of(first), to = slice_of(end);
     struct instance *instance;
-    enum status status;
+    enum status status = acquire_healthy(store, &instance, err);
 
-    if (store->refused.load())
-        return refused_error(store, err);
-    status = acquire(store, true, &instance, err);
     if (status)
         return status;
     options.exclusive_manual_compaction = false;
@@ -660,11 +660,8 @@ enum status rocks_remove_files(struct store *store, enum store_family family, st
     Slice from = slice_of(first), to = slice_of(end);
     rocksdb::RangePtr range(first.size ? &from : nullptr, end.size ? &to : nullptr);
     struct instance *instance;
-    enum status status;
+    enum status status = acquire_healthy(store, &instance, err);
 
-    if (store->refused.load())
-        return refused_error(store, err);
-    status = acquire(store, true, &instance, err);
     if (status)
         return status;
     Status removed = rocksdb::DeleteFilesInRanges(instance->db, instance->families[family], &range, 1, false);
