@@ -36,6 +36,28 @@ bool listener_is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
+uint8_t listener_address_bytes(const struct sockaddr *address, uint8_t bytes[16])
+{
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(bytes, &((const struct sockaddr_in *)address)->sin_addr, 4);
+        return 4;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        memcpy(bytes, &v6->s6_addr[12], 4);
+        return 4;
+    }
+    memcpy(bytes, v6, 16);
+    return 16;
+}
+
+uint16_t listener_port(const struct sockaddr *address)
+{
+    return ntohs(address->sa_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
+                                               : ((const struct sockaddr_in6 *)address)->sin6_port);
+}
+
 static socklen_t address_size(const struct sockaddr_storage *address)
 {
     return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);

@@ -23,6 +23,10 @@ enum status listener_parse(const char *host, uint16_t port, struct sockaddr_stor
 /* Does only this machine reach it? */
 bool listener_is_loopback(const struct sockaddr_storage *address);
 
+/* The 4 or 16 bytes of an address, as CQL's inet has them; one of IPv4 that came over IPv6 (::ffff:127.0.0.1) has 4, as in Java. */
+uint8_t listener_address_bytes(const struct sockaddr *address, uint8_t bytes[16]);
+uint16_t listener_port(const struct sockaddr *address);
+
 /* May the address be bound? Listeners share a port, so only this tells that another process has it. */
 enum status listener_probe(const struct sockaddr_storage *address, struct error *err);
 

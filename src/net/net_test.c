@@ -500,6 +500,29 @@ static void listeners_share_a_port_that_others_may_not_take(void **state)
     loop_close(loop);
 }
 
+static void addresses_are_as_clients_know_them(void **state)
+{
+    static const struct {
+        const char *text;
+        uint8_t size, bytes[16];
+    } cases[] = {
+        { "127.0.0.1", 4, { 127, 0, 0, 1 } },
+        { "::ffff:10.1.2.3", 4, { 10, 1, 2, 3 } },
+        { "::1", 16, { [15] = 1 } },
+        { "2001:db8::7", 16, { 0x20, 0x01, 0x0d, 0xb8, [15] = 7 } },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct sockaddr_storage address;
+        uint8_t bytes[16];
+
+        assert_int_equal(listener_parse(cases[i].text, 9042, &address, &error), OK);
+        assert_int_equal(listener_address_bytes((struct sockaddr *)&address, bytes), cases[i].size);
+        assert_memory_equal(bytes, cases[i].bytes, cases[i].size);
+        assert_int_equal(listener_port((struct sockaddr *)&address), 9042);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +536,7 @@ int main(void)
         cmocka_unit_test(input_of_all_sockets_is_bounded),
         cmocka_unit_test(output_leaves_before_it_closes),
         cmocka_unit_test(listeners_share_a_port_that_others_may_not_take),
+        cmocka_unit_test(addresses_are_as_clients_know_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

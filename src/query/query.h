@@ -31,7 +31,7 @@ struct trace;
 struct query_session {
     struct bytes keyspace;      /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
     uint8_t protocol_version;   /* 3, 4, 5 */
-    uint8_t client_address[16]; /* for system_views */
+    uint8_t client_address[16]; /* for traces */
     bool client_is_ipv6;
     bool warned_of_use; /* that a prepared statement depends on USE: said once */
 };

@@ -1,9 +1,8 @@
 #include "server/clients.h"
 
+#include "net/listener.h"
 #include "types/text.h"
 #include "wire/reader.h"
-
-#include <netinet/in.h>
 
 const char clients_create_table[] = "CREATE TABLE system_views.clients (address inet, port int, client_options "
                                     "frozen<map<text, text>>, connection_stage "
@@ -97,17 +96,8 @@ void clients_fini(struct clients *clients)
 void clients_add(struct clients *clients, struct client *client, const struct sockaddr *address)
 {
     *client = (struct client){ .stage = CLIENT_ESTABLISHED };
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-
-        memcpy(client->address, &v6->sin6_addr, client->address_bytes = 16);
-        client->port = ntohs(v6->sin6_port);
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-
-        memcpy(client->address, &v4->sin_addr, client->address_bytes = 4);
-        client->port = ntohs(v4->sin_port);
-    }
+    client->address_bytes = listener_address_bytes(address, client->address);
+    client->port = listener_port(address);
     pthread_mutex_lock(&clients->lock);
     client->next = clients->first;
     if (client->next)

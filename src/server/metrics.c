@@ -85,6 +85,12 @@ void metrics_print(struct buffer *out, const struct metrics *sum)
                         sum->connections_opened);
     metrics_print_value(out, "helenus_connections_refused_total", "counter", "Connections past the limit.",
                         sum->connections_refused);
+    metrics_print_value(out, "helenus_connections_stalled_total", "counter",
+                        "Connections ended because the client took nothing for stall-timeout-s.",
+                        sum->connections_stalled);
+    metrics_print_value(out, "helenus_connections_over_memory_total", "counter",
+                        "Connections ended because unfinished requests held more than input-bytes.",
+                        sum->connections_over_memory);
     metrics_print_value(out, "helenus_received_bytes_total", "counter", "Bytes from clients.", sum->bytes_in);
     metrics_print_value(out, "helenus_sent_bytes_total", "counter", "Bytes to clients.", sum->bytes_out);
 }

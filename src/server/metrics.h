@@ -23,6 +23,7 @@ struct metrics {
     uint64_t connections_opened;
     uint64_t connections_refused;
     uint64_t connections_open;
+    uint64_t connections_stalled, connections_over_memory; /* ended by us: enum stream_end */
     uint64_t in_flight;
     uint64_t bytes_in, bytes_out; /* filled when it is summed */
 };

@@ -4,7 +4,6 @@
 #include "table/table.h"
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <strings.h>
 #include <unistd.h>
@@ -271,6 +270,10 @@ static void closed(struct stream_socket *socket, enum stream_end end)
         connection->framing->held = 0;
         connection->framing->out = NULL;
     }
+    if (end == STREAM_END_STALLED)
+        metric_add(&home->metrics.connections_stalled, 1);
+    if (end == STREAM_END_MEMORY)
+        metric_add(&home->metrics.connections_over_memory, 1);
     clients_remove(home->service->clients, &connection->client);
     if (connection->previous)
         connection->previous->next = connection->next;
@@ -915,15 +918,6 @@ static void startup_fire(struct loop_timer *timer)
     connection_close(CONTAINER_OF(timer, struct connection, startup_timer));
 }
 
-static void keep_address(struct query_session *session, const struct sockaddr *address)
-{
-    session->client_is_ipv6 = address->sa_family == AF_INET6;
-    if (session->client_is_ipv6)
-        memcpy(session->client_address, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
-    else
-        memcpy(session->client_address, &((const struct sockaddr_in *)address)->sin_addr, 4);
-}
-
 void connection_open(struct native_loop *home, int fd, const struct sockaddr *address)
 {
     const struct native_limits *limits = &home->limits;
@@ -942,7 +936,7 @@ void connection_open(struct native_loop *home, int fd, const struct sockaddr *ad
     connection->home = home;
     connection->startup_timer.fire = startup_fire;
     connection->release.run = release_run;
-    keep_address(&connection->session, address);
+    connection->session.client_is_ipv6 = listener_address_bytes(address, connection->session.client_address) == 16;
     clients_add(home->service->clients, &connection->client, address);
     connection->next = home->connections;
     if (connection->next)

@@ -1135,6 +1135,27 @@ static void silence_and_crowds_are_ended(void **state)
     stop(f);
 }
 
+/* Its unfinished requests would not fit: it is ended, and whoever watches is told why. */
+static void who_holds_too_much_is_ended(void **state)
+{
+    struct native_limits limits = { 4, 1 << 20, 32, 4, 1 << 20, 256 << 10, 5000000, 5000000, 2000000 };
+    struct fixture *f = start(false, &limits);
+    static const uint8_t part[512 << 10];
+    struct metrics sum = { 0 };
+    struct answer a;
+    int fd = open_session(f);
+
+    ask_raw(fd, "\4\0\0\1\7\0\x0f\0\0", 9);
+    send(fd, part, sizeof(part), MSG_NOSIGNAL); /* the peer may be gone before all is sent */
+    assert_false(listen_once(fd, &a));
+    for (unsigned i = 0; i < 2; i++)
+        metrics_sum(&sum, &f->loops[i]->metrics);
+    assert_int_equal(sum.connections_over_memory, 1);
+    assert_int_equal(sum.connections_stalled, 0);
+    close(fd);
+    stop(f);
+}
+
 /* STARTUP alone begins no session where a password is asked for. */
 static void who_never_says_the_password_is_ended(void **state)
 {
@@ -1202,6 +1223,7 @@ int main(void)
         cmocka_unit_test(events_wait_behind_a_large_reply),
         cmocka_unit_test(clients_are_listed),
         cmocka_unit_test(silence_and_crowds_are_ended),
+        cmocka_unit_test(who_holds_too_much_is_ended),
         cmocka_unit_test(who_never_says_the_password_is_ended),
         cmocka_unit_test(draining_lets_requests_end),
     };

@@ -206,20 +206,17 @@ static enum status open_environment(struct server *server, struct error *err)
 /* What system.local tells: what we were told to tell, else an address clients can use, also where we listen on all of them. */
 static void own_address(const struct server *server, struct catalog_options *catalog)
 {
-    static const struct in6_addr any = IN6ADDR_ANY_INIT, loopback = IN6ADDR_LOOPBACK_INIT;
+    static const uint8_t any[16], loopback[] = { 127, 0, 0, 1 };
+    uint8_t size = listener_address_bytes((const struct sockaddr *)&server->told, catalog->address);
 
     catalog->cql_port = (uint16_t)server_cql_port(server);
-    catalog->address_is_ipv6 = server->told.ss_family == AF_INET6;
-    if (catalog->address_is_ipv6) {
-        const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&server->told;
-
-        memcpy(catalog->address, memcmp(&address->sin6_addr, &any, 16) ? &address->sin6_addr : &loopback, 16);
-    } else {
-        const struct sockaddr_in *address = (const struct sockaddr_in *)&server->told;
-        uint32_t ip = address->sin_addr.s_addr ? address->sin_addr.s_addr : htonl(INADDR_LOOPBACK);
-
-        memcpy(catalog->address, &ip, 4);
-    }
+    catalog->address_is_ipv6 = size == 16;
+    if (memcmp(catalog->address, any, size) != 0)
+        return;
+    if (size == 16)
+        catalog->address[15] = 1;
+    else
+        memcpy(catalog->address, loopback, sizeof(loopback));
 }
 
 static enum status open_catalog(struct server *server, struct error *err)
@@ -620,8 +617,7 @@ bool server_is_exposed(const struct server *server)
 
 unsigned server_cql_port(const struct server *server)
 {
-    return server->address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&server->address)->sin6_port)
-                                                 : ntohs(((const struct sockaddr_in *)&server->address)->sin_port);
+    return listener_port((const struct sockaddr *)&server->address);
 }
 
 unsigned server_http_port(const struct server *server)
