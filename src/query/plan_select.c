@@ -947,7 +947,7 @@ enum status plan_select(struct planner *planner, const struct select_statement *
         make_json(planner, select, plan);
     index_cell_slots(planner, select);
     if (select->is_aggregate) {
-        if (select->where.is_key_range)
+        if (!select->where.partition_is_restricted)
             planner_warn(planner, "Aggregation query used without partition key");
         else if (select->where.partition_has_in)
             planner_warn(planner, "Aggregation query used on multiple partition keys (IN restriction)");

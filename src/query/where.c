@@ -579,6 +579,7 @@ static enum status sort_partition(struct collector *collector)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
     /* With token() beside a whole partition key, its partitions are read if their tokens are inside. */
     where->is_key_range = !restricted || filtering;
+    where->partition_is_restricted = restricted || where->has_token || collector->partition_contains;
     where->partition_is_complete = !where->is_key_range;
     where->partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     for (uint32_t i = 0; i < table->partition_key_count; i++) {

@@ -55,7 +55,8 @@ struct where {
     bool partition_has_in, clustering_has_in;
     struct filter *filters;
     uint32_t filter_count;
-    bool is_key_range; /* scans a token range */
+    bool is_key_range;            /* scans a token range */
+    bool partition_is_restricted; /* any of its columns, or their token */
 };
 
 enum where_use { WHERE_SELECT, WHERE_UPDATE, WHERE_DELETE };

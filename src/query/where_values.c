@@ -461,7 +461,8 @@ enum status where_tokens(const struct where *where, struct eval *eval, int64_t *
     *nothing = false;
     if (where->token_eq) {
         status = token_value(where->token_eq, eval, first, err);
-        *last = *first;
+        /* No partition has the least token; from it to itself is the whole ring, as in Cassandra. */
+        *last = *first == INT64_MIN ? INT64_MAX : *first;
         return status;
     }
     if (where->token_start) {
