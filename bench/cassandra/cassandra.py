@@ -97,6 +97,7 @@ commitlog_sync: {args.commitlog}
         text += "commitlog_sync_group_window: 1ms\n"
     if args.features:
         text += FEATURES
+    text += "".join(setting + "\n" for setting in args.set)
     (conf / "cassandra.yaml").write_text(text)
     (conf / "logback.xml").write_text(f"""<configuration>
   <appender name="FILE" class="ch.qos.logback.core.FileAppender">
@@ -219,6 +220,7 @@ def main():
     parser.add_argument("--java", default=os.environ.get("CASSANDRA_JAVA", "java"))
     parser.add_argument("--fresh", action="store_true", help="forget the data of an earlier run")
     parser.add_argument("--features", action="store_true", help="switch on what is off by default")
+    parser.add_argument("--set", action="append", default=[], metavar="'NAME: VALUE'", help="a line of cassandra.yaml")
     parser.add_argument("--assertions", action="store_true", help="run with Java assertions")
     parser.add_argument("--pretouch", action="store_true", help="touch the whole heap at start")
     parser.add_argument("--timeout", type=float, default=180)

@@ -4,8 +4,6 @@
 #include "row/key.h"
 
 enum {
-    BATCH_BYTES_WARNED = 5 << 10, /* Cassandra's batch_size_warn_threshold */
-    BATCH_PARTITIONS_WARNED = 10, /* unlogged_batch_across_partitions_warn_threshold */
     LIVENESS_BYTES = 8,           /* as Cassandra's dataSize counts: a timestamp ... */
     EXPIRING_LIVENESS_BYTES = 20, /* ... and with a TTL, that and when it ends */
     ROW_DELETION_BYTES = 13,
@@ -112,25 +110,36 @@ static uint32_t name_tables(struct buffer *names, const struct write_set *set, b
     return tables;
 }
 
-/* Of several partitions only: one is written at once, however large. */
-static void warn_of_size(struct execution *execution, const struct write_set *set)
+static uint64_t set_bytes(const struct write_set *set, struct buffer *scratch)
 {
-    CLEANUP(buffer_fini) struct buffer names = { 0 }, scratch = { 0 };
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < set->count; i++)
-        sum += part_bytes(&set->parts[i], NULL);
-    if (sum <= BATCH_BYTES_WARNED)
-        return;
-    sum = 0;
-    for (uint32_t i = 0; i < set->count; i++)
-        sum += part_bytes(&set->parts[i], &scratch);
-    if (sum <= BATCH_BYTES_WARNED)
-        return;
+        sum += part_bytes(&set->parts[i], scratch);
+    return sum;
+}
+
+/* Of several partitions only: one is written at once, however large. */
+static enum status check_size(struct execution *execution, const struct write_set *set)
+{
+    CLEANUP(buffer_fini) struct buffer names = { 0 }, scratch = { 0 };
+    const struct query_engine *engine = execution->context->engine;
+    uint64_t sum = set_bytes(set, NULL), limit;
+
+    if (!is_past_threshold(&engine->batch_warn_bytes, sum) && !is_past_threshold(&engine->batch_fail_bytes, sum))
+        return OK;
+    sum = set_bytes(set, &scratch);
+    if (is_past_threshold(&engine->batch_fail_bytes, sum))
+        return error_set(execution->err, ERR_INVALID, "Batch too large");
+    limit = atomic_load_explicit(&engine->batch_warn_bytes, memory_order_relaxed);
+    if (!limit || sum <= limit)
+        return OK;
     name_tables(&names, set, NULL);
-    execution_warn(execution->request, "Batch for [%.*s] is of size %llu, exceeding specified threshold of %d by %llu.",
-                   BYTES(buffer_bytes(&names)), (unsigned long long)sum, (int)BATCH_BYTES_WARNED,
-                   (unsigned long long)(sum - BATCH_BYTES_WARNED));
+    execution_warn(execution->request,
+                   "Batch for [%.*s] is of size %llu, exceeding specified threshold of %llu by %llu.",
+                   BYTES(buffer_bytes(&names)), (unsigned long long)sum, (unsigned long long)limit,
+                   (unsigned long long)(sum - limit));
+    return OK;
 }
 
 static bool has_no_grace(const struct table_def *table)
@@ -161,12 +170,16 @@ static void warn_of_partitions(struct execution *execution, const struct write_s
         set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
 }
 
-void batch_warn(struct execution *execution, const struct write_set *set, enum batch_kind kind, bool conditional)
+enum status batch_check(struct execution *execution, const struct write_set *set, enum batch_kind kind,
+                        bool conditional)
 {
+    enum status status = set->count > 1 ? check_size(execution, set) : OK;
+
+    if (status)
+        return status;
     if (kind == BATCH_LOGGED && !conditional)
         warn_of_grace(execution, set);
-    if (set->count > 1)
-        warn_of_size(execution, set);
-    if (kind == BATCH_UNLOGGED && set->count > BATCH_PARTITIONS_WARNED)
+    if (kind == BATCH_UNLOGGED && is_past_threshold(&execution->context->engine->batch_warn_partitions, set->count))
         warn_of_partitions(execution, set);
+    return OK;
 }

@@ -12,6 +12,8 @@
 #include "query/prepared.h"
 #include "query/query.h"
 
+#include <stdatomic.h>
+
 struct pooled_buffer {
     struct pooled_buffer *next;
     struct buffer buffer;
@@ -25,6 +27,8 @@ struct query_engine {
     uint32_t page_rows_max;
     uint64_t page_bytes_max;
     uint64_t row_cache_bytes;
+    /* of struct query_thresholds */
+    _Atomic uint64_t tombstone_warn, tombstone_fail, batch_warn_bytes, batch_fail_bytes, batch_warn_partitions;
     struct prepared_cache *cache;   /* owned */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */
@@ -65,6 +69,14 @@ enum query_result execute_modify(struct execution *execution);
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us);
 void execute_modify_finish(struct query_context *context, struct query_request *request, struct buffer *out);
+
+/* Which threshold a number passes: as it stands now, 0: never. */
+static inline bool is_past_threshold(const _Atomic uint64_t *threshold, uint64_t number)
+{
+    uint64_t limit = atomic_load_explicit(threshold, memory_order_relaxed);
+
+    return limit && number > limit;
+}
 
 void execution_warn(struct query_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Reads, or says that somebody who may wait must do it. */

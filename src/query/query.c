@@ -17,6 +17,23 @@ enum { WARNINGS_MAX = 32, SCRATCH_KEPT_MAX = 1 << 20, STATEMENT_BYTES_MAX = 16 <
 
 /* ---- engine and context ---- */
 
+const struct query_thresholds query_thresholds_default = {
+    .tombstone_warn = 1000,
+    .tombstone_fail = 100000,
+    .batch_warn_bytes = 5 << 10,
+    .batch_fail_bytes = 50 << 10,
+    .batch_warn_partitions = 10,
+};
+
+void query_engine_set_thresholds(struct query_engine *engine, const struct query_thresholds *thresholds)
+{
+    atomic_store_explicit(&engine->tombstone_warn, thresholds->tombstone_warn, memory_order_relaxed);
+    atomic_store_explicit(&engine->tombstone_fail, thresholds->tombstone_fail, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_warn_bytes, thresholds->batch_warn_bytes, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_fail_bytes, thresholds->batch_fail_bytes, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_warn_partitions, thresholds->batch_warn_partitions, memory_order_relaxed);
+}
+
 struct query_engine *query_engine_new(const struct query_options *options)
 {
     struct query_engine *engine = xcalloc(1, sizeof(*engine));
@@ -27,6 +44,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
     engine->row_cache_bytes = options->row_cache_bytes;
+    query_engine_set_thresholds(engine, options->thresholds ? options->thresholds : &query_thresholds_default);
     engine->cache = prepared_cache_new(options->prepared_bytes_max);
     hash_key_random(&engine->hash_key);
     if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)

@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-enum { TOMBSTONES_WARNED = 1000 }; /* Cassandra's tombstone_warn_threshold */
-
 enum {
     CHUNK_ROWS = 5000,
     CHUNK_BYTES = 4 << 20,
@@ -735,6 +733,42 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* What is left of it: a page may take several commands. */
+static uint32_t tombstone_limit(const struct reader *reader)
+{
+    uint64_t limit = atomic_load_explicit(&reader->execution->context->engine->tombstone_fail, memory_order_relaxed);
+
+    if (limit)
+        limit = limit > reader->tombstones ? limit - reader->tombstones : 1;
+    return limit < UINT32_MAX ? (uint32_t)limit : 0;
+}
+
+static void warn_of_tombstones(const struct reader *reader)
+{
+    struct execution *execution = reader->execution;
+
+    if (!is_past_threshold(&execution->context->engine->tombstone_warn, reader->tombstones))
+        return;
+    execution_warn(
+        execution->request,
+        "Read %llu live rows and %llu tombstone cells for query %.*s; token %lld (see tombstone_warn_threshold)",
+        (unsigned long long)reader->rows_met, (unsigned long long)reader->tombstones,
+        BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->last_token);
+}
+
+/* Said as Cassandra says it of its one replica. */
+static void tell_too_many_tombstones(struct reader *reader, const struct read_result *result)
+{
+    struct query_request *request = reader->execution->request;
+
+    reader->tombstones += result->work.tombstones_read;
+    reader->last_token = result->work.last_token;
+    warn_of_tombstones(reader);
+    request->detail.failure_reason = NATIVE_FAILURE_TOO_MANY_TOMBSTONES;
+    error_set(reader->execution->err, ERR_READ_FAILURE,
+              "Operation failed - received 0 responses and 1 failures: READ_TOO_MANY_TOMBSTONES from /127.0.0.1:7000");
+}
+
 static void set_limits(const struct reader *reader, struct read_command *command)
 {
     const struct where *where = &reader->select->where;
@@ -743,6 +777,7 @@ static void set_limits(const struct reader *reader, struct read_command *command
     command->row_limit = CHUNK_ROWS;
     command->row_limit_per_partition = UINT32_MAX;
     command->byte_limit = CHUNK_BYTES;
+    command->tombstone_limit = tombstone_limit(reader);
     if (counts_rows) {
         command->row_limit = least(command->row_limit, reader->remaining);
         if (reader->is_paged)
@@ -795,6 +830,9 @@ static enum status read_all(struct reader *reader, struct read_command *command,
                                         &result, execution->err);
         if (!status)
             count_work(reader, command, &result);
+        else if (status == ERR_READ_FAILURE && command->tombstone_limit &&
+                 result.work.tombstones_read > command->tombstone_limit)
+            tell_too_many_tombstones(reader, &result);
         bool took_all = true;
         for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++) {
             status = take_partition(reader, &result.partitions[i], stopped, &took_all);
@@ -1091,12 +1129,7 @@ static enum status read_with(struct reader *reader)
         status = finish_rows(reader, stopped, limit);
     if (status)
         return status;
-    if (reader->tombstones > TOMBSTONES_WARNED)
-        execution_warn(
-            execution->request,
-            "Read %llu live rows and %llu tombstone cells for query %.*s; token %lld (see tombstone_warn_threshold)",
-            (unsigned long long)reader->rows_met, (unsigned long long)reader->tombstones,
-            BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->last_token);
+    warn_of_tombstones(reader);
     TRACE(execution->request->trace, "Answering %u rows", reader->rows.row_count);
     if (stopped && reader->page_full && reader->remaining != 0 && !reader->exhausted) {
         reader->rows.count_at = body_at;

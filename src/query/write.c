@@ -409,10 +409,11 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         if (!status && plan_is_conditional(modify))
             status = cas_add(execution, plans[i], &cas);
     }
+    if (!status)
+        status = batch_check(execution, &set, kind, conditional);
     if (status)
         return execution_failed(execution, status);
     if (conditional)
         cas_add_static(plans[0]->table, &cas);
-    batch_warn(execution, &set, kind, conditional);
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }

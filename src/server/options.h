@@ -56,6 +56,11 @@ struct options {
     uint64_t drain_timeout_s;
     uint64_t slow_query_ms;    /* 0: none is logged */
     uint64_t slow_query_lines; /* per second */
+    uint64_t tombstone_warn;   /* and these: struct query_thresholds */
+    uint64_t tombstone_fail;
+    uint64_t batch_warn_bytes;
+    uint64_t batch_fail_bytes;
+    uint64_t batch_warn_partitions;
     uint64_t page_rows;
     uint64_t page_bytes;
 };

@@ -346,6 +346,17 @@ static struct native_limits limits_of(const struct options *options, uint32_t lo
     };
 }
 
+static struct query_thresholds thresholds_of(const struct options *options)
+{
+    return (struct query_thresholds){
+        .tombstone_warn = options->tombstone_warn,
+        .tombstone_fail = options->tombstone_fail,
+        .batch_warn_bytes = options->batch_warn_bytes,
+        .batch_fail_bytes = options->batch_fail_bytes,
+        .batch_warn_partitions = options->batch_warn_partitions,
+    };
+}
+
 static enum status open_loops(struct server *server, struct error *err)
 {
     uint32_t count = loop_count(server->options);
@@ -365,6 +376,7 @@ static enum status open_loops(struct server *server, struct error *err)
 
 static enum status open_query(struct server *server, struct error *err)
 {
+    struct query_thresholds thresholds = thresholds_of(server->options);
     struct query_options query = {
         .catalog = server->catalog,
         .space = server->space,
@@ -373,6 +385,7 @@ static enum status open_query(struct server *server, struct error *err)
         .page_rows_max = (uint32_t)server->options->page_rows,
         .page_bytes_max = server->options->page_bytes,
         .row_cache_bytes = row_cache_bytes(server->options) / loop_count(server->options),
+        .thresholds = &thresholds,
     };
     struct workers_options workers = {
         .count = (uint32_t)server->options->workers,
@@ -549,6 +562,7 @@ enum status server_open(const struct options *options, struct server **result, s
 void server_reload(struct server *server)
 {
     struct native_limits limits = limits_of(server->options, server->service.loop_count);
+    struct query_thresholds thresholds = thresholds_of(server->options);
     enum log_level level;
 
     if (log_level_parse(server->options->log_level, &level))
@@ -556,6 +570,7 @@ void server_reload(struct server *server)
     if (limits.connections_max < server->options->connections)
         log_warn("server", "descriptors allow fewer connections connections_max=%u", limits.connections_max);
     atomic_store(&server->slow_log.lines_per_s, (uint32_t)server->options->slow_query_lines);
+    query_engine_set_thresholds(server->engine, &thresholds);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_set_limits(server->service.loops[i], &limits);
 }

@@ -97,6 +97,7 @@ void table_encode_read(struct buffer *out, const struct read_command *command)
     buffer_append_be32(out, command->row_limit);
     buffer_append_be32(out, command->row_limit_per_partition);
     buffer_append_be32(out, command->byte_limit);
+    buffer_append_be32(out, command->tombstone_limit);
     buffer_append_be32(out, command->slice_count);
     for (uint32_t i = 0; i < command->slice_count; i++) {
         const struct slice *slice = &command->slices[i];
@@ -227,6 +228,7 @@ enum status table_decode_read(struct arena *arena, struct bytes bytes, struct re
     read.row_limit = command_read_u32(&reader);
     read.row_limit_per_partition = command_read_u32(&reader);
     read.byte_limit = command_read_u32(&reader);
+    read.tombstone_limit = command_read_u32(&reader);
     read.slice_count = command_read_u32(&reader);
     read.slices = read_slices(&reader, arena, read.slice_count);
     if (reader.failed || kind != COMMAND_READ || flags & ~READ_FLAGS_ALL || reader.at != reader.end)

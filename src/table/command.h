@@ -10,7 +10,7 @@
  *     remove: kind (1) | flags (1) | table id (8)
  *     read: kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) | last token (8) | now_s (8) |
  *            partition key, after partition, after clustering: size (4; -1: none), bytes |
- *            rows (4) | rows per partition (4) | bytes (4) | slice count (4) |
+ *            rows (4) | rows per partition (4) | bytes (4) | tombstones (4) | slice count (4) |
  *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
  *     flush, compact: kind (1) | flags (1) | 8 zero bytes
  *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says whether the round goes on

@@ -174,14 +174,20 @@ static void close_ranges(struct partition_cover *cover)
     cover->has_ranges = false;
 }
 
+static uint32_t tombstone_limit(const struct read_context *r)
+{
+    return r->command->tombstone_limit ? r->command->tombstone_limit : UINT32_MAX - 1;
+}
+
 /* As Cassandra: a read that passes too many fails, so that it is noticed. And a loop has other things to do than to look at the dead. */
 static enum status count_dead(struct read_context *r, uint32_t tombstones, uint32_t hidden)
 {
     r->collector->work.tombstones_read += tombstones;
     r->hidden += hidden;
-    if (r->collector->work.tombstones_read > READ_TOMBSTONES_MAX)
-        return error_set(r->err, ERR_READ_FAILURE,
-                         "Operation failed - received 0 responses and 1 failures: READ_TOO_MANY_TOMBSTONES");
+    if (r->collector->work.tombstones_read > tombstone_limit(r)) {
+        r->collector->work.tombstones_read = tombstone_limit(r) + 1; /* who counts one by one stops here */
+        return error_set(r->err, ERR_READ_FAILURE, "Scanned over %u tombstones", tombstone_limit(r));
+    }
     if (r->hidden > HIDDEN_INLINE_MAX && !r->may_wait)
         return error_set(r->err, ERR_WOULD_WAIT, "a long way through deleted rows");
     if (r->hidden > HIDDEN_MAX)
@@ -220,7 +226,7 @@ static enum status end_ranges(struct read_context *r, struct partition_cover *co
 
     if (!cover->has_ranges)
         return OK;
-    status = range_cursor_drain(&cover->ranges, r->command->reversed ? lower : upper, READ_TOMBSTONES_MAX, r->err);
+    status = range_cursor_drain(&cover->ranges, r->command->reversed ? lower : upper, tombstone_limit(r), r->err);
     return status ? status : count_markers(r, cover);
 }
 
@@ -741,8 +747,10 @@ static enum status read_now(struct table_port *port, const struct read_command *
             status = scan_in_one_state(&r);
         }
     }
-    if (status)
+    if (status) {
+        *result = (struct read_result){ .work = collector.work };
         return status;
+    }
     collector_finish(&collector, result);
     return OK;
 }

@@ -734,7 +734,9 @@ static void slices_of_many_ranges_are_read(void **state)
     }
     command.reversed = false;
     command.slice_count = 0;
+    command.tombstone_limit = MANY;
     assert_int_equal(table_read(port, &command, true, arena, &result, &err), ERR_READ_FAILURE);
+    assert_int_equal(result.work.tombstones_read, MANY + 1);
     command.row_limit = 1; /* that row stands behind 50 000 of them */
     slice.end = (struct bytes){ 0 };
     command.slice_count = 1;

@@ -63,6 +63,7 @@ struct read_command {
     uint32_t row_limit; /* live rows over all; a partition with only a static row counts one. 0: nothing */
     uint32_t row_limit_per_partition; /* 0: no limit */
     uint32_t byte_limit;              /* stop after this many bytes of values (at a row's end). 0: no limit */
+    uint32_t tombstone_limit;         /* more fail the read: ERR_READ_FAILURE, and result->work tells. 0: no limit */
     int64_t now_s;                    /* for TTL */
 };
 
@@ -80,7 +81,6 @@ struct read_partition {
 };
 
 /* What was done, for metering. */
-enum { READ_TOMBSTONES_MAX = 100000 }; /* Cassandra's tombstone_failure_threshold: more fail the read */
 struct work_done {
     uint32_t rows_read;
     uint32_t tombstones_read; /* dead cells and rows, ends of range tombstones; not what may be purged */

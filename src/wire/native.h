@@ -234,11 +234,15 @@ struct native_supported {
 void native_encode_supported(struct buffer *out, const struct native_supported *options);
 
 /* What ERROR carries besides code and message, for the codes that have more. Zero values are sensible. */
+/* Why a replica failed; Cassandra's RequestFailureReason. */
+enum { NATIVE_FAILURE_UNKNOWN = 0, NATIVE_FAILURE_TOO_MANY_TOMBSTONES = 1 };
+
 struct native_error_detail {
     enum consistency consistency; /* of the request */
     int32_t received;             /* UNAVAILABLE: alive */
     int32_t block_for;            /* UNAVAILABLE: required; 0 reads as 1 */
     int32_t failures;
+    uint16_t failure_reason; /* NATIVE_FAILURE_...: told from v5 on */
     bool data_present;
     const char
         *write_type; /* "SIMPLE" (NULL), "BATCH", "UNLOGGED_BATCH", "COUNTER", "BATCH_LOG", "CAS", "VIEW", "CDC" */

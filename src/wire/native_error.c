@@ -68,15 +68,17 @@ static void append_counts(struct buffer *out, const struct native_error_detail *
     buffer_append_be32(out, (uint32_t)(detail->block_for ? detail->block_for : 1));
 }
 
-/* v4: how many failed. v5: a map from address to reason; ours is one node, itself, reason 0 (unknown). */
+/* v4: how many failed. v5: a map from address to reason; ours is one node, itself. */
 static void append_failures(struct buffer *out, uint8_t version, const struct native_error_detail *detail)
 {
-    static const uint8_t self[] = { 4, 127, 0, 0, 1, 0, 0 };
+    static const uint8_t self[] = { 4, 127, 0, 0, 1 };
 
     buffer_append_be32(out, (uint32_t)(detail->failures ? detail->failures : 1));
     if (version >= NATIVE_V5)
-        for (int32_t i = 0; i < (detail->failures ? detail->failures : 1); i++)
+        for (int32_t i = 0; i < (detail->failures ? detail->failures : 1); i++) {
             buffer_append(out, self, sizeof(self));
+            buffer_append_be16(out, detail->failure_reason);
+        }
 }
 
 static void append_write_type(struct buffer *out, const struct native_error_detail *detail)
@@ -161,6 +163,9 @@ void native_encode_error(struct buffer *out, uint8_t version, const struct error
         strcmp(detail->write_type, "CAS") == 0)
         code = NATIVE_ERROR_CAS_WRITE_UNKNOWN;
     buffer_append_be32(out, (uint32_t)code);
-    write_message(out, lost, bytes_of_string(error->message));
+    if (code == NATIVE_ERROR_READ_TIMEOUT && detail->failure_reason)
+        write_message(out, NULL, BYTES_LITERAL("Operation timed out - received only 0 responses."));
+    else
+        write_message(out, lost, bytes_of_string(error->message));
     append_detail(out, version, code, error, detail);
 }

@@ -143,6 +143,21 @@ static void what_a_later_frame_vouches_for_is_never_an_end(void **state)
     }
 }
 
+/* Written whole, but where another should be. */
+static void a_frame_in_another_s_place_is_damage(void **state)
+{
+    struct log log = { 0 };
+    uint32_t frames;
+
+    for (int i = 0; i < 3; i++)
+        add(&log, 64, log.begins[i]);
+    for (uint64_t i = log.begins[0]; i < log.begins[1]; i++)
+        log.raw.data[log.begins[1] + i] = log.raw.data[i] ^ stream_at(i) ^ stream_at(log.begins[1] + i);
+    assert_int_equal(read_all(&log.raw, &frames), ERR_CORRUPT);
+    assert_int_equal(frames, 1);
+    buffer_fini(&log.raw);
+}
+
 static void a_log_cut_anywhere_is_an_end(void **state)
 {
     struct log log;
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(frames_come_back),
         cmocka_unit_test(every_flipped_bit_of_what_was_synced_is_damage),
         cmocka_unit_test(what_a_later_frame_vouches_for_is_never_an_end),
+        cmocka_unit_test(a_frame_in_another_s_place_is_damage),
         cmocka_unit_test(a_log_cut_anywhere_is_an_end),
         cmocka_unit_test(missing_sectors_of_what_was_not_synced_are_an_end),
     };

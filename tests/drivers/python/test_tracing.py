@@ -484,12 +484,13 @@ def test_a_trace_has_an_end(session, raw, target):
         pytest.skip("our limits")
     _, trace = traced_by(session, f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (900, '{chr(0xe9) * 100000}')")
     assert len(trace.parameters["query"].encode()) <= 64 << 10
+    session.execute(f"CREATE TABLE IF NOT EXISTS {raw.keyspace}.one_partition (k int, c int, v text, PRIMARY KEY (k, c))")
     insert = session.prepare("BEGIN UNLOGGED BATCH " + " ".join(
-        f"INSERT INTO {raw.keyspace}.t (k, v) VALUES (?, ?);" for _ in range(300)) + " APPLY BATCH")
+        f"INSERT INTO {raw.keyspace}.one_partition (k, c, v) VALUES (1, ?, ?);" for _ in range(300)) + " APPLY BATCH")
     _, trace = traced_by(session, insert, [x for k in range(300) for x in (k + 1000, "v" * 900)])
     assert len(trace.events) <= 256
     assert sum(len(k) + len(v) for k, v in trace.parameters.items()) < 300 << 10
-    assert session.execute(f"SELECT v FROM {raw.keyspace}.t WHERE k = 1299").one().v == "v" * 900
+    assert session.execute(f"SELECT v FROM {raw.keyspace}.one_partition WHERE k = 1 AND c = 1299").one().v == "v" * 900
 
 
 def test_a_trace_tells_of_the_worker(session, raw, target):
