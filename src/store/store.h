@@ -179,6 +179,17 @@ struct store_properties {
     uint64_t key_count_estimate;
 };
 
+/* Of all stores of an environment: how reads were answered that no memory of ours could, since the start; and that memory. */
+struct store_counts {
+    uint64_t reads_at_once; /* of who may not wait: the system had the bytes in memory */
+    uint64_t reads_refused; /* of who may not wait: ERR_WOULD_WAIT */
+    uint64_t reads_waiting; /* of who may wait: requests at workers, owners, flush and compaction */
+    uint64_t read_bytes;
+    uint64_t cache_bytes, cache_bytes_max;
+    uint64_t
+        cache_pinned_bytes; /* of these, what cannot make room: filters and indexes of open files, values being read */
+};
+
 /* Who hears of what a check of a store at rest finds. */
 struct store_check {
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
@@ -195,7 +206,8 @@ struct store_ops {
 
     enum status (*environment_open)(const struct store_environment_options *options, void **environment,
                                     struct error *err);
-    void (*environment_close)(void *environment); /* after all its stores */
+    void (*environment_close)(void *environment);                               /* after all its stores */
+    void (*environment_counts)(void *environment, struct store_counts *counts); /* any thread */
 
     /* ERR_CORRUPT: the files fail their checks; ERR_CONFIG: the wrong key; ERR_IO: also when another process has it open. */
     enum status (*open)(const struct store_options *options, struct store **store, struct error *err);

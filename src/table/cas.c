@@ -23,7 +23,7 @@ struct look {
 
 static enum status get(struct look *look, struct bytes key, bool *found, struct bytes *value)
 {
-    struct store_read_options options = { .may_wait = true };
+    struct store_read_options options = { .may_wait = look->header->may_wait };
     struct buffer got = { 0 };
     enum status status = store_get_through(look->shard->ops, look->shard->store, &look->shard->space->semantics,
                                            look->batch, STORE_DATA, key, &options, &got, found, look->err);
@@ -83,8 +83,8 @@ static enum status read_record(struct look *look, struct buffer *key, int64_t *n
 static enum status cover_of(struct look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
                             int64_t *newest_us)
 {
-    struct range_owner owner = { look->shard->ops, look->shard->store, look->batch,
-                                 look->overlay,    look->arena,        look->err };
+    struct range_owner owner = { look->shard->ops, look->shard->store, look->batch,           look->overlay,
+                                 look->arena,      look->err,          look->header->may_wait };
     struct deletion range;
     enum status status;
 

@@ -59,7 +59,7 @@ static bool is_hot(struct hot_key *keys, struct bytes key, int64_t now_us)
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us)
 {
     const struct store_semantics *semantics = &shard->space->semantics;
-    struct store_read_options options = { .may_wait = true };
+    struct store_read_options options = { .may_wait = false }; /* a fold saves time: it is not worth the disk's */
     struct hot_keys *hot = shard->hot;
     struct error ignored;
     bool found;

@@ -47,6 +47,8 @@ struct turn {
     uint32_t request_count;
     uint32_t first_port;
     bool durable;
+    bool may_wait;                  /* for the disk, for the command at hand: a warmer has read what it needs */
+    struct warming *warmed;         /* commands that come from warmers, oldest first */
     bool has_reports;               /* one of the requests wants to be told how it went */
     bool sweeps, sweeps_from_start; /* a command asks for a step */
     struct {
@@ -75,7 +77,7 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
 
 static uint32_t waiting(struct shard *shard)
 {
-    uint32_t count = 0;
+    uint32_t count = warm_is_done(shard);
 
     for (uint32_t i = 0; i < PORTS_MAX; i++) {
         struct table_port *port = atomic_load(&shard->space->ports[i]);
@@ -200,7 +202,8 @@ static void notice_due(struct turn *turn, const struct table_def *def)
  * is something between its bounds. */
 static enum status add_range(struct turn *turn, const struct command_fragment *fragment, bool *any, struct error *err)
 {
-    struct range_owner owner = { turn->shard->ops, turn->shard->store, turn->batch, &turn->overlay, turn->arena, err };
+    struct range_owner owner = { turn->shard->ops, turn->shard->store, turn->batch, &turn->overlay, turn->arena, err,
+                                 turn->may_wait };
     struct range_segment range;
     struct row row;
     enum status status;
@@ -345,6 +348,7 @@ static enum status run_cas(struct turn *turn, struct table_request *request, con
                         &newest_us, &result, request->error);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
+        turn->may_wait = true; /* decided: what a range needs besides is read now */
         status = add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
     if (status || request->applied) {
@@ -477,8 +481,8 @@ static enum status run_remove(struct turn *turn, const struct command_header *he
     return OK;
 }
 
-/* OK: it is in the batch (or needs none) and will be answered with the turn. */
-static enum status run_command(struct turn *turn, struct table_request *request)
+/* OK: it is in the batch (or needs none) and will be answered with the turn. ERR_WOULD_WAIT: nothing of it was done. */
+static enum status run_command(struct turn *turn, struct table_request *request, bool may_wait)
 {
     struct command_reader reader;
     struct command_header header;
@@ -493,6 +497,7 @@ static enum status run_command(struct turn *turn, struct table_request *request)
     if (atomic_load_explicit(&turn->shard->refuses, memory_order_relaxed))
         return error_set(request->error, ERR_WRITE_FAILURE,
                          "Shard %u takes no writes: the disk is full or failed; reads go on", turn->shard->index);
+    header.may_wait = turn->may_wait = may_wait;
     turn->durable |= header.durable;
     if (header.kind != COMMAND_ADD) /* it may look at rows of counters, or remove them */
         counting_emit(turn->counting, turn->batch);
@@ -564,11 +569,53 @@ static void try_to_resume(struct shard *shard)
     log_info("table", "shard takes writes again shard=%u", shard->index);
 }
 
+static void take(struct turn *turn, struct table_request *request, uint32_t port, bool may_wait, bool *answered)
+{
+    enum status status;
+
+    if (__builtin_expect(request->report != NULL, 0)) {
+        request->report->taken_us = monotonic_us();
+        turn->has_reports = true;
+    }
+    status = run_command(turn, request, may_wait);
+    if (__builtin_expect(status == ERR_WOULD_WAIT, 0) && !may_wait) {
+        warm_begin(turn->shard, request, port);
+        return;
+    }
+    request->status = status;
+    answered[port] = true;
+    turn->requests[turn->request_count].request = request;
+    turn->requests[turn->request_count++].port = port;
+}
+
+static bool has_room(const struct turn *turn)
+{
+    return turn->request_count < TURN_REQUESTS && store_batch_bytes(turn->batch) < TURN_BYTES;
+}
+
+/* What it reads is in memory now, or was a moment ago: it is not sent off again. */
+static uint32_t take_warmed(struct turn *turn, bool *answered)
+{
+    uint32_t taken = 0;
+
+    if (!turn->warmed)
+        turn->warmed = warm_take(turn->shard);
+    while (__builtin_expect(turn->warmed != NULL, 0) && has_room(turn)) {
+        struct warming *warmed = turn->warmed;
+
+        turn->warmed = warmed->next;
+        take(turn, warmed->request, warmed->port, true, answered);
+        free(warmed);
+        taken++;
+    }
+    return taken;
+}
+
 /* Takes what the rings hold, up to the turn's limits. Returns how many requests were taken. */
 static uint32_t take_requests(struct turn *turn, bool *answered)
 {
     struct shard *shard = turn->shard;
-    uint32_t taken = 0;
+    uint32_t taken = take_warmed(turn, answered);
 
     for (uint32_t n = 0; n < PORTS_MAX; n++) {
         uint32_t i =
@@ -578,17 +625,9 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
             port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
         struct table_request *request;
 
-        while (channel && turn->request_count < TURN_REQUESTS && store_batch_bytes(turn->batch) < TURN_BYTES &&
-               (request = ring_pop(&channel->to_owner))) {
+        while (channel && has_room(turn) && (request = ring_pop(&channel->to_owner))) {
             taken++;
-            if (__builtin_expect(request->report != NULL, 0)) {
-                request->report->taken_us = monotonic_us();
-                turn->has_reports = true;
-            }
-            request->status = run_command(turn, request);
-            answered[i] = true;
-            turn->requests[turn->request_count].request = request;
-            turn->requests[turn->request_count++].port = i;
+            take(turn, request, i, false, answered);
         }
     }
     turn->first_port++;
@@ -762,6 +801,7 @@ static void *own(void *context)
         sleep_until_work(shard);
     }
     atomic_fetch_add(&shard->epoch, 1);
+    assert(!turn.warmed);
     free(turn.requests);
     store_batch_free(turn.batch);
     arena_free(turn.arena);

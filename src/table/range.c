@@ -245,7 +245,7 @@ static enum status load(struct range_owner *owner, struct bytes partition, struc
 {
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 },
                         from CLEANUP(buffer_fini) = { 0 }, to CLEANUP(buffer_fini) = { 0 };
-    struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = owner->may_wait };
     struct bytes last = { 0 };
     struct store_scan *scan;
     enum status status;

@@ -54,6 +54,7 @@ struct range_owner {
     struct range_overlay *overlay;
     struct arena *arena;
     struct error *err;
+    bool may_wait; /* for the disk; false: ERR_WOULD_WAIT */
 };
 /* The deletion of the segment that covers a clustering; DELETION_NONE: none does. partition: its key up to before the kind. */
 enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,

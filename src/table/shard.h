@@ -84,7 +84,8 @@ struct shard {
     struct versions versions;
     struct sweep sweep; /* the owner's */
     struct swept swept;
-    int64_t clock_bound_us; /* the owner's: server timestamps up to here are promised to be passed after a restart */
+    struct warmers *warmers; /* owned */
+    int64_t clock_bound_us;  /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
 struct table_port {
@@ -150,6 +151,26 @@ struct hot_keys *hot_keys_new(void);
 void hot_keys_free(struct hot_keys *hot);
 /* Adds the fragment to the batch: a merge, or every HOT_WRITES-th time in short order a put of all there is. */
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
+
+/* warm.c: threads that read what commands of the shard need, so that its owner doesn't wait for the disk. They are started when there
+ * is work for them. */
+enum { WARMERS_MAX = 4 };
+struct warming { /* a command that a warmer has, or had */
+    struct warming *next;
+    struct table_request *request;
+    uint32_t port;
+};
+struct warmers *warmers_new(struct shard *shard);
+/* No command is under way; waits for the threads. */
+void warmers_free(struct warmers *warmers);
+/* The owner's: hands a command over that was answered ERR_WOULD_WAIT. It comes back in any case. */
+void warm_begin(struct shard *shard, struct table_request *request, uint32_t port);
+/* The owner's: what came back, oldest first; they are freed by free. NULL: nothing. */
+struct warming *warm_take(struct shard *shard);
+/* Something came back. */
+bool warm_is_done(const struct shard *shard);
+/* How many commands were handed over. Any thread. */
+uint64_t warm_count(const struct shard *shard);
 
 /* cas.c: decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read.
  * When they don't hold, *result gets what was seen. The reader stands after the fragments. */

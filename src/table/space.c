@@ -96,6 +96,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     enum status status;
 
     *shard = (struct shard){ .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new() };
+    shard->warmers = warmers_new(shard);
     layout_shard_name(space->generation, index, name);
     snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
     versions_init(&shard->versions);
@@ -155,6 +156,7 @@ void table_space_close(struct table_space *space)
             space->shards[i].ops->close(space->shards[i].store);
         hot_keys_free(space->shards[i].hot);
         versions_fini(&space->shards[i].versions);
+        warmers_free(space->shards[i].warmers);
         sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
@@ -170,6 +172,11 @@ uint32_t table_space_shard_count(const struct table_space *space)
 bool table_space_refuses_writes(struct table_space *space, uint32_t shard)
 {
     return atomic_load(&space->shards[shard].refuses);
+}
+
+uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard)
+{
+    return warm_count(&space->shards[shard]);
 }
 
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,

@@ -241,6 +241,9 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
 /* A write of the shard failed, and it takes none until it could be resumed. Any thread. */
 bool table_space_refuses_writes(struct table_space *space, uint32_t shard);
 
+/* Writes of the shard whose reads had to wait for the disk, since the start. Any thread. */
+uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard);
+
 /* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);
 /* Flush and compact everything: operators and tests. Waits. */

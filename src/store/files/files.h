@@ -2,6 +2,7 @@
  *
  *     posix      the machine's file system
  *     forgetful  memory that forgets, when it is cut, every byte and name that was not synced; also fails on demand
+ *     stalling   another body with a directory whose disk stands still when told to
  *
  * Shapes:  paths are NUL-terminated and compared as written (no "..", one '/' between names). Files only grow by append,
  *          shrink by truncate and are read at any offset. A name survives a crash once its directory was synced, a file's
@@ -43,8 +44,10 @@ struct file_ops {
     enum status (*sync)(struct file *file, struct error *err); /* bytes and size, not the name */
     enum status (*truncate)(struct file *file, uint64_t size, struct error *err);
     enum status (*file_size)(struct file *file, uint64_t *size, struct error *err);
-    /* What will be read soon, or will not be again. Hints. */
+    /* What will be read soon. A hint, which may wait for the disk. */
     void (*prefetch)(struct file *file, uint64_t offset, uint64_t size);
+    /* False: its file system cannot tell what is in memory, so every read that may not wait is answered ERR_WOULD_WAIT. */
+    bool (*reads_now)(struct file *file);
 
     enum status (*rename)(struct file_system *fs, const char *from, const char *to,
                           struct error *err); /* replaces `to` */
@@ -104,6 +107,16 @@ void forgetful_each(struct file_system *fs, void (*each)(void *context, const ch
 void forgetful_damage(struct file_system *fs, const char *path, uint64_t offset, uint8_t bits);
 /* Cuts bytes from the end of a file, as a torn write would. */
 void forgetful_tear(struct file_system *fs, const char *path, uint64_t size);
+
+/* ---- stalling: for tests ---- */
+
+/* Stalled, reads of the files in `directory` that may wait stand still, and those that may not are told that they would: by
+ * stalling_set, or for as long as the machine has a file named `control` (NULL: none). `below` is borrowed; paths are copied. */
+struct file_system *stalling_new(struct file_system *below, const char *directory, const char *control);
+void stalling_free(struct file_system *fs); /* all files are closed; not `below` */
+void stalling_set(struct file_system *fs, bool stalled);
+/* Reads that stand still now. */
+uint32_t stalling_standing(struct file_system *fs);
 
 #ifdef __cplusplus
 }

@@ -347,6 +347,11 @@ static enum status forgetful_file_size(struct file *base, uint64_t *size, struct
     return leave(file->fs, OK);
 }
 
+static bool forgetful_reads_now(struct file *base)
+{
+    return true;
+}
+
 static void forgetful_prefetch(struct file *base, uint64_t offset, uint64_t size)
 {
 }
@@ -553,6 +558,7 @@ static const struct file_ops forgetful_ops = {
     .truncate = forgetful_truncate,
     .file_size = forgetful_file_size,
     .prefetch = forgetful_prefetch,
+    .reads_now = forgetful_reads_now,
     .rename = forgetful_rename,
     .remove = forgetful_remove,
     .link = forgetful_link,

@@ -141,6 +141,15 @@ static void posix_prefetch(struct file *base, uint64_t offset, uint64_t size)
     posix_fadvise(((struct posix_file *)base)->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
 }
 
+static bool posix_reads_now(struct file *base)
+{
+    struct posix_file *file = (struct posix_file *)base;
+    uint8_t byte;
+    struct iovec part = { &byte, 1 };
+
+    return preadv2(file->fd, &part, 1, 0, RWF_NOWAIT) >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS);
+}
+
 static enum status posix_rename(struct file_system *fs, const char *from, const char *to, struct error *err)
 {
     return rename(from, to) ? path_error(err, "rename", from) : OK;
@@ -268,6 +277,7 @@ static const struct file_ops posix_ops = {
     .truncate = posix_truncate,
     .file_size = posix_file_size,
     .prefetch = posix_prefetch,
+    .reads_now = posix_reads_now,
     .rename = posix_rename,
     .remove = posix_remove,
     .link = posix_link,

@@ -196,6 +196,11 @@ static enum status memory_environment_open(const struct store_environment_option
     return OK;
 }
 
+static void memory_environment_counts(void *environment, struct store_counts *counts)
+{
+    *counts = (struct store_counts){ 0 };
+}
+
 static void memory_environment_close(void *environment)
 {
     free(environment);
@@ -570,6 +575,7 @@ const struct store_ops store_memory_ops = {
     .name = "memory",
     .environment_open = memory_environment_open,
     .environment_close = memory_environment_close,
+    .environment_counts = memory_environment_counts,
     .open = memory_open,
     .close = memory_close,
     .write = memory_write,

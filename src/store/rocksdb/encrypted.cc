@@ -126,7 +126,8 @@ std::atomic<uint64_t> next_file_number{ 1 };
 class Opened
 {
   public:
-    Opened(struct file *file, bool encrypted) : file_(file), encrypted_(encrypted), number_(next_file_number++)
+    Opened(struct file *file, bool encrypted, ReadCounts *counts)
+        : file_(file), encrypted_(encrypted), number_(next_file_number++), counts_(counts)
     {
     }
     ~Opened()
@@ -145,6 +146,7 @@ class Opened
             return IOStatus::OK();
         }
         enum status status = file_->ops->read(file_, offset + header_bytes(), scratch, n, !may_not_wait, &got, &err);
+        counts_->count(status, may_not_wait, got);
         if (status) {
             *result = Slice(scratch, 0);
             return translate(status, err);
@@ -190,6 +192,7 @@ class Opened
     bool empty_ = false; /* created, but never synced before a crash */
     const uint64_t number_;
     struct file_cipher cipher_ = {};
+    ReadCounts *counts_; /* the file system's */
 };
 
 /* ---- files ---- */
@@ -334,7 +337,9 @@ class RandomAccessFile : public rocksdb::FSRandomAccessFile
     }
     IOStatus Prefetch(uint64_t offset, size_t n, const IOOptions &, IODebugContext *) override
     {
-        opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
+        /* Asking for pages may itself wait, for their places on the disk; and whoever may not wait reads what is there. */
+        if (!may_not_wait)
+            opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
         return IOStatus::OK();
     }
     IOStatus InvalidateCache(size_t, size_t) override
@@ -511,7 +516,8 @@ class Lock : public rocksdb::FileLock
 class EncryptedFileSystem : public rocksdb::FileSystem
 {
   public:
-    EncryptedFileSystem(struct file_system *files, const struct keys *keys) : files_(files), keys_(keys)
+    EncryptedFileSystem(struct file_system *files, const struct keys *keys, ReadCounts *counts)
+        : files_(files), keys_(keys), counts_(counts)
     {
     }
     const char *Name() const override
@@ -761,7 +767,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         if (status)
             return translate(status, err);
-        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr));
+        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr, counts_));
         if (keys_) {
             status = file->ops->file_size(file, &size, &err);
             if (status == OK)
@@ -786,7 +792,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         if (status)
             return translate(status, err);
-        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr));
+        std::unique_ptr<Opened> opened(new Opened(file, keys_ != nullptr, counts_));
         if (keys_) {
             status = file_header_make(keys_, is_log(path), header, &opened->cipher_, &err);
             if (status == OK)
@@ -817,6 +823,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
     struct file_system *files_;
     const struct keys *keys_;
+    ReadCounts *counts_;
 };
 
 } // namespace
@@ -843,7 +850,8 @@ void encrypted_forget_failure()
     last_failure = OK;
 }
 
-std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys)
+std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys,
+                                                           ReadCounts *counts)
 {
-    return std::make_shared<EncryptedFileSystem>(files, keys);
+    return std::make_shared<EncryptedFileSystem>(files, keys, counts);
 }

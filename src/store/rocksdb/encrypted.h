@@ -9,6 +9,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include <atomic>
 #include <memory>
 
 extern "C" {
@@ -16,8 +17,22 @@ extern "C" {
 #include "store/files/files.h"
 }
 
-/* keys NULL: nothing is encrypted, there is no header (tests only). Both are borrowed. */
-std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys);
+/* Reads of files, as struct store_counts tells them. Each is at least a system call: an atomic addition is not felt. */
+struct ReadCounts {
+    std::atomic<uint64_t> at_once{ 0 }, refused{ 0 }, waited{ 0 }, bytes{ 0 };
+
+    void count(enum status status, bool may_not_wait, size_t got)
+    {
+        std::atomic<uint64_t> &kind = status == ERR_WOULD_WAIT ? refused : may_not_wait ? at_once : waited;
+
+        kind.fetch_add(1, std::memory_order_relaxed);
+        bytes.fetch_add(got, std::memory_order_relaxed);
+    }
+};
+
+/* keys NULL: nothing is encrypted, there is no header (tests only). All are borrowed. */
+std::shared_ptr<rocksdb::FileSystem> encrypted_file_system(struct file_system *files, const struct keys *keys,
+                                                           ReadCounts *counts);
 
 /* While it lives, reads of this thread that would wait for the disk come back as Status::Incomplete. */
 class MayNotWait

@@ -102,7 +102,7 @@ enum status environment_open(const struct store_environment_options *options, vo
         return error_set(err, ERR_CONFIG, "The store needs a master key");
     environment->files = filled.files ? filled.files : file_system_posix();
     environment->env.reset(new Environment(rocksdb::NewCompositeEnv(
-        encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys))));
+        encrypted_file_system(environment->files, filled.test_plain ? nullptr : filled.keys, &environment->reads))));
     /* Threads are started when there is work, and shared by all instances: flushes must not wait behind compactions. */
     environment->env->SetBackgroundThreads((int)filled.background_threads, rocksdb::Env::LOW);
     environment->env->SetBackgroundThreads(1, rocksdb::Env::HIGH);
@@ -120,6 +120,20 @@ enum status environment_open(const struct store_environment_options *options, vo
 void environment_close(void *environment)
 {
     delete static_cast<struct environment *>(environment);
+}
+
+void environment_counts(void *context, struct store_counts *counts)
+{
+    struct environment *environment = static_cast<struct environment *>(context);
+    const ReadCounts &reads = environment->reads;
+
+    counts->reads_at_once = reads.at_once.load(std::memory_order_relaxed);
+    counts->reads_refused = reads.refused.load(std::memory_order_relaxed);
+    counts->reads_waiting = reads.waited.load(std::memory_order_relaxed);
+    counts->read_bytes = reads.bytes.load(std::memory_order_relaxed);
+    counts->cache_bytes = environment->cache->GetUsage();
+    counts->cache_pinned_bytes = environment->cache->GetPinnedUsage();
+    counts->cache_bytes_max = environment->cache->GetCapacity();
 }
 
 rocksdb::DBOptions instance_options(struct environment *environment, const struct store_options *store,

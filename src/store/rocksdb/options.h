@@ -16,6 +16,8 @@
 struct environment {
     struct store_environment_options options; /* defaults filled in */
     struct file_system *files;                /* borrowed */
+    ReadCounts reads;
+    std::atomic<bool> told_of_waits{ false }; /* that the file system cannot tell what is in memory */
     std::unique_ptr<rocksdb::Env> env;
     std::shared_ptr<rocksdb::Cache> cache;
     std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
@@ -24,6 +26,7 @@ struct environment {
 
 enum status environment_open(const struct store_environment_options *options, void **environment, struct error *err);
 void environment_close(void *environment);
+void environment_counts(void *environment, struct store_counts *counts);
 
 rocksdb::DBOptions instance_options(struct environment *environment, const struct store_options *options,
                                     std::shared_ptr<PurgeTracker> tracker);

@@ -836,6 +836,11 @@ static void spy_prefetch(struct file *base, uint64_t offset, uint64_t size)
 {
 }
 
+static bool spy_reads_now(struct file *base)
+{
+    return true;
+}
+
 #define BELOW (((struct spy *)fs)->below)
 static enum status spy_rename(struct file_system *fs, const char *from, const char *to, struct error *err)
 {
@@ -892,11 +897,27 @@ static enum status spy_free_bytes(struct file_system *fs, const char *path, uint
 }
 
 static struct file_ops spy_ops = {
-    spy_open,           spy_close,        spy_append,         spy_read,
-    spy_sync,           spy_truncate,     spy_file_size,      spy_prefetch,
-    spy_rename,         spy_remove,       spy_link,           spy_size,
-    spy_modified_s,     spy_is_directory, spy_make_directory, spy_remove_directory,
-    spy_sync_directory, spy_list,         spy_lock,           spy_unlock,
+    spy_open,
+    spy_close,
+    spy_append,
+    spy_read,
+    spy_sync,
+    spy_truncate,
+    spy_file_size,
+    spy_prefetch,
+    spy_reads_now,
+    spy_rename,
+    spy_remove,
+    spy_link,
+    spy_size,
+    spy_modified_s,
+    spy_is_directory,
+    spy_make_directory,
+    spy_remove_directory,
+    spy_sync_directory,
+    spy_list,
+    spy_lock,
+    spy_unlock,
     spy_free_bytes,
 };
 

@@ -325,6 +325,24 @@ enum status check_not_lost(struct store *store, struct error *err)
     return status;
 }
 
+/* Overlays, some network file systems, kernels before 4.14: the server is right there, and slower. */
+void tell_of_waits(struct store *store)
+{
+    struct environment *environment = store->environment;
+    struct file_system *files = environment->files;
+    std::string path = store->path + "/CURRENT";
+    struct file *file;
+    struct error ignored;
+
+    if (!environment->options.log || files->ops->open(files, path.c_str(), FILE_READ, &file, &ignored))
+        return;
+    if (!files->ops->reads_now(file) && !environment->told_of_waits.exchange(true))
+        environment->options.log(environment->options.log_context, STORE_LOG_WARN,
+                                 "The file system cannot tell what is in memory (RWF_NOWAIT): every read of a file "
+                                 "is left to workers, which is right and slower");
+    files->ops->close(file);
+}
+
 enum status rocks_open(const struct store_options *options, struct store **result, struct error *err)
 {
     std::unique_ptr<struct store> store(new struct store);
@@ -346,6 +364,7 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     store->instance = instance;
     if (options->read_only)
         store->refused = ERR_IO;
+    tell_of_waits(store.get());
     *result = store.release();
     return OK;
 }
@@ -1054,6 +1073,7 @@ const struct store_ops store_rocksdb_ops = {
     "rocksdb",
     environment_open,
     environment_close,
+    environment_counts,
     rocks_open,
     rocks_close,
     rocks_write,
