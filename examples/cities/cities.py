@@ -152,7 +152,7 @@ def ask(session):
         print(f"    {row.name:<36} {row.geohash:<12}{row.population:>10,}")
 
 
-def check(session, places):
+def check(session, places, only_countries=False):
     """Each partition of each table must hold exactly the source's rows, in the table's order."""
     countries, names, areas = (collections.defaultdict(list) for _ in range(3))
     for p in places:
@@ -176,6 +176,9 @@ def check(session, places):
     for country, wanted in countries.items():
         expect(country, sorted(wanted), lambda r: (-r.population, *r[1:]))(session.execute(statement, (country,)))
         progress.add()
+    if only_countries:
+        print(f"{checked[0]} rows of one table are the source's", flush=True)
+        return
     by_name = session.prepare("SELECT country, id, admin, population, lat, lon FROM cities.by_name WHERE name = ?")
     run_all(session, ((by_name, (name,), expect(name, sorted(wanted))) for name, wanted in names.items()), "names")
     by_area = session.prepare("SELECT geohash, id, name, country, population, lat, lon FROM cities.by_place "
@@ -231,7 +234,7 @@ def all_of_it(binary):
         cluster, session = connect(f"127.0.0.1:{server.cql_port}")
         check(session, places)
         copy_out_and_in(server)
-        check(session, places)
+        check(session, places, only_countries=True)
         cluster.shutdown()
     finally:
         code = server.stop()

@@ -528,7 +528,7 @@ static void a_record_of_unknown_kind_is_not_moved(void **state)
     bed_open(&bed);
     memcpy(key + 8, "secret", 6);
     store_batch_put(batch, STORE_DATA, bytes_of(key, 16), BYTES_LITERAL("?"));
-    bed_must(bed.space->shards[1].ops->write(bed.space->shards[1].store, batch, true, &err), &err);
+    bed_must(bed.space->shards[0].ops->write(bed.space->shards[0].store, batch, true, &err), &err);
     store_batch_free(batch);
     bed_close_space(&bed);
     assert_int_equal(reshard(3, &steps, &sum, &err), ERR_CORRUPT);

@@ -642,7 +642,8 @@ void forgetful_restart(struct file_system *base, bool torn)
     for (size_t i = 0; i < fs->name_count; i++) {
         struct name *name = &fs->names[i];
 
-        if (torn && name->now && !name->synced && (draw(fs) & 1))
+        /* A name given, given to another file, or taken away: each for itself, in no order. */
+        if (torn && name->now != name->synced && (draw(fs) & 1))
             point(fs, &name->synced, name->now);
         point(fs, &name->now, name->synced);
     }
