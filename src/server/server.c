@@ -4,6 +4,7 @@
 #include "catalog/format.h"
 #include "keys/keys.h"
 #include "query/query.h"
+#include "server/ballast.h"
 #include "server/clients.h"
 #include "server/http.h"
 #include "server/native_loop.h"
@@ -532,6 +533,7 @@ enum status server_open(const struct options *options, struct server **result, s
         check_ports,  check_http_port, lock_directory, open_keys, open_environment,
         open_catalog, open_space,      open_query,     open_http,
     };
+    uint64_t ballast = 0;
     enum status status = OK;
 
     server->options = options;
@@ -542,9 +544,17 @@ enum status server_open(const struct options *options, struct server **result, s
     server->service.clients = &server->clients;
     server->service.slow_log = &server->slow_log;
     slow_log_open(&server->slow_log, (uint32_t)options->slow_query_lines);
-    for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++)
-        if (!(steps[i] == lock_directory && is_memory(server)))
-            status = steps[i](server, err);
+    for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++) {
+        if (steps[i] == lock_directory && is_memory(server))
+            continue;
+        status = steps[i](server, err);
+        if (!status && steps[i] == lock_directory)
+            ballast = ballast_release(options->data);
+    }
+    if (server->space && !is_memory(server))
+        ballast_take(options->data, ballast, table_space_shard_count(server->space));
+    else if (ballast)
+        ballast_take(options->data, ballast, 0);
     if (status) {
         close_all(server);
         return status;

@@ -17,7 +17,8 @@
 enum {
     HIDDEN_INLINE_MAX = 10000, /* rows and ranges that nobody sees: behind so many, a read goes on where it may wait */
     HIDDEN_MAX = 10000000,
-    WATCHED_MAX = 33, /* keys of a read without a snapshot: a partition's record and rows */
+    VALUE_INLINE_MAX = 128 << 10, /* bytes of a stored row: a larger one may be a collection of a million elements */
+    WATCHED_MAX = 33,             /* keys of a read without a snapshot: a partition's record and rows */
 };
 
 /* A key's version as it was before it was looked up. */
@@ -112,10 +113,20 @@ static enum status get(struct read_context *r, struct bytes key, struct store_va
     return r->shard->ops->get(r->shard->store, STORE_DATA, key, &options, value, r->err);
 }
 
+/* A loop has others to serve while a large row is taken apart and put together for the reply. */
+static enum status leave_large(struct read_context *r, struct bytes value)
+{
+    if (r->may_wait || value.size <= VALUE_INLINE_MAX)
+        return OK;
+    return error_set(r->err, ERR_WOULD_WAIT, "a large row");
+}
+
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
 {
-    enum status status = row_decode(r->arena, arena_copy(r->arena, value), &cover->record, r->err);
+    enum status status = leave_large(r, value);
 
+    if (!status)
+        status = row_decode(r->arena, arena_copy(r->arena, value), &cover->record, r->err);
     if (status)
         return status;
     cover->deletion = cover->record.deletion;
@@ -270,11 +281,12 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
 {
     struct row *row = arena_alloc(r->arena, sizeof(*row));
     struct deletion deletion = cover->deletion;
-    enum status status =
-        row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
+    enum status status = leave_large(r, value);
     uint32_t dead = 0;
 
     *enough = false;
+    if (!status)
+        status = row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
     if (status)
         return status;
     if (cover->has_ranges) {

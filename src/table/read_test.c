@@ -547,13 +547,46 @@ static void a_read_sees_one_state(void **state)
     bed.engine = below_ops;
 }
 
+static void a_large_row_is_left_to_who_may_wait(void **state)
+{
+    static uint8_t bytes[200 << 10];
+
+    arena = arena_new(1 << 16);
+    bed.engine = &store_memory_ops;
+    bed.shards = 1;
+    bed_open(&bed);
+    port = table_port_open(bed.space);
+    for (int is_static = 0; is_static < 2; is_static++)
+        for (int is_large = 0; is_large < 2; is_large++) {
+            struct bytes key = is_static ? BYTES_LITERAL("s") : BYTES_LITERAL("r");
+            struct read_command command = bed_read(key);
+            struct cell cell = bed_cell(is_static ? BED_STATIC : BED_VALUE, 10 + is_large,
+                                        bytes_of(bytes, is_large ? sizeof(bytes) : sizeof(bytes) / 2));
+            struct table_fragment fragment = { .kind = is_static ? KEY_PARTITION : KEY_ROW, .row = ROW_EMPTY };
+            struct read_result result;
+            struct error err;
+
+            if (!is_static)
+                fragment.clustering = BYTES_LITERAL("c");
+            fragment.row.cells = &cell;
+            fragment.row.cell_count = 1;
+            bed_must(bed_apply(port, key, &fragment, &err), &err);
+            assert_int_equal(table_read(port, &command, false, arena, &result, &err), is_large ? ERR_WOULD_WAIT : OK);
+            bed_must(table_read(port, &command, true, arena, &result, &err), &err);
+            assert_int_equal(result.partition_count, 1);
+            arena_reset(arena);
+        }
+    table_port_close(port);
+    bed_close(&bed);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_are_the_models),
-        cmocka_unit_test(limits_per_partition_hold),
-        cmocka_unit_test(many_ranges_are_cut_into_segments),
-        cmocka_unit_test(a_read_sees_one_state),
+        cmocka_unit_test(reads_are_the_models),      cmocka_unit_test(a_large_row_is_left_to_who_may_wait),
+        cmocka_unit_test(limits_per_partition_hold), cmocka_unit_test(many_ranges_are_cut_into_segments),
+        cmocka_unit_test(a_read_sees_one_state),     cmocka_unit_test(a_large_row_is_left_to_who_may_wait),
     };
     int failed;
 

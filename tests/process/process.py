@@ -5,6 +5,7 @@
 import fcntl
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -284,6 +285,25 @@ def slow_log_holds_nobody_up():
         os.close(read_end)
 
 
+def a_huge_row_holds_nobody_up():
+    """One loop, and a set of 300 000 elements: a request that came after it on another connection is answered before it."""
+    with Server(None, "--loops", "1") as server:
+        first, second = Client(server.port), Client(server.port)
+        first.query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        first.query("CREATE TABLE ks.t (k int PRIMARY KEY, s set<int>)")
+        for i in range(15):
+            first.query("UPDATE ks.t SET s = s + {" + ", ".join(str(i * 20000 + j) for j in range(20000)) + "} WHERE k = 1")
+        first.send(frame(QUERY, query_body("SELECT s FROM ks.t WHERE k = 1")))
+        second.send(frame(QUERY, query_body("SELECT s FROM ks.t WHERE k = 2")))
+        ready, _, _ = select.select([first.socket, second.socket], [], [], 30)
+        assert ready == [second.socket], "the huge row was encoded first"
+        assert second.receive()[1] == RESULT
+        _, opcode, body = first.receive()
+        assert opcode == RESULT and len(body) > 300000 * 8, len(body)
+        first.close()
+        second.close()
+
+
 def service_manager():
     """READY only once it answers, RELOADING and READY around a reload, STOPPING before the end; a name and a path as socket."""
     for abstract in (False, True):
@@ -472,7 +492,8 @@ def stop_drains():
 
 
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
-         configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up, service_manager,
+         configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
+         a_huge_row_holds_nobody_up, service_manager,
          one_request_always_fits, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
 
 

@@ -1,7 +1,7 @@
 """A full disk: writes are refused with a clear error, reads go on, nothing acknowledged is lost, writes come back without a restart.
 
 A real tmpfs of 64 MB holds the data directory and a ballast file of 40 MB. Rows are written until the server refuses them; then reads are checked;
-then the ballast goes and writes must be taken again within seconds; then kill -9, restart, and every acknowledged row must be there.
+then three times kill -9 and a start on the disk that is still full; then the ballast goes and writes must be taken again within seconds; then kill -9, restart, and every acknowledged row must be there.
 """
 import os
 import re
@@ -114,6 +114,16 @@ def main():
             expect(status == 503 and "refuses writes" in text, f"/health is 503 and says why: {text.strip()}")
             lost = missing(server.port, acked)
             expect(not lost, f"reads go on, {len(lost)} of {len(acked)} acknowledged rows missing")
+            for _ in range(3):
+                server.kill()
+                server.start()
+                lost = missing(server.port, acked)
+                expect(not lost, f"killed and started on the full disk: {len(lost)} of {len(acked)} acknowledged rows missing")
+                client = Client(server.port)
+                insert = client.prepare("INSERT INTO brim.t (k, v) VALUES (?, ?)")
+                codes, n = write_until_refused(client, insert, n, acked, limit=4000)
+                expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"and refuses writes by name: {sorted(map(hex, codes))}")
+            expect(health(server)[0] == 503, "/health says so")
             os.unlink(os.path.join(disk, "ballast"))
             back, end = None, time.time() + 60
             while back is None and time.time() < end:
