@@ -8,7 +8,8 @@
 struct pending_part {
     struct table_request request;
     struct pending *pending;
-    struct pooled_buffer *buffer;
+    struct pooled_buffer *buffer; /* NULL: there is nothing to send, or it was answered */
+    const struct write_part *from;
     struct error error;
 };
 
@@ -20,6 +21,10 @@ struct pending {
     bool submitting;
     bool is_cas;
     bool is_counter;
+    /* A logged batch over several shards: the first part remembers the others, which follow when it is written. */
+    struct pending_part *first; /* NULL: not such a batch */
+    bool remembered, unfinished;
+    int64_t batch_us;
     struct cas_outcome outcome; /* conditional only; holds a reference to the table */
     struct pending_part parts[];
 };
@@ -55,6 +60,97 @@ static void trace_answer(struct query_request *request, const struct table_reque
     trace_event(request->trace, "Answered by its owner: %s", answer);
 }
 
+static void trace_part(struct query_request *request, struct pending_part *part)
+{
+    part->request.report = arena_new_struct(request->arena, struct commit_report);
+    trace_event(request->trace, "Sending %zu bytes to the owner of token %lld: %u fragments for %.*s",
+                part->buffer->buffer.size, (long long)part->from->token, part->from->count,
+                BYTES(part->from->table->name));
+}
+
+static void part_done(struct table_request *table_request);
+
+/* False: the request has the error. */
+static bool submit_part(struct pending *pending, struct pending_part *part)
+{
+    struct query_request *request = pending->request;
+
+    part->request = (struct table_request){
+        .command = buffer_bytes(&part->buffer->buffer),
+        .token = part->from->token,
+        .done = part_done,
+        .error = &part->error,
+        .arena = request->arena,
+    };
+    if (__builtin_expect(request->trace != NULL, 0))
+        trace_part(request, part);
+    if (table_submit(pending->context->port, &part->request, &part->error) == OK) {
+        pending->left++;
+        return true;
+    }
+    request->error = part->error;
+    buffer_give(pending->context, part->buffer);
+    part->buffer = NULL;
+    return false;
+}
+
+static void give_others(struct pending *pending)
+{
+    for (uint32_t i = 0; i < pending->part_count; i++) {
+        struct pending_part *part = &pending->parts[i];
+
+        if (part->buffer && !part->pending)
+            buffer_give(pending->context, part->buffer);
+        if (!part->pending)
+            part->buffer = NULL;
+    }
+}
+
+/* The intent is on the disk. What can't be sent now is finished later. */
+static void submit_others(struct pending *pending)
+{
+    for (uint32_t i = 0; i < pending->part_count; i++) {
+        struct pending_part *part = &pending->parts[i];
+
+        if (!part->buffer || part == pending->first)
+            continue;
+        table_group_set_batch(&part->buffer->buffer, pending->batch_us);
+        part->pending = pending;
+        if (!submit_part(pending, part))
+            pending->unfinished = true;
+    }
+}
+
+static void first_done(struct pending *pending, const struct table_request *table_request)
+{
+    pending->remembered = table_request->status == OK;
+    pending->batch_us = table_request->timestamp_us;
+    if (pending->remembered) {
+        submit_others(pending);
+        return;
+    }
+    pending->request->detail.write_type = "BATCH_LOG";
+    give_others(pending);
+}
+
+/* All parts are answered. */
+static void end_batch(struct pending *pending)
+{
+    uint32_t count = 0;
+    int64_t *tokens;
+
+    if (pending->unfinished) {
+        table_batch_is_unfinished(pending->context->port);
+        return;
+    }
+    tokens = arena_new_array(pending->request->arena, int64_t, pending->part_count);
+    tokens[count++] = pending->first->from->token;
+    for (uint32_t i = 0; i < pending->part_count; i++)
+        if (pending->parts[i].pending && &pending->parts[i] != pending->first)
+            tokens[count++] = pending->parts[i].from->token;
+    table_batch_forget(pending->context->port, pending->batch_us, tokens, count);
+}
+
 static void part_done(struct table_request *table_request)
 {
     struct pending_part *part = CONTAINER_OF(table_request, struct pending_part, request);
@@ -81,7 +177,15 @@ static void part_done(struct table_request *table_request)
     buffer_give(pending->context, part->buffer);
     part->buffer = NULL;
     pending->left--;
-    if (pending->left == 0 && !pending->submitting && !pending->context->may_wait)
+    if (part == pending->first)
+        first_done(pending, table_request);
+    else if (table_request->status)
+        pending->unfinished = true;
+    if (pending->left)
+        return;
+    if (pending->remembered)
+        end_batch(pending);
+    if (!pending->submitting && !pending->context->may_wait)
         request->done(request);
 }
 
@@ -97,11 +201,75 @@ static void wait_for_parts(struct query_context *context, struct pending *pendin
     }
 }
 
-static void trace_part(struct query_request *request, struct pending_part *part, const struct write_part *from)
+/* A command for one partition, or its share of its shard's group. groups NULL: each for itself. */
+static void encode_part(struct pending *pending, struct pending_part *part, const struct apply_command *apply,
+                        struct pending_part **groups, const struct cas_set *cas)
 {
-    part->request.report = arena_new_struct(request->arena, struct commit_report);
-    trace_event(request->trace, "Sending %zu bytes to the owner of token %lld: %u fragments for %.*s",
-                part->buffer->buffer.size, (long long)from->token, from->count, BYTES(from->table->name));
+    struct pending_part **group = groups ? &groups[table_shard_of(pending->context->port, apply->token)] : NULL;
+
+    if (group && *group) {
+        table_group_add(&(*group)->buffer->buffer, apply);
+        return;
+    }
+    part->buffer = buffer_take(pending->context);
+    if (group) {
+        *group = part;
+        table_group_add(&part->buffer->buffer, apply);
+    } else if (cas) {
+        table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas->parts, cas->count, *apply });
+    } else if (part->from->table->is_counter) {
+        table_encode_add(&part->buffer->buffer, apply);
+    } else {
+        table_encode_apply(&part->buffer->buffer, apply);
+    }
+}
+
+/* If there is more than one group, the first is made to remember the others. */
+static void remember_others(struct pending *pending)
+{
+    struct bytes *others = arena_new_array(pending->request->arena, struct bytes, pending->part_count);
+    struct pending_part *first = NULL;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < pending->part_count; i++) {
+        struct pending_part *part = &pending->parts[i];
+
+        if (!part->buffer)
+            continue;
+        if (first)
+            others[count++] = buffer_bytes(&part->buffer->buffer);
+        else
+            first = part;
+    }
+    if (!count)
+        return;
+    table_group_remember(&first->buffer->buffer, others, count);
+    pending->first = first;
+}
+
+static void submit_parts(struct pending *pending)
+{
+    bool failed = false;
+
+    if (pending->first) {
+        pending->first->pending = pending;
+        if (!submit_part(pending, pending->first))
+            give_others(pending);
+        return;
+    }
+    for (uint32_t i = 0; i < pending->part_count; i++) {
+        struct pending_part *part = &pending->parts[i];
+
+        if (!part->buffer)
+            continue;
+        if (failed) {
+            buffer_give(pending->context, part->buffer);
+            part->buffer = NULL;
+            continue;
+        }
+        part->pending = pending;
+        failed = !submit_part(pending, part);
+    }
 }
 
 enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas)
@@ -109,6 +277,7 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
     struct query_context *context = execution->context;
     struct query_request *request = execution->request;
     struct arena *arena = request->arena;
+    struct pending_part **groups = NULL; /* [shard] */
     struct pending *pending = arena_zalloc(arena, sizeof(*pending) + sizeof(pending->parts[0]) * set->count);
 
     *pending = (struct pending){
@@ -124,6 +293,8 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         pending->outcome.key = set->count ? set->parts[0].key : bytes_of(NULL, 0);
     }
     request->state = pending;
+    if (set->count > 1 && !cas && !set->parts[0].table->is_counter)
+        groups = arena_zalloc(arena, sizeof(struct pending_part *) * table_space_shard_count(context->engine->space));
     for (uint32_t i = 0; i < set->count; i++) {
         const struct write_part *from = &set->parts[i];
         struct pending_part *part = &pending->parts[i];
@@ -140,33 +311,13 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
 
         if (!from->count && !cas)
             continue;
-        part->pending = pending;
         pending->is_counter |= from->table->is_counter;
-        part->buffer = buffer_take(context);
-        if (cas)
-            table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas->parts, cas->count, apply });
-        else if (from->table->is_counter)
-            table_encode_add(&part->buffer->buffer, &apply);
-        else
-            table_encode_apply(&part->buffer->buffer, &apply);
-        part->request = (struct table_request){
-            .command = buffer_bytes(&part->buffer->buffer),
-            .token = from->token,
-            .done = part_done,
-            .error = &part->error,
-            .arena = arena,
-        };
-        if (__builtin_expect(request->trace != NULL, 0))
-            trace_part(request, part, from);
-        pending->left++;
-        enum status status = table_submit(context->port, &part->request, &part->error);
-        if (status) {
-            pending->left--;
-            buffer_give(context, part->buffer);
-            request->error = part->error;
-            break;
-        }
+        part->from = from;
+        encode_part(pending, part, &apply, groups, cas);
     }
+    if (set->logged && groups)
+        remember_others(pending);
+    submit_parts(pending);
     pending->submitting = false;
     if (context->may_wait)
         wait_for_parts(context, pending);

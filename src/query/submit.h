@@ -1,4 +1,5 @@
-/* query/submit.h: what a statement or a batch writes, one command per partition, on its way to the owners.
+/* query/submit.h: what a statement or a batch writes, on its way to the owners: one command per partition, or one per shard where
+ * several partitions of it are written, so that a shard's are all or nothing. Over shards, a logged batch is: table/batch_log.h.
  *
  * Owns:    the request's arena; commands are encoded into pooled buffers of the context.
  * Errors:  the request's error is the first that a partition answered.
@@ -25,6 +26,7 @@ struct write_set {
     uint32_t slot_count;
     uint32_t count, capacity;
     uint32_t fragment_count;
+    bool logged; /* all of it or nothing, over shards too */
 };
 
 /* cas NULL: unconditional. Parts without fragments are left out, unless a condition looks at them. */

@@ -415,5 +415,6 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         return execution_failed(execution, status);
     if (conditional)
         cas_add_static(plans[0]->table, &cas);
+    set.logged = kind == BATCH_LOGGED && !conditional;
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }

@@ -256,10 +256,12 @@ static enum status open_space(struct server *server, struct error *err)
         return status;
     status = catalog_open(server->catalog, server->space, err);
     server->catalog_is_open = !status;
-    if (!status) {
-        server->sweeper.space = server->space;
-        table_space_start_sweeping(server->space); /* every definition is known from here on */
-    }
+    if (status)
+        return status;
+    server->sweeper.space = server->space;
+    status = table_space_finish_batches(server->space, err); /* every definition is known from here on */
+    if (!status)
+        table_space_start_sweeping(server->space);
     return status;
 }
 

@@ -27,6 +27,7 @@ struct table_bed {
     struct file_system *files; /* NULL: the machine's, in `directory` */
     bool no_sync;
     uint32_t shards;
+    uint32_t batch_retry_ms;
     /* filled by bed_open */
     char directory[64];
     struct keys *keys;
@@ -74,6 +75,7 @@ static inline void bed_open_space(struct table_bed *bed)
     struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory,
                                          .files = bed->files,
                                          .shard_count = bed->shards,
+                                         .batch_retry_ms = bed->batch_retry_ms,
                                          .store = bed->engine,
                                          .table_by_id = bed_table_by_id,
                                          .context = bed,

@@ -47,6 +47,61 @@ void table_encode_apply(struct buffer *out, const struct apply_command *command)
     append_update(out, COMMAND_APPLY, command);
 }
 
+enum { GROUP_FLAGS_AT = 1, GROUP_TIMESTAMP_AT = 2, GROUP_COUNT_AT = 10 };
+
+static void begin_group(struct buffer *group)
+{
+    if (group->size)
+        return;
+    buffer_append_u8(group, COMMAND_GROUP);
+    buffer_append_u8(group, 0);
+    buffer_append_be64(group, 0);
+    buffer_append_be32(group, 0);
+}
+
+static void count_part(struct buffer *group, bool durable)
+{
+    if (durable)
+        group->data[GROUP_FLAGS_AT] |= COMMAND_DURABLE;
+    store_be32(group->data + GROUP_COUNT_AT, load_be32(group->data + GROUP_COUNT_AT) + 1);
+}
+
+void table_group_add(struct buffer *group, const struct apply_command *command)
+{
+    size_t at;
+
+    begin_group(group);
+    at = group->size;
+    buffer_append_be32(group, 0);
+    append_update(group, COMMAND_APPLY, command);
+    store_be32(group->data + at, (uint32_t)(group->size - at - 4));
+    count_part(group, command->durable);
+}
+
+void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable)
+{
+    begin_group(group);
+    append_sized(group, apply);
+    count_part(group, durable);
+}
+
+void table_group_remember(struct buffer *group, const struct bytes *others, uint32_t count)
+{
+    size_t at = group->size;
+
+    group->data[GROUP_FLAGS_AT] |= GROUP_INTENT | COMMAND_DURABLE;
+    buffer_append_be32(group, 0);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_append(group, others[i].data + GROUP_HEADER_BYTES, others[i].size - GROUP_HEADER_BYTES);
+    store_be32(group->data + at, (uint32_t)(group->size - at - 4));
+}
+
+void table_group_set_batch(struct buffer *group, int64_t timestamp_us)
+{
+    group->data[GROUP_FLAGS_AT] |= GROUP_MARKED | COMMAND_DURABLE;
+    store_be64(group->data + GROUP_TIMESTAMP_AT, (uint64_t)timestamp_us);
+}
+
 void table_encode_add(struct buffer *out, const struct apply_command *command)
 {
     append_update(out, COMMAND_ADD, command);
@@ -159,7 +214,8 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     *reader = (struct command_reader){ command.data, command.data + command.size, false };
     *header = (struct command_header){ 0 };
     header->kind = (enum command_kind)command_read_u8(reader);
-    header->durable = command_read_u8(reader) & COMMAND_DURABLE;
+    header->flags = command_read_u8(reader);
+    header->durable = header->flags & COMMAND_DURABLE;
     header->table_id = read_u64(reader);
     switch (header->kind) {
     case COMMAND_APPLY:
@@ -171,6 +227,9 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
         header->partition_key = command_read_bytes(reader);
         header->fragment_count = command_read_u32(reader);
         break;
+    case COMMAND_GROUP: header->part_count = command_read_u32(reader); break;
+    case COMMAND_FORGET_INTENT:
+    case COMMAND_FORGET_MARKER:
     case COMMAND_REMOVE:
     case COMMAND_FLUSH:
     case COMMAND_COMPACT:

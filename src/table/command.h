@@ -7,6 +7,9 @@
  *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
  *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
  *     add:   as apply; cells of kind counter carry what to add: 8 bytes, signed
+ *     group: kind (1) | flags (1; GROUP_...) | timestamp (8) | part count (4) | per part: size (4), an apply |
+ *            with GROUP_INTENT: the parts of other shards: size (4), then per part: size (4), an apply
+ *     forget intent, forget marker: kind (1) | flags (1) | the batch's timestamp (8); see batch_log.h
  *     remove: kind (1) | flags (1) | table id (8)
  *     read: kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) | last token (8) | now_s (8) |
  *            partition key, after partition, after clustering: size (4; -1: none), bytes |
@@ -33,9 +36,17 @@ enum command_kind {
     COMMAND_COMPACT,
     COMMAND_READ,
     COMMAND_SWEEP,
-    COMMAND_ADD
+    COMMAND_ADD,
+    COMMAND_GROUP,
+    COMMAND_FORGET_INTENT,
+    COMMAND_FORGET_MARKER
 };
-enum { COMMAND_DURABLE = 1 };
+enum {
+    COMMAND_DURABLE = 1,
+    GROUP_INTENT = 2, /* other shards have parts too: they are to be remembered */
+    GROUP_MARKED = 4, /* a part of a batch that was remembered under this timestamp; else the owner stamps */
+};
+enum { GROUP_HEADER_BYTES = 1 + 1 + 8 + 4 };
 enum {
     READ_AFTER_PARTITION_INCLUSIVE = 1,
     READ_AFTER_STATIC = 2,
@@ -57,13 +68,15 @@ struct command_reader {
 struct command_header {
     enum command_kind kind;
     bool durable;
-    uint64_t table_id;
+    uint8_t flags;
+    uint64_t table_id; /* or what stands in its place */
     uint64_t schema_version;
     int64_t token;
     int64_t now_s;
     struct bytes partition_key;
     uint32_t fragment_count;
     bool may_wait; /* not of the bytes: whether who runs it waits for what it reads, or answers ERR_WOULD_WAIT */
+    uint32_t part_count; /* of a group */
 };
 
 struct command_fragment {
@@ -80,6 +93,9 @@ struct bytes command_read_bytes(struct command_reader *reader); /* size -1: NULL
 
 enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header,
                                 struct error *err);
+/* An apply into a group, which is begun if it is empty. */
+void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable);
+
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
 
 #endif

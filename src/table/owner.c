@@ -332,6 +332,81 @@ static enum status run_apply(struct turn *turn, struct table_request *request, c
     return add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
+/* The parts of other shards get this one's timestamp before they are remembered. */
+static enum status stamp_parts(struct bytes parts, int64_t timestamp_us, struct error *err)
+{
+    struct command_reader reader = { parts.data, parts.data + parts.size, false };
+
+    while (reader.at < reader.end) {
+        struct command_reader part;
+        struct command_header header;
+        enum status status = command_read_header(&part, command_read_bytes(&reader), &header, err);
+
+        if (status)
+            return status;
+        for (uint32_t i = 0; i < header.fragment_count && !part.failed; i++) {
+            struct command_fragment fragment;
+
+            command_read_fragment(&part, &fragment);
+            if (!part.failed)
+                fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
+        }
+        if (reader.failed || part.failed || header.kind != COMMAND_APPLY)
+            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+    }
+    return OK;
+}
+
+static enum status run_part(struct turn *turn, const struct command_header *group, struct bytes command,
+                            int64_t timestamp_us, struct error *err)
+{
+    struct command_reader part;
+    struct command_header header;
+    const struct table_def *def;
+    enum status status = command_read_header(&part, command, &header, err);
+
+    if (status)
+        return status;
+    if (header.kind != COMMAND_APPLY || shard_of_token(turn->shard->space, header.token) != turn->shard->index)
+        return error_set(err, ERR_CORRUPT, "a group holds what is not this shard's to apply");
+    def = definition(turn, header.table_id);
+    if (!def) /* of a batch that is under way, dropped meanwhile: nothing is left to write to */
+        return group->flags & GROUP_MARKED ? OK : error_set(err, ERR_STALE, "the table was dropped");
+    return add_fragments(turn, def, &header, &part, timestamp_us, err);
+}
+
+/* Its parts are in the batch together or, by the caller's truncation, not at all. */
+static enum status run_group(struct turn *turn, struct table_request *request, const struct command_header *group,
+                             struct command_reader *reader)
+{
+    int64_t timestamp_us =
+        group->flags & GROUP_MARKED ? (int64_t)group->table_id : space_stamp_us(turn->shard->space, INT64_MIN);
+    enum status status;
+    bool has_marker;
+
+    request->timestamp_us = timestamp_us;
+    if (group->flags & GROUP_MARKED) {
+        status = batch_log_has_marker(turn->shard, turn->batch, timestamp_us, &has_marker, request->error);
+        if (status || has_marker)
+            return status;
+        batch_log_add_marker(turn->batch, timestamp_us);
+    }
+    for (uint32_t i = 0; i < group->part_count; i++) {
+        status = run_part(turn, group, command_read_bytes(reader), timestamp_us, request->error);
+        if (status)
+            return status;
+    }
+    if (group->flags & GROUP_INTENT) {
+        struct bytes others = command_read_bytes(reader);
+
+        status = stamp_parts(others, timestamp_us, request->error);
+        if (status)
+            return status;
+        batch_log_add_intent(turn->batch, timestamp_us, others);
+    }
+    return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
+}
+
 static enum status run_cas(struct turn *turn, struct table_request *request, const struct command_header *header,
                            struct command_reader *reader)
 {
@@ -502,8 +577,12 @@ static enum status run_command(struct turn *turn, struct table_request *request,
     if (header.kind != COMMAND_ADD) /* it may look at rows of counters, or remove them */
         counting_emit(turn->counting, turn->batch);
     before = store_batch_count(turn->batch);
+    status = OK;
     switch (header.kind) {
     case COMMAND_APPLY: status = run_apply(turn, request, &header, &reader); break;
+    case COMMAND_GROUP: status = run_group(turn, request, &header, &reader); break;
+    case COMMAND_FORGET_INTENT: batch_log_forget_intent(turn->batch, (int64_t)header.table_id); break;
+    case COMMAND_FORGET_MARKER: batch_log_forget_marker(turn->batch, (int64_t)header.table_id); break;
     case COMMAND_CAS: status = run_cas(turn, request, &header, &reader); break;
     case COMMAND_ADD: status = run_add(turn, request, &header, &reader, &before); break;
     case COMMAND_REMOVE: status = run_remove(turn, &header); break;

@@ -9,6 +9,7 @@
 #include "row/key.h"
 #include "row/merge.h"
 #include "store/store.h"
+#include "table/batch_log.h"
 #include "table/command.h"
 #include "table/layout.h"
 #include "table/range.h"
@@ -110,7 +111,10 @@ struct table_space {
     struct table_port *_Atomic ports[PORTS_MAX];
     pthread_mutex_t ports_lock;
     _Atomic int64_t clock_us; /* the newest server timestamp given */
-    _Atomic bool sweeps;      /* owners sweep when they find the time: every table's definition is known */
+    _Atomic uint32_t batches; /* futex: batch_log.c's */
+    pthread_t finisher;
+    bool finisher_runs;
+    _Atomic bool sweeps; /* owners sweep when they find the time: every table's definition is known */
 };
 
 static inline int64_t monotonic_us(void)

@@ -149,6 +149,7 @@ void table_space_close(struct table_space *space)
 {
     if (!space)
         return;
+    batch_log_stop(space);
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
         shard_stop(&space->shards[i]);
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++) {
@@ -254,11 +255,13 @@ static void wait_for_owners(struct table_space *space)
     }
 }
 
+static void wait_for(struct table_port *port, const uint32_t *left);
+
 void table_port_close(struct table_port *port)
 {
     struct table_space *space = port->space;
 
-    assert(!port->pending);
+    wait_for(port, &port->pending); /* batches that are being forgotten */
     pthread_mutex_lock(&space->ports_lock);
     atomic_store(&space->ports[port->index], NULL);
     pthread_mutex_unlock(&space->ports_lock);
@@ -313,6 +316,11 @@ static enum status submit_to(struct table_port *port, uint32_t shard, struct tab
     port->touched[shard] = true;
     port->any_touched = true;
     return OK;
+}
+
+uint32_t table_shard_of(const struct table_port *port, int64_t token)
+{
+    return shard_of_token(port->space, token);
 }
 
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err)
@@ -376,7 +384,7 @@ static void wait_done(struct table_request *request)
     --*CONTAINER_OF(request, struct wait, request)->left;
 }
 
-static void wait_for(struct table_port *port, uint32_t *left)
+static void wait_for(struct table_port *port, const uint32_t *left)
 {
     table_port_flush(port);
     while (*left) {

@@ -106,7 +106,7 @@ enum status table_read(struct table_port *port, const struct read_command *comma
 
 /* ---- writing ---- */
 
-/* Builds a flat command in a buffer. One command touches one partition. */
+/* Builds a flat command in a buffer. One command touches one partition, but a group. */
 struct table_fragment {
     uint8_t kind;                /* enum key_kind */
     struct bytes clustering;     /* encoded; KEY_PARTITION: empty */
@@ -127,7 +127,18 @@ struct apply_command {
 };
 
 void table_encode_apply(struct buffer *out, const struct apply_command *command);
-/* For tables of counters: the same, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
+/* Partitions of one shard in one command: all of it is applied, in one write and with one timestamp, or nothing. The buffer is empty
+ * at the first; every token is of the shard that the request is routed to. */
+void table_group_add(struct buffer *group, const struct apply_command *command);
+/* A logged batch over several shards has a group for each. The first, complete, is made to remember the others; when it was written,
+ * each of the others is told the timestamp that it got (table_request's), and is sent. Whatever happens then, they will be written:
+ * batch_log.h. When all are, the batch is forgotten; when one fails, it is said to be unfinished. */
+void table_group_remember(struct buffer *group, const struct bytes *others, uint32_t count);
+void table_group_set_batch(struct buffer *group, int64_t timestamp_us);
+/* tokens: one of each shard's, the first one's first. Goes on by itself; the port may be closed when nothing of it is pending. */
+void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count);
+void table_batch_is_unfinished(struct table_port *port);
+/* For tables of counters: the same as apply, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
  * there is, adds, and writes the sums; other cells and deletions are written as they are, in the order of the fragments. */
 void table_encode_add(struct buffer *out, const struct apply_command *command);
 
@@ -191,6 +202,8 @@ struct table_request {
     struct commit_report *report; /* out; NULL: not wanted, and then it costs nothing */
 };
 
+/* The shard that a token's requests go to. */
+uint32_t table_shard_of(const struct table_port *port, int64_t token);
 /* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err);
 /* The rows that a refused cas saw, one per part (NULL: the row does not exist), live cells only. */
@@ -222,6 +235,7 @@ struct table_space_options {
     void *context;
     int64_t (*now_us)(void *clock); /* wall clock */
     void *clock;
+    uint32_t batch_retry_ms; /* unfinished batches are tried again after this; 0: 10 s */
 };
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
 void table_space_close(struct table_space *space);
@@ -249,6 +263,10 @@ enum status table_remove_all(struct table_port *port, uint64_t table_id, struct 
 /* Flush and compact everything: operators and tests. Waits. */
 enum status table_flush(struct table_space *space, struct error *err);
 enum status table_compact(struct table_space *space, struct error *err);
+
+/* Finishes the batches that a crash or a full disk left, before anybody reads; every table's definition can be asked for. What can't be
+ * finished now (a full disk) is tried again later, by a thread that this starts. An error: the thread can't be started. */
+enum status table_space_finish_batches(struct table_space *space, struct error *err);
 
 /* Deletes what partition deletions and range tombstones past gc_grace_seconds cover, and them. Once started, owners do it by
  * themselves in small steps when they find the time: call it when every table's definition can be asked for, since what stands in the

@@ -6,7 +6,8 @@ server is killed with SIGKILL and started again on the same directory. Then:
   - every acknowledged row is there with at least the acknowledged version;
   - every version that a read showed before the kill is still there (or a newer one that was sent);
   - nothing that was never sent is there;
-  - every counter stands between the additions acknowledged and those sent: none lost, none counted twice.
+  - every counter stands between the additions acknowledged and those sent: none lost, none counted twice;
+  - every logged batch, whose rows lie on all shards, is there whole or not at all, and if it was acknowledged it is there.
 At the end every key of every round is checked once more.
 """
 import argparse
@@ -23,6 +24,8 @@ from lib.native import EXECUTE, RESULT, Client, Server, execute_body, frame, row
 
 HOT_KEYS = 64
 COUNTERS = 16
+GROUPS = 24   # of rows that only batches write, all of a group with one version, one batch of a group at a time
+MEMBERS = 6
 
 
 def pack(n):
@@ -36,6 +39,8 @@ class Witness:
         self.sent, self.acked, self.shown = {}, {}, {}
         self.counts_sent, self.counts_acked = [0] * COUNTERS, [0] * COUNTERS
         self.counted = 0
+        self.batches_sent, self.batches_acked, self.batched = [0] * GROUPS, [0] * GROUPS, 0
+        self.idle_groups = set(range(GROUPS))
 
     def floor(self, key):
         return max(self.acked.get(key, 0), self.shown.get(key, 0))
@@ -47,6 +52,7 @@ class Connection:
         self.write = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?)")
         self.read = self.client.prepare("SELECT version FROM crash.t WHERE pk = ?")
         self.count = self.client.prepare("UPDATE crash.c SET n = n + 1, m = m - 1 WHERE pk = ?")
+        self.batch = self.client.prepare("BEGIN BATCH " + "INSERT INTO crash.b (pk, version) VALUES (?, ?); " * MEMBERS + "APPLY BATCH")
         self.client.socket.setblocking(False)
         self.depth, self.witness, self.fresh, self.rng = depth, witness, fresh, rng
         self.in_flight, self.free, self.out = {}, list(range(depth)), b""
@@ -60,6 +66,12 @@ class Connection:
                 w.counts_sent[key] += 1
                 self.in_flight[stream] = ("count", key, 0)
                 self.out += frame(EXECUTE, execute_body(self.count, [pack(key)]), stream)
+            elif rng.random() < 0.1 and w.idle_groups:
+                group = w.idle_groups.pop()
+                w.batches_sent[group] += 1
+                self.in_flight[stream] = ("batch", group, w.batches_sent[group])
+                values = [v for i in range(MEMBERS) for v in (pack(group * MEMBERS + i), pack(w.batches_sent[group]))]
+                self.out += frame(EXECUTE, execute_body(self.batch, values), stream)
             elif rng.random() < 0.25 and w.sent:
                 key = self.fresh["last"] - rng.randrange(200) if rng.random() < 0.5 else -1 - rng.randrange(HOT_KEYS)
                 self.in_flight[stream] = ("read", key, 0)
@@ -98,6 +110,10 @@ class Connection:
             elif kind == "count":
                 self.witness.counts_acked[key] += 1
                 self.witness.counted += 1
+            elif kind == "batch":
+                self.witness.batches_acked[key] = version
+                self.witness.batched += 1
+                self.witness.idle_groups.add(key)
             elif kind == "write":
                 self.witness.acked[key] = max(self.witness.acked.get(key, 0), version)
             else:
@@ -191,13 +207,35 @@ def verify_counters(server, witness):
     return wrong
 
 
+def verify_batches(server, witness):
+    client = Client(server.port)
+    statement = client.prepare("SELECT version FROM crash.b WHERE pk = ?")
+    wrong = []
+    for group in range(GROUPS):
+        versions = set()
+        for i in range(MEMBERS):
+            client.send(frame(EXECUTE, execute_body(statement, [pack(group * MEMBERS + i)]), 0))
+            _, opcode, body = client.receive()
+            found = rows(body) if opcode == RESULT else None
+            versions.add("error" if found is None else struct.unpack(">q", found[0][0])[0] if found else 0)
+        seen = versions.pop() if len(versions) == 1 else None
+        if seen is None or seen == "error" or not witness.batches_acked[group] <= seen <= witness.batches_sent[group]:
+            wrong.append((f"batch {group}", f"has {versions or seen}",
+                          f"acknowledged {witness.batches_acked[group]}, sent {witness.batches_sent[group]}"))
+        else:
+            witness.batches_acked[group] = seen  # what is shown stays
+    witness.idle_groups = set(range(GROUPS))
+    client.close()
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--depth", type=int, default=32)
     parser.add_argument("--round-seconds", type=float, default=0.4)
-    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
     rng = random.Random(args.seed)
@@ -208,6 +246,7 @@ def main():
         client = Client(server.port)
         client.query("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
         client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
+        client.query("CREATE TABLE crash.b (pk bigint PRIMARY KEY, version bigint)")
         client.query("CREATE TABLE crash.c (pk bigint PRIMARY KEY, n counter, m counter)")
         client.close()
         for number in range(1, args.rounds + 1):
@@ -223,6 +262,7 @@ def main():
             start_ms.append((time.time() - begin) * 1000)
             lost = verify(server, witness, [*range(max(1, before - 500), fresh["last"] + 1), *range(-HOT_KEYS, 0)])
             lost += verify_counters(server, witness)
+            lost += verify_batches(server, witness)
             failed += bool(lost)
             for entry in lost[:5]:
                 print("LOST round", number, *entry)
@@ -235,7 +275,7 @@ def main():
             print("LOST at the end", *entry)
         server.stop()
     start_ms.sort()
-    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, at least {least} in flight at a kill; "
+    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, {witness.batched} acknowledged batches, at least {least} in flight at a kill; "
           f"restart p50 {start_ms[len(start_ms) // 2]:.0f} ms, max {start_ms[-1]:.0f} ms")
     if least < 64:
         print("FAILED: fewer than 64 requests were in flight at a kill")

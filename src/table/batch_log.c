@@ -1,0 +1,395 @@
+/* The batch log; see batch_log.h. */
+#include "table/batch_log.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "table/shard.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { PREFIX_BYTES = 16, ID_BYTES = 8, KEY_BYTES = PREFIX_BYTES + ID_BYTES, FORMAT = 1 };
+
+static const uint8_t intents[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'b', 'a', 't', 'c', 'h' };
+static const uint8_t markers[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'a', 'p', 'p', 'l', 'i', 'e', 'd' };
+
+/* ---- records ---- */
+
+static struct bytes key_of(const uint8_t *prefix, int64_t timestamp_us, uint8_t key[KEY_BYTES])
+{
+    memcpy(key, prefix, PREFIX_BYTES);
+    store_be64(key + PREFIX_BYTES, (uint64_t)timestamp_us);
+    return bytes_of(key, KEY_BYTES);
+}
+
+void batch_log_add_intent(struct store_batch *batch, int64_t timestamp_us, struct bytes parts)
+{
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+    uint8_t key[KEY_BYTES];
+
+    buffer_append_u8(&value, FORMAT);
+    buffer_append_bytes(&value, parts);
+    store_batch_put(batch, STORE_DATA, key_of(intents, timestamp_us, key), buffer_bytes(&value));
+}
+
+void batch_log_forget_intent(struct store_batch *batch, int64_t timestamp_us)
+{
+    uint8_t key[KEY_BYTES];
+
+    store_batch_delete(batch, STORE_DATA, key_of(intents, timestamp_us, key));
+}
+
+void batch_log_add_marker(struct store_batch *batch, int64_t timestamp_us)
+{
+    static const uint8_t format = FORMAT;
+    uint8_t key[KEY_BYTES];
+
+    store_batch_put(batch, STORE_DATA, key_of(markers, timestamp_us, key), bytes_of(&format, 1));
+}
+
+void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us)
+{
+    uint8_t key[KEY_BYTES];
+
+    store_batch_delete(batch, STORE_DATA, key_of(markers, timestamp_us, key));
+}
+
+enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us, bool *has,
+                                 struct error *err)
+{
+    struct store_read_options options = { .may_wait = true };
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+    uint8_t key[KEY_BYTES];
+
+    return store_get_through(shard->ops, shard->store, &shard->space->semantics, batch, STORE_DATA,
+                             key_of(markers, timestamp_us, key), &options, &value, has, err);
+}
+
+/* ---- forgetting a finished batch ---- */
+
+/* Owned by the requests that are under way: the intent's, then the markers'. */
+struct forgetting {
+    struct table_port *port;
+    uint32_t shard_count, left;
+    bool intent_is_gone;
+    struct error err;
+    struct forget_part {
+        struct table_request request;
+        struct forgetting *whole;
+        uint8_t command[1 + 1 + ID_BYTES];
+        struct error err;
+    } parts[]; /* [shard_count]; the first is the intent's */
+};
+
+static void forget(struct forgetting *forgetting, uint32_t i, enum command_kind kind);
+
+static void forgotten(struct table_request *request)
+{
+    struct forgetting *forgetting = CONTAINER_OF(request, struct forget_part, request)->whole;
+    bool failed = request->status != OK;
+
+    forgetting->left--;
+    if (failed) /* an intent that stays is met again; a marker that stays is met at the next start */
+        table_batch_is_unfinished(forgetting->port);
+    if (!failed && !forgetting->intent_is_gone) {
+        forgetting->intent_is_gone = true;
+        for (uint32_t i = 1; i < forgetting->shard_count; i++)
+            forget(forgetting, i, COMMAND_FORGET_MARKER);
+    }
+    if (!forgetting->left)
+        free(forgetting);
+}
+
+static void forget(struct forgetting *forgetting, uint32_t i, enum command_kind kind)
+{
+    forgetting->parts[i].command[0] = (uint8_t)kind;
+    forgetting->parts[i].command[1] = kind == COMMAND_FORGET_INTENT ? COMMAND_DURABLE : 0;
+    if (table_submit(forgetting->port, &forgetting->parts[i].request, &forgetting->err) == OK)
+        forgetting->left++;
+    else
+        table_batch_is_unfinished(forgetting->port);
+}
+
+void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count)
+{
+    struct forgetting *forgetting = xcalloc(1, sizeof(*forgetting) + count * sizeof(forgetting->parts[0]));
+
+    forgetting->port = port;
+    forgetting->shard_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        store_be64(forgetting->parts[i].command + 2, (uint64_t)timestamp_us);
+        forgetting->parts[i].whole = forgetting;
+        forgetting->parts[i].request = (struct table_request){
+            .command = bytes_of(forgetting->parts[i].command, sizeof(forgetting->parts[i].command)),
+            .token = tokens[i],
+            .done = forgotten,
+            .error = &forgetting->parts[i].err,
+        };
+    }
+    forget(forgetting, 0, COMMAND_FORGET_INTENT);
+    if (!forgetting->left)
+        free(forgetting);
+}
+
+/* ---- finishing what was left ---- */
+
+/* Any token of the shard. */
+static int64_t token_in(const struct table_space *space, uint32_t shard)
+{
+    uint64_t position = (uint64_t)((((unsigned __int128)shard << 64) + space->shard_count - 1) / space->shard_count);
+
+    return (int64_t)(position ^ (UINT64_C(1) << 63));
+}
+
+static enum status send_forget(struct table_port *port, uint32_t shard, enum command_kind kind, int64_t timestamp_us,
+                               struct error *err)
+{
+    uint8_t command[1 + 1 + ID_BYTES] = { (uint8_t)kind, COMMAND_DURABLE };
+
+    store_be64(command + 2, (uint64_t)timestamp_us);
+    return table_apply_wait(port, bytes_of(command, sizeof(command)), token_in(port->space, shard), err);
+}
+
+/* The parts of an intent into a group for each shard. */
+static enum status divide(const struct table_space *space, struct bytes value, struct buffer *groups, struct error *err)
+{
+    struct command_reader reader = { value.data + 1, value.data + value.size, false };
+
+    if (!value.size || value.data[0] != FORMAT)
+        return error_set(err, ERR_CORRUPT, "an intent of a batch of format %d", value.size ? value.data[0] : -1);
+    while (reader.at < reader.end) {
+        struct bytes command = command_read_bytes(&reader);
+        struct command_reader part;
+        struct command_header header;
+        enum status status = command_read_header(&part, command, &header, err);
+
+        if (status || reader.failed || header.kind != COMMAND_APPLY)
+            return status ? status : error_set(err, ERR_CORRUPT, "an intent of a batch is cut short");
+        table_group_add_encoded(&groups[shard_of_token(space, header.token)], command, header.durable);
+    }
+    return OK;
+}
+
+static enum status apply_groups(struct table_port *port, int64_t timestamp_us, struct buffer *groups, struct error *err)
+{
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < port->space->shard_count && !status; i++) {
+        if (!groups[i].size)
+            continue;
+        table_group_set_batch(&groups[i], timestamp_us);
+        status = table_apply_wait(port, buffer_bytes(&groups[i]), token_in(port->space, i), err);
+    }
+    return status;
+}
+
+/* One intent: its parts, then it, then the markers. */
+static enum status finish_batch(struct table_port *port, uint32_t shard, int64_t timestamp_us, struct bytes value,
+                                struct error *err)
+{
+    uint32_t count = port->space->shard_count;
+    struct buffer *groups = xcalloc(count, sizeof(*groups));
+    enum status status = divide(port->space, value, groups, err);
+
+    if (!status)
+        status = apply_groups(port, timestamp_us, groups, err);
+    if (!status)
+        status = send_forget(port, shard, COMMAND_FORGET_INTENT, timestamp_us, err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!status && groups[i].size)
+            status = send_forget(port, i, COMMAND_FORGET_MARKER, timestamp_us, err);
+        buffer_fini(&groups[i]);
+    }
+    free(groups);
+    return status;
+}
+
+/* The first record of a kind from `from` on; *found false: none. */
+static enum status next_record(struct shard *shard, const uint8_t *prefix, uint64_t from, bool *found,
+                               uint64_t *timestamp_us, struct buffer *value, struct error *err)
+{
+    uint8_t lower[KEY_BYTES], upper[PREFIX_BYTES];
+    struct store_scan_options options = { .family = STORE_DATA,
+                                          .lower = key_of(prefix, (int64_t)from, lower),
+                                          .upper = bytes_of(upper, sizeof(upper)),
+                                          .may_wait = true };
+    struct store_scan *scan;
+    enum status status;
+
+    *found = false;
+    memcpy(upper, prefix, PREFIX_BYTES);
+    upper[PREFIX_BYTES - 1]++;
+    status = shard->ops->scan_open(shard->store, &options, &scan, err);
+    if (status)
+        return status;
+    status = shard->ops->scan_first(scan, err);
+    if (!status && scan->valid && scan->key.size == KEY_BYTES) {
+        *found = true;
+        *timestamp_us = load_be64(scan->key.data + PREFIX_BYTES);
+        buffer_reset(value);
+        buffer_append_bytes(value, scan->value);
+    }
+    store_scan_close(scan);
+    return status;
+}
+
+struct finishing {
+    uint64_t finished, younger;
+};
+
+/* Intents of a shard that are as old as that. */
+static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t until_us, struct finishing *sum,
+                                struct error *err)
+{
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+    uint64_t from = 0, timestamp_us = 0;
+
+    for (;;) {
+        bool found;
+        enum status status =
+            next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, err);
+
+        if (!status && found && (int64_t)timestamp_us > until_us)
+            sum->younger++; /* and those behind it */
+        if (status || !found || (int64_t)timestamp_us > until_us)
+            return status;
+        status = finish_batch(port, shard, (int64_t)timestamp_us, buffer_bytes(&value), err);
+        if (status)
+            return status;
+        sum->finished++;
+        from = timestamp_us + 1;
+    }
+}
+
+static enum status finish_all(struct table_port *port, int64_t until_us, bool *any_left, struct error *err)
+{
+    struct finishing sum = { 0 };
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < port->space->shard_count; i++) {
+        struct error of_shard;
+        enum status failed = finish_shard(port, i, until_us, &sum, &of_shard);
+
+        if (failed && !status) { /* the others' go on */
+            status = failed;
+            *err = of_shard;
+        }
+    }
+    if (sum.finished)
+        log_info("table", "finished batches count=%llu", (unsigned long long)sum.finished);
+    *any_left = status || sum.younger;
+    return status;
+}
+
+/* Of batches whose intents are gone: nobody asks for them. */
+static enum status forget_markers(struct table_port *port, struct error *err)
+{
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+
+    for (uint32_t i = 0; i < port->space->shard_count; i++) {
+        uint64_t from = 0, timestamp_us = 0;
+        bool found = true;
+
+        while (found) {
+            enum status status =
+                next_record(&port->space->shards[i], markers, from, &found, &timestamp_us, &value, err);
+
+            if (!status && found)
+                status = send_forget(port, i, COMMAND_FORGET_MARKER, (int64_t)timestamp_us, err);
+            if (status)
+                return status;
+            from = timestamp_us + 1;
+        }
+    }
+    return OK;
+}
+
+/* ---- the thread ---- */
+
+static void wait_while(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0);
+}
+
+static void wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+enum { BATCHES_DONE, BATCHES_UNFINISHED, BATCHES_STOP };
+
+static void *finish(void *context)
+{
+    struct table_space *space = context;
+    struct table_port *port = table_port_open(space);
+    const uint32_t ms = space->options.batch_retry_ms ? space->options.batch_retry_ms : FINISH_SECONDS * 1000;
+    const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+
+    pthread_setname_np(pthread_self(), "batches");
+    for (;;) {
+        uint32_t state = atomic_load(&space->batches);
+        struct error err;
+        enum status status;
+        bool any_left;
+
+        if (state == BATCHES_STOP)
+            break;
+        wait_while(&space->batches, state, state == BATCHES_DONE ? NULL : &pause);
+        if (state == BATCHES_DONE || atomic_load(&space->batches) == BATCHES_STOP)
+            continue;
+        if (!atomic_compare_exchange_strong(&space->batches, &state, BATCHES_DONE))
+            continue;
+        /* Younger ones are under way. */
+        status =
+            finish_all(port, space_stamp_us(space, INT64_MIN) - FINISH_SECONDS * INT64_C(1000000), &any_left, &err);
+        if (!any_left)
+            continue;
+        if (status)
+            log_warn("table", "batches stay unfinished status=%s", status_name(status));
+        state = BATCHES_DONE;
+        atomic_compare_exchange_strong(&space->batches, &state, BATCHES_UNFINISHED);
+    }
+    table_port_close(port);
+    return NULL;
+}
+
+void table_batch_is_unfinished(struct table_port *port)
+{
+    uint32_t done = BATCHES_DONE;
+
+    if (atomic_compare_exchange_strong(&port->space->batches, &done, BATCHES_UNFINISHED))
+        wake(&port->space->batches);
+}
+
+enum status table_space_finish_batches(struct table_space *space, struct error *err)
+{
+    struct table_port *port = table_port_open(space);
+    bool any_left;
+    enum status status = finish_all(port, INT64_MAX, &any_left, err);
+    int failed;
+
+    if (!status)
+        status = forget_markers(port, err);
+    if (status) {
+        log_warn("table", "batches stay unfinished status=%s", status_name(status));
+        table_batch_is_unfinished(port);
+    }
+    table_port_close(port);
+    failed = pthread_create(&space->finisher, NULL, finish, space);
+    if (failed)
+        return error_set_os(err, failed, "cannot start the thread that finishes batches");
+    space->finisher_runs = true;
+    return OK;
+}
+
+void batch_log_stop(struct table_space *space)
+{
+    if (!space->finisher_runs)
+        return;
+    atomic_store(&space->batches, BATCHES_STOP);
+    wake(&space->batches);
+    pthread_join(space->finisher, NULL);
+    space->finisher_runs = false;
+}
