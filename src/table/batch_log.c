@@ -56,10 +56,10 @@ void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us)
     store_batch_delete(batch, STORE_DATA, key_of(markers, timestamp_us, key));
 }
 
-enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us, bool *has,
-                                 struct error *err)
+enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
+                                 bool may_wait, bool *has, struct error *err)
 {
-    struct store_read_options options = { .may_wait = true };
+    struct store_read_options options = { .may_wait = may_wait };
     struct buffer value CLEANUP(buffer_fini) = { 0 };
     uint8_t key[KEY_BYTES];
 

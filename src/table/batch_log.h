@@ -20,7 +20,7 @@
  * Not promised, as in Cassandra: that nobody sees one part before another; and a part that is finished so late that a newer tombstone
  * over it was already purged (gc_grace_seconds less than the time that took) shows what it wrote.
  *
- * Thread:  the owner's, if not said otherwise.
+ * Thread:  the owner's; batch_log_has_marker: any.
  */
 #ifndef TABLE_BATCH_LOG_H
 #define TABLE_BATCH_LOG_H
@@ -40,8 +40,8 @@ void batch_log_forget_intent(struct store_batch *batch, int64_t timestamp_us);
 void batch_log_add_marker(struct store_batch *batch, int64_t timestamp_us);
 void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us);
 /* Also in what the turn is about to write. */
-enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us, bool *has,
-                                 struct error *err);
+enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
+                                 bool may_wait, bool *has, struct error *err);
 
 /* Ends the thread. The space is being closed, its owners still run. */
 void batch_log_stop(struct table_space *space);

@@ -75,7 +75,7 @@ struct command_header {
     int64_t now_s;
     struct bytes partition_key;
     uint32_t fragment_count;
-    bool may_wait; /* not of the bytes: whether who runs it waits for what it reads, or answers ERR_WOULD_WAIT */
+    bool may_wait;       /* not of the bytes: whether who runs it waits for what it reads, or answers ERR_WOULD_WAIT */
     uint32_t part_count; /* of a group */
 };
 

@@ -386,7 +386,8 @@ static enum status run_group(struct turn *turn, struct table_request *request, c
 
     request->timestamp_us = timestamp_us;
     if (group->flags & GROUP_MARKED) {
-        status = batch_log_has_marker(turn->shard, turn->batch, timestamp_us, &has_marker, request->error);
+        status =
+            batch_log_has_marker(turn->shard, turn->batch, timestamp_us, turn->may_wait, &has_marker, request->error);
         if (status || has_marker)
             return status;
         batch_log_add_marker(turn->batch, timestamp_us);

@@ -96,6 +96,19 @@ static void read_parts(struct warmer *w, const struct command_header *header, st
     }
 }
 
+static void read_all(struct warmer *w, struct bytes command);
+
+static void read_group(struct warmer *w, const struct command_header *header, struct command_reader *reader)
+{
+    struct error ignored;
+    bool has_marker;
+
+    if (header->flags & GROUP_MARKED)
+        (void)batch_log_has_marker(w->shard, w->nothing, (int64_t)header->table_id, true, &has_marker, &ignored);
+    for (uint32_t i = 0; i < header->part_count && !reader->failed; i++)
+        read_all(w, command_read_bytes(reader));
+}
+
 static void read_all(struct warmer *w, struct bytes command)
 {
     struct command_reader reader;
@@ -118,6 +131,8 @@ static void read_all(struct warmer *w, struct bytes command)
     }
     if (header.kind == COMMAND_CAS)
         read_parts(w, &header, &reader);
+    if (header.kind == COMMAND_GROUP)
+        read_group(w, &header, &reader);
 }
 
 /* ---- threads ---- */
