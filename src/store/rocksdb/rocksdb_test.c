@@ -531,6 +531,53 @@ static void test_damaged_log(void **state)
     damage_and_open(".log", 37);
 }
 
+struct sector {
+    const char *path;
+    uint64_t at;
+    uint8_t bytes[512];
+};
+
+static void copy_sector(void *context, const char *path, struct bytes content)
+{
+    struct sector *sector = context;
+
+    if (!strcmp(path, sector->path))
+        memcpy(sector->bytes, content.data + sector->at, sizeof(sector->bytes));
+}
+
+/* A sector that was never written, with others behind it: damage if it was synced, else an end. */
+static void test_missing_sector(void **state)
+{
+    for (int no_sync = 0; no_sync < 2; no_sync++) {
+        struct bed bed = forgetful_bed();
+        struct named file;
+        struct sector sector;
+
+        bed.no_sync = no_sync;
+        bed_open(&bed);
+        for (int i = 0; i < 100; i++) {
+            char key[16];
+
+            snprintf(key, sizeof(key), "key%d", i);
+            assert_int_equal(bed_put(&bed, key, 1, "value"), OK);
+        }
+        bed_close_store(&bed);
+        file = largest(&bed, ".log");
+        sector = (struct sector){ .path = file.path, .at = FILE_HEADER_BYTES + 4 * sizeof(sector.bytes) };
+        assert_true(file.size > sector.at + 2 * sizeof(sector.bytes));
+        forgetful_each(bed.files, copy_sector, &sector);
+        for (size_t i = 0; i < sizeof(sector.bytes); i++)
+            if (sector.bytes[i])
+                forgetful_damage(bed.files, file.path, sector.at + i, sector.bytes[i]);
+        assert_int_equal(bed_open_store(&bed), no_sync ? OK : ERR_CORRUPT);
+        if (no_sync) {
+            assert_string_equal(bed_get(&bed, "key9"), "value");
+            assert_string_equal(bed_get(&bed, "key99"), "");
+        }
+        bed_close(&bed);
+    }
+}
+
 static void test_damaged_manifest(void **state)
 {
     damage_and_open("MANIFEST-000005", 3);
@@ -1291,6 +1338,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_resume_gives_up),
         cmocka_unit_test(test_torn_tail),
         cmocka_unit_test(test_damaged_log),
+        cmocka_unit_test(test_missing_sector),
         cmocka_unit_test(test_damaged_manifest),
         cmocka_unit_test(test_damaged_header),
         cmocka_unit_test(test_damaged_file),
