@@ -1,6 +1,7 @@
 #include "catalog/format.h"
 
-#include <dirent.h>
+#include "store/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,19 +39,6 @@ static enum status read_file(int fd, struct error *err)
     return check_text(text, err);
 }
 
-static enum status sync_directory(const char *directory, struct error *err)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status status = OK;
-
-    if (fd < 0)
-        return error_set_os(err, errno, "Opening the data directory");
-    if (fsync(fd))
-        status = error_set_os(err, errno, "Syncing the data directory");
-    close(fd);
-    return status;
-}
-
 /* Whole or not at all: written aside, synced, renamed, the name synced. */
 static enum status make_file(const char *directory, const char *path, struct error *err)
 {
@@ -71,21 +59,22 @@ static enum status make_file(const char *directory, const char *path, struct err
     close(fd);
     if (rename(aside, path))
         return error_set_os(err, errno, "Naming FORMAT");
-    return sync_directory(directory, err);
+    return file_system_posix()->ops->sync_directory(file_system_posix(), directory, err);
+}
+
+static void see_name(void *holds_data, const char *name)
+{
+    *(bool *)holds_data |= strcmp(name, "SHARDS") == 0 || strncmp(name, "shard-", 6) == 0;
 }
 
 bool format_holds_data(const char *directory)
 {
-    DIR *dir = opendir(directory);
-    struct dirent *entry;
-    bool found = false;
+    struct file_system *files = file_system_posix();
+    bool holds_data = false;
+    struct error err;
+    enum status status = files->ops->list(files, directory, see_name, &holds_data, &err);
 
-    if (!dir)
-        return false;
-    while (!found && (entry = readdir(dir)))
-        found = strcmp(entry->d_name, "SHARDS") == 0 || strncmp(entry->d_name, "shard-", 6) == 0;
-    closedir(dir);
-    return found;
+    return holds_data || (status && status != ERR_NOT_FOUND); /* what can't be looked at is not new */
 }
 
 enum status format_check(const char *directory, struct error *err)

@@ -173,12 +173,36 @@ static enum status remove_shard(struct file_system *files, const char *path, str
     return status ? status : files->ops->remove_directory(files, path, err);
 }
 
+/* Strays are rubbish only beside the shards that SHARDS speaks of. If one of these is not there it is not them that is wrong. */
+static enum status check_whole(struct file_system *files, const char *directory, const struct layout *layout,
+                               struct error *err)
+{
+    for (uint32_t i = 0; i < layout->shard_count; i++) {
+        char name[SHARD_NAME_MAX], path[PATH_MAX];
+        bool is_directory;
+        enum status status;
+
+        layout_shard_name(layout->generation, i, name);
+        snprintf(path, sizeof(path), "%s/%s", directory, name);
+        status = files->ops->is_directory(files, path, &is_directory, err);
+        if (status == ERR_NOT_FOUND)
+            return error_set(
+                err, ERR_CORRUPT,
+                "%s is missing, and shards of another generation are there: SHARDS is damaged, or it was lost", path);
+        if (status)
+            return status;
+    }
+    return OK;
+}
+
 enum status layout_strays(struct file_system *files, const char *directory, const struct layout *layout, bool remove,
                           uint32_t *count, struct error *err)
 {
     struct listing found = { .wanted = is_stray, .context = layout };
     enum status status = files->ops->list(files, directory, add_name, &found, err);
 
+    if (!status && remove && found.count)
+        status = check_whole(files, directory, layout, err);
     /* That SHARDS speaks of others must be on the disk first: its writer may have died before it knew. */
     if (!status && remove && found.count)
         status = files->ops->sync_directory(files, directory, err);

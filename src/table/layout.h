@@ -51,7 +51,7 @@ enum status layout_write(struct file_system *files, const char *directory, const
 /* ---- directories ---- */
 
 void layout_shard_name(uint32_t generation, uint32_t shard, char name[SHARD_NAME_MAX]);
-/* Counts the strays, and with `remove` removes them. */
+/* Counts the strays, and with `remove` removes them. ERR_CORRUPT: not one was removed, since a shard that SHARDS speaks of is missing. */
 enum status layout_strays(struct file_system *files, const char *directory, const struct layout *layout, bool remove,
                           uint32_t *count, struct error *err);
 /* What the files of a shard take. */

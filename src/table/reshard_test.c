@@ -558,6 +558,30 @@ static void shards_without_their_number_are_not_begun_anew(void **state)
     bed_close(&bed);
 }
 
+/* One damaged digit of SHARDS, and all shards would be strays. */
+static void a_wrong_generation_removes_nothing(void **state)
+{
+    struct table_space_options options = { .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed };
+    struct file_system *files = file_system_posix();
+    const struct layout right = { 2, 0 }, wrong = { 2, 7 };
+    struct table_space *space;
+    struct error err;
+    uint32_t count;
+
+    bed.shards = 2;
+    bed_open(&bed);
+    bed_close_space(&bed);
+    options.directory = bed.directory;
+    bed_must(layout_write(files, bed.directory, &wrong, &err), &err);
+    assert_int_equal(table_space_open(&options, &space, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "shard-0000.7"));
+    bed_must(layout_strays(files, bed.directory, &wrong, false, &count, &err), &err);
+    assert_int_equal(count, 2);
+    bed_must(layout_write(files, bed.directory, &right, &err), &err);
+    bed_open_space(&bed);
+    bed_close(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,6 +595,7 @@ int main(void)
         cmocka_unit_test(without_space_nothing_begins),
         cmocka_unit_test(a_record_of_unknown_kind_is_not_moved),
         cmocka_unit_test(shards_without_their_number_are_not_begun_anew),
+        cmocka_unit_test(a_wrong_generation_removes_nothing),
     };
 
     log_set_level(LOG_LEVEL_NONE);

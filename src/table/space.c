@@ -28,17 +28,20 @@ static uint32_t default_shard_count(void)
     return (uint32_t)(count < 1 ? 1 : count > SHARDS_DEFAULT_MAX ? SHARDS_DEFAULT_MAX : count);
 }
 
-/* Strays do no harm where they are: a start does not fail because of them. */
-static void remove_strays(struct file_system *files, const char *directory, const struct layout *layout)
+/* Strays do no harm where they are: a start does not fail because they can't be removed. */
+static enum status remove_strays(struct file_system *files, const char *directory, const struct layout *layout,
+                                 struct error *err)
 {
     uint32_t count = 0;
-    struct error err;
-    enum status status = layout_strays(files, directory, layout, true, &count, &err);
+    enum status status = layout_strays(files, directory, layout, true, &count, err);
 
+    if (status == ERR_CORRUPT)
+        return status;
     if (status)
         log_warn("table", "shards that a reshard left can't be removed status=%s", status_name(status));
     else if (count)
         log_info("table", "removed what a reshard left directories=%u", count);
+    return OK;
 }
 
 static enum status choose_layout(const struct table_space_options *options, struct layout *layout, struct error *err)
@@ -59,10 +62,8 @@ static enum status choose_layout(const struct table_space_options *options, stru
                          "the data has %u shard%s, not %u: to change that, run helenus reshard %s --shards %u",
                          layout->shard_count, layout->shard_count == 1 ? "" : "s", options->shard_count,
                          options->directory, options->shard_count);
-    if (layout->shard_count) {
-        remove_strays(files, options->directory, layout);
-        return OK;
-    }
+    if (layout->shard_count)
+        return remove_strays(files, options->directory, layout, err);
     layout->shard_count = options->shard_count ? options->shard_count : default_shard_count();
     return options->directory ? layout_write(files, options->directory, layout, err) : OK;
 }
