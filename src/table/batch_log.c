@@ -67,6 +67,14 @@ enum status batch_log_has_marker(struct shard *shard, const struct store_batch *
                              key_of(markers, timestamp_us, key), &options, &value, has, err);
 }
 
+bool batch_log_has_key(struct bytes key)
+{
+    struct bytes prefix = bytes_of(key.data, PREFIX_BYTES);
+
+    return key.size == KEY_BYTES && (bytes_equal(prefix, bytes_of(intents, PREFIX_BYTES)) ||
+                                     bytes_equal(prefix, bytes_of(markers, PREFIX_BYTES)));
+}
+
 /* ---- forgetting a finished batch ---- */
 
 /* Owned by the requests that are under way: the intent's, then the markers'. */
@@ -138,9 +146,7 @@ void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int
 /* Any token of the shard. */
 static int64_t token_in(const struct table_space *space, uint32_t shard)
 {
-    uint64_t position = (uint64_t)((((unsigned __int128)shard << 64) + space->shard_count - 1) / space->shard_count);
-
-    return (int64_t)(position ^ (UINT64_C(1) << 63));
+    return (int64_t)(shard_first_position(space->shard_count, shard) ^ UINT64_C(1) << 63);
 }
 
 static enum status send_forget(struct table_port *port, uint32_t shard, enum command_kind kind, int64_t timestamp_us,

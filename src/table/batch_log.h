@@ -43,6 +43,9 @@ void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us);
 enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
                                  bool may_wait, bool *has, struct error *err);
 
+/* Whether it is an intent's or a marker's key. Any thread. */
+bool batch_log_has_key(struct bytes key);
+
 /* Ends the thread. The space is being closed, its owners still run. */
 void batch_log_stop(struct table_space *space);
 

@@ -375,6 +375,45 @@ static void a_finished_batch_leaves_nothing(void **state)
     close_bed();
 }
 
+static void no_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+}
+
+/* Shards are changed only when nothing is under way. */
+static void an_unfinished_batch_is_not_resharded(void **state)
+{
+    struct table_space_options options;
+    struct table_reshard reshard = { .shard_count = 2, .progress = no_progress };
+    struct table_resharded sum;
+    struct error err;
+
+    open_bed(12);
+    run_steps(2, "new");
+    options = bed.space->options;
+    options.shard_count = 0;
+    table_port_close(port);
+    table_space_close(bed.space);
+    assert_int_equal(table_space_reshard(&options, &reshard, &sum, &err), ERR_CONFIG);
+    assert_non_null(strstr(err.message, "a batch is not finished"));
+    bed.engine->environment_close(bed.environment);
+    bed_open_space(&bed);
+    start();
+    for (uint32_t i = 0; i < SHARDS; i++)
+        demand(i, "new");
+    table_port_close(port);
+    table_space_close(bed.space);
+    options.store_environment = bed.environment;
+    bed_must(table_space_reshard(&options, &reshard, &sum, &err), &err);
+    bed.engine->environment_close(bed.environment);
+    bed.shards = 2;
+    bed_open_space(&bed);
+    start();
+    for (uint32_t i = 0; i < SHARDS; i++)
+        demand(i, "new");
+    close_bed();
+    bed.shards = SHARDS;
+}
+
 static int on_memory(void **state)
 {
     bed.engine = &store_memory_ops;
@@ -397,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_part_that_comes_twice_is_applied_once),
         cmocka_unit_test(a_dropped_table_is_left_out),
         cmocka_unit_test(what_fails_is_finished_later),
+        cmocka_unit_test(an_unfinished_batch_is_not_resharded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

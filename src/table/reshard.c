@@ -116,6 +116,10 @@ static bool is_own_record(struct bytes key)
 static enum status position_of(struct resharding *r, struct bytes key, uint64_t *position)
 {
     if (is_own_record(key)) {
+        if (batch_log_has_key(key)) /* markers are of a shard as it is now */
+            return error_set(
+                r->err, ERR_CONFIG,
+                "a batch is not finished: start the server on this directory once, stop it, then try again");
         if (!due_position(key, position))
             return error_set(r->err, ERR_CORRUPT, "a shard has a record of its own that this version does not know");
         return OK;
