@@ -110,7 +110,9 @@ static enum status settle(struct resharder *resharder, struct error *err)
     if (!status) {
         status = catalog_open(catalog, space, err);
         if (!status) {
-            status = table_flush(space, err);
+            status = table_space_finish_batches(space, err);
+            if (!status)
+                status = table_flush(space, err);
             catalog_close(catalog);
         }
         table_space_close(space);

@@ -121,7 +121,9 @@ static enum status position_of(struct resharding *r, struct bytes key, uint64_t 
                 r->err, ERR_CONFIG,
                 "a batch is not finished: start the server on this directory once, stop it, then try again");
         if (!due_position(key, position))
-            return error_set(r->err, ERR_CORRUPT, "a shard has a record of its own that this version does not know");
+            return error_set(
+                r->err, ERR_CORRUPT,
+                "a shard has a record of its own that can't be moved: of an unfinished batch, or of a newer version");
         return OK;
     }
     if (key.size <= KEY_PREFIX_BYTES)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -204,10 +205,10 @@ def pages_go_on(top, draw):
         for size in (1, 7, 100):
             want, statement = [tuple(r) for r in session.execute(SimpleStatement(text, fetch_size=5000))], SimpleStatement(text, fetch_size=size)
             result = session.execute(statement)
-            for _ in range(draw.randrange(1, 20)):
-                if result.has_more_pages and len(result.current_rows):
-                    state, begun = result.paging_state, None
-                    result = session.execute(statement, paging_state=state)
+            for _ in range(draw.randrange(20)):
+                after = session.execute(statement, paging_state=result.paging_state) if result.has_more_pages else None
+                if after and after.has_more_pages:
+                    result = after
             states.append((text, size, result.paging_state, want, list(result.current_rows)[-1]))
     cluster.shutdown()
     server.stop()
@@ -256,6 +257,53 @@ def kills(top, draw):
         ends["new" if found == count else "old"] += 1
         now = found
     expect(not wrong, f"kill -9 at 14 random moments of {whole:.1f} s: all is there, then {ends}: {wrong[:2]}")
+    shutil.rmtree(data)
+
+
+def batches(top, draw):
+    """Logged batches over all shards, kill -9, and no start in between: what the log still holds is finished before anything moves."""
+    data, groups, width = os.path.join(top, "batches"), 12, 8
+    acked, wrong = [0] * groups, []
+    for round_, count in enumerate((5, 2, 8, 1, 3)):
+        server = Server(data, *(["--shards", "3"] if not round_ else [])).start()
+        cluster, session = connect(server)
+        if not round_:
+            session.execute("CREATE KEYSPACE rs WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+            session.execute("CREATE TABLE rs.b (k int PRIMARY KEY, v int)")
+        stop = threading.Event()
+
+        def write(group):
+            while not stop.is_set():
+                n = acked[group] + 1
+                rows = "".join(f"INSERT INTO rs.b (k, v) VALUES ({group * width + i}, {n}); " for i in range(width))
+                try:
+                    session.execute(f"BEGIN BATCH {rows} APPLY BATCH")
+                    acked[group] = n
+                except Exception:
+                    return
+        threads = [threading.Thread(target=write, args=(group,)) for group in range(groups)]
+        for thread in threads:
+            thread.start()
+        time.sleep(draw.uniform(0.2, 0.6))
+        server.kill()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        cluster.shutdown()
+        done = reshard(data, count)
+        server = Server(data).start()
+        cluster, session = connect(server)
+        values = dict(tuple(row) for row in session.execute("SELECT k, v FROM rs.b"))
+        for group in range(groups):
+            found = {values.get(group * width + i) for i in range(width)}
+            if done.returncode or len(found) != 1:
+                wrong.append((round_, group, found, acked[group], done.stderr))
+            elif (found := found.pop() or 0) not in (acked[group], acked[group] + 1):
+                wrong.append((round_, group, found, acked[group]))
+            acked[group] = found if isinstance(found, int) else acked[group]
+        cluster.shutdown()
+        server.stop()
+    expect(not wrong and sum(acked) > 200, f"logged batches, killed and moved at once, 5 times: {sum(acked)} batches are whole or not there: {wrong[:2]}")
     shutil.rmtree(data)
 
 
@@ -360,7 +408,7 @@ def main():
     draw = random.Random(seed)
     print(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="helenus-reshard-") as top:
-        for test in (all_counts, pages_go_on, kills, named_steps, refusals, full_disk):
+        for test in (all_counts, pages_go_on, kills, batches, named_steps, refusals, full_disk):
             begin = time.time()
             test(top, draw)
             print(f"   {test.__name__}: {time.time() - begin:.0f} s", flush=True)
