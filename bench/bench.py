@@ -28,7 +28,6 @@ import struct
 import subprocess
 import sys
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOAD = ROOT / "build" / "load"
@@ -143,7 +142,7 @@ class Helenus(Process):
 
     def compact(self):
         for word in ("flush", "compact"):
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port + 1}/dev/{word}", data=b"", timeout=600).read()
+            subprocess.run([str(self.binary), word, str(self.dir / "data")], check=True, stderr=subprocess.DEVNULL, timeout=600)
         return True
 
 

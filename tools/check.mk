@@ -73,7 +73,7 @@ lint:
 $(BUILD)/obj/switches/%.o: src/server/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DHELENUS_TEST_SWITCHES $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/obj/switches/reshard.o $(BUILD)/libhelenus.a
+$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/obj/switches/reshard.o $(BUILD)/obj/switches/operate.o $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # kill -9 with requests in flight, and the file system that forgets what was not synced.

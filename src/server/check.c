@@ -4,6 +4,8 @@
 #include "catalog/catalog.h"
 #include "catalog/format.h"
 #include "server/at_rest.h"
+#include "server/operate.h"
+#include "server/progress.h"
 #include "store/rocksdb/rocksdb.h"
 
 #include <stdio.h>
@@ -11,13 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAR_CELLS = 40 };
-
 struct checker {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
-    bool has_terminal;
-    int shown; /* of the bar: permille; -1: nothing yet */
+    struct progress progress;
     uint64_t damage_count;
     struct catalog_check *definitions;
 };
@@ -30,31 +29,20 @@ static int cannot(const struct error *error)
 
 /* ---- what is told ---- */
 
-static void clear_bar(struct checker *checker)
-{
-    if (checker->shown >= 0)
-        fprintf(stderr, "\r%*s\r", BAR_CELLS + 32, "");
-    checker->shown = -1;
-}
-
+/* A millionth of a shard is fine enough. */
 static void show_progress(void *context, uint32_t shard, uint32_t shard_count, uint64_t done, uint64_t total)
 {
     struct checker *checker = context;
-    double part = (shard + (total ? (double)done / (double)total : 1)) / shard_count;
-    int permille = (int)(part * 1000), cells = (int)(part * BAR_CELLS);
+    double part = total ? (double)done / (double)total : 1;
 
-    if (!checker->has_terminal || permille == checker->shown)
-        return;
-    checker->shown = permille;
-    fprintf(stderr, "\r[%.*s%*s] %3d %%  shard %u of %u", cells, "########################################",
-            BAR_CELLS - cells, "", permille / 10, shard + 1, shard_count);
+    progress_show(&checker->progress, (uint64_t)((shard + part) * 1e6), shard_count * UINT64_C(1000000), NULL);
 }
 
 static void tell_damage(void *context, const char *where, const char *what)
 {
     struct checker *checker = context;
 
-    clear_bar(checker);
+    progress_clear(&checker->progress);
     printf("damaged: %s: %s\n", where, what);
     fflush(stdout);
     checker->damage_count++;
@@ -138,7 +126,7 @@ static enum status check_all(struct checker *checker, struct table_checked *sum,
     return status;
 }
 
-static int check_directory(struct checker *checker)
+static int check(struct checker *checker)
 {
     struct table_checked sum = { 0 };
     struct error error = { 0 };
@@ -147,7 +135,7 @@ static int check_directory(struct checker *checker)
 
     if (!status)
         status = check_all(checker, &sum, &error);
-    clear_bar(checker);
+    progress_clear(&checker->progress);
     if (lock_fd >= 0)
         close(lock_fd);
     if (checker->damage_count) {
@@ -166,9 +154,17 @@ static int check_directory(struct checker *checker)
     return CHECK_SOUND;
 }
 
+int check_directory(const char *directory, const char *key_file)
+{
+    struct checker checker = { .directory = directory, .key_file = key_file };
+
+    progress_begin(&checker.progress, "check");
+    return check(&checker);
+}
+
 int check_run(int argc, char *const *argv)
 {
-    struct checker checker = { .has_terminal = isatty(STDERR_FILENO), .shown = -1 };
+    struct checker checker = { 0 };
     struct error error;
 
     for (int i = 0; i < argc; i++) {
@@ -185,5 +181,9 @@ int check_run(int argc, char *const *argv)
         error_set(&error, ERR_CONFIG, "usage: helenus check DIR [--key-file FILE]");
         return cannot(&error);
     }
-    return check_directory(&checker);
+    if (at_rest_has(checker.directory, RESTORE_MARK)) {
+        error_set(&error, ERR_CONFIG, "a restore into %s did not end: remove it, and restore again", checker.directory);
+        return cannot(&error);
+    }
+    return check_directory(checker.directory, checker.key_file);
 }

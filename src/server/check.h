@@ -12,6 +12,8 @@
 
 enum { CHECK_SOUND = 0, CHECK_DAMAGED = 1, CHECK_CANNOT = 2 };
 
+/* key_file NULL: the directory's own. */
+int check_directory(const char *directory, const char *key_file);
 /* argv after "check". */
 int check_run(int argc, char *const *argv);
 

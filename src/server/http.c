@@ -46,20 +46,6 @@ static enum MHD_Result answer_get(struct http *http, struct MHD_Connection *conn
     return send_text(connection, MHD_HTTP_NOT_FOUND, text_type, &body);
 }
 
-static enum MHD_Result answer_post(struct http *http, struct MHD_Connection *connection, const char *url)
-{
-    CLEANUP(buffer_fini) struct buffer body = { 0 };
-    struct error error = { 0 };
-    enum status status = ERR_NOT_FOUND;
-
-    if (http->options.operate && strncmp(url, "/dev/", 5) == 0)
-        status = http->options.operate(http->options.context, url + 5, &error);
-    buffer_printf(&body, "%s\n", status_name(status));
-    if (status == ERR_NOT_FOUND)
-        return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text_type, &body);
-    return send_text(connection, status ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_OK, text_type, &body);
-}
-
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                               const char *version, const char *upload, size_t *upload_bytes, void **state)
 {
@@ -77,8 +63,6 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     }
     if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
         return answer_get(http, connection, url);
-    if (strcmp(method, MHD_HTTP_METHOD_POST) == 0)
-        return answer_post(http, connection, url);
     buffer_append_string(&body, "only GET is answered here\n");
     return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text_type, &body);
 }

@@ -1,5 +1,4 @@
-/* server/http.h: /health and /metrics, and in developer mode POST /dev/flush and /dev/compact, in a thread of their
- * own.
+/* server/http.h: /health and /metrics, in a thread of their own.
  *
  * Errors:  ERR_IO: the port is in use.
  * Thread:  the callbacks are called on the HTTP thread.
@@ -20,8 +19,6 @@ struct http_options {
     void (*metrics)(void *context, struct buffer *out);
     /* Appends one line; false: not well. */
     bool (*health)(void *context, struct buffer *out);
-    /* Does what POST /dev/WORD asks and waits for it; ERR_NOT_FOUND: there is no such word. NULL: none are answered. */
-    enum status (*operate)(void *context, const char *word, struct error *err);
     void *context;
 };
 

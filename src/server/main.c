@@ -1,6 +1,7 @@
 /* helenus: the command line. What it does is server.h's. */
 #include "server/check.h"
 #include "server/notify.h"
+#include "server/operate.h"
 #include "server/options.h"
 #include "server/reshard.h"
 #include "server/server.h"
@@ -25,6 +26,11 @@ static void print_help(FILE *out)
             "usage: helenus serve --data DIR [--dev] [options]\n"
             "       helenus check DIR         is a data directory that no server has open sound? exit 0 yes, 1 no\n"
             "       helenus reshard DIR --shards N    its data in N shards, while no server has it open\n"
+            "       helenus flush DIR         what its server holds in memory to files\n"
+            "       helenus compact DIR [KEYSPACE[.TABLE]]    these into as few as can be\n"
+            "       helenus sweep DIR         a round of purging what old deletions cover\n"
+            "       helenus snapshot DIR TARGET [--without-key]      a copy of one moment, of a server at work or not\n"
+            "       helenus restore SNAPSHOT DIR [--key-file FILE]   into an empty directory, and checked\n"
             "       helenus version\n"
             "       helenus help file         a configuration file with every option as a comment\n"
             "       helenus help reference    every option as a table in Markdown\n"
@@ -178,6 +184,7 @@ static void give_memory_back(void)
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "--help";
+    int code;
 
     give_memory_back();
     if (strcmp(command, "serve") == 0)
@@ -186,6 +193,8 @@ int main(int argc, char **argv)
         return check_run(argc - 2, argv + 2);
     if (strcmp(command, "reshard") == 0)
         return reshard_run(argc - 2, argv + 2);
+    if (operate_run(command, argc - 2, argv + 2, &code))
+        return code;
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         printf("helenus " HELENUS_VERSION " (CQL 3.4.7, native protocol v3, v4 and v5)\n");
         return 0;

@@ -4,10 +4,13 @@
 #include "catalog/format.h"
 #include "keys/keys.h"
 #include "query/query.h"
+#include "server/at_rest.h"
 #include "server/ballast.h"
 #include "server/clients.h"
+#include "server/control.h"
 #include "server/http.h"
 #include "server/native_loop.h"
+#include "server/operate.h"
 #include "server/sweeper.h"
 #include "store/files/files.h"
 #include "store/memory/memory.h"
@@ -49,6 +52,8 @@ struct server {
     struct clients clients;
     struct slow_log slow_log;
     struct sweeper_view sweeper;
+    struct control_view tasks;
+    struct control *control;
     struct http *http;
     struct sockaddr_storage address;
     struct sockaddr_storage told; /* what system.local says, but for the port */
@@ -119,6 +124,8 @@ static enum status lock_directory(struct server *server, struct error *err)
         return error_set_os(err, errno, "cannot lock the data directory %s", data);
     if (flock(server->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return error_set(err, ERR_CONFIG, "the data directory %s is in use by another process", data);
+    if (at_rest_has(data, RESTORE_MARK))
+        return error_set(err, ERR_CONFIG, "a restore into %s did not end: remove it, and restore again", data);
     return OK;
 }
 
@@ -235,7 +242,9 @@ static enum status open_catalog(struct server *server, struct error *err)
     status = catalog_new(&options, &server->catalog, err);
     if (!status)
         status = catalog_register(server->catalog, clients_create_table, &server->clients.table, err);
-    return status ? status : catalog_register(server->catalog, sweeper_create_table, &server->sweeper.table, err);
+    if (!status)
+        status = catalog_register(server->catalog, sweeper_create_table, &server->sweeper.table, err);
+    return status ? status : catalog_register(server->catalog, control_create_table, &server->tasks.table, err);
 }
 
 static enum status open_space(struct server *server, struct error *err)
@@ -461,18 +470,9 @@ static bool show_health(void *context, struct buffer *out)
     return !refusing;
 }
 
-/* For who looks at files or measures: the shards' memory to sorted files, and these into one. */
-static enum status operate(void *context, const char *word, struct error *err)
+static enum status open_control(struct server *server, struct error *err)
 {
-    struct server *server = context;
-
-    if (strcmp(word, "flush") == 0)
-        return table_flush(server->space, err);
-    if (strcmp(word, "compact") == 0)
-        return table_compact(server->space, err);
-    if (strcmp(word, "sweep") == 0)
-        return table_sweep(server->space, err);
-    return error_set(err, ERR_NOT_FOUND, "no such operation");
+    return control_open(server->options->data, server->space, server->catalog, &server->tasks, &server->control, err);
 }
 
 static enum status open_http(struct server *server, struct error *err)
@@ -482,7 +482,6 @@ static enum status open_http(struct server *server, struct error *err)
 
     if (server->options->http_port == 0)
         return OK;
-    http.operate = server->options->dev ? operate : NULL;
     status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &http.address, err);
     if (status)
         return status;
@@ -532,8 +531,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_ports,  check_http_port, lock_directory, open_keys, open_environment,
-        open_catalog, open_space,      open_query,     open_http,
+        check_ports,  check_http_port, lock_directory, open_keys,    open_environment,
+        open_catalog, open_space,      open_query,     open_control, open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -543,11 +542,12 @@ enum status server_open(const struct options *options, struct server **result, s
     server->listener.changed = schema_changed;
     clients_init(&server->clients);
     sweeper_view_init(&server->sweeper);
+    control_view_init(&server->tasks);
     server->service.clients = &server->clients;
     server->service.slow_log = &server->slow_log;
     slow_log_open(&server->slow_log, (uint32_t)options->slow_query_lines);
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++) {
-        if (steps[i] == lock_directory && is_memory(server))
+        if ((steps[i] == lock_directory || steps[i] == open_control) && is_memory(server))
             continue;
         status = steps[i](server, err);
         if (!status && steps[i] == lock_directory)
@@ -590,6 +590,7 @@ void server_reload(struct server *server)
 static void close_all(struct server *server)
 {
     http_close(server->http);
+    control_close(server->control);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_close(server->service.loops[i]);
@@ -609,6 +610,7 @@ static void close_all(struct server *server)
     if (server->lock_fd >= 0)
         close(server->lock_fd);
     clients_fini(&server->clients);
+    control_view_fini(&server->tasks);
     slow_log_close(&server->slow_log);
     free(server);
 }

@@ -12,8 +12,8 @@
  * Errors:  ERR_NOT_FOUND; ERR_WOULD_WAIT (may_wait false only); ERR_CORRUPT: bytes failed their check; ERR_IO, ERR_NO_SPACE.
  *          After a write failed with ERR_IO or ERR_NO_SPACE its outcome is unknown and the store refuses further writes
  *          with the same status (ops->health) while reads go on, until ops->resume succeeds.
- * Thread:  one writer: write, flush, compact, remove_files, resume and close are called by one thread at a time.
- *          get, scan, snapshot, properties, health: any thread. A scan, value or snapshot is used by one thread at a time.
+ * Thread:  one writer: write, remove_files, resume and close are called by one thread at a time.
+ *          get, scan, snapshot, properties, health, flush, compact, stop_compactions, checkpoint: any thread. A scan, value or snapshot is used by one thread at a time.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -244,6 +244,12 @@ struct store_ops {
     /* Compacts [first, end) to the last level, running the filter on every value; size 0: no bound. Waits. */
     enum status (*compact)(struct store *store, enum store_family family, struct bytes first, struct bytes end,
                            struct error *err);
+    /* From now on (stop) compactions that were asked for end with ERR_CLOSED, also those at work. */
+    void (*stop_compactions)(struct store *store, bool stop);
+    /* Makes `path`, which is not there, a store of its own with all that was written when it was called; the writer stands still
+     * meanwhile. Files that change no more are shared: a hard link. Synced when it returns; after an error or a crash `path`, or
+     * `path`.tmp, may be there in part. NULL: a body that keeps nothing. */
+    enum status (*checkpoint)(struct store *store, const char *path, struct error *err);
     /* Gives back files that lie wholly in [first, end). For DROP, after the delete_range was written. Snapshots may lose rows. */
     enum status (*remove_files)(struct store *store, enum store_family family, struct bytes first, struct bytes end,
                                 struct error *err);

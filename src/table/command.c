@@ -231,8 +231,6 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     case COMMAND_FORGET_INTENT:
     case COMMAND_FORGET_MARKER:
     case COMMAND_REMOVE:
-    case COMMAND_FLUSH:
-    case COMMAND_COMPACT:
     case COMMAND_SWEEP: break;
     default: return error_set(err, ERR_CORRUPT, "a shard command of kind %d", header->kind);
     }

@@ -15,7 +15,6 @@
  *            partition key, after partition, after clustering: size (4; -1: none), bytes |
  *            rows (4) | rows per partition (4) | bytes (4) | tombstones (4) | slice count (4) |
  *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
- *     flush, compact: kind (1) | flags (1) | 8 zero bytes
  *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says whether the round goes on
  *
  * Fragments are encoded when the command is built (row/fragment.h): the owner only stamps and copies them.
@@ -32,9 +31,7 @@ enum command_kind {
     COMMAND_APPLY = 1,
     COMMAND_CAS,
     COMMAND_REMOVE,
-    COMMAND_FLUSH,
-    COMMAND_COMPACT,
-    COMMAND_READ,
+    COMMAND_READ = 6,
     COMMAND_SWEEP,
     COMMAND_ADD,
     COMMAND_GROUP,

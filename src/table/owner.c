@@ -114,7 +114,7 @@ static int64_t sleep_ms(struct shard *shard)
 static void sleep_until_work(struct shard *shard)
 {
     atomic_exchange(&shard->sleeps, 1);
-    if (!waiting(shard) && !atomic_load(&shard->stops)) {
+    if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->space->still.wanted)) {
         atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
         futex_wait(&shard->sleeps, 1, sleep_ms(shard));
         atomic_fetch_add(&shard->epoch, 1);
@@ -587,11 +587,6 @@ static enum status run_command(struct turn *turn, struct table_request *request,
     case COMMAND_CAS: status = run_cas(turn, request, &header, &reader); break;
     case COMMAND_ADD: status = run_add(turn, request, &header, &reader, &before); break;
     case COMMAND_REMOVE: status = run_remove(turn, &header); break;
-    case COMMAND_FLUSH: status = turn->shard->ops->flush(turn->shard->store, request->error); break;
-    case COMMAND_COMPACT:
-        status = turn->shard->ops->compact(turn->shard->store, STORE_DATA, (struct bytes){ 0 }, (struct bytes){ 0 },
-                                           request->error);
-        break;
     case COMMAND_READ: abort(); /* the header's reader refused it: reads do not come to owners */
     case COMMAND_SWEEP:         /* when the turn is written: it looks at the store */
         turn->sweeps = true;
@@ -867,6 +862,8 @@ static void *own(void *context)
     atomic_fetch_add(&shard->epoch, 1);
     for (;;) {
         atomic_fetch_add(&shard->epoch, 2); /* no port is at hand here */
+        if (__builtin_expect(atomic_load_explicit(&shard->space->still.wanted, memory_order_relaxed), 0))
+            still_stand(shard);
         gather(shard, taken);
         taken = run_turn(&turn);
         if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) &&
@@ -902,13 +899,18 @@ enum status shard_start(struct shard *shard, struct error *err)
     return OK;
 }
 
+void shard_wake(struct shard *shard)
+{
+    atomic_exchange(&shard->sleeps, 0);
+    syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 void shard_stop(struct shard *shard)
 {
     if (!shard->owner_runs)
         return;
     atomic_store(&shard->stops, true);
-    atomic_exchange(&shard->sleeps, 0);
-    syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    shard_wake(shard);
     pthread_join(shard->owner, NULL);
     shard->owner_runs = false;
 }

@@ -101,6 +101,14 @@ struct table_port {
     _Atomic uint64_t rows_found, rows_missed;
 };
 
+/* Owners stand still, see still.c. */
+struct still {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    _Atomic bool wanted;
+    uint32_t standing; /* owners, under the lock */
+};
+
 struct table_space {
     struct table_space_options options;
     void *environment;
@@ -114,6 +122,7 @@ struct table_space {
     _Atomic uint32_t batches; /* futex: batch_log.c's */
     pthread_t finisher;
     bool finisher_runs;
+    struct still still;
     _Atomic bool sweeps; /* owners sweep when they find the time: every table's definition is known */
 };
 
@@ -148,6 +157,15 @@ struct store_semantics space_semantics(struct table_space *space);
 /* owner.c */
 enum status shard_start(struct shard *shard, struct error *err);
 void shard_stop(struct shard *shard);
+
+/* Has it look at what it should do besides requests. */
+void shard_wake(struct shard *shard);
+
+/* still.c */
+void still_init(struct still *still);
+void still_fini(struct still *still);
+/* The owner's, between two turns: returns when it may go on. */
+void still_stand(struct shard *shard);
 
 /* hot.c: folds a key that was just written many times, so that its reads don't merge a long chain. */
 enum { HOT_WRITES = 8 };

@@ -127,6 +127,7 @@ enum status table_space_open(const struct table_space_options *options, struct t
     space->environment = options->store_environment;
     space->semantics = space_semantics(space);
     pthread_mutex_init(&space->ports_lock, NULL);
+    still_init(&space->still);
     atomic_store(&space->clock_us, INT64_MIN + 16);
     status = choose_layout(options, &layout, err);
     space->shard_count = status ? 0 : layout.shard_count;
@@ -162,6 +163,7 @@ void table_space_close(struct table_space *space)
         sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
+    still_fini(&space->still);
     free(space->shards);
     free(space);
 }
@@ -453,19 +455,6 @@ enum status table_remove_all(struct table_port *port, uint64_t table_id, struct 
     return everywhere(port, COMMAND_REMOVE, table_id, &ignored, err);
 }
 
-static enum status everywhere_of_space(struct table_space *space, enum command_kind kind, struct error *err)
-{
-    bool ignored = false;
-    struct table_port *port = open_port(space);
-    enum status status;
-
-    if (!port)
-        return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
-    status = everywhere(port, kind, 0, &ignored, err);
-    table_port_close(port);
-    return status;
-}
-
 enum status table_sweep(struct table_space *space, struct error *err)
 {
     struct table_port *port = open_port(space);
@@ -483,10 +472,8 @@ enum status table_sweep(struct table_space *space, struct error *err)
 void table_space_start_sweeping(struct table_space *space)
 {
     atomic_store(&space->sweeps, true);
-    for (uint32_t i = 0; i < space->shard_count; i++) {
-        atomic_exchange(&space->shards[i].sleeps, 0);
-        syscall(SYS_futex, &space->shards[i].sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    }
+    for (uint32_t i = 0; i < space->shard_count; i++)
+        shard_wake(&space->shards[i]);
 }
 
 void table_space_sweep_progress(struct table_space *space, uint32_t shard, struct sweep_progress *progress)
@@ -502,14 +489,4 @@ void table_space_sweep_progress(struct table_space *space, uint32_t shard, struc
         .blocked = atomic_load_explicit(&swept->blocked, memory_order_relaxed),
         .next_due_s = atomic_load_explicit(&swept->next_due_s, memory_order_relaxed),
     };
-}
-
-enum status table_flush(struct table_space *space, struct error *err)
-{
-    return everywhere_of_space(space, COMMAND_FLUSH, err);
-}
-
-enum status table_compact(struct table_space *space, struct error *err)
-{
-    return everywhere_of_space(space, COMMAND_COMPACT, err);
 }

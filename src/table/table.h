@@ -260,9 +260,20 @@ uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard);
 
 /* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);
-/* Flush and compact everything: operators and tests. Waits. */
+/* For operators and tests: what memory holds to sorted files, and these into as few as can be. Owners go on; whoever calls waits. */
 enum status table_flush(struct table_space *space, struct error *err);
 enum status table_compact(struct table_space *space, struct error *err);
+enum status table_flush_shard(struct table_space *space, uint32_t shard, struct error *err);
+/* table_id 0: every table. ERR_CLOSED: table_stop_compactions was called. */
+enum status table_compact_shard(struct table_space *space, uint32_t shard, uint64_t table_id, struct error *err);
+void table_stop_compactions(struct table_space *space);
+
+/* A copy of every shard in `directory`, which is there, of one moment: owners stand still between two turns, all of them together, until
+ * the last shard is done. So the copy is what a kill -9 at that moment would have left, and whatever a start makes of that (logged
+ * batches whole or not at all, interrupted drops ended) it makes of the copy. Small if everything was flushed just before: the log is
+ * copied, sorted files are hard links. *stood_us: how long writes waited. ERR_OVERLOADED: an owner did not come to a stop, or
+ * another copy is being made. */
+enum status table_checkpoint(struct table_space *space, const char *directory, int64_t *stood_us, struct error *err);
 
 /* Finishes the batches that a crash or a full disk left, before anybody reads; every table's definition can be asked for. What can't be
  * finished now (a full disk) is tried again later, by a thread that this starts. An error: the thread can't be started. */

@@ -9,13 +9,13 @@ import argparse
 import os
 import random
 import struct
+import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import EXECUTE, RESULT, Client, Server, execute_body, frame  # noqa: E402
+from lib.native import BINARY, EXECUTE, RESULT, Client, Server, execute_body, frame  # noqa: E402
 
 ROWS, KEPT_EVERY = 3000, 7
 
@@ -74,8 +74,7 @@ def progress(server):
 
 
 def operate(server, word):
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/dev/{word}", method="POST")
-    urllib.request.urlopen(request, timeout=60).read()
+    subprocess.run([BINARY, word, server.data], check=True, capture_output=True, timeout=60)
 
 
 def main():

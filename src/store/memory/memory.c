@@ -497,6 +497,11 @@ static enum status memory_flush(struct store *store, struct error *err)
     return OK;
 }
 
+/* None takes long. */
+static void memory_stop_compactions(struct store *store, bool stop)
+{
+}
+
 static enum status memory_compact(struct store *store, enum store_family which, struct bytes first, struct bytes end,
                                   struct error *err)
 {
@@ -593,6 +598,7 @@ const struct store_ops store_memory_ops = {
     .sequence = memory_sequence,
     .flush = memory_flush,
     .compact = memory_compact,
+    .stop_compactions = memory_stop_compactions,
     .remove_files = memory_remove_files,
     .properties = memory_properties,
     .health = memory_health,

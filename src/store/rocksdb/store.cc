@@ -8,6 +8,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
@@ -63,7 +64,8 @@ struct store {
     std::mutex lock; /* guards what `changed` tells: instance and reopening */
     std::condition_variable changed;
     bool reopening = false;
-    std::atomic<int> refused{ OK };          /* enum status: why writes are refused */
+    std::atomic<int> refused{ OK }; /* enum status: why writes are refused */
+    std::atomic<bool> stops_compactions{ false };
     int resume_wait_ms = RESUME_WAIT_MIN_MS; /* the writer's */
     rocksdb::WriteBatch writing;             /* the writer's; kept for its memory */
 };
@@ -661,6 +663,7 @@ enum status rocks_compact(struct store *store, enum store_family family, struct 
     if (status)
         return status;
     options.exclusive_manual_compaction = false;
+    options.canceled = &store->stops_compactions;
     Status compacted;
     /* Values that the first pass merges meet the filter only in the second. */
     for (int pass = 0; pass < 2 && compacted.ok(); pass++) {
@@ -670,7 +673,33 @@ enum status rocks_compact(struct store *store, enum store_family family, struct 
                                                end.size ? &to : nullptr);
     }
     release(store);
+    if (compacted.IsIncomplete())
+        return error_set(err, ERR_CLOSED, "The compaction was stopped");
     return translate(compacted, "A compaction", err);
+}
+
+void rocks_stop_compactions(struct store *store, bool stop)
+{
+    store->stops_compactions = stop;
+}
+
+enum status rocks_checkpoint(struct store *store, const char *path, struct error *err)
+{
+    rocksdb::Checkpoint *checkpoint = nullptr;
+    struct instance *instance;
+    enum status status;
+
+    if (store->refused.load())
+        return refused_error(store, err);
+    status = acquire(store, true, &instance, err);
+    if (status)
+        return status;
+    Status made = rocksdb::Checkpoint::Create(instance->db, &checkpoint);
+    if (made.ok()) /* the log is copied, not flushed: the writer waits */
+        made = checkpoint->CreateCheckpoint(path, UINT64_MAX);
+    delete checkpoint;
+    release(store);
+    return translate(made, "A checkpoint", err);
 }
 
 enum status rocks_remove_files(struct store *store, enum store_family family, struct bytes first, struct bytes end,
@@ -1091,6 +1120,8 @@ const struct store_ops store_rocksdb_ops = {
     rocks_sequence,
     rocks_flush,
     rocks_compact,
+    rocks_stop_compactions,
+    rocks_checkpoint,
     rocks_remove_files,
     rocks_properties,
     rocks_health,

@@ -1,0 +1,565 @@
+#include "server/control.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "server/tree.h"
+#include "types/calendar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ASK_S = 10, BACKLOG = 8 };
+
+struct asker {
+    struct control *control;
+    pthread_t thread;
+    bool is_used;       /* the acceptor's */
+    _Atomic bool ended; /* the thread may be joined */
+    int fd;
+    bool is_deaf; /* it did not take what it was told */
+    struct control_task *task;
+};
+
+struct control {
+    const char *directory;
+    struct table_space *space;
+    struct catalog *catalog;
+    struct control_view *view;
+    int listen_fd;
+    int stop_fd; /* readable: everything ends */
+    pthread_t thread;
+    bool thread_runs;
+    _Atomic bool snapshots; /* one is under way */
+    struct asker askers[CONTROL_ASKED_MAX];
+};
+
+/* ---- system_views.sstable_tasks ---- */
+
+const char control_create_table[] =
+    "CREATE TABLE system_views.sstable_tasks (keyspace_name text, table_name text, task_id timeuuid, completion_ratio "
+    "double, kind text, progress bigint, sstables int, target_directory text, total bigint, unit text, PRIMARY KEY "
+    "(keyspace_name, table_name, task_id)) WITH comment = 'current sstable tasks'";
+
+/* In the order of SELECT *. */
+enum column {
+    KEYSPACE_NAME,
+    TABLE_NAME,
+    TASK_ID,
+    COMPLETION_RATIO,
+    KIND,
+    PROGRESS,
+    SSTABLES,
+    TARGET_DIRECTORY,
+    TOTAL,
+    UNIT,
+    COLUMN_COUNT,
+};
+
+static void emit_task(struct virtual_emit *emit, const struct control_task *task)
+{
+    struct bytes values[COLUMN_COUNT] = { 0 };
+    uint8_t ratio[8], done[8], total[8];
+    double part = task->total ? (double)task->done / (double)task->total : 1;
+    uint64_t bits;
+
+    memcpy(&bits, &part, sizeof(bits));
+    store_be64(ratio, bits);
+    store_be64(done, task->done);
+    store_be64(total, task->total);
+    values[KEYSPACE_NAME] = bytes_of_string(task->keyspace);
+    values[TABLE_NAME] = bytes_of_string(task->table);
+    values[TASK_ID] = bytes_of(task->id, sizeof(task->id));
+    values[COMPLETION_RATIO] = bytes_of(ratio, sizeof(ratio));
+    values[KIND] = bytes_of_string(task->kind);
+    values[PROGRESS] = bytes_of(done, sizeof(done));
+    values[TOTAL] = bytes_of(total, sizeof(total));
+    values[UNIT] = bytes_of_string(task->unit);
+    emit->row(emit, values);
+}
+
+static void rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct control_view *view = self->context;
+
+    pthread_mutex_lock(&view->lock);
+    for (int i = 0; i < CONTROL_ASKED_MAX; i++)
+        if (view->tasks[i].is_used)
+            emit_task(emit, &view->tasks[i]);
+    pthread_mutex_unlock(&view->lock);
+}
+
+void control_view_init(struct control_view *view)
+{
+    *view = (struct control_view){ .table = { .rows = rows, .context = view } };
+    pthread_mutex_init(&view->lock, NULL);
+}
+
+void control_view_fini(struct control_view *view)
+{
+    pthread_mutex_destroy(&view->lock);
+}
+
+/* Version 1: 60 bits of time, the rest is random. */
+static void new_timeuuid(uint8_t uuid[16])
+{
+    struct timespec now;
+    uint64_t ticks;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    ticks = (uint64_t)UUID_EPOCH_TICKS + (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
+    random_bytes(uuid, 16);
+    store_be32(uuid, (uint32_t)ticks);
+    store_be16(uuid + 4, (uint16_t)(ticks >> 32));
+    store_be16(uuid + 6, (uint16_t)((ticks >> 48 & 0x0fff) | 0x1000));
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    uuid[10] |= 1; /* no card's address */
+}
+
+static void begin_task(struct asker *asker, const char *kind, const char *unit, uint64_t total)
+{
+    struct control_view *view = asker->control->view;
+
+    pthread_mutex_lock(&view->lock);
+    asker->task = &view->tasks[asker - asker->control->askers];
+    *asker->task =
+        (struct control_task){ .is_used = true, .keyspace = "*", .table = "*", .unit = unit, .total = total };
+    snprintf(asker->task->kind, sizeof(asker->task->kind), "%s", kind);
+    new_timeuuid(asker->task->id);
+    pthread_mutex_unlock(&view->lock);
+}
+
+static void end_task(struct asker *asker)
+{
+    struct control_view *view = asker->control->view;
+
+    pthread_mutex_lock(&view->lock);
+    if (asker->task)
+        asker->task->is_used = false;
+    asker->task = NULL;
+    pthread_mutex_unlock(&view->lock);
+}
+
+/* ---- telling ---- */
+
+/* Whoever does not take it is told nothing more; the work goes on. */
+static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, const char *format, ...)
+{
+    char line[CONTROL_LINE_MAX];
+    va_list list;
+    int size;
+
+    va_start(list, format);
+    size = vsnprintf(line, sizeof(line) - 1, format, list);
+    va_end(list);
+    if (size > (int)sizeof(line) - 2)
+        size = (int)sizeof(line) - 2;
+    for (int i = 0; i < size; i++)
+        if (line[i] == '\n')
+            line[i] = ' ';
+    line[size++] = '\n';
+    if (!asker->is_deaf && send(asker->fd, line, (size_t)size, MSG_NOSIGNAL) != size)
+        asker->is_deaf = true;
+}
+
+static void advance(struct asker *asker, uint64_t done)
+{
+    struct control_view *view = asker->control->view;
+
+    pthread_mutex_lock(&view->lock);
+    asker->task->done = done;
+    pthread_mutex_unlock(&view->lock);
+    tell(asker, "progress %" PRIu64 " %" PRIu64 " %s", done, asker->task->total, asker->task->unit);
+}
+
+static void tell_end(struct asker *asker, enum status status, const struct error *err, const char *text)
+{
+    if (status)
+        tell(asker, "error %s", err->message[0] ? err->message : status_name(status));
+    else
+        tell(asker, "done %s", text);
+}
+
+/* ---- what can be asked ---- */
+
+static enum status flush(struct asker *asker, struct error *err)
+{
+    struct table_space *space = asker->control->space;
+    uint32_t count = table_space_shard_count(space);
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < count && !status; i++) {
+        advance(asker, i);
+        status = table_flush_shard(space, i, err);
+    }
+    if (!status)
+        advance(asker, count);
+    return status;
+}
+
+static void ask_flush(struct asker *asker)
+{
+    struct error err = { 0 };
+
+    begin_task(asker, "flush", "shards", table_space_shard_count(asker->control->space));
+    tell_end(asker, flush(asker, &err), &err, "flushed");
+}
+
+static void ask_sweep(struct asker *asker)
+{
+    struct error err = { 0 };
+
+    begin_task(asker, "sweep", "rounds", 1);
+    advance(asker, 0);
+    tell_end(asker, table_sweep(asker->control->space, &err), &err, "swept");
+}
+
+/* The tables that are meant: count 0 and NULL ids: all there are. */
+struct chosen {
+    uint64_t *ids; /* owned */
+    uint32_t count;
+};
+
+static enum status choose_tables(struct control *control, const char *name, struct chosen *chosen, struct error *err)
+{
+    const char *dot = strchr(name, '.');
+    struct bytes keyspace_name = bytes_of(name, dot ? (size_t)(dot - name) : strlen(name));
+    struct schema *schema = catalog_ref_schema(control->catalog);
+    const struct keyspace_def *keyspace = schema_keyspace(schema, keyspace_name);
+    enum status status = OK;
+
+    if (!keyspace)
+        status = error_set(err, ERR_NOT_FOUND, "There is no keyspace %.*s", (int)keyspace_name.size,
+                           (const char *)keyspace_name.data);
+    else
+        chosen->ids = xcalloc(keyspace->table_count + 1, sizeof(*chosen->ids));
+    for (uint32_t i = 0; keyspace && i < keyspace->table_count; i++)
+        if (!keyspace->tables[i]->virtual_table &&
+            (!dot || bytes_equal(keyspace->tables[i]->name, bytes_of_string(dot + 1))))
+            chosen->ids[chosen->count++] = keyspace->tables[i]->id;
+    if (keyspace && dot && !chosen->count)
+        status = error_set(err, ERR_NOT_FOUND, "There is no table %s that is stored", name);
+    schema_unref(schema);
+    return status;
+}
+
+static void name_task(struct asker *asker, const char *name)
+{
+    const char *dot = strchr(name, '.');
+
+    pthread_mutex_lock(&asker->control->view->lock);
+    snprintf(asker->task->keyspace, sizeof(asker->task->keyspace), "%.*s", dot ? (int)(dot - name) : (int)strlen(name),
+             name);
+    if (dot)
+        snprintf(asker->task->table, sizeof(asker->task->table), "%s", dot + 1);
+    pthread_mutex_unlock(&asker->control->view->lock);
+}
+
+static enum status compact(struct asker *asker, const struct chosen *chosen, uint32_t steps, struct error *err)
+{
+    struct table_space *space = asker->control->space;
+    uint32_t shards = table_space_shard_count(space);
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < steps && !status; i++) {
+        advance(asker, i);
+        status = table_compact_shard(space, i % shards, chosen->ids ? chosen->ids[i / shards] : 0, err);
+    }
+    if (!status)
+        advance(asker, steps);
+    return status;
+}
+
+static void ask_compact(struct asker *asker, const char *name)
+{
+    uint32_t shards = table_space_shard_count(asker->control->space), steps;
+    struct chosen chosen = { 0 };
+    struct error err = { 0 };
+    enum status status = *name ? choose_tables(asker->control, name, &chosen, &err) : OK;
+
+    steps = shards * (chosen.ids ? chosen.count : 1);
+    begin_task(asker, "compaction", "shards", steps);
+    if (*name)
+        name_task(asker, name);
+    if (!status)
+        status = compact(asker, &chosen, steps, &err);
+    tell_end(asker, status, &err, "compacted");
+    free(chosen.ids);
+}
+
+/* ---- snapshot ---- */
+
+static void stage_path(const struct control *control, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/" CONTROL_STAGE, control->directory);
+}
+
+static enum status remove_stage(const struct control *control, struct error *err)
+{
+    char path[PATH_MAX];
+
+    stage_path(control, path);
+    return tree_remove(path, err);
+}
+
+static enum status make_stage(struct asker *asker, struct error *err)
+{
+    struct control *control = asker->control;
+    char path[PATH_MAX];
+    int64_t stood_us;
+    enum status status = remove_stage(control, err);
+
+    stage_path(control, path);
+    if (!status && mkdir(path, 0700) < 0)
+        status = error_set_os(err, errno, "%s", path);
+    if (!status)
+        status = flush(asker, err); /* so that there is little to copy while owners stand */
+    if (!status)
+        status = table_checkpoint(control->space, path, &stood_us, err);
+    if (!status)
+        log_info("control", "snapshot writes_waited_us=%" PRId64, stood_us);
+    return status;
+}
+
+/* Until the asker has copied it, or is gone, or we stop. */
+static void wait_for_end(struct asker *asker)
+{
+    struct pollfd fds[] = { { .fd = asker->fd, .events = POLLIN },
+                            { .fd = asker->control->stop_fd, .events = POLLIN } };
+
+    while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+        ;
+}
+
+static void ask_snapshot(struct asker *asker)
+{
+    struct control *control = asker->control;
+    struct error err = { 0 };
+    enum status status;
+
+    if (atomic_exchange(&control->snapshots, true)) {
+        tell(asker, "error another snapshot is under way");
+        return;
+    }
+    begin_task(asker, "snapshot", "shards", table_space_shard_count(control->space));
+    status = make_stage(asker, &err);
+    tell_end(asker, status, &err, CONTROL_STAGE);
+    if (!status)
+        wait_for_end(asker);
+    if (remove_stage(control, &err))
+        log_warn("control", "a snapshot's files can't be removed status=%s", status_name(err.status));
+    atomic_store(&control->snapshots, false);
+}
+
+/* ---- asking ---- */
+
+static bool is_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return false;
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
+/* NUL-terminated, without its end of line. */
+static bool read_line(int fd, char line[CONTROL_LINE_MAX])
+{
+    size_t size = 0;
+
+    while (size < CONTROL_LINE_MAX) {
+        ssize_t got = recv(fd, line + size, CONTROL_LINE_MAX - size, 0);
+        char *end;
+
+        if (got <= 0)
+            return false;
+        size += (size_t)got;
+        end = memchr(line, '\n', size);
+        if (end) {
+            *end = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer(struct asker *asker)
+{
+    char line[CONTROL_LINE_MAX];
+
+    if (!read_line(asker->fd,
+                   line)) { /* also of who is refused: what is not read when we close takes our answer away */
+        tell(asker, "error no line was sent");
+    } else if (!is_allowed(asker->fd)) {
+        log_warn("control", "refused: neither root nor the server's user");
+        tell(asker, "error only root and the server's own user may ask");
+    } else if (strcmp(line, "flush") == 0) {
+        ask_flush(asker);
+    } else if (strcmp(line, "sweep") == 0) {
+        ask_sweep(asker);
+    } else if (strcmp(line, "compact") == 0) {
+        ask_compact(asker, "");
+    } else if (strncmp(line, "compact ", 8) == 0 && line[8]) {
+        ask_compact(asker, line + 8);
+    } else if (strcmp(line, "snapshot") == 0) {
+        ask_snapshot(asker);
+    } else {
+        tell(asker, "error this server does not know what is asked");
+    }
+}
+
+static void *serve_asker(void *context)
+{
+    struct asker *asker = context;
+
+    pthread_setname_np(pthread_self(), "control-ask");
+    answer(asker);
+    end_task(asker);
+    close(asker->fd);
+    atomic_store(&asker->ended, true);
+    return NULL;
+}
+
+/* ---- accepting ---- */
+
+static void join_ended(struct control *control)
+{
+    for (int i = 0; i < CONTROL_ASKED_MAX; i++)
+        if (control->askers[i].is_used && atomic_load(&control->askers[i].ended)) {
+            pthread_join(control->askers[i].thread, NULL);
+            control->askers[i].is_used = false;
+        }
+}
+
+static void take(struct control *control, int fd)
+{
+    static const char busy[] = "error too much is under way: try again\n";
+    struct timeval limit = { .tv_sec = ASK_S };
+    struct asker *asker = NULL;
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    for (int i = 0; i < CONTROL_ASKED_MAX && !asker; i++)
+        if (!control->askers[i].is_used)
+            asker = &control->askers[i];
+    if (asker) {
+        *asker = (struct asker){ .control = control, .fd = fd };
+        asker->is_used = pthread_create(&asker->thread, NULL, serve_asker, asker) == 0;
+    }
+    if (asker && asker->is_used)
+        return;
+    if (send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL) < 0)
+        log_warn("control", "too much is under way");
+    close(fd);
+}
+
+static void *accept_askers(void *context)
+{
+    struct control *control = context;
+    struct pollfd fds[] = { { .fd = control->listen_fd, .events = POLLIN },
+                            { .fd = control->stop_fd, .events = POLLIN } };
+
+    pthread_setname_np(pthread_self(), "control");
+    for (;;) {
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+            continue;
+        join_ended(control);
+        if (fds[1].revents)
+            return NULL;
+        if (fds[0].revents) {
+            int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+            if (fd >= 0)
+                take(control, fd);
+            else if (errno == EMFILE || errno == ENFILE)
+                usleep(100000); /* it stays readable */
+        }
+    }
+}
+
+/* ---- life ---- */
+
+/* By the descriptor of its directory: a socket's path has 107 bytes at most. */
+static enum status listen_in(struct control *control, struct error *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int directory_fd = open(control->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool listens = false;
+
+    if (directory_fd < 0)
+        return error_set_os(err, errno, "%s", control->directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTROL_SOCKET, directory_fd);
+    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->listen_fd >= 0 && (unlink(address.sun_path) == 0 || errno == ENOENT))
+        listens = fchmod(control->listen_fd, 0600) == 0 && /* before it has a name */
+                  bind(control->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                  listen(control->listen_fd, BACKLOG) == 0;
+    if (!listens)
+        error_set_os(err, errno, "cannot make the control socket %s/" CONTROL_SOCKET, control->directory);
+    close(directory_fd);
+    return listens ? OK : err->status;
+}
+
+enum status control_open(const char *directory, struct table_space *space, struct catalog *catalog,
+                         struct control_view *view, struct control **result, struct error *err)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+    enum status status;
+    int failed;
+
+    *control =
+        (struct control){ .directory = directory, .space = space, .catalog = catalog, .view = view, .listen_fd = -1 };
+    control->stop_fd = eventfd(0, EFD_CLOEXEC);
+    status = control->stop_fd < 0 ? error_set_os(err, errno, "eventfd") : remove_stage(control, err);
+    if (!status)
+        status = listen_in(control, err);
+    if (!status) {
+        failed = pthread_create(&control->thread, NULL, accept_askers, control);
+        if (failed)
+            status = error_set_os(err, failed, "cannot start the control thread");
+        control->thread_runs = !failed;
+    }
+    if (status) {
+        control_close(control);
+        return status;
+    }
+    *result = control;
+    return OK;
+}
+
+void control_close(struct control *control)
+{
+    char path[PATH_MAX];
+    uint64_t one = 1;
+
+    if (!control)
+        return;
+    if (control->thread_runs) {
+        if (write(control->stop_fd, &one, sizeof(one)) < 0)
+            abort();
+        pthread_join(control->thread, NULL);
+        table_stop_compactions(control->space);
+        for (int i = 0; i < CONTROL_ASKED_MAX; i++)
+            if (control->askers[i].is_used)
+                pthread_join(control->askers[i].thread, NULL);
+        snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, control->directory);
+        unlink(path);
+    }
+    if (control->listen_fd >= 0)
+        close(control->listen_fd);
+    if (control->stop_fd >= 0)
+        close(control->stop_fd);
+    free(control);
+}

@@ -1,0 +1,62 @@
+/* server/control.h: the control socket of a server: what the command line asks of the process that has a directory open.
+ *
+ *     DIR/control     a Unix stream socket, mode 0600. Who connects must be root or the server's own user (SO_PEERCRED).
+ *
+ * Lines of text, each at most CONTROL_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
+ *
+ *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot
+ *     <- progress DONE TOTAL UNIT         any number of times
+ *     <- done TEXT                        or
+ *     <- error TEXT                       nothing was done, or not all of it
+ *
+ *     flush      what all shards hold in memory goes to sorted files (tables share a shard's memory: there is no flush of one)
+ *     compact    sorted files into as few as can be, and what may be purged is; of a table, a keyspace or all
+ *     sweep      a round of the sweeper to its end
+ *     snapshot   TEXT is the name of a directory in DIR: all shards as they were at one moment (table_checkpoint). It is the asker's to
+ *                copy, until the connection ends: then it is removed
+ *
+ * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
+ * it is not of one table. A thread for each connection, CONTROL_ASKED_MAX at once, one snapshot at a time.
+ *
+ * Errors:  control_open: ERR_IO.
+ * Thread:  open and close: main's.
+ */
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
+
+#include "catalog/catalog.h"
+#include "table/table.h"
+
+#include <pthread.h>
+
+enum { CONTROL_LINE_MAX = 1024, CONTROL_ASKED_MAX = 8 };
+#define CONTROL_SOCKET "control"
+#define CONTROL_STAGE  "snapshot.stage" /* what a snapshot that did not end leaves in DIR: the next start removes it */
+
+/* What is under way. */
+struct control_task {
+    bool is_used;
+    char kind[16];
+    char keyspace[64], table[64];
+    uint8_t id[16]; /* a timeuuid */
+    uint64_t done, total;
+    const char *unit;
+};
+
+struct control_view { /* the rows of system_views.sstable_tasks */
+    struct virtual_table table;
+    pthread_mutex_t lock;
+    struct control_task tasks[CONTROL_ASKED_MAX]; /* under the lock */
+};
+extern const char control_create_table[];
+void control_view_init(struct control_view *view);
+void control_view_fini(struct control_view *view);
+
+struct control;
+/* All is borrowed until control_close. */
+enum status control_open(const char *directory, struct table_space *space, struct catalog *catalog,
+                         struct control_view *view, struct control **result, struct error *err);
+/* What is under way ends: compactions are stopped. NULL: nothing. */
+void control_close(struct control *control);
+
+#endif

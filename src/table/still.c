@@ -1,0 +1,159 @@
+/* What operators ask of a space that serves: flush, compact, and a copy of all shards of one moment. Only the last makes owners stand
+ * still: each comes to a stop between two turns, and goes on when all copies are made. */
+#include "table/shard.h"
+
+#include "table/layout.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+enum { STAND_S = 20 }; /* an owner that waits for its disk longer is not waited for */
+
+/* ---- flush and compact ---- */
+
+enum status table_flush_shard(struct table_space *space, uint32_t shard, struct error *err)
+{
+    return space->options.store->flush(space->shards[shard].store, err);
+}
+
+enum status table_flush(struct table_space *space, struct error *err)
+{
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < space->shard_count && !status; i++)
+        status = table_flush_shard(space, i, err);
+    return status;
+}
+
+enum status table_compact_shard(struct table_space *space, uint32_t shard, uint64_t table_id, struct error *err)
+{
+    uint8_t first[8], end[8];
+    struct bytes from = { 0 }, to = { 0 };
+
+    store_be64(first, table_id);
+    store_be64(end, table_id + 1);
+    if (table_id) {
+        from = bytes_of(first, sizeof(first));
+        to = bytes_of(end, sizeof(end));
+    }
+    return space->options.store->compact(space->shards[shard].store, STORE_DATA, from, to, err);
+}
+
+enum status table_compact(struct table_space *space, struct error *err)
+{
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < space->shard_count && !status; i++)
+        status = table_compact_shard(space, i, 0, err);
+    return status;
+}
+
+void table_stop_compactions(struct table_space *space)
+{
+    for (uint32_t i = 0; i < space->shard_count; i++)
+        space->options.store->stop_compactions(space->shards[i].store, true);
+}
+
+/* ---- standing still ---- */
+
+void still_init(struct still *still)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&still->lock, NULL);
+    pthread_cond_init(&still->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void still_fini(struct still *still)
+{
+    pthread_mutex_destroy(&still->lock);
+    pthread_cond_destroy(&still->changed);
+}
+
+/* As when it sleeps, the owner looks at no port: they may close. */
+void still_stand(struct shard *shard)
+{
+    struct still *still = &shard->space->still;
+
+    atomic_fetch_add(&shard->epoch, 1);
+    pthread_mutex_lock(&still->lock);
+    still->standing++;
+    pthread_cond_broadcast(&still->changed);
+    while (atomic_load(&still->wanted))
+        pthread_cond_wait(&still->changed, &still->lock);
+    still->standing--;
+    pthread_cond_broadcast(&still->changed);
+    pthread_mutex_unlock(&still->lock);
+    atomic_fetch_add(&shard->epoch, 1);
+}
+
+static void go_on(struct still *still)
+{
+    pthread_mutex_lock(&still->lock);
+    atomic_store(&still->wanted, false);
+    pthread_cond_broadcast(&still->changed);
+    pthread_mutex_unlock(&still->lock);
+}
+
+/* OK: all owners stand, until go_on. */
+static enum status stop_owners(struct table_space *space, struct error *err)
+{
+    struct still *still = &space->still;
+    struct timespec end;
+    bool all = false, is_taken;
+
+    pthread_mutex_lock(&still->lock);
+    is_taken = atomic_load(&still->wanted);
+    atomic_store(&still->wanted, true);
+    pthread_mutex_unlock(&still->lock);
+    if (is_taken)
+        return error_set(err, ERR_OVERLOADED, "Another copy is being made");
+    for (uint32_t i = 0; i < space->shard_count; i++)
+        shard_wake(&space->shards[i]);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += STAND_S;
+    pthread_mutex_lock(&still->lock);
+    while (still->standing < space->shard_count && !pthread_cond_timedwait(&still->changed, &still->lock, &end))
+        ;
+    all = still->standing == space->shard_count;
+    pthread_mutex_unlock(&still->lock);
+    if (all)
+        return OK;
+    go_on(still);
+    return error_set(err, ERR_OVERLOADED, "A shard waits for its disk: try again");
+}
+
+static enum status copy_shards(struct table_space *space, const char *directory, struct error *err)
+{
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < space->shard_count && !status; i++) {
+        char name[SHARD_NAME_MAX], path[PATH_MAX];
+
+        layout_shard_name(space->generation, i, name);
+        if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+            return error_set(err, ERR_CONFIG, "the directory's name is too long");
+        status = space->options.store->checkpoint(space->shards[i].store, path, err);
+    }
+    return status;
+}
+
+enum status table_checkpoint(struct table_space *space, const char *directory, int64_t *stood_us, struct error *err)
+{
+    int64_t began_us;
+    enum status status;
+
+    if (!space->options.store->checkpoint)
+        return error_set(err, ERR_CONFIG, "What is in memory only can't be copied");
+    status = stop_owners(space, err);
+    if (status)
+        return status;
+    began_us = monotonic_us();
+    status = copy_shards(space, directory, err);
+    go_on(&space->still);
+    *stood_us = monotonic_us() - began_us;
+    return status;
+}
