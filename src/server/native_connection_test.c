@@ -224,7 +224,7 @@ static struct fixture *start(bool password, const struct native_limits *limits)
     struct error error;
 
     atomic_store(&hold_pending, false);
-    f->service.limits = (struct native_limits){ 100, 1 << 20, 32, 4, 256 << 10, 16 << 20, 200000, 5000000, 2000000 };
+    f->service.limits = (struct native_limits){ 100, 1 << 20, 32, 4, 256 << 10, 16 << 20, 10000000, 5000000, 2000000 };
     if (limits)
         f->service.limits = *limits;
     f->service.wants_password = password;

@@ -34,12 +34,21 @@ static void check_request(const struct native_request *request)
     check(request->parameters.keyspace);
     switch (request->header.opcode) {
     case NATIVE_STARTUP:
-        for (uint32_t i = 0; i < request->startup.option_count; i++)
+        for (uint32_t i = 0; i < request->startup.option_count; i++) {
+            check(request->startup.options[i].name);
             check(request->startup.options[i].value);
+        }
         break;
+    case NATIVE_AUTH_RESPONSE: check(request->auth_response.token); break;
     case NATIVE_QUERY: check(request->query.statement); break;
-    case NATIVE_PREPARE: check(request->prepare.statement); break;
-    case NATIVE_EXECUTE: check(request->execute.id); break;
+    case NATIVE_PREPARE:
+        check(request->prepare.statement);
+        check(request->prepare.keyspace);
+        break;
+    case NATIVE_EXECUTE:
+        check(request->execute.id);
+        check(request->execute.metadata_id);
+        break;
     case NATIVE_BATCH:
         for (uint32_t i = 0; i < request->batch.entry_count; i++) {
             check(request->batch.entries[i].statement);
