@@ -7,8 +7,16 @@
  * Rows: bench.t (pk bigint, ck int, c0..c7 text), --per-partition rows in a partition, values of --value-bytes in total,
  * incompressible enough (base64-like random text that repeats nothing). The same key always has the same values, so a read checks them.
  *
+ * Further workloads:
+ *   lwt         half INSERT IF NOT EXISTS of a new key, half UPDATE .. IF of a row that --sequential loaded; a reply that does not say
+ *               [applied] is wrong. The rows keep the values that reads expect.
+ *   counter     additions to bench.n; every counter is read before and after, and must have grown by what was acknowledged.
+ *   batch10, batch100   prepared inserts of that many rows of one partition in an UNLOGGED batch; with --logged of rows of any partitions
+ *               in a LOGGED one. CPU is told per request and per row.
+ * --interval S prints a JSON line every so often, too: where compaction stalls a long run is seen.
+ *
  * It speaks the protocol itself and shares no code with the server: it is also a witness.
- * Prints one JSON object.
+ * Prints one JSON object, last.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +37,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum workload { INSERT, READ, MIXED, SLICE };
+enum workload { INSERT, READ, MIXED, SLICE, LWT, COUNTER, BATCH };
 
 enum {
     COLUMNS = 8,
@@ -38,10 +46,14 @@ enum {
     SEGMENT_FULL_BYTES = 100 << 10, /* past this the next request begins another */
     CONNECTIONS_MAX = 4096,
     DEPTH_MAX = 2048,
+    BATCH_ROWS_MAX = 100,
+    COUNTERS_MAX = 100000,
     READ_BYTES = 1 << 20,
     SUB_BUCKETS = 64, /* latencies: 64 linear steps per power of two, 1.6 % wide */
     BUCKETS = SUB_BUCKETS * 40,
 };
+
+enum { RESULT_VOID = 1, RESULT_ROWS = 2 };
 
 enum {
     OP_ERROR = 0x00,
@@ -50,7 +62,8 @@ enum {
     OP_QUERY = 0x07,
     OP_RESULT = 0x08,
     OP_PREPARE = 0x09,
-    OP_EXECUTE = 0x0A
+    OP_EXECUTE = 0x0A,
+    OP_BATCH = 0x0D
 };
 
 struct options {
@@ -67,8 +80,10 @@ struct options {
     double rate;
     double seconds;
     double warm_seconds;
-    double window_seconds;
     int pid;
+    double interval_seconds;
+    uint32_t batch_rows; /* 1 unless the workload is a batch */
+    bool logged;
     bool setup;
     bool sequential; /* load every key once, in order, then stop */
     bool scatter;    /* with a rate: each request goes over a connection drawn at random, not over the next one */
@@ -81,6 +96,7 @@ struct options {
 struct in_flight {
     int64_t due_ns; /* 0: free */
     uint64_t key;
+    uint32_t delta; /* of a counter */
     bool is_write;
 };
 
@@ -95,6 +111,7 @@ struct connection {
     uint8_t *in;
     size_t in_size, in_capacity;
     bool want_write;
+    bool is_touched;   /* is in touched[] */
     bool in_segments;  /* v5, once STARTUP was answered */
     bool is_open;      /* a segment was begun, */
     size_t segment_at; /* so far behind out_sent */
@@ -123,13 +140,18 @@ static struct options options = {
     .rows = 1000000,
     .per_partition = 100,
     .value_bytes = 136,
+    .batch_rows = 1,
     .seconds = 10,
     .warm_seconds = 2,
     .seed = 1,
     .compressor = "LZ4Compressor",
 };
-static struct statement_id insert_id, read_id, slice_id;
-static struct histogram reads, writes;
+static struct statement_id insert_id, read_id, slice_id, absent_id, compare_id, add_id, counters_id;
+static struct histogram reads, writes, interval_reads, interval_writes;
+static struct connection *touched[CONNECTIONS_MAX]; /* may have room or something to send */
+static int touched_count;
+static uint64_t next_new_key;                          /* lwt: no run before took it */
+static uint64_t counter_count, *acknowledged, *unsure; /* per counter: what was added, and what may have been */
 static uint64_t errors, wrong, done_in_window, next_sequential, completed, completed_writes;
 static char first_error[256];
 static bool measuring;
@@ -456,6 +478,23 @@ static void prepare(struct connection *c, const char *text, struct statement_id 
     memcpy(id->metadata_id, body + 6 + id->size + 2, sizeof(id->metadata_id));
 }
 
+static void allow_connections(void)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)options.connections + 64;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        die("getrlimit: %s", strerror(errno));
+    if (limit.rlim_cur >= needed)
+        return;
+    limit.rlim_cur = needed;
+    if (limit.rlim_max < needed)
+        limit.rlim_max = needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        die("%d connections need %lu descriptors: %s", options.connections, (unsigned long)needed, strerror(errno));
+}
+
+/* One after another, each with its answer to STARTUP: no backlog overflows. */
 static void connect_one(struct connection *c)
 {
     static const char startup[] = "\0\1\0\13CQL_VERSION\0\0053.0.0";
@@ -493,6 +532,28 @@ static void setup_schema(struct connection *c)
         options.compressor);
     query(c, "DROP TABLE IF EXISTS bench.t");
     query(c, table);
+    query(c, "DROP TABLE IF EXISTS bench.n");
+    query(c, "CREATE TABLE bench.n (pk bigint, ck int, n counter, PRIMARY KEY (pk, ck))");
+}
+
+/* Those a workload needs: a table of an earlier --setup may lack bench.n. */
+static void prepare_statements(struct connection *c)
+{
+    prepare(c, "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &insert_id);
+    prepare(c, "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ? AND ck = ?", &read_id);
+    prepare(c, "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ?", &slice_id);
+    if (options.workload == LWT) {
+        prepare(c,
+                "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " IF NOT EXISTS",
+                &absent_id);
+        prepare(c, "UPDATE bench.t SET c0 = ? WHERE pk = ? AND ck = ? IF c7 = ?", &compare_id);
+    }
+    if (options.workload == COUNTER) {
+        prepare(c, "UPDATE bench.n SET n = n + ? WHERE pk = ? AND ck = ?", &add_id);
+        prepare(c, "SELECT ck, n FROM bench.n WHERE pk = ?", &counters_id);
+    }
 }
 
 /* ---- requests ---- */
@@ -540,24 +601,103 @@ static void put_execute(struct connection *c, const struct statement_id *id, uin
     put_u16(c, value_count);
 }
 
+static void touch(struct connection *c)
+{
+    if (c->is_touched)
+        return;
+    c->is_touched = true;
+    touched[touched_count++] = c;
+}
+
+static void put_value(struct connection *c, uint64_t key, int column)
+{
+    put_u32(c, column_bytes());
+    fill_value(key, column, out_reserve(c, column_bytes()), column_bytes());
+    c->out_size += column_bytes();
+}
+
+static void put_row(struct connection *c, uint64_t key)
+{
+    put_key(c, key, true);
+    for (int i = 0; i < COLUMNS; i++)
+        put_value(c, key, i);
+}
+
+static void put_lwt(struct connection *c, struct in_flight *request)
+{
+    if (next_random() >> 40 & 1) {
+        request->key = next_new_key++;
+        put_execute(c, &absent_id, 2 + COLUMNS);
+        put_row(c, request->key);
+    } else {
+        put_execute(c, &compare_id, 4);
+        put_value(c, request->key, 0);
+        put_key(c, request->key, true);
+        put_value(c, request->key, COLUMNS - 1);
+    }
+}
+
+static void put_addition(struct connection *c, struct in_flight *request)
+{
+    uint64_t delta;
+
+    request->key %= counter_count;
+    request->delta = 1 + (uint32_t)(next_random() >> 40 & 7);
+    delta = htobe64(request->delta);
+    put_execute(c, &add_id, 3);
+    put_u32(c, 8);
+    put_bytes(c, &delta, 8);
+    put_key(c, request->key, true);
+}
+
+/* Unlogged: rows that follow another in the key's partition, from its first on after its last. */
+static void put_batch(struct connection *c, uint64_t key)
+{
+    uint64_t first = key - key % options.per_partition, rows = options.rows - first;
+
+    if (rows > options.per_partition)
+        rows = options.per_partition;
+    put_u8(c, options.logged ? 0 : 1);
+    put_u16(c, (uint16_t)options.batch_rows);
+    for (uint32_t i = 0; i < options.batch_rows; i++) {
+        put_u8(c, 1); /* prepared */
+        put_u16(c, insert_id.size);
+        put_bytes(c, insert_id.bytes, insert_id.size);
+        put_u16(c, 2 + COLUMNS);
+        put_row(c, options.logged ? next_random() % options.rows : first + (key - first + i) % rows);
+    }
+    put_u16(c, 1); /* ONE */
+    put_flags(c, 0);
+}
+
 static void send_request(struct connection *c, int64_t due_ns)
 {
     uint16_t id = c->free_ids[--c->free_count];
     struct in_flight *request = &c->requests[id];
     uint64_t key = options.sequential ? next_sequential++ : next_random() % options.rows;
-    size_t at = frame_begin(c, OP_EXECUTE, id);
+    size_t at = frame_begin(c, options.workload == BATCH ? OP_BATCH : OP_EXECUTE, id);
 
     request->due_ns = due_ns;
     request->key = key;
-    request->is_write = options.workload == INSERT || (options.workload == MIXED && (next_random() >> 40 & 1));
-    if (request->is_write) {
+    request->is_write = true;
+    switch (options.workload) {
+    case MIXED: request->is_write = next_random() >> 40 & 1; break;
+    case READ:
+    case SLICE: request->is_write = false; break;
+    case INSERT:
+    case LWT:
+    case COUNTER:
+    case BATCH: break;
+    }
+    if (options.workload == LWT) {
+        put_lwt(c, request);
+    } else if (options.workload == COUNTER) {
+        put_addition(c, request);
+    } else if (options.workload == BATCH) {
+        put_batch(c, key);
+    } else if (request->is_write) {
         put_execute(c, &insert_id, 2 + COLUMNS);
-        put_key(c, key, true);
-        for (int i = 0; i < COLUMNS; i++) {
-            put_u32(c, column_bytes());
-            fill_value(key, i, out_reserve(c, column_bytes()), column_bytes());
-            c->out_size += column_bytes();
-        }
+        put_row(c, key);
     } else if (options.workload == SLICE) {
         put_execute(c, &slice_id, 1);
         put_key(c, key, false);
@@ -567,6 +707,7 @@ static void send_request(struct connection *c, int64_t due_ns)
     }
     frame_end(c, at);
     c->in_flight++;
+    touch(c);
 }
 
 static uint32_t take_u32(const uint8_t *at)
@@ -622,6 +763,40 @@ static bool rows_are_right(const struct in_flight *request, const uint8_t *body,
     return memcmp(body + at + 4, expected, column) == 0;
 }
 
+/* Where the count of rows stands in a reply of rows, behind its metadata; 0: it is none. */
+static uint32_t rows_at(const uint8_t *body, uint32_t size, uint32_t *columns)
+{
+    uint32_t flags, at = 12;
+
+    if (size < 12 || take_u32(body) != RESULT_ROWS)
+        return 0;
+    flags = take_u32(body + 4);
+    *columns = take_u32(body + 8);
+    if (flags & 2 && at + 4 <= size) /* paging state */
+        at += 4 + take_u32(body + at);
+    if (flags & 8 && at + 2 <= size) /* v5: the id of metadata that changed */
+        at += 2 + (uint32_t)(body[at] << 8 | body[at + 1]);
+    if (!(flags & 4))
+        at = skip_metadata(body, at, size, flags & 1, *columns);
+    return at + 4 <= size ? at : 0;
+}
+
+/* One row of one column, [applied], which is true. A reply that was not applied has the row's columns, too. */
+static bool was_applied(const uint8_t *body, uint32_t size)
+{
+    uint32_t columns = 0, at = rows_at(body, size, &columns);
+
+    return at && columns == 1 && size == at + 9 && take_u32(body + at) == 1 && take_u32(body + at + 4) == 1 &&
+           body[at + 8] == 1;
+}
+
+static bool write_is_right(const uint8_t *body, uint32_t size)
+{
+    if (options.workload == LWT)
+        return was_applied(body, size);
+    return size == 4 && take_u32(body) == RESULT_VOID;
+}
+
 static void take_reply(struct connection *c, const uint8_t *header, const uint8_t *body, uint32_t size, int64_t now)
 {
     uint16_t id = (uint16_t)(header[2] << 8 | header[3]);
@@ -634,18 +809,26 @@ static void take_reply(struct connection *c, const uint8_t *header, const uint8_
             snprintf(first_error, sizeof(first_error), "%08x %.*s", take_u32(body), (int)(body[4] << 8 | body[5]),
                      body + 6);
         errors++;
-    } else if (!request->is_write && !rows_are_right(request, body, size)) {
-        wrong++;
+        if (options.workload == COUNTER)
+            unsure[request->key] += request->delta;
+    } else {
+        if (request->is_write ? !write_is_right(body, size) : !rows_are_right(request, body, size))
+            wrong++;
+        if (options.workload == COUNTER)
+            acknowledged[request->key] += request->delta;
     }
     completed++;
     completed_writes += request->is_write;
     if (measuring) {
         histogram_add(request->is_write ? &writes : &reads, now - request->due_ns);
+        if (options.interval_seconds > 0)
+            histogram_add(request->is_write ? &interval_writes : &interval_reads, now - request->due_ns);
         done_in_window++;
     }
     request->due_ns = 0;
     c->free_ids[c->free_count++] = id;
     c->in_flight--;
+    touch(c);
 }
 
 /* The replies at the front: how many bytes they were. */
@@ -689,6 +872,8 @@ static void receive(struct connection *c)
     if (c->in_size == c->in_capacity) {
         c->in_capacity *= 2;
         c->in = realloc(c->in, c->in_capacity);
+        if (!c->in)
+            die("out of memory");
     }
 }
 
@@ -760,6 +945,8 @@ static void wait_for_events(int epoll, int64_t timeout_ns)
 
         if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))
             receive(c);
+        if (events[i].events & EPOLLOUT)
+            touch(c);
     }
 }
 
@@ -774,6 +961,48 @@ static struct connection *with_room(struct connection *connections, uint32_t *ne
     return NULL;
 }
 
+/* With a thousand connections only those that had an answer are looked at. */
+static void flush_touched(int epoll)
+{
+    for (int i = 0; i < touched_count; i++) {
+        if (touched[i]->out_size)
+            flush(epoll, touched[i]);
+        touched[i]->is_touched = false;
+    }
+    touched_count = 0;
+}
+
+/* A line of what happened since the last one. */
+static void interval_tick(int64_t now)
+{
+    static int64_t begin, last;
+    static double last_cpu;
+    double cpu, seconds;
+    uint64_t count;
+    int64_t max;
+
+    if (!begin) {
+        begin = last = now;
+        last_cpu = server_cpu();
+    }
+    seconds = (double)(now - last) / 1e9;
+    if (seconds < options.interval_seconds)
+        return;
+    cpu = server_cpu();
+    count = interval_reads.total + interval_writes.total;
+    max = interval_reads.max_ns > interval_writes.max_ns ? interval_reads.max_ns : interval_writes.max_ns;
+    printf(
+        "{\"at_s\": %.1f, \"per_second\": %.0f, \"server_cpu_us\": %.2f, \"read_p99_us\": %.1f, \"write_p99_us\": %.1f, "
+        "\"max_us\": %.1f, \"errors\": %lu, \"wrong\": %lu}\n",
+        (double)(now - begin) / 1e9, (double)count / seconds, count ? (cpu - last_cpu) * 1e6 / (double)count : 0,
+        percentile_us(&interval_reads, 0.99), percentile_us(&interval_writes, 0.99), (double)max / 1000, errors, wrong);
+    fflush(stdout);
+    memset(&interval_reads, 0, sizeof(interval_reads));
+    memset(&interval_writes, 0, sizeof(interval_writes));
+    last = now;
+    last_cpu = cpu;
+}
+
 /* Runs the load for some seconds (or, sequential, until every key was sent). */
 static void run(int epoll, struct connection *connections, double seconds)
 {
@@ -783,6 +1012,8 @@ static void run(int epoll, struct connection *connections, double seconds)
     uint64_t sent = 0;
     uint32_t turn = 0;
 
+    for (int i = 0; i < options.connections; i++)
+        touch(&connections[i]);
     for (;;) {
         int64_t now = now_ns(), timeout = 1000000;
 
@@ -808,13 +1039,13 @@ static void run(int epoll, struct connection *connections, double seconds)
         if (options.rate > 0) {
             timeout = next > now ? next - now : 1000000;
         } else {
-            for (int i = 0; i < options.connections; i++)
-                while (connections[i].free_count && (!options.sequential || next_sequential < options.rows))
-                    send_request(&connections[i], now);
+            for (int i = 0; i < touched_count; i++)
+                while (touched[i]->free_count && (!options.sequential || next_sequential < options.rows))
+                    send_request(touched[i], now);
         }
-        for (int i = 0; i < options.connections; i++)
-            if (connections[i].out_size)
-                flush(epoll, &connections[i]);
+        flush_touched(epoll);
+        if (measuring && options.interval_seconds > 0)
+            interval_tick(now);
         wait_for_events(epoll, timeout);
     }
 }
@@ -839,6 +1070,58 @@ static void drain(int epoll, struct connection *connections)
     }
 }
 
+/* Adds each counter's value, times sign, to values. On a connection of its own, which blocks. */
+static void read_counters(struct connection *c, uint64_t *values, uint64_t sign)
+{
+    uint64_t partitions = (counter_count + options.per_partition - 1) / options.per_partition;
+
+    for (uint64_t p = 0; p < partitions; p++) {
+        size_t at = frame_begin(c, OP_EXECUTE, 0);
+        uint32_t size, columns = 0, rows;
+        uint8_t opcode, *body;
+
+        put_execute(c, &counters_id, 1);
+        put_key(c, p * options.per_partition, false);
+        frame_end(c, at);
+        body = call(c, &opcode, &size);
+        at = opcode == OP_RESULT ? rows_at(body, size, &columns) : 0;
+        if (!at || columns != 2)
+            die("reading the counters: opcode %d", opcode);
+        rows = take_u32(body + at);
+        if (size - at != 4 + rows * 20UL)
+            die("a partition of counters that is not %u rows", rows);
+        for (uint32_t i = 0; i < rows; i++) {
+            const uint8_t *row = body + at + 4 + (size_t)i * 20;
+            uint64_t key = p * options.per_partition + take_u32(row + 4), n;
+
+            memcpy(&n, row + 12, 8);
+            if (take_u32(row + 4) >= options.per_partition || key >= counter_count)
+                die("a counter that nobody added to: %lu", key);
+            values[key] += sign * be64toh(n);
+        }
+    }
+}
+
+/* How many counters did not grow by what was acknowledged, nor by that and some of what was answered with an error. */
+static uint64_t count_wrong_counters(struct connection *c, uint64_t *grown)
+{
+    uint64_t bad = 0;
+
+    read_counters(c, grown, 1);
+    for (uint64_t i = 0; i < counter_count; i++)
+        bad += grown[i] < acknowledged[i] || grown[i] > acknowledged[i] + unsure[i];
+    return bad;
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *p = calloc(count, size);
+
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
 static void print_latency(const char *name, const struct histogram *h)
 {
     if (h->total)
@@ -851,7 +1134,7 @@ static void usage(void)
 {
     fprintf(
         stderr,
-        "load [--host A] [--port P] [--connections N] [--depth N] [--protocol 4|5] [--workload insert|read|mixed|slice] [--rows N]\n"
+        "load [--host A] [--port P] [--connections N] [--depth N] [--protocol 4|5] [--workload insert|read|mixed|slice|lwt|counter|batch10|batch100]\n     [--logged] [--interval S] [--rows N]\n"
         "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
         "     [--compressor CLASS] [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
     exit(2);
@@ -866,7 +1149,14 @@ static const char *argument(char **argv, int *i)
 
 static void parse_options(char **argv)
 {
-    static const char *const names[] = { "insert", "read", "mixed", "slice" };
+    static const struct {
+        const char *name;
+        enum workload workload;
+        uint32_t batch_rows;
+    } names[] = { { "insert", INSERT, 1 },  { "read", READ, 1 },
+                  { "mixed", MIXED, 1 },    { "slice", SLICE, 1 },
+                  { "lwt", LWT, 1 },        { "counter", COUNTER, 1 },
+                  { "batch10", BATCH, 10 }, { "batch100", BATCH, BATCH_ROWS_MAX } };
 
     for (int i = 1; argv[i]; i++) {
         const char *o = argv[i];
@@ -901,6 +1191,10 @@ static void parse_options(char **argv)
             options.setup = true;
         else if (!strcmp(o, "--compressor"))
             options.compressor = argument(argv, &i);
+        else if (!strcmp(o, "--logged"))
+            options.logged = true;
+        else if (!strcmp(o, "--interval"))
+            options.interval_seconds = atof(argument(argv, &i));
         else if (!strcmp(o, "--scatter"))
             options.scatter = true;
         else if (!strcmp(o, "--metadata"))
@@ -910,13 +1204,15 @@ static void parse_options(char **argv)
         else if (!strcmp(o, "--sequential"))
             options.sequential = true;
         else if (!strcmp(o, "--workload")) {
+            size_t w = 0;
+
             options.workload_name = argument(argv, &i);
-            options.workload = SLICE + 1;
-            for (enum workload w = INSERT; w <= SLICE; w++)
-                if (!strcmp(names[w], options.workload_name))
-                    options.workload = w;
-            if (options.workload > SLICE)
+            while (w < sizeof(names) / sizeof(*names) && strcmp(names[w].name, options.workload_name))
+                w++;
+            if (w == sizeof(names) / sizeof(*names))
                 usage();
+            options.workload = names[w].workload;
+            options.batch_rows = names[w].batch_rows;
         } else
             usage();
     }
@@ -924,11 +1220,17 @@ static void parse_options(char **argv)
         options.depth > DEPTH_MAX || (options.protocol != 4 && options.protocol != 5) || !options.per_partition ||
         !options.rows || options.value_bytes < COLUMNS)
         usage();
+    if (options.workload == BATCH && !options.logged &&
+        (options.per_partition < options.batch_rows || options.rows % options.per_partition))
+        die("a batch of %u rows needs partitions of as many, and all of them whole", options.batch_rows);
+    if (options.sequential && options.workload != INSERT)
+        die("--sequential loads with --workload insert");
 }
 
 int main(int argc, char **argv)
 {
-    struct connection *connections;
+    struct connection *connections, *checker = NULL;
+    uint64_t *grown = NULL, count;
     double cpu, own, elapsed;
     int64_t begin;
     int epoll;
@@ -936,16 +1238,23 @@ int main(int argc, char **argv)
     (void)argc;
     parse_options(argv);
     random_state = mix(options.seed);
-    connections = calloc((size_t)options.connections, sizeof(*connections));
+    next_new_key = (uint64_t)time(NULL) << 30;
+    allow_connections();
+    connections = zeroed((size_t)options.connections, sizeof(*connections));
     for (int i = 0; i < options.connections; i++)
         connect_one(&connections[i]);
     if (options.setup)
         setup_schema(&connections[0]);
-    prepare(&connections[0],
-            "INSERT INTO bench.t (pk, ck, c0, c1, c2, c3, c4, c5, c6, c7) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            &insert_id);
-    prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ? AND ck = ?", &read_id);
-    prepare(&connections[0], "SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM bench.t WHERE pk = ?", &slice_id);
+    prepare_statements(&connections[0]);
+    if (options.workload == COUNTER) {
+        counter_count = options.rows < COUNTERS_MAX ? options.rows : COUNTERS_MAX;
+        acknowledged = zeroed(counter_count, sizeof(*acknowledged));
+        unsure = zeroed(counter_count, sizeof(*unsure));
+        grown = zeroed(counter_count, sizeof(*grown));
+        checker = zeroed(1, sizeof(*checker));
+        connect_one(checker);
+        read_counters(checker, grown, (uint64_t)-1);
+    }
 
     epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < options.connections; i++) {
@@ -965,9 +1274,11 @@ int main(int argc, char **argv)
     elapsed = (double)(now_ns() - begin) / 1e9;
     cpu = server_cpu() - cpu;
     own = own_cpu() - own;
-    uint64_t count = done_in_window;
+    count = done_in_window;
     measuring = false;
     drain(epoll, connections);
+    if (checker)
+        wrong += count_wrong_counters(checker, grown);
 
     printf(
         "{\"workload\": \"%s\", \"connections\": %d, \"depth\": %d, \"rate\": %.0f, \"value_bytes\": %u, \"seconds\": %.2f, "
@@ -975,6 +1286,9 @@ int main(int argc, char **argv)
         options.workload_name, options.connections, options.depth, options.rate, options.value_bytes, elapsed, count,
         (double)count / elapsed, count ? cpu * 1e6 / (double)count : 0, count ? own * 1e6 / (double)count : 0, errors,
         wrong);
+    if (options.batch_rows > 1)
+        printf(", \"rows\": %u, \"logged\": %s, \"server_cpu_us_per_row\": %.3f", options.batch_rows,
+               options.logged ? "true" : "false", count ? cpu * 1e6 / (double)count / options.batch_rows : 0);
     print_latency("read", &reads);
     print_latency("write", &writes);
     if (first_error[0]) {
