@@ -9,8 +9,11 @@ the warnings, or the error's code, message and detail. Ports in it are the ones 
 """
 import os
 import re
+import signal
 import struct
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import ERROR, QUERY, Client, Server, long_string  # noqa: E402
@@ -82,6 +85,30 @@ def answers(port, host="127.0.0.1"):
         client.close()
 
 
+def reloaded():
+    """What SIGHUP brings holds for the next request."""
+    with tempfile.TemporaryDirectory(prefix="helenus-thresholds-") as top:
+        path = os.path.join(top, "helenus.conf")
+
+        def write(size):
+            with open(path, "w") as f:
+                f.write(f"batch-fail-bytes = {size}\nbatch-warn-bytes = 0\nbatch-warn-partitions = 0\n")
+
+        write("4k")
+        with Server(os.path.join(top, "data"), "--config", path) as server:
+            client = Client(server.port)
+            schema(client)
+            before = told(client, query(client, batch("UNLOGGED", 20, 400)))
+            write("0")
+            server.process.send_signal(signal.SIGHUP)
+            end = time.monotonic() + 20
+            while "config: read again" not in server.log_tail() and time.monotonic() < end:
+                time.sleep(0.02)
+            after = told(client, query(client, batch("UNLOGGED", 20, 400)))
+            client.close()
+    return before.startswith("0x2200 Batch too large") and after == "nothing", (before, after)
+
+
 def main():
     if sys.argv[1:] == ["--settings"]:
         print(" ".join(f"'--set={setting}'" for setting, _, _ in SETTINGS))
@@ -102,6 +129,11 @@ def main():
         if want != got:
             failed += 1
             print(f"FAILED\n  Cassandra: {want}\n  helenus:   {got}")
+    ok, why = reloaded()
+    if not ok:
+        failed += 1
+        print(f"FAILED a reload: {why}")
+    wanted.append("a reload")
     print(f"{len(wanted) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
