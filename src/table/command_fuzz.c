@@ -44,7 +44,7 @@ static void count_cell(struct arena *arena, struct cell cell, struct bytes shard
     struct buffer out CLEANUP(buffer_fini) = { 0 };
     struct error err;
 
-    shards.size = shards.size < COUNTER_SHARD_BYTES ? 0 : COUNTER_SHARD_BYTES; /* sorted by origin, each once */
+    shards = shards.size < COUNTER_SHARD_BYTES ? bytes_of("", 0) : bytes_of(shards.data, COUNTER_SHARD_BYTES);
     before = counter_total(shards);
     if (shards.size && load_be64(shards.data + COUNTER_ORIGIN_BYTES) == INT64_MAX)
         return; /* above this clock there is none */
