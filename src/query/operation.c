@@ -2,10 +2,8 @@
 #include "query/operation.h"
 
 #include "row/counter.h"
-#include "row/merge.h"
+#include "row/place.h"
 #include "types/calendar.h"
-
-#include <stdlib.h>
 
 static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
 {
@@ -175,7 +173,7 @@ static void tombstone_elements(struct cell_list *list, const struct column_def *
     }
 }
 
-/* ---- operations that read first ---- */
+/* ---- operations that look at a list first: its owner does ---- */
 
 const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint32_t *count)
 {
@@ -191,13 +189,18 @@ const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint3
     return row->cells + first;
 }
 
+static void ask(struct cell_list *list, struct cell *cell, enum place_kind kind, struct bytes tail)
+{
+    cell->path = place_path(list->arena, list->number, kind, tail);
+    list->has_places = true;
+    list->sorted = false;
+}
+
 static enum status index_operation(struct execution *execution, struct cell_list *list,
-                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
+                                   const struct operation *operation, const struct stamp *stamp)
 {
     struct error *err = execution->err;
     struct bytes index, value = { NULL, 0 };
-    uint32_t count;
-    const struct cell *cells = row_cells_of(row, operation->column->id, &count);
     bool set = operation->kind == OPERATION_SET_INDEX;
     enum status status = expr_evaluate(operation->key, &execution->eval, &index, err);
 
@@ -207,50 +210,25 @@ static enum status index_operation(struct execution *execution, struct cell_list
         return status;
     if (native_is_unset(index))
         return set ? error_set(err, ERR_INVALID, "Invalid unset value for list index") : OK;
-    if (bytes_is_null(index) || index.size != 4)
-        return error_set(err, ERR_INVALID, "Invalid null value for list index");
     if (native_is_unset(value))
         return OK;
-    int32_t at = (int32_t)load_be32(index.data);
-    if (count == 0)
-        return error_set(err, ERR_INVALID,
-                         set ? "Attempted to set an element on a list which is null"
-                             : "Attempted to delete an element from a list which is null");
-    if (at < 0 || (uint32_t)at >= count)
-        return error_set(err, ERR_INVALID, "List index %d out of bound, list has size %u", at, count);
     struct cell *cell = add_cell(list, operation->column);
-    cell->path = cells[at].path;
     if (set)
         fill(cell, stamp, value);
     else
         fill_tombstone(cell, stamp);
-    list->sorted = false;
+    ask(list, cell, set ? PLACE_SET : PLACE_DELETE, index.size == 4 ? index : bytes_of("", 0));
     return OK;
 }
 
-/* Sorted first: a client chooses how long both lists are. */
 static void discard_operation(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
-                              const struct row *row, struct bytes value)
+                              struct bytes value)
 {
-    uint32_t count;
-    const struct cell *cells = row_cells_of(row, operation->column->id, &count);
-    const struct type *element_type = operation->column->type->params[0];
-    uint32_t unwanted_max = value.size >= 4 ? load_be32(value.data) : 0, unwanted_count = 0;
-    struct bytes *unwanted = arena_alloc(list->arena, sizeof(*unwanted) * ((size_t)unwanted_max + 1)), element;
-    struct value_iterator iterator;
+    struct cell *cell = add_cell(list, operation->column);
 
-    value_iterator_init(&iterator, operation->column->type, value);
-    while (unwanted_count < unwanted_max && value_iterator_next(&iterator, &element))
-        unwanted[unwanted_count++] = element;
-    unwanted_count = value_sort(element_type, unwanted, unwanted_count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!value_find(element_type, unwanted, unwanted_count, cells[i].value))
-            continue;
-        struct cell *cell = add_cell(list, operation->column);
-
-        cell->path = cells[i].path;
-        fill_tombstone(cell, stamp);
-    }
+    fill_tombstone(cell, stamp);
+    cell->path_value = value;
+    ask(list, cell, PLACE_DISCARD, bytes_of("", 0));
 }
 
 static enum status delete_element(struct execution *execution, struct cell_list *list,
@@ -324,14 +302,14 @@ static enum status count(struct execution *execution, struct cell_list *list, co
 }
 
 static enum status apply_operation(struct execution *execution, struct cell_list *list,
-                                   const struct operation *operation, const struct stamp *stamp, const struct row *row)
+                                   const struct operation *operation, const struct stamp *stamp)
 {
     const struct column_def *column = operation->column;
     struct bytes value = { NULL, 0 };
     enum status status = OK;
 
     if (operation->kind == OPERATION_SET_INDEX || operation->kind == OPERATION_DELETE_INDEX)
-        return index_operation(execution, list, operation, stamp, row);
+        return index_operation(execution, list, operation, stamp);
     if (operation->value) {
         status = expr_evaluate(operation->value, &execution->eval, &value, execution->err);
         if (status)
@@ -358,7 +336,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
         if (bytes_is_null(value))
             break;
         if (column->type->kind == TYPE_LIST)
-            discard_operation(list, operation, stamp, row, value);
+            discard_operation(list, operation, stamp, value);
         else
             tombstone_elements(list, column, stamp, operation->value->type, value);
         break;
@@ -378,7 +356,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
     case OPERATION_COUNT_DOWN: return count(execution, list, operation, stamp, value);
     case OPERATION_DELETE:
         if (column->multicell)
-            add_complex(list, column, stamp->timestamp_us, stamp->now_s);
+            add_complex(list, column, stamp->deletion_us, stamp->now_s);
         else
             fill_tombstone(add_cell(list, column), stamp);
         break;
@@ -389,44 +367,54 @@ static enum status apply_operation(struct execution *execution, struct cell_list
     return OK;
 }
 
-static int compare_cells(const void *a, const void *b)
+static bool looks_first(const struct operation *operation)
 {
-    return cell_compare(a, b);
+    switch (operation->kind) {
+    case OPERATION_REMOVE: return operation->column->type->kind == TYPE_LIST;
+    case OPERATION_SET_INDEX:
+    case OPERATION_DELETE_INDEX: return true;
+    default: return false;
+    }
 }
 
-/* In order, and each cell once: two writes to one cell of one statement have one timestamp, and merge as such do. */
-static void sort_cells(struct cell_list *list)
+/* Whether one of a column's operations looks at its list: then all of them are asked, in their order. They begin at `first`. */
+static bool column_is_asked(const struct modify_plan *modify, uint32_t first)
 {
-    uint32_t kept = 0;
+    const struct column_def *column = modify->operations[first].column;
 
-    if (list->sorted)
-        return;
-    qsort(list->cells, list->count, sizeof(*list->cells), compare_cells);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (kept && compare_cells(&list->cells[kept - 1], &list->cells[i]) == 0)
-            list->cells[kept - 1] = *cell_reconcile(&list->cells[kept - 1], &list->cells[i]);
-        else
-            list->cells[kept++] = list->cells[i];
-    }
-    list->count = kept;
-    list->sorted = true;
+    for (uint32_t i = first; i < modify->operation_count && modify->operations[i].column == column; i++)
+        if (looks_first(&modify->operations[i]))
+            return true;
+    return false;
 }
 
 enum status operations_make_cells(struct execution *execution, const struct modify_plan *modify, enum column_kind kind,
-                                  const struct stamp *stamp, const struct row *row, struct cell_list *list)
+                                  const struct stamp *stamp, struct cell_list *list)
 {
+    bool asked = false;
+
     *list = (struct cell_list){ .arena = execution->eval.arena, .scratch = execution->eval.scratch, .sorted = true };
     if (modify->operation_count) {
         list->capacity = modify->operation_count;
         list->cells = arena_alloc(list->arena, sizeof(*list->cells) * list->capacity);
     }
     for (uint32_t i = 0; i < modify->operation_count; i++) {
-        if (modify->operations[i].column->kind != kind)
+        const struct operation *operation = &modify->operations[i];
+        uint32_t before = list->count;
+
+        if (operation->column->kind != kind)
             continue;
-        enum status status = apply_operation(execution, list, &modify->operations[i], stamp, row);
+        if (modify->reads_first && (i == 0 || operation->column != modify->operations[i - 1].column))
+            asked = column_is_asked(modify, i);
+        list->number = i;
+        enum status status = apply_operation(execution, list, operation, stamp);
         if (status)
             return status;
+        for (; asked && !looks_first(operation) && before < list->count; before++)
+            ask(list, &list->cells[before], PLACE_PATH, list->cells[before].path);
     }
-    sort_cells(list);
+    if (!list->sorted)
+        list->count = cells_sort(list->cells, list->count);
+    list->sorted = true;
     return OK;
 }

@@ -4,9 +4,8 @@
  * Owns:    the request's arena; values are borrowed from the binds and the plan.
  * Errors:  ERR_INVALID with Cassandra's words.
  *
- * List operations by index, and removal of list elements by value, look at a row that was read before: they write by the
- * paths they find there, as Cassandra does. Between reading and writing another write may change the list; the later one
- * stands by timestamp.
+ * Operations on lists by index, and removal of list elements by value, come out as asked cells (row/place.h): who looks at the list
+ * gives them their paths.
  */
 #ifndef QUERY_OPERATION_H
 #define QUERY_OPERATION_H
@@ -16,7 +15,8 @@
 /* What all cells of one statement share. */
 struct stamp {
     int64_t timestamp_us;
-    int64_t before_us; /* the deletion that an overwritten collection carries */
+    int64_t before_us;   /* the deletion that an overwritten collection carries */
+    int64_t deletion_us; /* other deletions than of cells */
     int32_t ttl_s;
     int64_t expires_s;
     int64_t now_s;
@@ -30,11 +30,13 @@ struct cell_list {
     struct complex_deletion *complexes;
     uint32_t complex_count, complex_capacity;
     bool sorted;
+    bool has_places; /* some are asked */
+    uint32_t number; /* of the operation at hand */
 };
 
-/* The cells of a statement's columns of one kind. row: the live cells that operations by index look at; NULL: none. */
+/* The cells of a statement's columns of one kind. */
 enum status operations_make_cells(struct execution *execution, const struct modify_plan *modify, enum column_kind kind,
-                                  const struct stamp *stamp, const struct row *row, struct cell_list *list);
+                                  const struct stamp *stamp, struct cell_list *list);
 
 /* A column's run of cells; a NULL row has none. */
 const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint32_t *count);

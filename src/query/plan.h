@@ -34,6 +34,7 @@ struct operation {
     const struct expr *value;
     const struct expr *key;
     uint32_t field;
+    uint32_t number; /* as written: of one column's, later ones see what earlier ones did */
 };
 
 struct plan_condition {
@@ -51,7 +52,7 @@ enum modify_kind { MODIFY_INSERT, MODIFY_UPDATE, MODIFY_DELETE };
 struct modify_plan {
     enum modify_kind kind;
     struct where where;
-    struct operation *operations; /* by column id */
+    struct operation *operations; /* by column id, then as written */
     uint32_t operation_count;
     const struct expr *timestamp; /* NULL: not written */
     const struct expr *ttl;

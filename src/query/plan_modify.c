@@ -37,12 +37,16 @@ static int compare_operations(const void *a, const void *b)
 {
     const struct operation *left = a, *right = b;
 
-    return (left->column->id > right->column->id) - (left->column->id < right->column->id);
+    if (left->column->id != right->column->id)
+        return left->column->id < right->column->id ? -1 : 1;
+    return (left->number > right->number) - (left->number < right->number);
 }
 
 static void add_operation(struct modify_plan *modify, const struct operation *operation)
 {
-    modify->operations[modify->operation_count++] = *operation;
+    modify->operations[modify->operation_count] = *operation;
+    modify->operations[modify->operation_count].number = modify->operation_count;
+    modify->operation_count++;
     if (operation->column->kind == COLUMN_STATIC)
         modify->touches_static = true;
     else
@@ -623,9 +627,6 @@ static enum status check_conditional(struct planner *planner, const struct modif
     if (modify->where.clustering_has_in)
         return error_set(planner->err, ERR_INVALID,
                          "IN on the clustering key columns is not supported with conditional %s", name);
-    if (modify->reads_first)
-        return error_set(planner->err, ERR_INVALID,
-                         "Conditional list operations that read first are not supported yet");
     return OK;
 }
 

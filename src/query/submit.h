@@ -27,6 +27,9 @@ struct write_set {
     uint32_t count, capacity;
     uint32_t fragment_count;
     bool logged; /* all of it or nothing, over shards too */
+    bool
+        is_conditional; /* has the owner's time, and its deletions the moment before: they hide nothing of what it writes */
+    bool has_places; /* some fragments have asked cells: row/place.h */
 };
 
 /* cas NULL: unconditional. Parts without fragments are left out, unless a condition looks at them. */

@@ -5,6 +5,8 @@
 #include "query/submit.h"
 
 #include "row/key.h"
+#include "row/merge.h"
+#include "row/place.h"
 
 enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16 };
 #define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
@@ -76,12 +78,14 @@ static void put_cells(struct table_fragment *fragment, const struct cell_list *l
     fragment->row.cell_count = list->count;
     fragment->row.complexes = list->complexes;
     fragment->row.complex_count = list->complex_count;
+    fragment->has_places = list->has_places;
 }
 
 /* ---- one statement ---- */
 
 static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
-                              const struct table_def *table, const int64_t *batch_timestamp_us, struct stamp *stamp)
+                              const struct table_def *table, const int64_t *batch_timestamp_us, bool conditional,
+                              struct stamp *stamp)
 {
     struct error *err = execution->err;
     struct bytes value;
@@ -89,6 +93,7 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
 
     *stamp = (struct stamp){ .timestamp_us = TIMESTAMP_SERVER,
                              .before_us = TIMESTAMP_SERVER_BEFORE,
+                             .deletion_us = conditional ? TIMESTAMP_SERVER_BEFORE : TIMESTAMP_SERVER,
                              .now_s = execution->eval.now_s,
                              .expires_s = TIME_NONE };
     bool given = execution->parameters->has_timestamp;
@@ -111,11 +116,16 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
             given = true;
         }
     }
+    if (conditional) { /* the owner's time, whatever a client or a driver says; in Cassandra it is the ballot's */
+        stamp->timestamp_us = TIMESTAMP_SERVER;
+        given = false;
+    }
     if (given) {
         if (stamp->timestamp_us == INT64_MIN)
             return error_set(err, ERR_INVALID,
                              "Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]");
         stamp->before_us = stamp->timestamp_us - 1;
+        stamp->deletion_us = stamp->timestamp_us;
         if (timestamp_is_server(stamp->timestamp_us) || timestamp_is_server(stamp->before_us))
             return error_set(err, ERR_INVALID, "Timestamp %lld is reserved", (long long)stamp->timestamp_us);
     }
@@ -148,7 +158,7 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
     return OK;
 }
 
-/* The live cells that operations by index look at. */
+/* The live cells that operations on lists look at. */
 static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key,
                                   struct bytes clustering, bool is_static, const struct row **row)
 {
@@ -182,55 +192,39 @@ static enum status read_row_first(struct execution *execution, const struct tabl
     return OK;
 }
 
-static enum status add_static(struct execution *execution, const struct modify_plan *modify,
-                              const struct table_def *table, const struct stamp *stamp, struct write_set *set,
-                              struct write_part *part)
+static enum status add_static(struct execution *execution, const struct modify_plan *modify, const struct stamp *stamp,
+                              struct write_set *set, struct write_part *part)
 {
-    const struct row *row = NULL;
     struct cell_list cells;
-    enum status status = OK;
+    enum status status = operations_make_cells(execution, modify, COLUMN_STATIC, stamp, &cells);
 
-    if (modify->reads_first)
-        status = read_row_first(execution, table, part->key, bytes_of("", 0), true, &row);
-    if (!status)
-        status = operations_make_cells(execution, modify, COLUMN_STATIC, stamp, row, &cells);
     if (status || (!cells.count && !cells.complex_count))
         return status;
     struct table_fragment *fragment = add_fragment(set, part);
     fragment->kind = KEY_PARTITION;
     put_cells(fragment, &cells);
+    set->has_places |= cells.has_places;
     return OK;
 }
 
-static enum status add_row(struct execution *execution, const struct modify_plan *modify, const struct table_def *table,
-                           const struct stamp *stamp, const struct clustering_value *clustering,
-                           struct cell_list *shared, struct write_set *set, struct write_part *part)
+static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
+                    const struct clustering_value *clustering, const struct cell_list *cells, struct write_set *set,
+                    struct write_part *part)
 {
-    const struct row *row = NULL;
-    struct cell_list own, *cells = shared;
-    enum status status = OK;
-
-    if (modify->reads_first) {
-        status = read_row_first(execution, table, part->key, clustering->encoded, false, &row);
-        if (!status)
-            status = operations_make_cells(execution, modify, COLUMN_REGULAR, stamp, row, &own);
-        if (status)
-            return status;
-        cells = &own;
-    }
     bool deletes_row = modify->kind == MODIFY_DELETE && !modify->operation_count;
+
     if (!cells->count && !cells->complex_count && modify->kind != MODIFY_INSERT && !deletes_row)
-        return OK;
+        return;
     struct table_fragment *fragment = add_fragment(set, part);
     fragment->kind = KEY_ROW;
     fragment->clustering = clustering->encoded;
     fragment->row.written_clustering = clustering->written;
     put_cells(fragment, cells);
+    set->has_places |= cells->has_places;
     if (modify->kind == MODIFY_INSERT)
         fragment->row.liveness = (struct liveness){ stamp->timestamp_us, stamp->ttl_s, stamp->expires_s };
     if (deletes_row)
-        fragment->row.deletion = (struct deletion){ stamp->timestamp_us, stamp->now_s };
-    return OK;
+        fragment->row.deletion = (struct deletion){ stamp->deletion_us, stamp->now_s };
 }
 
 static enum status add_partition(struct execution *execution, const struct modify_plan *modify,
@@ -247,7 +241,7 @@ static enum status add_partition(struct execution *execution, const struct modif
         struct table_fragment *fragment = add_fragment(set, part);
 
         fragment->kind = KEY_PARTITION;
-        fragment->row.deletion = (struct deletion){ stamp->timestamp_us, stamp->now_s };
+        fragment->row.deletion = (struct deletion){ stamp->deletion_us, stamp->now_s };
         return OK;
     }
     for (uint32_t i = 0; i < slice_count; i++) {
@@ -258,12 +252,12 @@ static enum status add_partition(struct execution *execution, const struct modif
         fragment->clustering_end = slices[i].end;
         fragment->start_inclusive = slices[i].start_inclusive;
         fragment->end_inclusive = slices[i].end_inclusive;
-        fragment->row.deletion = (struct deletion){ stamp->timestamp_us, stamp->now_s };
+        fragment->row.deletion = (struct deletion){ stamp->deletion_us, stamp->now_s };
     }
     if (modify->touches_static)
-        status = add_static(execution, modify, table, stamp, set, part);
+        status = add_static(execution, modify, stamp, set, part);
     for (uint32_t i = 0; i < row_count && !status; i++)
-        status = add_row(execution, modify, table, stamp, &rows[i], cells, set, part);
+        add_row(modify, stamp, &rows[i], cells, set, part);
     return status;
 }
 
@@ -295,7 +289,7 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
         eval->binds = binds;
     }
-    status = make_stamp(execution, modify, table, batch_timestamp_us, &stamp);
+    status = make_stamp(execution, modify, table, batch_timestamp_us, set->is_conditional, &stamp);
     if (!status)
         status = where_partitions(&modify->where, table, eval, &keys, err);
     if (status)
@@ -314,8 +308,8 @@ static enum status collect(struct execution *execution, const struct plan *plan,
         return status;
     if ((uint64_t)keys.count * (row_count + slice_count + 1) > FRAGMENTS_MAX)
         return error_set(err, ERR_INVALID, "The statement writes too many rows");
-    if (row_count && !modify->reads_first) {
-        status = operations_make_cells(execution, modify, COLUMN_REGULAR, &stamp, NULL, &cells);
+    if (row_count) {
+        status = operations_make_cells(execution, modify, COLUMN_REGULAR, &stamp, &cells);
         for (uint32_t i = 0; i < cells.count && !status; i++)
             if (cells.cells[i].value.size > VALUE_BYTES_MAX)
                 status = error_set(err, ERR_INVALID, "A value is too large");
@@ -327,6 +321,40 @@ static enum status collect(struct execution *execution, const struct plan *plan,
                                keys.keys[i], set);
     return status;
 }
+
+/* Writes to several partitions are refused as one: no owner may find out too late that its list is too short. So who writes looks at
+ * the lists, before any of it is written, as Cassandra does; on one partition the owner looks. */
+static enum status find_places(struct execution *execution, struct write_set *set)
+{
+    if (!set->has_places || set->count < 2)
+        return OK;
+    for (uint32_t p = 0; p < set->count; p++) {
+        struct write_part *part = &set->parts[p];
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < part->count; i++) {
+            struct table_fragment *fragment = &part->fragments[i];
+
+            if (fragment->has_places) {
+                const struct row *row;
+                enum status status = read_row_first(execution, part->table, part->key, fragment->clustering,
+                                                    fragment->kind == KEY_PARTITION, &row);
+
+                if (!status)
+                    status = place_find(set->arena, part->table, &fragment->row, row, execution->err);
+                if (status)
+                    return status;
+                fragment->has_places = false;
+                if (row_is_empty(&fragment->row))
+                    continue;
+            }
+            part->fragments[kept++] = *fragment;
+        }
+        part->count = kept;
+    }
+    return OK;
+}
+
 /* ---- statements and batches ---- */
 
 static enum status check_write_consistency(struct execution *execution, const struct plan *plan, bool conditional)
@@ -342,6 +370,11 @@ static enum status check_write_consistency(struct execution *execution, const st
             return error_set(execution->err, ERR_INVALID, "Counter operations are inherently non-serializable");
     }
 
+    if (consistency_is_serial(parameters->consistency) && conditional)
+        return error_set(
+            execution->err, ERR_INVALID,
+            "%s is not supported as conditional update commit consistency. Use ANY if you mean \"make sure it is accepted but I don't care how many replicas commit it for non-SERIAL reads\"",
+            parameters->consistency == CONSISTENCY_SERIAL ? "SERIAL" : "LOCAL_SERIAL");
     if (consistency_is_serial(parameters->consistency))
         return error_set(execution->err, ERR_INVALID, "You must use conditional updates for serializable writes");
     if (conditional && !consistency_is_serial(parameters->serial_consistency))
@@ -358,8 +391,11 @@ enum query_result execute_modify(struct execution *execution)
     struct cas_set cas;
     enum status status = check_write_consistency(execution, plan, conditional);
 
+    set.is_conditional = conditional;
     if (!status)
         status = collect(execution, plan, NULL, &set);
+    if (!status && !conditional)
+        status = find_places(execution, &set);
     if (!status && conditional) {
         cas_init(execution, plan->table, 1, &cas);
         cas.wants_static = plan->modify->touches_static;
@@ -382,6 +418,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
     for (uint32_t i = 0; i < count; i++)
         conditional |= plan_is_conditional(plans[i]->modify);
     status = check_write_consistency(execution, count ? plans[0] : NULL, conditional);
+    set.is_conditional = conditional;
     if (conditional) {
         cas_init(execution, plans[0]->table, count, &cas);
         cas.is_batch = true;
@@ -409,6 +446,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         if (!status && plan_is_conditional(modify))
             status = cas_add(execution, plans[i], &cas);
     }
+    if (!status && !conditional)
+        status = find_places(execution, &set);
     if (!status)
         status = batch_check(execution, &set, kind, conditional);
     if (status)

@@ -1,4 +1,5 @@
-/* Compare and set, on the owner: reads the rows that the conditions look at, through the turn's own batch, and decides.
+/* Compare and set, on the owner: reads the rows that the conditions look at, through the turn's own batch, and decides. In the same
+ * way it looks at the lists that operations change by place or by value.
  *
  * The result of a refusal, flat: part count (4) | per part: exists (1) | fragment: size (4), bytes (live cells only).
  */
@@ -6,6 +7,7 @@
 
 #include "row/fragment.h"
 #include "row/merge.h"
+#include "row/place.h"
 #include "types/value.h"
 
 #include <assert.h>
@@ -476,6 +478,56 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, str
     buffer_append_be32(result, count);
     for (uint32_t i = 0; i < count && !status; i++)
         status = check_part(&look, &key, reader, applied, newest_us, result);
+    return status;
+}
+
+/* ---- lists ---- */
+
+/* One fragment with the paths that its operations find. */
+static enum status find_places(struct look *look, struct buffer *key, const struct command_fragment *fragment,
+                               struct row *row)
+{
+    int64_t newest_us = INT64_MIN;
+    const struct row *live;
+    enum status status = fragment_decode(look->arena, fragment->fragment, row, look->err);
+
+    if (!status)
+        status = read_part(look, key, fragment->kind == KEY_PARTITION, fragment->clustering, &live, &newest_us);
+    return status ? status : place_find(look->arena, look->def, row, live, look->err);
+}
+
+enum status cas_find_places(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                            struct command_header *header, const struct table_def *def, struct command_reader *reader,
+                            int64_t timestamp_us, struct arena *arena, struct buffer *fragments, struct error *err)
+{
+    struct look look = {
+        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .def = def, .arena = arena, .err = err
+    };
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    uint32_t count = 0;
+    int64_t newest_us = INT64_MIN;
+    enum status status;
+
+    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
+    status = read_record(&look, &key, &newest_us);
+    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
+        struct command_fragment fragment;
+        struct row row;
+
+        command_read_fragment(reader, &fragment);
+        if (reader->failed)
+            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
+        if (fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE)
+            status = find_places(&look, &key, &fragment, &row);
+        else
+            status = fragment_decode(arena, fragment.fragment, &row, err);
+        if (status || row_is_empty(&row))
+            continue;
+        command_append_fragment(fragments, &fragment, &row);
+        count++;
+    }
+    header->fragment_count = count;
     return status;
 }
 

@@ -13,25 +13,40 @@ static void append_sized(struct buffer *out, struct bytes bytes)
     buffer_append_bytes(out, bytes);
 }
 
-static void append_fragment(struct buffer *out, const struct table_fragment *fragment)
+void command_append_fragment(struct buffer *out, const struct command_fragment *fragment, const struct row *row)
 {
     size_t at;
 
     buffer_append_u8(out, fragment->kind);
-    buffer_append_u8(out, (fragment->start_inclusive ? BOUND_START_INCLUSIVE : 0) |
-                              (fragment->end_inclusive ? BOUND_END_INCLUSIVE : 0));
+    buffer_append_u8(out, fragment->bounds);
     append_sized(out, fragment->clustering);
     append_sized(out, fragment->clustering_end);
     at = out->size;
     buffer_append_be32(out, 0);
-    fragment_encode(out, &fragment->row);
+    fragment_encode(out, row);
     store_be32(out->data + at, (uint32_t)(out->size - at - 4));
+}
+
+static void append_fragment(struct buffer *out, const struct table_fragment *fragment)
+{
+    struct command_fragment flat = { .kind = fragment->kind,
+                                     .bounds = (fragment->start_inclusive ? BOUND_START_INCLUSIVE : 0) |
+                                               (fragment->end_inclusive ? BOUND_END_INCLUSIVE : 0) |
+                                               (fragment->has_places ? BOUND_PLACES : 0),
+                                     .clustering = fragment->clustering,
+                                     .clustering_end = fragment->clustering_end };
+
+    command_append_fragment(out, &flat, &fragment->row);
 }
 
 static void append_update(struct buffer *out, enum command_kind kind, const struct apply_command *command)
 {
+    bool has_places = false;
+
+    for (uint32_t i = 0; i < command->fragment_count; i++)
+        has_places |= command->fragments[i].has_places;
     buffer_append_u8(out, (uint8_t)kind);
-    buffer_append_u8(out, command->durable ? COMMAND_DURABLE : 0);
+    buffer_append_u8(out, (command->durable ? COMMAND_DURABLE : 0) | (has_places ? COMMAND_PLACES : 0));
     buffer_append_be64(out, command->table_id);
     buffer_append_be64(out, command->schema_version);
     buffer_append_be64(out, (uint64_t)command->token);
@@ -216,6 +231,7 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     header->kind = (enum command_kind)command_read_u8(reader);
     header->flags = command_read_u8(reader);
     header->durable = header->flags & COMMAND_DURABLE;
+    header->has_places = header->flags & COMMAND_PLACES;
     header->table_id = read_u64(reader);
     switch (header->kind) {
     case COMMAND_APPLY:

@@ -40,8 +40,9 @@ enum command_kind {
 };
 enum {
     COMMAND_DURABLE = 1,
-    GROUP_INTENT = 2, /* other shards have parts too: they are to be remembered */
-    GROUP_MARKED = 4, /* a part of a batch that was remembered under this timestamp; else the owner stamps */
+    GROUP_INTENT = 2,   /* other shards have parts too: they are to be remembered */
+    GROUP_MARKED = 4,   /* a part of a batch that was remembered under this timestamp; else the owner stamps */
+    COMMAND_PLACES = 8, /* some fragments have asked cells: row/place.h */
 };
 enum { GROUP_HEADER_BYTES = 1 + 1 + 8 + 4 };
 enum {
@@ -53,7 +54,7 @@ enum {
     READ_STATIC = 32,
     READ_FLAGS_ALL = 63
 };
-enum { BOUND_START_INCLUSIVE = 1, BOUND_END_INCLUSIVE = 2 };
+enum { BOUND_START_INCLUSIVE = 1, BOUND_END_INCLUSIVE = 2, BOUND_PLACES = 4 /* of a row: it has asked cells */ };
 
 /* A cursor over a command; failed is set by the first read past the end, and everything after it is zero. */
 struct command_reader {
@@ -65,6 +66,7 @@ struct command_reader {
 struct command_header {
     enum command_kind kind;
     bool durable;
+    bool has_places;
     uint8_t flags;
     uint64_t table_id; /* or what stands in its place */
     uint64_t schema_version;
@@ -94,5 +96,7 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
 void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable);
 
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
+/* Appends one as it was read, but its contents. */
+void command_append_fragment(struct buffer *out, const struct command_fragment *fragment, const struct row *row);
 
 #endif

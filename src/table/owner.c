@@ -321,7 +321,26 @@ static enum status add_fragments(struct turn *turn, const struct table_def *def,
     return OK;
 }
 
-static enum status run_apply(struct turn *turn, struct table_request *request, const struct command_header *header,
+/* Adds a command's fragments; first those that ask for places in lists are given them. */
+static enum status find_and_add_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
+                                          struct command_reader *reader, int64_t timestamp_us, struct error *err)
+{
+    struct buffer fragments CLEANUP(buffer_fini) = { 0 };
+    struct command_reader found;
+    enum status status;
+
+    if (__builtin_expect(!header->has_places, 1))
+        return add_fragments(turn, def, header, reader, timestamp_us, err);
+    arena_reset(turn->arena);
+    status = cas_find_places(turn->shard, turn->batch, &turn->overlay, header, def, reader, timestamp_us, turn->arena,
+                             &fragments, err);
+    if (status)
+        return status;
+    found = (struct command_reader){ fragments.data, fragments.data + fragments.size, false };
+    return add_fragments(turn, def, header, &found, timestamp_us, err);
+}
+
+static enum status run_apply(struct turn *turn, struct table_request *request, struct command_header *header,
                              struct command_reader *reader)
 {
     const struct table_def *def = definition(turn, header->table_id);
@@ -329,7 +348,7 @@ static enum status run_apply(struct turn *turn, struct table_request *request, c
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
-    return add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
+    return find_and_add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
 /* The parts of other shards get this one's timestamp before they are remembered. */
@@ -372,7 +391,7 @@ static enum status run_part(struct turn *turn, const struct command_header *grou
     def = definition(turn, header.table_id);
     if (!def) /* of a batch that is under way, dropped meanwhile: nothing is left to write to */
         return group->flags & GROUP_MARKED ? OK : error_set(err, ERR_STALE, "the table was dropped");
-    return add_fragments(turn, def, &header, &part, timestamp_us, err);
+    return find_and_add_fragments(turn, def, &header, &part, timestamp_us, err);
 }
 
 /* Its parts are in the batch together or, by the caller's truncation, not at all. */
@@ -408,7 +427,7 @@ static enum status run_group(struct turn *turn, struct table_request *request, c
     return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
 }
 
-static enum status run_cas(struct turn *turn, struct table_request *request, const struct command_header *header,
+static enum status run_cas(struct turn *turn, struct table_request *request, struct command_header *header,
                            struct command_reader *reader)
 {
     struct command_reader fragments = *reader;
@@ -425,7 +444,7 @@ static enum status run_cas(struct turn *turn, struct table_request *request, con
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
         turn->may_wait = true; /* decided: what a range needs besides is read now */
-        status = add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
+        status = find_and_add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
     if (status || request->applied) {
         buffer_fini(&result);

@@ -112,7 +112,8 @@ struct table_fragment {
     struct bytes clustering;     /* encoded; KEY_PARTITION: empty */
     struct bytes clustering_end; /* KEY_RANGE: the end bound; with flags in range_* */
     bool start_inclusive, end_inclusive;
-    struct row row; /* timestamps may be TIMESTAMP_SERVER */
+    bool has_places; /* cells of lists are asked (row/place.h): the owner looks before it writes any of the command */
+    struct row row;  /* timestamps may be TIMESTAMP_SERVER */
 };
 
 struct apply_command {
