@@ -498,7 +498,7 @@ static enum status find_places(struct look *look, struct buffer *key, const stru
 
 enum status cas_find_places(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
                             struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                            int64_t timestamp_us, struct arena *arena, struct buffer *fragments, struct error *err)
+                            struct arena *arena, struct buffer *fragments, struct error *err)
 {
     struct look look = {
         .shard = shard, .batch = batch, .overlay = overlay, .header = header, .def = def, .arena = arena, .err = err
@@ -517,7 +517,6 @@ enum status cas_find_places(struct shard *shard, const struct store_batch *batch
         command_read_fragment(reader, &fragment);
         if (reader->failed)
             return error_set(err, ERR_CORRUPT, "a shard command is cut short");
-        fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
         if (fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE)
             status = find_places(&look, &key, &fragment, &row);
         else

@@ -332,8 +332,8 @@ static enum status find_and_add_fragments(struct turn *turn, const struct table_
     if (__builtin_expect(!header->has_places, 1))
         return add_fragments(turn, def, header, reader, timestamp_us, err);
     arena_reset(turn->arena);
-    status = cas_find_places(turn->shard, turn->batch, &turn->overlay, header, def, reader, timestamp_us, turn->arena,
-                             &fragments, err);
+    status =
+        cas_find_places(turn->shard, turn->batch, &turn->overlay, header, def, reader, turn->arena, &fragments, err);
     if (status)
         return status;
     found = (struct command_reader){ fragments.data, fragments.data + fragments.size, false };
@@ -443,7 +443,8 @@ static enum status run_cas(struct turn *turn, struct table_request *request, str
                         &newest_us, &result, request->error);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
-        turn->may_wait = true; /* decided: what a range needs besides is read now */
+        turn->may_wait = true; /* decided: what a range or a list needs besides is read now */
+        header->may_wait = true;
         status = find_and_add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
     if (status || request->applied) {

@@ -207,11 +207,11 @@ enum status cas_read_row(struct shard *shard, const struct store_batch *batch, s
                          const struct command_header *header, uint8_t kind, struct bytes clustering,
                          struct arena *arena, struct row *row, struct deletion *cover, struct error *err);
 
-/* cas.c: the command's fragments, stamped, into `fragments`, with the paths that operations on lists find in the rows as they were
+/* cas.c: the command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were
  * before the command; those that became empty are left out of the header's count. The reader stands at the first. */
 enum status cas_find_places(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
                             struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                            int64_t timestamp_us, struct arena *arena, struct buffer *fragments, struct error *err);
+                            struct arena *arena, struct buffer *fragments, struct error *err);
 
 /* add.c: the rows of counters that a turn has added to: read once, added to in memory, written once. */
 struct counting;

@@ -126,7 +126,7 @@ static void read_all(struct warmer *w, struct bytes command)
             return;
         if (fragment.kind == KEY_RANGE)
             read_range(w, &header, &fragment);
-        else if (header.kind == COMMAND_ADD)
+        else if (header.kind == COMMAND_ADD || fragment.bounds & BOUND_PLACES)
             read_row(w, &header, fragment.kind, fragment.clustering);
     }
     if (header.kind == COMMAND_CAS)
