@@ -13,6 +13,7 @@ At the end every key of every round is checked once more.
 import argparse
 import os
 import random
+import re
 import select
 import struct
 import sys
@@ -274,9 +275,15 @@ def main():
         for entry in lost[:5]:
             print("LOST at the end", *entry)
         server.stop()
+        with open(server.log_path) as log:
+            finished = sum(int(n) for n in re.findall(r"finished batches count=(\d+)", log.read()))
     start_ms.sort()
     print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, {witness.batched} acknowledged batches, at least {least} in flight at a kill; "
           f"restart p50 {start_ms[len(start_ms) // 2]:.0f} ms, max {start_ms[-1]:.0f} ms")
+    print(f"{finished} batches were finished by a start")
+    if args.rounds >= 50 and not finished:
+        print("FAILED: no kill met a batch on its way")
+        failed += 1
     if least < 64:
         print("FAILED: fewer than 64 requests were in flight at a kill")
         failed += 1
