@@ -150,9 +150,9 @@ static int64_t token_in(const struct table_space *space, uint32_t shard)
 }
 
 static enum status send_forget(struct table_port *port, uint32_t shard, enum command_kind kind, int64_t timestamp_us,
-                               struct error *err)
+                               bool durable, struct error *err)
 {
-    uint8_t command[1 + 1 + ID_BYTES] = { (uint8_t)kind, COMMAND_DURABLE };
+    uint8_t command[1 + 1 + ID_BYTES] = { (uint8_t)kind, durable ? COMMAND_DURABLE : 0 };
 
     store_be64(command + 2, (uint64_t)timestamp_us);
     return table_apply_wait(port, bytes_of(command, sizeof(command)), token_in(port->space, shard), err);
@@ -191,9 +191,7 @@ static enum status apply_groups(struct table_port *port, int64_t timestamp_us, s
     return status;
 }
 
-/* One intent: its parts, then it, then the markers. */
-static enum status finish_batch(struct table_port *port, uint32_t shard, int64_t timestamp_us, struct bytes value,
-                                struct error *err)
+static enum status apply_intent(struct table_port *port, int64_t timestamp_us, struct bytes value, struct error *err)
 {
     uint32_t count = port->space->shard_count;
     struct buffer *groups = xcalloc(count, sizeof(*groups));
@@ -201,14 +199,23 @@ static enum status finish_batch(struct table_port *port, uint32_t shard, int64_t
 
     if (!status)
         status = apply_groups(port, timestamp_us, groups, err);
-    if (!status)
-        status = send_forget(port, shard, COMMAND_FORGET_INTENT, timestamp_us, err);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!status && groups[i].size)
-            status = send_forget(port, i, COMMAND_FORGET_MARKER, timestamp_us, err);
+    for (uint32_t i = 0; i < count; i++)
         buffer_fini(&groups[i]);
-    }
     free(groups);
+    return status;
+}
+
+/* Intents of a shard whose parts are all applied: one sync for them together, then their markers, which need none. */
+static enum status forget_applied(struct table_port *port, uint32_t shard, struct bytes timestamps, struct error *err)
+{
+    enum status status = OK;
+
+    for (size_t at = 0; at < timestamps.size && !status; at += ID_BYTES)
+        status = send_forget(port, shard, COMMAND_FORGET_INTENT, (int64_t)load_be64(timestamps.data + at),
+                             at + ID_BYTES == timestamps.size, err);
+    for (uint32_t i = 0; i < port->space->shard_count; i++)
+        for (size_t at = 0; at < timestamps.size && !status && i != shard; at += ID_BYTES)
+            status = send_forget(port, i, COMMAND_FORGET_MARKER, (int64_t)load_be64(timestamps.data + at), false, err);
     return status;
 }
 
@@ -249,24 +256,31 @@ struct finishing {
 static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t until_us, struct finishing *sum,
                                 struct error *err)
 {
-    struct buffer value CLEANUP(buffer_fini) = { 0 };
+    struct buffer value CLEANUP(buffer_fini) = { 0 }, applied CLEANUP(buffer_fini) = { 0 };
     uint64_t from = 0, timestamp_us = 0;
+    enum status status = OK, forgotten;
+    struct error of_forgetting;
 
-    for (;;) {
+    while (!status) {
         bool found;
-        enum status status =
-            next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, err);
 
-        if (!status && found && (int64_t)timestamp_us > until_us)
+        status = next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, err);
+        if (status || !found)
+            break;
+        if ((int64_t)timestamp_us > until_us) {
             sum->younger++; /* and those behind it */
-        if (status || !found || (int64_t)timestamp_us > until_us)
-            return status;
-        status = finish_batch(port, shard, (int64_t)timestamp_us, buffer_bytes(&value), err);
-        if (status)
-            return status;
-        sum->finished++;
+            break;
+        }
+        status = apply_intent(port, (int64_t)timestamp_us, buffer_bytes(&value), err);
+        if (!status)
+            buffer_append_be64(&applied, timestamp_us);
         from = timestamp_us + 1;
     }
+    forgotten = forget_applied(port, shard, buffer_bytes(&applied), &of_forgetting);
+    sum->finished += applied.size / ID_BYTES;
+    if (forgotten && !status)
+        *err = of_forgetting;
+    return status ? status : forgotten;
 }
 
 static enum status finish_all(struct table_port *port, int64_t until_us, bool *any_left, struct error *err)
@@ -303,7 +317,7 @@ static enum status forget_markers(struct table_port *port, struct error *err)
                 next_record(&port->space->shards[i], markers, from, &found, &timestamp_us, &value, err);
 
             if (!status && found)
-                status = send_forget(port, i, COMMAND_FORGET_MARKER, (int64_t)timestamp_us, err);
+                status = send_forget(port, i, COMMAND_FORGET_MARKER, (int64_t)timestamp_us, false, err);
             if (status)
                 return status;
             from = timestamp_us + 1;
