@@ -47,7 +47,7 @@ def test_version(cqlsh, target):
     """The one asked for, also as the server sees it."""
     out = cqlsh("SHOW VERSION;\nSELECT driver_name, protocol_version FROM system_views.clients;\n").stdout
     assert f"Native protocol v{target.version}]" in out
-    versions = [int(line.split("|")[1]) for line in out.splitlines() if "DataStax Python Driver" in line]
+    versions = [int(line.split("|")[1]) for line in out.splitlines() if re.search(r"\| +\d$", line)]
     assert target.version in versions
 
 
@@ -153,7 +153,7 @@ def test_consistency_levels(cqlsh, keyspace, session):
 def test_tracing(cqlsh, table):
     out = cqlsh(f"TRACING;\nTRACING ON;\nSELECT name FROM {table} WHERE country = 'FR' LIMIT 1;\nTRACING OFF;\n"
                 f"SELECT name FROM {table} WHERE country = 'PL' LIMIT 1;\n").stdout
-    assert "TRACING is currently disabled" in out.replace("Tracing", "TRACING")
+    assert "TRACING is OFF" in out and "TRACING set to ON" in out
     assert len(re.findall(r"^Tracing session: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", out, re.M)) == 1
     assert re.search(r"^ activity +\| timestamp +\| source +\| source_elapsed +\| client$", out, re.M)
     assert "Execute CQL3 query" in out and "Request complete" in out
@@ -162,19 +162,20 @@ def test_tracing(cqlsh, table):
 
 
 def test_capture(cqlsh, table, tmp_path):
+    """To the end: CAPTURE OFF of this cqlsh only says where the output goes."""
     path = tmp_path / "captured"
-    out = cqlsh(f"CAPTURE;\nCAPTURE '{path}';\nSELECT age FROM {table} WHERE country = 'FR' AND name = 'name 002';\nCAPTURE OFF;\n"
-                f"SELECT age FROM {table} WHERE country = 'FR' AND name = 'name 004';\n").stdout
+    out = cqlsh(f"CAPTURE;\nCAPTURE '{path}';\nSELECT age FROM {table} WHERE country = 'FR' AND name = 'name 002';\nCAPTURE;\n").stdout
     assert "Currently not capturing query output." in out and f"Now capturing query output to '{path}'." in out
+    assert f"Currently capturing query output to '{path}'." in out
     assert [line.strip() for line in path.read_text().splitlines() if line.strip()] == ["age", "-----", "2", "(1 rows)"]
-    assert [line.strip() for line in out.splitlines() if line.strip().isdigit()] == ["4"]
+    assert not [line for line in out.splitlines() if line.strip() == "2"]
 
 
 def test_describe_everything(cqlsh, table, keyspace, session):
     session.execute(f"CREATE TYPE IF NOT EXISTS {keyspace}.place (street text, number int)")
     out = cqlsh(f"DESCRIBE CLUSTER;\nUSE {keyspace};\nDESCRIBE CLUSTER;\n").stdout
     assert out.count("Cluster: Test Cluster") == 2 and out.count("Partitioner: Murmur3Partitioner") == 2
-    assert "Snitch: SimpleSnitch" in out and "Range ownership:" in out
+    assert out.count("Snitch: DynamicEndpointSnitch") == 2 and "Range ownership:" in out
     out = cqlsh(f"USE {keyspace};\nDESCRIBE TYPES;\nDESCRIBE TYPE place;\nDESC TYPE {keyspace}.place;\n").stdout
     assert out.count(f"CREATE TYPE {keyspace}.place (") == 2 and re.search(r"^place\s*$", out, re.M)
     out = cqlsh(f"USE {keyspace};\nDESCRIBE FUNCTIONS;\nDESCRIBE AGGREGATES;\nDESCRIBE TABLES;\nDESCRIBE KEYSPACE;\nDESCRIBE people;\nDESCRIBE {keyspace};\n").stdout
