@@ -83,6 +83,7 @@ crash: $(BUILD)/helenus $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/crash_test
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/sweep_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/cas.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/sweep.py --rounds $$(($(CRASH_ROUNDS) / 8 + 1))
 
 .PHONY: hostile plaintext

@@ -139,13 +139,14 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
                 .condition_count = kept,
             };
     }
-    for (uint32_t i = 0; i < modify->condition_count; i++) {
-        bool known = false;
+    for (uint32_t i = 0; i < 2 * modify->condition_count; i++) { /* of a statement regular ones first, as Cassandra */
+        const struct column_def *column = modify->conditions[i % modify->condition_count].column;
+        bool known = (column->kind == COLUMN_STATIC) != (i >= modify->condition_count);
 
         for (uint32_t k = 0; k < cas->column_count; k++)
-            known |= cas->columns[k] == modify->conditions[i].column;
+            known |= cas->columns[k] == column;
         if (!known)
-            cas->columns[cas->column_count++] = modify->conditions[i].column;
+            cas->columns[cas->column_count++] = column;
     }
     return OK;
 }
@@ -254,7 +255,30 @@ static int compare_places(const void *a, const void *b, void *parts)
     return order ? order : compare_numbers(a, b);
 }
 
-/* Parts whose row is shown: those that name a row which exists, each row once; the static one if there is no other. */
+enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, struct error *err)
+{
+    uint32_t *list = arena_new_array(arena, uint32_t, cas->count + 1);
+
+    for (uint32_t i = 0; i < cas->count; i++)
+        list[i] = i;
+    qsort_r(list, cas->count, sizeof(*list), compare_places, cas->parts);
+    for (uint32_t i = 1; i < cas->count; i++) {
+        const struct cas_part *first = &cas->parts[list[i - 1]], *second = &cas->parts[list[i]];
+
+        if (first->kind == second->kind || first->is_static || second->is_static ||
+            !bytes_equal(first->clustering, second->clustering))
+            continue;
+        if (second->kind == CAS_IF_CONDITIONS)
+            return error_set(err, ERR_INVALID, "Cannot mix IF conditions and IF NOT EXISTS for the same row");
+        if (first->kind == CAS_IF_CONDITIONS)
+            return error_set(err, ERR_INVALID, "Cannot mix IF conditions and IF %sEXISTS for the same row",
+                             second->kind == CAS_IF_NOT_EXISTS ? "NOT " : "");
+        return error_set(err, ERR_INVALID, "Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row");
+    }
+    return OK;
+}
+
+/* Parts whose row is shown, in the order of the rows: those that name a row which exists, each row once; the static one if there is no other. */
 static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
 {
     const struct cas_set *cas = &outcome->set;
@@ -271,7 +295,6 @@ static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
         if (!kept || !bytes_equal(cas->parts[list[kept - 1]].clustering, cas->parts[list[i]].clustering))
             list[kept++] = list[i];
     count = kept;
-    qsort(list, count, sizeof(*list), compare_numbers);
     for (uint32_t i = 0; i < cas->count && !count; i++)
         if (cas->parts[i].is_static && outcome->current[i] && (!any_row_part || cas->parts[i].condition_count))
             list[count++] = i;
@@ -304,11 +327,8 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
         if (wanted)
             answer.shown[answer.count++] = column;
     }
-    for (int is_static = 0; row_count && !cas->whole_rows && is_static < 2;
-         is_static++) /* regular ones first, as Cassandra */
-        for (uint32_t i = 0; i < cas->column_count; i++)
-            if ((cas->columns[i]->kind == COLUMN_STATIC) == is_static)
-                answer.shown[answer.count++] = cas->columns[i];
+    for (uint32_t i = 0; row_count && !cas->whole_rows && i < cas->column_count; i++)
+        answer.shown[answer.count++] = cas->columns[i];
     columns[0] =
         (struct native_column){ table->keyspace, table->name, BYTES_LITERAL("[applied]"), type_native(TYPE_BOOLEAN) };
     for (uint32_t i = 0; i < answer.count; i++)

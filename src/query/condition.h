@@ -34,6 +34,8 @@ bool plan_is_conditional(const struct modify_plan *modify);
 void cas_init(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas);
 /* Adds the conditions of one statement; at most as many as cas_init was told. */
 enum status cas_add(struct execution *execution, const struct plan *plan, struct cas_set *cas);
+/* When all are there: one row may not be asked to be there, not to be there, and to hold values, as in Cassandra. */
+enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, struct error *err);
 /* When all are there: a part that always holds brings what a refusal shows of static columns. */
 void cas_add_static(const struct table_def *table, struct cas_set *cas);
 

@@ -428,12 +428,16 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
 
         execution->plan = plans[i];
         execution->eval = evals[i];
-        if (conditional)
+        if (conditional && plan_is_conditional(modify))
             cas.wants_static |= modify->touches_static;
         if (conditional && timestamp_us)
             status = error_set(execution->err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
         else if (conditional && plans[i]->table != plans[0]->table)
             status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple tables");
+        else if (conditional && modify->where.clustering_has_in)
+            status = error_set(execution->err, ERR_INVALID,
+                               "IN on the clustering key columns is not supported with conditional %s",
+                               modify->kind == MODIFY_DELETE ? "deletions" : "updates");
         else if (timestamp_us && modify->timestamp)
             status = error_set(execution->err, ERR_INVALID,
                                "Timestamp must be set either on BATCH or individual statements");
@@ -446,6 +450,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         if (!status && plan_is_conditional(modify))
             status = cas_add(execution, plans[i], &cas);
     }
+    if (!status && conditional)
+        status = cas_check_mixed(set.arena, &cas, execution->err);
     if (!status && !conditional)
         status = find_places(execution, &set);
     if (!status)
