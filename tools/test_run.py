@@ -43,6 +43,7 @@ def runners(words):
                                          "tests/drivers/python"], 600),
                     ("drivers, the matrix", [PYTHON, "tests/drivers/matrix.py"], 900)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
+                    ("cold", ["python3", "tests/process/cold.py"], 300),
                     ("thresholds", ["python3", "tests/process/thresholds.py"], 120),
                     ("operating", ["python3", "tests/process/operate.py"], 300)],
         "hostile": [("hostile input", [PYTHON, "tests/hostile/hostile.py"], 600)],

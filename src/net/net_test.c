@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -226,6 +227,50 @@ static void jobs_wait_elsewhere_and_come_back(void **state)
     workers_free(workers);
     assert_int_equal(alive, 0);
     loop_close(loop);
+}
+
+struct standing_job {
+    struct worker_job job;
+    sem_t *go;
+    sem_t *ran;
+};
+
+static void stand(struct worker_job *job, void *local)
+{
+    struct standing_job *mine = CONTAINER_OF(job, struct standing_job, job);
+
+    if (mine->go)
+        sem_wait(mine->go);
+    sem_post(mine->ran);
+}
+
+/* More of one group than there are threads stand still: the other's run, and those of none; then all. */
+static void a_group_leaves_threads_to_others(void **state)
+{
+    struct workers_options options = { .count = 4, .queue_jobs_max = 100, .group_count = 3 };
+    struct workers *workers = workers_new(&options);
+    struct standing_job jobs[40] = { 0 };
+    sem_t go, stood, ran;
+
+    sem_init(&go, 0, 0);
+    sem_init(&stood, 0, 0);
+    sem_init(&ran, 0, 0);
+    for (int i = 0; i < 40; i++) {
+        jobs[i] = i < 20 ? (struct standing_job){ { .run = stand, .group = 1 }, &go, &stood }
+                         : (struct standing_job){ { .run = stand, .group = i % 2 * 2 }, NULL, &ran };
+        assert_true(workers_submit(workers, &jobs[i].job));
+    }
+    for (int i = 0; i < 20; i++)
+        sem_wait(&ran);
+    assert_in_range(workers_pending(workers), 20, 21); /* the last may not have said so yet */
+    for (int i = 0; i < 20; i++)
+        sem_post(&go);
+    workers_free(workers); /* runs out the queue */
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(sem_trywait(&stood), 0);
+    sem_destroy(&go);
+    sem_destroy(&stood);
+    sem_destroy(&ran);
 }
 
 /* ---- sockets ---- */
@@ -530,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_task_that_comes_again_waits_for_the_next_turn),
         cmocka_unit_test(posts_of_other_threads_all_arrive),
         cmocka_unit_test(jobs_wait_elsewhere_and_come_back),
+        cmocka_unit_test(a_group_leaves_threads_to_others),
         cmocka_unit_test(messages_arrive_whole),
         cmocka_unit_test(a_reader_that_stops_stops_us),
         cmocka_unit_test(a_stalled_client_is_closed),

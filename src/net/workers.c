@@ -8,31 +8,66 @@ struct workers {
     struct workers_options options;
     pthread_mutex_t lock;
     pthread_cond_t has_work;
-    struct worker_job *first; /* borrowed jobs, in order */
-    struct worker_job **last;
+    struct worker_group {
+        struct worker_job *first; /* borrowed jobs, in order */
+        struct worker_job **last;
+        uint32_t running;
+    } * groups; /* owned */
+    uint32_t group_running_max;
+    uint64_t submitted;
     uint32_t queued;
     uint32_t running;
     bool is_ending;
     pthread_t threads[];
 };
 
+/* The group whose turn it is: of those that may run one more, with the job that came first. */
+static struct worker_group *next_group(struct workers *workers)
+{
+    struct worker_group *next = NULL;
+
+    for (uint32_t i = 0; i < workers->options.group_count; i++) {
+        struct worker_group *group = &workers->groups[i];
+
+        if (group->first && (i == 0 || group->running < workers->group_running_max) &&
+            (!next || group->first->number < next->first->number))
+            next = group;
+    }
+    return next;
+}
+
 static struct worker_job *take(struct workers *workers)
 {
-    struct worker_job *job;
+    struct worker_job *job = NULL;
+    struct worker_group *group;
 
     pthread_mutex_lock(&workers->lock);
-    while (!workers->first && !workers->is_ending)
+    while (!(group = next_group(workers)) && (!workers->is_ending || workers->queued))
         pthread_cond_wait(&workers->has_work, &workers->lock);
-    job = workers->first;
-    if (job) {
-        workers->first = job->next;
-        if (!workers->first)
-            workers->last = &workers->first;
+    if (group) {
+        job = group->first;
+        group->first = job->next;
+        if (!group->first)
+            group->last = &group->first;
+        group->running++;
         workers->queued--;
         workers->running++;
     }
     pthread_mutex_unlock(&workers->lock);
     return job;
+}
+
+/* Another of the group may begin, if somebody sleeps because it had enough; at the end, whoever waits for the rest looks again. */
+static void ran(struct workers *workers, uint32_t group)
+{
+    pthread_mutex_lock(&workers->lock);
+    workers->groups[group].running--;
+    workers->running--;
+    if (workers->is_ending)
+        pthread_cond_broadcast(&workers->has_work);
+    else if (workers->groups[group].first)
+        pthread_cond_signal(&workers->has_work);
+    pthread_mutex_unlock(&workers->lock);
 }
 
 static void task_done(struct loop_task *task)
@@ -51,11 +86,10 @@ static void *worker_main(void *argument)
         /* Once it is posted, the job is its owner's again. */
         struct loop *loop = job->loop;
         bool is_awaited = job->done != NULL;
+        uint32_t group = job->group;
 
         job->run(job, local);
-        pthread_mutex_lock(&workers->lock);
-        workers->running--;
-        pthread_mutex_unlock(&workers->lock);
+        ran(workers, group);
         if (is_awaited) {
             job->task = (struct loop_task){ .run = task_done };
             loop_post(loop, &job->task);
@@ -66,13 +100,26 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
+/* One thread is left for each other group, as far as half of them go. */
+static uint32_t group_running_max(uint32_t threads, uint32_t group_count)
+{
+    uint32_t others = group_count > 2 ? group_count - 2 : 0; /* without group 0 */
+
+    return threads - (others < threads / 2 ? others : threads / 2);
+}
+
 struct workers *workers_new(const struct workers_options *options)
 {
     struct workers *workers = xcalloc(1, sizeof(*workers) + sizeof(pthread_t) * options->count);
 
     assert(options->count > 0 && options->queue_jobs_max > 0);
     workers->options = *options;
-    workers->last = &workers->first;
+    if (!workers->options.group_count)
+        workers->options.group_count = 1;
+    workers->groups = xcalloc(workers->options.group_count, sizeof(*workers->groups));
+    for (uint32_t i = 0; i < workers->options.group_count; i++)
+        workers->groups[i].last = &workers->groups[i].first;
+    workers->group_running_max = group_running_max(options->count, workers->options.group_count);
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->has_work, NULL);
     for (uint32_t i = 0; i < options->count; i++) {
@@ -99,6 +146,7 @@ void workers_free(struct workers *workers)
         pthread_join(workers->threads[i], NULL);
     pthread_cond_destroy(&workers->has_work);
     pthread_mutex_destroy(&workers->lock);
+    free(workers->groups);
     free(workers);
 }
 
@@ -106,13 +154,16 @@ bool workers_submit(struct workers *workers, struct worker_job *job)
 {
     bool has_room;
 
-    assert(!job->done || job->loop);
+    assert((!job->done || job->loop) && job->group < workers->options.group_count);
     pthread_mutex_lock(&workers->lock);
     has_room = workers->queued < workers->options.queue_jobs_max;
     if (has_room) {
+        struct worker_group *group = &workers->groups[job->group];
+
         job->next = NULL;
-        *workers->last = job;
-        workers->last = &job->next;
+        job->number = workers->submitted++;
+        *group->last = job;
+        group->last = &job->next;
         workers->queued++;
         pthread_cond_signal(&workers->has_work);
     }

@@ -146,6 +146,7 @@ enum query_result execution_failed(struct execution *execution, enum status stat
 {
     if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
         error_clear(&execution->request->error);
+        execution->request->waits_for = table_port_waited(execution->context->port);
         return QUERY_WAITS;
     }
     if (execution->request->error.status == OK)

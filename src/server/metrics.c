@@ -73,6 +73,8 @@ void metrics_print(struct buffer *out, const struct metrics *sum)
     print_latency(out, sum);
     metrics_print_value(out, "helenus_requests_waited_total", "counter", "Requests that memory could not answer.",
                         sum->waited);
+    metrics_print_value(out, "helenus_requests_wait_refused_total", "counter",
+                        "Requests that memory could not answer, refused: too many wait already.", sum->wait_refused);
     metrics_print_value(out, "helenus_traces_total", "counter", "Traces written to system_traces.",
                         sum->traces_written);
     metrics_print_value(out, "helenus_traces_refused_total", "counter",

@@ -19,6 +19,7 @@ struct metrics {
     uint64_t latency[METRICS_BUCKETS];  /* not cumulative; bounds in metrics.c; the last: beyond all bounds */
     uint64_t latency_us;                /* sum */
     uint64_t waited;                    /* requests that went to a worker */
+    uint64_t wait_refused;              /* requests that should have, but there were too many */
     uint64_t traces_written, traces_refused, traces_failed;
     uint64_t connections_opened;
     uint64_t connections_refused;

@@ -431,7 +431,8 @@ static bool send_to_worker(struct request *request)
                                                               : connection->session.keyspace;
     request->job_out = (struct buffer){ 0 };
     request->job_is_done = false;
-    request->job = (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop };
+    request->job =
+        (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop, .group = query->waits_for };
     query->session = &request->job_session;
     query->done = worker_pending_done;
     query->state = NULL;
@@ -445,6 +446,7 @@ static bool send_to_worker(struct request *request)
         metric_add(&home->metrics.waited, 1);
         return true;
     }
+    metric_add(&home->metrics.wait_refused, 1);
     free((void *)request->job_session.keyspace.data);
     connection->waits--;
     connection->in_flight--;
@@ -484,6 +486,7 @@ static void run_query(struct request *request)
     query->done = pending_done;
     query->context = NULL;
     query->state = NULL;
+    query->waits_for = 0;
     query->trace = NULL;
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);

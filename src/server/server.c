@@ -9,6 +9,7 @@
 #include "server/clients.h"
 #include "server/control.h"
 #include "server/http.h"
+#include "server/memory.h"
 #include "server/native_loop.h"
 #include "server/operate.h"
 #include "server/sweeper.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,8 @@ enum {
     LOOPS_MAX = 16, /* by default; more only if asked */
     WORKER_QUEUE_MAX = 4096,
     FILES_BESIDE_CONNECTIONS = 2048,
-    CACHE_BYTES_MIN = 64 << 20,
+    CACHE_BYTES_MIN = 16 << 20,
+    WRITE_BUFFER_BYTES_MAX = 256 << 20, /* the store's own default */
     INPUT_BYTES_BESIDE = 1 << 20,
 };
 
@@ -167,18 +170,9 @@ static enum status open_keys(struct server *server, struct error *err)
     return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
 }
 
-/* What this process may use: the machine's memory, or what its cgroup (v2, as a container sees it) leaves of it. */
 static uint64_t memory_bytes(void)
 {
-    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), limit;
-    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
-
-    if (!file)
-        return bytes;
-    if (fscanf(file, "%" SCNu64, &limit) == 1 && limit < bytes) /* "max": no limit */
-        bytes = limit;
-    fclose(file);
-    return bytes;
+    return memory_given("", (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
 /* An eighth of the memory: filled as blocks are read, so an idle server doesn't have it. */
@@ -196,11 +190,38 @@ static uint64_t row_cache_bytes(const struct options *options)
     return cache_bytes(options) / 100 * options->row_cache_percent;
 }
 
+/* A quarter of a small memory, which is all the same the store's default of a large one; 0: that. */
+static uint64_t write_buffer_bytes(const struct options *options)
+{
+    uint64_t quarter = memory_bytes() / 4;
+
+    if (options->write_buffer_bytes)
+        return options->write_buffer_bytes;
+    return quarter < WRITE_BUFFER_BYTES_MAX ? quarter : 0;
+}
+
+/* NULL: the machine's. */
+static struct file_system *test_files(void)
+{
+#ifdef HELENUS_TEST_SWITCHES
+    const char *directory =
+        getenv("HELENUS_TEST_STALL"); /* it stands still while there is a file of its name and ".stalled" */
+    char control[PATH_MAX];
+
+    if (directory) {
+        snprintf(control, sizeof(control), "%s.stalled", directory);
+        return stalling_new(file_system_posix(), directory, control);
+    }
+#endif
+    return NULL;
+}
+
 static enum status open_environment(struct server *server, struct error *err)
 {
     struct store_environment_options environment = {
         .cache_bytes = cache_bytes(server->options) - row_cache_bytes(server->options),
-        .write_buffer_bytes = server->options->write_buffer_bytes,
+        .write_buffer_bytes = write_buffer_bytes(server->options),
+        .files = test_files(),
         .keys = server->keys,
         .log = log_of_store,
         .test_plain = test_switch("HELENUS_TEST_PLAINTEXT"),
@@ -401,6 +422,7 @@ static enum status open_query(struct server *server, struct error *err)
     };
     struct workers_options workers = {
         .count = (uint32_t)server->options->workers,
+        .group_count = 1 + table_space_shard_count(server->space),
         .queue_jobs_max = WORKER_QUEUE_MAX,
         .thread_name = "worker",
         .start = native_worker_start,
@@ -415,6 +437,33 @@ static enum status open_query(struct server *server, struct error *err)
 }
 
 /* ---- HTTP ---- */
+
+/* What the server's own memory did not have: the system's, or the disk. */
+static void show_reads(struct server *server, struct buffer *out)
+{
+    struct store_counts counts = { 0 };
+    uint64_t cold_writes = 0;
+
+    server->store->environment_counts(server->environment, &counts);
+    for (uint32_t i = 0; i < table_space_shard_count(server->space); i++)
+        cold_writes += table_space_cold_writes(server->space, i);
+    metrics_print_value(out, "helenus_cold_writes_total", "counter",
+                        "Conditions, counters and range deletions that waited for the disk.", cold_writes);
+    metrics_print_value(out, "helenus_file_reads_at_once_total", "counter",
+                        "Reads of files by who may not wait: the system had them in memory.", counts.reads_at_once);
+    metrics_print_value(out, "helenus_file_reads_refused_total", "counter",
+                        "Reads of files by who may not wait that would have: the request goes to a worker.",
+                        counts.reads_refused);
+    metrics_print_value(out, "helenus_file_reads_waiting_total", "counter",
+                        "Reads of files by who may wait: workers, owners, flush and compaction.", counts.reads_waiting);
+    metrics_print_value(out, "helenus_file_read_bytes_total", "counter", "Bytes read of files.", counts.read_bytes);
+    metrics_print_value(out, "helenus_block_cache_bytes", "gauge", "Blocks of files in the server's memory.",
+                        counts.cache_bytes);
+    metrics_print_value(out, "helenus_block_cache_max_bytes", "gauge", "What they may take.", counts.cache_bytes_max);
+    metrics_print_value(out, "helenus_block_cache_pinned_bytes", "gauge",
+                        "Of these, filters and indexes of all files, which never make room.",
+                        counts.cache_pinned_bytes);
+}
 
 static void show_metrics(void *context, struct buffer *out)
 {
@@ -439,6 +488,9 @@ static void show_metrics(void *context, struct buffer *out)
                         stats.prepared_evicted);
     metrics_print_value(out, "helenus_worker_jobs", "gauge", "Requests at workers.",
                         workers_pending(server->service.workers));
+    metrics_print_value(out, "helenus_workers", "gauge", "Threads that may wait for the disk for a request.",
+                        server->options->workers);
+    show_reads(server, out);
     metrics_print_value(out, "helenus_shards", "gauge", "Shards of this process.",
                         table_space_shard_count(server->space));
     table_space_row_cache(server->space, &rows);

@@ -760,6 +760,8 @@ static enum status read_now(struct table_port *port, const struct read_command *
         }
     }
     if (status) {
+        if (status == ERR_WOULD_WAIT)
+            port->waited = 1 + r.shard->index;
         *result = (struct read_result){ .work = collector.work };
         return status;
     }

@@ -97,6 +97,7 @@ struct table_port {
     struct channel *_Atomic *channels; /* [shard]; made at the first use, seen by the owner */
     bool *touched;                     /* [shard]: submitted to since the last flush */
     bool any_touched;
+    uint32_t waited;        /* 1 + the shard of the latest read that would have waited; 0: none since it was asked */
     struct row_cache *rows; /* owned; NULL: none */
     _Atomic uint64_t rows_found, rows_missed;
 };

@@ -289,6 +289,14 @@ int table_port_fd(const struct table_port *port)
     return port->event_fd;
 }
 
+uint32_t table_port_waited(struct table_port *port)
+{
+    uint32_t waited = port->waited;
+
+    port->waited = 0;
+    return waited;
+}
+
 uint32_t table_port_pending(const struct table_port *port)
 {
     return port->pending;

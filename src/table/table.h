@@ -223,6 +223,9 @@ int table_port_fd(const struct table_port *port); /* readable: call table_port_r
 void table_port_flush(struct table_port *port);   /* once a turn */
 void table_port_reap(struct table_port *port);
 uint32_t table_port_pending(const struct table_port *port);
+/* 1 + the shard of the latest read answered ERR_WOULD_WAIT, 0 if there was none since it was asked: whoever runs it again may wait for
+ * that one. */
+uint32_t table_port_waited(struct table_port *port);
 
 /* ---- the space ---- */
 struct table_space_options {

@@ -46,6 +46,8 @@ struct file_ops {
     enum status (*file_size)(struct file *file, uint64_t *size, struct error *err);
     /* What will be read soon. A hint, which may wait for the disk. */
     void (*prefetch)(struct file *file, uint64_t offset, uint64_t size);
+    /* Reads will be of single places: what lies beside them is not to be read along. A hint. */
+    void (*expect_random)(struct file *file, bool random);
     /* False: its file system cannot tell what is in memory, so every read that may not wait is answered ERR_WOULD_WAIT. */
     bool (*reads_now)(struct file *file);
 

@@ -347,6 +347,10 @@ static enum status forgetful_file_size(struct file *base, uint64_t *size, struct
     return leave(file->fs, OK);
 }
 
+static void forgetful_expect_random(struct file *base, bool random)
+{
+}
+
 static bool forgetful_reads_now(struct file *base)
 {
     return true;
@@ -558,6 +562,7 @@ static const struct file_ops forgetful_ops = {
     .truncate = forgetful_truncate,
     .file_size = forgetful_file_size,
     .prefetch = forgetful_prefetch,
+    .expect_random = forgetful_expect_random,
     .reads_now = forgetful_reads_now,
     .rename = forgetful_rename,
     .remove = forgetful_remove,

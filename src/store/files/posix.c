@@ -141,6 +141,11 @@ static void posix_prefetch(struct file *base, uint64_t offset, uint64_t size)
     posix_fadvise(((struct posix_file *)base)->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
 }
 
+static void posix_expect_random(struct file *base, bool random)
+{
+    posix_fadvise(((struct posix_file *)base)->fd, 0, 0, random ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
+}
+
 static bool posix_reads_now(struct file *base)
 {
     struct posix_file *file = (struct posix_file *)base;
@@ -277,6 +282,7 @@ static const struct file_ops posix_ops = {
     .truncate = posix_truncate,
     .file_size = posix_file_size,
     .prefetch = posix_prefetch,
+    .expect_random = posix_expect_random,
     .reads_now = posix_reads_now,
     .rename = posix_rename,
     .remove = posix_remove,

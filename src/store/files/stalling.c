@@ -116,6 +116,13 @@ static void stalling_prefetch(struct file *base, uint64_t offset, uint64_t size)
     below->ops->prefetch(below, offset, size);
 }
 
+static void stalling_expect_random(struct file *base, bool random)
+{
+    struct file *below = ((struct stalling_file *)base)->below;
+
+    below->ops->expect_random(below, random);
+}
+
 static bool stalling_reads_now(struct file *base)
 {
     struct file *below = ((struct stalling_file *)base)->below;
@@ -200,6 +207,7 @@ static const struct file_ops stalling_ops = {
     .truncate = stalling_truncate,
     .file_size = stalling_file_size,
     .prefetch = stalling_prefetch,
+    .expect_random = stalling_expect_random,
     .reads_now = stalling_reads_now,
     .rename = stalling_rename,
     .remove = stalling_remove,

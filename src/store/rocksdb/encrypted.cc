@@ -342,6 +342,12 @@ class RandomAccessFile : public rocksdb::FSRandomAccessFile
             opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
         return IOStatus::OK();
     }
+    /* RocksDB's, of tables: random when one is opened, normal when a compaction begins to read it. A cold point read costs the disk
+     * its block and not the 128 KiB around it; a scan asks for more by itself (Prefetch). */
+    void Hint(AccessPattern pattern) override
+    {
+        opened_->file_->ops->expect_random(opened_->file_, pattern == kRandom);
+    }
     IOStatus InvalidateCache(size_t, size_t) override
     {
         return IOStatus::OK();

@@ -883,6 +883,10 @@ static void spy_prefetch(struct file *base, uint64_t offset, uint64_t size)
 {
 }
 
+static void spy_expect_random(struct file *base, bool random)
+{
+}
+
 static bool spy_reads_now(struct file *base)
 {
     return true;
@@ -944,28 +948,10 @@ static enum status spy_free_bytes(struct file_system *fs, const char *path, uint
 }
 
 static struct file_ops spy_ops = {
-    spy_open,
-    spy_close,
-    spy_append,
-    spy_read,
-    spy_sync,
-    spy_truncate,
-    spy_file_size,
-    spy_prefetch,
-    spy_reads_now,
-    spy_rename,
-    spy_remove,
-    spy_link,
-    spy_size,
-    spy_modified_s,
-    spy_is_directory,
-    spy_make_directory,
-    spy_remove_directory,
-    spy_sync_directory,
-    spy_list,
-    spy_lock,
-    spy_unlock,
-    spy_free_bytes,
+    spy_open,           spy_close,    spy_append,        spy_read,         spy_sync,           spy_truncate,
+    spy_file_size,      spy_prefetch, spy_expect_random, spy_reads_now,    spy_rename,         spy_remove,
+    spy_link,           spy_size,     spy_modified_s,    spy_is_directory, spy_make_directory, spy_remove_directory,
+    spy_sync_directory, spy_list,     spy_lock,          spy_unlock,       spy_free_bytes,
 };
 
 static int compare_ciphers(const void *a, const void *b)
