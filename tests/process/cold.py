@@ -31,7 +31,7 @@ def metrics(server):
 
 
 def flush(server):
-    urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/dev/flush", data=b"", timeout=600).close()
+    subprocess.run([BINARY, "flush", server.data], check=True, capture_output=True, timeout=600)
 
 
 def drop_from_page_cache(directory):
