@@ -21,6 +21,7 @@ struct pending {
     bool submitting;
     bool is_cas;
     bool is_counter;
+    const char *write_type; /* of an error */
     /* A logged batch over several shards: the first part remembers the others, which follow when it is written. */
     struct pending_part *first; /* NULL: not such a batch */
     bool remembered, unfinished;
@@ -129,7 +130,7 @@ static void first_done(struct pending *pending, const struct table_request *tabl
         submit_others(pending);
         return;
     }
-    pending->request->detail.write_type = "BATCH_LOG";
+    pending->write_type = "BATCH_LOG";
     give_others(pending);
 }
 
@@ -139,7 +140,9 @@ static void end_batch(struct pending *pending)
     uint32_t count = 0;
     int64_t *tokens;
 
-    if (pending->unfinished) {
+    if (pending->unfinished) { /* whatever a part said: it will be there, later */
+        error_set(&pending->request->error, ERR_WRITE_TIMEOUT,
+                  "Operation timed out - a part of the batch could not be written yet, it is finished later");
         table_batch_is_unfinished(pending->context->port);
         return;
     }
@@ -286,6 +289,9 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         .part_count = set->count,
         .submitting = true,
         .is_cas = cas != NULL,
+        .write_type = set->count <= 1 ? "SIMPLE"
+                      : set->logged   ? "BATCH"
+                                      : "UNLOGGED_BATCH", /* as StorageProxy's */
     };
     if (cas) {
         pending->outcome.set = *cas;
@@ -332,16 +338,14 @@ void execute_modify_finish(struct query_context *context, struct query_request *
 {
     struct pending *pending = request->state;
 
-    if (request->error.status == OK) {
+    if (request->error.status) {
+        request->detail.write_type = pending->is_cas ? "CAS" : pending->is_counter ? "COUNTER" : pending->write_type;
         if (pending->is_cas)
-            cas_encode_result(request, &pending->outcome, out);
-        else
-            native_encode_result_void(out);
+            request->detail.consistency = request->message->parameters.serial_consistency;
     } else if (pending->is_cas) {
-        request->detail.write_type = "CAS";
-        request->detail.consistency = request->message->parameters.serial_consistency;
-    } else if (pending->is_counter) {
-        request->detail.write_type = "COUNTER";
+        cas_encode_result(request, &pending->outcome, out);
+    } else {
+        native_encode_result_void(out);
     }
     if (pending->outcome.table)
         table_def_unref(pending->outcome.table);

@@ -248,39 +248,46 @@ static enum status next_record(struct shard *shard, const uint8_t *prefix, uint6
     return status;
 }
 
+static void keep_first(enum status *first, enum status status, struct error *err, const struct error *error)
+{
+    if (!status || *first)
+        return;
+    *first = status;
+    *err = *error;
+}
+
 struct finishing {
     uint64_t finished, younger;
 };
 
-/* Intents of a shard that are as old as that. */
+/* Intents of a shard that are as old as that. One that can't be finished stays and keeps none of the others. */
 static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t until_us, struct finishing *sum,
                                 struct error *err)
 {
     struct buffer value CLEANUP(buffer_fini) = { 0 }, applied CLEANUP(buffer_fini) = { 0 };
     uint64_t from = 0, timestamp_us = 0;
-    enum status status = OK, forgotten;
-    struct error of_forgetting;
+    enum status first = OK, status;
+    struct error error;
+    bool found;
 
-    while (!status) {
-        bool found;
-
-        status = next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, err);
+    for (;;) {
+        status = next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, &error);
         if (status || !found)
             break;
         if ((int64_t)timestamp_us > until_us) {
             sum->younger++; /* and those behind it */
             break;
         }
-        status = apply_intent(port, (int64_t)timestamp_us, buffer_bytes(&value), err);
+        status = apply_intent(port, (int64_t)timestamp_us, buffer_bytes(&value), &error);
         if (!status)
             buffer_append_be64(&applied, timestamp_us);
+        keep_first(&first, status, err, &error);
         from = timestamp_us + 1;
     }
-    forgotten = forget_applied(port, shard, buffer_bytes(&applied), &of_forgetting);
+    keep_first(&first, status, err, &error);
+    keep_first(&first, forget_applied(port, shard, buffer_bytes(&applied), &error), err, &error);
     sum->finished += applied.size / ID_BYTES;
-    if (forgotten && !status)
-        *err = of_forgetting;
-    return status ? status : forgotten;
+    return first;
 }
 
 static enum status finish_all(struct table_port *port, int64_t until_us, bool *any_left, struct error *err)
@@ -289,13 +296,9 @@ static enum status finish_all(struct table_port *port, int64_t until_us, bool *a
     enum status status = OK;
 
     for (uint32_t i = 0; i < port->space->shard_count; i++) {
-        struct error of_shard;
-        enum status failed = finish_shard(port, i, until_us, &sum, &of_shard);
+        struct error error;
 
-        if (failed && !status) { /* the others' go on */
-            status = failed;
-            *err = of_shard;
-        }
+        keep_first(&status, finish_shard(port, i, until_us, &sum, &error), err, &error);
     }
     if (sum.finished)
         log_info("table", "finished batches count=%llu", (unsigned long long)sum.finished);

@@ -294,6 +294,7 @@ static void a_dropped_table_is_left_out(void **state)
     struct error err;
 
     open_bed(9);
+    atomic_store(&bed.other_table, DROPPED);
     add(&groups[0], BED_TABLE, 0, "new");
     add(&groups[1], DROPPED, 1, "new");
     add(&groups[2], DROPPED, 2, "new");
@@ -302,12 +303,17 @@ static void a_dropped_table_is_left_out(void **state)
     others[1] = buffer_bytes(&groups[2]);
     table_group_remember(&groups[0], others, 2);
     bed_must(send(&groups[0], 0, &timestamp_us, &err), &err);
+    atomic_store(&bed.other_table, 0);
     pull_the_plug(false);
     demand(0, "new");
     demand(1, "");
     demand(2, "new");
     assert_int_equal(records("batch") + records("applied"), 0);
-    /* Before it is remembered, it is refused. */
+    /* Before it is remembered, it is refused, wherever the table's part is. */
+    buffer_reset(&groups[0]);
+    add(&groups[0], BED_TABLE, 0, "newer");
+    table_group_remember(&groups[0], others, 2);
+    assert_int_equal(send(&groups[0], 0, &timestamp_us, &err), ERR_STALE);
     buffer_reset(&groups[0]);
     add(&groups[0], BED_TABLE, 0, "newer");
     add(&groups[0], DROPPED, 0, "newer");
@@ -375,6 +381,61 @@ static void a_finished_batch_leaves_nothing(void **state)
     close_bed();
 }
 
+/* A key that the other shard would refuse is refused before the batch is remembered. */
+static void what_could_not_be_written_is_not_remembered(void **state)
+{
+    static uint8_t zeros[300000];
+    struct buffer groups[2] = { 0 };
+    struct table_fragment fragment = { .clustering = bytes_of(zeros, sizeof(zeros)), .row = ROW_EMPTY };
+    struct bytes other;
+    int64_t timestamp_us;
+    struct error err;
+
+    open_bed(13);
+    for (int kind = KEY_RANGE; kind <= KEY_ROW; kind++) {
+        struct apply_command command = { .table_id = BED_TABLE,
+                                         .partition_key = key_in(1),
+                                         .token = token_of(1),
+                                         .fragments = &fragment,
+                                         .fragment_count = 1 };
+
+        buffer_reset(&groups[0]);
+        buffer_reset(&groups[1]);
+        fragment.kind = (uint8_t)kind;
+        fragment.clustering.size =
+            kind == KEY_RANGE ? 66000 : sizeof(zeros); /* a range's bounds are escaped, and two */
+        fragment.clustering_end = kind == KEY_RANGE ? BYTES_LITERAL("z") : (struct bytes){ 0 };
+        add(&groups[0], BED_TABLE, 0, "new");
+        table_group_add(&groups[1], &command);
+        other = buffer_bytes(&groups[1]);
+        table_group_remember(&groups[0], &other, 1);
+        assert_int_equal(send(&groups[0], 0, &timestamp_us, &err), ERR_INVALID);
+        assert_int_equal(records("batch"), 0);
+        demand(0, "");
+    }
+    buffer_fini(&groups[0]);
+    buffer_fini(&groups[1]);
+    close_bed();
+}
+
+/* A damaged intent stays, and is told; the others are finished. */
+static void one_that_cannot_be_finished_keeps_no_other(void **state)
+{
+    struct store_batch *batch = store_batch_new();
+    struct error err;
+
+    open_bed(14);
+    batch_log_add_intent(batch, 1, BYTES_LITERAL("damaged")); /* older than all */
+    bed_must(bed.space->shards[0].ops->write(bed.space->shards[0].store, batch, true, &err), &err);
+    run_steps(1, "new");
+    pull_the_plug(false);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        demand(i, "new");
+    assert_int_equal(records("batch"), 1);
+    store_batch_free(batch);
+    close_bed();
+}
+
 static void no_progress(void *context, const char *phase, uint64_t done, uint64_t total)
 {
 }
@@ -436,6 +497,8 @@ int main(void)
         cmocka_unit_test(a_part_that_comes_twice_is_applied_once),
         cmocka_unit_test(a_dropped_table_is_left_out),
         cmocka_unit_test(what_fails_is_finished_later),
+        cmocka_unit_test(what_could_not_be_written_is_not_remembered),
+        cmocka_unit_test(one_that_cannot_be_finished_keeps_no_other),
         cmocka_unit_test(an_unfinished_batch_is_not_resharded),
     };
 

@@ -28,6 +28,7 @@ struct table_bed {
     bool no_sync;
     uint32_t shards;
     uint32_t batch_retry_ms;
+    _Atomic uint64_t other_table; /* its definition is the same; 0: none */
     /* filled by bed_open */
     char directory[64];
     struct keys *keys;
@@ -55,7 +56,7 @@ static struct table_def *bed_table_by_id(void *context, uint64_t id)
 {
     struct table_bed *bed = context;
 
-    return id == BED_TABLE ? table_def_ref(&bed->def) : NULL;
+    return id == BED_TABLE || (id && id == atomic_load(&bed->other_table)) ? table_def_ref(&bed->def) : NULL;
 }
 
 static int64_t bed_now_us(void *clock)

@@ -46,7 +46,7 @@ static enum status check_value(struct checking *c, struct bytes key, struct byte
     enum status status;
 
     if (key.size >= 8 && load_be64(key.data) == OWN_RECORDS)
-        return OK; /* the clock's bound, the due list: rebuilt or bounded by what they speak of */
+        return OK; /* the clock's bound, the due list, the batch log: rebuilt or bounded by what they speak of */
     status = key_decode(key, &c->scratch, &parts, err);
     if (status)
         return status;

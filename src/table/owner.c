@@ -28,6 +28,7 @@ enum {
     CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
     DEFINITIONS = 16,
     SWEEP_LOOK_US = 60000000, /* how long an entry that is due by an ALTER may wait to be noticed */
+    RANGE_MARKS = 16,         /* of a range's key, what is neither prefix nor bounds, and more */
     SWEEP_SHARE = 4,          /* of a busy owner the sweeper gets at most one part in so many and one */
 };
 
@@ -236,6 +237,32 @@ static enum status add_due(struct turn *turn, struct bytes fragment, bool *is_du
     return OK;
 }
 
+static size_t escaped_size(struct bytes bytes)
+{
+    size_t size = bytes.size + 2;
+
+    for (size_t i = 0; i < bytes.size; i++)
+        size += bytes.data[i] == 0;
+    return size;
+}
+
+/* What the store would refuse, and the whole turn with it. A range's bounds may come together with any others of its partition. */
+static enum status check_key(size_t prefix, const struct command_fragment *fragment, struct error *err)
+{
+    size_t size = prefix + 1 + DUE_KEY_BYTES;
+
+    if (fragment->kind == KEY_ROW) {
+        size += fragment->clustering.size;
+    } else if (fragment->kind == KEY_RANGE) {
+        size_t lower = escaped_size(fragment->clustering), upper = escaped_size(fragment->clustering_end);
+
+        size += 2 * (lower > upper ? lower : upper) + RANGE_MARKS;
+    }
+    if (size > STORE_KEY_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", size, STORE_KEY_BYTES_MAX);
+    return OK;
+}
+
 /* The next fragment of a command, stamped, and its key (a range's: its partition's) behind the first `prefix` bytes of turn->key. */
 static enum status next_fragment(struct turn *turn, struct command_reader *reader, size_t prefix, int64_t timestamp_us,
                                  struct command_fragment *fragment, struct error *err)
@@ -245,15 +272,11 @@ static enum status next_fragment(struct turn *turn, struct command_reader *reade
         return error_set(err, ERR_CORRUPT, "a shard command is cut short");
     fragment_stamp((uint8_t *)fragment->fragment.data, fragment->fragment.size, timestamp_us);
     turn->key.size = prefix;
-    if (fragment->kind == KEY_RANGE)
-        return OK;
-    buffer_append_u8(&turn->key, fragment->kind);
+    if (fragment->kind != KEY_RANGE)
+        buffer_append_u8(&turn->key, fragment->kind);
     if (fragment->kind == KEY_ROW)
         buffer_append_bytes(&turn->key, fragment->clustering);
-    if (turn->key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX) /* else the store would refuse the whole turn */
-        return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", turn->key.size,
-                         STORE_KEY_BYTES_MAX);
-    return OK;
+    return check_key(prefix, fragment, err);
 }
 
 /* What the fragments of a command were, beside rows. */
@@ -340,6 +363,14 @@ static enum status find_and_add_fragments(struct turn *turn, const struct table_
     return add_fragments(turn, def, header, &found, timestamp_us, err);
 }
 
+/* A command that comes back from a warmer has its timestamp: some of its fragments bear it. */
+static int64_t stamp(struct turn *turn, struct table_request *request)
+{
+    if (!turn->may_wait)
+        request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
+    return request->timestamp_us;
+}
+
 static enum status run_apply(struct turn *turn, struct table_request *request, struct command_header *header,
                              struct command_reader *reader)
 {
@@ -351,8 +382,8 @@ static enum status run_apply(struct turn *turn, struct table_request *request, s
     return find_and_add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
-/* The parts of other shards get this one's timestamp before they are remembered. */
-static enum status stamp_parts(struct bytes parts, int64_t timestamp_us, struct error *err)
+/* The parts of other shards get this one's timestamp before they are remembered; what could not be written then is refused now. */
+static enum status stamp_parts(struct turn *turn, struct bytes parts, int64_t timestamp_us, struct error *err)
 {
     struct command_reader reader = { parts.data, parts.data + parts.size, false };
 
@@ -361,17 +392,20 @@ static enum status stamp_parts(struct bytes parts, int64_t timestamp_us, struct 
         struct command_header header;
         enum status status = command_read_header(&part, command_read_bytes(&reader), &header, err);
 
-        if (status)
-            return status;
-        for (uint32_t i = 0; i < header.fragment_count && !part.failed; i++) {
+        size_t prefix;
+
+        if (!status && (reader.failed || header.kind != COMMAND_APPLY))
+            status = error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        prefix = status ? 0 : begin_key(turn, &header);
+        for (uint32_t i = 0; i < header.fragment_count && !status; i++) {
             struct command_fragment fragment;
 
-            command_read_fragment(&part, &fragment);
-            if (!part.failed)
-                fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
+            status = next_fragment(turn, &part, prefix, timestamp_us, &fragment, err);
         }
-        if (reader.failed || part.failed || header.kind != COMMAND_APPLY)
-            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        if (!status && !definition(turn, header.table_id))
+            status = error_set(err, ERR_STALE, "the table was dropped");
+        if (status)
+            return status;
     }
     return OK;
 }
@@ -398,8 +432,7 @@ static enum status run_part(struct turn *turn, const struct command_header *grou
 static enum status run_group(struct turn *turn, struct table_request *request, const struct command_header *group,
                              struct command_reader *reader)
 {
-    int64_t timestamp_us =
-        group->flags & GROUP_MARKED ? (int64_t)group->table_id : space_stamp_us(turn->shard->space, INT64_MIN);
+    int64_t timestamp_us = group->flags & GROUP_MARKED ? (int64_t)group->table_id : stamp(turn, request);
     enum status status;
     bool has_marker;
 
@@ -419,7 +452,7 @@ static enum status run_group(struct turn *turn, struct table_request *request, c
     if (group->flags & GROUP_INTENT) {
         struct bytes others = command_read_bytes(reader);
 
-        status = stamp_parts(others, timestamp_us, request->error);
+        status = stamp_parts(turn, others, timestamp_us, request->error);
         if (status)
             return status;
         batch_log_add_intent(turn->batch, timestamp_us, others);
