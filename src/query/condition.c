@@ -36,15 +36,17 @@ static enum status condition_values(struct execution *execution, const struct pl
             values[kept++] = element;
         to->value_count = kept;
     } else {
-        uint32_t count = from->value ? 1 : from->value_count;
+        uint32_t count = from->value ? 1 : from->value_count, kept = 0;
 
         values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)count + 1));
         for (uint32_t i = 0; i < count && !status; i++) {
-            status = expr_evaluate(from->value ? from->value : from->values[i], eval, &values[i], err);
-            if (!status && native_is_unset(values[i]))
+            status = expr_evaluate(from->value ? from->value : from->values[i], eval, &values[kept], err);
+            if (!status && native_is_unset(values[kept]) && from->op == CONDITION_IN)
+                continue; /* as if it were not in the list */
+            if (!status && native_is_unset(values[kept]))
                 status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
             bool orders = from->op != CONDITION_EQ && from->op != CONDITION_NE && from->op != CONDITION_IN;
-            if (!status && bytes_is_null(values[i]) && orders) {
+            if (!status && bytes_is_null(values[kept]) && orders) {
                 static const char *const names[] = {
                     "=", "!=", "<", "<=", ">", ">=", "IN", "CONTAINS", "CONTAINS KEY"
                 };
@@ -52,8 +54,9 @@ static enum status condition_values(struct execution *execution, const struct pl
                 status =
                     error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[from->op]);
             }
+            kept++;
         }
-        to->value_count = count;
+        to->value_count = kept;
     }
     to->values = values;
     return status;

@@ -429,7 +429,9 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
             return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field),
                              BYTES(column->name));
         to->field = (int32_t)field;
-        receiver = (struct receiver){ from->field, type->params[field] };
+        receiver = (struct receiver){ bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name),
+                                                                   BYTES(from->field))),
+                                      type->params[field] };
     } else if (from->op == OPERATOR_CONTAINS) {
         if (!type_is_collection(type))
             return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s",

@@ -881,6 +881,9 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
     enum status status =
         where_partitions(&reader->select->where, reader->table, &execution->eval, &keys, execution->err);
 
+    if (!status && keys.count > 1 && consistency_is_serial(execution->parameters->consistency))
+        status = error_set(execution->err, ERR_INVALID,
+                           "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
     if (status)
         return status;
     if (has_state) {
