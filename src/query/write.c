@@ -223,8 +223,8 @@ static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
     set->has_places |= cells->has_places;
     if (modify->kind == MODIFY_INSERT)
         fragment->row.liveness = (struct liveness){ stamp->timestamp_us, stamp->ttl_s, stamp->expires_s };
-    if (deletes_row)
-        fragment->row.deletion = (struct deletion){ stamp->deletion_us, stamp->now_s };
+    if (deletes_row) /* hides what its batch writes to the row, before or after it */
+        fragment->row.deletion = (struct deletion){ stamp->timestamp_us, stamp->now_s };
 }
 
 static enum status add_partition(struct execution *execution, const struct modify_plan *modify,
