@@ -12,7 +12,7 @@ dir=${FRESH_DIR:-$(mktemp -d /var/tmp/helenus-fresh.XXXXXX)}
 server=""
 clean() {
     [ -z "$server" ] || kill -- "-$server" 2>/dev/null || true
-    for mount in dev/shm dev proc; do
+    for mount in dev/shm dev/pts dev proc; do
         umount -l "$dir/$mount" 2>/dev/null || true
     done
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$dir"
@@ -67,6 +67,7 @@ carry /etc/ssl/certs/ca-certificates.crt
 
 mount -t proc proc "$dir/proc"
 mount --bind /dev "$dir/dev"
+mount --bind /dev/pts "$dir/dev/pts"
 mkdir -p "$dir/dev/shm"
 mount -t tmpfs tmpfs "$dir/dev/shm"
 

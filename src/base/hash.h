@@ -11,6 +11,8 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
+
 struct hash_key {
     uint64_t k0, k1;
 };
@@ -21,6 +23,7 @@ static inline uint64_t hash_seeded(uint64_t seed, struct bytes bytes)
 {
     uint64_t hash = seed ^ bytes.size * UINT64_C(0x9e3779b97f4a7c15), word;
 
+    assert(bytes.data || !bytes.size);
     for (; bytes.size >= 8; bytes = bytes_of(bytes.data + 8, bytes.size - 8)) {
         memcpy(&word, bytes.data, 8);
         hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
