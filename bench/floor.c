@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_BYTES_MAX = 64, COLUMNS = 8, RING = 1 << 14, GATHER_US = 50, GATHER_ROWS = 32 };
+enum { KEY_BYTES_MAX = 64, COLUMNS = 8, RING = 1 << 17, GATHER_US = 50, GATHER_ROWS = 32 };
 
 struct connection {
     struct stream_socket socket;
@@ -40,6 +40,7 @@ struct write {
     struct connection *connection;
     uint16_t stream_id;
     uint16_t key_size;
+    bool is_answered; /* the only one, or the last of its batch: they stay in order */
     uint32_t value_size;
     uint8_t bytes[]; /* key, value */
 };
@@ -180,9 +181,9 @@ static void take_completions(struct loop_source *source, uint32_t events)
         struct connection *c = write->connection;
 
         c->pending--;
-        if (!c->closed)
+        if (!c->closed && write->is_answered)
             reply(c, write->stream_id, 0x08, BYTES_LITERAL("\0\0\0\1"), (struct bytes){ 0 });
-        else if (!c->pending)
+        else if (c->closed && !c->pending)
             free(c);
         free(write);
     }
@@ -268,12 +269,13 @@ static void read_slice(struct connection *c, uint16_t stream_id, const uint8_t *
     stream_socket_commit(&c->socket);
 }
 
-static void insert_row(struct connection *c, uint16_t stream_id, const uint8_t *values, size_t size)
+static void insert_row(struct connection *c, uint16_t stream_id, const uint8_t *values, size_t size, bool is_answered)
 {
     struct write *write = xmalloc(sizeof(*write) + KEY_BYTES_MAX + size);
 
     write->connection = c;
     write->stream_id = stream_id;
+    write->is_answered = is_answered;
     write->key_size = (uint16_t)make_key(write->bytes, load_be64(values + 4), 3, values + 16);
     write->value_size = (uint32_t)(size - 20);
     memcpy(write->bytes + write->key_size, values + 20, size - 20);
@@ -281,6 +283,23 @@ static void insert_row(struct connection *c, uint16_t stream_id, const uint8_t *
     submitted = true;
     while (!ring_push(&to_owner, write))
         sched_yield();
+}
+
+/* A batch's rows: type (1), count (2), then each kind (1), id (2+1), count (2), values. */
+static void insert_rows(struct connection *c, uint16_t stream_id, const uint8_t *body)
+{
+    uint16_t count = load_be16(body + 1);
+    const uint8_t *at = body + 3;
+
+    for (uint16_t i = 0; i < count; i++) {
+        uint16_t value_count = load_be16(at + 4);
+        const uint8_t *values = at + 6;
+
+        at = values;
+        for (uint16_t v = 0; v < value_count; v++)
+            at += 4 + load_be32(at);
+        insert_row(c, stream_id, values, (size_t)(at - values), i + 1 == count);
+    }
 }
 
 /* Statement ids are one letter: i(nsert), r(ead), s(lice). */
@@ -309,8 +328,9 @@ static void serve(struct connection *c, const uint8_t *frame, size_t size)
         else if (body[2] == 's')
             read_slice(c, stream_id, body + 8);
         else
-            insert_row(c, stream_id, body + 8, size - 9 - 8);
+            insert_row(c, stream_id, body + 8, size - 9 - 8, true);
         break;
+    case 0x0D: /* BATCH */ insert_rows(c, stream_id, body); break;
     default: fprintf(stderr, "floor: opcode %d\n", frame[4]); exit(1);
     }
 }
@@ -377,7 +397,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     mkdir(argv[1], 0700);
-    check(keys_open_directory(argv[1], &keys, &err), &err, "key");
+    check(keys_open_directory(argv[1], true, &keys, &err), &err, "key");
     check(ops->environment_open(&(struct store_environment_options){ .cache_bytes = 512 << 20, .keys = keys },
                                 &environment, &err),
           &err, "environment");

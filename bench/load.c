@@ -797,6 +797,16 @@ static bool write_is_right(const uint8_t *body, uint32_t size)
     return size == 4 && take_u32(body) == RESULT_VOID;
 }
 
+/* Behind the warnings a reply begins with: a batch of 100 partitions has one. */
+static uint32_t warnings_size(const uint8_t *body, uint32_t size)
+{
+    uint32_t at = 2, count = size < 2 ? 0 : (uint32_t)(body[0] << 8 | body[1]);
+
+    while (count-- && at + 2 <= size)
+        at += 2 + (uint32_t)(body[at] << 8 | body[at + 1]);
+    return at < size ? at : size;
+}
+
 static void take_reply(struct connection *c, const uint8_t *header, const uint8_t *body, uint32_t size, int64_t now)
 {
     uint16_t id = (uint16_t)(header[2] << 8 | header[3]);
@@ -804,6 +814,12 @@ static void take_reply(struct connection *c, const uint8_t *header, const uint8_
 
     if (id >= options.depth || !request->due_ns)
         die("a reply to stream %d, which was not asked", id);
+    if (header[1] & 0x08) {
+        uint32_t skipped = warnings_size(body, size);
+
+        body += skipped;
+        size -= skipped;
+    }
     if (header[4] != OP_RESULT) {
         if (!errors && header[4] == OP_ERROR && size > 6)
             snprintf(first_error, sizeof(first_error), "%08x %.*s", take_u32(body), (int)(body[4] << 8 | body[5]),
@@ -906,7 +922,7 @@ static void flush(int epoll, struct connection *c)
 static double server_cpu(void)
 {
     char path[64], text[1024], *at;
-    unsigned long user, sys;
+    unsigned long user = 0, sys = 0;
     FILE *file;
     size_t n;
 
