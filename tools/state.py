@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the part of README.md between its state markers from the tests; --check only says whether it is up to date.
 
-What is recorded from Cassandra and replayed is counted in tests/cql/*.expected; files of tests/cql/later.txt are for features that are
-not built yet. The rest of the tests are counted where they are defined.
+What is recorded from Cassandra and replayed is counted in tests/cql/*.expected; statements of tests/cql/later.txt are known to
+be answered otherwise yet. The rest of the tests are counted where they are defined.
 """
 import json
 import pathlib
@@ -28,8 +28,9 @@ def table():
     total = 0
     for path in sorted((ROOT / "tests/cql").glob("*.expected")):
         n = statements(path)
-        total += 0 if path.stem in later else n
-        lines.append(f"| {path.stem.replace('_', ' ')} | {n} | {'not built yet' if path.stem in later else 'all answers the same'} |")
+        differ = sum(name.rpartition(":")[0] == path.stem for name in later)
+        total += n - differ
+        lines.append(f"| {path.stem.replace('_', ' ')} | {n} | {f'{n - differ} answers the same' if differ else 'all answers the same'} |")
     lines.append(f"| **replayed on both stores** | **{total}** | |")
     units = count(r"cmocka_unit_test", "src/**/*_test.c")
     drivers = count(r"^def test_", "tests/drivers/python/test_*.py")

@@ -26,7 +26,8 @@ uint32_t cells_sort(struct cell *cells, uint32_t count)
 {
     uint32_t kept = 0;
 
-    qsort(cells, count, sizeof(*cells), compare_cells);
+    if (count) /* none may be nowhere */
+        qsort(cells, count, sizeof(*cells), compare_cells);
     for (uint32_t i = 0; i < count; i++) {
         if (kept && cell_compare(&cells[kept - 1], &cells[i]) == 0)
             cells[kept - 1] = *cell_reconcile(&cells[kept - 1], &cells[i]);
