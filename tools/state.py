@@ -15,7 +15,9 @@ BEGIN, END = "<!-- state -->\n", "<!-- /state -->"
 
 
 def statements(path):
-    return sum(1 for line in path.read_text().splitlines() if line.startswith("> "))
+    """The lines of a statement stand together, and an answer follows."""
+    lines = path.read_text().splitlines()
+    return sum(1 for before, line in zip([""] + lines, lines) if line.startswith("> ") and not before.startswith("> "))
 
 
 def count(pattern, *globs):
