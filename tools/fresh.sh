@@ -17,6 +17,7 @@ clean() {
     done
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$dir"
 }
+chmod 755 "$dir" # it is everybody's root
 trap clean EXIT
 trap 'exit 1' INT TERM
 
