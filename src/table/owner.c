@@ -896,6 +896,7 @@ static uint32_t run_turn(struct turn *turn)
     }
     wake_ports(turn, answered);
     forget_definitions(turn);
+    arena_reset(turn->arena); /* a large list was in it */
     return taken;
 }
 

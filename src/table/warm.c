@@ -185,6 +185,7 @@ static void *warm(void *context)
     pthread_setname_np(pthread_self(), name);
     while ((work = next_work(warmers))) {
         read_all(&w, work->request->command);
+        arena_reset(w.arena);
         give_back(warmers, work);
     }
     range_overlay_fini(&w.overlay);
