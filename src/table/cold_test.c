@@ -214,7 +214,8 @@ static void reads_that_may_not_wait_say_so(void **state)
 
 static void an_owner_goes_on_while_a_condition_waits(void **state)
 {
-    uint32_t cold = key_in(1), warm = key_in(0), rows = 0;
+    uint32_t cold = key_in(1), warm = key_in(0), hot = cold, rows = 0;
+    uint8_t key[4];
     struct arena *arena = arena_new(4096);
     struct asked condition = { 0 }, counter = { 0 }, range = { 0 }, other = { 0 };
 
@@ -226,6 +227,11 @@ static void an_owner_goes_on_while_a_condition_waits(void **state)
     /* The same shard, the same partition even, the same row until it is a hot one; and another shard's conditions. */
     for (int i = 0; i < 1000; i++)
         put(cold, BYTES_LITERAL("d"));
+    while (++hot < KEYS && table_shard_of(port, token_of_partition_key(key_of(key, hot))) != 1)
+        ;
+    assert_true(hot < KEYS);
+    for (int i = 0; i < 100; i++) /* what there is of it is on the disk: it is not folded now */
+        put(hot, BYTES_LITERAL("b"));
     submit_insert(&other, warm, BYTES_LITERAL("b"), arena);
     await(&other);
     bed_must(other.request.status, &other.err);
