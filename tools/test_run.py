@@ -5,7 +5,7 @@
 
 Each runner is a command; its counts are read from its last line (ours and pytest's) or from cmocka's reports. A
 runner that fails without saying what failed counts as one failure, and so does one that has nothing to say. The
-output of each goes to build/logs; of one that failed, the end is shown.
+output of each goes to build/logs; of one that failed, the end is shown, and its failed tests again before the sum.
 """
 import os
 import pathlib
@@ -19,6 +19,7 @@ LOGS = ROOT / "build" / "logs"
 PYTHON = str(ROOT / "build" / "venv" / "bin" / "python")
 JOBS = f"-j{os.cpu_count() or 1}"
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
+FAILED = re.compile(r"^.*\bFAILED\b.*$", re.M)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) +\] (\d+) test\(s\)", re.M)
 
 
@@ -110,7 +111,7 @@ def run(command, limit, log):
 
 def main():
     LOGS.mkdir(parents=True, exist_ok=True)
-    total = [0, 0, 0]
+    total, failures = [0, 0, 0], []
     for title, command, limit in runners(sys.argv[1:] or ["all"]):
         log = LOGS / (re.sub(r"\W+", "-", title) + ".log")
         log.unlink(missing_ok=True)
@@ -131,8 +132,11 @@ def main():
         for one, output in bad:
             print(f"-- {' '.join(one)} failed; the end of {log.relative_to(ROOT)}:")
             print("\n".join("   " + line for line in output.splitlines()[-40:]), flush=True)
+            names = list(dict.fromkeys(line.strip() for line in FAILED.findall(output) if not re.search(r"\d+ test", line)))
+            failures += [f"failed: {title}: {one[-1]}: {name}" for name in names[:10] or ["it says not what"]]
         if bad and title == "build":
             break
+    print("".join(line + "\n" for line in failures), end="")
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] else 0
 
