@@ -9,6 +9,13 @@ For each server, the steps asked for:
                last three are the measurement, its figures their medians; then --rates (open loop) for --rate-seconds each
     memory     --memory-rows rows: memory when they are loaded, bytes on disk after everything was flushed and compacted (the same compressor
                on both sides), and exec to the first query answered after kill -9 under a load of inserts
+    cold       --cold-rows rows of 1 000 bytes, the server in a cgroup of --cold-mb: reads of a data set that does not fit
+    long       --long-seconds of mixed at saturation, and a figure every 10 s: requests/s, CPU, p99, memory, bytes on disk; where compaction
+               stalls a server is seen. --picture FILE draws it (SVG), all servers of the raw file in one
+
+--set usual (start, workloads, memory) or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
+workload is a name of load.c's, `logged10` or `logged100` (a LOGGED batch over partitions), or one of them with connections x depth of its
+own: read@1000x1. Reads do not depend on Cassandra's commit log, so cassandra-*-periodic gets only the writing ones unless --workloads is given.
 
 Every figure is appended to --raw as a JSON line, with the machine and the versions, so that servers can be measured in several
 invocations with one --raw; --table RAW prints the tables from it, and says of each target whether it was met. Figures are the
@@ -32,7 +39,15 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOAD = ROOT / "build" / "load"
 CASSANDRA = ROOT / "bench" / "cassandra" / "cassandra.py"
-STEPS = ["start", "workloads", "memory"]
+STEPS = ["start", "workloads", "memory", "cold", "long"]
+SETS = {
+    "usual": (["start", "workloads", "memory"], ["read", "slice", "mixed", "insert"], [136, 1000]),
+    "modes": (["workloads", "cold", "long"],
+              ["lwt", "counter", "batch10", "batch100", "logged10", "read@8x1", "insert@8x1", "read@8x256", "insert@8x256", "read@1000x1",
+               "insert@1000x1"], [136]),
+}
+COLD_VALUE_BYTES = 1000
+INTERVAL_SECONDS = 10
 SETTLE_SECONDS_MAX = 45
 
 
@@ -65,6 +80,40 @@ def wait_first_answer(port, begin, timeout=300):
     raise RuntimeError("no answer")
 
 
+class Cgroup:
+    """A limit of memory, page cache included, for processes started by command(). Version 2, or the memory controller of version 1."""
+
+    def __init__(self, megabytes):
+        unified, old = pathlib.Path("/sys/fs/cgroup/cgroup.controllers"), pathlib.Path("/sys/fs/cgroup/memory")
+        if unified.exists() and "memory" in unified.read_text().split():
+            self.dir, names = pathlib.Path("/sys/fs/cgroup"), ("memory.max", "memory.swap.max", "0")
+        elif (old / "memory.limit_in_bytes").exists():
+            self.dir, names = old, ("memory.limit_in_bytes", "memory.swappiness", "0")
+        else:
+            raise OSError("no cgroup that limits memory is mounted")
+        self.dir = self.dir / f"helenus-bench-{os.getpid()}"
+        self.dir.mkdir()
+        try:
+            (self.dir / names[0]).write_text(str(megabytes << 20))
+            if (self.dir / names[1]).exists():
+                (self.dir / names[1]).write_text(names[2])
+        except OSError:
+            self.dir.rmdir()
+            raise
+
+    def command(self, command):
+        return ["/bin/sh", "-c", f"echo $$ > {self.dir}/cgroup.procs && exec \"$@\"", "sh", *map(str, command)]
+
+    def close(self):
+        for _ in range(100):
+            try:
+                self.dir.rmdir()
+                return
+            except OSError:  # the last process is not gone yet
+                time.sleep(0.1)
+        print(f"  ! {self.dir} is left", flush=True)
+
+
 class Process:
     """One server under test."""
 
@@ -72,6 +121,10 @@ class Process:
         self.name, self.dir, self.port = name, work / name, port
         self.process = self.pid = None
         self.idle_cores = 0.0
+        self.cgroup = None  # of the next start
+
+    def confined(self, command):
+        return self.cgroup.command(command) if self.cgroup else command
 
     def start(self, fresh=True):
         if fresh:
@@ -83,7 +136,7 @@ class Process:
 
     def run(self, *command, env=None):
         with open(self.dir / "log", "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(env or {})})
+            self.process = subprocess.Popen(self.confined(command), stdout=log, stderr=log, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
 
     def stop(self, how=signal.SIGTERM):
@@ -161,7 +214,8 @@ class Cassandra(Process):
         self.config, self.commitlog, self.heap = config, commitlog, heap
 
     def call(self, action, *options):
-        subprocess.run([sys.executable, str(CASSANDRA), action, *options, "--dir", str(self.dir / "node"), "--port", str(self.port)], check=True)
+        command = [sys.executable, str(CASSANDRA), action, *options, "--dir", str(self.dir / "node"), "--port", str(self.port)]
+        subprocess.run(self.confined(command) if action == "start" else command, check=True)
 
     def spawn(self, fresh):
         self.call("start", "--config", self.config, "--commitlog", self.commitlog, "--heap", self.heap, *(["--fresh"] if fresh else []))
@@ -202,10 +256,28 @@ def load(server, **options):
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout.strip():
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
-    result = json.loads(done.stdout)
+    return checked(server, options.get("workload"), json.loads(done.stdout))
+
+
+def checked(server, workload, result):
     if result["errors"] or result["wrong"]:
-        print(f"  ! {server.name} {options.get('workload')}: {result['errors']} errors, {result['wrong']} wrong answers, {result.get('first_error')}")
+        print(f"  ! {server.name} {workload}: {result['errors']} errors, {result['wrong']} wrong answers, {result.get('first_error')}")
     return result
+
+
+def workload_options(workload, args):
+    """lwt, logged10, read@1000x1: as options of load.c."""
+    name, _, shape = workload.partition("@")
+    connections, depth = map(int, shape.split("x")) if shape else (args.connections, args.depth)
+    logged = name.startswith("logged")
+    return {"workload": name.replace("logged", "batch") if logged else name, "logged": logged, "connections": connections, "depth": depth}
+
+
+def workloads_of(args, server):
+    """Only writes wait for the commit log."""
+    if args.chosen_workloads or not server.endswith("-periodic"):
+        return args.workloads
+    return [w for w in args.workloads if w.partition("@")[0] not in ("read", "slice")]
 
 
 def versions():
@@ -237,9 +309,13 @@ class Clock:
         seconds = 30 if java else 10
         if "workloads" in self.args.steps:
             seconds += (self.args.first_windows - self.args.windows) * (self.args.seconds + 1)
-            seconds += len(self.args.value_bytes) * (SETTLE_SECONDS_MAX + (60 if java else 20) + sum(self.of_workload(w) for w in self.args.workloads))
+            seconds += len(self.args.value_bytes) * (SETTLE_SECONDS_MAX + (60 if java else 20) + sum(self.of_workload(w) for w in workloads_of(self.args, name)))
         if "memory" in self.args.steps:
             seconds += 240 if java else 90
+        if "cold" in self.args.steps and not name.startswith("floor"):
+            seconds += self.args.cold_rows / (8000 if java else 40000) + 300 + 3 * (self.args.seconds + 1)
+        if "long" in self.args.steps and not name.startswith("floor"):
+            seconds += self.args.long_seconds + self.args.rows / 10000 + SETTLE_SECONDS_MAX
         return seconds
 
     def done(self, seconds, what):
@@ -256,8 +332,8 @@ def saturate(server, workload, args, value_bytes, windows_max):
     """Windows until the last three differ by less than 3 %; their medians."""
     windows = []
     while len(windows) < windows_max:
-        windows.append(load(server, workload=workload, rows=args.rows, seconds=args.seconds, warm=0.5, depth=args.depth, connections=args.connections,
-                            value_bytes=value_bytes, seed=len(windows) + 7))
+        windows.append(load(server, **workload_options(workload, args), rows=args.rows, seconds=args.seconds, warm=0.5, value_bytes=value_bytes,
+                            seed=len(windows) + 7))
         rates = [w["per_second"] for w in windows[-3:]]
         steady = len(rates) == 3 and max(rates) / min(rates) < 1.03
         if steady:
@@ -265,9 +341,12 @@ def saturate(server, workload, args, value_bytes, windows_max):
     last, after = windows[-3:], server.cpu()
     settled = server.settle()
     tail = max(0.0, server.cpu() - after - server.idle_cores * settled["settle_seconds"])
-    result = {**last[-1], "steady": steady, "windows": [{k: w[k] for k in ("per_second", "server_cpu_us")} for w in windows], **settled}
+    result = {**last[-1], "workload": workload, "steady": steady, "windows": [{k: w[k] for k in ("per_second", "server_cpu_us")} for w in windows], **settled}
+    result["errors"], result["wrong"] = (sum(w[key] for w in windows) for key in ("errors", "wrong"))
     for key in ("per_second", "server_cpu_us", "client_cpu_us"):
         result[key] = round(statistics.median(w[key] for w in last), 2)
+    if "rows" in result:
+        result["server_cpu_us_per_row"] = round(result["server_cpu_us"] / result["rows"], 3)
     for kind in ("read", "write"):
         if kind in result:
             result[kind] = {key: statistics.median(w[kind][key] for w in last) for key in result[kind]}
@@ -281,14 +360,68 @@ def measure_workloads(server, args, emit, clock):
     for value_bytes in args.value_bytes:  # in a new table, but in the same process: a JVM that is warm stays so
         r = load(server, workload="insert", setup=True, sequential=True, rows=args.rows, depth=64, value_bytes=value_bytes, warm=0)
         emit(server, {"figure": "load", **r, **server.settle()})
-        for workload in args.workloads:
+        for workload in workloads_of(args, server.name):
+            if isinstance(server, Floor) and not floor_knows(workload):
+                clock.done(clock.of_workload(workload), f"{server.name} has no {workload}")
+                continue
             emit(server, {"figure": "saturation", **saturate(server, workload, args, value_bytes, windows_max)})
             windows_max = args.windows
             for rate in rates_of(args, workload):
-                r = load(server, workload=workload, rows=args.rows, seconds=args.rate_seconds, warm=1, depth=512, connections=args.connections, rate=rate,
+                r = load(server, **{**workload_options(workload, args), "depth": 512}, rows=args.rows, seconds=args.rate_seconds, warm=1, rate=rate,
                          value_bytes=value_bytes, seed=77)
-                emit(server, {"figure": "rate", **r})
+                emit(server, {"figure": "rate", **r, "workload": workload})
             clock.done(clock.of_workload(workload), f"{server.name} {workload} {value_bytes} bytes")
+
+
+def floor_knows(workload):
+    """It has no conditions and no counters, nor a batch log."""
+    return workload.partition("@")[0] in ("read", "slice", "mixed", "insert", "batch10", "batch100")
+
+
+def measure_cold(server, args, emit):
+    """Reads of far more than the memory given holds, page cache included."""
+    try:
+        server.cgroup = Cgroup(args.cold_mb)
+    except OSError as e:
+        print(f"  ! {server.name}: cold reads are not measured: {e}", flush=True)
+        return
+    heap, server.heap = getattr(server, "heap", None), f"{args.cold_mb // 2}M"
+    options = {"rows": args.cold_rows, "value_bytes": COLD_VALUE_BYTES}
+    try:
+        server.start()
+        server.measure_idle()
+        load(server, workload="insert", setup=True, sequential=True, depth=64, warm=0, **options)
+        server.compact()
+        settled = server.settle(300)
+        windows = [load(server, **workload_options("read", args), seconds=args.seconds, warm=0.5, seed=n + 7, **options) for n in range(3)]
+        middle = sorted(windows, key=lambda w: w["per_second"])[1]
+        emit(server, {"figure": "cold", "memory_mb": args.cold_mb, "disk_mb": round(server.disk_mb(), 1), **settled, **options, **middle,
+                      "windows": [w["per_second"] for w in windows]})
+        server.stop()
+    finally:
+        if server.is_running():
+            server.stop(signal.SIGKILL)
+        server.cgroup.close()
+        server.cgroup, server.heap = None, heap
+
+
+def measure_long(server, args, emit):
+    """A line every ten seconds; p99 and the longest wait within them."""
+    server.start()
+    server.measure_idle()
+    options = {"rows": args.rows, "value_bytes": args.value_bytes[0]}
+    load(server, workload="insert", setup=True, sequential=True, depth=64, warm=0, **options)
+    server.settle()
+    command = load_command(server, **workload_options("mixed", args), seconds=args.long_seconds, warm=0, interval=INTERVAL_SECONDS, **options)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        last = None
+        for line in client.stdout:
+            last = json.loads(line)
+            if "at_s" in last:
+                emit(server, {"figure": "long", **last, "rss_mb": round(server.status("VmRSS"), 1), "disk_mb": round(server.disk_mb(), 1)})
+    if last is None or "workload" not in last:
+        raise RuntimeError(f"{' '.join(command)}: ended with {client.returncode}")
+    emit(server, {"figure": "long_whole", **checked(server, "mixed", last), **server.settle(300)})
 
 
 def measure_memory(server, args, emit):
@@ -313,13 +446,20 @@ def measure_memory(server, args, emit):
 
 
 def measure(server, args, emit, clock):
-    total = clock.of_server(server.name)
+    total, left = clock.of_server(server.name), clock.left
+    for step, run in (("cold", measure_cold), ("long", measure_long)):
+        if step in args.steps and not isinstance(server, Floor):
+            run(server, args, emit)
+            if server.is_running():
+                server.stop()
+    if not {"start", "workloads", "memory"} & set(args.steps):
+        clock.done(total, server.name)
+        return
     start_ms = server.start()
     time.sleep(1)
     if "start" in args.steps:
         emit(server, {"figure": "start", "first_answer_ms": round(start_ms, 1), "idle_mb": round(server.status("VmRSS"), 1)})
     server.measure_idle()
-    left = clock.left
     if "workloads" in args.steps:
         measure_workloads(server, args, emit, clock)
     server.stop()
@@ -339,14 +479,14 @@ def latest(rows):
     """Of figures measured several times the last."""
     kept = {}
     for r in rows:
-        if "server" in r:
+        if "server" in r and r["figure"] != "long":
             kept[(r["server"], r["figure"], r.get("workload"), r.get("value_bytes"), r.get("rate") if r["figure"] == "rate" else None)] = r
     return list(kept.values())
 
 
 def print_saturation(rows):
-    print("\n| server | workload | bytes | CPU us/request | and compaction | requests/s | p50 ms | p99 ms | p99 ms at a fixed rate |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("\n| server | workload | bytes | CPU us/request | and compaction | requests/s | us/row of a batch | p50 ms | p99 ms | p99 ms at a fixed rate |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for r in rows:
         if r["figure"] != "saturation":
             continue
@@ -354,7 +494,7 @@ def print_saturation(rows):
                  and q["workload"] == r["workload"] and q["value_bytes"] == r["value_bytes"]]
         note = ("" if r.get("steady", True) else " (not steady)") + ("" if r.get("settled", True) else " (not settled)")
         print(f"| {r['server']}{note} | {r['workload']} | {r['value_bytes']} | {r['server_cpu_us']:.2f} | {r['server_cpu_us_settled']:.2f} | "
-              f"{r['per_second']:,.0f} | {latency(r)['p50_us'] / 1000:.2f} | {latency(r)['p99_us'] / 1000:.2f} | {', '.join(rates)} |")
+              f"{r['per_second']:,.0f} | {r.get('server_cpu_us_per_row', '')} | {latency(r)['p50_us'] / 1000:.2f} | {latency(r)['p99_us'] / 1000:.2f} | {', '.join(rates)} |")
 
 
 def print_single(rows):
@@ -366,6 +506,48 @@ def print_single(rows):
         cells = [next((f"{r[key]:,.1f}" for r in rows if r["server"] == name and r["figure"] == figure), "") for figure, key, _ in columns]
         if any(cells):
             print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def print_cold(rows):
+    cold = [r for r in rows if r["figure"] == "cold"]
+    if cold:
+        print("\n| server | memory MB | on disk MB | cold reads/s | CPU us/request | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- | --- |")
+    for r in cold:
+        print(f"| {r['server']} | {r['memory_mb']} | {r['disk_mb']:,.0f} | {r['per_second']:,.0f} | {r['server_cpu_us']:.2f} | "
+              f"{r['read']['p50_us'] / 1000:.2f} | {r['read']['p99_us'] / 1000:.2f} |")
+
+
+def draw_long(rows):
+    """The long run as SVG: a panel a figure, a line a server. A server measured twice: its last run."""
+    series = {}
+    for r in rows:
+        if r.get("figure") == "long":
+            line = series.setdefault(r["server"], [])
+            if line and r["at_s"] < line[-1]["at_s"]:
+                line.clear()
+            line.append(r)
+    panels = [("requests/s", lambda r: r["per_second"]), ("CPU us/request", lambda r: r["server_cpu_us"]),
+              ("read p99, ms", lambda r: r["read_p99_us"] / 1000), ("write p99, ms", lambda r: r["write_p99_us"] / 1000),
+              ("memory, MB", lambda r: r["rss_mb"]), ("on disk, MB", lambda r: r["disk_mb"])]
+    colours = ["#1f6f43", "#b3341f", "#2b5fa8", "#8a6d00", "#6a3d9a"]
+    width, height, left, top = 800, 110, 90, 40
+    end = max((r["at_s"] for line in series.values() for r in line), default=1)
+    bottom = top + len(panels) * (height + 25)
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 20}" height="{bottom + 25}" font-family="sans-serif" font-size="12">',
+           '<rect width="100%" height="100%" fill="white"/>']
+    for i, name in enumerate(series):
+        out.append(f'<text x="{left + i * 200}" y="20" fill="{colours[i % len(colours)]}">{name}</text>')
+    for p, (title, value) in enumerate(panels):
+        y = top + p * (height + 25)
+        most = max((value(r) for line in series.values() for r in line), default=0) or 1
+        out.append(f'<rect x="{left}" y="{y}" width="{width}" height="{height}" fill="none" stroke="#bbb"/>'
+                   f'<text x="{left}" y="{y - 4}">{title}</text><text x="{left - 6}" y="{y + 10}" text-anchor="end">{most:,.4g}</text>'
+                   f'<text x="{left - 6}" y="{y + height}" text-anchor="end">0</text>')
+        for i, line in enumerate(series.values()):
+            points = " ".join(f"{left + r['at_s'] / end * width:.1f},{y + height - value(r) / most * height:.1f}" for r in line)
+            out.append(f'<polyline fill="none" stroke="{colours[i % len(colours)]}" stroke-width="1.5" points="{points}"/>')
+    out.append(f'<text x="{left}" y="{bottom + 5}">0</text><text x="{left + width}" y="{bottom + 5}" text-anchor="end">{end / 60:.1f} min</text></svg>')
+    return "\n".join(out) + "\n"
 
 
 def verdict(value, limit):
@@ -422,6 +604,7 @@ def table(rows):
     rows = latest(rows)
     print_saturation(rows)
     print_single(rows)
+    print_cold(rows)
     print_targets(rows)
 
 
@@ -429,11 +612,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", nargs="*", default=["helenus-native", "floor-native", "helenus-packaged", "cassandra-default-periodic",
                                                         "cassandra-default-group", "cassandra-latest-periodic", "cassandra-latest-group"])
-    parser.add_argument("--steps", nargs="*", default=STEPS, choices=STEPS)
-    parser.add_argument("--workloads", nargs="*", default=["read", "slice", "mixed", "insert"])
+    parser.add_argument("--set", default="usual", choices=SETS, help="what --steps, --workloads and --value-bytes are unless given")
+    parser.add_argument("--steps", nargs="*", default=None, choices=STEPS)
+    parser.add_argument("--workloads", nargs="*", default=None)
+    parser.add_argument("--cold-mb", type=int, default=1024, help="memory of a server in the cold step")
+    parser.add_argument("--cold-rows", type=int, default=4000000)
+    parser.add_argument("--long-seconds", type=float, default=1200)
     parser.add_argument("--rows", type=int, default=1000000)
     parser.add_argument("--memory-rows", type=int, default=2000000)
-    parser.add_argument("--value-bytes", type=int, nargs="*", default=[136, 1000])
+    parser.add_argument("--value-bytes", type=int, nargs="*", default=None)
     parser.add_argument("--seconds", type=float, default=30, help="a window at saturation")
     parser.add_argument("--windows", type=int, default=8, help="at most this many")
     parser.add_argument("--first-windows", type=int, default=12, help="of the first workload, at most this many")
@@ -449,11 +636,19 @@ def main():
     parser.add_argument("--raw", default=None, help="append to this file; default: a new one")
     parser.add_argument("--table", default=None, metavar="RAW", help="only print the tables of a raw file")
     parser.add_argument("--dry-run", action="store_true", help="only say how long it takes at most")
+    parser.add_argument("--picture", default=None, metavar="FILE", help="with --table: draw the long run there, too")
     args = parser.parse_args()
     if args.table:
         with open(args.table) as f:
-            table([json.loads(line) for line in f])
+            rows = [json.loads(line) for line in f]
+        table(rows)
+        if args.picture:
+            pathlib.Path(args.picture).write_text(draw_long(rows))
         return
+    args.chosen_workloads = args.workloads is not None
+    for name, default in zip(("steps", "workloads", "value_bytes"), SETS[args.set]):
+        if getattr(args, name) is None:
+            setattr(args, name, default)
     clock = Clock(args)
     print(f"at most {clock.left / 60:.0f} minutes: " + ", ".join(f"{name} {clock.of_server(name) / 60:.0f}" for name in args.servers), flush=True)
     if args.dry_run:

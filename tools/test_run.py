@@ -32,7 +32,7 @@ def runners(words):
     """(title, command, seconds it may take)"""
     cql = [PYTHON, "tests/cql/run.py", "--check", "--helenus", "build/helenus"]
     table = {
-        "build": [("build", ["make", "-s", JOBS, "build/helenus", "build/helenus-switches"], 1200)],
+        "build": [("build", ["make", "-s", JOBS, "build/helenus", "build/helenus-switches", "build/load"], 1200)],
         "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
         "unit": [("unit tests, build", ["make", "-s", JOBS, "test-programs"], 1200), ("unit", None, 600)],
         "cql": [("cql on rocksdb", cql, 600),
@@ -45,6 +45,7 @@ def runners(words):
                     ("drivers, the matrix", [PYTHON, "tests/drivers/matrix.py"], 900)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
                     ("cold", ["python3", "tests/process/cold.py"], 300),
+                    ("load generator", ["python3", "tests/process/load.py"], 60),
                     ("thresholds", ["python3", "tests/process/thresholds.py"], 120),
                     ("operating", ["python3", "tests/process/operate.py"], 300)],
         "hostile": [("hostile input", [PYTHON, "tests/hostile/hostile.py"], 600)],
