@@ -40,6 +40,7 @@ struct catalog_options {
     uint8_t address[16];      /* what system.local tells clients: the CQL listener's */
     bool address_is_ipv6;
     uint16_t cql_port;
+    bool wants_password; /* system_views.settings says so */
     int64_t (*now_us)(void *clock);
     void *clock;
     void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */

@@ -364,7 +364,7 @@ static void settings_rows(const struct virtual_table *self, struct virtual_emit 
         const char *name;
         const char *value;
     } settings[] = {
-        { "authenticator", "AllowAllAuthenticator" },
+        { "authenticator", catalog->options.wants_password ? "PasswordAuthenticator" : "AllowAllAuthenticator" },
         { "authorizer", "AllowAllAuthorizer" },
         { "cluster_name", catalog->cluster_name },
         { "commitlog_sync", "group" },

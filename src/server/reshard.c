@@ -5,6 +5,7 @@
 #include "catalog/catalog.h"
 #include "catalog/format.h"
 #include "server/at_rest.h"
+#include "server/progress.h"
 #include "store/rocksdb/rocksdb.h"
 
 #include <inttypes.h>
@@ -14,16 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAR_CELLS = 40, PERMILLE_A_LINE = 100 };
-
 struct resharder {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
     uint32_t shard_count;
-    bool has_terminal;
-    const char *phase; /* that was shown last */
-    int shown;         /* of it: permille; -1: nothing yet */
-    struct keys *keys; /* owned */
+    struct progress progress; /* of the phase shown last; .what NULL: none yet */
+    struct keys *keys;        /* owned */
     struct table_space_options space;
 };
 
@@ -35,34 +32,15 @@ static int cannot(const struct error *error)
 
 /* ---- what is told ---- */
 
-static void clear_bar(struct resharder *resharder)
-{
-    if (resharder->has_terminal && resharder->shown >= 0)
-        fprintf(stderr, "\r%*s\r", BAR_CELLS + 32, "");
-    resharder->shown = -1;
-}
-
-/* A bar for who looks on; else a line for every tenth. */
 static void show_progress(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     struct resharder *resharder = context;
-    double part = total ? (double)done / (double)total : 1;
-    int permille = (int)(part * 1000), cells = (int)(part * BAR_CELLS);
 
-    if (phase != resharder->phase)
-        resharder->shown = -1;
-    if (permille == resharder->shown)
-        return;
-    if (!resharder->has_terminal && resharder->shown >= 0 && permille < resharder->shown + PERMILLE_A_LINE &&
-        permille < 1000)
-        return;
-    resharder->phase = phase;
-    resharder->shown = permille;
-    if (resharder->has_terminal)
-        fprintf(stderr, "\r%-9s [%.*s%*s] %3d %%", phase, cells, "########################################",
-                BAR_CELLS - cells, "", permille / 10);
-    else
-        fprintf(stderr, "%s %d %%, values=%" PRIu64 "\n", phase, permille / 10, done);
+    if (!resharder->progress.what || strcmp(phase, resharder->progress.what) != 0) {
+        progress_clear(&resharder->progress);
+        progress_begin(&resharder->progress, phase);
+    }
+    progress_show(&resharder->progress, done, total, "values");
 }
 
 /* HELENUS_TEST_KILL="built 2": dies as by kill -9 when it comes to that step for the second time. */
@@ -129,7 +107,7 @@ static enum status reshard(struct resharder *resharder, struct error *err)
 
     if (!status)
         status = table_space_reshard(&resharder->space, &asked, &sum, err);
-    clear_bar(resharder);
+    progress_clear(&resharder->progress);
     if (status)
         return status;
     printf("%s has %u shards, before %u: values=%" PRIu64 " bytes=%" PRIu64 " before=%" PRIu64 "\n",
@@ -212,7 +190,7 @@ static enum status parse(struct resharder *resharder, int argc, char *const *arg
 
 int reshard_run(int argc, char *const *argv)
 {
-    struct resharder resharder = { .has_terminal = isatty(STDERR_FILENO), .shown = -1 };
+    struct resharder resharder = { 0 };
     struct error error = { 0 };
     enum status status;
     int lock_fd = -1;
@@ -226,7 +204,7 @@ int reshard_run(int argc, char *const *argv)
     status = at_rest_lock(resharder.directory, &lock_fd, &error);
     if (!status)
         status = reshard_directory(&resharder, &error);
-    clear_bar(&resharder);
+    progress_clear(&resharder.progress);
     if (lock_fd >= 0)
         close(lock_fd);
     if (status && !error.message[0])

@@ -232,6 +232,11 @@ static enum status open_environment(struct server *server, struct error *err)
     return server->store->environment_open(&environment, &server->environment, err);
 }
 
+static bool wants_password(const struct options *options)
+{
+    return strcmp(options->auth, "password") == 0;
+}
+
 /* What system.local tells: what we were told to tell, else an address clients can use, also where we listen on all of them. */
 static void own_address(const struct server *server, struct catalog_options *catalog)
 {
@@ -253,10 +258,10 @@ static enum status open_catalog(struct server *server, struct error *err)
     struct catalog_options options = {
         .directory = is_memory(server) ? NULL : server->options->data,
         .region = server->options->region,
+        .wants_password = wants_password(server->options),
         .now_us = now_us,
         .clock = (void *)&clock_system,
     };
-
     enum status status;
 
     own_address(server, &options);
@@ -395,7 +400,7 @@ static enum status open_loops(struct server *server, struct error *err)
     uint32_t count = loop_count(server->options);
 
     server->service.limits = limits_of(server->options, count);
-    server->service.wants_password = strcmp(server->options->auth, "password") == 0;
+    server->service.wants_password = wants_password(server->options);
     server->service.loops = xcalloc(count, sizeof(*server->service.loops));
     for (uint32_t i = 0; i < count; i++) {
         enum status status = native_loop_open(&server->service, &server->address, &server->service.loops[i], err);

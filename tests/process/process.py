@@ -433,7 +433,8 @@ def password():
         assert ask(QUERY, query_body("SELECT key FROM system.local"))[0] == ERROR
         token = b"\0anybody\0anything"
         assert ask(AUTH_RESPONSE, struct.pack(">I", len(token)) + token)[0] == AUTH_SUCCESS
-        assert ask(QUERY, query_body("SELECT key FROM system.local"))[0] == RESULT
+        reply, body = ask(QUERY, query_body("SELECT value FROM system_views.settings WHERE name = 'authenticator'"))
+        assert reply == RESULT and body.endswith(b"PasswordAuthenticator"), body
         s.close()
 
 
