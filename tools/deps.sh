@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing: deps.sh build|test|golden|package... Asks apt only if something is.
 set -eu
 
-build="gcc g++ make pkg-config re2c lemon librocksdb-dev liblz4-dev libsnappy-dev libzstd-dev libssl-dev libgmp-dev
+build="gcc g++ make pkg-config re2c lemon librocksdb-dev liblz4-dev libsnappy-dev libzstd-dev libssl-dev libgmp-dev libmpfr-dev
        libmicrohttpd-dev zlib1g-dev python3"
 test="libcmocka-dev python3-venv ca-certificates"
 golden="openjdk-17-jre-headless maven"

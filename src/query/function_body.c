@@ -398,21 +398,33 @@ BODY(body_abs)
     return OK;
 }
 
+/* Without a result, what Java answers: the quiet NaN that the processor makes. */
+static double nan_as_java(double from, double to)
+{
+    return isnan(to) && !isnan(from) ? -(double)NAN : to;
+}
+
 static enum status real_function(const struct function *function, struct function_context *context,
-                                 const struct bytes *args, double (*f)(double), struct bytes *result, struct error *err)
+                                 const struct bytes *args, enum number_function which, struct bytes *result,
+                                 struct error *err)
 {
     enum type_kind kind = function->arg_types[0]->kind;
     struct number number;
     enum status status;
 
-    if (kind == TYPE_DECIMAL || kind == TYPE_VARINT)
-        return error_set(err, ERR_INVALID, "system.%.*s is not supported on varint and decimal yet",
-                         BYTES(function->name));
     number_init(&number);
     number_read(&number, kind, args[0]);
-    number.real = f(number_to_double(&number));
-    number.kind = TYPE_DOUBLE;
-    status = number_convert(&number, kind, err);
+    if (kind == TYPE_DECIMAL || kind == TYPE_VARINT) {
+        status = number_apply(&number, which, err);
+    } else {
+        double from = number_to_double(&number);
+
+        number.real = nan_as_java(from, which == NUMBER_EXP   ? exp(from)
+                                        : which == NUMBER_LOG ? log(from)
+                                                              : log10(from));
+        number.kind = TYPE_DOUBLE;
+        status = number_convert(&number, kind, err);
+    }
     if (!status)
         *result = result_number(context, &number);
     number_fini(&number);
@@ -421,61 +433,31 @@ static enum status real_function(const struct function *function, struct functio
 
 BODY(body_exp)
 {
-    return real_function(function, context, args, exp, result, err);
+    return real_function(function, context, args, NUMBER_EXP, result, err);
 }
 
 BODY(body_log)
 {
-    return real_function(function, context, args, log, result, err);
+    return real_function(function, context, args, NUMBER_LOG, result, err);
 }
 
 BODY(body_log10)
 {
-    return real_function(function, context, args, log10, result, err);
-}
-
-/* Java's Math.round: half up, towards positive infinity. */
-static double java_round(double v)
-{
-    return floor(v + 0.5);
+    return real_function(function, context, args, NUMBER_LOG10, result, err);
 }
 
 BODY(body_round)
 {
-    enum type_kind kind = function->arg_types[0]->kind;
     struct number number;
+    enum status status;
 
-    if (kind == TYPE_FLOAT || kind == TYPE_DOUBLE)
-        return real_function(function, context, args, java_round, result, err);
-    if (kind != TYPE_DECIMAL) {
-        *result = args[0];
-        return OK;
-    }
     number_init(&number);
-    number_read(&number, kind, args[0]);
-    if (number.scale > 0 && number.scale < 20000) {
-        mpz_t power, half;
-
-        /* BigDecimal.setScale(0, HALF_UP) */
-        mpz_init(power);
-        mpz_init(half);
-        mpz_ui_pow_ui(power, 10, (unsigned long)number.scale);
-        mpz_tdiv_q_ui(half, power, 2);
-        if (mpz_sgn(number.big) < 0)
-            mpz_sub(number.big, number.big, half);
-        else
-            mpz_add(number.big, number.big, half);
-        mpz_tdiv_q(number.big, number.big, power);
-        mpz_clear(power);
-        mpz_clear(half);
-        number.scale = 0;
-    } else if (number.scale >= 20000) {
-        mpz_set_ui(number.big, 0);
-        number.scale = 0;
-    }
-    *result = result_number(context, &number);
+    number_read(&number, function->arg_types[0]->kind, args[0]);
+    status = number_round(&number, err);
+    if (!status)
+        *result = result_number(context, &number);
     number_fini(&number);
-    return OK;
+    return status;
 }
 
 /* Beside a decimal, whole numbers but varint go through double, as in Cassandra: 2 becomes 2.0. */

@@ -245,7 +245,7 @@ void number_decimal_of_double(struct number *number, double from)
     number->scale = scale;
 }
 
-static size_t precision(const mpz_t big)
+static size_t precision(const mpz_t big) /* BigDecimal's */
 {
     if (mpz_sgn(big) == 0)
         return 1;
@@ -455,14 +455,30 @@ static enum status align(struct number *left, struct number *right, struct error
     return OK;
 }
 
-static void round_to_digits(struct number *number, size_t digits)
+static void round_to(struct number *number, size_t digits, enum rounding rounding)
 {
     size_t have = precision(number->big);
 
     if (have > digits) {
-        shift_down(number->big, have - digits, ROUND_HALF_UP);
+        shift_down(number->big, have - digits, rounding);
         number->scale -= (int32_t)(have - digits);
+        round_to(number, digits, rounding); /* 99.9 became 100 */
     }
+}
+
+static void round_to_digits(struct number *number, size_t digits)
+{
+    round_to(number, digits, ROUND_HALF_UP);
+}
+
+void number_round_digits(struct number *number, size_t digits)
+{
+    round_to(number, digits, ROUND_HALF_EVEN);
+}
+
+size_t number_digits(const struct number *number)
+{
+    return precision(number->big);
 }
 
 static void strip_zeros(struct number *number)
@@ -504,6 +520,31 @@ static enum status decimal_divide(struct number *left, const struct number *righ
     left->scale = (int32_t)scale;
     strip_zeros(left);
     return OK;
+}
+
+void number_divide_digits(struct number *left, const struct number *right, size_t digits)
+{
+    int32_t preferred = left->scale - right->scale;
+    size_t have = precision(left->big), divisor = precision(right->big);
+    unsigned long shift =
+        digits + divisor > have ? digits + divisor - have : 0; /* the quotient has the digits, or one more */
+    mpz_t rest;
+
+    mpz_init(rest);
+    shift_up(left->big, shift);
+    left->scale = preferred + (int32_t)shift;
+    mpz_tdiv_qr(left->big, rest, left->big, right->big);
+    if (mpz_sgn(rest)) { /* a digit that tells a half from more than a half */
+        mpz_mul_ui(left->big, left->big, 10);
+        mpz_add_ui(left->big, left->big, 1);
+        left->scale++;
+    }
+    number_round_digits(left, digits);
+    while (mpz_sgn(rest) == 0 && left->scale > preferred && mpz_divisible_ui_p(left->big, 10)) {
+        mpz_divexact_ui(left->big, left->big, 10);
+        left->scale--;
+    }
+    mpz_clear(rest);
 }
 
 static enum status decimal_operate(struct number *left, char op, const struct number *given, struct error *err)
@@ -604,6 +645,37 @@ void number_negate(struct number *number)
     case TYPE_INT: number->integer = (int32_t)number->integer; break;
     default: mpz_neg(number->big, number->big); break;
     }
+}
+
+/* Towards positive infinity; the range is int's of a float and long's of a double. */
+static double round_real(double real, enum type_kind kind)
+{
+    double whole = floor(real);
+
+    if (isnan(real))
+        return 0;
+    whole += real - whole >= 0.5;
+    return kind == TYPE_FLOAT ? (double)(float)java_int_of_double(whole) : (double)java_long_of_double(whole);
+}
+
+enum status number_round(struct number *number, struct error *err)
+{
+    switch (number->kind) {
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE: number->real = round_real(number->real, number->kind); return OK;
+    case TYPE_DECIMAL: break;
+    default: return OK;
+    }
+    if (number->scale < -DECIMAL_SHIFT_MAX && mpz_sgn(number->big))
+        return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
+    if (number->scale > 0 && (size_t)number->scale > mpz_sizeinbase(number->big, 10))
+        mpz_set_ui(number->big, 0);
+    else if (number->scale > 0)
+        shift_down(number->big, (unsigned long)number->scale, ROUND_HALF_UP);
+    else if (mpz_sgn(number->big))
+        shift_up(number->big, -(unsigned long)number->scale);
+    number->scale = 0;
+    return OK;
 }
 
 void number_average(struct number *sum, uint64_t count)

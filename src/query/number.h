@@ -35,6 +35,17 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
 /* left = left op right, both of one kind. op: + - * / %. */
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err);
 void number_negate(struct number *number);
+/* Of a varint or a decimal, in place. ERR_SERVER with Java's words where the argument has no result, ERR_INVALID where argument or result
+ * are too long. */
+enum number_function { NUMBER_EXP, NUMBER_LOG, NUMBER_LOG10 };
+enum status number_apply(struct number *number, enum number_function function, struct error *err);
+/* Of a varint or a decimal: BigDecimal's precision(), round() and divide() with a MathContext of so many digits, half even. Both of the
+ * quotient are positive or zero, and the divisor is not zero. */
+size_t number_digits(const struct number *number);
+void number_round_digits(struct number *number, size_t digits);
+void number_divide_digits(struct number *left, const struct number *right, size_t digits);
+/* To whole numbers: half up, of float and double as Java's Math.round; a decimal's scale is 0 then. */
+enum status number_round(struct number *number, struct error *err);
 /* sum / count as the avg aggregate rounds it. */
 void number_average(struct number *sum, uint64_t count);
 /* double -> decimal as Java's BigDecimal.valueOf (the shortest digits that read back). */

@@ -1,9 +1,12 @@
-/* Numbers against what Cassandra 5.0.5 answered (tests/cql/functions.expected) and Java's rules: widths, wrapping, rounding. */
+/* Numbers against what Cassandra 5.0.5 answered (tests/cql/functions.expected), what its classes compute (tests/vectors/numbers.txt,
+ * recorded by NumberVectors.java) and Java's rules: widths, wrapping, rounding. */
 #include "query/number.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 static void read_text(struct number *number, enum type_kind kind, enum literal_kind literal, const char *text)
@@ -120,12 +123,115 @@ static void casts_cut(void **state)
     number_fini(&number);
 }
 
+/* ---- exp, log, log10, round ---- */
+
+static struct bytes of_hex(const char *hex, uint8_t *out)
+{
+    size_t size = strlen(hex) / 2;
+
+    for (size_t i = 0; i < size; i++) {
+        char digits[3] = { hex[2 * i], hex[2 * i + 1], 0 };
+
+        out[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    return bytes_of(out, size);
+}
+
+static enum status run_named(struct number *number, const char *name, struct error *err)
+{
+    if (strcmp(name, "round") == 0)
+        return number_round(number, err);
+    return number_apply(number,
+                        strcmp(name, "exp") == 0   ? NUMBER_EXP
+                        : strcmp(name, "log") == 0 ? NUMBER_LOG
+                                                   : NUMBER_LOG10,
+                        err);
+}
+
+static void check_vector(const char *name, const char *type, const char *from, const char *result)
+{
+    enum type_kind kind = strcmp(type, "decimal") == 0  ? TYPE_DECIMAL
+                          : strcmp(type, "varint") == 0 ? TYPE_VARINT
+                          : strcmp(type, "double") == 0 ? TYPE_DOUBLE
+                                                        : TYPE_FLOAT;
+    uint8_t *memory = malloc(strlen(from) + strlen(result) + 2);
+    struct buffer out = { 0 };
+    struct number number;
+    struct error err;
+    enum status status;
+
+    number_init(&number);
+    number_read(&number, kind, of_hex(from, memory));
+    status = run_named(&number, name, &err);
+    if (result[0] == '!') {
+        assert_int_equal(status, ERR_SERVER);
+        assert_string_equal(err.message + strlen("java.lang.ArithmeticException: "), result + 1);
+    } else {
+        struct bytes expected;
+
+        if (status)
+            fail_msg("%s of %s %s: %s", name, type, from, err.message);
+        number_write(&out, &number);
+        expected = of_hex(result, memory);
+        if (!bytes_equal(buffer_bytes(&out), expected))
+            fail_msg("%s of %s %s is not %s", name, type, from, result);
+    }
+    number_fini(&number);
+    buffer_fini(&out);
+    free(memory);
+}
+
+static void big_functions_are_cassandras(void **state)
+{
+    FILE *file = fopen("tests/vectors/numbers.txt", "r");
+    char *line = NULL;
+    size_t capacity = 0, count = 0;
+
+    assert_non_null(file);
+    while (getline(&line, &capacity, file) > 0) {
+        char *save, *name = strtok_r(line, "\t", &save), *type = strtok_r(NULL, "\t", &save),
+                    *from = strtok_r(NULL, "\t", &save), *result = strtok_r(NULL, "\n", &save);
+
+        assert_non_null(result);
+        check_vector(name, type, from, result);
+        count++;
+    }
+    assert_true(count > 700);
+    free(line);
+    fclose(file);
+}
+
+static void big_functions_are_bounded(void **state)
+{
+    static char digits[1100];
+    struct number number;
+    struct error err;
+
+    number_init(&number);
+    memset(digits, '7', sizeof(digits) - 1);
+    read_text(&number, TYPE_VARINT, LITERAL_INTEGER, digits);
+    assert_int_equal(number_apply(&number, NUMBER_LOG, &err), ERR_INVALID);
+    read_text(&number, TYPE_VARINT, LITERAL_INTEGER, "2147483647");
+    assert_int_equal(number_apply(&number, NUMBER_EXP, &err), ERR_INVALID);
+    read_text(&number, TYPE_DECIMAL, LITERAL_FLOAT, "1e2000000000");
+    assert_int_equal(number_round(&number, &err), ERR_INVALID);
+    assert_int_equal(number_apply(&number, NUMBER_LOG, &err), OK);
+    read_text(&number, TYPE_DECIMAL, LITERAL_FLOAT, "1e-2000000000");
+    assert_int_equal(number_round(&number, &err), OK);
+    assert_shows(&number, "0");
+    read_text(&number, TYPE_DECIMAL, LITERAL_FLOAT, "1e-2000000000");
+    assert_int_equal(number_apply(&number, NUMBER_EXP, &err), OK);
+    assert_shows(&number, "1.0000000000000000000000000000000");
+    number_fini(&number);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_wrap_as_javas_do),    cmocka_unit_test(big_numbers_do_not),
         cmocka_unit_test(decimals_divide_to_32_digits), cmocka_unit_test(division_by_zero_is_an_error),
         cmocka_unit_test(kinds_meet_at_the_wider),      cmocka_unit_test(casts_cut),
+        cmocka_unit_test(big_functions_are_cassandras), cmocka_unit_test(big_functions_are_bounded),
     };
 
     return cmocka_run_group_tests_name("query/number", tests, NULL, NULL);

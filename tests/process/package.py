@@ -19,7 +19,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import Client, free_port  # noqa: E402
 
-LIBRARIES = ("init-system-helpers,passwd,libmicrohttpd12,liblz4-1,libsnappy1v5,libzstd1,libssl3,libgmp10,zlib1g,libstdc++6")
+LIBRARIES = ("init-system-helpers,passwd,libmicrohttpd12,liblz4-1,libsnappy1v5,libzstd1,libssl3,libgmp10,libmpfr6,zlib1g,libstdc++6")
 passed, failures = [], []
 
 

@@ -1,0 +1,157 @@
+/* exp, log and log10 of varints and decimals; see number.h. Source: org.apache.cassandra.db.marshal.DecimalType and IntegerType, release 5.0,
+ * and what it computes with, ch.obermuhlner.math.big.BigDecimalMath 2.3: as many digits as the argument has, at least 32, half even. Its
+ * log10 divides two logarithms of two digits more, so that of a power of ten can come out as 3.000...
+ *
+ * MPFR computes in bits, with so many more that what is rounded to digits is not what was rounded to bits: a logarithm of what is near to
+ * one loses as many digits as the argument has, and an exponent up to 2^31 loses 31 bits.
+ */
+#include "query/number.h"
+
+#include <mpfr.h>
+
+enum {
+    DIGITS_MIN = 32,
+    DIGITS_MAX = 1000,           /* Cassandra computes with up to 10000, but it does not do so on a loop */
+    LOG10_GUARD = 2,             /* digits more of the two logarithms */
+    GUARD_BITS = 128,
+    VARINT_DIGITS_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
+};
+
+static mpfr_prec_t bits_for(size_t digits)
+{
+    return (mpfr_prec_t)(2 * digits * 10 / 3) + GUARD_BITS;
+}
+
+static void from_number(mpfr_t out, const struct number *number)
+{
+    int64_t scale = number->scale;
+    mpfr_t power;
+
+    mpfr_init2(power, mpfr_get_prec(out));
+    mpfr_set_z(out, number->big, MPFR_RNDN);
+    mpfr_ui_pow_ui(power, 10, (unsigned long)(scale < 0 ? -scale : scale), MPFR_RNDN);
+    if (scale < 0)
+        mpfr_mul(out, out, power, MPFR_RNDN);
+    else
+        mpfr_div(out, out, power, MPFR_RNDN);
+    mpfr_clear(power);
+}
+
+/* Rounded to so many digits. False: there is no such decimal. */
+static bool to_number(struct number *number, mpfr_t value, size_t digits)
+{
+    mpfr_exp_t point;
+    char *text;
+
+    if (!mpfr_number_p(value))
+        return false;
+    if (mpfr_zero_p(value)) {
+        mpz_set_ui(number->big, 0);
+        number->scale = 0;
+        return true;
+    }
+    text = mpfr_get_str(NULL, &point, 10, digits, value, MPFR_RNDN);
+    mpz_set_str(number->big, text, 10);
+    mpfr_free_str(text);
+    point -= (mpfr_exp_t)digits;
+    number->scale = (int32_t)-point;
+    return point <= INT32_MAX && point >= -INT32_MAX;
+}
+
+/* Java's intValueExact of what stands before the point. */
+static bool is_int(mpfr_t value)
+{
+    return mpfr_fits_sint_p(value, MPFR_RNDZ);
+}
+
+static bool log_to_number(struct number *number, mpfr_t value, size_t digits)
+{
+    mpfr_log(value, value, MPFR_RNDN);
+    return to_number(number, value, digits);
+}
+
+static bool log10_to_number(struct number *number, mpfr_t value, size_t digits)
+{
+    struct number ten;
+    bool fits;
+
+    number_init(&ten);
+    fits = log_to_number(number, value, digits + LOG10_GUARD);
+    mpfr_set_ui(value, 10, MPFR_RNDN);
+    fits = log_to_number(&ten, value, digits + LOG10_GUARD) && fits;
+    if (fits)
+        number_divide_digits(number, &ten, digits + LOG10_GUARD);
+    number_round_digits(number, digits);
+    number_fini(&ten);
+    return fits;
+}
+
+static enum status compute(struct number *number, mpfr_t value, enum number_function function, size_t digits, struct error *err)
+{
+    bool fits;
+
+    if (function == NUMBER_EXP) {
+        if (!is_int(value))
+            return error_set(err, ERR_SERVER, "java.lang.ArithmeticException: Overflow");
+        mpfr_exp(value, value, MPFR_RNDN);
+        fits = to_number(number, value, digits);
+    } else if (mpfr_sgn(value) <= 0) {
+        return error_set(err, ERR_SERVER, "java.lang.ArithmeticException: %s of number zero or less",
+                         function == NUMBER_LOG ? "Natural log" : "Log10");
+    } else if (function == NUMBER_LOG) {
+        fits = log_to_number(number, value, digits);
+    } else {
+        fits = log10_to_number(number, value, digits);
+    }
+    return fits ? OK : error_set(err, ERR_SERVER, "The result is out of range");
+}
+
+/* BigDecimal.toBigInteger. */
+static enum status to_whole(struct number *number, struct error *err)
+{
+    size_t digits = mpz_sizeinbase(number->big, 10);
+    mpz_t power;
+
+    if (number->scale > 0 && (size_t)number->scale > digits) {
+        mpz_set_ui(number->big, 0);
+        number->scale = 0;
+        return OK;
+    }
+    if ((int64_t)digits - number->scale > VARINT_DIGITS_MAX)
+        return error_set(err, ERR_INVALID, "The result has more than %d digits", VARINT_DIGITS_MAX);
+    mpz_init(power);
+    mpz_ui_pow_ui(power, 10, number->scale < 0 ? -(unsigned long)number->scale : (unsigned long)number->scale);
+    if (number->scale < 0)
+        mpz_mul(number->big, number->big, power);
+    else
+        mpz_tdiv_q(number->big, number->big, power);
+    mpz_clear(power);
+    number->scale = 0;
+    return OK;
+}
+
+enum status number_apply(struct number *number, enum number_function function, struct error *err)
+{
+    size_t digits = number_digits(number);
+    enum status status;
+    mpfr_t value;
+
+    if (digits > DIGITS_MAX)
+        return error_set(err, ERR_INVALID, "The argument has %zu digits, more than %d", digits, DIGITS_MAX);
+    if (number->kind == TYPE_VARINT)
+        number->scale = 0;
+    mpfr_set_emin(mpfr_get_emin_min()); /* the thread's */
+    mpfr_set_emax(mpfr_get_emax_max());
+    mpfr_init2(value, bits_for(digits < DIGITS_MIN ? DIGITS_MIN : digits));
+    from_number(value, number);
+    if (function == NUMBER_EXP && mpz_sgn(number->big) == 0) { /* exact, and BigDecimal's ONE */
+        mpz_set_ui(number->big, 1);
+        number->scale = 0;
+        status = OK;
+    } else {
+        status = compute(number, value, function, digits < DIGITS_MIN ? DIGITS_MIN : digits, err);
+    }
+    mpfr_clear(value);
+    mpfr_free_cache2(MPFR_FREE_LOCAL_CACHE);
+    return !status && number->kind == TYPE_VARINT ? to_whole(number, err) : status;
+}
