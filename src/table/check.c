@@ -123,6 +123,9 @@ static enum status check_layout(struct checking *c, struct error *err)
     }
     if (status)
         return status;
+    if (layout.unfinished)
+        return error_set(err, ERR_CONFIG, "a first start of %s did not come to its end: start helenus",
+                         options->directory);
     c->space->shard_count = c->sum->shard_count = layout.shard_count;
     c->space->generation = layout.generation;
     return layout_strays(files, options->directory, &layout, false, &c->sum->stray_count, err);

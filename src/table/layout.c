@@ -13,7 +13,9 @@ enum { TEXT_MAX = 32 };
 
 static void print(const struct layout *layout, char text[TEXT_MAX])
 {
-    if (layout->generation)
+    if (layout->unfinished)
+        snprintf(text, TEXT_MAX, "%u %u unfinished\n", layout->shard_count, layout->generation);
+    else if (layout->generation)
         snprintf(text, TEXT_MAX, "%u %u\n", layout->shard_count, layout->generation);
     else
         snprintf(text, TEXT_MAX, "%u\n", layout->shard_count);
@@ -22,7 +24,7 @@ static void print(const struct layout *layout, char text[TEXT_MAX])
 /* Only what we would have written. */
 static enum status parse(const char *path, const char *text, struct layout *layout, struct error *err)
 {
-    struct layout read = { 0 };
+    struct layout read = { .unfinished = strstr(text, "unfinished") != NULL };
     char again[TEXT_MAX];
 
     sscanf(text, "%u %u", &read.shard_count, &read.generation);
@@ -173,24 +175,38 @@ static enum status remove_shard(struct file_system *files, const char *path, str
     return status ? status : files->ops->remove_directory(files, path, err);
 }
 
-/* Strays are rubbish only beside the shards that SHARDS speaks of. If one of these is not there it is not them that is wrong. */
-static enum status check_whole(struct file_system *files, const char *directory, const struct layout *layout,
+static enum status is_there(struct file_system *files, const char *path, bool *is, struct error *err)
+{
+    struct listing found = { 0 };
+    bool is_directory = false;
+    enum status status = files->ops->is_directory(files, path, &is_directory, err);
+
+    *is = false;
+    if (status == ERR_NOT_FOUND || (!status && !is_directory))
+        return OK;
+    if (!status)
+        status = files->ops->list(files, path, add_name, &found, err);
+    *is = found.count > 0;
+    listing_fini(&found);
+    return status;
+}
+
+enum status layout_check_whole(struct file_system *files, const char *directory, const struct layout *layout,
                                struct error *err)
 {
     for (uint32_t i = 0; i < layout->shard_count; i++) {
         char name[SHARD_NAME_MAX], path[PATH_MAX];
-        bool is_directory;
         enum status status;
+        bool is;
 
         layout_shard_name(layout->generation, i, name);
         snprintf(path, sizeof(path), "%s/%s", directory, name);
-        status = files->ops->is_directory(files, path, &is_directory, err);
-        if (status == ERR_NOT_FOUND)
-            return error_set(
-                err, ERR_CORRUPT,
-                "%s is missing, and shards of another generation are there: SHARDS is damaged, or it was lost", path);
+        status = is_there(files, path, &is, err);
         if (status)
             return status;
+        if (!is)
+            return error_set(err, ERR_CORRUPT,
+                             "%s is missing or empty: put it back (is its disk mounted?), or SHARDS is damaged", path);
     }
     return OK;
 }
@@ -201,8 +217,9 @@ enum status layout_strays(struct file_system *files, const char *directory, cons
     struct listing found = { .wanted = is_stray, .context = layout };
     enum status status = files->ops->list(files, directory, add_name, &found, err);
 
+    /* Strays are rubbish only beside the shards that SHARDS speaks of. */
     if (!status && remove && found.count)
-        status = check_whole(files, directory, layout, err);
+        status = layout_check_whole(files, directory, layout, err);
     /* That SHARDS speaks of others must be on the disk first: its writer may have died before it knew. */
     if (!status && remove && found.count)
         status = files->ops->sync_directory(files, directory, err);

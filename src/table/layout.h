@@ -2,6 +2,7 @@
  *
  *     "5\n"      five shards, in shard-0000 ... shard-0004
  *     "5 2\n"    five shards, in shard-0000.2 ... shard-0004.2: what the second `helenus reshard` made
+ *     "5 0 unfinished\n"   five shards that a first start is making: not all need be there. Without the word all of them are
  *
  * The second number is the *generation*: each reshard lays down the next one beside the old one, and renaming SHARDS is the one step by
  * which it counts. Directories of any other generation are *strays*: unfinished if newer, done with if older.
@@ -41,6 +42,7 @@ static inline uint64_t shard_last_position(uint32_t shard_count, uint32_t shard)
 struct layout {
     uint32_t shard_count; /* 0: there is no file SHARDS, and no shard either: the directory is new */
     uint32_t generation;
+    bool unfinished; /* a first start has not come to its end */
 };
 
 enum status layout_read(struct file_system *files, const char *directory, struct layout *layout, struct error *err);
@@ -51,7 +53,10 @@ enum status layout_write(struct file_system *files, const char *directory, const
 /* ---- directories ---- */
 
 void layout_shard_name(uint32_t generation, uint32_t shard, char name[SHARD_NAME_MAX]);
-/* Counts the strays, and with `remove` removes them. ERR_CORRUPT: not one was removed, since a shard that SHARDS speaks of is missing. */
+/* ERR_CORRUPT: a shard's directory is not there, or holds nothing. */
+enum status layout_check_whole(struct file_system *files, const char *directory, const struct layout *layout,
+                               struct error *err);
+/* Counts the strays, and with `remove` removes them. ERR_CORRUPT: not one was removed, see layout_check_whole. */
 enum status layout_strays(struct file_system *files, const char *directory, const struct layout *layout, bool remove,
                           uint32_t *count, struct error *err);
 /* What the files of a shard take. */

@@ -554,6 +554,9 @@ enum status table_space_reshard(const struct table_space_options *options, const
         return status;
     if (!r.from.shard_count)
         return error_set(err, ERR_CONFIG, "%s has no shards yet", options->directory);
+    if (r.from.unfinished)
+        return error_set(err, ERR_CONFIG, "a first start of %s did not come to its end: start helenus",
+                         options->directory);
     r.to = (struct layout){ asked->shard_count, r.from.generation + 1 };
     r.semantics.filter = NULL;
     sum->shard_count_before = r.from.shard_count;

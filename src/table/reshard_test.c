@@ -9,6 +9,8 @@
 #include "table/layout.h"
 #include "table/shard.h"
 
+#include <sys/stat.h>
+
 enum { TABLES = 5, PARTITIONS = 60, ROWS = 3 };
 
 static struct table_bed bed = { .engine = &store_rocksdb_ops, .shards = 1 };
@@ -582,6 +584,78 @@ static void a_wrong_generation_removes_nothing(void **state)
     bed_close(&bed);
 }
 
+static void is_refused(const char *says)
+{
+    struct table_space_options options = {
+        .directory = bed.directory, .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed
+    };
+    struct table_space *space;
+    struct error err;
+
+    assert_int_equal(table_space_open(&options, &space, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, says));
+}
+
+/* Its disk is not mounted, or its files were removed: it does not begin anew, and nothing of the others is touched. */
+static void a_shard_that_is_gone_is_not_begun_anew(void **state)
+{
+    char path[128], aside[128];
+    struct records before;
+
+    bed.shards = 3;
+    bed_open(&bed);
+    fill(3);
+    before = read_all();
+    bed_close_space(&bed);
+    snprintf(path, sizeof(path), "%s/shard-0001", bed.directory);
+    snprintf(aside, sizeof(aside), "%s/aside", bed.directory);
+    assert_int_equal(rename(path, aside), 0);
+    is_refused("shard-0001 is missing or empty");
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(mkdir(path, 0700), 0);
+    is_refused("shard-0001 is missing or empty");
+    assert_int_equal(rmdir(path), 0); /* and is empty still */
+    assert_int_equal(rename(aside, path), 0);
+    bed_open_space(&bed);
+    all_is_as_before(&before);
+    free_records(&before);
+    bed_close(&bed);
+}
+
+/* A first start that ended anywhere goes on, whatever shards it has made. */
+static void an_unfinished_first_start_goes_on(void **state)
+{
+    struct file_system *files = file_system_posix();
+    struct table_check check = { .damaged = NULL };
+    struct table_checked sum;
+    struct table_space_options options = { .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed };
+    struct table_reshard wish = { .shard_count = 5 };
+    struct table_resharded done;
+    struct layout layout;
+    char command[256];
+    struct error err;
+
+    bed.shards = 3;
+    bed_open(&bed);
+    bed_must(layout_read(files, bed.directory, &layout, &err), &err);
+    assert_int_equal(layout.shard_count, 3);
+    assert_false(layout.unfinished);
+    bed_close_space(&bed);
+    options.directory = bed.directory;
+    snprintf(command, sizeof(command), "rm -r '%s/shard-0002' '%s/shard-0001' && mkdir '%s/shard-0001'", bed.directory,
+             bed.directory, bed.directory);
+    assert_int_equal(system(command), 0);
+    bed_must(layout_write(files, bed.directory, &(struct layout){ 3, 0, true }, &err), &err);
+    assert_int_equal(table_space_check(&options, &check, &sum, &err), ERR_CONFIG);
+    assert_int_equal(table_space_reshard(&options, &wish, &done, &err), ERR_CONFIG);
+    bed_open_space(&bed);
+    bed_must(layout_read(files, bed.directory, &layout, &err), &err);
+    assert_int_equal(layout.shard_count, 3);
+    assert_false(layout.unfinished);
+    fill(3);
+    bed_close(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +670,8 @@ int main(void)
         cmocka_unit_test(a_record_of_unknown_kind_is_not_moved),
         cmocka_unit_test(shards_without_their_number_are_not_begun_anew),
         cmocka_unit_test(a_wrong_generation_removes_nothing),
+        cmocka_unit_test(a_shard_that_is_gone_is_not_begun_anew),
+        cmocka_unit_test(an_unfinished_first_start_goes_on),
     };
 
     log_set_level(LOG_LEVEL_NONE);

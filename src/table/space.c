@@ -44,9 +44,24 @@ static enum status remove_strays(struct file_system *files, const char *director
     return OK;
 }
 
+static struct file_system *files_of(const struct table_space_options *options)
+{
+    return options->files ? options->files : file_system_posix();
+}
+
+static enum status check_shards(const struct table_space_options *options, const struct layout *layout,
+                                struct error *err)
+{
+    enum status status = OK;
+
+    if (options->store->checkpoint) /* it keeps something */
+        status = layout_check_whole(files_of(options), options->directory, layout, err);
+    return status ? status : remove_strays(files_of(options), options->directory, layout, err);
+}
+
 static enum status choose_layout(const struct table_space_options *options, struct layout *layout, struct error *err)
 {
-    struct file_system *files = options->files ? options->files : file_system_posix();
+    struct file_system *files = files_of(options);
     enum status status;
 
     *layout = (struct layout){ 0 };
@@ -62,9 +77,11 @@ static enum status choose_layout(const struct table_space_options *options, stru
                          "the data has %u shard%s, not %u: to change that, run helenus reshard %s --shards %u",
                          layout->shard_count, layout->shard_count == 1 ? "" : "s", options->shard_count,
                          options->directory, options->shard_count);
-    if (layout->shard_count)
-        return remove_strays(files, options->directory, layout, err);
-    layout->shard_count = options->shard_count ? options->shard_count : default_shard_count();
+    if (layout->shard_count && !layout->unfinished)
+        return check_shards(options, layout, err);
+    if (!layout->shard_count)
+        layout->shard_count = options->shard_count ? options->shard_count : default_shard_count();
+    layout->unfinished = true;
     return options->directory ? layout_write(files, options->directory, layout, err) : OK;
 }
 
@@ -136,6 +153,10 @@ enum status table_space_open(const struct table_space_options *options, struct t
         space->shards = xcalloc(space->shard_count, sizeof(*space->shards));
     for (uint32_t i = 0; i < space->shard_count && !status; i++)
         status = open_shard(space, i, err);
+    if (!status && layout.unfinished && options->directory) { /* from now on all of them are there */
+        layout.unfinished = false;
+        status = layout_write(files_of(options), options->directory, &layout, err);
+    }
     /* The clocks of all shards are known before one of them stamps. */
     for (uint32_t i = 0; i < space->shard_count && !status; i++)
         status = shard_start(&space->shards[i], err);
