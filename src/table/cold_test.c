@@ -316,6 +316,53 @@ static void many_wait_together(void **state)
     close_cold();
 }
 
+static enum status put_status(uint32_t number, struct error *err)
+{
+    struct table_fragment fragment = row_at(BYTES_LITERAL("e"));
+    uint8_t key[4];
+
+    return bed_apply(port, key_of(key, number), &fragment, err);
+}
+
+/* Who waits for the disk holds the shard's store, which failed and so can't be opened again. Both owners answer, and when the disk
+ * moves all of it ends well. */
+static void a_failed_store_that_is_read_holds_nobody(void **state)
+{
+    uint32_t cold = key_in(1), warm = key_in(0), rows;
+    struct arena *arena = arena_new(4096);
+    struct asked condition = { 0 };
+    enum status status = ERR_WRITE_FAILURE;
+    struct error err;
+
+    open_cold();
+    submit_insert(&condition, cold, BYTES_LITERAL("b"), arena);
+    await_standing(1);
+    forgetful_fail_sync(disk, true);
+    assert_int_equal(put_status(cold, &err), ERR_WRITE_TIMEOUT);
+    forgetful_fail_sync(disk, false);
+    for (int i = 0; i < 20; i++) { /* over two tries at least: the first comes after a second */
+        assert_int_equal(put_status(cold, &err), ERR_WRITE_FAILURE);
+        bed_must(put_status(warm, &err), &err);
+        usleep(100000);
+    }
+    assert_true(table_space_refuses_writes(bed.space, 1));
+    assert_false(condition.is_done || table_space_refuses_writes(bed.space, 0));
+    stalling_set(bed.files, false);
+    await(&condition);
+    assert_int_equal(condition.request.status,
+                     ERR_WRITE_FAILURE); /* its shard refused it when it came back from the disk */
+    for (int i = 0; i < 300 && status == ERR_WRITE_FAILURE; i++) {
+        usleep(100000);
+        status = put_status(cold, &err);
+    }
+    bed_must(status, &err);
+    assert_int_equal(read_key(cold, true, &rows), OK);
+    assert_int_equal(rows, 2); /* b, and e */
+    buffer_fini(&condition.command);
+    arena_free(arena);
+    close_cold();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +370,7 @@ int main(void)
         cmocka_unit_test(an_owner_goes_on_while_a_condition_waits),
         cmocka_unit_test(a_condition_is_decided_when_it_comes_back),
         cmocka_unit_test(many_wait_together),
+        cmocka_unit_test(a_failed_store_that_is_read_holds_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

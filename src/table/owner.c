@@ -3,7 +3,8 @@
  *     rings of the ports -> turn -> one store_batch -> ops->write (synced) -> rings back -> one eventfd per waiting port
  *
  * A write whose sync failed has an unknown outcome: its clients get a write timeout, the shard refuses writes from then on and
- * the owner tries to resume the store every second. Reads never pass here.
+ * a thread of its own tries to resume the store every second, which may take closing and opening it, and waiting for its readers.
+ * Meanwhile the owner answers. Reads never pass here.
  */
 #include "table/shard.h"
 
@@ -24,6 +25,7 @@ enum {
     TURN_REQUESTS = 4096,
     TURN_BYTES = 8 << 20,
     RESUME_MS = 1000,
+    RESUME_LOOK_MS = 20,       /* how soon a resumer that waits sees that the shard stops */
     CLOCK_AHEAD_US = 10000000, /* the persisted bound is this far ahead of the clock ... */
     CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
     DEFINITIONS = 16,
@@ -115,7 +117,8 @@ static int64_t sleep_ms(struct shard *shard)
 static void sleep_until_work(struct shard *shard)
 {
     atomic_exchange(&shard->sleeps, 1);
-    if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->space->still.wanted)) {
+    if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->resumed) &&
+        !atomic_load(&shard->space->still.wanted)) {
         atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
         futex_wait(&shard->sleeps, 1, sleep_ms(shard));
         atomic_fetch_add(&shard->epoch, 1);
@@ -686,13 +689,53 @@ static enum status write_batch(struct turn *turn, struct error *err)
                      "Operation timed out - the write could not be synced, its outcome is unknown");
 }
 
-static void try_to_resume(struct shard *shard)
-{
-    struct error err;
-    enum status status = shard->ops->resume(shard->store, &err);
+/* ---- after a failure ---- */
 
-    if (status)
+/* Whatever the failed write left behind may be there when the store was opened again: no row that a port keeps stays good. */
+static enum status resume_once(struct shard *shard, struct error *err)
+{
+    enum status status;
+
+    versions_begin_all(&shard->versions);
+    status = shard->ops->resume(shard->store, err);
+    versions_end_all(&shard->versions);
+    return status;
+}
+
+static void *resume(void *context)
+{
+    struct shard *shard = context;
+    enum status status;
+    struct error err;
+    char name[16];
+
+    snprintf(name, sizeof(name), "resumer-%u", shard->index);
+    pthread_setname_np(pthread_self(), name);
+    do {
+        for (int ms = 0; ms < RESUME_MS; ms += RESUME_LOOK_MS) {
+            if (atomic_load(&shard->stops))
+                return NULL;
+            usleep(RESUME_LOOK_MS * 1000);
+        }
+        status = resume_once(shard, &err);
+    } while (status);
+    atomic_store(&shard->resumed, true);
+    shard_wake(shard);
+    return NULL;
+}
+
+/* The owner's, while the shard refuses writes. */
+static void mind_failure(struct shard *shard)
+{
+    if (!shard->resumer_runs) { /* if it can't be started now, the next turn tries again */
+        shard->resumer_runs = pthread_create(&shard->resumer, NULL, resume, shard) == 0;
         return;
+    }
+    if (!atomic_load(&shard->resumed))
+        return;
+    pthread_join(shard->resumer, NULL);
+    shard->resumer_runs = false;
+    atomic_store(&shard->resumed, false);
     atomic_store(&shard->refuses, false);
     log_info("table", "shard takes writes again shard=%u", shard->index);
 }
@@ -906,7 +949,6 @@ static void *own(void *context)
     struct turn turn = {
         .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096), .counting = counting_new()
     };
-    int64_t resumed_us = monotonic_us();
     uint32_t taken = 0;
     char name[16];
 
@@ -920,11 +962,8 @@ static void *own(void *context)
             still_stand(shard);
         gather(shard, taken);
         taken = run_turn(&turn);
-        if (atomic_load_explicit(&shard->refuses, memory_order_relaxed) &&
-            monotonic_us() - resumed_us >= RESUME_MS * 1000) {
-            try_to_resume(shard);
-            resumed_us = monotonic_us();
-        }
+        if (__builtin_expect(atomic_load_explicit(&shard->refuses, memory_order_relaxed), 0))
+            mind_failure(shard);
         if (sweep_if_due(&turn, taken > 0) || taken)
             continue;
         if (atomic_load(&shard->stops))
@@ -967,4 +1006,7 @@ void shard_stop(struct shard *shard)
     shard_wake(shard);
     pthread_join(shard->owner, NULL);
     shard->owner_runs = false;
+    if (shard->resumer_runs)
+        pthread_join(shard->resumer, NULL);
+    shard->resumer_runs = false;
 }

@@ -81,6 +81,9 @@ struct shard {
     _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic bool stops;
     _Atomic bool refuses; /* a write failed and the store is not writable again yet */
+    pthread_t resumer;    /* makes it writable again, while the owner refuses writes and never touches the store's */
+    bool resumer_runs;    /* the owner's */
+    _Atomic bool resumed; /* the resumer's last word */
     struct hot_keys *hot; /* owned; the owner's: recently written keys, see hot.c */
     struct versions versions;
     struct sweep sweep; /* the owner's */
@@ -207,6 +210,11 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, str
 enum status cas_read_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
                          const struct command_header *header, uint8_t kind, struct bytes clustering,
                          struct arena *arena, struct row *row, struct deletion *cover, struct error *err);
+
+/* For who warms: what the owner will read for a partition's first live row, of one of the two kinds that ask for it. */
+enum status cas_read_first_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                               const struct command_header *header, enum cas_kind kind, struct arena *arena,
+                               struct error *err);
 
 /* cas.c: the command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were
  * before the command; those that became empty are left out of the header's count. The reader stands at the first. */
