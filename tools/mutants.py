@@ -4,8 +4,8 @@
     mutants.py [--list FILE] [NAME...]
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
-(`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), a file of
-recorded statements (`cql:batches`) or a recorded conversation (`wire:conversation`); the latter two need the test clients of `make deps-test` and are skipped without them. A sabotage that no test sees is a hole in the
+(`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), two rounds of a test
+under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`) or a recorded conversation (`wire:conversation`); the latter two need the test clients of `make deps-test` and are skipped without them. A sabotage that no test sees is a hole in the
 tests; one that no longer fits the source must be rewritten. The tree is copied to build/mutants, so nothing here touches
 the sources, and what is built there is kept for the next time.
 """
@@ -79,7 +79,7 @@ def run(command, timeout_s, cwd=TREE):
 
 
 def wants_server(test):
-    return test.startswith(("cql:", "wire:", "operate:"))
+    return test.startswith(("cql:", "wire:", "operate:", "crash:"))
 
 
 def program_of(test):
@@ -102,6 +102,7 @@ def run_test(test):
     if wants_server(test):
         command = {"cql": ["tests/cql/run.py", "--check", "--helenus", "build/helenus", case],
                    "operate": ["tests/process/operate.py", case],
+                   "crash": [f"tests/crash/{case}.py", "--rounds", "2"],
                    "wire": [f"tests/wire/{case}.py", "--check"]}[program]
         code, output = run([str(PYTHON), *command], TIMEOUT_S)
         last = output.splitlines()[-1] if output else ""

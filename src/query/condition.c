@@ -43,7 +43,10 @@ static enum status condition_values(struct execution *execution, const struct pl
             status = expr_evaluate(from->value ? from->value : from->values[i], eval, &values[kept], err);
             if (!status && native_is_unset(values[kept]) && from->op == CONDITION_IN)
                 continue; /* as if it were not in the list */
-            if (!status && native_is_unset(values[kept]))
+            if (!status && native_is_unset(values[kept]) &&
+                (from->op == CONDITION_CONTAINS || from->op == CONDITION_CONTAINS_KEY))
+                values[kept] = bytes_of("", 0); /* as Cassandra has it: an element that is not there */
+            else if (!status && native_is_unset(values[kept]))
                 status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
             bool orders = from->op != CONDITION_EQ && from->op != CONDITION_NE && from->op != CONDITION_IN;
             if (!status && bytes_is_null(values[kept]) && orders) {
@@ -80,6 +83,8 @@ static enum status make_condition(struct execution *execution, const struct plan
         if (status)
             return status;
         bool list = from->column->type->kind == TYPE_LIST;
+        if (native_is_unset(element) && !list)
+            element = bytes_of("", 0); /* as Cassandra has it: a key that is not there */
         if (bytes_is_null(element) || native_is_unset(element) || (list && element.size != 4))
             return error_set(execution->err, ERR_INVALID, "Invalid null value for %s element access",
                              list ? "list" : "map");
@@ -157,17 +162,25 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
 void cas_init(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas)
 {
     *cas = (struct cas_set){
-        .parts = arena_new_array(execution->request->arena, struct cas_part, (size_t)statements * 2 + 1),
+        .parts = arena_new_array(execution->request->arena, struct cas_part, (size_t)statements * 2 + 2),
         .columns = arena_new_array(execution->request->arena, const struct column_def *, table->column_count + 1),
     };
 }
 
-/* A part that always holds brings what a refusal shows of static columns. */
-void cas_add_static(const struct table_def *table, struct cas_set *cas)
+void cas_add_shown(struct cas_set *cas)
 {
+    bool only_static = true;
+
+    for (uint32_t i = 0; i < cas->count; i++)
+        only_static &= cas->parts[i].is_static;
     if (cas->whole_rows && cas->wants_static)
         cas->parts[cas->count++] =
             (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
+    if (only_static) /* Cassandra reads no regular column for what shows none: then a row is there if an INSERT made it */
+        cas->parts[cas->count++] = (struct cas_part){
+            .clustering = bytes_of("", 0),
+            .kind = cas->whole_rows && cas->wants_rows ? CAS_FIRST_ROW : CAS_FIRST_MARKED_ROW,
+        };
 }
 
 /* ---- answers ---- */
@@ -190,13 +203,15 @@ static struct bytes key_component(const struct cas_outcome *outcome, uint32_t po
     return bytes_of(outcome->key.data + at + 2, load_be16(outcome->key.data + at));
 }
 
-static struct bytes clustering_component(const struct table_def *table, const struct cas_part *part, uint32_t position,
+static struct bytes clustering_component(const struct cas_outcome *outcome, uint32_t part, uint32_t position,
                                          struct buffer *scratch)
 {
-    struct bytes rest = part->clustering;
+    const struct table_def *table = outcome->table;
+    const struct cas_part *from = &outcome->set.parts[part];
+    struct bytes rest = cas_is_first_row(from->kind) ? outcome->seen[part].clustering : from->clustering;
     struct error err;
 
-    if (part->is_static)
+    if (from->is_static)
         return bytes_of(NULL, 0);
     for (uint32_t k = 0; k <= position; k++) {
         const struct column_def *component = &table->columns[table->partition_key_count + k];
@@ -225,11 +240,11 @@ static void write_seen_row(struct native_rows *rows, const struct cas_answer *an
         if (column->kind == COLUMN_PARTITION_KEY) {
             value = key_component(outcome, column->position);
         } else if (column->kind == COLUMN_CLUSTERING) {
-            value = clustering_component(outcome->table, &outcome->set.parts[part], column->position, &scratch);
+            value = clustering_component(outcome, part, column->position, &scratch);
         } else if (column->kind == COLUMN_STATIC) {
             cells = row_cells_of(answer->static_row, column->id, &cell_count);
-        } else {
-            cells = row_cells_of(outcome->current[part], column->id, &cell_count);
+        } else if (outcome->set.wants_rows || !outcome->set.whole_rows) {
+            cells = row_cells_of(outcome->seen[part].row, column->id, &cell_count);
         }
         if (cell_count && !column->multicell)
             value = cells[0].value;
@@ -268,7 +283,7 @@ enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, stru
     for (uint32_t i = 1; i < cas->count; i++) {
         const struct cas_part *first = &cas->parts[list[i - 1]], *second = &cas->parts[list[i]];
 
-        if (first->kind == second->kind || first->is_static || second->is_static ||
+        if (first->kind == second->kind || first->is_static != second->is_static ||
             !bytes_equal(first->clustering, second->clustering))
             continue;
         if (second->kind == CAS_IF_CONDITIONS)
@@ -281,25 +296,39 @@ enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, stru
     return OK;
 }
 
-/* Parts whose row is shown, in the order of the rows: those that name a row which exists, each row once; the static one if there is no other. */
+/* A static row that has no other row beside it: of rows that are named Cassandra reads the columns that it asks for alone. */
+static bool shows_static(const struct cas_outcome *outcome, uint32_t part)
+{
+    const struct cas_set *cas = &outcome->set;
+    const struct row *row = outcome->seen[part].row;
+    bool asked = cas->whole_rows || cas_is_first_row(cas->parts[cas->count - 1].kind);
+    uint32_t cell_count;
+
+    if (!row || !cas->parts[part].is_static)
+        return false;
+    for (uint32_t i = 0; i < cas->column_count && !asked; i++) {
+        row_cells_of(row, cas->columns[i]->id, &cell_count);
+        asked = cell_count;
+    }
+    return asked;
+}
+
+/* Parts whose row is shown, in the order of the rows: those whose row exists, each row once; the static one if there is no other. */
 static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
 {
     const struct cas_set *cas = &outcome->set;
     uint32_t count = 0, kept = 0;
-    bool any_row_part = false;
 
-    for (uint32_t i = 0; i < cas->count; i++) {
-        any_row_part |= !cas->parts[i].is_static;
-        if (!cas->parts[i].is_static && outcome->current[i])
+    for (uint32_t i = 0; i < cas->count; i++)
+        if (!cas->parts[i].is_static && outcome->seen[i].row)
             list[count++] = i;
-    }
     qsort_r(list, count, sizeof(*list), compare_places, cas->parts);
     for (uint32_t i = 0; i < count; i++)
         if (!kept || !bytes_equal(cas->parts[list[kept - 1]].clustering, cas->parts[list[i]].clustering))
             list[kept++] = list[i];
     count = kept;
     for (uint32_t i = 0; i < cas->count && !count; i++)
-        if (cas->parts[i].is_static && outcome->current[i] && (!any_row_part || cas->parts[i].condition_count))
+        if (shows_static(outcome, i))
             list[count++] = i;
     return count;
 }
@@ -317,11 +346,11 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
     struct native_rows rows;
     uint8_t flag = outcome->applied;
 
-    if (outcome->current)
+    if (outcome->seen)
         row_count = parts_to_show(outcome, list);
     for (uint32_t i = 0; row_count && i < cas->count && !answer.static_row; i++)
         if (cas->parts[i].is_static)
-            answer.static_row = outcome->current[i];
+            answer.static_row = outcome->seen[i].row;
     for (uint32_t i = 0; row_count && i < table->column_count; i++) {
         const struct column_def *column = &table->columns[i];
         bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING,

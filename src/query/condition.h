@@ -18,6 +18,7 @@ struct cas_set {
     bool whole_rows; /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
     bool is_batch;
     bool wants_static; /* a statement writes static columns: then a refusal shows them */
+    bool wants_rows;   /* a statement names rows: then a refusal shows regular columns */
 };
 
 /* What the owner said. */
@@ -26,7 +27,7 @@ struct cas_outcome {
     struct cas_set set;      /* columns are the table's */
     struct bytes key;        /* of the partition */
     bool applied;
-    const struct row **current; /* not applied: per part of the set, NULL where there is no row; applied: NULL */
+    struct cas_seen *seen; /* not applied: per part of the set; applied: NULL */
 };
 
 bool plan_is_conditional(const struct modify_plan *modify);
@@ -36,8 +37,9 @@ void cas_init(struct execution *execution, const struct table_def *table, uint32
 enum status cas_add(struct execution *execution, const struct plan *plan, struct cas_set *cas);
 /* When all are there: one row may not be asked to be there, not to be there, and to hold values, as in Cassandra. */
 enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, struct error *err);
-/* When all are there: a part that always holds brings what a refusal shows of static columns. */
-void cas_add_static(const struct table_def *table, struct cas_set *cas);
+/* When all are there: parts that always hold bring what else a refusal shows, static columns or, if static ones were all that was
+ * looked at, the first row. */
+void cas_add_shown(struct cas_set *cas);
 
 /* [applied], and the rows that refused it. */
 void cas_encode_result(struct query_request *request, const struct cas_outcome *outcome, struct buffer *out);

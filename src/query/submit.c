@@ -171,8 +171,8 @@ static void part_done(struct table_request *table_request)
         if (!pending->outcome.applied) {
             struct error err;
 
-            pending->outcome.current = arena_new_array(request->arena, const struct row *, pending->outcome.set.count);
-            if (table_decode_cas_result(request->arena, table_request->result, pending->outcome.current,
+            pending->outcome.seen = arena_new_array(request->arena, struct cas_seen, pending->outcome.set.count);
+            if (table_decode_cas_result(request->arena, table_request->result, pending->outcome.seen,
                                         pending->outcome.set.count, &err))
                 request->error = err;
         }

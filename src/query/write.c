@@ -383,6 +383,13 @@ static enum status check_write_consistency(struct execution *execution, const st
     return OK;
 }
 
+static bool names_rows(const struct plan *plan)
+{
+    const struct modify_plan *modify = plan->modify;
+
+    return !plan->table->clustering_count || modify->where.clustering_is_complete || modify->deletes_ranges;
+}
+
 enum query_result execute_modify(struct execution *execution)
 {
     struct write_set set = { .arena = execution->request->arena, .hash_key = &execution->context->engine->hash_key };
@@ -399,8 +406,9 @@ enum query_result execute_modify(struct execution *execution)
     if (!status && conditional) {
         cas_init(execution, plan->table, 1, &cas);
         cas.wants_static = plan->modify->touches_static;
+        cas.wants_rows = names_rows(plan);
         status = cas_add(execution, plan, &cas);
-        cas_add_static(plan->table, &cas);
+        cas_add_shown(&cas);
     }
     if (status)
         return execution_failed(execution, status);
@@ -430,6 +438,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         execution->eval = evals[i];
         if (conditional && plan_is_conditional(modify))
             cas.wants_static |= modify->touches_static;
+        if (conditional)
+            cas.wants_rows |= names_rows(plans[i]);
         if (conditional && timestamp_us)
             status = error_set(execution->err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
         else if (conditional && plans[i]->table != plans[0]->table)
@@ -459,7 +469,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
     if (status)
         return execution_failed(execution, status);
     if (conditional)
-        cas_add_static(plans[0]->table, &cas);
+        cas_add_shown(&cas);
     set.logged = kind == BATCH_LOGGED && !conditional;
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }

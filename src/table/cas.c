@@ -1,7 +1,8 @@
 /* Compare and set, on the owner: reads the rows that the conditions look at, through the turn's own batch, and decides. In the same
  * way it looks at the lists that operations change by place or by value.
  *
- * The result of a refusal, flat: part count (4) | per part: exists (1) | fragment: size (4), bytes (live cells only).
+ * The result of a refusal, flat: part count (4) | per part: exists (1) | clustering: size (4), bytes (of a first row) |
+ *                                fragment: size (4), bytes (live cells only).
  */
 #include "table/shard.h"
 
@@ -11,6 +12,10 @@
 #include "types/value.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+/* Of the rows before a partition's first live one. Behind more it is not looked for: the owner has others to serve. */
+enum { DEAD_ROWS_MAX = 1000, DEAD_BYTES_MAX = 4 << 20 };
 
 struct look {
     struct shard *shard;
@@ -141,6 +146,111 @@ static enum status read_part(struct look *look, struct buffer *key, bool is_stat
     if (row_hide(row, cover, look->header->now_s))
         *live = row;
     return OK;
+}
+
+/* ---- the first row ---- */
+
+static int compare_keys(const void *a, const void *b)
+{
+    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+/* The keys below `prefix` that the batch writes, in order. */
+static struct bytes *batch_keys(const struct look *look, struct bytes prefix, size_t *count)
+{
+    size_t all = store_batch_count(look->batch), kept = 0;
+    struct bytes *keys;
+
+    *count = 0;
+    if (!store_batch_touches(look->batch, STORE_DATA, prefix))
+        return NULL;
+    keys = arena_new_array(look->arena, struct bytes, all);
+    for (size_t i = 0; i < all; i++) {
+        struct store_op op = store_batch_at(look->batch, i);
+
+        if (op.family == STORE_DATA && op.kind != STORE_DELETE_RANGE && bytes_starts_with(op.key, prefix))
+            keys[kept++] = op.key;
+    }
+    qsort(keys, kept, sizeof(*keys), compare_keys);
+    *count = kept;
+    return keys;
+}
+
+/* The first live one of what the scan and the batch hold, side by side. */
+static enum status find_live(struct look *look, struct buffer *key, enum cas_kind kind, struct store_scan *scan,
+                             const struct bytes *batch, size_t batch_count, struct cas_seen *seen)
+{
+    size_t prefix = key->size + 1, dead_bytes = 0;
+    int64_t newest_us = INT64_MIN;
+    enum status status = look->shard->ops->scan_first(scan, look->err);
+
+    for (uint32_t dead = 0; !status && dead < DEAD_ROWS_MAX && dead_bytes < DEAD_BYTES_MAX; dead++) {
+        int order = !scan->valid ? 1 : !batch_count ? -1 : bytes_compare(scan->key, *batch);
+        struct bytes at;
+
+        if (!scan->valid && !batch_count)
+            break;
+        at = arena_copy(look->arena, order <= 0 ? scan->key : *batch);
+        seen->clustering = bytes_of(at.data + prefix, at.size - prefix);
+        dead_bytes += order <= 0 ? scan->value.size : 0;
+        while (batch_count && bytes_equal(*batch, at)) {
+            batch++;
+            batch_count--;
+        }
+        if (order <= 0)
+            status = look->shard->ops->scan_next(scan, look->err);
+        if (!status)
+            status = read_part(look, key, false, seen->clustering, &seen->row, &newest_us);
+        if (seen->row && (kind == CAS_FIRST_ROW || seen->row->liveness.timestamp_us != TIMESTAMP_NONE))
+            return status;
+    }
+    *seen = (struct cas_seen){ 0 };
+    return status;
+}
+
+/* key: the partition's; its record was read. */
+static enum status first_row(struct look *look, struct buffer *key, enum cas_kind kind, struct cas_seen *seen)
+{
+    const struct store_ops *ops = look->shard->ops;
+    struct buffer upper CLEANUP(buffer_fini) = { 0 };
+    struct store_scan_options options = { .family = STORE_DATA, .may_wait = look->header->may_wait };
+    struct store_scan *scan;
+    struct bytes *batch, lower;
+    size_t batch_count;
+    enum status status;
+
+    *seen = (struct cas_seen){ 0 };
+    buffer_append_bytes(&upper, buffer_bytes(key));
+    buffer_append_u8(&upper, KEY_ROW + 1);
+    buffer_append_u8(key, KEY_ROW);
+    lower = arena_copy(look->arena, buffer_bytes(key));
+    key->size--;
+    batch = batch_keys(look, lower, &batch_count);
+    options.lower = lower;
+    options.upper = buffer_bytes(&upper);
+    status = ops->scan_open(look->shard->store, &options, &scan, look->err);
+    if (status)
+        return status;
+    status = find_live(look, key, kind, scan, batch, batch_count, seen);
+    store_scan_close(scan);
+    return status;
+}
+
+enum status cas_read_first_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
+                               const struct command_header *header, enum cas_kind kind, struct arena *arena,
+                               struct error *err)
+{
+    struct look look = {
+        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .arena = arena, .err = err
+    };
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    int64_t newest_us = INT64_MIN;
+    struct cas_seen seen;
+    enum status status;
+
+    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
+    status = read_record(&look, &key, &newest_us);
+    return status ? status : first_row(&look, &key, kind, &seen);
 }
 
 /* ---- conditions ---- */
@@ -421,32 +531,37 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
     bool is_static = command_read_u8(reader);
     struct bytes clustering = command_read_bytes(reader);
     uint32_t count = command_read_u32(reader);
-    const struct row *row;
-    enum status status;
+    struct cas_seen seen = { 0 };
+    enum status status = OK;
     size_t at;
 
     if (reader->failed)
         return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
-    status = read_part(look, key, is_static, clustering, &row, newest_us);
+    if (!cas_is_first_row(kind))
+        status = read_part(look, key, is_static, clustering, &seen.row, newest_us);
+    else if (!*applied)
+        status = first_row(look, key, kind, &seen);
     if (status)
         return status;
-    if (kind == CAS_IF_NOT_EXISTS && row)
+    if (kind == CAS_IF_NOT_EXISTS && seen.row)
         *applied = false;
-    if (kind == CAS_IF_EXISTS && !row)
+    if (kind == CAS_IF_EXISTS && !seen.row)
         *applied = false;
     for (uint32_t i = 0; i < count; i++) {
         bool good = false;
 
-        status = check_condition(look, reader, row, &good);
+        status = check_condition(look, reader, seen.row, &good);
         if (status)
             return status;
         *applied &= good;
     }
-    buffer_append_u8(result, row != NULL);
+    buffer_append_u8(result, seen.row != NULL);
+    buffer_append_be32(result, (uint32_t)seen.clustering.size);
+    buffer_append_bytes(result, seen.clustering);
     at = result->size;
     buffer_append_be32(result, 0);
-    if (row)
-        fragment_encode(result, row);
+    if (seen.row)
+        fragment_encode(result, seen.row);
     store_be32(result->data + at, (uint32_t)(result->size - at - 4));
     return OK;
 }
@@ -530,7 +645,7 @@ enum status cas_find_places(struct shard *shard, const struct store_batch *batch
     return status;
 }
 
-enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows,
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, struct cas_seen *seen,
                                     uint32_t part_count, struct error *err)
 {
     struct command_reader reader = { result.data, result.data + result.size, false };
@@ -540,7 +655,7 @@ enum status table_decode_cas_result(struct arena *arena, struct bytes result, co
         return error_set(err, ERR_CORRUPT, "the result of a condition has %u parts instead of %u", count, part_count);
     for (uint32_t i = 0; i < count; i++) {
         bool exists = command_read_u8(&reader);
-        struct bytes fragment = command_read_bytes(&reader);
+        struct bytes clustering = command_read_bytes(&reader), fragment = command_read_bytes(&reader);
         struct row *row = NULL;
         enum status status;
 
@@ -552,7 +667,7 @@ enum status table_decode_cas_result(struct arena *arena, struct bytes result, co
             if (status)
                 return status;
         }
-        rows[i] = row;
+        seen[i] = (struct cas_seen){ row, clustering };
     }
     return OK;
 }

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct read_command read;
     struct buffer scratch = { 0 };
     struct bytes lower, upper;
-    const struct row *rows[2];
+    struct cas_seen seen[2];
     struct error err;
 
     copy = realloc(copy, size ? size : 1);
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         buffer_fini(&again);
     }
-    table_decode_cas_result(arena, bytes_of(copy, size), rows, 2, &err);
+    table_decode_cas_result(arena, bytes_of(copy, size), seen, 2, &err);
     if (command_read_header(&reader, bytes_of(copy, size), &header, &err) == OK) {
         for (uint32_t i = 0; i < header.fragment_count && !reader.failed; i++) {
             struct command_fragment fragment;

@@ -162,7 +162,13 @@ struct condition {
     const struct bytes *values; /* wire bytes; NULL data: null */
     uint32_t value_count;
 };
-enum cas_kind { CAS_IF_NOT_EXISTS, CAS_IF_EXISTS, CAS_IF_CONDITIONS };
+/* CAS_FIRST_ROW and CAS_FIRST_MARKED_ROW hold always, and stand behind all others: if one of them did not hold, they bring the partition's
+ * first live row, the latter the first one that an INSERT made. */
+enum cas_kind { CAS_IF_NOT_EXISTS, CAS_IF_EXISTS, CAS_IF_CONDITIONS, CAS_FIRST_ROW, CAS_FIRST_MARKED_ROW };
+static inline bool cas_is_first_row(enum cas_kind kind)
+{
+    return kind == CAS_FIRST_ROW || kind == CAS_FIRST_MARKED_ROW;
+}
 struct cas_part { /* one row that is looked at */
     struct bytes clustering;
     bool is_static;
@@ -207,8 +213,12 @@ struct table_request {
 uint32_t table_shard_of(const struct table_port *port, int64_t token);
 /* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err);
-/* The rows that a refused cas saw, one per part (NULL: the row does not exist), live cells only. */
-enum status table_decode_cas_result(struct arena *arena, struct bytes result, const struct row **rows,
+/* What a refused cas saw, one per part. */
+struct cas_seen {
+    const struct row *row;   /* live cells only; NULL: the row does not exist */
+    struct bytes clustering; /* encoded; of a first row, else empty. Borrowed from the result */
+};
+enum status table_decode_cas_result(struct arena *arena, struct bytes result, struct cas_seen *seen,
                                     uint32_t part_count, struct error *err);
 
 /* Submits and waits: start-up, DDL, workers. Not on a loop. */

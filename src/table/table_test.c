@@ -401,6 +401,7 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
                                                .now_s = now_us(NULL) / 1000000,
                                                .durable = true } };
     struct buffer out = { 0 };
+    struct cas_seen what = { 0 };
     struct error err;
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
@@ -417,7 +418,8 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
         table_port_reap(port);
     must(cas_request.status, &err);
     if (!cas_request.applied)
-        must(table_decode_cas_result(arena, cas_request.result, seen, 1, &err), &err);
+        must(table_decode_cas_result(arena, cas_request.result, &what, 1, &err), &err);
+    *seen = what.row;
     buffer_fini(&out);
     return cas_request.applied;
 }
@@ -653,6 +655,86 @@ static void conditions_see_what_the_same_turn_wrote(void **state)
     assert_string_equal(read_text(&command), "1=first ");
 }
 
+static struct apply_command update_of(int32_t pk, const struct table_fragment *fragments, uint32_t count)
+{
+    struct bytes key = int_key(pk);
+
+    return (struct apply_command){ .table_id = TABLE,
+                                   .partition_key = key,
+                                   .token = token_of_partition_key(key),
+                                   .fragments = fragments,
+                                   .fragment_count = count,
+                                   .now_s = now_us(NULL) / 1000000,
+                                   .durable = true };
+}
+
+static struct table_fragment written_row(int32_t c, const char *v) /* NULL: deleted */
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(c), .row = ROW_EMPTY };
+    struct cell *cell = arena_new_struct(arena, struct cell);
+
+    if (!v) {
+        fragment.row.deletion = (struct deletion){ TIMESTAMP_SERVER, now_us(NULL) / 1000000 };
+        return fragment;
+    }
+    *cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
+    fragment.row.cells = cell;
+    fragment.row.cell_count = 1;
+    return fragment;
+}
+
+/* Writes rows and, in the same turn, asks whether the partition has a static row, which it has not. */
+static struct cas_seen first_row_behind(int32_t pk, const struct table_fragment *rows, uint32_t count)
+{
+    struct cell cell = text_cell(COLUMN_S, "new", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_PARTITION, .row = ROW_EMPTY };
+    struct cas_part parts[2] = { { .is_static = true, .kind = CAS_IF_EXISTS }, { .kind = CAS_FIRST_ROW } };
+    struct apply_command update = update_of(pk, rows, count);
+    struct cas_command cas = { .parts = parts, .part_count = 2, .update = update_of(pk, &fragment, 1) };
+    struct table_request requests[2] = { { .token = update.token }, { .token = update.token } };
+    struct buffer commands[2] = { 0 };
+    struct cas_seen seen[2];
+    struct error errors[2];
+
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    table_encode_apply(&commands[0], &update);
+    table_encode_cas(&commands[1], &cas);
+    submit_together(requests, commands, errors, 2);
+    assert_false(requests[1].applied);
+    must(table_decode_cas_result(arena, requests[1].result, seen, 2, errors), errors);
+    assert_null(seen[0].row);
+    return seen[1];
+}
+
+static void a_refusal_brings_the_first_row(void **state)
+{
+    struct table_fragment rows[] = { written_row(1, "one"), written_row(2, NULL) };
+    struct table_fragment deleted[1001];
+    struct cas_seen seen;
+
+    insert(15, 2, "two", TIMESTAMP_SERVER);
+    insert(15, 3, "three", TIMESTAMP_SERVER);
+    seen = first_row_behind(15, rows, 2); /* 1 only the turn has, 2 is gone in the turn */
+    assert_non_null(seen.row);
+    assert_true(bytes_equal(seen.clustering, clustering(1)));
+    assert_true(bytes_equal(seen.row->cells[0].value, BYTES_LITERAL("one")));
+    rows[0] = written_row(1, NULL);
+    seen = first_row_behind(15, rows, 2);
+    assert_non_null(seen.row);
+    assert_true(bytes_equal(seen.clustering, clustering(3)));
+    rows[1] = written_row(3, NULL);
+    seen = first_row_behind(15, rows, 2);
+    assert_null(seen.row);
+    for (int32_t i = 0; i < 1001; i++)
+        deleted[i] = written_row(i, NULL);
+    insert(15, 5000, "far", TIMESTAMP_SERVER);
+    seen = first_row_behind(15, deleted + 4, 996);
+    assert_non_null(seen.row); /* behind 996 of the turn and three of the store */
+    seen = first_row_behind(15, deleted, 1001);
+    assert_null(seen.row); /* it is not looked for as far */
+}
+
 /* A deletion by the server's clock, then the clock set back: an insert that saw the deletion must not vanish behind it. */
 static void a_conditional_write_is_newer_than_what_it_read(void **state)
 {
@@ -813,6 +895,40 @@ static void after_a_failed_sync_a_shard_refuses_writes_and_comes_back(void **sta
     assert_string_equal(read_text(&command), "1=kept 2=x ");
 }
 
+/* The failed write is in the log, and there when the store was opened again: who had looked in between must not go on without it. */
+static void rows_that_ports_keep_go_when_a_shard_resumes(void **state)
+{
+    struct cell cell = text_cell(COLUMN_V, "x", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(2), .row = ROW_EMPTY };
+    struct slice slice = { clustering(2), clustering(2), true, true };
+    struct read_command command = command_for(21);
+    struct table_port *keeps = port;
+    struct error err;
+    uint32_t shard = table_shard_of(port, command.token);
+
+    if (engine == &store_memory_ops)
+        return;
+    command.slices = &slice;
+    command.slice_count = 1;
+    command.slices_are_rows = true;
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    table_port_keep_rows(keeps, 1 << 20);
+    forgetful_fail_sync(files, true);
+    assert_int_equal(apply(21, &fragment, &err), ERR_WRITE_TIMEOUT);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(read_text(&command), "");
+    forgetful_fail_sync(files, false);
+    for (int tries = 0; tries < 300 && table_space_refuses_writes(space, shard); tries++)
+        usleep(100000);
+    assert_false(table_space_refuses_writes(space, shard));
+    port = table_port_open(space);
+    assert_string_equal(read_text(&command), "2=x ");
+    table_port_close(port);
+    port = keeps;
+    assert_string_equal(read_text(&command), "2=x ");
+}
+
 /* Each field with a value of its own; then every shorter command is refused, and one with a byte more. */
 static void a_read_command_is_flat_bytes(void **state)
 {
@@ -941,10 +1057,24 @@ static void the_number_of_shards_survives_a_power_cut(void **state)
 
 static void a_damaged_number_of_shards_is_refused(void **state)
 {
-    static const char *const texts[] = { "",        "0\n",    "3",       "3 \n",
-                                         "-1\n",    "1025\n", "three\n", "33333333333333333\n",
-                                         "3 0\n",   "3 1",    "3  1\n",  "3 -1\n",
-                                         "3 1 1\n", "03\n" };
+    static const char *const texts[] = { "",
+                                         "0\n",
+                                         "3",
+                                         "3 \n",
+                                         "-1\n",
+                                         "1025\n",
+                                         "three\n",
+                                         "33333333333333333\n",
+                                         "3 0\n",
+                                         "3 1",
+                                         "3  1\n",
+                                         "3 -1\n",
+                                         "3 1 1\n",
+                                         "03\n",
+                                         "3 unfinished\n",
+                                         "3 0 unfinished",
+                                         "3 0 finished\n",
+                                         "unfinished\n" };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct file_system *disk = forgetful_new(1);
@@ -982,12 +1112,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_partition_deletion_hides_its_static_row, setup, teardown),
         cmocka_unit_test_setup_teardown(stamps_increase_while_the_clock_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_see_what_the_same_turn_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_brings_the_first_row, setup, teardown),
         cmocka_unit_test_setup_teardown(a_conditional_write_is_newer_than_what_it_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_table_takes_no_conditional_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_keeps_what_gc_grace_protects, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unknown_table_is_not_purged, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_never_forgets_a_partition_deletion, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_power_cut, forgetful_setup,
+                                        forgetful_teardown),
+        cmocka_unit_test_setup_teardown(rows_that_ports_keep_go_when_a_shard_resumes, forgetful_setup,
                                         forgetful_teardown),
         cmocka_unit_test_setup_teardown(after_a_failed_sync_a_shard_refuses_writes_and_comes_back, forgetful_setup,
                                         forgetful_teardown),

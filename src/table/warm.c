@@ -65,6 +65,15 @@ static void read_range(struct warmer *w, const struct command_header *header, co
         (void)range_add(&owner, w->scratch, buffer_bytes(&partition), range, 0, NULL);
 }
 
+static void read_first_row(struct warmer *w, const struct command_header *header, enum cas_kind kind)
+{
+    struct error ignored;
+
+    arena_reset(w->arena);
+    range_overlay_reset(&w->overlay);
+    (void)cas_read_first_row(w->shard, w->nothing, &w->overlay, header, kind, w->arena, &ignored);
+}
+
 static void skip_conditions(struct command_reader *reader, uint32_t count)
 {
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
@@ -84,14 +93,16 @@ static void read_parts(struct warmer *w, const struct command_header *header, st
     uint32_t count = command_read_u32(reader);
 
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
-        bool is_static;
-        struct bytes clustering;
+        enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
+        bool is_static = command_read_u8(reader);
+        struct bytes clustering = command_read_bytes(reader);
 
-        command_read_u8(reader);
-        is_static = command_read_u8(reader);
-        clustering = command_read_bytes(reader);
         skip_conditions(reader, command_read_u32(reader));
-        if (!reader->failed)
+        if (reader->failed)
+            return;
+        if (cas_is_first_row(kind))
+            read_first_row(w, header, kind);
+        else
             read_row(w, header, is_static ? KEY_PARTITION : KEY_ROW, clustering);
     }
 }

@@ -114,18 +114,6 @@ static enum status decode_consistency(struct reader *in, enum consistency *consi
     return OK;
 }
 
-static enum status decode_serial(struct reader *in, struct native_parameters *parameters, struct error *err)
-{
-    enum status status = decode_consistency(in, &parameters->serial_consistency, err);
-
-    if (status)
-        return status;
-    if (!consistency_is_serial(parameters->serial_consistency))
-        return error_set(err, ERR_INVALID,
-                         "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL");
-    return OK;
-}
-
 static enum status decode_timestamp(struct reader *in, struct native_parameters *parameters, struct error *err)
 {
     parameters->has_timestamp = true;
@@ -143,7 +131,7 @@ static enum status decode_tail(struct reader *in, uint8_t version, uint32_t flag
     enum status status;
 
     if (flags & HAS_SERIAL_CONSISTENCY) {
-        status = decode_serial(in, parameters, err);
+        status = decode_consistency(in, &parameters->serial_consistency, err);
         if (status)
             return status;
     }

@@ -275,6 +275,39 @@ def snapshot_of_a_directory_at_rest():
             expect(CANNOT, "did not end", "serve", "--data", back + broken, "--dev")
 
 
+def sorted_files(directory):
+    return [os.path.join(at, name) for at, _, names in os.walk(directory) for name in names if name.endswith(".sst")]
+
+
+def snapshot_to_another_file_system():
+    """Nothing can be linked there: all of it is copied, and as good. On the own one sorted files are linked."""
+    with tempfile.TemporaryDirectory(prefix="helenus-operate-") as top:
+        data, there, back = (os.path.join(top, n) for n in ("data", "there", "back"))
+        os.mkdir(there)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", there], check=True)
+        try:
+            with Server(data, "--shards", "2") as server:
+                client = Client(server.port)
+                schema(client)
+                client.query("INSERT INTO ks.b (k, n) VALUES (1, 2)")
+                expect(DONE, "flush", "flush", data)
+                client.query("INSERT INTO ks.b (k, n) VALUES (2, 3)")
+                client.close()
+                for target in (os.path.join(there, "copy"), os.path.join(top, "copy")):
+                    expect(DONE, "is a snapshot of", "snapshot", data, target)
+            linked = {os.path.dirname(target): [os.stat(path).st_nlink > 1 for path in sorted_files(target)]
+                      for target in (os.path.join(there, "copy"), os.path.join(top, "copy"))}
+            assert linked[there] and not any(linked[there]) and linked[top] and all(linked[top]), linked
+            check_sound(os.path.join(there, "copy"))
+            expect(DONE, "is restored", "restore", os.path.join(there, "copy"), back)
+        finally:
+            subprocess.run(["umount", there], check=True)
+        with Server(back) as server:
+            client = Client(server.port)
+            assert sorted(select(client, "SELECT n FROM ks.b")) == [[struct.pack(">i", 2)], [struct.pack(">i", 3)]]
+            client.close()
+
+
 def kill_minus_nine():
     with tempfile.TemporaryDirectory(prefix="helenus-operate-") as top:
         data, target, back = (os.path.join(top, n) for n in ("data", "copy", "back"))
@@ -355,7 +388,7 @@ def what_is_under_way():
 
 
 TESTS = [flush_compact_and_sweep, a_bar_on_a_terminal, only_root_and_the_own_user, snapshot_under_load,
-         snapshot_of_a_directory_at_rest, kill_minus_nine, what_is_under_way]
+         snapshot_of_a_directory_at_rest, snapshot_to_another_file_system, kill_minus_nine, what_is_under_way]
 
 if __name__ == "__main__":
     for test in TESTS:
