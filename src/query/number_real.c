@@ -11,8 +11,8 @@
 
 enum {
     DIGITS_MIN = 32,
-    DIGITS_MAX = 1000,           /* Cassandra computes with up to 10000, but it does not do so on a loop */
-    LOG10_GUARD = 2,             /* digits more of the two logarithms */
+    DIGITS_MAX = 1000, /* Cassandra computes with up to 10000, but it does not do so on a loop */
+    LOG10_GUARD = 2,   /* digits more of the two logarithms */
     GUARD_BITS = 128,
     VARINT_DIGITS_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
 };
@@ -86,7 +86,8 @@ static bool log10_to_number(struct number *number, mpfr_t value, size_t digits)
     return fits;
 }
 
-static enum status compute(struct number *number, mpfr_t value, enum number_function function, size_t digits, struct error *err)
+static enum status compute(struct number *number, mpfr_t value, enum number_function function, size_t digits,
+                           struct error *err)
 {
     bool fits;
 
