@@ -73,17 +73,18 @@ lint:
 $(BUILD)/obj/switches/%.o: src/server/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DHELENUS_TEST_SWITCHES $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/obj/switches/reshard.o $(BUILD)/obj/switches/operate.o $(BUILD)/libhelenus.a
+$(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/server.o $(BUILD)/obj/switches/step.o $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # kill -9 with requests in flight, and the file system that forgets what was not synced.
 CRASH_ROUNDS ?= 200
 .PHONY: crash
-crash: $(BUILD)/helenus $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep_test
+crash: $(BUILD)/helenus $(BUILD)/helenus-switches $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep_test
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/crash_test
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/sweep_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/cas.py --rounds $(CRASH_ROUNDS)
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/batch.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/sweep.py --rounds $$(($(CRASH_ROUNDS) / 8 + 1))
 
 .PHONY: hostile plaintext

@@ -88,6 +88,8 @@ def program_of(test):
 
 
 def target_of(test):
+    if test == "crash:batch":
+        return "build/helenus-switches"
     return "build/helenus" if wants_server(test) else "build/test/" + program_of(test)
 
 

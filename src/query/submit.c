@@ -127,6 +127,7 @@ static void first_done(struct pending *pending, const struct table_request *tabl
     pending->remembered = table_request->status == OK;
     pending->batch_us = table_request->timestamp_us;
     if (pending->remembered) {
+        table_batch_reached(pending->context->port, "remembered");
         submit_others(pending);
         return;
     }
@@ -146,6 +147,7 @@ static void end_batch(struct pending *pending)
         table_batch_is_unfinished(pending->context->port);
         return;
     }
+    table_batch_reached(pending->context->port, "whole");
     tokens = arena_new_array(pending->request->arena, int64_t, pending->part_count);
     tokens[count++] = pending->first->from->token;
     for (uint32_t i = 0; i < pending->part_count; i++)
@@ -184,6 +186,8 @@ static void part_done(struct table_request *table_request)
         first_done(pending, table_request);
     else if (table_request->status)
         pending->unfinished = true;
+    else if (pending->remembered)
+        table_batch_reached(pending->context->port, "part");
     if (pending->left)
         return;
     if (pending->remembered)
@@ -258,6 +262,7 @@ static void submit_parts(struct pending *pending)
         pending->first->pending = pending;
         if (!submit_part(pending, pending->first))
             give_others(pending);
+        table_batch_reached(pending->context->port, "sent");
         return;
     }
     for (uint32_t i = 0; i < pending->part_count; i++) {

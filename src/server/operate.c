@@ -6,15 +6,14 @@
 #include "server/check.h"
 #include "server/control.h"
 #include "server/progress.h"
+#include "server/step.h"
 #include "server/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,17 +47,6 @@ static int failed(struct operator* operator, const char * why)
     progress_clear(&operator->progress);
     fprintf(stderr, "helenus: %s failed: %s\n", operator->command, why);
     return OPERATE_FAILED;
-}
-
-/* HELENUS_TEST_KILL="copied": dies there as by kill -9. */
-static void step_reached(const char *step)
-{
-#ifdef HELENUS_TEST_SWITCHES
-    const char *wanted = getenv("HELENUS_TEST_KILL");
-
-    if (wanted && strcmp(wanted, step) == 0)
-        raise(SIGKILL);
-#endif
 }
 
 /* ---- asking a server ---- */
@@ -185,7 +173,7 @@ static enum status copy_to(struct operator* operator, struct tree_copy * copy, c
         status = tree_measure(copy, rest, TREE_FILES, err);
     if (!status)
         status = tree_copy(copy, shards, target, TREE_SHARDS, err);
-    step_reached("copied");
+    step_reached(NULL, "copied");
     if (!status)
         status = tree_copy(copy, rest, target, TREE_FILES, err);
     return status;
@@ -202,7 +190,7 @@ static enum status fill_part(struct operator* operator, const char * shards, con
     snprintf(text, sizeof(text), SNAPSHOT_FORMAT, copy.file_count, copy.done_bytes);
     if (!status)
         status = tree_write(part, SNAPSHOT_FILE, text, err);
-    step_reached("filled");
+    step_reached(NULL, "filled");
     if (!status && rename(part, target) < 0)
         status = error_set_os(err, errno, "%s", target);
     if (!status)
@@ -345,7 +333,7 @@ static int fill_target(struct operator* operator, uint32_t file_count, uint64_t 
     if (copy.file_count != file_count || copy.done_bytes != bytes)
         return failed(operator, "files of the snapshot are missing or cut short");
     progress_clear(&operator->progress);
-    step_reached("filled");
+    step_reached(NULL, "filled");
     if (check_directory(target, operator->key_file) != CHECK_SOUND)
         return failed(operator, "the copy is not sound, and not to be served");
     if (unlink(mark) < 0)

@@ -6,12 +6,11 @@
 #include "catalog/format.h"
 #include "server/at_rest.h"
 #include "server/progress.h"
+#include "server/step.h"
 #include "store/rocksdb/rocksdb.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,19 +40,6 @@ static void show_progress(void *context, const char *phase, uint64_t done, uint6
         progress_begin(&resharder->progress, phase);
     }
     progress_show(&resharder->progress, done, total, "values");
-}
-
-/* HELENUS_TEST_KILL="built 2": dies as by kill -9 when it comes to that step for the second time. */
-static void step_reached(void *context, const char *step)
-{
-#ifdef HELENUS_TEST_SWITCHES
-    const char *wanted = getenv("HELENUS_TEST_KILL");
-    size_t size = strlen(step);
-    static int times;
-
-    if (wanted && strncmp(wanted, step, size) == 0 && (!wanted[size] || ++times == atoi(wanted + size)))
-        raise(SIGKILL);
-#endif
 }
 
 /* What fails is told at the end, once; the engine's warnings are about what is done here on purpose. */

@@ -12,6 +12,7 @@
 #include "server/memory.h"
 #include "server/native_loop.h"
 #include "server/operate.h"
+#include "server/step.h"
 #include "server/sweeper.h"
 #include "store/files/files.h"
 #include "store/memory/memory.h"
@@ -284,6 +285,9 @@ static enum status open_space(struct server *server, struct error *err)
         .context = server->catalog,
         .now_us = now_us,
         .clock = (void *)&clock_system,
+#ifdef HELENUS_TEST_SWITCHES
+        .reached = step_reached,
+#endif
     };
     enum status status = table_space_open(&options, &server->space, err);
 

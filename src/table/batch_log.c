@@ -75,6 +75,14 @@ bool batch_log_has_key(struct bytes key)
                                      bytes_equal(prefix, bytes_of(markers, PREFIX_BYTES)));
 }
 
+void table_batch_reached(struct table_port *port, const char *step)
+{
+    const struct table_space_options *options = &port->space->options;
+
+    if (__builtin_expect(options->reached != NULL, 0))
+        options->reached(options->context, step);
+}
+
 /* ---- forgetting a finished batch ---- */
 
 /* Owned by the requests that are under way: the intent's, then the markers'. */
@@ -101,6 +109,8 @@ static void forgotten(struct table_request *request)
     forgetting->left--;
     if (failed) /* an intent that stays is met again; a marker that stays is met at the next start */
         table_batch_is_unfinished(forgetting->port);
+    if (!failed)
+        table_batch_reached(forgetting->port, forgetting->intent_is_gone ? "unmarked" : "forgotten");
     if (!failed && !forgetting->intent_is_gone) {
         forgetting->intent_is_gone = true;
         for (uint32_t i = 1; i < forgetting->shard_count; i++)
@@ -187,6 +197,8 @@ static enum status apply_groups(struct table_port *port, int64_t timestamp_us, s
             continue;
         table_group_set_batch(&groups[i], timestamp_us);
         status = table_apply_wait(port, buffer_bytes(&groups[i]), token_in(port->space, i), err);
+        if (!status)
+            table_batch_reached(port, "finished part");
     }
     return status;
 }
@@ -210,12 +222,18 @@ static enum status forget_applied(struct table_port *port, uint32_t shard, struc
 {
     enum status status = OK;
 
-    for (size_t at = 0; at < timestamps.size && !status; at += ID_BYTES)
+    if (timestamps.size)
+        table_batch_reached(port, "finished");
+    for (size_t at = 0; at < timestamps.size && !status; at += ID_BYTES) {
         status = send_forget(port, shard, COMMAND_FORGET_INTENT, (int64_t)load_be64(timestamps.data + at),
                              at + ID_BYTES == timestamps.size, err);
+        table_batch_reached(port, "finished and forgotten");
+    }
     for (uint32_t i = 0; i < port->space->shard_count; i++)
-        for (size_t at = 0; at < timestamps.size && !status && i != shard; at += ID_BYTES)
+        for (size_t at = 0; at < timestamps.size && !status && i != shard; at += ID_BYTES) {
             status = send_forget(port, i, COMMAND_FORGET_MARKER, (int64_t)load_be64(timestamps.data + at), false, err);
+            table_batch_reached(port, "finished and unmarked");
+        }
     return status;
 }
 

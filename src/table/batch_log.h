@@ -12,6 +12,9 @@
  *
  *     intent + part -> part + marker, part + marker ... -> answer -> no intent -> no markers
  *
+ * Its steps, which table_space_options' `reached` hears of:  sent | remembered | part ... | whole | forgotten | unmarked ...
+ * and of the finishing of what was left:                     finished part ... | finished | finished and forgotten | finished and unmarked ...
+ *
  * What a crash, a full disk or a full ring leaves in between is finished later: at the start before a client is answered, else by a thread
  * that tries every FINISH_SECONDS while something is known to be unfinished. A part is applied again only where there is no marker;
  * its timestamps stand, so it is what it was. A part of a table that was dropped meanwhile is left out. Parts are found by their tokens: an intent says no

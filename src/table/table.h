@@ -139,6 +139,8 @@ void table_group_set_batch(struct buffer *group, int64_t timestamp_us);
 /* tokens: one of each shard's, the first one's first. Goes on by itself; the port may be closed when nothing of it is pending. */
 void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count);
 void table_batch_is_unfinished(struct table_port *port);
+/* Tells the space's `reached`. */
+void table_batch_reached(struct table_port *port, const char *step);
 /* For tables of counters: the same as apply, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
  * there is, adds, and writes the sums; other cells and deletions are written as they are, in the order of the fragments. */
 void table_encode_add(struct buffer *out, const struct apply_command *command);
@@ -250,6 +252,8 @@ struct table_space_options {
     int64_t (*now_us)(void *clock); /* wall clock */
     void *clock;
     uint32_t batch_retry_ms; /* unfinished batches are tried again after this; 0: 10 s */
+    /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL: not wanted. Any thread */
+    void (*reached)(void *context, const char *step);
 };
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
 void table_space_close(struct table_space *space);

@@ -1,13 +1,15 @@
 """kill -9 at any moment loses no acknowledged write and shows none that a crash took back.
 
-Each round: several connections keep at least 64 requests in flight over all shards: new rows, overwrites of hot rows with growing
-versions, and reads of the very keys that are being written. After a random time the
-server is killed with SIGKILL and started again on the same directory. Then:
+Each round: several connections keep at least 64 requests in flight over all shards: new rows (some with a TTL), overwrites of hot rows
+with growing versions, additions to counters and collections, batches of one partition and of several, deletions of ranges, and reads
+of the very keys that are being written. After a random time the server is killed with SIGKILL and started again on the same directory. Then:
   - every acknowledged row is there with at least the acknowledged version;
   - every version that a read showed before the kill is still there (or a newer one that was sent);
   - nothing that was never sent is there;
   - every counter stands between the additions acknowledged and those sent: none lost, none counted twice;
-  - every logged batch, whose rows lie on all shards, is there whole or not at all, and if it was acknowledged it is there.
+  - every logged batch, whose rows lie on all shards, is there whole or not at all, and if it was acknowledged it is there;
+  - a batch of one partition, which replaces all its rows by one and sets its static column, is too;
+  - a list, a set and a map to which each update adds the same number hold the same numbers, the acknowledged ones among them, each once.
 At the end every key of every round is checked once more.
 """
 import argparse
@@ -27,6 +29,7 @@ HOT_KEYS = 64
 COUNTERS = 16
 GROUPS = 24   # of rows that only batches write, all of a group with one version, one batch of a group at a time
 MEMBERS = 6
+ROLLS = 16    # partitions of one row, which the next one replaces, one batch at a time
 
 
 def pack(n):
@@ -42,6 +45,8 @@ class Witness:
         self.counted = 0
         self.batches_sent, self.batches_acked, self.batched = [0] * GROUPS, [0] * GROUPS, 0
         self.idle_groups = set(range(GROUPS))
+        self.rolls_sent, self.rolls_acked, self.rolled, self.idle_rolls = [0] * ROLLS, [0] * ROLLS, 0, set(range(ROLLS))
+        self.bag, self.bag_sent, self.bag_acked, self.thrown = 0, set(), set(), 0  # one row of collections a round
 
     def floor(self, key):
         return max(self.acked.get(key, 0), self.shown.get(key, 0))
@@ -54,6 +59,10 @@ class Connection:
         self.read = self.client.prepare("SELECT version FROM crash.t WHERE pk = ?")
         self.count = self.client.prepare("UPDATE crash.c SET n = n + 1, m = m - 1 WHERE pk = ?")
         self.batch = self.client.prepare("BEGIN BATCH " + "INSERT INTO crash.b (pk, version) VALUES (?, ?); " * MEMBERS + "APPLY BATCH")
+        self.write_ttl = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?) USING TTL 100000")
+        self.roll = self.client.prepare("BEGIN UNLOGGED BATCH INSERT INTO crash.r (pk, ck, s) VALUES (?, ?, ?); "
+                                        "DELETE FROM crash.r WHERE pk = ? AND ck < ?; APPLY BATCH")
+        self.throw = self.client.prepare("UPDATE crash.e SET l = l + ?, s = s + ?, m = m + ? WHERE pk = ?")
         self.client.socket.setblocking(False)
         self.depth, self.witness, self.fresh, self.rng = depth, witness, fresh, rng
         self.in_flight, self.free, self.out = {}, list(range(depth)), b""
@@ -73,6 +82,18 @@ class Connection:
                 self.in_flight[stream] = ("batch", group, w.batches_sent[group])
                 values = [v for i in range(MEMBERS) for v in (pack(group * MEMBERS + i), pack(w.batches_sent[group]))]
                 self.out += frame(EXECUTE, execute_body(self.batch, values), stream)
+            elif rng.random() < 0.1 and w.idle_rolls:
+                roll = w.idle_rolls.pop()
+                w.rolls_sent[roll] += 1
+                self.in_flight[stream] = ("roll", roll, w.rolls_sent[roll])
+                pk, version = pack(roll), pack(w.rolls_sent[roll])
+                self.out += frame(EXECUTE, execute_body(self.roll, [pk, version, version, pk, version]), stream)
+            elif rng.random() < 0.05:
+                number = w.thrown = w.thrown + 1
+                w.bag_sent.add(number)
+                self.in_flight[stream] = ("throw", number, 0)
+                one = collection(pack(number))
+                self.out += frame(EXECUTE, execute_body(self.throw, [one, one, one + element(pack(number)), pack(w.bag)]), stream)
             elif rng.random() < 0.25 and w.sent:
                 key = self.fresh["last"] - rng.randrange(200) if rng.random() < 0.5 else -1 - rng.randrange(HOT_KEYS)
                 self.in_flight[stream] = ("read", key, 0)
@@ -87,7 +108,8 @@ class Connection:
                 w.sent[key] = version
                 self.in_flight[stream] = ("write", key, version)
                 # The timestamp is the version: two overwrites in flight at once must not be ordered by chance.
-                self.out += frame(EXECUTE, execute_body_at(self.write, [pack(key), pack(version), b"x" * rng.choice((1, 100, 3000))],
+                write = self.write_ttl if rng.random() < 0.2 else self.write
+                self.out += frame(EXECUTE, execute_body_at(write, [pack(key), pack(version), b"x" * rng.choice((1, 100, 3000))],
                                                            version), stream)
 
     def flush(self):
@@ -115,6 +137,12 @@ class Connection:
                 self.witness.batches_acked[key] = version
                 self.witness.batched += 1
                 self.witness.idle_groups.add(key)
+            elif kind == "roll":
+                self.witness.rolls_acked[key] = version
+                self.witness.rolled += 1
+                self.witness.idle_rolls.add(key)
+            elif kind == "throw":
+                self.witness.bag_acked.add(key)
             elif kind == "write":
                 self.witness.acked[key] = max(self.witness.acked.get(key, 0), version)
             else:
@@ -133,10 +161,8 @@ def execute_body_at(statement_id, values, timestamp):
     return raw[:at] + bytes([raw[at] | 0x20]) + raw[at + 1:] + struct.pack(">q", timestamp)
 
 
-def load_until_killed(server, args, witness, fresh, rng):
-    connections = [Connection(server, args.depth, witness, fresh, rng) for _ in range(args.connections)]
-    refused, end = [], time.time() + rng.uniform(0.02, args.round_seconds)
-    while time.time() < end:
+def load(connections, refused, until):
+    while not until():
         for c in connections:
             c.fill()
             c.flush()
@@ -144,12 +170,23 @@ def load_until_killed(server, args, witness, fresh, rng):
         for c in connections:
             if c.client.socket in ready:
                 c.take(refused)
+
+
+def load_until_killed(server, args, witness, fresh, rng):
+    connections = [Connection(server, args.depth, witness, fresh, rng) for _ in range(args.connections)]
+    refused, end = [], time.time() + rng.uniform(0.02, args.round_seconds)
+    load(connections, refused, lambda: time.time() >= end)
     for c in connections: # as many as may be are on their way when it dies
         c.fill()
         c.flush()
     in_flight = sum(len(c.in_flight) for c in connections)
     server.kill()
-    # Replies already in our socket were acknowledged.
+    take_the_rest(connections, refused)
+    return in_flight
+
+
+def take_the_rest(connections, refused):
+    """Of a server that is dead: replies already in our sockets were acknowledged."""
     for c in connections:
         try:
             while True:
@@ -159,7 +196,20 @@ def load_until_killed(server, args, witness, fresh, rng):
         c.client.close()
     if refused:
         raise AssertionError(f"{len(refused)} requests refused, first: {refused[0]!r}")
-    return in_flight
+
+
+def element(raw):
+    return struct.pack(">i", len(raw)) + raw
+
+
+def collection(*elements):
+    return struct.pack(">i", len(elements)) + b"".join(map(element, elements))
+
+
+def numbers(raw, step=1):
+    """Of a collection of bigints; step 2: the keys of a map."""
+    count, = struct.unpack_from(">i", raw) if raw else (0,)
+    return [struct.unpack_from(">q", raw, 4 + 12 * step * i + 4)[0] for i in range(count)]
 
 
 def verify(server, witness, keys):
@@ -230,6 +280,52 @@ def verify_batches(server, witness):
     return wrong
 
 
+def verify_rolls(server, witness):
+    client = Client(server.port)
+    statement = client.prepare("SELECT ck, s FROM crash.r WHERE pk = ?")
+    wrong = []
+    for roll in range(ROLLS):
+        found = [tuple(struct.unpack(">q", v)[0] if v else None for v in row) for row in client.execute(statement, [pack(roll)])]
+        seen = found[0][0] if found else 0
+        if found not in ([], [(seen, seen)]) or not witness.rolls_acked[roll] <= seen <= witness.rolls_sent[roll]:
+            wrong.append((f"partition {roll}", f"has {found}", f"acknowledged {witness.rolls_acked[roll]}, sent {witness.rolls_sent[roll]}"))
+        witness.rolls_acked[roll] = max(witness.rolls_acked[roll], seen or 0)
+    witness.idle_rolls = set(range(ROLLS))
+    client.close()
+    return wrong
+
+
+def verify_bag(server, witness):
+    client = Client(server.port)
+    found = client.execute(client.prepare("SELECT l, s, m FROM crash.e WHERE pk = ?"), [pack(witness.bag)])
+    client.close()
+    in_list, in_set, in_map = (numbers(raw, step) for raw, step in zip(found[0], (1, 1, 2))) if found else ([], [], [])
+    wrong = []
+    if sorted(in_list) != in_set or in_set != in_map:
+        wrong.append((f"collections {witness.bag}", f"differ: {len(in_list)} in the list, {len(in_set)} in the set, {len(in_map)} in the map", ""))
+    if not witness.bag_acked <= set(in_set) <= witness.bag_sent:
+        wrong.append((f"collections {witness.bag}", f"lack {sorted(witness.bag_acked - set(in_set))[:5]}",
+                      f"were never sent {sorted(set(in_set) - witness.bag_sent)[:5]}"))
+    witness.bag, witness.bag_sent, witness.bag_acked = witness.bag + 1, set(), set()
+    return wrong
+
+
+def make_tables(server):
+    client = Client(server.port)
+    client.query("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
+    client.query("CREATE TABLE crash.b (pk bigint PRIMARY KEY, version bigint)")
+    client.query("CREATE TABLE crash.c (pk bigint PRIMARY KEY, n counter, m counter)")
+    client.query("CREATE TABLE crash.r (pk bigint, ck bigint, s bigint STATIC, PRIMARY KEY (pk, ck))")
+    client.query("CREATE TABLE crash.e (pk bigint PRIMARY KEY, l list<bigint>, s set<bigint>, m map<bigint, bigint>)")
+    client.close()
+
+
+def verify_all(server, witness, keys):
+    return (verify(server, witness, keys) + verify_counters(server, witness) + verify_batches(server, witness) +
+            verify_rolls(server, witness) + verify_bag(server, witness))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
@@ -244,12 +340,7 @@ def main():
     witness, fresh, failed, silent, least, start_ms = Witness(), {"last": 0}, 0, 0, None, []
     with tempfile.TemporaryDirectory(prefix="helenus-crash-") as top:
         server = Server(os.path.join(top, "data"), "--shards", str(args.shards)).start()
-        client = Client(server.port)
-        client.query("CREATE KEYSPACE crash WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
-        client.query("CREATE TABLE crash.t (pk bigint PRIMARY KEY, version bigint, padding blob)")
-        client.query("CREATE TABLE crash.b (pk bigint PRIMARY KEY, version bigint)")
-        client.query("CREATE TABLE crash.c (pk bigint PRIMARY KEY, n counter, m counter)")
-        client.close()
+        make_tables(server)
         for number in range(1, args.rounds + 1):
             before, acknowledged = fresh["last"], sum(witness.acked.values())
             in_flight = load_until_killed(server, args, witness, fresh, rng)
@@ -261,9 +352,7 @@ def main():
             begin = time.time()
             server.start()
             start_ms.append((time.time() - begin) * 1000)
-            lost = verify(server, witness, [*range(max(1, before - 500), fresh["last"] + 1), *range(-HOT_KEYS, 0)])
-            lost += verify_counters(server, witness)
-            lost += verify_batches(server, witness)
+            lost = verify_all(server, witness, [*range(max(1, before - 500), fresh["last"] + 1), *range(-HOT_KEYS, 0)])
             failed += bool(lost)
             for entry in lost[:5]:
                 print("LOST round", number, *entry)
@@ -278,7 +367,7 @@ def main():
         with open(server.log_path) as log:
             finished = sum(int(n) for n in re.findall(r"finished batches count=(\d+)", log.read()))
     start_ms.sort()
-    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, {witness.batched} acknowledged batches, at least {least} in flight at a kill; "
+    print(f"{args.rounds} kills, {sum(witness.acked.values())} acknowledged versions of {len(witness.sent)} keys, {witness.counted} acknowledged additions, {witness.batched} acknowledged batches over shards and {witness.rolled} of one partition, {witness.thrown} additions to collections sent, at least {least} in flight at a kill; "
           f"restart p50 {start_ms[len(start_ms) // 2]:.0f} ms, max {start_ms[-1]:.0f} ms")
     print(f"{finished} batches were finished by a start")
     if args.rounds >= 50 and not finished:
