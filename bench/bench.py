@@ -411,6 +411,8 @@ def measure_cold(server, args, emit):
         emit(server, {"figure": "cold", "memory_mb": args.cold_mb, "disk_mb": round(server.disk_mb(), 1), **settled, **options, **middle,
                       "windows": [w["per_second"] for w in windows]})
         server.stop()
+    except RuntimeError as e:  # a server that the kernel ends for want of memory is a finding
+        emit(server, {"figure": "cold", "memory_mb": args.cold_mb, **options, "failed": str(e).rsplit(": ", 1)[-1]})
     finally:
         if server.is_running():
             server.stop(signal.SIGKILL)
@@ -526,6 +528,9 @@ def print_cold(rows):
     if cold:
         print("\n| server | memory MB | on disk MB | cold reads/s | CPU us/request | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- | --- |")
     for r in cold:
+        if "failed" in r:
+            print(f"| {r['server']} | {r['memory_mb']} | it ended: {r['failed']} | | | | |")
+            continue
         print(f"| {r['server']} | {r['memory_mb']} | {r['disk_mb']:,.0f} | {r['per_second']:,.0f} | {r['server_cpu_us']:.2f} | "
               f"{r['read']['p50_us'] / 1000:.2f} | {r['read']['p99_us'] / 1000:.2f} |")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds bench/load.c against latte, another load generator for Cassandra (crates.io, latte-cli): do both measure the same?
+"""Holds bench/load.c against latte, another load generator for Cassandra (the crate latte-cli): do both measure the same?
 
 One helenus, loaded once with bench/load.c. Then, in turn and several times: load.c and latte send the same prepared statement to the
 same table, at the same rate, over as many connections. Compared are the server's CPU per request and the median latency; the
@@ -27,7 +27,7 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "latte.rn"
 
 
 def fetch():
-    """latte of the pinned version, from crates.io with the versions of its lock file."""
+    """latte of the pinned version, a crate, with the versions of its lock file."""
     if LATTE.exists() and VERSION in subprocess.run([LATTE, "--version"], capture_output=True, text=True).stdout:
         return
     subprocess.run(["cargo", "install", "latte-cli", "--version", VERSION, "--locked", "--quiet", "--root", str(LATTE.parent.parent)],
