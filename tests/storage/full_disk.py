@@ -5,49 +5,15 @@ then three times kill -9 and a start on the disk that is still full; then the ba
 """
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import EXECUTE, QUERY, RESULT, Client, Server, ServerError, execute_body, frame, query_body, rows  # noqa: E402
-
-WRITE_TIMEOUT, WRITE_FAILURE = 0x1100, 0x1500
-
-
-def key(n):
-    return struct.pack(">q", n)
-
-
-def write_until_refused(client, statement, start, acked, limit=40000):
-    """Pipelines of 64; returns the codes of the refusals, and the next key."""
-    codes = {}
-    n = start
-    while n < start + limit and not codes:
-        batch = list(range(n, n + 64))
-        client.send(b"".join(frame(EXECUTE, execute_body(statement, [key(k), os.urandom(2000)]), i) for i, k in enumerate(batch)))
-        for _ in batch:
-            stream, opcode, body = client.receive()
-            if opcode == RESULT:
-                acked.add(batch[stream])
-            else:
-                code, = struct.unpack_from(">I", body)
-                codes[code] = body[6:200]
-        n += 64
-    return codes, n
-
-
-def health(server):
-    """The status of /health, and what it says."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health", timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, e.read().decode()
+from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, health, key, make_table, missing, write_until_refused  # noqa: E402
+from lib.native import QUERY, RESULT, Client, Server, ServerError, query_body  # noqa: E402
 
 
 def metric(server, name, patience_s=5):
@@ -59,21 +25,6 @@ def metric(server, name, patience_s=5):
         if float(found[1]) or time.time() > end:
             return float(found[1])
         time.sleep(0.05)
-
-
-def missing(port, keys):
-    client = Client(port)
-    statement = client.prepare("SELECT k FROM brim.t WHERE k = ?")
-    lost, keys = [], sorted(keys)
-    for at in range(0, len(keys), 128):
-        chunk = keys[at:at + 128]
-        client.send(b"".join(frame(EXECUTE, execute_body(statement, [key(k)]), i) for i, k in enumerate(chunk)))
-        for _ in chunk:
-            stream, opcode, body = client.receive()
-            if opcode != RESULT or not rows(body):
-                lost.append(chunk[stream])
-    client.close()
-    return lost
 
 
 def main():
@@ -94,9 +45,8 @@ def main():
                 f.write(b"\0" * (40 << 20))
             server = Server(os.path.join(disk, "data"), log=os.path.join(top, "log")).start()
             client = Client(server.port)
-            client.query("CREATE KEYSPACE brim WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
-            client.query("CREATE TABLE brim.t (k bigint PRIMARY KEY, v blob)")
-            insert = client.prepare("INSERT INTO brim.t (k, v) VALUES (?, ?)")
+            make_table(client)
+            insert = client.prepare(INSERT)
             acked = set()
             expect(health(server) == (200, "ok\n"), "/health is well before")
             codes, n = write_until_refused(client, insert, 0, acked)
@@ -120,7 +70,7 @@ def main():
                 lost = missing(server.port, acked)
                 expect(not lost, f"killed and started on the full disk: {len(lost)} of {len(acked)} acknowledged rows missing")
                 client = Client(server.port)
-                insert = client.prepare("INSERT INTO brim.t (k, v) VALUES (?, ?)")
+                insert = client.prepare(INSERT)
                 codes, n = write_until_refused(client, insert, n, acked, limit=4000)
                 expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"and refuses writes by name: {sorted(map(hex, codes))}")
             expect(health(server)[0] == 503, "/health says so")

@@ -19,13 +19,11 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import EXECUTE, RESULT, Client, Server, ServerError, execute_body, frame, rows  # noqa: E402
+from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, health, key, make_table, missing, write_until_refused  # noqa: E402
+from lib.native import Client, Server, ServerError  # noqa: E402
 
-WRITE_TIMEOUT, WRITE_FAILURE = 0x1100, 0x1500
 SHARDS = 3
 SMALL_KEYS = 300
 passed, failures = [], []
@@ -36,20 +34,8 @@ def expect(condition, what):
     (passed if condition else failures).append(what)
 
 
-def key(n):
-    return struct.pack(">q", n)
-
-
 def shard_of(token):
     return ((token + (1 << 63)) * SHARDS) >> 64
-
-
-def health(server):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health", timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, e.read().decode()
 
 
 # ---- disks ----
@@ -124,7 +110,7 @@ class Others(threading.Thread):
     def __init__(self, port, keys):
         super().__init__()
         self.client, self.keys = Client(port), keys
-        self.insert = self.client.prepare("INSERT INTO one.t (k, v) VALUES (?, ?)")
+        self.insert = self.client.prepare(INSERT)
         self.done, self.failed, self.stops = 0, [], False
 
     def run(self):
@@ -150,38 +136,8 @@ class Others(threading.Thread):
 # ---- one case ----
 
 def tokens(client):
-    statement = client.prepare("SELECT token(k) FROM one.t WHERE k = ?")
+    statement = client.prepare("SELECT token(k) FROM brim.t WHERE k = ?")
     return {k: struct.unpack(">q", client.execute(statement, [key(k)])[0][0])[0] for k in range(SMALL_KEYS)}
-
-
-def write_until_refused(client, insert, acked):
-    """Large rows, pipelines of 64, each its own key; the codes of the refusals, by key."""
-    refused, n = {}, SMALL_KEYS
-    while n < SMALL_KEYS + 100000 and not refused:
-        client.send(b"".join(frame(EXECUTE, execute_body(insert, [key(n + i), os.urandom(2000)]), i) for i in range(64)))
-        for _ in range(64):
-            stream, opcode, body = client.receive()
-            if opcode == RESULT:
-                acked.add(n + stream)
-            else:
-                refused[n + stream], = struct.unpack_from(">I", body)
-        n += 64
-    return refused
-
-
-def missing(port, keys):
-    client = Client(port)
-    statement = client.prepare("SELECT k FROM one.t WHERE k = ?")
-    lost, keys = [], sorted(keys)
-    for at in range(0, len(keys), 128):
-        chunk = keys[at:at + 128]
-        client.send(b"".join(frame(EXECUTE, execute_body(statement, [key(k)]), i) for i, k in enumerate(chunk)))
-        for _ in chunk:
-            stream, opcode, body = client.receive()
-            if opcode != RESULT or not rows(body):
-                lost.append(chunk[stream])
-    client.close()
-    return lost
 
 
 def code_of(client, statement, values):
@@ -210,7 +166,7 @@ def while_it_fails(server, client, insert, own, others, acked):
 
 def count_rows(port):
     client = Client(port, timeout=60)
-    body = client.query("SELECT count(*) FROM one.t")
+    body = client.query("SELECT count(*) FROM brim.t")
     client.close()
     return struct.unpack(">q", body[-8:])[0]
 
@@ -240,9 +196,8 @@ def case(name, disk, data, log):
     server = Server(data, "--shards", str(SHARDS), log=log).start()
     try:
         client = Client(server.port)
-        client.query("CREATE KEYSPACE one WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
-        client.query("CREATE TABLE one.t (k bigint PRIMARY KEY, v blob)")
-        insert = client.prepare("INSERT INTO one.t (k, v) VALUES (?, ?)")
+        make_table(client)
+        insert = client.prepare(INSERT)
         acked = set()
         for k in range(SMALL_KEYS):
             client.execute(insert, [key(k), b"small"])
@@ -258,14 +213,14 @@ def case(name, disk, data, log):
         disk.fill()
         server.start()
         client = Client(server.port)
-        insert = client.prepare("INSERT INTO one.t (k, v) VALUES (?, ?)")
-        select = client.prepare("SELECT k FROM one.t WHERE k = ?")
-        both = client.prepare("BEGIN BATCH INSERT INTO one.t (k, v) VALUES (?, ?); INSERT INTO one.t (k, v) VALUES (?, ?); APPLY BATCH")
+        insert = client.prepare(INSERT)
+        select = client.prepare("SELECT k FROM brim.t WHERE k = ?")
+        both = client.prepare("BEGIN BATCH INSERT INTO brim.t (k, v) VALUES (?, ?); INSERT INTO brim.t (k, v) VALUES (?, ?); APPLY BATCH")
         own = [k for k in of if shard_of(of[k]) == 1]
         others = Others(server.port, [k for k in of if shard_of(of[k]) != 1])
         others.start()
-        refused = write_until_refused(client, insert, acked)
-        expect(refused and set(refused.values()) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"writes are refused by name: {sorted(map(hex, set(refused.values())))}")
+        codes, _ = write_until_refused(client, insert, SMALL_KEYS, acked, limit=100000)
+        expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"writes are refused by name: {sorted(map(hex, codes))}")
         expect(len(acked) > 1000, f"{len(acked)} rows were acknowledged before")
         while_it_fails(server, client, insert, own, others, acked)
         pairs = [(200000 + 2 * i, 200001 + 2 * i) for i in range(30)]
