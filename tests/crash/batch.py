@@ -54,8 +54,7 @@ class Rounds:
         except OSError:
             pass
         code = server.process.wait(5) if time.time() <= end else None
-        if code is None:
-            server.kill()
+        server.kill()  # at the latest
         take_the_rest(connections, refused)
         return code == -signal.SIGKILL
 

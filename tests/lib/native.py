@@ -53,8 +53,7 @@ class Server:
             ready, _, _ = select.select([fd], [], [], max(0, end - time.time()))
             chunk = os.read(fd, 65536) if ready else b""
             if not chunk:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
                 raise RuntimeError(f"the server did not start: {seen.decode()} {self.log_tail()}")
             seen += chunk
         return self
