@@ -31,13 +31,15 @@ class Rounds:
         self.witness, self.fresh = Witness(), {"last": 0}
         self.data, self.log = os.path.join(top, "data"), os.path.join(top, "log")
         self.wrong, self.finished, self.died = [], 0, {}
+        self.one = Server(self.data, "--shards", "3", binary=SWITCHES, log=self.log)
         self.server().start().stop()
         with self.server() as server:
             make_tables(server)
 
     def server(self, step=None):
-        env = {"HELENUS_TEST_KILL": step} if step else {}
-        return Server(self.data, "--shards", "3", env=env, binary=SWITCHES, log=self.log)
+        """The one server, on its two ports, not started."""
+        self.one.env, self.one.process = {"HELENUS_TEST_KILL": step} if step else {}, None
+        return self.one
 
     def finished_now(self):
         """Batches that starts have finished, since the last question."""
