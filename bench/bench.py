@@ -391,6 +391,26 @@ def floor_knows(workload):
     return workload.partition("@")[0] in ("read", "slice", "mixed", "insert", "batch10", "batch100")
 
 
+def measure_pair(servers, args, emit):
+    """Both up at once, loaded in turn, the one and the other first: what the machine does in a minute, it does to both."""
+    options = {"rows": args.rows, "value_bytes": args.value_bytes[0]}
+    for server in servers:
+        server.start()
+        server.measure_idle()
+        load(server, workload="insert", setup=True, sequential=True, depth=64, warm=0, **options)
+    for server in servers:
+        server.settle()
+    for workload in args.workloads:
+        costs = [[], []]
+        for n in range(args.windows):
+            for i in (0, 1) if n % 2 == 0 else (1, 0):
+                window = load(servers[i], **workload_options(workload, args), seconds=args.seconds, warm=0.3, seed=n + 7, **options)
+                costs[i].append(window["server_cpu_us"])
+        ratios = [round(a / b, 2) for a, b in zip(*costs)]
+        emit(servers[0], {"figure": "pair", "workload": workload, "other": servers[1].name, **options, "cpu_us": costs[0], "other_cpu_us": costs[1],
+                          "ratios": ratios, "ratio": statistics.median(ratios)})
+
+
 def measure_cold(server, args, emit):
     """Reads of far more than the memory given holds, page cache included."""
     try:
@@ -535,6 +555,15 @@ def print_cold(rows):
               f"{r['read']['p50_us'] / 1000:.2f} | {r['read']['p99_us'] / 1000:.2f} |")
 
 
+def print_pairs(rows):
+    pairs = [r for r in rows if r["figure"] == "pair"]
+    if pairs:
+        print("\n| both up, loaded in turn: CPU us/request | bytes | the one | the other | median of the ratios |\n| --- | --- | --- | --- | --- |")
+    for r in pairs:
+        one, other = (" ".join(f"{cost:.1f}" for cost in r[key]) for key in ("cpu_us", "other_cpu_us"))
+        print(f"| {r['server']} / {r['other']}, {r['workload']} | {r['value_bytes']} | {one} | {other} | {r['ratio']:.2f} |")
+
+
 def draw_long(rows):
     """The long run as SVG: a panel a figure, a line a server. A server measured twice: its last run."""
     series = {}
@@ -623,6 +652,7 @@ def table(rows):
     print_saturation(rows)
     print_single(rows)
     print_cold(rows)
+    print_pairs(rows)
     print_targets(rows)
 
 
@@ -631,6 +661,7 @@ def main():
     parser.add_argument("--servers", nargs="*", default=["helenus-native", "floor-native", "helenus-packaged", "cassandra-default-periodic",
                                                         "cassandra-default-group", "cassandra-latest-periodic", "cassandra-latest-group"])
     parser.add_argument("--set", default="usual", choices=SETS, help="what --steps, --workloads and --value-bytes are unless given")
+    parser.add_argument("--pair", nargs=2, default=None, metavar="SERVER", help="instead: two of them up at once and loaded in turn, --windows times each")
     parser.add_argument("--steps", nargs="*", default=None, choices=STEPS)
     parser.add_argument("--workloads", nargs="*", default=None)
     parser.add_argument("--cold-mb", type=int, default=1024, help="memory of a server in the cold step")
@@ -668,7 +699,11 @@ def main():
         if getattr(args, name) is None:
             setattr(args, name, default)
     clock = Clock(args)
-    print(f"at most {clock.left / 60:.0f} minutes: " + ", ".join(f"{name} {clock.of_server(name) / 60:.0f}" for name in args.servers), flush=True)
+    if args.pair:
+        seconds = 2 * (120 + args.windows * (args.seconds + 1) * len(args.workloads))
+        print(f"about {seconds / 60:.0f} minutes: " + " and ".join(args.pair), flush=True)
+    else:
+        print(f"at most {clock.left / 60:.0f} minutes: " + ", ".join(f"{name} {clock.of_server(name) / 60:.0f}" for name in args.servers), flush=True)
     if args.dry_run:
         return
     work = pathlib.Path(args.work).resolve()
@@ -691,15 +726,23 @@ def main():
             out.flush()
             print("  " + ", ".join(f"{k} {v}" for k, v in row.items() if not isinstance(v, (dict, list))), flush=True)
 
-        for name in args.servers:
-            server = makers[name]()
-            print(name, flush=True)
+        def run(names, what):
+            servers = [makers[name]() for name in names]
+            print(" and ".join(names), flush=True)
+            for i, server in enumerate(servers):
+                server.port += 10 * i
             try:
-                measure(server, args, emit, clock)
+                what(servers)
             finally:
-                if server.is_running():
-                    server.stop()
-            shutil.rmtree(server.dir, ignore_errors=True)
+                for server in servers:
+                    if server.is_running():
+                        server.stop()
+                    shutil.rmtree(server.dir, ignore_errors=True)
+
+        if args.pair:
+            run(args.pair, lambda servers: measure_pair(servers, args, emit))
+        for name in [] if args.pair else args.servers:
+            run([name], lambda servers: measure(servers[0], args, emit, clock))
     with open(raw) as f:
         table([json.loads(line) for line in f])
     print(f"\nraw figures: {raw}")
