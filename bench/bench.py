@@ -588,7 +588,7 @@ def draw_long(rows):
         y = top + p * (height + 25)
         most = max((value(r) for line in series.values() for r in line), default=0) or 1
         out.append(f'<rect x="{left}" y="{y}" width="{width}" height="{height}" fill="none" stroke="#bbb"/>'
-                   f'<text x="{left}" y="{y - 4}">{title}</text><text x="{left - 6}" y="{y + 10}" text-anchor="end">{most:,.4g}</text>'
+                   f'<text x="{left}" y="{y - 4}">{title}</text><text x="{left - 6}" y="{y + 10}" text-anchor="end">{most:{",.0f" if most >= 100 else ".3g"}}</text>'
                    f'<text x="{left - 6}" y="{y + height}" text-anchor="end">0</text>')
         for i, line in enumerate(series.values()):
             points = " ".join(f"{left + r['at_s'] / end * width:.1f},{y + height - value(r) / most * height:.1f}" for r in line)
