@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sabotages the server one line at a time and demands that a named test turns red.
 
-    mutants.py [--list FILE] [NAME...]
+    mutants.py [--list FILE] [--fits] [NAME...]
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), two rounds of a test
@@ -122,14 +122,14 @@ def run_test(test):
 
 # -- sabotage ---------------------------------------------------------------------------------------------------------
 
-def check(mutant):
+def check(mutant, tree):
     for field in ("name", "file", "old", "new", "test"):
         if not isinstance(mutant.get(field), str):
             raise Broken(f"{mutant.get('name')}: no {field}")
-    count = (TREE / mutant["file"]).read_text().count(mutant["old"])
+    count = (tree / mutant["file"]).read_text().count(mutant["old"])
     if count != 1:
         raise Broken(f"{mutant['name']}: its old text is {count} times in {mutant['file']}")
-    if mutant["test"].startswith("cql:") and not (TREE / "tests/cql" / (mutant["test"][4:] + ".cql")).exists():
+    if mutant["test"].startswith("cql:") and not (tree / "tests/cql" / (mutant["test"][4:] + ".cql")).exists():
         raise Broken(f"{mutant['name']}: no test {mutant['test']}")
 
 
@@ -165,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", type=pathlib.Path, default=ROOT / "tests" / "mutants.toml")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only those whose name contains this; | between several")
+    parser.add_argument("--fits", action="store_true", help="only look whether each still fits its source; nothing is built")
     options = parser.parse_args()
     passed, failed, skipped = 0, 0, 0
     begin = time.time()
@@ -178,18 +179,23 @@ def main():
         wanted = [name for argument in options.names for name in argument.split("|")]
         mutants = [m for m in mutants if any(name in m["name"] for name in wanted)]
     try:
-        TREE.mkdir(parents=True, exist_ok=True)
-        copy_tree()
+        tree = ROOT if options.fits else TREE
+        if not options.fits:
+            TREE.mkdir(parents=True, exist_ok=True)
+            copy_tree()
         todo, red = [], {}
         if len({m.get("name") for m in mutants}) != len(mutants):
             raise Broken("two sabotages have one name")
         for mutant in mutants:
             try:
-                check(mutant)
+                check(mutant, tree)
                 todo.append(mutant)
             except (Broken, OSError) as e:
                 failed += 1
                 print(f"failed: {e}", flush=True)
+        if options.fits:
+            print(f"{len(todo)} passed, {failed} failed, 0 skipped")
+            return 1 if failed else 0
         print(f"building {TREE.relative_to(ROOT)}, without sabotage", flush=True)
         broken = build(sorted({target_of(m["test"]) for m in todo}))
         if broken:
