@@ -349,6 +349,29 @@ static int64_t java_int_of_double(double real)
     return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : wide;
 }
 
+/* A decimal's places after the point go. */
+static enum status drop_places(struct number *number, enum rounding rounding, unsigned long places_max,
+                               struct error *err)
+{
+    int64_t places = number->scale;
+
+    if (mpz_sgn(number->big) && places < -(int64_t)places_max)
+        return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
+    if (places > 0 && (size_t)places > mpz_sizeinbase(number->big, 10))
+        mpz_set_ui(number->big, 0);
+    else if (places > 0)
+        shift_down(number->big, (unsigned long)places, rounding);
+    else if (mpz_sgn(number->big))
+        shift_up(number->big, (unsigned long)-places);
+    number->scale = 0;
+    return OK;
+}
+
+enum status number_truncate(struct number *number, unsigned long places_max, struct error *err)
+{
+    return drop_places(number, ROUND_DOWN, places_max, err);
+}
+
 static enum status to_big(struct number *number, struct error *err)
 {
     switch (number->kind) {
@@ -359,14 +382,7 @@ static enum status to_big(struct number *number, struct error *err)
             return error_set(err, ERR_INVALID, "A NaN or infinite value cannot be converted to varint");
         mpz_set_d(number->big, trunc(number->real));
         return OK;
-    case TYPE_DECIMAL:
-        if (number->scale > DECIMAL_SHIFT_MAX * 10 || number->scale < -DECIMAL_SHIFT_MAX)
-            return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
-        if (number->scale > 0)
-            shift_down(number->big, (unsigned long)number->scale, ROUND_DOWN);
-        else
-            shift_up(number->big, (unsigned long)-number->scale);
-        return OK;
+    case TYPE_DECIMAL: return number_truncate(number, DECIMAL_SHIFT_MAX, err);
     default: set_int64(number->big, number->integer); return OK;
     }
 }
@@ -663,19 +679,9 @@ enum status number_round(struct number *number, struct error *err)
     switch (number->kind) {
     case TYPE_FLOAT:
     case TYPE_DOUBLE: number->real = round_real(number->real, number->kind); return OK;
-    case TYPE_DECIMAL: break;
+    case TYPE_DECIMAL: return drop_places(number, ROUND_HALF_UP, DECIMAL_SHIFT_MAX, err);
     default: return OK;
     }
-    if (number->scale < -DECIMAL_SHIFT_MAX && mpz_sgn(number->big))
-        return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
-    if (number->scale > 0 && (size_t)number->scale > mpz_sizeinbase(number->big, 10))
-        mpz_set_ui(number->big, 0);
-    else if (number->scale > 0)
-        shift_down(number->big, (unsigned long)number->scale, ROUND_HALF_UP);
-    else if (mpz_sgn(number->big))
-        shift_up(number->big, -(unsigned long)number->scale);
-    number->scale = 0;
-    return OK;
 }
 
 void number_average(struct number *sum, uint64_t count)

@@ -46,6 +46,8 @@ void number_round_digits(struct number *number, size_t digits);
 void number_divide_digits(struct number *left, const struct number *right, size_t digits);
 /* To whole numbers: half up, of float and double as Java's Math.round; a decimal's scale is 0 then. */
 enum status number_round(struct number *number, struct error *err);
+/* A decimal to whole numbers, towards zero. ERR_INVALID: it would get more zeros than places_max. */
+enum status number_truncate(struct number *number, unsigned long places_max, struct error *err);
 /* sum / count as the avg aggregate rounds it. */
 void number_average(struct number *sum, uint64_t count);
 /* double -> decimal as Java's BigDecimal.valueOf (the shortest digits that read back). */

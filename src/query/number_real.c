@@ -14,7 +14,7 @@ enum {
     DIGITS_MAX = 1000, /* Cassandra computes with up to 10000, but it does not do so on a loop */
     LOG10_GUARD = 2,   /* digits more of the two logarithms */
     GUARD_BITS = 128,
-    VARINT_DIGITS_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
+    VARINT_PLACES_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
 };
 
 static mpfr_prec_t bits_for(size_t digits)
@@ -107,30 +107,6 @@ static enum status compute(struct number *number, mpfr_t value, enum number_func
     return fits ? OK : error_set(err, ERR_SERVER, "The result is out of range");
 }
 
-/* BigDecimal.toBigInteger. */
-static enum status to_whole(struct number *number, struct error *err)
-{
-    size_t digits = mpz_sizeinbase(number->big, 10);
-    mpz_t power;
-
-    if (number->scale > 0 && (size_t)number->scale > digits) {
-        mpz_set_ui(number->big, 0);
-        number->scale = 0;
-        return OK;
-    }
-    if ((int64_t)digits - number->scale > VARINT_DIGITS_MAX)
-        return error_set(err, ERR_INVALID, "The result has more than %d digits", VARINT_DIGITS_MAX);
-    mpz_init(power);
-    mpz_ui_pow_ui(power, 10, number->scale < 0 ? -(unsigned long)number->scale : (unsigned long)number->scale);
-    if (number->scale < 0)
-        mpz_mul(number->big, number->big, power);
-    else
-        mpz_tdiv_q(number->big, number->big, power);
-    mpz_clear(power);
-    number->scale = 0;
-    return OK;
-}
-
 enum status number_apply(struct number *number, enum number_function function, struct error *err)
 {
     size_t digits = number_digits(number);
@@ -154,5 +130,5 @@ enum status number_apply(struct number *number, enum number_function function, s
     }
     mpfr_clear(value);
     mpfr_free_cache2(MPFR_FREE_LOCAL_CACHE);
-    return !status && number->kind == TYPE_VARINT ? to_whole(number, err) : status;
+    return !status && number->kind == TYPE_VARINT ? number_truncate(number, VARINT_PLACES_MAX, err) : status;
 }
