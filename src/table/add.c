@@ -61,9 +61,8 @@ bool counting_has_room(const struct counting *counting, uint32_t row_count)
     return row_count <= ROWS_MAX - counting->row_count && arena_used(counting->arena) < ARENA_BYTES_MAX;
 }
 
-enum status counting_load(struct counting *counting, struct shard *shard, const struct store_batch *batch,
-                          struct range_overlay *overlay, const struct command_header *header, struct bytes key,
-                          const struct command_fragment *fragment, struct error *err)
+enum status counting_load(struct counting *counting, struct cas_look *look, struct bytes key,
+                          const struct command_fragment *fragment)
 {
     struct counted *counted = &counting->rows[counting->row_count];
     uint16_t *place = place_of(counting, key);
@@ -73,8 +72,8 @@ enum status counting_load(struct counting *counting, struct shard *shard, const 
         return OK;
     assert(counting->row_count < ROWS_MAX);
     *counted = (struct counted){ .row = ROW_EMPTY, .cover = DELETION_NONE };
-    status = cas_read_row(shard, batch, overlay, header, fragment->kind, fragment->clustering, counting->arena,
-                          &counted->row, &counted->cover, err);
+    look->arena = counting->arena;
+    status = cas_read_row(look, fragment->kind, fragment->clustering, &counted->row, &counted->cover);
     if (status)
         return status;
     counted->key = arena_copy(counting->arena, key);

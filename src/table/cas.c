@@ -17,18 +17,7 @@
 /* Of the rows before a partition's first live one. Behind more it is not looked for: the owner has others to serve. */
 enum { DEAD_ROWS_MAX = 1000, DEAD_BYTES_MAX = 4 << 20 };
 
-struct look {
-    struct shard *shard;
-    const struct store_batch *batch;
-    struct range_overlay *overlay;
-    const struct command_header *header;
-    const struct table_def *def;
-    struct arena *arena;
-    struct row record; /* of the partition */
-    struct error *err;
-};
-
-static enum status get(struct look *look, struct bytes key, bool *found, struct bytes *value)
+static enum status get(struct cas_look *look, struct bytes key, bool *found, struct bytes *value)
 {
     struct store_read_options options = { .may_wait = look->header->may_wait };
     struct buffer got = { 0 };
@@ -58,7 +47,7 @@ static int64_t newest_of(const struct row *row, int64_t newest_us)
 
 /* An LWT's timestamp is above every timestamp it read that the server's clock could have made; one that a client put far into the
  * future is not followed there, as in Cassandra, where the ballot is the clock's. */
-static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
+static int64_t follow(struct cas_look *look, int64_t newest_us, int64_t read_us)
 {
     int64_t now_us = atomic_load(&look->shard->space->clock_us),
             wall_us = look->shard->space->options.now_us(look->shard->space->options.clock);
@@ -68,13 +57,15 @@ static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
     return read_us > newest_us && read_us <= now_us ? read_us : newest_us;
 }
 
-static enum status read_record(struct look *look, struct buffer *key, int64_t *newest_us)
+static enum status read_partition(struct cas_look *look, struct buffer *key, int64_t *newest_us)
 {
+    const struct command_header *header = look->header;
     struct bytes value;
     bool found;
     enum status status;
 
     look->record = ROW_EMPTY;
+    key_encode_partition(key, header->table_id, header->token, header->partition_key);
     buffer_append_u8(key, KEY_PARTITION);
     status = get(look, buffer_bytes(key), &found, &value);
     key->size--;
@@ -87,7 +78,7 @@ static enum status read_record(struct look *look, struct buffer *key, int64_t *n
 }
 
 /* What hides a row: the partition's deletion or a range tombstone. */
-static enum status cover_of(struct look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
+static enum status cover_of(struct cas_look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
                             int64_t *newest_us)
 {
     struct range_owner owner = { look->shard->ops, look->shard->store, look->batch,           look->overlay,
@@ -108,7 +99,7 @@ static enum status cover_of(struct look *look, struct buffer *key, struct bytes 
 }
 
 /* The live row that a part looks at; NULL: it does not exist. */
-static enum status read_part(struct look *look, struct buffer *key, bool is_static, struct bytes clustering,
+static enum status read_part(struct cas_look *look, struct buffer *key, bool is_static, struct bytes clustering,
                              const struct row **live, int64_t *newest_us)
 {
     struct row *row = arena_new_struct(look->arena, struct row);
@@ -156,7 +147,7 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* The keys below `prefix` that the batch writes, in order. */
-static struct bytes *batch_keys(const struct look *look, struct bytes prefix, size_t *count)
+static struct bytes *batch_keys(const struct cas_look *look, struct bytes prefix, size_t *count)
 {
     size_t all = store_batch_count(look->batch), kept = 0;
     struct bytes *keys;
@@ -177,7 +168,7 @@ static struct bytes *batch_keys(const struct look *look, struct bytes prefix, si
 }
 
 /* The first live one of what the scan and the batch hold, side by side. */
-static enum status find_live(struct look *look, struct buffer *key, enum cas_kind kind, struct store_scan *scan,
+static enum status find_live(struct cas_look *look, struct buffer *key, enum cas_kind kind, struct store_scan *scan,
                              const struct bytes *batch, size_t batch_count, struct cas_seen *seen)
 {
     size_t prefix = key->size + 1, dead_bytes = 0;
@@ -209,7 +200,7 @@ static enum status find_live(struct look *look, struct buffer *key, enum cas_kin
 }
 
 /* key: the partition's; its record was read. */
-static enum status first_row(struct look *look, struct buffer *key, enum cas_kind kind, struct cas_seen *seen)
+static enum status first_row(struct cas_look *look, struct buffer *key, enum cas_kind kind, struct cas_seen *seen)
 {
     const struct store_ops *ops = look->shard->ops;
     struct buffer upper CLEANUP(buffer_fini) = { 0 };
@@ -236,21 +227,14 @@ static enum status first_row(struct look *look, struct buffer *key, enum cas_kin
     return status;
 }
 
-enum status cas_read_first_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                               const struct command_header *header, enum cas_kind kind, struct arena *arena,
-                               struct error *err)
+enum status cas_read_first_row(struct cas_look *look, enum cas_kind kind)
 {
-    struct look look = {
-        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .arena = arena, .err = err
-    };
     struct buffer key CLEANUP(buffer_fini) = { 0 };
     int64_t newest_us = INT64_MIN;
     struct cas_seen seen;
-    enum status status;
+    enum status status = read_partition(look, &key, &newest_us);
 
-    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
-    status = read_record(&look, &key, &newest_us);
-    return status ? status : first_row(&look, &key, kind, &seen);
+    return status ? status : first_row(look, &key, kind, &seen);
 }
 
 /* ---- conditions ---- */
@@ -274,7 +258,7 @@ static enum status path_value(const struct type *type, const struct cell *cell, 
 }
 
 /* The value of a column of a live row, packed if it is stored cell by cell; NULL data: null. */
-static enum status column_value(struct look *look, const struct row *row, const struct column_def *column,
+static enum status column_value(struct cas_look *look, const struct row *row, const struct column_def *column,
                                 struct bytes *value)
 {
     uint32_t first = 0, count = 0, packed = 0;
@@ -450,7 +434,7 @@ static bool holds(const struct type *type, enum condition_op op, struct bytes va
     }
 }
 
-static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row,
+static enum status check_condition(struct cas_look *look, struct command_reader *reader, const struct row *row,
                                    bool *result)
 {
     uint32_t id = command_read_u32(reader);
@@ -490,41 +474,35 @@ static enum status check_condition(struct look *look, struct command_reader *rea
     return OK;
 }
 
-enum status cas_read_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                         const struct command_header *header, uint8_t kind, struct bytes clustering,
-                         struct arena *arena, struct row *row, struct deletion *cover, struct error *err)
+enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clustering, struct row *row,
+                         struct deletion *cover)
 {
-    struct look look = {
-        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .arena = arena, .err = err
-    };
     struct buffer key CLEANUP(buffer_fini) = { 0 };
     int64_t newest_us = INT64_MIN;
-    enum status status;
+    enum status status = read_partition(look, &key, &newest_us);
     struct bytes value;
     bool found;
 
     *row = ROW_EMPTY;
-    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
-    status = read_record(&look, &key, &newest_us);
     if (status)
         return status;
     if (kind == KEY_PARTITION) {
-        *row = look.record;
-        *cover = look.record.deletion;
+        *row = look->record;
+        *cover = look->record.deletion;
         return OK;
     }
-    status = cover_of(&look, &key, clustering, cover, &newest_us);
+    status = cover_of(look, &key, clustering, cover, &newest_us);
     if (status)
         return status;
     buffer_append_u8(&key, KEY_ROW);
     buffer_append_bytes(&key, clustering);
-    status = get(&look, buffer_bytes(&key), &found, &value);
+    status = get(look, buffer_bytes(&key), &found, &value);
     if (!status && found)
-        status = row_decode(arena, value, row, err);
+        status = row_decode(look->arena, value, row, look->err);
     return status;
 }
 
-static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied,
+static enum status check_part(struct cas_look *look, struct buffer *key, struct command_reader *reader, bool *applied,
                               int64_t *newest_us, struct buffer *result)
 {
     enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
@@ -566,18 +544,14 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
     return OK;
 }
 
-enum status cas_decide(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                       const struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                       struct arena *arena, bool *applied, int64_t *newest_us, struct buffer *result, struct error *err)
+enum status cas_decide(struct cas_look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
+                       struct buffer *result)
 {
-    struct look look = {
-        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .def = def, .arena = arena, .err = err
-    };
     struct buffer key CLEANUP(buffer_fini) = { 0 };
     enum status status;
     uint32_t count;
 
-    for (uint32_t i = 0; i < header->fragment_count; i++) {
+    for (uint32_t i = 0; i < look->header->fragment_count; i++) {
         struct command_fragment skipped;
 
         command_read_fragment(reader, &skipped);
@@ -586,20 +560,19 @@ enum status cas_decide(struct shard *shard, const struct store_batch *batch, str
     }
     count = command_read_u32(reader);
     if (reader->failed)
-        return error_set(err, ERR_CORRUPT, "a shard command is cut short");
-    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
-    status = read_record(&look, &key, newest_us);
+        return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
+    status = read_partition(look, &key, newest_us);
     *applied = true;
     buffer_append_be32(result, count);
     for (uint32_t i = 0; i < count && !status; i++)
-        status = check_part(&look, &key, reader, applied, newest_us, result);
+        status = check_part(look, &key, reader, applied, newest_us, result);
     return status;
 }
 
 /* ---- lists ---- */
 
 /* One fragment with the paths that its operations find. */
-static enum status find_places(struct look *look, struct buffer *key, const struct command_fragment *fragment,
+static enum status find_places(struct cas_look *look, struct buffer *key, const struct command_fragment *fragment,
                                struct row *row)
 {
     int64_t newest_us = INT64_MIN;
@@ -611,37 +584,30 @@ static enum status find_places(struct look *look, struct buffer *key, const stru
     return status ? status : place_find(look->arena, look->def, row, live, look->err);
 }
 
-enum status cas_find_places(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                            struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                            struct arena *arena, struct buffer *fragments, struct error *err)
+enum status cas_find_places(struct cas_look *look, struct command_reader *reader, struct buffer *fragments,
+                            uint32_t *count)
 {
-    struct look look = {
-        .shard = shard, .batch = batch, .overlay = overlay, .header = header, .def = def, .arena = arena, .err = err
-    };
     struct buffer key CLEANUP(buffer_fini) = { 0 };
-    uint32_t count = 0;
     int64_t newest_us = INT64_MIN;
-    enum status status;
+    enum status status = read_partition(look, &key, &newest_us);
 
-    key_encode_partition(&key, header->table_id, header->token, header->partition_key);
-    status = read_record(&look, &key, &newest_us);
-    for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
+    *count = 0;
+    for (uint32_t i = 0; i < look->header->fragment_count && !status; i++) {
         struct command_fragment fragment;
         struct row row;
 
         command_read_fragment(reader, &fragment);
         if (reader->failed)
-            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+            return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
         if (fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE)
-            status = find_places(&look, &key, &fragment, &row);
+            status = find_places(look, &key, &fragment, &row);
         else
-            status = fragment_decode(arena, fragment.fragment, &row, err);
+            status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
         if (status || row_is_empty(&row))
             continue;
         command_append_fragment(fragments, &fragment, &row);
-        count++;
+        (*count)++;
     }
-    header->fragment_count = count;
     return status;
 }
 

@@ -347,21 +347,35 @@ static enum status add_fragments(struct turn *turn, const struct table_def *def,
     return OK;
 }
 
+static struct cas_look look_of(struct turn *turn, const struct command_header *header, const struct table_def *def,
+                               struct error *err)
+{
+    return (struct cas_look){ .shard = turn->shard,
+                              .batch = turn->batch,
+                              .overlay = &turn->overlay,
+                              .header = header,
+                              .def = def,
+                              .arena = turn->arena,
+                              .err = err };
+}
+
 /* Adds a command's fragments; first those that ask for places in lists are given them. */
 static enum status find_and_add_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
                                           struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
+    struct cas_look look = look_of(turn, header, def, err);
     struct buffer fragments CLEANUP(buffer_fini) = { 0 };
     struct command_reader found;
+    uint32_t count;
     enum status status;
 
     if (__builtin_expect(!header->has_places, 1))
         return add_fragments(turn, def, header, reader, timestamp_us, err);
     arena_reset(turn->arena);
-    status =
-        cas_find_places(turn->shard, turn->batch, &turn->overlay, header, def, reader, turn->arena, &fragments, err);
+    status = cas_find_places(&look, reader, &fragments, &count);
     if (status)
         return status;
+    header->fragment_count = count;
     found = (struct command_reader){ fragments.data, fragments.data + fragments.size, false };
     return add_fragments(turn, def, header, &found, timestamp_us, err);
 }
@@ -469,14 +483,14 @@ static enum status run_cas(struct turn *turn, struct table_request *request, str
     struct command_reader fragments = *reader;
     const struct table_def *def = definition(turn, header->table_id);
     struct buffer result = { 0 };
+    struct cas_look look = look_of(turn, header, def, request->error);
     int64_t newest_us = INT64_MIN;
     enum status status;
 
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     arena_reset(turn->arena);
-    status = cas_decide(turn->shard, turn->batch, &turn->overlay, header, def, reader, turn->arena, &request->applied,
-                        &newest_us, &result, request->error);
+    status = cas_decide(&look, reader, &request->applied, &newest_us, &result);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
         turn->may_wait = true; /* decided: what a range or a list needs besides is read now */
@@ -505,6 +519,7 @@ static bool is_addition(const struct row *row)
 static enum status add_numbers(struct turn *turn, const struct command_header *header, struct command_reader *reader,
                                const struct row *rows, struct error *err)
 {
+    struct cas_look look = look_of(turn, header, NULL, err);
     size_t prefix = begin_key(turn, header);
     struct command_reader again = *reader;
     struct command_fragment fragment;
@@ -513,8 +528,7 @@ static enum status add_numbers(struct turn *turn, const struct command_header *h
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
         status = next_fragment(turn, reader, prefix, 0, &fragment, err);
         if (!status)
-            status = counting_load(turn->counting, turn->shard, turn->batch, &turn->overlay, header,
-                                   buffer_bytes(&turn->key), &fragment, err);
+            status = counting_load(turn->counting, &look, buffer_bytes(&turn->key), &fragment);
     }
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
         status = next_fragment(turn, &again, prefix, 0, &fragment, err);
@@ -527,6 +541,7 @@ static enum status add_numbers(struct turn *turn, const struct command_header *h
 static enum status add_mixed(struct turn *turn, const struct table_def *def, const struct command_header *header,
                              struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
+    struct cas_look look = look_of(turn, header, def, err);
     size_t prefix = begin_key(turn, header);
 
     for (uint32_t i = 0; i < header->fragment_count; i++) {
@@ -542,8 +557,7 @@ static enum status add_mixed(struct turn *turn, const struct table_def *def, con
         if (status)
             return status;
         if (fragment.kind != KEY_RANGE && is_addition(&row)) {
-            status = counting_load(turn->counting, turn->shard, turn->batch, &turn->overlay, header,
-                                   buffer_bytes(&turn->key), &fragment, err);
+            status = counting_load(turn->counting, &look, buffer_bytes(&turn->key), &fragment);
             if (status)
                 return status;
             counting_add(turn->counting, buffer_bytes(&turn->key), &row, space_stamp_us(turn->shard->space, INT64_MIN));

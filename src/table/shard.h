@@ -198,38 +198,43 @@ bool warm_is_done(const struct shard *shard);
 /* How many commands were handed over. Any thread. */
 uint64_t warm_count(const struct shard *shard);
 
-/* cas.c: decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read.
- * When they don't hold, *result gets what was seen. The reader stands after the fragments. */
-enum status cas_decide(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                       const struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                       struct arena *arena, bool *applied, int64_t *newest_us, struct buffer *result,
-                       struct error *err);
+/* cas.c: how a command looks at the rows of its partition: through what the turn has written before it. Lives no longer than the command. */
+struct cas_look {
+    struct shard *shard;
+    const struct store_batch *batch;
+    struct range_overlay *overlay;
+    const struct command_header *header;
+    const struct table_def *def; /* cas_decide and cas_find_places want it */
+    struct arena *arena;         /* what is seen lies there */
+    struct row record;           /* of the partition; cas.c's */
+    struct error *err;
+};
+
+/* Decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read. When they
+ * don't hold, *result gets what was seen. The reader stands after the fragments. */
+enum status cas_decide(struct cas_look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
+                       struct buffer *result);
 
 /* The row (KEY_ROW) or partition record (KEY_PARTITION) as it is stored, nothing hidden, and the newest deletion that covers it from
  * outside; through the batch. Absent: empty. */
-enum status cas_read_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                         const struct command_header *header, uint8_t kind, struct bytes clustering,
-                         struct arena *arena, struct row *row, struct deletion *cover, struct error *err);
+enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clustering, struct row *row,
+                         struct deletion *cover);
 
 /* For who warms: what the owner will read for a partition's first live row, of one of the two kinds that ask for it. */
-enum status cas_read_first_row(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                               const struct command_header *header, enum cas_kind kind, struct arena *arena,
-                               struct error *err);
+enum status cas_read_first_row(struct cas_look *look, enum cas_kind kind);
 
-/* cas.c: the command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were
- * before the command; those that became empty are left out of the header's count. The reader stands at the first. */
-enum status cas_find_places(struct shard *shard, const struct store_batch *batch, struct range_overlay *overlay,
-                            struct command_header *header, const struct table_def *def, struct command_reader *reader,
-                            struct arena *arena, struct buffer *fragments, struct error *err);
+/* The command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were before the
+ * command; those that became empty are left out and not counted. The reader stands at the first. */
+enum status cas_find_places(struct cas_look *look, struct command_reader *reader, struct buffer *fragments,
+                            uint32_t *count);
 
 /* add.c: the rows of counters that a turn has added to: read once, added to in memory, written once. */
 struct counting;
 struct counting *counting_new(void);
 void counting_free(struct counting *counting);
-/* Reads the row of `key`, if it is not here yet. There is room. */
-enum status counting_load(struct counting *counting, struct shard *shard, const struct store_batch *batch,
-                          struct range_overlay *overlay, const struct command_header *header, struct bytes key,
-                          const struct command_fragment *fragment, struct error *err);
+/* Reads the row of `key`, if it is not here yet; the look's arena becomes the counting's. There is room. */
+enum status counting_load(struct counting *counting, struct cas_look *look, struct bytes key,
+                          const struct command_fragment *fragment);
 /* Adds a stamped fragment's numbers to a row that was loaded; they are copied. clock_us: above all that were given before. */
 void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us);
 /* For so many rows more. */

@@ -147,18 +147,25 @@ static struct cell text_cell(uint32_t column, const char *text, int64_t timestam
                           .value = bytes_of_string(text) };
 }
 
+static struct apply_command update_of(int32_t pk, const struct table_fragment *fragments, uint32_t count)
+{
+    struct bytes key = int_key(pk);
+
+    return (struct apply_command){ .table_id = TABLE,
+                                   .partition_key = key,
+                                   .token = token_of_partition_key(key),
+                                   .fragments = fragments,
+                                   .fragment_count = count,
+                                   .now_s = now_us(NULL) / 1000000,
+                                   .durable = true };
+}
+
 static enum status apply(int32_t pk, const struct table_fragment *fragment, struct error *err)
 {
-    struct apply_command command = { .table_id = TABLE,
-                                     .partition_key = int_key(pk),
-                                     .fragments = fragment,
-                                     .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000,
-                                     .durable = true };
+    struct apply_command command = update_of(pk, fragment, 1);
     struct buffer out = { 0 };
     enum status status;
 
-    command.token = token_of_partition_key(command.partition_key);
     table_encode_apply(&out, &command);
     status = table_apply_wait(port, buffer_bytes(&out), command.token, err);
     buffer_fini(&out);
@@ -392,14 +399,7 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
                              .kind = kind,
                              .conditions = &condition,
                              .condition_count = kind == CAS_IF_CONDITIONS };
-    struct cas_command command = { .parts = &part,
-                                   .part_count = 1,
-                                   .update = { .table_id = TABLE,
-                                               .partition_key = int_key(pk),
-                                               .fragments = &fragment,
-                                               .fragment_count = 1,
-                                               .now_s = now_us(NULL) / 1000000,
-                                               .durable = true } };
+    struct cas_command command = { .parts = &part, .part_count = 1, .update = update_of(pk, &fragment, 1) };
     struct buffer out = { 0 };
     struct cas_seen what = { 0 };
     struct error err;
@@ -407,7 +407,6 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
     fragment.row.cells = &cell;
     fragment.row.cell_count = 1;
-    command.update.token = token_of_partition_key(command.update.partition_key);
     table_encode_cas(&out, &command);
     cas_request = (struct table_request){
         .command = buffer_bytes(&out), .token = command.update.token, .done = cas_done, .error = &err, .arena = arena
@@ -595,15 +594,9 @@ static void stamps_increase_while_the_clock_stands(void **state)
     struct buffer commands[COUNT] = { 0 };
     struct error errors[COUNT];
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
-    struct apply_command command = { .table_id = TABLE,
-                                     .partition_key = int_key(13),
-                                     .fragments = &fragment,
-                                     .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000,
-                                     .durable = true };
+    struct apply_command command = update_of(13, &fragment, 1);
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
-    command.token = token_of_partition_key(command.partition_key);
     for (int i = 0; i < COUNT; i++) {
         table_encode_apply(&commands[i], &command);
         requests[i].token = command.token;
@@ -618,19 +611,11 @@ static void encode_cas_insert(struct buffer *out, int32_t pk, const char *v)
     struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
     struct cas_part part = { .clustering = clustering(1), .kind = CAS_IF_NOT_EXISTS };
-    struct cas_command command = { .parts = &part,
-                                   .part_count = 1,
-                                   .update = { .table_id = TABLE,
-                                               .partition_key = int_key(pk),
-                                               .fragments = &fragment,
-                                               .fragment_count = 1,
-                                               .now_s = now_us(NULL) / 1000000,
-                                               .durable = true } };
+    struct cas_command command = { .parts = &part, .part_count = 1, .update = update_of(pk, &fragment, 1) };
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
     fragment.row.cells = &cell;
     fragment.row.cell_count = 1;
-    command.update.token = token_of_partition_key(command.update.partition_key);
     table_encode_cas(out, &command);
 }
 
@@ -653,19 +638,6 @@ static void conditions_see_what_the_same_turn_wrote(void **state)
     assert_int_equal(applied, 1);
     assert_true(requests[0].applied);
     assert_string_equal(read_text(&command), "1=first ");
-}
-
-static struct apply_command update_of(int32_t pk, const struct table_fragment *fragments, uint32_t count)
-{
-    struct bytes key = int_key(pk);
-
-    return (struct apply_command){ .table_id = TABLE,
-                                   .partition_key = key,
-                                   .token = token_of_partition_key(key),
-                                   .fragments = fragments,
-                                   .fragment_count = count,
-                                   .now_s = now_us(NULL) / 1000000,
-                                   .durable = true };
 }
 
 static struct table_fragment written_row(int32_t c, const char *v) /* NULL: deleted */

@@ -1,6 +1,7 @@
 """Rows until a disk is full: what the tests of full and broken disks share. They live in brim.t (k bigint PRIMARY KEY, v blob)."""
 import os
 import struct
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -10,6 +11,26 @@ from lib.native import EXECUTE, RESULT, Client, execute_body, frame, rows  # noq
 
 WRITE_TIMEOUT, WRITE_FAILURE = 0x1100, 0x1500
 INSERT = "INSERT INTO brim.t (k, v) VALUES (?, ?)"
+
+
+class Disk:
+    """A tmpfs of some MB at TOP/disk; a ballast fills it and goes again. Root only."""
+
+    def __init__(self, top, size_mb, ballast_mb):
+        self.path = os.path.join(top, "disk")
+        os.mkdir(self.path)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", self.path], check=True)
+        self.ballast, self.ballast_mb = os.path.join(self.path, "ballast"), ballast_mb
+
+    def fill(self):
+        with open(self.ballast, "wb") as f:
+            f.write(bytes(self.ballast_mb << 20))
+
+    def free(self):
+        os.unlink(self.ballast)
+
+    def close(self):
+        subprocess.run(["umount", self.path], check=True)
 
 
 def make_table(client):

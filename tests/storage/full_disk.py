@@ -5,14 +5,13 @@ then three times kill -9 and a start on the disk that is still full; then the ba
 """
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, health, key, make_table, missing, write_until_refused  # noqa: E402
+from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, Disk, health, key, make_table, missing, write_until_refused  # noqa: E402
 from lib.native import QUERY, RESULT, Client, Server, ServerError, query_body  # noqa: E402
 
 
@@ -37,13 +36,10 @@ def main():
 
     passed = []
     with tempfile.TemporaryDirectory(prefix="helenus-full-") as top:
-        disk = os.path.join(top, "disk")
-        os.mkdir(disk)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+        disk, server = Disk(top, 64, 40), None
         try:
-            with open(os.path.join(disk, "ballast"), "wb") as f:
-                f.write(b"\0" * (40 << 20))
-            server = Server(os.path.join(disk, "data"), log=os.path.join(top, "log")).start()
+            disk.fill()
+            server = Server(os.path.join(disk.path, "data"), log=os.path.join(top, "log")).start()
             client = Client(server.port)
             make_table(client)
             insert = client.prepare(INSERT)
@@ -74,7 +70,7 @@ def main():
                 codes, n = write_until_refused(client, insert, n, acked, limit=4000)
                 expect(codes and set(codes) <= {WRITE_TIMEOUT, WRITE_FAILURE}, f"and refuses writes by name: {sorted(map(hex, codes))}")
             expect(health(server)[0] == 503, "/health says so")
-            os.unlink(os.path.join(disk, "ballast"))
+            disk.free()
             back, end = None, time.time() + 60
             while back is None and time.time() < end:
                 try:
@@ -95,9 +91,9 @@ def main():
             expect(not lost, f"after kill -9 {len(lost)} of {len(acked)} acknowledged rows missing")
             server.stop()
         finally:
-            if server.process and server.process.poll() is None:
+            if server and server.process and server.process.poll() is None:
                 server.kill()
-            subprocess.run(["umount", disk], check=True)
+            disk.close()
     print(f"{len(passed)} passed, {len(failures)} failed, 0 skipped")
     return 1 if failures else 0
 

@@ -21,7 +21,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, health, key, make_table, missing, write_until_refused  # noqa: E402
+from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, Disk, health, key, make_table, missing, write_until_refused  # noqa: E402
 from lib.native import Client, Server, ServerError  # noqa: E402
 
 SHARDS = 3
@@ -44,28 +44,22 @@ def shell(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-class Full:
+class Full(Disk):
     """Where a shard lies is a tmpfs."""
 
     def __init__(self, top):
-        self.disk = os.path.join(top, "disk")
-        os.mkdir(self.disk)
-        shell("mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", self.disk)
-        self.ballast = os.path.join(self.disk, "ballast")
-        self.home = os.path.join(self.disk, "shard")
+        super().__init__(top, 160, 120)
+        self.home = os.path.join(self.path, "shard")
         os.mkdir(self.home)
-        self.mounts = [self.disk]
+        self.mounts = []  # of what lies on it
 
-    def fill(self):
-        with open(self.ballast, "wb") as f:
-            f.write(bytes(120 << 20))
-
-    def free(self):
-        os.unlink(self.ballast)
+    def unmount(self):
+        while self.mounts:
+            shell("umount", self.mounts.pop())
 
     def close(self):
-        for mount in reversed(self.mounts):
-            subprocess.run(["umount", mount], check=True)
+        self.unmount()
+        super().close()
 
 
 class NoLoop(Exception):
@@ -77,7 +71,7 @@ class Broken(Full):
 
     def __init__(self, top):
         super().__init__(top)
-        image = os.path.join(self.disk, "image")
+        image = os.path.join(self.path, "image")
         with open(image, "wb") as f:
             f.truncate(300 << 20)
         shell("mkfs.ext2", "-q", "-F", "-E", "nodiscard", image)
@@ -97,7 +91,7 @@ class Broken(Full):
         self.mounts.append(self.home)
 
     def close(self):
-        shell("umount", self.mounts.pop())
+        self.unmount()
         shell("losetup", "--detach", self.loop)
         super().close()
 
