@@ -1,15 +1,19 @@
 """Compare-and-set is linearizable, also over kill -9: every register's history is one chain.
 
-Each round: several connections keep requests in flight on a few hot partitions of all shards: conditional updates (IF v = ?), INSERT
-IF NOT EXISTS of rows that are there and of rows that nobody made yet, and serial reads. Every value is written by one request only, and
-names the value it replaced, so that a register's values form a chain. Then the server is killed and started again, and the registers
-are read. What must hold, and fails otherwise:
+Each round: several connections keep requests in flight on a few hot partitions of all shards: conditional updates, INSERT IF NOT EXISTS
+of rows that are there and of rows that nobody made yet, and serial reads. A register is a cell, a static column, an element of a map, or
+a row that a conditional batch replaces together with its shadow, another row of the partition. Every value is written by one request
+only, and names the value it replaced, so that a register's values form a chain. Tickets are rows that are made once (IF NOT EXISTS) and
+that several clients try to take (DELETE IF EXISTS). Then the server is killed and started again, and all of it is read. What must hold,
+and fails otherwise:
   - a value has at most one successor: no two requests were told that they replaced the same one;
   - what was acknowledged as applied is in the chain that ends with the value now stored, each link as it was asked for;
   - what was refused is not in it; a request with an unknown outcome (the connection died) may be, but only until the restart;
   - a chain only grows: what a restart shows begins with what the one before showed;
   - real time: an answer never shows a value older than one that somebody knew before the request was sent, and a refusal never shows
-    the very value it was asked to replace.
+    the very value it was asked to replace;
+  - a shadow has the value of its register;
+  - a ticket is taken at most once, by who was told so or whose outcome is unknown, and then stays away.
 """
 import argparse
 import os
@@ -23,7 +27,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import EXECUTE, RESULT, Client, Server, execute_body, frame, rows  # noqa: E402
 
-PARTITIONS, ROWS = 8, 2  # hot registers
+PARTITIONS, ROWS = 3, 2  # hot registers of each form
+SHADOW = 1 << 40         # what a shadow's row has more than its register's
+TICKETS = 6              # that are there to be taken
 FRESH_AT_A_TIME = 4      # rows that several clients try to make at once
 SERIAL = 8
 
@@ -34,6 +40,60 @@ def pack(n):
 
 def unpack(raw):
     return None if raw is None else struct.unpack(">q", raw)[0]
+
+
+def unpack_map(raw):
+    """Of texts to bigints."""
+    count, at, found = struct.unpack_from(">i", raw)[0] if raw else 0, 4, {}
+    for _ in range(count):
+        size, = struct.unpack_from(">i", raw, at)
+        found[raw[at + 4:at + 4 + size].decode()] = unpack(raw[at + 8 + size:at + 16 + size])
+        at += 16 + size
+    return found
+
+
+class Form:
+    """A kind of register. `insert` binds what `made` gives, `update` what `changed` gives, both of key, value and expected."""
+
+    def __init__(self, schema, insert, made, update, changed, read, where, shown=lambda row: unpack(row.get("v"))):
+        self.schema, self.insert, self.made, self.update, self.changed = schema, insert, made, update, changed
+        self.read, self.where, self.shown = read, where, shown
+
+
+def row_of(key):
+    return [pack(key[1]), pack(key[2])]
+
+
+FORMS = {
+    "cell": Form(
+        "cas.t (k bigint, c bigint, v bigint, replaced bigint, PRIMARY KEY (k, c))",
+        "INSERT INTO cas.t (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS", lambda key, value: row_of(key) + [value],
+        "UPDATE cas.t SET v = ?, replaced = ? WHERE k = ? AND c = ? IF v = ?", lambda key, value, old: [value, old, *row_of(key), old],
+        "SELECT v, replaced FROM cas.t WHERE k = ? AND c = ?", row_of),
+    "static": Form(
+        "cas.s (k bigint, c bigint, v bigint STATIC, replaced bigint STATIC, PRIMARY KEY (k, c))",
+        "INSERT INTO cas.s (k, v) VALUES (?, ?) IF NOT EXISTS", lambda key, value: [pack(key[1]), value],
+        "UPDATE cas.s SET v = ?, replaced = ? WHERE k = ? IF v = ?", lambda key, value, old: [value, old, pack(key[1]), old],
+        "SELECT v, replaced FROM cas.s WHERE k = ?", lambda key: row_of(key)[:1]),
+    "element": Form(
+        "cas.m (k bigint, c bigint, m map<text, bigint>, PRIMARY KEY (k, c))",
+        "INSERT INTO cas.m (k, c, m) VALUES (?, ?, {'v': ?}) IF NOT EXISTS", lambda key, value: row_of(key) + [value],
+        "UPDATE cas.m SET m['v'] = ?, m['replaced'] = ? WHERE k = ? AND c = ? IF m['v'] = ?",
+        lambda key, value, old: [value, old, *row_of(key), old],
+        "SELECT m['v'], m['replaced'] FROM cas.m WHERE k = ? AND c = ?", row_of,
+        lambda row: unpack_map(row.get("m")).get("v")),
+    "batch": Form(
+        "cas.b (k bigint, c bigint, v bigint, replaced bigint, PRIMARY KEY (k, c))",
+        "BEGIN BATCH INSERT INTO cas.b (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS; UPDATE cas.b SET v = ? WHERE k = ? AND c = ?; APPLY BATCH",
+        lambda key, value: [*row_of(key), value, value, *shadow_of(key)],
+        "BEGIN BATCH UPDATE cas.b SET v = ?, replaced = ? WHERE k = ? AND c = ? IF v = ?; UPDATE cas.b SET v = ? WHERE k = ? AND c = ?; "
+        "APPLY BATCH", lambda key, value, old: [value, old, *row_of(key), old, value, *shadow_of(key)],
+        "SELECT v, replaced FROM cas.b WHERE k = ? AND c = ?", row_of),
+}
+
+
+def shadow_of(key):
+    return [pack(key[1]), pack(key[2] + SHADOW)]
 
 
 class Request:
@@ -56,9 +116,30 @@ class Register:
         return self.facts[-1] if self.facts else None
 
 
+class Ticket:
+    """Each take's state, and its maker's, as a request's."""
+
+    def __init__(self):
+        self.made, self.takes, self.is_gone = "sent", [], False
+
+    def may_be_taken(self):
+        return self.made == "applied" and not self.is_gone and "applied" not in self.takes
+
+
+class TicketRequest:
+    def __init__(self, ticket, place=None):
+        self.ticket, self.place = ticket, place  # among the takes; None: it makes it
+
+    def set(self, state):
+        if self.place is None:
+            self.ticket.made = state
+        else:
+            self.ticket.takes[self.place] = state
+
+
 class History:
     def __init__(self):
-        self.registers, self.next_value, self.wrong = {}, 0, []
+        self.registers, self.next_value, self.wrong, self.tickets = {}, 0, [], []
         self.applied = self.refused = self.read = self.lost = 0
 
     def register(self, key):
@@ -97,9 +178,27 @@ class History:
     def forget(self, requests):
         """The server is dead: these may have been done or not."""
         for request in requests:
-            if request.value is not None:
+            if isinstance(request, TicketRequest):
+                self.lost += 1
+                request.set("lost")
+            elif request.value is not None:
                 self.lost += 1
                 request.state = "lost"
+
+    def settle_ticket(self, number, there):
+        ticket = self.tickets[number]
+        taken = ticket.takes.count("applied")
+        if ticket.made == "refused" or taken > 1:
+            self.wrong.append(f"ticket {number}: its making was {ticket.made}, {taken} took it")
+        if there and (ticket.is_gone or set(ticket.takes) - {"lost"}):
+            self.wrong.append(f"ticket {number}: it is there, but was {'gone' if ticket.is_gone else ticket.takes}")
+        if not there and not ticket.is_gone and ticket.made == "applied" and not set(ticket.takes) & {"applied", "lost"}:
+            self.wrong.append(f"ticket {number}: it was made, nobody took it, and it is not there")
+        if there:
+            ticket.made = "applied"
+        # What was unknown has happened by now, or never will.
+        ticket.is_gone = not there
+        ticket.takes = ["applied"] * taken
 
     def settle(self, key, stored):
         """stored: the (value, replaced) of each row after a restart; None: no row."""
@@ -143,9 +242,10 @@ class History:
 class Connection:
     def __init__(self, server, depth, history, fresh, rng):
         self.client = Client(server.port)
-        self.update = self.client.prepare("UPDATE cas.t SET v = ?, replaced = ? WHERE k = ? AND c = ? IF v = ?")
-        self.insert = self.client.prepare("INSERT INTO cas.t (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS")
-        self.read = self.client.prepare("SELECT v FROM cas.t WHERE k = ? AND c = ?")
+        self.update, self.insert, self.read = ({name: self.client.prepare(text(form)) for name, form in FORMS.items()} for text in (
+            lambda form: form.update, lambda form: form.insert, lambda form: form.read))
+        self.make = self.client.prepare("INSERT INTO cas.tickets (k) VALUES (?) IF NOT EXISTS")
+        self.take_ticket = self.client.prepare("DELETE FROM cas.tickets WHERE k = ? IF EXISTS")
         self.client.socket.setblocking(False)
         self.depth, self.history, self.fresh, self.rng = depth, history, fresh, rng
         self.in_flight, self.free, self.out = {}, list(range(depth)), b""
@@ -158,25 +258,41 @@ class Connection:
     def fill(self):
         h, rng = self.history, self.rng
         while self.free:
-            dice = rng.random()
-            key = (rng.randrange(PARTITIONS), rng.randrange(ROWS))
-            k, c = pack(key[0]), pack(key[1])
+            dice, name = rng.random(), rng.choice(list(FORMS))
+            key = (name, rng.randrange(PARTITIONS), 0 if name == "static" else rng.randrange(ROWS))
             register = h.register(key)
             if dice < 0.1:
                 if rng.random() < 0.3:
                     self.fresh[0] += 1
-                key = (rng.randrange(PARTITIONS), ROWS + self.fresh[0] - rng.randrange(FRESH_AT_A_TIME))
-                request = h.request(key, None)
-                self.send(request, self.insert, [pack(key[0]), pack(key[1]), pack(request.value)])
+                made = self.fresh[0] - rng.randrange(FRESH_AT_A_TIME)
+                self.put(h.request((name, PARTITIONS + made, 0) if name == "static" else (name, rng.randrange(PARTITIONS), ROWS + made), None))
             elif dice < 0.2:
-                self.send(Request(key, None, None, len(register.facts)), self.read, [k, c], SERIAL)
-            elif register.latest() is None or dice < 0.25:
-                request = h.request(key, None)
-                self.send(request, self.insert, [k, c, pack(request.value)])
+                self.send(Request(key, None, None, len(register.facts)), self.read[name], FORMS[name].where(key), SERIAL)
+            elif dice < 0.3:
+                self.want_ticket()
+            elif register.latest() is None or dice < 0.35:
+                self.put(h.request(key, None))
             else:
-                expected = register.latest()
-                request = h.request(key, expected)
-                self.send(request, self.update, [pack(request.value), pack(expected), k, c, pack(expected)])
+                self.put(h.request(key, register.latest()))
+
+    def put(self, request):
+        form, value = FORMS[request.key[0]], pack(request.value)
+        if request.expected is None:
+            self.send(request, self.insert[request.key[0]], form.made(request.key, value))
+        else:
+            self.send(request, self.update[request.key[0]], form.changed(request.key, value, pack(request.expected)))
+
+    def want_ticket(self):
+        """Takes one, if enough are there; else makes one."""
+        tickets = self.history.tickets
+        there = [n for n in range(max(0, len(tickets) - 50), len(tickets)) if tickets[n].may_be_taken()]
+        if len(there) < TICKETS:
+            tickets.append(Ticket())
+            self.send(TicketRequest(tickets[-1]), self.make, [pack(len(tickets) - 1)])
+            return
+        number = self.rng.choice(there)
+        tickets[number].takes.append("sent")
+        self.send(TicketRequest(tickets[number], len(tickets[number].takes) - 1), self.take_ticket, [pack(number)])
 
     def flush(self):
         while self.out:
@@ -197,15 +313,18 @@ class Connection:
             if opcode != RESULT:
                 refused.append(body[4:200])
                 self.history.forget([request])
+            elif isinstance(request, TicketRequest):
+                request.set("applied" if outcome(body)["[applied]"] == b"\1" else "refused")
             elif request.value is None:
                 found = rows(body)
                 self.history.answer(request, unpack(found[0][0]) if found else None)
             else:
-                self.history.answer(request, outcome(body))
+                row = outcome(body)
+                self.history.answer(request, (row["[applied]"] == b"\1", FORMS[request.key[0]].shown(row)))
 
 
 def outcome(body):
-    """(applied, the value shown) of a conditional statement's rows, whose columns come with it."""
+    """The row of a conditional statement, whose columns come with it: {name: bytes}."""
     _, flags, columns = struct.unpack_from(">III", body)
     at, names = 12, []
 
@@ -219,7 +338,8 @@ def outcome(body):
     for _ in range(columns):
         name, at = string(at)
         names.append(name)
-        at += 2  # native types
+        of_map, = struct.unpack_from(">H", body, at)
+        at += 6 if of_map == 0x21 else 2  # of a map: of its keys and values, too
     count, = struct.unpack_from(">I", body, at)
     assert count == 1, count
     at, row = at + 4, {}
@@ -227,7 +347,7 @@ def outcome(body):
         size, = struct.unpack_from(">i", body, at)
         row[name] = None if size < 0 else body[at + 4:at + 4 + size]
         at += 4 + max(size, 0)
-    return row["[applied]"] == b"\1", unpack(row.get("v"))
+    return row
 
 
 def load_until_killed(server, args, history, fresh, rng):
@@ -259,13 +379,25 @@ def load_until_killed(server, args, history, fresh, rng):
     return in_flight
 
 
-def verify(server, history, keys):
+def verify(server, history, keys, first_ticket=0):
     client = Client(server.port)
-    statement = client.prepare("SELECT v, replaced FROM cas.t WHERE k = ? AND c = ?")
+    statements = {name: client.prepare(form.read) for name, form in FORMS.items()}
+    ticket = client.prepare("SELECT k FROM cas.tickets WHERE k = ?")
     for key in keys:
-        found = client.execute(statement, [pack(key[0]), pack(key[1])])
-        history.settle(key, (unpack(found[0][0]), unpack(found[0][1])) if found else None)
+        found = client.execute(statements[key[0]], FORMS[key[0]].where(key))
+        stored = (unpack(found[0][0]), unpack(found[0][1])) if found else None
+        history.settle(key, stored)
+        if key[0] == "batch":
+            shadow = client.execute(statements["batch"], shadow_of(key))
+            if (unpack(shadow[0][0]) if shadow else None) != (stored[0] if stored else None):
+                history.wrong.append(f"{key}: it is {stored}, its shadow {shadow}")
+    for number in range(first_ticket, len(history.tickets)):
+        history.settle_ticket(number, bool(client.execute(ticket, [pack(number)])))
     client.close()
+
+
+def is_hot(key):
+    return key[1] < PARTITIONS and key[2] < ROWS
 
 
 def main():
@@ -284,16 +416,18 @@ def main():
         server = Server(os.path.join(top, "data"), "--shards", str(args.shards)).start()
         client = Client(server.port)
         client.query("CREATE KEYSPACE cas WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
-        client.query("CREATE TABLE cas.t (k bigint, c bigint, v bigint, replaced bigint, PRIMARY KEY (k, c))")
+        client.query("CREATE TABLE cas.tickets (k bigint PRIMARY KEY)")
+        for form in FORMS.values():
+            client.query("CREATE TABLE " + form.schema)
         client.close()
         before = 0
         for number in range(1, args.rounds + 1):
-            first = fresh[0] - FRESH_AT_A_TIME
+            first, ticket = fresh[0] - FRESH_AT_A_TIME, max(0, len(history.tickets) - 50)
             in_flight = load_until_killed(server, args, history, fresh, rng)
             least = in_flight if least is None else min(least, in_flight)
             server.start()
-            recent = [key for key in history.registers if key[1] < ROWS or key[1] >= ROWS + first - FRESH_AT_A_TIME]
-            verify(server, history, recent)
+            recent = [key for key in history.registers if is_hot(key) or max(key[1] - PARTITIONS, key[2] - ROWS) >= first - FRESH_AT_A_TIME]
+            verify(server, history, recent, ticket)
             if history.wrong:
                 failed += 1
                 for line in history.wrong[:5]:
@@ -313,10 +447,11 @@ def main():
                 print("WRONG at the end", line)
             failed += bool(history.wrong)
         server.stop()
-    longest = max((len(r.chain) for r in history.registers.values()), default=0)
+    longest = {name: max((len(r.chain) for key, r in history.registers.items() if key[0] == name), default=0) for name in FORMS}
+    taken = sum("applied" in ticket.takes for ticket in history.tickets)
     print(f"{args.rounds} kills; {history.applied} applied, {history.refused} refused, {history.read} read, {history.lost} of unknown outcome; "
-          f"{len(history.registers)} registers, the longest chain {longest}; at least {least} in flight at a kill")
-    if not failed and (not history.refused or not history.lost or longest < args.rounds):
+          f"{len(history.registers)} registers, the longest chains {longest}; {taken} of {len(history.tickets)} tickets taken; at least {least} in flight at a kill")
+    if not failed and (not history.refused or not history.lost or not taken or min(longest.values()) < args.rounds):
         print("FAILED: too little happened to show anything")
         failed += 1
     print(f"{args.rounds + 1 - failed} passed, {failed} failed, 0 skipped")

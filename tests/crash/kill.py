@@ -1,7 +1,8 @@
 """kill -9 at any moment loses no acknowledged write and shows none that a crash took back.
 
 Each round: several connections keep at least 64 requests in flight over all shards: new rows (some with a TTL), overwrites of hot rows
-with growing versions, additions to counters and collections, batches of one partition and of several, deletions of ranges, and reads
+with growing versions, additions to counters, also in counter batches, and to collections, batches of one partition and of several, deletions
+of ranges, and reads
 of the very keys that are being written. After a random time the server is killed with SIGKILL and started again on the same directory. Then:
   - every acknowledged row is there with at least the acknowledged version;
   - every version that a read showed before the kill is still there (or a newer one that was sent);
@@ -58,6 +59,7 @@ class Connection:
         self.write = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?)")
         self.read = self.client.prepare("SELECT version FROM crash.t WHERE pk = ?")
         self.count = self.client.prepare("UPDATE crash.c SET n = n + 1, m = m - 1 WHERE pk = ?")
+        self.count_both = self.client.prepare("BEGIN COUNTER BATCH " + "UPDATE crash.c SET n = n + 1, m = m - 1 WHERE pk = ?; " * 2 + "APPLY BATCH")
         self.batch = self.client.prepare("BEGIN BATCH " + "INSERT INTO crash.b (pk, version) VALUES (?, ?); " * MEMBERS + "APPLY BATCH")
         self.write_ttl = self.client.prepare("INSERT INTO crash.t (pk, version, padding) VALUES (?, ?, ?) USING TTL 100000")
         self.roll = self.client.prepare("BEGIN UNLOGGED BATCH INSERT INTO crash.r (pk, ck, s) VALUES (?, ?, ?); "
@@ -72,10 +74,11 @@ class Connection:
         while self.free:
             stream = self.free.pop()
             if rng.random() < 0.2:
-                key = rng.randrange(COUNTERS)
-                w.counts_sent[key] += 1
-                self.in_flight[stream] = ("count", key, 0)
-                self.out += frame(EXECUTE, execute_body(self.count, [pack(key)]), stream)
+                keys = rng.sample(range(COUNTERS), rng.choice((1, 1, 2)))
+                for key in keys:
+                    w.counts_sent[key] += 1
+                self.in_flight[stream] = ("count", keys, 0)
+                self.out += frame(EXECUTE, execute_body(self.count if len(keys) == 1 else self.count_both, [*map(pack, keys)]), stream)
             elif rng.random() < 0.1 and w.idle_groups:
                 group = w.idle_groups.pop()
                 w.batches_sent[group] += 1
@@ -131,8 +134,9 @@ class Connection:
             if opcode != RESULT:
                 refused.append(body[4:200])
             elif kind == "count":
-                self.witness.counts_acked[key] += 1
-                self.witness.counted += 1
+                for counter in key:
+                    self.witness.counts_acked[counter] += 1
+                self.witness.counted += len(key)
             elif kind == "batch":
                 self.witness.batches_acked[key] = version
                 self.witness.batched += 1
