@@ -41,10 +41,12 @@ def table():
     kinds, values = len(types), sum(len(t["cases"]) for t in types)
     matrix = len(subprocess.run([sys.executable, "tests/drivers/matrix.py", "--list"], cwd=ROOT, capture_output=True,
                                 text=True, check=True).stdout.split())
+    facts = count(r'^    "[^"]+": "[^"]*",$', "tests/drivers/spring.py")
     sabotages = count(r"^\[\[", "tests/mutants.toml")
     lines += ["", "| also tested | tests |", "| --- | --- |", f"| unit tests | {units} |",
               f"| Python driver and cqlsh, unchanged | {drivers} functions |",
               f"| driver matrix: {matrix} modes of the Python, Node, Go, Java and Rust drivers, unchanged | each with {values} values of {kinds} types |",
+              f"| a Spring Boot application on its defaults, unchanged, with a password and without | {facts} facts each |",
               f"| statements of Cassandra's grammar, accepted or refused as it does | {grammar} |",
               f"| sabotages that a named test must see | {sabotages} |"]
     return "\n".join(lines) + "\n"
