@@ -2,8 +2,8 @@
 
 Each round: several connections keep at least 64 requests in flight over all shards: new rows (some with a TTL), overwrites of hot rows
 with growing versions, additions to counters, also in counter batches, and to collections, batches of one partition and of several, deletions
-of ranges, and reads
-of the very keys that are being written. After a random time the server is killed with SIGKILL and started again on the same directory. Then:
+of ranges, and reads of the very keys that are being written. After a random time the server is killed with SIGKILL and started again on
+the same directory. Then:
   - every acknowledged row is there with at least the acknowledged version;
   - every version that a read showed before the kill is still there (or a newer one that was sent);
   - nothing that was never sent is there;
