@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,6 +100,7 @@ enum {
     UNIT = 8,                /* entries begin at multiples of it */
     RING_PER_DIRECTORY = 16, /* the directory has a place for every 128 bytes of the ring */
     HUGE_BYTES_MIN = 32 << 20,
+    PAGE_BYTES = 4096, /* or less than one */
 };
 static const uint64_t WRITTEN_MAX = UINT64_C(1) << 50; /* positions fit into places */
 
@@ -110,34 +113,70 @@ struct entry {
 };
 #define ABSENT UINT32_MAX
 
-struct row_cache {
-    uint64_t bytes_max;
-    uint8_t *ring; /* owned */
-    uint64_t ring_bytes;
-    uint64_t written; /* bytes ever, and so where the next entry begins */
+struct ring {
+    uint8_t *bytes;   /* owned; NULL: there is none */
+    uint64_t size;    /* a power of two */
     uint64_t *places; /* owned: sets of WAYS: position / UNIT << TAG_BITS | tag; 0: never used */
     uint64_t set_count;
 };
 
-/* A power of two of ring, and its directory. */
-static void map_ring(struct row_cache *cache, uint64_t ring_bytes)
+struct row_cache {
+    uint64_t bytes_max;
+    struct ring ring;
+    uint64_t written; /* bytes ever, and so where the next entry begins */
+    /* A thread that makes the next ring, has it taken, and unmaps the one before. */
+    pthread_t maker;
+    enum { MAKER_NONE, MAKER_MAKES, MAKER_ENDS /* its ring was taken */ } maker_state;
+    struct ring next, before; /* the maker's until `is_made` and from `taken` on */
+    _Atomic bool is_made, stops;
+    sem_t taken;
+};
+
+static void ring_map(struct ring *ring, uint64_t size)
 {
-    cache->ring_bytes = ring_bytes;
-    cache->ring = map_zeros(ring_bytes);
-    cache->set_count = ring_bytes / RING_PER_DIRECTORY / (WAYS * sizeof(uint64_t));
-    cache->places = map_zeros(ring_bytes / RING_PER_DIRECTORY);
-    cache->written = sizeof(struct entry); /* position 0 is no entry's */
-    if (ring_bytes < HUGE_BYTES_MIN)
-        return;
-    /* Looked at here and there: fewer pages are fewer misses. Refused, it is only slower. */
-    (void)madvise(cache->ring, ring_bytes, MADV_HUGEPAGE);
-    (void)madvise(cache->places, ring_bytes / RING_PER_DIRECTORY, MADV_HUGEPAGE);
+    *ring = (struct ring){ .bytes = map_zeros(size),
+                           .size = size,
+                           .places = map_zeros(size / RING_PER_DIRECTORY),
+                           .set_count = size / RING_PER_DIRECTORY / (WAYS * sizeof(uint64_t)) };
 }
 
-static void unmap_ring(struct row_cache *cache)
+static void ring_unmap(struct ring *ring)
 {
-    munmap(cache->ring, cache->ring_bytes);
-    munmap(cache->places, cache->ring_bytes / RING_PER_DIRECTORY);
+    if (!ring->bytes)
+        return;
+    munmap(ring->bytes, ring->size);
+    munmap(ring->places, ring->size / RING_PER_DIRECTORY);
+    ring->bytes = NULL;
+}
+
+static void begin_ring(struct row_cache *cache, uint64_t size)
+{
+    ring_map(&cache->ring, size);
+    cache->written = sizeof(struct entry); /* position 0 is no entry's */
+}
+
+/* Large rings are looked at here and there, and fewer pages are fewer misses; but who touches a huge page first waits milliseconds until
+ * it is there. (MADV_POPULATE_WRITE would hold the lock that the loop's malloc waits for.) */
+static void touch(const struct row_cache *cache, uint8_t *begin, uint64_t size)
+{
+    (void)madvise(begin, size, MADV_HUGEPAGE); /* refused, it is only slower */
+    for (uint64_t at = 0; at < size && !atomic_load_explicit(&cache->stops, memory_order_relaxed); at += PAGE_BYTES)
+        *(volatile uint8_t *)(begin + at) = 0;
+}
+
+static void *make_next(void *context)
+{
+    struct row_cache *cache = context;
+
+    pthread_setname_np(pthread_self(), "row-cache");
+    ring_map(&cache->next, cache->ring.size * 2);
+    touch(cache, cache->next.bytes, cache->next.size);
+    touch(cache, (uint8_t *)cache->next.places, cache->next.size / RING_PER_DIRECTORY);
+    atomic_store_explicit(&cache->is_made, true, memory_order_release);
+    while (sem_wait(&cache->taken) < 0)
+        ;
+    ring_unmap(&cache->before);
+    return NULL;
 }
 
 struct row_cache *row_cache_new(uint64_t bytes_max)
@@ -145,7 +184,8 @@ struct row_cache *row_cache_new(uint64_t bytes_max)
     struct row_cache *cache = xcalloc(1, sizeof(*cache));
 
     cache->bytes_max = bytes_max;
-    map_ring(cache, ROW_CACHE_BYTES_MIN / 2);
+    sem_init(&cache->taken, 0, 0);
+    begin_ring(cache, ROW_CACHE_BYTES_MIN / 2);
     return cache;
 }
 
@@ -153,20 +193,27 @@ void row_cache_free(struct row_cache *cache)
 {
     if (!cache)
         return;
-    unmap_ring(cache);
+    atomic_store(&cache->stops, true);
+    sem_post(&cache->taken);
+    if (cache->maker_state != MAKER_NONE)
+        pthread_join(cache->maker, NULL);
+    ring_unmap(&cache->next);
+    ring_unmap(&cache->ring);
+    sem_destroy(&cache->taken);
     free(cache);
 }
 
 uint64_t row_cache_bytes(const struct row_cache *cache)
 {
-    uint64_t used = cache->written < cache->ring_bytes ? cache->written : cache->ring_bytes;
+    const struct ring *ring = &cache->ring;
+    uint64_t used = cache->written < ring->size && ring->size < HUGE_BYTES_MIN ? cache->written : ring->size;
 
-    return used + cache->ring_bytes / RING_PER_DIRECTORY;
+    return used + ring->size / RING_PER_DIRECTORY;
 }
 
 static inline uint64_t *set_of(const struct row_cache *cache, uint64_t hash)
 {
-    return cache->places + (hash >> 32) % cache->set_count * WAYS;
+    return cache->ring.places + (hash >> 32) % cache->ring.set_count * WAYS;
 }
 
 /* The upper half of the hash chooses the set, these bits of the lower one a place in it. */
@@ -178,12 +225,12 @@ static inline uint64_t tag_of(uint64_t hash)
 /* Whether the ring still has the place's entry. */
 static inline bool is_here(const struct row_cache *cache, uint64_t place)
 {
-    return place && (place >> TAG_BITS) * UNIT + cache->ring_bytes >= cache->written;
+    return place && (place >> TAG_BITS) * UNIT + cache->ring.size >= cache->written;
 }
 
 static inline struct entry *entry_at(const struct row_cache *cache, uint64_t position)
 {
-    return (struct entry *)(cache->ring + position % cache->ring_bytes);
+    return (struct entry *)(cache->ring.bytes + position % cache->ring.size);
 }
 
 static inline bool has_tag(uint64_t place, uint64_t tag)
@@ -230,16 +277,39 @@ static uint64_t *place_for(const struct row_cache *cache, uint64_t hash)
     return oldest;
 }
 
+/* The next ring, if it is there; until then the one that is full goes on, round and round. */
+static void take_next(struct row_cache *cache)
+{
+    if (cache->maker_state != MAKER_MAKES) {
+        if (cache->maker_state == MAKER_ENDS) /* long ago: a ring was filled since */
+            pthread_join(cache->maker, NULL);
+        /* If it can't be started now, the next put tries again. */
+        cache->maker_state = pthread_create(&cache->maker, NULL, make_next, cache) ? MAKER_NONE : MAKER_MAKES;
+        return;
+    }
+    if (!atomic_load_explicit(&cache->is_made, memory_order_acquire))
+        return;
+    cache->before = cache->ring;
+    cache->ring = cache->next;
+    cache->next.bytes = NULL;
+    cache->written = sizeof(struct entry);
+    atomic_store(&cache->is_made, false);
+    cache->maker_state = MAKER_ENDS;
+    sem_post(&cache->taken);
+}
+
 /* Anew: what was in it comes again. */
 static void grow_if_full(struct row_cache *cache)
 {
-    uint64_t twice = cache->ring_bytes * 2;
-    bool grows = cache->written >= cache->ring_bytes && twice + twice / RING_PER_DIRECTORY <= cache->bytes_max;
+    uint64_t twice = cache->ring.size * 2;
+    bool grows = cache->written >= cache->ring.size && twice + twice / RING_PER_DIRECTORY <= cache->bytes_max;
 
-    if (!grows && cache->written < WRITTEN_MAX)
-        return;
-    unmap_ring(cache);
-    map_ring(cache, grows ? twice : cache->ring_bytes);
+    if (grows && twice >= HUGE_BYTES_MIN) {
+        take_next(cache);
+    } else if (grows || cache->written >= WRITTEN_MAX) {
+        ring_unmap(&cache->ring);
+        begin_ring(cache, grows ? twice : cache->ring.size);
+    }
 }
 
 void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes value)
@@ -251,7 +321,7 @@ void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, str
     if (key.size + value.size > ROW_CACHE_VALUE_BYTES_MAX)
         return;
     grow_if_full(cache);
-    left = cache->ring_bytes - cache->written % cache->ring_bytes;
+    left = cache->ring.size - cache->written % cache->ring.size;
     if (size > left)
         cache->written += left;
     entry = entry_at(cache, cache->written);

@@ -16,7 +16,8 @@
  * (the store shows it with a release and looks with an acquire); and an even version is written after, so who sees that sees the batch.
  *
  * Memory is one ring, the oldest is overwritten; a directory of 8-way sets says where in it a key is. It begins small and starts anew
- * with twice the size when it has been filled, up to bytes_max.
+ * with twice the size when it has been filled, up to bytes_max. Large ones are made by a thread, while the full one goes on, so that no
+ * request waits for their memory: until they are there, and the one before is gone, there are both.
  *
  * Owns:    what is found is borrowed until the next put.
  * Thread:  a cache belongs to one; versions are written by the shard's owner and read by all.
@@ -70,7 +71,7 @@ void row_cache_prefetch(const struct row_cache *cache, uint64_t hash);
 /* Whether the key is here with this version; *value data NULL: it is known to be absent. */
 bool row_cache_find(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes *value);
 void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes value);
-/* Memory it takes now, as far as it was touched. */
+/* Memory it takes now, as far as it was touched; without what a thread is making. */
 uint64_t row_cache_bytes(const struct row_cache *cache);
 
 #endif

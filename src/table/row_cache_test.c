@@ -84,6 +84,72 @@ static void large_values_are_not_kept(void **state)
     row_cache_free(cache);
 }
 
+static void put_number(struct row_cache *cache, uint32_t number)
+{
+    static uint8_t value[8000];
+    char text[32];
+    struct bytes key = key_of(number, text);
+
+    store_be32(value, number);
+    row_cache_put(cache, hash_seeded(7, key), 2, key, bytes_of(value, sizeof(value)));
+}
+
+static bool finds_number(struct row_cache *cache, uint32_t number)
+{
+    struct bytes got;
+    char text[32];
+    struct bytes key = key_of(number, text);
+
+    if (!row_cache_find(cache, hash_seeded(7, key), 2, key, &got))
+        return false;
+    assert_int_equal(got.size, 8000);
+    assert_int_equal(load_be32(got.data), number);
+    return true;
+}
+
+static uint64_t bytes_of_ring(uint64_t size)
+{
+    return size + size / 16;
+}
+
+/* What was put lately is found before, while and after the next ring is made. */
+static void a_large_ring_is_made_beside_the_full_one(void **state)
+{
+    struct row_cache *cache = row_cache_new(160 << 20);
+    uint32_t number = 0, grown_at = 1;
+
+    for (int after = 0; after < 40000;) { /* puts of 8 KB, after it has its full size */
+        uint64_t before = row_cache_bytes(cache);
+
+        put_number(cache, ++number);
+        if (row_cache_bytes(cache) < before || row_cache_bytes(cache) >= before + (1 << 20))
+            grown_at = number;
+        assert_true(finds_number(cache, number));
+        assert_true(number - grown_at < 30 || finds_number(cache, number - 30));
+        after += row_cache_bytes(cache) == bytes_of_ring(128 << 20);
+        if (!after && number > 20000)
+            usleep(10);
+        assert_true(number < 2000000);
+    }
+    assert_int_equal(row_cache_bytes(cache), bytes_of_ring(128 << 20));
+    assert_true(finds_number(cache, number - 15000)); /* of the last 128 MB */
+    row_cache_free(cache);
+}
+
+static void a_cache_may_go_while_its_next_ring_is_made(void **state)
+{
+    for (uint32_t us = 0; us < 20000; us += 1000) {
+        struct row_cache *cache = row_cache_new(160 << 20);
+
+        for (uint32_t number = 0; number < 4500;
+             number++) /* over 32 MB: two rings at once, or three one after another */
+            put_number(cache, number);
+        usleep(us);
+        put_number(cache, 1);
+        row_cache_free(cache);
+    }
+}
+
 /* Keys whose hashes are one and the same are told apart. */
 static void equal_hashes_are_not_equal_keys(void **state)
 {
@@ -355,6 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_found_was_put_last),
         cmocka_unit_test(large_values_are_not_kept),
+        cmocka_unit_test(a_large_ring_is_made_beside_the_full_one),
+        cmocka_unit_test(a_cache_may_go_while_its_next_ring_is_made),
         cmocka_unit_test(equal_hashes_are_not_equal_keys),
         cmocka_unit_test(a_batch_changes_the_versions_of_its_keys),
         cmocka_unit_test_setup(the_same_is_read_with_and_without, on_memory),
