@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib.native import BINARY, Client, Server  # noqa: E402
+from lib.native import BINARY, Client, Server, free_port  # noqa: E402
 
 DONE, FAILED, CANNOT = 0, 1, 2
 SWITCHES = BINARY + "-switches"
@@ -272,7 +272,7 @@ def snapshot_of_a_directory_at_rest():
             shutil.copytree(target, target + broken)
             damage(os.path.join(target + broken, "shard-0000", "CURRENT"))
             expect(FAILED, "missing or cut short", "restore", target + broken, back + broken)
-            expect(CANNOT, "did not end", "serve", "--data", back + broken, "--dev")
+            expect(CANNOT, "did not end", "serve", "--data", back + broken, "--dev", "--cql-port", str(free_port()), "--http-port", "0")
 
 
 def sorted_files(directory):
