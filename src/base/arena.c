@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/poison.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@ static_assert(sizeof(struct chunk) % ALIGNMENT == 0, "chunk data must be aligned
 struct arena {
     struct chunk *current; /* owned */
     size_t used_before;    /* bytes used in the chunks below the current one */
+    size_t gaps;           /* of all these, bytes that were given to nobody */
 };
 
 static struct chunk *chunk_new(size_t size, struct chunk *next)
@@ -26,6 +29,7 @@ static struct chunk *chunk_new(size_t size, struct chunk *next)
     struct chunk *chunk = xmalloc(sizeof(*chunk) + size);
 
     *chunk = (struct chunk){ .next = next, .size = size };
+    poison(chunk->data, size);
     return chunk;
 }
 
@@ -36,6 +40,7 @@ struct arena *arena_new(size_t chunk_bytes)
     assert(chunk_bytes >= 256);
     arena->current = chunk_new(chunk_bytes, NULL);
     arena->used_before = 0;
+    arena->gaps = 0;
     return arena;
 }
 
@@ -72,13 +77,20 @@ void arena_reset(struct arena *arena)
         chunks_free(arena->current);
         arena->current = first;
     }
-    first->used = 0;
+    if (POISON_IS_SEEN) {
+        arena->current = chunk_new(first->size, NULL);
+        chunks_free(first);
+    } else {
+        poison(first->data, first->used);
+        first->used = 0;
+    }
     arena->used_before = 0;
+    arena->gaps = 0;
 }
 
 size_t arena_used(const struct arena *arena)
 {
-    return arena->used_before + arena->current->used;
+    return arena->used_before + arena->current->used - arena->gaps;
 }
 
 static void *alloc_in_new_chunk(struct arena *arena, size_t size)
@@ -95,17 +107,26 @@ static void *alloc_in_new_chunk(struct arena *arena, size_t size)
     return arena->current->data;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+static void *alloc_room(struct arena *arena, size_t size)
 {
     struct chunk *chunk = arena->current;
     void *memory;
 
-    assert(size < SIZE_MAX / 2);
-    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (chunk->size - chunk->used < size)
         return alloc_in_new_chunk(arena, size);
     memory = chunk->data + chunk->used;
     chunk->used += size;
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *memory;
+
+    assert(size < SIZE_MAX / 2);
+    memory = alloc_room(arena, ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + POISON_GAP_BYTES);
+    arena->gaps += POISON_GAP_BYTES;
+    unpoison(memory, size);
     return memory;
 }
 

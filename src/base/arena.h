@@ -2,7 +2,7 @@
  *
  * Shapes:  allocations are aligned to 16 bytes, uninitialised unless said. Chunks double up to 1 MiB;
  *          arena_reset keeps the first chunk, so a reused arena allocates nothing for small requests.
- * Owns:    the arena owns every allocation; nothing is freed one by one.
+ * Owns:    the arena owns every allocation; nothing is freed one by one. What it has not given out is poisoned (base/poison.h).
  * Errors:  out of memory aborts. A limit on what a client can make grow is its caller's: see arena_used.
  * Thread:  one thread at a time.
  */

@@ -1,4 +1,4 @@
-/* The ground types: arenas reuse and align, buffers grow, spans order as memcmp does, errors keep their words. */
+/* The ground types: arenas reuse and align, and take out of use what is not given out, buffers grow, spans order as memcmp does, errors keep their words. */
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -51,6 +51,65 @@ static void array_keeps_its_items_while_it_grows(void **state)
     arena_free(arena);
 }
 
+/* Of memory that nobody may use: as far as this build can say. */
+static bool is_nobodys(const uint8_t *memory, size_t size)
+{
+#ifdef BUILT_WITH_ASAN
+    for (size_t i = 0; i < size; i++)
+        if (!__asan_address_is_poisoned(memory + i))
+            return false;
+#elif defined(HELENUS_DEBUG)
+    for (size_t i = 0; i < size; i++)
+        if (memory[i] != POISON_FILL)
+            return false;
+#else
+    skip(); /* nothing is done there */
+#endif
+    return true;
+}
+
+static void arena_takes_memory_out_of_use(void **state)
+{
+    struct arena *arena = arena_new(4096);
+
+    for (int round = 0; round < 3; round++) {
+        /* volatile: gcc may believe that nobody but us changes what we were given */
+        uint8_t *volatile first = arena_alloc(arena, 100), *volatile second = arena_alloc(arena, 5);
+
+        assert_true(is_nobodys(first + 100, POISON_GAP_BYTES));
+        assert_true(is_nobodys(second + 5, 200));
+        memset(first, 1, 100);
+        memset(second, 2, 5);
+        arena_reset(arena);
+        assert_true(is_nobodys(first, 100));
+        assert_true(is_nobodys(second, 5));
+    }
+    arena_free(arena);
+}
+
+static void buffer_takes_memory_out_of_use(void **state)
+{
+    struct buffer buffer = { 0 };
+    const uint8_t *volatile data; /* gcc sees that it is freed */
+
+    memset(buffer_extend(&buffer, 100), 1, 100);
+    data = buffer.data;
+    assert_true(is_nobodys(data + 100, buffer.capacity - 100));
+    memset(buffer_reserve(&buffer, 20), 2, 20);
+    assert_true(is_nobodys(data + 120, buffer.capacity - 120));
+    assert_int_equal(data[99], 1);
+    buffer_reset(&buffer);
+    assert_true(is_nobodys(data, 100));
+    buffer_append(&buffer, "abc", 3);
+    assert_memory_equal(buffer.data, "abc", 3);
+    assert_true(is_nobodys(buffer.data + 3, 97));
+    data = buffer.data;
+    buffer_retire(&buffer);
+    assert_true(is_nobodys(data, 3));
+    assert_int_equal(buffer.size, 0);
+    buffer_fini(&buffer);
+}
+
 static void buffer_keeps_bytes_while_it_grows(void **state)
 {
     struct buffer buffer = { 0 };
@@ -89,6 +148,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_hands_out_aligned_memory_and_forgets),
+        cmocka_unit_test(arena_takes_memory_out_of_use),
+        cmocka_unit_test(buffer_takes_memory_out_of_use),
         cmocka_unit_test(array_keeps_its_items_while_it_grows),
         cmocka_unit_test(buffer_keeps_bytes_while_it_grows),
         cmocka_unit_test(spans_order_bytewise_and_prefix_first),

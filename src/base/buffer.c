@@ -13,6 +13,7 @@ void buffer_grow(struct buffer *buffer, size_t more)
         capacity *= 2;
     buffer->data = xrealloc(buffer->data, capacity);
     buffer->capacity = capacity;
+    poison(buffer->data + buffer->size, capacity - buffer->size);
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

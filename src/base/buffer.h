@@ -1,6 +1,7 @@
 /* base/buffer.h: a growing run of bytes on the heap, for building messages, keys and values.
  *
- * Shapes:  numbers are appended big-endian. The data moves when it grows: keep offsets, not pointers.
+ * Shapes:  numbers are appended big-endian. The data moves when it grows: keep offsets, not pointers. What lies behind the size may be
+ *          used only as far as buffer_reserve gave it.
  * Owns:    the buffer owns its data from buffer_init to buffer_fini; a zeroed struct is a valid empty buffer.
  * Errors:  out of memory aborts; limits are the caller's (check buffer.size).
  * Thread:  one thread at a time.
@@ -10,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "base/poison.h"
 
 #include <stdlib.h>
 
@@ -32,9 +34,20 @@ static inline void buffer_fini(struct buffer *buffer)
     *buffer = (struct buffer){ 0 };
 }
 
+/* Forgets the bytes, and keeps the memory for the next ones. */
 static inline void buffer_reset(struct buffer *buffer)
 {
+    poison(buffer->data, POISON_IS_SEEN ? buffer->capacity : buffer->size);
     buffer->size = 0;
+}
+
+/* The buffer is given back to whoever lends it out again. */
+static inline void buffer_retire(struct buffer *buffer)
+{
+    if (POISON_IS_SEEN)
+        buffer_fini(buffer);
+    else
+        buffer_reset(buffer);
 }
 
 static inline struct bytes buffer_bytes(const struct buffer *buffer)
@@ -47,6 +60,8 @@ static inline uint8_t *buffer_reserve(struct buffer *buffer, size_t more)
 {
     if (buffer->capacity - buffer->size < more)
         buffer_grow(buffer, more);
+    if (POISON_IS_SEEN && more)
+        unpoison(buffer->data + buffer->size, more);
     return buffer->data + buffer->size;
 }
 

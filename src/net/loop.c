@@ -476,14 +476,15 @@ struct loop_buffer *loop_borrow(struct loop *loop)
     borrowed = loop->pool[--loop->pool_count];
     borrowed->next = NULL;
     borrowed->sent = 0;
-    buffer_reset(&borrowed->buffer);
     return borrowed;
 }
 
 void loop_give_back(struct loop *loop, struct loop_buffer *borrowed)
 {
-    if (loop->pool_count == POOL_BUFFERS_MAX || borrowed->buffer.capacity > POOL_BUFFER_BYTES_MAX)
+    if (loop->pool_count == POOL_BUFFERS_MAX || borrowed->buffer.capacity > POOL_BUFFER_BYTES_MAX) {
         buffer_free(borrowed);
-    else
-        loop->pool[loop->pool_count++] = borrowed;
+        return;
+    }
+    buffer_retire(&borrowed->buffer);
+    loop->pool[loop->pool_count++] = borrowed;
 }

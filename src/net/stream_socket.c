@@ -231,12 +231,14 @@ static void deliver(struct stream_socket *socket, struct bytes data)
 /* A large message grows as it comes, not as it claims. */
 static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
 {
+    size_t room;
     ssize_t got;
 
     socket->budget->input_bytes -= socket->input.capacity;
     buffer_reserve(&socket->input, READ_BYTES);
     socket->budget->input_bytes += socket->input.capacity;
-    got = read(socket->source.fd, socket->input.data + socket->input.size, socket->input.capacity - socket->input.size);
+    room = socket->input.capacity - socket->input.size;
+    got = read(socket->source.fd, buffer_reserve(&socket->input, room), room);
     if (got > 0)
         socket->input.size += (size_t)got;
     *data = buffer_bytes(&socket->input);
@@ -247,18 +249,23 @@ static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
 {
     uint8_t *scratch = loop_scratch(socket->loop);
     size_t kept = socket->input.size;
-    ssize_t got = read(socket->source.fd, scratch + kept, LOOP_SCRATCH_BYTES - kept);
+    ssize_t got;
 
+    unpoison(scratch, LOOP_SCRATCH_BYTES);
+    got = read(socket->source.fd, scratch + kept, LOOP_SCRATCH_BYTES - kept);
     if (got > 0 && kept) {
         memcpy(scratch, socket->input.data, kept);
         buffer_reset(&socket->input);
     }
     *data = bytes_of(scratch, kept + (got > 0 ? (size_t)got : 0));
+    if (POISON_IS_SEEN)
+        poison(scratch + data->size, LOOP_SCRATCH_BYTES - data->size);
     return got;
 }
 
 static void read_some(struct stream_socket *socket)
 {
+    uint8_t *scratch = loop_scratch(socket->loop);
     struct bytes data;
     ssize_t got;
 
@@ -279,6 +286,8 @@ static void read_some(struct stream_socket *socket)
         return;
     }
     deliver(socket, data);
+    if (data.data == scratch)
+        poison(scratch, data.size);
 }
 
 static void ready(struct loop_source *source, uint32_t events)

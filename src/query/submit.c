@@ -37,7 +37,6 @@ static struct pooled_buffer *buffer_take(struct query_context *context)
     if (!pooled)
         return xcalloc(1, sizeof(*pooled));
     context->buffers = pooled->next;
-    buffer_reset(&pooled->buffer);
     return pooled;
 }
 
@@ -45,6 +44,7 @@ static void buffer_give(struct query_context *context, struct pooled_buffer *poo
 {
     if (pooled->buffer.capacity > 1 << 20)
         buffer_fini(&pooled->buffer); /* a big one is not kept */
+    buffer_retire(&pooled->buffer);
     pooled->next = context->buffers;
     context->buffers = pooled;
 }

@@ -1,6 +1,7 @@
 #include "wire/native_segment.h"
 
 #include "base/crc.h"
+#include "base/poison.h"
 
 #include <assert.h>
 #include <lz4.h>
@@ -85,8 +86,10 @@ static enum native_segments_result broken(enum status status)
 
 static enum status unpack(const struct segment *segment, struct bytes payload, uint8_t *to, struct error *err)
 {
-    int size =
-        LZ4_decompress_safe((const char *)payload.data, (char *)to, (int)payload.size, (int)segment->unpacked_size);
+    int size;
+
+    unpoison(to, segment->unpacked_size);
+    size = LZ4_decompress_safe((const char *)payload.data, (char *)to, (int)payload.size, (int)segment->unpacked_size);
 
     return size == (int)segment->unpacked_size ? OK : error_set(err, ERR_PROTOCOL, "Invalid LZ4 segment");
 }
@@ -303,11 +306,12 @@ enum native_segments_result native_segments_next(struct native_segments *segment
     return result;
 }
 
-void native_segments_keep(struct native_segments *segments, const uint8_t *scratch)
+void native_segments_keep(struct native_segments *segments, uint8_t *scratch)
 {
     forget(segments);
     if (segments->is_open && segments->is_packed && !segments->kept.size)
         buffer_append(&segments->kept, scratch, segments->size);
+    poison(scratch, POISON_IS_SEEN ? NATIVE_SEGMENT_PAYLOAD_MAX : segments->is_packed ? segments->size : 0);
 }
 
 size_t native_segments_held(const struct native_segments *segments)

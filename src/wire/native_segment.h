@@ -55,7 +55,7 @@ enum native_segments_result native_segments_next(struct native_segments *segment
                                                  struct native_header *header, struct bytes *body, size_t *taken,
                                                  size_t *wanted, struct error *err);
 /* What was given out is no longer used, and the scratch will be another's: keeps only what is still needed. */
-void native_segments_keep(struct native_segments *segments, const uint8_t *scratch);
+void native_segments_keep(struct native_segments *segments, uint8_t *scratch);
 /* Counts an envelope whose body was not understood, or was. False: it is one too many, the connection must end. */
 bool native_segments_failed(struct native_segments *segments, bool has_failed);
 /* Memory held for a peer that has not finished. */
