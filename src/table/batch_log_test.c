@@ -66,7 +66,9 @@ static enum status send(const struct buffer *group, uint32_t shard, int64_t *tim
     struct table_request request = {
         .command = buffer_bytes(group), .token = token_of(shard), .done = on_done, .error = err
     };
+    struct buffer copy CLEANUP(buffer_fini) = { 0 };
 
+    buffer_append_bytes(&copy, buffer_bytes(group));
     bed_must(table_submit(port, &request, err), err);
     table_port_flush(port);
     while (table_port_pending(port)) {
@@ -76,6 +78,7 @@ static enum status send(const struct buffer *group, uint32_t shard, int64_t *tim
         table_port_reap(port);
         table_port_flush(port);
     }
+    assert_memory_equal(copy.data, group->data, copy.size); /* commands are only read */
     *timestamp_us = request.timestamp_us;
     return request.status;
 }

@@ -17,7 +17,7 @@
  *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
  *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says whether the round goes on
  *
- * Fragments are encoded when the command is built (row/fragment.h): the owner only stamps and copies them.
+ * Fragments are encoded when the command is built (row/fragment.h): the owner only copies them, and stamps the copy.
  *
  * Errors:  decoding: ERR_CORRUPT for what does not fit.
  * Thread:  pure.
@@ -83,7 +83,7 @@ struct command_fragment {
     uint8_t bounds;
     struct bytes clustering;
     struct bytes clustering_end;
-    struct bytes fragment; /* encoded; the owner stamps it in place */
+    struct bytes fragment; /* encoded */
 };
 
 uint8_t command_read_u8(struct command_reader *reader);

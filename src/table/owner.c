@@ -42,6 +42,7 @@ struct turn {
     struct counting *counting; /* owned: what was added to counters and is not in the batch yet */
     struct buffer key;
     struct buffer range;
+    struct buffer stamped; /* a copy, with its timestamp, of what is added now */
     struct range_overlay overlay;
     struct {
         struct table_request *request;
@@ -266,20 +267,34 @@ static enum status check_key(size_t prefix, const struct command_fragment *fragm
     return OK;
 }
 
-/* The next fragment of a command, stamped, and its key (a range's: its partition's) behind the first `prefix` bytes of turn->key. */
-static enum status next_fragment(struct turn *turn, struct command_reader *reader, size_t prefix, int64_t timestamp_us,
+/* The next fragment of a command, and its key (a range's: its partition's) behind the first `prefix` bytes of turn->key. */
+static enum status read_fragment(struct turn *turn, struct command_reader *reader, size_t prefix,
                                  struct command_fragment *fragment, struct error *err)
 {
     command_read_fragment(reader, fragment);
     if (reader->failed)
         return error_set(err, ERR_CORRUPT, "a shard command is cut short");
-    fragment_stamp((uint8_t *)fragment->fragment.data, fragment->fragment.size, timestamp_us);
     turn->key.size = prefix;
     if (fragment->kind != KEY_RANGE)
         buffer_append_u8(&turn->key, fragment->kind);
     if (fragment->kind == KEY_ROW)
         buffer_append_bytes(&turn->key, fragment->clustering);
     return check_key(prefix, fragment, err);
+}
+
+/* The same, stamped: in a copy that lives until the next one, since the command may have to run again, and must find itself as it came. */
+static enum status next_fragment(struct turn *turn, struct command_reader *reader, size_t prefix, int64_t timestamp_us,
+                                 struct command_fragment *fragment, struct error *err)
+{
+    enum status status = read_fragment(turn, reader, prefix, fragment, err);
+
+    if (status || fragment_is_stamped(fragment->fragment))
+        return status;
+    buffer_reset(&turn->stamped);
+    buffer_append_bytes(&turn->stamped, fragment->fragment);
+    fragment_stamp(turn->stamped.data, turn->stamped.size, timestamp_us);
+    fragment->fragment = buffer_bytes(&turn->stamped);
+    return OK;
 }
 
 /* What the fragments of a command were, beside rows. */
@@ -380,14 +395,6 @@ static enum status find_and_add_fragments(struct turn *turn, const struct table_
     return add_fragments(turn, def, header, &found, timestamp_us, err);
 }
 
-/* A command that comes back from a warmer has its timestamp: some of its fragments bear it. */
-static int64_t stamp(struct turn *turn, struct table_request *request)
-{
-    if (!turn->may_wait)
-        request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
-    return request->timestamp_us;
-}
-
 static enum status run_apply(struct turn *turn, struct table_request *request, struct command_header *header,
                              struct command_reader *reader)
 {
@@ -399,16 +406,18 @@ static enum status run_apply(struct turn *turn, struct table_request *request, s
     return find_and_add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
-/* The parts of other shards get this one's timestamp before they are remembered; what could not be written then is refused now. */
-static enum status stamp_parts(struct turn *turn, struct bytes parts, int64_t timestamp_us, struct error *err)
+/* The parts of other shards are remembered with this one's timestamp; what could not be written then is refused now. */
+static enum status remember_parts(struct turn *turn, struct bytes others, int64_t timestamp_us, struct error *err)
 {
-    struct command_reader reader = { parts.data, parts.data + parts.size, false };
+    struct buffer stamped CLEANUP(buffer_fini) = { 0 };
+    struct command_reader reader;
 
+    buffer_append_bytes(&stamped, others);
+    reader = (struct command_reader){ stamped.data, stamped.data + stamped.size, false };
     while (reader.at < reader.end) {
         struct command_reader part;
         struct command_header header;
         enum status status = command_read_header(&part, command_read_bytes(&reader), &header, err);
-
         size_t prefix;
 
         if (!status && (reader.failed || header.kind != COMMAND_APPLY))
@@ -417,13 +426,16 @@ static enum status stamp_parts(struct turn *turn, struct bytes parts, int64_t ti
         for (uint32_t i = 0; i < header.fragment_count && !status; i++) {
             struct command_fragment fragment;
 
-            status = next_fragment(turn, &part, prefix, timestamp_us, &fragment, err);
+            status = read_fragment(turn, &part, prefix, &fragment, err);
+            if (!status) /* in `stamped` */
+                fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
         }
         if (!status && !definition(turn, header.table_id))
             status = error_set(err, ERR_STALE, "the table was dropped");
         if (status)
             return status;
     }
+    batch_log_add_intent(turn->batch, timestamp_us, buffer_bytes(&stamped));
     return OK;
 }
 
@@ -437,6 +449,7 @@ static enum status run_part(struct turn *turn, const struct command_header *grou
 
     if (status)
         return status;
+    header.may_wait = group->may_wait;
     if (header.kind != COMMAND_APPLY || shard_of_token(turn->shard->space, header.token) != turn->shard->index)
         return error_set(err, ERR_CORRUPT, "a group holds what is not this shard's to apply");
     def = definition(turn, header.table_id);
@@ -449,7 +462,8 @@ static enum status run_part(struct turn *turn, const struct command_header *grou
 static enum status run_group(struct turn *turn, struct table_request *request, const struct command_header *group,
                              struct command_reader *reader)
 {
-    int64_t timestamp_us = group->flags & GROUP_MARKED ? (int64_t)group->table_id : stamp(turn, request);
+    int64_t timestamp_us =
+        group->flags & GROUP_MARKED ? (int64_t)group->table_id : space_stamp_us(turn->shard->space, INT64_MIN);
     enum status status;
     bool has_marker;
 
@@ -467,12 +481,9 @@ static enum status run_group(struct turn *turn, struct table_request *request, c
             return status;
     }
     if (group->flags & GROUP_INTENT) {
-        struct bytes others = command_read_bytes(reader);
-
-        status = stamp_parts(turn, others, timestamp_us, request->error);
+        status = remember_parts(turn, command_read_bytes(reader), timestamp_us, request->error);
         if (status)
             return status;
-        batch_log_add_intent(turn->batch, timestamp_us, others);
     }
     return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
 }
@@ -493,8 +504,6 @@ static enum status run_cas(struct turn *turn, struct table_request *request, str
     status = cas_decide(&look, reader, &request->applied, &newest_us, &result);
     if (!status && request->applied) {
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
-        turn->may_wait = true; /* decided: what a range or a list needs besides is read now */
-        header->may_wait = true;
         status = find_and_add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
     if (status || request->applied) {
@@ -517,7 +526,7 @@ static bool is_addition(const struct row *row)
 
 /* A command that adds to counters and does nothing else: all its rows are read before anything is added, which cannot fail. */
 static enum status add_numbers(struct turn *turn, const struct command_header *header, struct command_reader *reader,
-                               const struct row *rows, struct error *err)
+                               int64_t timestamp_us, struct error *err)
 {
     struct cas_look look = look_of(turn, header, NULL, err);
     size_t prefix = begin_key(turn, header);
@@ -526,13 +535,19 @@ static enum status add_numbers(struct turn *turn, const struct command_header *h
     enum status status = OK;
 
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
-        status = next_fragment(turn, reader, prefix, 0, &fragment, err);
+        status = read_fragment(turn, reader, prefix, &fragment, err);
         if (!status)
             status = counting_load(turn->counting, &look, buffer_bytes(&turn->key), &fragment);
     }
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
-        status = next_fragment(turn, &again, prefix, 0, &fragment, err);
-        counting_add(turn->counting, buffer_bytes(&turn->key), &rows[i], space_stamp_us(turn->shard->space, INT64_MIN));
+        struct row row;
+
+        status = next_fragment(turn, &again, prefix, timestamp_us, &fragment, err);
+        arena_reset(turn->arena);
+        if (!status)
+            status = fragment_decode(turn->arena, fragment.fragment, &row, err);
+        assert(!status); /* all of them were read before */
+        counting_add(turn->counting, buffer_bytes(&turn->key), &row, space_stamp_us(turn->shard->space, INT64_MIN));
     }
     return status;
 }
@@ -579,32 +594,29 @@ static enum status run_add(struct turn *turn, struct table_request *request, con
     struct command_fragment fragment;
     bool only_numbers = true;
     const struct table_def *def = definition(turn, header->table_id);
-    struct row *rows;
     size_t prefix;
 
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
-    if (header->fragment_count > (size_t)(reader->end - reader->at))
-        return error_set(request->error, ERR_CORRUPT, "a shard command is cut short");
     request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
-    arena_reset(turn->arena);
-    rows = arena_new_array(turn->arena, struct row, header->fragment_count + 1);
     prefix = begin_key(turn, header);
     for (uint32_t i = 0; i < header->fragment_count; i++) {
-        enum status status = next_fragment(turn, &ahead, prefix, request->timestamp_us, &fragment, request->error);
+        struct row row;
+        enum status status = read_fragment(turn, &ahead, prefix, &fragment, request->error);
 
+        arena_reset(turn->arena);
         if (!status)
-            status = fragment_decode(turn->arena, fragment.fragment, &rows[i], request->error);
+            status = fragment_decode(turn->arena, fragment.fragment, &row, request->error);
         if (status)
             return status;
-        only_numbers &= fragment.kind != KEY_RANGE && is_addition(&rows[i]);
+        only_numbers &= fragment.kind != KEY_RANGE && is_addition(&row);
     }
     if (!only_numbers || !counting_has_room(turn->counting, header->fragment_count)) {
         counting_emit(turn->counting, turn->batch);
         *before = store_batch_count(turn->batch); /* a failure must not take others' numbers along */
     }
     if (only_numbers && counting_has_room(turn->counting, header->fragment_count))
-        return add_numbers(turn, header, reader, rows, request->error);
+        return add_numbers(turn, header, reader, request->timestamp_us, request->error);
     return add_mixed(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
@@ -992,6 +1004,7 @@ static void *own(void *context)
     counting_free(turn.counting);
     buffer_fini(&turn.key);
     buffer_fini(&turn.range);
+    buffer_fini(&turn.stamped);
     range_overlay_fini(&turn.overlay);
     return NULL;
 }

@@ -198,7 +198,7 @@ struct commit_report {
 
 struct table_request {
     struct table_request *next; /* the port's */
-    struct bytes command;       /* flat bytes; must live until done */
+    struct bytes command;       /* flat bytes; must live until done, and stay as they are */
     int64_t token;              /* routes it */
     void (*done)(
         struct table_request *request); /* on the port's thread, from table_port_reap (never from table_submit) */
