@@ -5,19 +5,28 @@
 
 #include <poll.h>
 
-struct pending_part {
+/* Of one shard, how much goes in one command: an owner has others to serve between two of them. */
+enum { GROUP_PARTITIONS_MAX = 256, GROUP_BYTES_MAX = 256 << 10 };
+
+struct pending_part { /* one command */
+    struct pending_part *next;
+    struct pending_part *after; /* the next of its shard, sent when this one is answered */
     struct table_request request;
-    struct pending *pending;
-    struct pooled_buffer *buffer; /* NULL: there is nothing to send, or it was answered */
+    struct pending *pending;      /* NULL: not sent yet */
+    struct pooled_buffer *buffer; /* NULL: it was answered, or will not be sent */
     const struct write_part *from;
+    uint32_t partition_count; /* in it */
+    bool is_after;            /* another one */
     struct error error;
 };
 
 struct pending {
     struct query_request *request;
     struct query_context *context;
-    uint32_t left;
+    uint32_t left;          /* sent and not answered */
+    uint32_t written_count; /* answered well */
     uint32_t part_count;
+    struct pending_part *parts, **end; /* the list */
     bool submitting;
     bool is_cas;
     bool is_counter;
@@ -27,7 +36,6 @@ struct pending {
     bool remembered, unfinished;
     int64_t batch_us;
     struct cas_outcome outcome; /* conditional only; holds a reference to the table */
-    struct pending_part parts[];
 };
 
 static struct pooled_buffer *buffer_take(struct query_context *context)
@@ -95,11 +103,10 @@ static bool submit_part(struct pending *pending, struct pending_part *part)
     return false;
 }
 
-static void give_others(struct pending *pending)
+/* What was not sent will not be. */
+static void give_unsent(struct pending *pending)
 {
-    for (uint32_t i = 0; i < pending->part_count; i++) {
-        struct pending_part *part = &pending->parts[i];
-
+    for (struct pending_part *part = pending->parts; part; part = part->next) {
         if (part->buffer && !part->pending)
             buffer_give(pending->context, part->buffer);
         if (!part->pending)
@@ -110,10 +117,8 @@ static void give_others(struct pending *pending)
 /* The intent is on the disk. What can't be sent now is finished later. */
 static void submit_others(struct pending *pending)
 {
-    for (uint32_t i = 0; i < pending->part_count; i++) {
-        struct pending_part *part = &pending->parts[i];
-
-        if (!part->buffer || part == pending->first)
+    for (struct pending_part *part = pending->parts; part; part = part->next) {
+        if (part == pending->first)
             continue;
         table_group_set_batch(&part->buffer->buffer, pending->batch_us);
         part->pending = pending;
@@ -132,7 +137,7 @@ static void first_done(struct pending *pending, const struct table_request *tabl
         return;
     }
     pending->write_type = "BATCH_LOG";
-    give_others(pending);
+    give_unsent(pending);
 }
 
 /* All parts are answered. */
@@ -150,10 +155,27 @@ static void end_batch(struct pending *pending)
     table_batch_reached(pending->context->port, "whole");
     tokens = arena_new_array(pending->request->arena, int64_t, pending->part_count);
     tokens[count++] = pending->first->from->token;
-    for (uint32_t i = 0; i < pending->part_count; i++)
-        if (pending->parts[i].pending && &pending->parts[i] != pending->first)
-            tokens[count++] = pending->parts[i].from->token;
+    for (const struct pending_part *part = pending->parts; part; part = part->next)
+        if (part != pending->first)
+            tokens[count++] = part->from->token;
     table_batch_forget(pending->context->port, pending->batch_us, tokens, count);
+}
+
+/* Not a batch that is remembered: goes on with the shard, or ends. */
+static void go_on(struct pending *pending, struct pending_part *part)
+{
+    struct error *error = &pending->request->error;
+
+    if (error->status) {
+        give_unsent(pending);
+    } else if (part->after) {
+        part->after->pending = pending;
+        submit_part(pending, part->after);
+    }
+    if (pending->left || !error->status || !pending->written_count || error->status == ERR_STALE)
+        return;
+    /* No error may say that nothing was done. */
+    error_set(error, ERR_WRITE_TIMEOUT, "Operation timed out - some of the partitions were written, others were not");
 }
 
 static void part_done(struct table_request *table_request)
@@ -182,8 +204,11 @@ static void part_done(struct table_request *table_request)
     buffer_give(pending->context, part->buffer);
     part->buffer = NULL;
     pending->left--;
+    pending->written_count += table_request->status == OK;
     if (part == pending->first)
         first_done(pending, table_request);
+    else if (!pending->first)
+        go_on(pending, part);
     else if (table_request->status)
         pending->unfinished = true;
     else if (pending->remembered)
@@ -208,75 +233,98 @@ static void wait_for_parts(struct query_context *context, struct pending *pendin
     }
 }
 
-/* A command for one partition, or its share of its shard's group. groups NULL: each for itself. */
-static void encode_part(struct pending *pending, struct pending_part *part, const struct apply_command *apply,
-                        struct pending_part **groups, const struct cas_set *cas)
+static struct pending_part *add_part(struct pending *pending, const struct write_part *from)
 {
-    struct pending_part **group = groups ? &groups[table_shard_of(pending->context->port, apply->token)] : NULL;
+    struct pending_part *part = arena_zalloc(pending->request->arena, sizeof(*part));
 
-    if (group && *group) {
-        table_group_add(&(*group)->buffer->buffer, apply);
-        return;
-    }
+    part->from = from;
     part->buffer = buffer_take(pending->context);
-    if (group) {
-        *group = part;
-        table_group_add(&part->buffer->buffer, apply);
-    } else if (cas) {
-        table_encode_cas(&part->buffer->buffer, &(struct cas_command){ cas->parts, cas->count, *apply });
-    } else if (part->from->table->is_counter) {
-        table_encode_add(&part->buffer->buffer, apply);
-    } else {
-        table_encode_apply(&part->buffer->buffer, apply);
+    *pending->end = part;
+    pending->end = &part->next;
+    pending->part_count++;
+    return part;
+}
+
+static bool is_full(const struct pending_part *part)
+{
+    return part->partition_count >= GROUP_PARTITIONS_MAX || part->buffer->buffer.size >= GROUP_BYTES_MAX;
+}
+
+/* A partition's share of its shard's command at hand. What is logged is one command: it is there whole or not at all. */
+static void encode_share(struct pending *pending, struct pending_part **group, const struct write_part *from,
+                         const struct apply_command *apply, bool logged)
+{
+    struct pending_part *before = *group;
+
+    if (!before || (!logged && is_full(before))) {
+        *group = add_part(pending, from);
+        (*group)->is_after = before != NULL;
+        if (before)
+            before->after = *group;
     }
+    (*group)->partition_count++;
+    if (from->table->is_counter)
+        table_group_add_numbers(&(*group)->buffer->buffer, apply);
+    else
+        table_group_add(&(*group)->buffer->buffer, apply);
+}
+
+/* The command for the only partition. */
+static void encode_only(struct pending *pending, const struct write_part *from, const struct apply_command *apply,
+                        const struct cas_set *cas)
+{
+    struct buffer *out = &add_part(pending, from)->buffer->buffer;
+
+    if (cas)
+        table_encode_cas(out, &(struct cas_command){ cas->parts, cas->count, *apply });
+    else if (from->table->is_counter)
+        table_encode_add(out, apply);
+    else
+        table_encode_apply(out, apply);
 }
 
 /* If there is more than one group, the first is made to remember the others. */
 static void remember_others(struct pending *pending)
 {
     struct bytes *others = arena_new_array(pending->request->arena, struct bytes, pending->part_count);
-    struct pending_part *first = NULL;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < pending->part_count; i++) {
-        struct pending_part *part = &pending->parts[i];
-
-        if (!part->buffer)
-            continue;
-        if (first)
-            others[count++] = buffer_bytes(&part->buffer->buffer);
-        else
-            first = part;
-    }
-    if (!count)
+    if (pending->part_count < 2)
         return;
-    table_group_remember(&first->buffer->buffer, others, count);
-    pending->first = first;
+    for (const struct pending_part *part = pending->parts->next; part; part = part->next)
+        others[count++] = buffer_bytes(&part->buffer->buffer);
+    pending->first = pending->parts;
+    table_group_remember(&pending->first->buffer->buffer, others, count);
+}
+
+/* All shards take their first part, or none: what is refused was not begun. */
+static bool have_room(struct pending *pending)
+{
+    for (const struct pending_part *part = pending->parts; part; part = part->next)
+        if (!part->is_after && !table_has_room(pending->context->port, part->from->token))
+            return false;
+    return true;
 }
 
 static void submit_parts(struct pending *pending)
 {
-    bool failed = false;
-
     if (pending->first) {
         pending->first->pending = pending;
         if (!submit_part(pending, pending->first))
-            give_others(pending);
+            give_unsent(pending);
         table_batch_reached(pending->context->port, "sent");
         return;
     }
-    for (uint32_t i = 0; i < pending->part_count; i++) {
-        struct pending_part *part = &pending->parts[i];
-
-        if (!part->buffer)
+    if (!have_room(pending)) {
+        error_set(&pending->request->error, ERR_OVERLOADED, "Too many writes in flight: try again");
+        give_unsent(pending);
+        return;
+    }
+    for (struct pending_part *part = pending->parts; part; part = part->next) {
+        if (part->is_after)
             continue;
-        if (failed) {
-            buffer_give(pending->context, part->buffer);
-            part->buffer = NULL;
-            continue;
-        }
         part->pending = pending;
-        failed = !submit_part(pending, part);
+        submit_part(pending, part);
     }
 }
 
@@ -286,12 +334,12 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
     struct query_request *request = execution->request;
     struct arena *arena = request->arena;
     struct pending_part **groups = NULL; /* [shard] */
-    struct pending *pending = arena_zalloc(arena, sizeof(*pending) + sizeof(pending->parts[0]) * set->count);
+    struct pending *pending = arena_zalloc(arena, sizeof(*pending));
 
     *pending = (struct pending){
         .request = request,
         .context = context,
-        .part_count = set->count,
+        .end = &pending->parts,
         .submitting = true,
         .is_cas = cas != NULL,
         .write_type = set->count <= 1 ? "SIMPLE"
@@ -304,11 +352,10 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         pending->outcome.key = set->count ? set->parts[0].key : bytes_of(NULL, 0);
     }
     request->state = pending;
-    if (set->count > 1 && !cas && !set->parts[0].table->is_counter)
+    if (set->count > 1 && !cas)
         groups = arena_zalloc(arena, sizeof(struct pending_part *) * table_space_shard_count(context->engine->space));
     for (uint32_t i = 0; i < set->count; i++) {
         const struct write_part *from = &set->parts[i];
-        struct pending_part *part = &pending->parts[i];
         struct apply_command apply = {
             .table_id = from->table->id,
             .schema_version = from->table->version,
@@ -323,8 +370,10 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         if (!from->count && !cas)
             continue;
         pending->is_counter |= from->table->is_counter;
-        part->from = from;
-        encode_part(pending, part, &apply, groups, cas);
+        if (groups)
+            encode_share(pending, &groups[table_shard_of(context->port, from->token)], from, &apply, set->logged);
+        else
+            encode_only(pending, from, &apply, cas);
     }
     if (set->logged && groups)
         remember_others(pending);

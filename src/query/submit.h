@@ -1,8 +1,11 @@
-/* query/submit.h: what a statement or a batch writes, on its way to the owners: one command per partition, or one per shard where
- * several partitions of it are written, so that a shard's are all or nothing. Over shards, a logged batch is: table/batch_log.h.
+/* query/submit.h: what a statement or a batch writes, on its way to the owners. What is written to one partition is one command. Several
+ * partitions of a shard share commands of bounded size, sent one after another, so that others are served between them and more can be
+ * written than a ring holds; each is there whole or not at all. A logged batch is one command a shard, and whole over shards too:
+ * table/batch_log.h.
  *
  * Owns:    the request's arena; commands are encoded into pooled buffers of the context.
- * Errors:  the request's error is the first that a partition answered.
+ * Errors:  the request's error is the first that a command answered. ERR_OVERLOADED: no command was sent. If some were written and others
+ *          not, it is ERR_WRITE_TIMEOUT (ERR_STALE: what was written to is gone).
  * Thread:  the context's. One that may not wait gets QUERY_PENDING and a call of request->done later.
  */
 #ifndef QUERY_SUBMIT_H

@@ -122,10 +122,17 @@ void counting_add(struct counting *counting, struct bytes key, const struct row 
     counted->changed = true;
 }
 
-void counting_emit(struct counting *counting, struct store_batch *batch)
+void counting_forget(struct counting *counting)
 {
     if (!counting->row_count)
         return;
+    counting->row_count = 0;
+    memset(counting->places, 0, sizeof(counting->places));
+    arena_reset(counting->arena);
+}
+
+void counting_emit(struct counting *counting, struct store_batch *batch)
+{
     for (uint32_t i = 0; i < counting->row_count; i++) {
         if (!counting->rows[i].changed)
             continue;
@@ -133,7 +140,5 @@ void counting_emit(struct counting *counting, struct store_batch *batch)
         fragment_encode(&counting->value, &counting->rows[i].row);
         store_batch_put(batch, STORE_DATA, counting->rows[i].key, buffer_bytes(&counting->value));
     }
-    counting->row_count = 0;
-    memset(counting->places, 0, sizeof(counting->places));
-    arena_reset(counting->arena);
+    counting_forget(counting);
 }

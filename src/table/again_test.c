@@ -177,7 +177,13 @@ static int64_t draw_command(struct buffer *out)
 
     if (kind == 0) {
         apply = draw_apply(COUNTED);
-        table_encode_add(out, &apply);
+        if (below(2)) {
+            table_encode_add(out, &apply);
+            return apply.token;
+        }
+        table_group_add_numbers(out, &apply);
+        apply = draw_apply(COUNTED);
+        table_group_add_numbers(out, &apply);
         return apply.token;
     }
     apply = draw_apply(below(KEYS));
@@ -187,10 +193,10 @@ static int64_t draw_command(struct buffer *out)
 
         table_encode_cas(out, &(struct cas_command){ &part, 1, apply });
     } else if (kind == 2) {
+        struct apply_command other = draw_apply(load_be32(apply.partition_key.data));
+
         table_group_add(out, &apply);
-        apply.fragments++; /* a second part */
-        if (--apply.fragment_count)
-            table_group_add(out, &apply);
+        table_group_add(out, &other);
     } else {
         table_encode_apply(out, &apply);
     }

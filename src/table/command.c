@@ -81,16 +81,26 @@ static void count_part(struct buffer *group, bool durable)
     store_be32(group->data + GROUP_COUNT_AT, load_be32(group->data + GROUP_COUNT_AT) + 1);
 }
 
-void table_group_add(struct buffer *group, const struct apply_command *command)
+static void group_add(struct buffer *group, enum command_kind kind, const struct apply_command *command)
 {
     size_t at;
 
     begin_group(group);
     at = group->size;
     buffer_append_be32(group, 0);
-    append_update(group, COMMAND_APPLY, command);
+    append_update(group, kind, command);
     store_be32(group->data + at, (uint32_t)(group->size - at - 4));
     count_part(group, command->durable);
+}
+
+void table_group_add(struct buffer *group, const struct apply_command *command)
+{
+    group_add(group, COMMAND_APPLY, command);
+}
+
+void table_group_add_numbers(struct buffer *group, const struct apply_command *command)
+{
+    group_add(group, COMMAND_ADD, command);
 }
 
 void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable)

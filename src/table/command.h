@@ -7,7 +7,7 @@
  *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
  *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
  *     add:   as apply; cells of kind counter carry what to add: 8 bytes, signed
- *     group: kind (1) | flags (1; GROUP_...) | timestamp (8) | part count (4) | per part: size (4), an apply |
+ *     group: kind (1) | flags (1; GROUP_...) | timestamp (8) | part count (4) | per part: size (4), an apply; or an add, without flags |
  *            with GROUP_INTENT: the parts of other shards: size (4), then per part: size (4), an apply
  *     forget intent, forget marker: kind (1) | flags (1) | the batch's timestamp (8); see batch_log.h
  *     remove: kind (1) | flags (1) | table id (8)

@@ -406,114 +406,6 @@ static enum status run_apply(struct turn *turn, struct table_request *request, s
     return find_and_add_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
-/* The parts of other shards are remembered with this one's timestamp; what could not be written then is refused now. */
-static enum status remember_parts(struct turn *turn, struct bytes others, int64_t timestamp_us, struct error *err)
-{
-    struct buffer stamped CLEANUP(buffer_fini) = { 0 };
-    struct command_reader reader;
-
-    buffer_append_bytes(&stamped, others);
-    reader = (struct command_reader){ stamped.data, stamped.data + stamped.size, false };
-    while (reader.at < reader.end) {
-        struct command_reader part;
-        struct command_header header;
-        enum status status = command_read_header(&part, command_read_bytes(&reader), &header, err);
-        size_t prefix;
-
-        if (!status && (reader.failed || header.kind != COMMAND_APPLY))
-            status = error_set(err, ERR_CORRUPT, "a shard command is cut short");
-        prefix = status ? 0 : begin_key(turn, &header);
-        for (uint32_t i = 0; i < header.fragment_count && !status; i++) {
-            struct command_fragment fragment;
-
-            status = read_fragment(turn, &part, prefix, &fragment, err);
-            if (!status) /* in `stamped` */
-                fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
-        }
-        if (!status && !definition(turn, header.table_id))
-            status = error_set(err, ERR_STALE, "the table was dropped");
-        if (status)
-            return status;
-    }
-    batch_log_add_intent(turn->batch, timestamp_us, buffer_bytes(&stamped));
-    return OK;
-}
-
-static enum status run_part(struct turn *turn, const struct command_header *group, struct bytes command,
-                            int64_t timestamp_us, struct error *err)
-{
-    struct command_reader part;
-    struct command_header header;
-    const struct table_def *def;
-    enum status status = command_read_header(&part, command, &header, err);
-
-    if (status)
-        return status;
-    header.may_wait = group->may_wait;
-    if (header.kind != COMMAND_APPLY || shard_of_token(turn->shard->space, header.token) != turn->shard->index)
-        return error_set(err, ERR_CORRUPT, "a group holds what is not this shard's to apply");
-    def = definition(turn, header.table_id);
-    if (!def) /* of a batch that is under way, dropped meanwhile: nothing is left to write to */
-        return group->flags & GROUP_MARKED ? OK : error_set(err, ERR_STALE, "the table was dropped");
-    return find_and_add_fragments(turn, def, &header, &part, timestamp_us, err);
-}
-
-/* Its parts are in the batch together or, by the caller's truncation, not at all. */
-static enum status run_group(struct turn *turn, struct table_request *request, const struct command_header *group,
-                             struct command_reader *reader)
-{
-    int64_t timestamp_us =
-        group->flags & GROUP_MARKED ? (int64_t)group->table_id : space_stamp_us(turn->shard->space, INT64_MIN);
-    enum status status;
-    bool has_marker;
-
-    request->timestamp_us = timestamp_us;
-    if (group->flags & GROUP_MARKED) {
-        status =
-            batch_log_has_marker(turn->shard, turn->batch, timestamp_us, turn->may_wait, &has_marker, request->error);
-        if (status || has_marker)
-            return status;
-        batch_log_add_marker(turn->batch, timestamp_us);
-    }
-    for (uint32_t i = 0; i < group->part_count; i++) {
-        status = run_part(turn, group, command_read_bytes(reader), timestamp_us, request->error);
-        if (status)
-            return status;
-    }
-    if (group->flags & GROUP_INTENT) {
-        status = remember_parts(turn, command_read_bytes(reader), timestamp_us, request->error);
-        if (status)
-            return status;
-    }
-    return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
-}
-
-static enum status run_cas(struct turn *turn, struct table_request *request, struct command_header *header,
-                           struct command_reader *reader)
-{
-    struct command_reader fragments = *reader;
-    const struct table_def *def = definition(turn, header->table_id);
-    struct buffer result = { 0 };
-    struct cas_look look = look_of(turn, header, def, request->error);
-    int64_t newest_us = INT64_MIN;
-    enum status status;
-
-    if (!def)
-        return error_set(request->error, ERR_STALE, "the table was dropped");
-    arena_reset(turn->arena);
-    status = cas_decide(&look, reader, &request->applied, &newest_us, &result);
-    if (!status && request->applied) {
-        request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
-        status = find_and_add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
-    }
-    if (status || request->applied) {
-        buffer_fini(&result);
-        return status;
-    }
-    request->result = buffer_bytes(&result); /* the port frees it */
-    return OK;
-}
-
 /* Only numbers to add, or something else too? */
 static bool is_addition(const struct row *row)
 {
@@ -587,37 +479,158 @@ static enum status add_mixed(struct turn *turn, const struct table_def *def, con
     return OK;
 }
 
-static enum status run_add(struct turn *turn, struct table_request *request, const struct command_header *header,
-                           struct command_reader *reader, size_t *before)
+/* before: where the batch is cut if it fails, behind what others added. NULL: a part of a group, where nothing of others is gathered. */
+static enum status add_or_mix(struct turn *turn, const struct table_def *def, const struct command_header *header,
+                              struct command_reader *reader, int64_t timestamp_us, size_t *before, struct error *err)
 {
     struct command_reader ahead = *reader;
     struct command_fragment fragment;
     bool only_numbers = true;
-    const struct table_def *def = definition(turn, header->table_id);
-    size_t prefix;
+    size_t prefix = begin_key(turn, header);
 
-    if (!def)
-        return error_set(request->error, ERR_STALE, "the table was dropped");
-    request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
-    prefix = begin_key(turn, header);
     for (uint32_t i = 0; i < header->fragment_count; i++) {
         struct row row;
-        enum status status = read_fragment(turn, &ahead, prefix, &fragment, request->error);
+        enum status status = read_fragment(turn, &ahead, prefix, &fragment, err);
 
         arena_reset(turn->arena);
         if (!status)
-            status = fragment_decode(turn->arena, fragment.fragment, &row, request->error);
+            status = fragment_decode(turn->arena, fragment.fragment, &row, err);
         if (status)
             return status;
         only_numbers &= fragment.kind != KEY_RANGE && is_addition(&row);
     }
     if (!only_numbers || !counting_has_room(turn->counting, header->fragment_count)) {
         counting_emit(turn->counting, turn->batch);
-        *before = store_batch_count(turn->batch); /* a failure must not take others' numbers along */
+        if (before)
+            *before = store_batch_count(turn->batch); /* a failure must not take others' numbers along */
     }
     if (only_numbers && counting_has_room(turn->counting, header->fragment_count))
-        return add_numbers(turn, header, reader, request->timestamp_us, request->error);
-    return add_mixed(turn, def, header, reader, request->timestamp_us, request->error);
+        return add_numbers(turn, header, reader, timestamp_us, err);
+    return add_mixed(turn, def, header, reader, timestamp_us, err);
+}
+
+static enum status run_add(struct turn *turn, struct table_request *request, const struct command_header *header,
+                           struct command_reader *reader, size_t *before)
+{
+    const struct table_def *def = definition(turn, header->table_id);
+
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
+    return add_or_mix(turn, def, header, reader, request->timestamp_us, before, request->error);
+}
+
+/* The parts of other shards are remembered with this one's timestamp; what could not be written then is refused now. */
+static enum status remember_parts(struct turn *turn, struct bytes others, int64_t timestamp_us, struct error *err)
+{
+    struct buffer stamped CLEANUP(buffer_fini) = { 0 };
+    struct command_reader reader;
+
+    buffer_append_bytes(&stamped, others);
+    reader = (struct command_reader){ stamped.data, stamped.data + stamped.size, false };
+    while (reader.at < reader.end) {
+        struct command_reader part;
+        struct command_header header;
+        enum status status = command_read_header(&part, command_read_bytes(&reader), &header, err);
+        size_t prefix;
+
+        if (!status && (reader.failed || header.kind != COMMAND_APPLY))
+            status = error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        prefix = status ? 0 : begin_key(turn, &header);
+        for (uint32_t i = 0; i < header.fragment_count && !status; i++) {
+            struct command_fragment fragment;
+
+            status = read_fragment(turn, &part, prefix, &fragment, err);
+            if (!status) /* in `stamped` */
+                fragment_stamp((uint8_t *)fragment.fragment.data, fragment.fragment.size, timestamp_us);
+        }
+        if (!status && !definition(turn, header.table_id))
+            status = error_set(err, ERR_STALE, "the table was dropped");
+        if (status)
+            return status;
+    }
+    batch_log_add_intent(turn->batch, timestamp_us, buffer_bytes(&stamped));
+    return OK;
+}
+
+static enum status run_part(struct turn *turn, const struct command_header *group, struct bytes command,
+                            int64_t timestamp_us, struct error *err)
+{
+    struct command_reader part;
+    struct command_header header;
+    const struct table_def *def;
+    enum status status = command_read_header(&part, command, &header, err);
+
+    if (status)
+        return status;
+    header.may_wait = group->may_wait;
+    if ((header.kind != COMMAND_APPLY && (header.kind != COMMAND_ADD || group->flags & GROUP_MARKED)) ||
+        shard_of_token(turn->shard->space, header.token) != turn->shard->index)
+        return error_set(err, ERR_CORRUPT, "a group holds what is not this shard's to apply");
+    def = definition(turn, header.table_id);
+    if (!def) /* of a batch that is under way, dropped meanwhile: nothing is left to write to */
+        return group->flags & GROUP_MARKED ? OK : error_set(err, ERR_STALE, "the table was dropped");
+    if (header.kind == COMMAND_ADD)
+        return add_or_mix(turn, def, &header, &part, timestamp_us, NULL, err);
+    return find_and_add_fragments(turn, def, &header, &part, timestamp_us, err);
+}
+
+/* Its parts are in the batch together or, by the caller's truncation, not at all. */
+static enum status run_group(struct turn *turn, struct table_request *request, const struct command_header *group,
+                             struct command_reader *reader)
+{
+    int64_t timestamp_us =
+        group->flags & GROUP_MARKED ? (int64_t)group->table_id : space_stamp_us(turn->shard->space, INT64_MIN);
+    enum status status;
+    bool has_marker;
+
+    request->timestamp_us = timestamp_us;
+    if (group->flags & GROUP_MARKED) {
+        status =
+            batch_log_has_marker(turn->shard, turn->batch, timestamp_us, turn->may_wait, &has_marker, request->error);
+        if (status || has_marker)
+            return status;
+        batch_log_add_marker(turn->batch, timestamp_us);
+    }
+    for (uint32_t i = 0; i < group->part_count; i++) {
+        status = run_part(turn, group, command_read_bytes(reader), timestamp_us, request->error);
+        if (status) {
+            counting_forget(turn->counting); /* all that is gathered is of its parts */
+            return status;
+        }
+    }
+    if (group->flags & GROUP_INTENT) {
+        status = remember_parts(turn, command_read_bytes(reader), timestamp_us, request->error);
+        if (status)
+            return status;
+    }
+    return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
+}
+
+static enum status run_cas(struct turn *turn, struct table_request *request, struct command_header *header,
+                           struct command_reader *reader)
+{
+    struct command_reader fragments = *reader;
+    const struct table_def *def = definition(turn, header->table_id);
+    struct buffer result = { 0 };
+    struct cas_look look = look_of(turn, header, def, request->error);
+    int64_t newest_us = INT64_MIN;
+    enum status status;
+
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    arena_reset(turn->arena);
+    status = cas_decide(&look, reader, &request->applied, &newest_us, &result);
+    if (!status && request->applied) {
+        request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
+        status = find_and_add_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
+    }
+    if (status || request->applied) {
+        buffer_fini(&result);
+        return status;
+    }
+    request->result = buffer_bytes(&result); /* the port frees it */
+    return OK;
 }
 
 /* The range of all keys of a table. */

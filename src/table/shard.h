@@ -241,6 +241,8 @@ void counting_add(struct counting *counting, struct bytes key, const struct row 
 bool counting_has_room(const struct counting *counting, uint32_t row_count);
 /* Puts what was added into the batch and forgets it: before the turn is written, and before any command that may look. */
 void counting_emit(struct counting *counting, struct store_batch *batch);
+/* Forgets it without. */
+void counting_forget(struct counting *counting);
 
 /* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
 void drop_lost_cells(const struct table_def *def, struct row *row);

@@ -355,6 +355,14 @@ uint32_t table_shard_of(const struct table_port *port, int64_t token)
     return shard_of_token(port->space, token);
 }
 
+bool table_has_room(const struct table_port *port, int64_t token)
+{
+    struct channel *channel =
+        atomic_load_explicit(&port->channels[shard_of_token(port->space, token)], memory_order_relaxed);
+
+    return !channel || channel->pending < RING_SLOTS;
+}
+
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err)
 {
     return submit_to(port, shard_of_token(port->space, request->token), request, err);

@@ -144,6 +144,8 @@ void table_batch_reached(struct table_port *port, const char *step);
 /* For tables of counters: the same as apply, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
  * there is, adds, and writes the sums; other cells and deletions are written as they are, in the order of the fragments. */
 void table_encode_add(struct buffer *out, const struct apply_command *command);
+/* Into a group, of nothing else. */
+void table_group_add_numbers(struct buffer *group, const struct apply_command *command);
 
 /* Conditions of a compare-and-set on one row (clustering) or the static row. */
 enum condition_op {
@@ -213,6 +215,8 @@ struct table_request {
 
 /* The shard that a token's requests go to. */
 uint32_t table_shard_of(const struct table_port *port, int64_t token);
+/* Whether the shard of a token would take a request now. Its done has made room for one. */
+bool table_has_room(const struct table_port *port, int64_t token);
 /* Queues it; the owner is woken by table_port_flush. ERR_OVERLOADED when the ring is full: done will not be called. */
 enum status table_submit(struct table_port *port, struct table_request *request, struct error *err);
 /* What a refused cas saw, one per part. */
