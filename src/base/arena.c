@@ -93,6 +93,16 @@ size_t arena_used(const struct arena *arena)
     return arena->used_before + arena->current->used - arena->gaps;
 }
 
+bool arena_owns(const struct arena *arena, const void *memory)
+{
+    uintptr_t at = (uintptr_t)memory;
+
+    for (const struct chunk *chunk = arena->current; chunk; chunk = chunk->next)
+        if (at >= (uintptr_t)chunk->data && at - (uintptr_t)chunk->data < chunk->used)
+            return true;
+    return false;
+}
+
 static void *alloc_in_new_chunk(struct arena *arena, size_t size)
 {
     size_t chunk_size = arena->current->size * 2;

@@ -26,6 +26,9 @@ void arena_reset(struct arena *arena);
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);
 
+/* Did this arena hand out what stands there? For asserts on who owns what: it walks the chunks. */
+bool arena_owns(const struct arena *arena, const void *memory);
+
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 #define arena_new_struct(arena, type)       ((type *)arena_zalloc((arena), sizeof(type)))

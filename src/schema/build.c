@@ -45,6 +45,52 @@ void option_map_set(struct arena *arena, struct option_map *map, struct bytes na
     *map = (struct option_map){ options, count };
 }
 
+/* ---- who owns what a definition points to ---- */
+
+static bool is_owned(const struct arena *arena, struct bytes text)
+{
+    return text.size == 0 || arena_owns(arena, text.data);
+}
+
+static bool map_is_owned(const struct arena *arena, const struct option_map *map)
+{
+    for (uint32_t i = 0; i < map->count; i++)
+        if (!is_owned(arena, map->options[i].name) || !is_owned(arena, map->options[i].value))
+            return false;
+    return map->count == 0 || arena_owns(arena, map->options);
+}
+
+static bool params_are_owned(const struct arena *arena, const struct table_params *params)
+{
+    return is_owned(arena, params->comment) && is_owned(arena, params->speculative_retry) &&
+           is_owned(arena, params->additional_write_policy) && is_owned(arena, params->read_repair) &&
+           is_owned(arena, params->memtable) && is_owned(arena, params->custom_properties) &&
+           is_owned(arena, params->autoscaling_settings) && map_is_owned(arena, &params->caching) &&
+           map_is_owned(arena, &params->compaction) && map_is_owned(arena, &params->compression) &&
+           map_is_owned(arena, &params->extensions) && map_is_owned(arena, &params->tags);
+}
+
+static bool table_is_owned(const struct table_def *def)
+{
+    const struct arena *arena = def->arena;
+
+    for (uint32_t i = 0; i < def->column_count; i++)
+        if (!is_owned(arena, def->columns[i].name) || !type_is_owned(arena, def->columns[i].type))
+            return false;
+    for (uint32_t i = 0; i < def->dropped_count; i++)
+        if (!is_owned(arena, def->dropped[i].name) || !type_is_owned(arena, def->dropped[i].type))
+            return false;
+    return params_are_owned(arena, &def->params);
+}
+
+bool keyspace_def_is_owned(const struct keyspace_def *def)
+{
+    for (uint32_t i = 0; i < def->type_count; i++)
+        if (!type_is_owned(def->arena, def->types[i]))
+            return false;
+    return map_is_owned(def->arena, &def->replication) && map_is_owned(def->arena, &def->tags);
+}
+
 /* ---- tables ---- */
 
 struct table_def *table_def_new(struct bytes keyspace, struct bytes name)
@@ -134,6 +180,8 @@ static int compare_columns(const void *a, const void *b)
 void table_def_finish(struct table_def *def)
 {
     uint32_t counts[4] = { 0 };
+
+    assert(table_is_owned(def));
 
     if (def->column_count > 1)
         qsort(def->columns, def->column_count, sizeof(*def->columns), compare_columns);

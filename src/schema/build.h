@@ -36,6 +36,9 @@ void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name);
 /* Copies the type. */
 void keyspace_def_put_type(struct keyspace_def *def, const struct type *type);
 void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name);
+/* Do its options and types live in its own arena? For asserts: a definition outlives the request that asked for it. (Tables are looked at
+ * by table_def_finish.) */
+bool keyspace_def_is_owned(const struct keyspace_def *def);
 
 void option_map_copy(struct arena *arena, struct option_map *to, const struct option_map *from);
 /* Sets or adds, keeping names sorted; `to` is rebuilt in the arena. */

@@ -932,16 +932,16 @@ enum status options_check_tags(const struct option_map *tags, struct error *err)
 void options_default_table(struct arena *arena, struct table_params *params)
 {
     *params = (struct table_params){
-        .comment = BYTES_LITERAL(""),
+        .comment = arena_copy(arena, BYTES_LITERAL("")),
         .bloom_filter_fp_chance = -1,
         .crc_check_chance = 1.0,
         .gc_grace_s = 864000,
         .min_index_interval = 128,
         .max_index_interval = 2048,
-        .speculative_retry = BYTES_LITERAL("99p"),
-        .additional_write_policy = BYTES_LITERAL("99p"),
-        .read_repair = BYTES_LITERAL("BLOCKING"),
-        .memtable = BYTES_LITERAL("default"),
+        .speculative_retry = arena_copy(arena, BYTES_LITERAL("99p")),
+        .additional_write_policy = arena_copy(arena, BYTES_LITERAL("99p")),
+        .read_repair = arena_copy(arena, BYTES_LITERAL("BLOCKING")),
+        .memtable = arena_copy(arena, BYTES_LITERAL("default")),
         .allow_auto_snapshot = true,
         .incremental_backups = true,
     };

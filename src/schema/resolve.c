@@ -337,7 +337,7 @@ static const struct type *rebuild(struct arena *arena, const struct type *type, 
     case TYPE_VECTOR: return type_vector(arena, params[0], type->dimension);
     case TYPE_UDT:
         return type_udt(arena, type->keyspace, type->name, type->field_names, params, type->param_count, type->frozen);
-    default: return type;
+    default: return type_copy(arena, type);
     }
 }
 

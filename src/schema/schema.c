@@ -277,6 +277,7 @@ struct schema *schema_replace(const struct schema *schema, struct keyspace_def *
     uint32_t count = 0;
     struct schema *result;
 
+    assert(!put || keyspace_def_is_owned(put));
     for (uint32_t i = 0; i < schema->keyspace_count; i++) {
         struct keyspace_def *def = schema->keyspaces[i];
 

@@ -164,6 +164,45 @@ static void a_type_spreads(void **state)
     schema_unref(schema);
 }
 
+/* A definition with a type that was frozen already when it came, after the request's memory has gone to others. */
+static void definitions_keep_no_memory_of_a_request(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct keyspace_def *keyspace;
+    const struct table_def *table;
+    const struct type *type;
+    struct buffer text = { 0 };
+
+    apply(&schema, "CREATE TYPE inner1 (a int)");
+    apply(&schema, "CREATE TYPE mid (n text)");
+    apply(&schema, "CREATE TYPE top (m frozen<mid>, t tuple<frozen<mid>, int>)");
+    apply(&schema, "CREATE TABLE t (k int PRIMARY KEY, m frozen<mid>, l list<frozen<top>>, d tuple<frozen<mid>>)");
+    apply(&schema, "ALTER TYPE mid ADD i frozen<inner1>");
+    apply(&schema, "ALTER TYPE mid ADD l frozen<list<frozen<set<int>>>>");
+    apply(&schema, "ALTER TYPE mid ADD v vector<frozen<inner1>, 2>");
+    apply(&schema, "ALTER TYPE inner1 RENAME a TO b");
+    apply(&schema, "ALTER TABLE t DROP d");
+    apply(&schema, "ALTER TABLE t ADD e tuple<frozen<mid>, frozen<list<int>>>");
+    apply(&schema, "ALTER TABLE t WITH comment = 'c' AND caching = {'keys': 'NONE'}");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    assert_true(keyspace_def_is_owned(keyspace));
+    table = schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"));
+    for (uint32_t i = 0; i < table->column_count; i++)
+        assert_true(type_is_owned(table->arena, table->columns[i].type));
+    assert_true(type_is_owned(table->arena, table->dropped[0].type));
+    type = table_def_column(table, BYTES_LITERAL("m"))->type;
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        buffer_append_string(&text, i ? "; " : "");
+        type_print(&text, type->params[i], false);
+    }
+    assert_true(
+        bytes_equal(buffer_bytes(&text),
+                    BYTES_LITERAL("text; frozen<inner1>; frozen<list<frozen<set<int>>>>; vector<frozen<inner1>, 2>")));
+    assert_true(bytes_equal(type->params[1]->field_names[0], BYTES_LITERAL("b")));
+    buffer_fini(&text);
+    schema_unref(schema);
+}
+
 /* Types that double with each step: without a limit the thirtieth has a billion parts. */
 static void bombs_are_refused(void **state)
 {
@@ -269,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_change_shares_the_rest),
         cmocka_unit_test(columns_stand_in_order_and_ids_stay),
         cmocka_unit_test(a_type_spreads),
+        cmocka_unit_test(definitions_keep_no_memory_of_a_request),
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(definitions_survive_as_bytes),
         cmocka_unit_test(damaged_bytes_do_no_harm),

@@ -170,23 +170,13 @@ static struct type *node_copy(struct arena *arena, const struct type *from)
     return type;
 }
 
-static bool is_frozen_throughout(const struct type *type)
-{
-    if (type_is_multicell(type))
-        return false;
-    for (uint32_t i = 0; i < type->param_count; i++)
-        if (!is_frozen_throughout(type->params[i]))
-            return false;
-    return true;
-}
-
 const struct type *type_freeze(struct arena *arena, const struct type *type)
 {
-    if (is_frozen_throughout(type))
-        return type;
+    if (is_native(type->kind))
+        return &natives[type->kind];
 
     struct type *copy = node_copy(arena, type);
-    copy->frozen = true;
+    copy->frozen |= type_is_multicell(type);
     for (uint32_t i = 0; i < type->param_count; i++)
         copy->params[i] = type_freeze(arena, type->params[i]);
     return copy;
@@ -201,6 +191,21 @@ const struct type *type_copy(struct arena *arena, const struct type *type)
     for (uint32_t i = 0; i < type->param_count; i++)
         copy->params[i] = type_copy(arena, type->params[i]);
     return copy;
+}
+
+bool type_is_owned(const struct arena *arena, const struct type *type)
+{
+    if (is_native(type->kind))
+        return type == &natives[type->kind];
+    if (!arena_owns(arena, type) || (type->param_count && !arena_owns(arena, type->params)) ||
+        (!bytes_is_null(type->keyspace) && !arena_owns(arena, type->keyspace.data)) ||
+        (!bytes_is_null(type->name) && !arena_owns(arena, type->name.data)))
+        return false;
+    for (uint32_t i = 0; i < type->param_count; i++)
+        if ((type->field_names && !arena_owns(arena, type->field_names[i].data)) ||
+            !type_is_owned(arena, type->params[i]))
+            return false;
+    return true;
 }
 
 bool type_is_collection(const struct type *type)

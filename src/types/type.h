@@ -66,10 +66,12 @@ const struct type *type_vector(struct arena *arena, const struct type *element, 
 const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name,
                             const struct bytes *field_names, const struct type *const *field_types, uint32_t count,
                             bool frozen);
-/* The same type frozen at every depth (as Cassandra's freeze()). Shares what was frozen already with `type`. */
+/* A deep copy that is frozen at every depth (as Cassandra's freeze()). */
 const struct type *type_freeze(struct arena *arena, const struct type *type);
 /* A deep copy into another arena (native nodes stay shared). */
 const struct type *type_copy(struct arena *arena, const struct type *type);
+/* Does all of it live in this arena? For asserts: what is kept must not hold on to a request's memory. */
+bool type_is_owned(const struct arena *arena, const struct type *type);
 
 /* list, set, map or udt that is not frozen: stored cell by cell. */
 bool type_is_multicell(const struct type *type);
