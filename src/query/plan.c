@@ -125,6 +125,18 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
     return status;
 }
 
+/* Known once for all: binding a scalar asks nothing. */
+static void find_formed_binds(struct planner *planner, struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->bind_count; i++) {
+        if (!value_has_forms(plan->binds[i].type))
+            continue;
+        if (!plan->formed_binds)
+            plan->formed_binds = arena_new_array(planner->arena, uint16_t, plan->bind_count);
+        plan->formed_binds[plan->formed_count++] = (uint16_t)i;
+    }
+}
+
 enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
     enum status status = OK;
@@ -152,6 +164,8 @@ enum status plan_make(struct planner *planner, const struct cql_statement *state
     for (uint32_t i = 0; i < plan->bind_count && !status; i++)
         if (!plan->binds[i].type)
             status = error_set(planner->err, ERR_INVALID, "Bind variables are not supported here");
+    if (!status)
+        find_formed_binds(planner, plan);
     plan->warnings = planner->warnings;
     plan->warning_count = planner->warning_count;
     if (status)

@@ -122,6 +122,8 @@ struct plan {
     struct table_def *table; /* owned reference; NULL: none */
     struct native_column *binds;
     uint32_t bind_count;
+    uint16_t *formed_binds; /* the markers whose values may have to be brought to canonical form */
+    uint32_t formed_count;
     struct bytes keyspace; /* what unqualified names meant; NULL data: none */
     const struct modify_plan *modify;
     const struct select_plan *select;

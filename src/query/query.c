@@ -200,6 +200,28 @@ static enum status find_named(const struct native_values *given, struct bytes na
     return OK;
 }
 
+/* The values with each collection in the one form that is compared and stored; the same array if all were. */
+static const struct bytes *bring_to_form(struct arena *arena, const struct plan *plan, const struct bytes *values)
+{
+    struct bytes *changed = NULL;
+
+    for (uint32_t i = 0; i < plan->formed_count; i++) {
+        uint32_t at = plan->formed_binds[i];
+        const struct type *type = plan->binds[at].type;
+        struct buffer out = { 0 };
+
+        if (bytes_is_null(values[at]) || native_is_unset(values[at]) || value_is_canonical(type, values[at]))
+            continue;
+        if (!changed) {
+            changed = arena_new_array(arena, struct bytes, plan->bind_count);
+            memcpy(changed, values, plan->bind_count * sizeof(*changed));
+        }
+        value_append_canonical(&out, type, values[at]);
+        changed[at] = buffer_to_arena(arena, &out);
+    }
+    return changed ? changed : values;
+}
+
 /* Each value is checked against what its marker expects, before anything is done. */
 static enum status bind_values(struct execution *execution, const struct plan *plan, const struct native_values *given,
                                struct eval *eval)
@@ -232,7 +254,7 @@ static enum status bind_values(struct execution *execution, const struct plan *p
         if (status)
             return status;
     }
-    eval->binds = values;
+    eval->binds = plan->formed_count ? bring_to_form(execution->request->arena, plan, values) : values;
     eval->bind_count = plan->bind_count;
     return OK;
 }

@@ -671,35 +671,6 @@ enum status term_compile(struct planner *planner, const struct term *term, const
 
 /* ---- evaluation ---- */
 
-struct sort_context {
-    const struct type *key;
-};
-
-static int compare_elements(const void *a, const void *b, void *context)
-{
-    const struct sort_context *sort = context;
-
-    return value_compare(sort->key, *(const struct bytes *)a, *(const struct bytes *)b);
-}
-
-uint32_t collection_normalize(const struct type *type, struct bytes *elements, uint32_t count)
-{
-    struct sort_context sort = { type->params[0] };
-    uint32_t width = type->kind == TYPE_MAP ? 2 : 1, entries = count / width, kept = 0;
-
-    if (entries < 2)
-        return count;
-    /* Stable, so that of equal keys the last written stands. */
-    qsort_r(elements, entries, sizeof(*elements) * width, compare_elements, &sort);
-    for (uint32_t i = 0; i < entries; i++) {
-        bool same = kept && value_compare(type->params[0], elements[(kept - 1) * width], elements[i * width]) == 0;
-
-        memmove(&elements[(same ? kept - 1 : kept) * width], &elements[i * width], sizeof(*elements) * width);
-        kept += !same;
-    }
-    return kept * width;
-}
-
 static enum status evaluate_pack(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     const struct type *type = expr->type;
@@ -726,7 +697,7 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
                              type->kind == TYPE_VECTOR ? "vectors" : "collections");
     }
     if (type->kind == TYPE_SET || type->kind == TYPE_MAP)
-        count = collection_normalize(type, elements, count);
+        count = value_sort_entries(type, elements, count);
     value_pack(&out, type, elements, count);
     *result = buffer_to_arena(eval->arena, &out);
     return OK;

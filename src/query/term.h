@@ -135,7 +135,4 @@ static inline bool expr_is_constant(const struct expr *expr)
     return expr->kind == EXPR_CONSTANT || expr->kind == EXPR_NULL;
 }
 
-/* Sorts and deduplicates the elements of a set or the entries of a map; returns how many values are left. */
-uint32_t collection_normalize(const struct type *type, struct bytes *elements, uint32_t count);
-
 #endif

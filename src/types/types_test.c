@@ -717,6 +717,71 @@ static void test_sorted(void **state)
     buffer_fini(&out);
 }
 
+/* Entries in any order, n apart, and what they become. */
+static void check_canonical(const char *type_text, struct bytes given, struct bytes expected)
+{
+    const struct type *type = parse(type_text);
+    struct buffer out = { 0 };
+    struct error err;
+
+    assert_int_equal(value_validate(type, given, &err), OK);
+    value_append_canonical(&out, type, given);
+    if (!bytes_equal(buffer_bytes(&out), expected))
+        fail_msg("%s: another form than expected", type_text);
+    assert_int_equal(value_is_canonical(type, given), bytes_equal(given, expected));
+    assert_true(value_is_canonical(type, expected));
+    assert_true(value_has_forms(type) || bytes_equal(given, expected));
+    buffer_fini(&out);
+}
+
+/* tests/cql/bound_order.cql has what Cassandra answers; here the forms themselves, and random values. */
+static void test_canonical(void **state)
+{
+    struct buffer value = { 0 }, out = { 0 };
+    struct error err;
+
+    check_canonical("set<tinyint>", BYTES_LITERAL("\0\0\0\3\0\0\0\1\2\0\0\0\1\1\0\0\0\1\2"),
+                    BYTES_LITERAL("\0\0\0\2\0\0\0\1\1\0\0\0\1\2"));
+    check_canonical("set<tinyint>", BYTES_LITERAL("\0\0\0\2\0\0\0\1\xFF\0\0\0\1\1"),
+                    BYTES_LITERAL("\0\0\0\2\0\0\0\1\xFF\0\0\0\1\1"));
+    /* 1.0: a, 1.00: b becomes 1.0: b */
+    check_canonical("map<decimal, text>",
+                    BYTES_LITERAL("\0\0\0\2\0\0\0\5\0\0\0\1\x0A\0\0\0\1a\0\0\0\5\0\0\0\2\x64\0\0\0\1b"),
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\5\0\0\0\1\x0A\0\0\0\1b"));
+    check_canonical("list<frozen<set<tinyint>>>", BYTES_LITERAL("\0\0\0\1\0\0\0\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"),
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\x0E\0\0\0\2\0\0\0\1\1\0\0\0\1\2"));
+    check_canonical("set<frozen<tuple<frozen<set<tinyint>>>>>",
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\x12\0\0\0\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"),
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\x12\0\0\0\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"));
+    check_canonical("vector<frozen<set<tinyint>>, 1>", BYTES_LITERAL("\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"),
+                    BYTES_LITERAL("\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"));
+    check_canonical("list<vector<frozen<set<tinyint>>, 1>>",
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\x0F\x0E\0\0\0\2\0\0\0\1\2\0\0\0\1\1"),
+                    BYTES_LITERAL("\0\0\0\1\0\0\0\x0F\x0E\0\0\0\2\0\0\0\1\1\0\0\0\1\2"));
+    check_canonical("list<boolean>", BYTES_LITERAL("\0\0\0\2\0\0\0\1\7\0\0\0\0"),
+                    BYTES_LITERAL("\0\0\0\2\0\0\0\1\1\0\0\0\0"));
+    check_canonical("boolean", BYTES_LITERAL("\7"), BYTES_LITERAL("\7"));
+    assert_false(value_has_forms(parse("list<text>")));
+    assert_false(value_has_forms(parse("list<frozen<tuple<frozen<set<int>>>>>")));
+
+    for (int round = 0; round < 20000; round++) {
+        const struct type *type = types[rnd(type_count)];
+
+        buffer_reserve(&value, 1);
+        buffer_reset(&value);
+        buffer_reset(&out);
+        random_value(&value, type);
+        value_append_canonical(&out, type, buffer_bytes(&value));
+        assert_int_equal(value_validate(type, buffer_bytes(&out), &err), OK);
+        assert_true(value_is_canonical(type, buffer_bytes(&out)));
+        assert_true(out.size <= value.size);
+        assert_int_equal(value_is_canonical(type, buffer_bytes(&value)),
+                         bytes_equal(buffer_bytes(&value), buffer_bytes(&out)));
+    }
+    buffer_fini(&value);
+    buffer_fini(&out);
+}
+
 /* Looking up in sorted values finds just what is there, equal decimals written differently included. */
 static void test_value_set(void **state)
 {
@@ -818,17 +883,12 @@ static void test_token_is_never_the_minimum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_null_key),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_value_set),
-        cmocka_unit_test(test_type_errors),
-        cmocka_unit_test(test_key_format),
-        cmocka_unit_test(test_wire_ids),
-        cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_sorted),
-        cmocka_unit_test(test_token_is_never_the_minimum),
+        cmocka_unit_test(test_recorded),   cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_null_key),   cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_value_set),  cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_key_format), cmocka_unit_test(test_wire_ids),
+        cmocka_unit_test(test_literals),   cmocka_unit_test(test_sorted),
+        cmocka_unit_test(test_canonical),  cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

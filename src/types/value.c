@@ -455,23 +455,32 @@ static int compare_entries(const void *a, const void *b, void *type)
     return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count)
+uint32_t value_sort_entries(const struct type *type, struct bytes *elements, uint32_t count)
 {
+    enum { FEW = 16 };
     uint32_t step = type->kind == TYPE_MAP ? 2 : 1, entry_count = count / step, kept = 0;
-    struct entry *entries = xcalloc(entry_count ? entry_count : 1, sizeof(*entries));
+    struct entry few[FEW], *entries = entry_count > FEW ? xmalloc(entry_count * sizeof(*entries)) : few;
 
     for (uint32_t i = 0; i < entry_count; i++)
         entries[i] = (struct entry){ elements[i * step], elements[i * step + step - 1], i };
-    qsort_r(entries, entry_count, sizeof(*entries), compare_entries, (void *)type->params[0]);
+    if (entry_count > 1)
+        qsort_r(entries, entry_count, sizeof(*entries), compare_entries, (void *)type->params[0]);
     for (uint32_t i = 0; i < entry_count; i++) {
-        if (i + 1 < entry_count && value_compare(type->params[0], entries[i].key, entries[i + 1].key) == 0)
-            continue;
-        elements[kept++] = entries[i].key;
+        if (kept == 0 || value_compare(type->params[0], elements[kept - step], entries[i].key)) {
+            elements[kept] = entries[i].key;
+            kept += step;
+        }
         if (step == 2)
-            elements[kept++] = entries[i].value;
+            elements[kept - 1] = entries[i].value;
     }
-    free(entries);
-    value_pack(out, type, elements, kept);
+    if (entries != few)
+        free(entries);
+    return kept;
+}
+
+void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count)
+{
+    value_pack(out, type, elements, value_sort_entries(type, elements, count));
 }
 
 /* ---- sets of values ---- */

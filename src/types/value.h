@@ -28,6 +28,14 @@ uint32_t value_sort(const struct type *type, struct bytes *values, uint32_t coun
 /* Is it among sorted values? */
 bool value_find(const struct type *type, const struct bytes *values, uint32_t count, struct bytes wanted);
 
+/* The form a client's value gets before it is compared or stored: what a collection holds, collections in it too, as Cassandra would write
+ * it (sets and maps in order, of equal keys the first with the last one's value; booleans 0 or 1, numbers without idle bytes); not what
+ * stands in tuples and udts, and nothing else. value_has_forms: the type has values that this changes. Values are validated; a
+ * canonical one is never longer. */
+bool value_has_forms(const struct type *type);
+bool value_is_canonical(const struct type *type, struct bytes value);
+void value_append_canonical(struct buffer *out, const struct type *type, struct bytes value);
+
 /* As a CQL literal (text quoted, collections bracketed), or as toJson prints it. */
 void value_print(struct buffer *out, const struct type *type, struct bytes value);
 void value_print_json(struct buffer *out, const struct type *type, struct bytes value);
@@ -65,8 +73,10 @@ void value_iterator_init(struct value_iterator *iterator, const struct type *typ
 bool value_iterator_next(struct value_iterator *iterator, struct bytes *element);
 /* Appends a packed collection (list, set, map with keys and values alternating), tuple, udt or vector. */
 void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count);
-/* The same for a set or map in any order and with duplicates: sorts `elements` in place, keeps the last of equal ones.
- */
+/* Sorts the elements of a set or the entries of a map in place: how many values are left. Of equal keys the first stays, with the value of
+ * the last. */
+uint32_t value_sort_entries(const struct type *type, struct bytes *elements, uint32_t count);
+/* Packs a set or map that comes in any order and with duplicates; sorts `elements`. */
 void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes *elements, uint32_t count);
 
 /* Byte-comparable form of a clustering component: memcmp order is value_compare's order, it is prefix-free within

@@ -1,5 +1,5 @@
 /* The first bytes choose a type, the rest is a value of it, a key of it and its JSON: nothing crashes, what is valid
- * comes back the same from its key and, as JSON, reads again. */
+ * comes back the same from its key and, as JSON, reads again; its canonical form is one. */
 #include "types/json.h"
 #include "types/value.h"
 
@@ -56,6 +56,10 @@ static void check_value(const struct type *type, struct bytes value, struct buff
     struct bytes json;
     assert(json_check(buffer_bytes(out), &json, err) == OK);
     assert(value_compare(type, value, value) == 0);
+    buffer_reset(&key);
+    value_append_canonical(&key, type, value);
+    assert(value_validate(type, buffer_bytes(&key), err) == OK && value_is_canonical(type, buffer_bytes(&key)));
+    assert(key.size <= value.size && value_is_canonical(type, value) == bytes_equal(value, buffer_bytes(&key)));
     for (int descending = 0; descending < 2; descending++) {
         buffer_reset(&key);
         buffer_reset(&back);

@@ -188,9 +188,20 @@ class Raw(bytes):
     """Bytes that are sent as they are, whatever the column's type."""
 
 
+def raw_int(number, size=4):
+    return Raw(number.to_bytes(size, "big", signed=True))
+
+
+def raw_parts(parts):
+    return b"".join(raw_int(-1) if part is None else raw_int(len(part)) + part for part in parts)
+
+
 UNSET = protocol._UNSET_VALUE
 NAMES = {"x": lambda s: Raw(bytes.fromhex(s.replace(" ", ""))), "unset": UNSET, "null": None, "Decimal": Decimal,
-         "uuid": uuid.UUID, "duration": Duration, "true": True, "false": False}
+         "uuid": uuid.UUID, "duration": Duration, "true": True, "false": False,
+         # what drivers would bring into order: of elements, of keys and values, of fields
+         "i": raw_int, "t": lambda s: Raw(s.encode()), "items": lambda *of: Raw(raw_int(len(of)) + raw_parts(of)),
+         "entries": lambda *of: Raw(raw_int(len(of) // 2) + raw_parts(of)), "fields": lambda *of: Raw(raw_parts(of))}
 
 
 def driver_type(t):
