@@ -53,6 +53,8 @@ struct execution {
     struct query_context *context;
     struct query_request *request;
     const struct plan *plan;
+    struct prepared **prepared; /* whose plans are executed; borrowed while query_run lasts */
+    uint32_t prepared_count;
     const struct schema *schema;
     const struct native_parameters *parameters;
     struct buffer *out;
@@ -68,7 +70,7 @@ enum query_result execute_select(struct execution *execution);
 enum query_result execute_modify(struct execution *execution);
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us);
-void execute_modify_finish(struct query_context *context, struct query_request *request, struct buffer *out);
+void execute_modify_finish(struct query_request *request, struct buffer *out /* NULL: nobody hears the answer */);
 
 /* Which threshold a number passes: as it stands now, 0: never. */
 static inline bool is_past_threshold(const _Atomic uint64_t *threshold, uint64_t number)

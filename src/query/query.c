@@ -584,6 +584,8 @@ static enum query_result run_execute(struct execution *execution)
         return execution_failed(execution, status);
     TRACE(execution->request->trace, "Found the prepared statement");
     execution->always_metadata = prepared->metadata_changed;
+    execution->prepared = &prepared;
+    execution->prepared_count = 1;
     execution->keyspace = prepared->keyspace;
     execution->statement_text = prepared->text;
     return run_plan(execution, &prepared->plan, &execution->parameters->values);
@@ -673,6 +675,8 @@ static enum query_result run_batch(struct execution *execution)
     if (!status && count && plans[0]->table)
         request->table_id = plans[0]->table->id;
     init_eval(execution);
+    execution->prepared = holder.held;
+    execution->prepared_count = holder.held_count;
     result = status ? execution_failed(execution, status) : execute_batch(execution, plans, evals, count, kind, NULL);
     batch_fini(&holder);
     return result;
@@ -750,5 +754,5 @@ enum query_result query_run(struct query_context *context, struct query_request 
 
 void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
-    execute_modify_finish(context, request, out);
+    execute_modify_finish(request, out);
 }

@@ -10,16 +10,18 @@ enum { GROUP_PARTITIONS_MAX = 256, GROUP_BYTES_MAX = 256 << 10 };
 
 struct pending_part { /* one command */
     struct pending_part *next;
-    struct pending_part *after; /* the next of its shard, sent when this one is answered */
-    struct table_request request;
+    struct pending_part *after;   /* the next of its shard, sent when this one is answered */
+    struct table_request request; /* its token is set from the beginning */
     struct pending *pending;      /* NULL: not sent yet */
     struct pooled_buffer *buffer; /* NULL: it was answered, or will not be sent */
-    const struct write_part *from;
-    uint32_t partition_count; /* in it */
-    bool is_after;            /* another one */
+    const char *told;             /* what a trace will say of it; NULL: there is none */
+    uint32_t partition_count;     /* in it */
+    bool is_after;                /* another one */
     struct error error;
 };
 
+/* Nothing that it points to is the plan's or the schema's but by `held` and the outcome's table: those may change, and go, while it
+ * waits. */
 struct pending {
     struct query_request *request;
     struct query_context *context;
@@ -36,6 +38,8 @@ struct pending {
     bool remembered, unfinished;
     int64_t batch_us;
     struct cas_outcome outcome; /* conditional only; holds a reference to the table */
+    struct prepared **held;     /* conditional only: references to the statements whose values the outcome names */
+    uint32_t held_count;
 };
 
 static struct pooled_buffer *buffer_take(struct query_context *context)
@@ -72,9 +76,8 @@ static void trace_answer(struct query_request *request, const struct table_reque
 static void trace_part(struct query_request *request, struct pending_part *part)
 {
     part->request.report = arena_new_struct(request->arena, struct commit_report);
-    trace_event(request->trace, "Sending %zu bytes to the owner of token %lld: %u fragments for %.*s",
-                part->buffer->buffer.size, (long long)part->from->token, part->from->count,
-                BYTES(part->from->table->name));
+    trace_event(request->trace, "Sending %zu bytes to the owner of token %lld: %s", part->buffer->buffer.size,
+                (long long)part->request.token, part->told);
 }
 
 static void part_done(struct table_request *table_request);
@@ -86,7 +89,7 @@ static bool submit_part(struct pending *pending, struct pending_part *part)
 
     part->request = (struct table_request){
         .command = buffer_bytes(&part->buffer->buffer),
-        .token = part->from->token,
+        .token = part->request.token,
         .done = part_done,
         .error = &part->error,
         .arena = request->arena,
@@ -154,10 +157,10 @@ static void end_batch(struct pending *pending)
     }
     table_batch_reached(pending->context->port, "whole");
     tokens = arena_new_array(pending->request->arena, int64_t, pending->part_count);
-    tokens[count++] = pending->first->from->token;
+    tokens[count++] = pending->first->request.token;
     for (const struct pending_part *part = pending->parts; part; part = part->next)
         if (part != pending->first)
-            tokens[count++] = part->from->token;
+            tokens[count++] = part->request.token;
     table_batch_forget(pending->context->port, pending->batch_us, tokens, count);
 }
 
@@ -235,9 +238,12 @@ static void wait_for_parts(struct query_context *context, struct pending *pendin
 
 static struct pending_part *add_part(struct pending *pending, const struct write_part *from)
 {
-    struct pending_part *part = arena_zalloc(pending->request->arena, sizeof(*part));
+    struct arena *arena = pending->request->arena;
+    struct pending_part *part = arena_zalloc(arena, sizeof(*part));
 
-    part->from = from;
+    part->request.token = from->token;
+    if (__builtin_expect(pending->request->trace != NULL, 0))
+        part->told = arena_printf(arena, "%u fragments for %.*s", from->count, BYTES(from->table->name));
     part->buffer = buffer_take(pending->context);
     *pending->end = part;
     pending->end = &part->next;
@@ -301,7 +307,7 @@ static void remember_others(struct pending *pending)
 static bool have_room(struct pending *pending)
 {
     for (const struct pending_part *part = pending->parts; part; part = part->next)
-        if (!part->is_after && !table_has_room(pending->context->port, part->from->token))
+        if (!part->is_after && !table_has_room(pending->context->port, part->request.token))
             return false;
     return true;
 }
@@ -328,6 +334,26 @@ static void submit_parts(struct pending *pending)
     }
 }
 
+/* The answer of a refusal tells of columns, and of values that may stand in a statement: they must be there when it is written. */
+static void keep_outcome(struct pending *pending, const struct execution *execution, const struct write_set *set,
+                         const struct cas_set *cas)
+{
+    pending->outcome.set = *cas;
+    pending->outcome.table = table_def_ref(execution->plan->table);
+    pending->outcome.key = set->count ? set->parts[0].key : bytes_of(NULL, 0);
+    pending->held_count = execution->prepared_count;
+    pending->held = arena_new_array(execution->request->arena, struct prepared *, execution->prepared_count + 1);
+    for (uint32_t i = 0; i < execution->prepared_count; i++)
+        pending->held[i] = prepared_ref(execution->prepared[i]);
+}
+
+static void pending_fini(struct pending *pending)
+{
+    table_def_unref(pending->outcome.table);
+    for (uint32_t i = 0; i < pending->held_count; i++)
+        prepared_unref(pending->held[i]);
+}
+
 enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas)
 {
     struct query_context *context = execution->context;
@@ -346,11 +372,8 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
                       : set->logged   ? "BATCH"
                                       : "UNLOGGED_BATCH", /* as StorageProxy's */
     };
-    if (cas) {
-        pending->outcome.set = *cas;
-        pending->outcome.table = table_def_ref(execution->plan->table);
-        pending->outcome.key = set->count ? set->parts[0].key : bytes_of(NULL, 0);
-    }
+    if (cas)
+        keep_outcome(pending, execution, set, cas);
     request->state = pending;
     if (set->count > 1 && !cas)
         groups = arena_zalloc(arena, sizeof(struct pending_part *) * table_space_shard_count(context->engine->space));
@@ -388,11 +411,14 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
     return QUERY_PENDING;
 }
 
-void execute_modify_finish(struct query_context *context, struct query_request *request, struct buffer *out)
+void execute_modify_finish(struct query_request *request, struct buffer *out)
 {
     struct pending *pending = request->state;
 
-    if (request->error.status) {
+    request->state = NULL;
+    if (!out) {
+        /* nobody is there to hear it */
+    } else if (request->error.status) {
         request->detail.write_type = pending->is_cas ? "CAS" : pending->is_counter ? "COUNTER" : pending->write_type;
         if (pending->is_cas)
             request->detail.consistency = request->message->parameters.serial_consistency;
@@ -401,7 +427,5 @@ void execute_modify_finish(struct query_context *context, struct query_request *
     } else {
         native_encode_result_void(out);
     }
-    if (pending->outcome.table)
-        table_def_unref(pending->outcome.table);
-    pending->outcome.table = NULL;
+    pending_fini(pending);
 }

@@ -4,7 +4,6 @@
 #include "table/table.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@ struct request {
     struct query_session job_session; /* a copy: the connection's may change meanwhile */
     struct bytes job_keyspace;        /* what the copy began with, in the arena */
     struct buffer job_out;
-    bool job_is_done;
 };
 
 enum {
@@ -350,42 +348,30 @@ static void pending_done(struct query_request *query)
 {
     struct request *request = CONTAINER_OF(query, struct request, query);
     struct connection *connection = request->connection;
+    struct query_context *context = connection->home->context;
 
     if (!connection->socket.is_closed) {
         struct buffer *out;
         size_t start = begin_reply(connection, &out);
 
-        query_finish(connection->home->context, query, out);
+        query_finish(context, query, out);
         finish_reply(request, out, start);
+    } else {
+        query_finish(context, query, NULL);
     }
     came_back(request);
-}
-
-static void worker_pending_done(struct query_request *query)
-{
-    CONTAINER_OF(query, struct request, query)->job_is_done = true;
 }
 
 /* A worker may wait: also for a shard's owner, or for a row that memory had not. */
 static void job_run(struct worker_job *job, void *local)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
-    struct query_context *context = local;
-    struct table_port *port = query_context_port(context);
+    enum query_result result;
+
     TRACE(request->query.trace, "Begun again by a worker");
-    enum query_result result = query_run(context, &request->query, &request->job_out);
-
-    assert(result != QUERY_WAITS);
-    if (result == QUERY_DONE)
-        return;
-    while (!request->job_is_done) {
-        struct pollfd answer = { .fd = table_port_fd(port), .events = POLLIN };
-
-        table_port_flush(port);
-        poll(&answer, 1, -1);
-        table_port_reap(port);
-    }
-    query_finish(context, &request->query, &request->job_out);
+    result = query_run(local, &request->query, &request->job_out);
+    assert(result == QUERY_DONE);
+    (void)result;
 }
 
 static void job_done(struct worker_job *job)
@@ -430,11 +416,10 @@ static bool send_to_worker(struct request *request)
     request->job_keyspace = connection->session.keyspace.data ? arena_copy(request->arena, connection->session.keyspace)
                                                               : connection->session.keyspace;
     request->job_out = (struct buffer){ 0 };
-    request->job_is_done = false;
     request->job =
         (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop, .group = query->waits_for };
     query->session = &request->job_session;
-    query->done = worker_pending_done;
+    query->done = NULL;
     query->state = NULL;
     query->warnings = NULL;
     query->warning_count = 0;
