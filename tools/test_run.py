@@ -40,6 +40,7 @@ def runners(words):
                 ("cql on memory, protocol 5", cql + ["--protocol", "5+lz4", "--server-arg=--store", "--server-arg=memory"], 600)],
         "wire": [("wire", [PYTHON, "tests/wire/check_replies.py", "build/test/wire/native_test"], 120),
                  ("wire, conversation", [PYTHON, "tests/wire/conversation.py", "--check"], 120),
+                 ("wire, schema changes", ["python3", "tests/wire/unprepared.py"], 120),
                  ("wire, lifetimes", ["python3", "tests/wire/lifetimes.py"], 120)],
         "drivers": [("drivers, python", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
                                          "tests/drivers/python"], 600),

@@ -61,7 +61,6 @@ struct execution {
     struct error *err;
     struct eval eval;
     uint8_t version;             /* of the protocol */
-    bool always_metadata;        /* before v5: the client's idea of the columns may be old */
     struct bytes keyspace;       /* of names that have none; NULL data: there is none */
     struct bytes statement_text; /* binds paging states, with the table: a session's keyspace does not matter */
 };

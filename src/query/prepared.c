@@ -182,6 +182,14 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
     return OK;
 }
 
+void prepared_forget(struct prepared_cache *cache, struct prepared *prepared)
+{
+    pthread_mutex_lock(&cache->lock);
+    if (lookup(cache, prepared->id) == prepared)
+        remove_entry(cache, prepared);
+    pthread_mutex_unlock(&cache->lock);
+}
+
 void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted)
 {
     pthread_mutex_lock(&cache->lock);

@@ -2,7 +2,8 @@
  *
  * An id is the MD5 of keyspace and text, as Cassandra's. EXECUTE finds its plan in the context's lookaside, which holds
  * references and takes no lock; a miss asks the cache, under its lock. When the cache is full the plan not used for longest
- * (second chance) is evicted; lookasides see that it was and let it go, so that its next use is answered UNPREPARED.
+ * (second chance) is evicted; lookasides see that it was and let it go, so that its next use is answered UNPREPARED. So is one whose
+ * tables have changed as clients must know (table_def_is_alike), when it is used next.
  *
  * Owns:    the cache and lookasides hold references; who gets a plan from prepared_find holds it until its next call with
  *          that lookaside, or takes a reference.
@@ -21,13 +22,11 @@ struct prepared {
     _Atomic uint32_t refs;
     _Atomic bool used; /* since the hand of the clock passed */
     _Atomic bool evicted;
-    _Atomic uint64_t checked_version; /* schema_version_number it is known to fit */
+    _Atomic uint64_t checked_version; /* schema_version_number in which its definitions are those in force */
     uint8_t id[PREPARED_ID_BYTES];
     struct bytes keyspace; /* of the session that prepared it; NULL data: none */
     struct bytes text;
     struct plan plan;
-    bool metadata_changed; /* the result's columns are not those the id was first prepared with */
-    uint64_t result_hash;  /* of the result's columns */
     uint64_t bytes;
     struct arena *arena;            /* owned */
     struct prepared *chain;         /* the cache's */
@@ -52,6 +51,8 @@ void prepared_unref(struct prepared *prepared);
 struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside, const uint8_t *id);
 /* Takes over the caller's reference; replaces one with the same id. ERR_INVALID when it alone is too large. */
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err);
+/* From now on nobody finds it, unless another one has its id by now. */
+void prepared_forget(struct prepared_cache *cache, struct prepared *prepared);
 void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted);
 
 #endif

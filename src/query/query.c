@@ -156,8 +156,7 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     return QUERY_DONE;
 }
 
-/* EXECUTE of v5 brings the id of the columns it knows; before v5 we remember whether they changed since they were prepared.
- * Columns that no table holds were not among what PREPARED told. */
+/* EXECUTE of v5 brings the id of the columns it knows. Columns that no table holds were not among what PREPARED told. */
 static enum native_rows_metadata said_of_columns(const struct execution *execution,
                                                  const struct native_metadata *metadata, bool are_unprepared)
 {
@@ -167,7 +166,7 @@ static enum native_rows_metadata said_of_columns(const struct execution *executi
     if (is_execute && execution->version >= NATIVE_V5) {
         if (!bytes_equal(message->execute.metadata_id, bytes_of(metadata->id, sizeof(metadata->id))))
             return NATIVE_METADATA_CHANGED;
-    } else if (execution->always_metadata || (is_execute && are_unprepared)) {
+    } else if (is_execute && are_unprepared) {
         return NATIVE_METADATA_SENT;
     }
     return execution->parameters->skip_metadata ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT;
@@ -400,23 +399,6 @@ static enum query_result run_query(struct execution *execution)
 
 /* ---- prepared ---- */
 
-static uint64_t hash_columns(const struct plan *plan)
-{
-    uint64_t hash = plan->column_count;
-
-    for (uint32_t i = 0; i < plan->column_count; i++) {
-        struct buffer text = { 0 };
-
-        buffer_append_bytes(&text, plan->columns[i].name);
-        buffer_append_u8(&text, 0);
-        type_print_java(&text, plan->columns[i].type);
-        for (size_t k = 0; k < text.size; k++)
-            hash = (hash ^ text.data[k]) * UINT64_C(0x100000001b3);
-        buffer_fini(&text);
-    }
-    return hash;
-}
-
 /* A plan of its own arena, with one reference. */
 static enum status prepare(struct execution *execution, struct bytes keyspace, struct bytes text,
                            struct prepared **result)
@@ -439,7 +421,6 @@ static enum status prepare(struct execution *execution, struct bytes keyspace, s
     atomic_init(&prepared->refs, 1);
     atomic_init(&prepared->used, true);
     atomic_init(&prepared->checked_version, schema_version_number(execution->schema));
-    prepared->result_hash = hash_columns(&prepared->plan);
     prepared->bytes = arena_used(arena) + sizeof(*prepared);
     *result = prepared;
     return OK;
@@ -515,64 +496,90 @@ static enum query_result run_prepare(struct execution *execution)
     return QUERY_DONE;
 }
 
-/* Is the table still the one that was planned for? Batches: every part's. */
-static bool plan_is_current(const struct plan *plan, const struct schema *schema)
+/* What became of the definitions that a plan was made for. Worse is greater. */
+enum fit {
+    FITS,
+    FITS_CHANGED, /* nothing that its client must know: it is planned again */
+    FITS_NO_MORE,
+};
+
+static enum fit plan_fit(const struct plan *plan, const struct schema *schema)
 {
-    for (uint32_t i = 0; i < plan->part_count; i++)
-        if (!plan_is_current(plan->parts[i], schema))
-            return false;
+    const struct table_def *now;
+    enum fit worst = FITS;
+
+    for (uint32_t i = 0; i < plan->part_count; i++) {
+        enum fit fit = plan_fit(plan->parts[i], schema);
+
+        worst = fit > worst ? fit : worst;
+    }
     if (!plan->table)
-        return true;
-    const struct table_def *now = schema_table(schema, plan->table->keyspace, plan->table->name);
-    return now && now->id == plan->table->id && now->version == plan->table->version;
+        return worst;
+    now = schema_table(schema, plan->table->keyspace, plan->table->name);
+    if (now == plan->table)
+        return worst;
+    if (!now || !table_def_is_alike(now, plan->table))
+        return FITS_NO_MORE;
+    return worst == FITS ? FITS_CHANGED : worst;
 }
 
-/* The prepared statement of an id, planned again when its table has changed. */
-static enum status find_prepared(struct execution *execution, struct bytes id, struct prepared **result)
+static enum status unprepared(struct execution *execution, struct bytes id)
+{
+    struct error *err = execution->err;
+    char hex[2 * 64 + 1] = "";
+
+    for (size_t i = 0; i < id.size && i < 64; i++)
+        snprintf(hex + 2 * i, 3, "%02x", id.data[i]);
+    error_set(
+        err, ERR_UNPREPARED,
+        "Prepared query with ID %s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
+        hex);
+    memset(err->id, 0, sizeof(err->id));
+    memcpy(err->id, id.data, id.size < sizeof(err->id) ? id.size : sizeof(err->id));
+    return ERR_UNPREPARED;
+}
+
+/* The statement with the definitions in force, under the id that its client knows. */
+static enum status plan_again(struct execution *execution, const struct prepared *old, struct prepared **result)
 {
     struct query_engine *engine = execution->context->engine;
-    uint64_t version = schema_version_number(execution->schema);
-    struct prepared *found = NULL, *again;
+    struct prepared *again;
+    uint8_t id[PREPARED_ID_BYTES];
+    enum status status = prepare(execution, old->keyspace, old->text, &again);
 
-    if (id.size == PREPARED_ID_BYTES)
-        found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
-    if (!found) {
-        struct buffer hex = { 0 };
-
-        for (size_t i = 0; i < id.size && i < 64; i++)
-            buffer_printf(&hex, "%02x", id.data[i]);
-        error_set(
-            execution->err, ERR_UNPREPARED,
-            "Prepared query with ID %.*s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
-            BYTES(buffer_bytes(&hex)));
-        buffer_fini(&hex);
-        memset(execution->err->id, 0, sizeof(execution->err->id));
-        memcpy(execution->err->id, id.data,
-               id.size < sizeof(execution->err->id) ? id.size : sizeof(execution->err->id));
-        return ERR_UNPREPARED;
-    }
-    if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version) {
-        *result = found;
-        return OK;
-    }
-    if (plan_is_current(&found->plan, execution->schema)) {
-        atomic_store_explicit(&found->checked_version, version, memory_order_relaxed);
-        *result = found;
-        return OK;
-    }
-    enum status status = prepare(execution, found->keyspace, found->text, &again);
     if (status)
         return status;
-    again->metadata_changed = found->metadata_changed || again->result_hash != found->result_hash;
-    memcpy(again->id, found->id, PREPARED_ID_BYTES);
+    memcpy(id, old->id, sizeof(id)); /* the lookaside lets the old one go */
     status = prepared_insert(engine->cache, again, execution->err);
     if (status) {
         prepared_unref(again);
         return status;
     }
-    *result = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+    *result = prepared_find(engine->cache, &execution->context->lookaside, id);
     return *result ? OK
                    : error_set(execution->err, ERR_OVERLOADED, "The statement was evicted while it was prepared again");
+}
+
+static enum status find_prepared(struct execution *execution, struct bytes id, struct prepared **result)
+{
+    struct query_engine *engine = execution->context->engine;
+    uint64_t version = schema_version_number(execution->schema);
+    struct prepared *found = NULL;
+
+    if (id.size == PREPARED_ID_BYTES)
+        found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+    if (!found)
+        return unprepared(execution, id);
+    *result = found;
+    if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version)
+        return OK;
+    switch (plan_fit(&found->plan, execution->schema)) {
+    case FITS: atomic_store_explicit(&found->checked_version, version, memory_order_relaxed); return OK;
+    case FITS_CHANGED: return plan_again(execution, found, result);
+    case FITS_NO_MORE: break;
+    }
+    prepared_forget(engine->cache, found);
+    return unprepared(execution, id);
 }
 
 static enum query_result run_execute(struct execution *execution)
@@ -583,7 +590,6 @@ static enum query_result run_execute(struct execution *execution)
     if (status)
         return execution_failed(execution, status);
     TRACE(execution->request->trace, "Found the prepared statement");
-    execution->always_metadata = prepared->metadata_changed;
     execution->prepared = &prepared;
     execution->prepared_count = 1;
     execution->keyspace = prepared->keyspace;

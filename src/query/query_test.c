@@ -324,28 +324,49 @@ static void a_full_cache_forgets_what_was_not_used(void **state)
     assert_int_equal(request.error.status, ERR_UNPREPARED);
 }
 
-static void a_changed_table_is_planned_again(void **state)
+/* With k = 1. */
+static const char *execute(struct query_context *context)
 {
-    const struct bytes values[] = { { ONE, 4 } };
+    static const struct bytes values[] = { { ONE, 4 } };
 
+    set_execute(values, 1);
+    message.parameters.skip_metadata = true;
+    assert_int_equal(run(context), QUERY_DONE);
+    return request.error.status == ERR_UNPREPARED ? "unprepared" : outcome();
+}
+
+/* Both contexts know the statement before, so that each must see by itself that it is the old one. */
+static void expect_after(const char *change, const char *expected)
+{
+    assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
+    execute(loop);
+    assert_int_equal(request.error.status, OK);
+    execute(worker);
+    assert_int_equal(request.error.status, OK);
+    assert_string_equal(ask(change), "ok");
+    assert_string_equal(execute(loop), expected);
+    assert_string_equal(execute(worker), expected);
+    assert_string_equal(execute(loop), expected);
+}
+
+static void statements_of_changed_tables_are_unprepared(void **state)
+{
     make_table();
     ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')");
-    prepare("SELECT * FROM t WHERE k = ?");
-    set_execute(values, 1);
-    message.parameters.skip_metadata = true;
-    run(loop);
-    assert_string_equal(outcome(), "1|1|a");
+    expect_after("ALTER TABLE t WITH comment = 'x'", "1|1|a");
     assert_false(had_metadata);
-    assert_string_equal(ask("ALTER TABLE t ADD w int"), "ok");
-    set_execute(values, 1);
-    message.parameters.skip_metadata = true;
-    run(loop);
-    assert_string_equal(outcome(), "1|1|a|null");
-    assert_true(had_metadata); /* the client knows other columns: they are told, asked or not */
-    ask("DROP TABLE t");
-    set_execute(values, 1);
-    run(loop);
-    assert_string_equal(outcome(), "invalid: table t does not exist");
+    expect_after("ALTER KEYSPACE k WITH durable_writes = false", "1|1|a");
+    expect_after("ALTER TABLE t ADD w int", "unprepared");
+    expect_after("ALTER TABLE t WITH gc_grace_seconds = 1", "unprepared");
+    expect_after("CREATE TABLE u (k int PRIMARY KEY)", "1|1|a|null");
+    expect_after("TRUNCATE t", "");
+    ask("INSERT INTO t (k, c, v) VALUES (1, 2, 'b')");
+    assert_string_equal(execute(loop), "1|2|b|null");
+    expect_after("DROP TABLE t", "unprepared");
+    assert_string_equal(ask("CREATE TABLE t (k int, c int, v text, PRIMARY KEY (k, c))"), "ok");
+    assert_string_equal(execute(loop), "unprepared");
+    assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
+    assert_string_equal(execute(loop), "");
 }
 
 static void pages_meet_without_gap_or_overlap(void **state)
@@ -706,7 +727,7 @@ int main(void)
         TEST(an_id_is_the_md5_of_keyspace_and_text),
         TEST(an_unknown_id_is_told_back),
         TEST(a_full_cache_forgets_what_was_not_used),
-        TEST(a_changed_table_is_planned_again),
+        TEST(statements_of_changed_tables_are_unprepared),
         TEST(pages_meet_without_gap_or_overlap),
         TEST(a_tampered_state_is_refused),
         TEST(what_is_not_paged_is_bounded),

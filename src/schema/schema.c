@@ -88,6 +88,26 @@ const struct column_def *table_def_column_by_id(const struct table_def *def, uin
     return &def->columns[def->index_by_id[id]];
 }
 
+static bool columns_are_alike(const struct column_def *a, const struct column_def *b)
+{
+    return a->id == b->id && a->kind == b->kind && a->position == b->position && a->descending == b->descending &&
+           a->multicell == b->multicell && a->hidden_until_us == b->hidden_until_us && bytes_equal(a->name, b->name) &&
+           type_equal(a->type, b->type);
+}
+
+bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
+{
+    if (memcmp(a->uuid, b->uuid, sizeof(a->uuid)) != 0 || a->column_count != b->column_count ||
+        a->dropped_count != b->dropped_count || a->column_id_next != b->column_id_next ||
+        a->params.gc_grace_s != b->params.gc_grace_s ||
+        a->params.default_time_to_live_s != b->params.default_time_to_live_s)
+        return false;
+    for (uint32_t i = 0; i < a->column_count; i++)
+        if (!columns_are_alike(&a->columns[i], &b->columns[i]))
+            return false;
+    return true;
+}
+
 /* ---- lookups ---- */
 
 static uint64_t mix(uint64_t x)

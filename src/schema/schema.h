@@ -90,7 +90,7 @@ struct table_def {
     _Atomic uint32_t refs;
     uint64_t id;
     uint8_t uuid[16];
-    uint64_t version; /* the schema version that last changed it: prepared statements compare it */
+    uint64_t version; /* the schema version that last changed it */
     struct bytes keyspace;
     struct bytes name;
     struct column_def *columns; /* SELECT * order */
@@ -144,5 +144,9 @@ const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint3
 
 const struct column_def *table_def_column(const struct table_def *def, struct bytes name);
 const struct column_def *table_def_column_by_id(const struct table_def *def, uint32_t id);
+
+/* Whether a statement that a client has prepared means the same with the one as with the other: the same table, columns and types, and the
+ * options that Cassandra counts to them. */
+bool table_def_is_alike(const struct table_def *a, const struct table_def *b);
 
 #endif

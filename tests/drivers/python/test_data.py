@@ -151,6 +151,33 @@ def test_schema_change_under_a_prepared_statement(session, keyspace):
         session.execute(select, (1,))
 
 
+def test_prepared_statements_follow_their_table(session, keyspace):
+    """Kept statements read and write what the table has become: columns before and between, fields of types, other types of one name."""
+    table = f"{keyspace}.following"
+    session.execute(f"CREATE TYPE {keyspace}.followed (a int)")
+    make = f"CREATE TABLE {table} (k int PRIMARY KEY, y {{}}, z text, u frozen<followed>)"
+    session.set_keyspace(keyspace)
+    session.execute(make.format("text"))
+    session.execute(f"INSERT INTO {table} (k, y, z, u) VALUES (1, 'yyy', 'zzz', {{a: 5}})")
+    select = session.prepare(f"SELECT * FROM {table} WHERE k = ?")
+    insert = session.prepare(f"INSERT INTO {table} (k, y) VALUES (?, ?)")
+    assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "y": "yyy", "z": "zzz", "u": (5,)}
+    session.execute(f"ALTER TABLE {table} ADD a text")
+    session.execute(f"UPDATE {table} SET a = 'aaa' WHERE k = 1")
+    assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "a": "aaa", "u": (5,), "y": "yyy", "z": "zzz"}
+    session.execute(f"ALTER TYPE {keyspace}.followed ADD b text")
+    session.execute(f"UPDATE {table} SET u = {{a: 6, b: 'b'}} WHERE k = 1")
+    assert session.execute(select, (1,)).one().u == (6, "b")
+    session.execute(f"ALTER TABLE {table} DROP y")
+    assert session.execute(select, (1,)).one()._asdict() == {"k": 1, "a": "aaa", "u": (6, "b"), "z": "zzz"}
+    session.execute(f"DROP TABLE {table}")
+    session.execute(make.format("int"))
+    with pytest.raises(InvalidRequest):  # the driver sends what it made of it before it was told
+        session.execute(insert, (2, "no integer"))
+    session.execute(session.prepare(f"INSERT INTO {table} (k, y) VALUES (?, ?)"), (2, 7))
+    assert session.execute(select, (2,)).one().y == 7
+
+
 def test_conditional_insert(session, table):
     statement = f"INSERT INTO {table} (k, c, v) VALUES (400, 1, %s) IF NOT EXISTS"
     assert session.execute(statement, ("first",)).was_applied
