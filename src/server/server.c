@@ -14,6 +14,7 @@
 #include "server/operate.h"
 #include "server/step.h"
 #include "server/sweeper.h"
+#include "store/cold.h"
 #include "store/files/files.h"
 #include "store/memory/memory.h"
 #include "store/rocksdb/rocksdb.h"
@@ -217,6 +218,18 @@ static struct file_system *test_files(void)
     return NULL;
 }
 
+/* The body itself, or as if what it holds were on the disk alone: HELENUS_TEST_COLD=3 refuses one in three reads that may not wait. */
+static const struct store_ops *tested(const struct store_ops *body)
+{
+#ifdef HELENUS_TEST_SWITCHES
+    const char *one_in = getenv("HELENUS_TEST_COLD");
+
+    if (one_in && atoi(one_in) > 0)
+        return cold_over(body, (unsigned)atoi(one_in));
+#endif
+    return body;
+}
+
 static enum status open_environment(struct server *server, struct error *err)
 {
     struct store_environment_options environment = {
@@ -229,7 +242,7 @@ static enum status open_environment(struct server *server, struct error *err)
         .test_no_sync = test_switch("HELENUS_TEST_NO_SYNC"),
     };
 
-    server->store = is_memory(server) ? &store_memory_ops : &store_rocksdb_ops;
+    server->store = tested(is_memory(server) ? &store_memory_ops : &store_rocksdb_ops);
     return server->store->environment_open(&environment, &server->environment, err);
 }
 
