@@ -16,11 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Helenus:
-    def __init__(self, binary=None, data=None, args=()):
+    def __init__(self, binary=None, data=None, args=(), env=None):
         self.binary = binary or os.environ.get("HELENUS") or str(ROOT / "build" / "helenus")
         self.owns_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="helenus-test-")
-        self.args = list(args)
+        self.args, self.env = list(args), env or {}
         # Where it is found; an address to listen on that is no address to connect to is loopback's.
         listen = self.args[self.args.index("--listen") + 1] if "--listen" in self.args else "127.0.0.1"
         self.host = "127.0.0.1" if listen == "0.0.0.0" else listen
@@ -34,7 +34,8 @@ class Helenus:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--data", self.data, "--dev", "--cql-port", str(self.cql_port), "--http-port",
-                 str(self.http_port)] + self.args, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
+                 str(self.http_port)] + self.args, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.env})
         said, deadline, fd = b"", time.monotonic() + timeout_s, self.process.stdout.fileno()
         while b"Starting listening for CQL clients on" not in said:
             readable, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
