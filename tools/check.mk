@@ -53,6 +53,27 @@ tsan-cql: $(VENV)/installed
 	@echo "== recorded statements, thread, store memory"
 	$(TSAN_SET) $(CQL_CHECK) --helenus build/tsan/helenus $(ON_MEMORY)
 
+# The recorded statements all at once, on one connection and on one each, and from a store that has nothing in memory: tests/cql/README.md.
+# SEED=7 draws another game.
+SEED     ?= 1
+TOGETHER := --server-arg=--loops --server-arg=2 --server-arg=--shards --server-arg=4 --seed $(SEED)
+.PHONY: san-server tsan-server modes san-modes tsan-modes
+san-server:
+	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus build/asan/helenus-switches
+tsan-server:
+	$(MAKE) -s $(TSAN_BUILD) build/tsan/helenus build/tsan/helenus-switches
+modes: $(BUILD)/helenus $(BUILD)/helenus-switches $(VENV)/installed
+	@for mode in pipelined concurrent; do for cold in 0 3; do \
+	    echo "== recorded statements, $$mode, cold $$cold, $(BUILD)"; \
+	    $(CQL_CHECK) --helenus $(BUILD)/helenus-switches --mode $$mode --cold $$cold $(TOGETHER) $(T) || exit 1; done; done
+	@for cold in 1 3; do \
+	    echo "== recorded statements, one at a time, cold $$cold, $(BUILD)"; \
+	    $(CQL_CHECK) --helenus $(BUILD)/helenus-switches --cold $$cold $(TOGETHER) $(T) || exit 1; done
+san-modes: san-server
+	$(MAKE) -s $(ASAN_BUILD) modes
+tsan-modes: tsan-server
+	$(TSAN_SET) $(MAKE) -s $(TSAN_BUILD) modes
+
 .PHONY: format format-check lint
 format:
 	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c')

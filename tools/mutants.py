@@ -5,7 +5,10 @@
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), two rounds of a test
-under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`) or a recorded conversation (`wire:conversation`); the latter two need the test clients of `make deps-test` and are skipped without them. A sabotage that no test sees is a hole in the
+under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
+nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`); the latter need the test clients of `make deps-test` and
+are skipped without them. With `asan-` before any of those of recorded statements (`asan-pipelined:lwt`) the server is built with the
+sanitizers: for what only they see. A sabotage that no test sees is a hole in the
 tests; one that no longer fits the source must be rewritten. The tree is copied to build/mutants, so nothing here touches
 the sources, and what is built there is kept for the next time.
 """
@@ -63,7 +66,7 @@ def copy_tree():
 
 def run(command, timeout_s, cwd=TREE):
     """(exit code or None when out of time, output). The command has a session of its own, ended whole."""
-    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="stdout", PYTHONDONTWRITEBYTECODE="1")
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="stdout", PYTHONDONTWRITEBYTECODE="1", MALLOC_PERTURB_="165")
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         env.pop(name, None)
     process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -78,8 +81,27 @@ def run(command, timeout_s, cwd=TREE):
     return code, output.decode(errors="replace")
 
 
+RECORDED = {"cql": [], "pipelined": ["--mode", "pipelined", "--copies", "8"], "concurrent": ["--mode", "concurrent", "--copies", "8"],
+            "cold": ["--cold", "1"]}
+
+
+def kind_of(test):
+    return test.split(":")[0].removeprefix("asan-")
+
+
+def build_of(test):
+    """Where it is built, as make is told."""
+    if not test.startswith("asan-"):
+        return ["BUILD=build", "OPT=-O1"]
+    return ["BUILD=build/asan", "OPT=-O1 -g", "EXTRA_CPPFLAGS=-DHELENUS_DEBUG", "SAN=-fsanitize=address,undefined -fno-sanitize-recover=undefined"]
+
+
+def folder_of(test):
+    return build_of(test)[0].removeprefix("BUILD=")
+
+
 def wants_server(test):
-    return test.startswith(("cql:", "wire:", "operate:", "crash:"))
+    return ":" in test and kind_of(test) in ("wire", "operate", "crash", *RECORDED)
 
 
 def program_of(test):
@@ -88,24 +110,31 @@ def program_of(test):
 
 
 def target_of(test):
-    if test == "crash:batch":
-        return "build/helenus-switches"
-    return "build/helenus" if wants_server(test) else "build/test/" + program_of(test)
+    if test == "crash:batch" or kind_of(test) == "cold":
+        return folder_of(test) + "/helenus-switches"
+    return folder_of(test) + "/helenus" if wants_server(test) else "build/test/" + program_of(test)
 
 
-def build(targets):
-    code, output = run(["make", "-s", JOBS, "BUILD=build", "OPT=-O1", *targets], BUILD_TIMEOUT_S)
-    return None if code == 0 else "\n".join(output.splitlines()[-15:])
+def build(tests):
+    """None, or why it does not build. What the tests need."""
+    for how in sorted({tuple(build_of(test)) for test in tests}):
+        targets = sorted({target_of(test) for test in tests if tuple(build_of(test)) == how})
+        code, output = run(["make", "-s", JOBS, *how, *targets], BUILD_TIMEOUT_S)
+        if code != 0:
+            return "\n".join(output.splitlines()[-15:])
+    return None
 
 
 def run_test(test):
     """(red, why)"""
     program, _, case = test.partition(":")
     if wants_server(test):
-        command = {"cql": ["tests/cql/run.py", "--check", "--helenus", "build/helenus", case],
-                   "operate": ["tests/process/operate.py", case],
+        kind = kind_of(test)
+        command = {"operate": ["tests/process/operate.py", case],
                    "crash": [f"tests/crash/{case}.py", "--rounds", "2"],
-                   "wire": [f"tests/wire/{case}.py", "--check"]}[program]
+                   "wire": [f"tests/wire/{case}.py", "--check"]}.get(kind)
+        if kind in RECORDED:
+            command = ["tests/cql/run.py", "--check", "--helenus", target_of(test), *RECORDED[kind], case]
         code, output = run([str(PYTHON), *command], TIMEOUT_S)
         last = output.splitlines()[-1] if output else ""
         return code != 0, "out of time" if code is None else last
@@ -129,25 +158,26 @@ def check(mutant, tree):
     count = (tree / mutant["file"]).read_text().count(mutant["old"])
     if count != 1:
         raise Broken(f"{mutant['name']}: its old text is {count} times in {mutant['file']}")
-    if mutant["test"].startswith("cql:") and not (tree / "tests/cql" / (mutant["test"][4:] + ".cql")).exists():
+    case = mutant["test"].partition(":")[2]
+    if kind_of(mutant["test"]) in RECORDED and not (tree / "tests/cql" / (case + ".cql")).exists():
         raise Broken(f"{mutant['name']}: no test {mutant['test']}")
 
 
-def object_of(file):
-    return TREE / "build/obj" / pathlib.Path(file).relative_to("src").with_suffix(".o")
+def object_of(mutant):
+    return TREE / folder_of(mutant["test"]) / "obj" / pathlib.Path(mutant["file"]).relative_to("src").with_suffix(".o")
 
 
 def sabotage(mutant):
     """(killed, why)"""
     source, target = TREE / mutant["file"], target_of(mutant["test"])
     text, stat = source.read_text(), source.stat()
-    built = object_of(mutant["file"])
+    built = object_of(mutant)
     kept = built.with_suffix(".kept")
     shutil.copy2(built, kept)
     UNFINISHED.touch()
     try:
         source.write_text(text.replace(mutant["old"], mutant["new"]))
-        broken = build([target])
+        broken = build([mutant["test"]])
         if broken:
             return False, "does not compile:\n" + broken
         red, why = run_test(mutant["test"])
@@ -156,7 +186,7 @@ def sabotage(mutant):
         source.write_text(text)
         os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         shutil.move(kept, built)  # with the time it had: nothing to compile again
-        for stale in ("build/libhelenus.a", target):
+        for stale in (folder_of(mutant["test"]) + "/libhelenus.a", target):
             (TREE / stale).unlink(missing_ok=True)
         UNFINISHED.unlink()
 
@@ -197,7 +227,7 @@ def main():
             print(f"{len(todo)} passed, {failed} failed, 0 skipped")
             return 1 if failed else 0
         print(f"building {TREE.relative_to(ROOT)}, without sabotage", flush=True)
-        broken = build(sorted({target_of(m["test"]) for m in todo}))
+        broken = build(sorted({m["test"] for m in todo}))
         if broken:
             raise Broken("the tree does not build:\n" + broken)
         for test in sorted({program_of(m["test"]) for m in todo}):

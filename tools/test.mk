@@ -12,6 +12,7 @@ help:
 	@echo "make test            install what is missing, build, run every test"
 	@echo "make test-unit       the one-minute loop: unit tests and recorded statements"
 	@echo "make test-cql        recorded statements (T=name for one file), on both stores"
+	@echo "make modes           recorded statements all at once, pipelined, and with nothing in memory; san-modes, tsan-modes"
 	@echo "make test-drivers    drivers of every language and cqlsh, unchanged, in every mode"
 	@echo "make test-wire       the driver reads what wire/ encodes"
 	@echo "make unit T=folder   unit tests of one folder"

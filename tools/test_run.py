@@ -31,6 +31,7 @@ def unit_tests():
 def runners(words):
     """(title, command, seconds it may take)"""
     cql = [PYTHON, "tests/cql/run.py", "--check", "--helenus", "build/helenus"]
+    switches = cql[:-1] + ["build/helenus-switches"]
     table = {
         "build": [("build", ["make", "-s", JOBS, "build/helenus", "build/helenus-switches", "build/load"], 1200)],
         "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
@@ -38,6 +39,8 @@ def runners(words):
         "cql": [("cql on rocksdb", cql, 600),
                 ("cql on 5 shards", cql + ["--server-arg=--shards", "--server-arg=5"], 600),
                 ("cql on memory, protocol 5", cql + ["--protocol", "5+lz4", "--server-arg=--store", "--server-arg=memory"], 600)],
+        "modes": [("cql, nothing is in memory", switches + ["--cold", "1"], 600),
+                  ("cql on 3 shards, one in three reads is not", switches + ["--cold", "3", "--server-arg=--shards", "--server-arg=3"], 600)],
         "wire": [("wire", [PYTHON, "tests/wire/check_replies.py", "build/test/wire/native_test"], 120),
                  ("wire, conversation", [PYTHON, "tests/wire/conversation.py", "--check"], 120),
                  ("wire, schema changes", ["python3", "tests/wire/unprepared.py"], 120),
@@ -65,7 +68,7 @@ def runners(words):
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:
@@ -99,7 +102,7 @@ def counts(output, code):
 
 def run(command, limit, log):
     env = dict(os.environ, HELENUS=str(ROOT / "build" / "helenus"), CMOCKA_MESSAGE_OUTPUT="stdout",
-               PYTHONDONTWRITEBYTECODE="1")
+               PYTHONDONTWRITEBYTECODE="1", MALLOC_PERTURB_="165")  # what is freed is not what it was
     with open(log, "ab") as out:
         start = out.tell()
         try:
