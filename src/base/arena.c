@@ -19,9 +19,10 @@ struct chunk {
 static_assert(sizeof(struct chunk) % ALIGNMENT == 0, "chunk data must be aligned");
 
 struct arena {
-    struct chunk *current; /* owned */
-    size_t used_before;    /* bytes used in the chunks below the current one */
-    size_t gaps;           /* of all these, bytes that were given to nobody */
+    struct arena_meter *meter; /* borrowed; NULL: nobody counts */
+    struct chunk *current;     /* owned */
+    size_t used_before;        /* bytes used in the chunks below the current one */
+    size_t gaps;               /* of all these, bytes that were given to nobody */
 };
 
 static struct chunk *chunk_new(size_t size, struct chunk *next)
@@ -37,6 +38,7 @@ struct arena *arena_new(size_t chunk_bytes)
 {
     struct arena *arena = xmalloc(sizeof(*arena));
 
+    arena->meter = NULL;
     assert(chunk_bytes >= 256);
     arena->current = chunk_new(chunk_bytes, NULL);
     arena->used_before = 0;
@@ -88,6 +90,22 @@ void arena_reset(struct arena *arena)
     arena->gaps = 0;
 }
 
+void arena_set_meter(struct arena *arena, struct arena_meter *meter)
+{
+    arena->meter = meter;
+}
+
+enum status arena_check(const struct arena *arena, struct error *err)
+{
+    return arena->meter && arena->meter->is_over ? arena->meter->check(arena->meter, err) : OK;
+}
+
+void arena_hold(struct arena *arena, size_t bytes)
+{
+    if (arena->meter)
+        arena->meter->grown(arena->meter, bytes);
+}
+
 size_t arena_used(const struct arena *arena)
 {
     return arena->used_before + arena->current->used - arena->gaps;
@@ -111,6 +129,8 @@ static void *alloc_in_new_chunk(struct arena *arena, size_t size)
         chunk_size = CHUNK_BYTES_MAX;
     if (chunk_size < size)
         chunk_size = size;
+    if (arena->meter)
+        arena->meter->grown(arena->meter, chunk_size);
     arena->used_before += arena->current->used;
     arena->current = chunk_new(chunk_size, arena->current);
     arena->current->used = size;

@@ -16,6 +16,12 @@ void buffer_grow(struct buffer *buffer, size_t more)
     poison(buffer->data + buffer->size, capacity - buffer->size);
 }
 
+void buffer_shrink(struct buffer *buffer)
+{
+    buffer->data = xrealloc(buffer->data, buffer->size);
+    buffer->capacity = buffer->size;
+}
+
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list list;

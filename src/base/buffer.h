@@ -22,6 +22,8 @@ struct buffer {
 };
 
 void buffer_grow(struct buffer *buffer, size_t more); /* slow path of buffer_reserve */
+/* Gives back what is not used. */
+void buffer_shrink(struct buffer *buffer);
 
 static inline void buffer_init(struct buffer *buffer)
 {

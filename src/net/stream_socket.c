@@ -35,6 +35,15 @@ static void input_free(struct stream_socket *socket)
     buffer_fini(&socket->input);
 }
 
+static void charge_output(struct stream_socket *socket, size_t bytes)
+{
+    if (bytes == socket->output_charged)
+        return;
+    if (socket->budget->replies)
+        budget_change_output(socket->budget->replies, socket->output_charged, bytes);
+    socket->output_charged = bytes;
+}
+
 static void end(struct stream_socket *socket, enum stream_end reason)
 {
     if (socket->is_closed)
@@ -54,6 +63,7 @@ static void end(struct stream_socket *socket, enum stream_end reason)
     }
     socket->last = NULL;
     socket->output_bytes = 0;
+    charge_output(socket, 0);
     socket->ops->closed(socket, reason);
 }
 
@@ -134,6 +144,19 @@ static size_t waiting_bytes(const struct stream_socket *socket)
     return bytes;
 }
 
+/* What waits for longer than this turn takes no more than it needs: a large buffer was doubled while it grew. */
+static size_t shrink_waiting(struct stream_socket *socket)
+{
+    size_t bytes = 0;
+
+    for (struct loop_buffer *at = socket->first; at; at = at->next) {
+        if (at->buffer.capacity - at->buffer.size >= CHUNK_FULL_BYTES)
+            buffer_shrink(&at->buffer);
+        bytes += at->buffer.capacity;
+    }
+    return bytes;
+}
+
 static void flush(struct stream_socket *socket)
 {
     bool is_full = false;
@@ -149,6 +172,7 @@ static void flush(struct stream_socket *socket)
     }
     count(&socket->budget->bytes_out, total);
     socket->output_bytes = waiting_bytes(socket);
+    charge_output(socket, shrink_waiting(socket));
     if (!socket->first) {
         loop_timer_clear(socket->loop, &socket->stall);
         if (socket->closes_when_sent) {
@@ -156,7 +180,8 @@ static void flush(struct stream_socket *socket)
             return;
         }
     } else if (total || !socket->stall.position) {
-        loop_timer_set(socket->loop, &socket->stall, loop_now_us(socket->loop) + socket->stall_us);
+        socket->moved_us = loop_now_us(socket->loop);
+        loop_timer_set(socket->loop, &socket->stall, socket->moved_us + socket->stall_us);
     }
     if (socket->output_bytes > socket->output_bytes_max)
         stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);

@@ -13,6 +13,7 @@
 #ifndef NET_STREAM_SOCKET_H
 #define NET_STREAM_SOCKET_H
 
+#include "net/budget.h"
 #include "net/loop.h"
 
 struct stream_socket;
@@ -28,6 +29,7 @@ enum stream_end {
 struct stream_budget {
     size_t input_bytes;
     size_t input_bytes_max;
+    struct budget *replies; /* borrowed: charged with output that the kernel does not take; NULL: nobody counts it */
     uint64_t bytes_in, bytes_out; /* ever: metrics; read by other threads with relaxed loads */
 };
 
@@ -51,16 +53,18 @@ struct stream_socket {
     struct buffer input;              /* owned: the unfinished message */
     struct loop_buffer *first, *last; /* borrowed from the loop: output */
     size_t output_bytes;              /* waiting to leave */
+    size_t output_charged;            /* memory of what the kernel did not take */
     size_t output_bytes_max;
     size_t wanted; /* input to gather before ops->input is called */
     int64_t stall_us;
-    uint8_t pauses; /* why it does not read */
+    int64_t moved_us; /* when the peer last took something, if it does not take all */
+    uint8_t pauses;   /* why it does not read */
     bool is_closed;
     bool closes_when_sent;
 };
 
 /* Reasons 1 and 2 are the socket's own. */
-enum { STREAM_PAUSE_OUTPUT = 1, STREAM_PAUSE_END = 2, STREAM_PAUSE_OWNER = 4 };
+enum { STREAM_PAUSE_OUTPUT = 1, STREAM_PAUSE_END = 2, STREAM_PAUSE_OWNER = 4, STREAM_PAUSE_MEMORY = 8 };
 
 struct stream_options {
     size_t output_bytes_max;

@@ -1,0 +1,101 @@
+#include "net/budget.h"
+
+#include <assert.h>
+
+static size_t charged(const struct budget_charge *charge)
+{
+    return charge->bytes > charge->set_aside ? charge->bytes : charge->set_aside;
+}
+
+void budget_init(struct budget *budget, size_t max, size_t share_max)
+{
+    *budget = (struct budget){ .max = max, .share_max = share_max };
+}
+
+static void take(struct budget_share *share, size_t bytes)
+{
+    atomic_fetch_add_explicit(&share->held, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&share->budget->held, bytes, memory_order_relaxed);
+}
+
+void budget_charge_add(struct budget_charge *charge, size_t bytes)
+{
+    size_t before = charged(charge);
+
+    charge->bytes += bytes;
+    if (charged(charge) != before)
+        take(charge->share, charged(charge) - before);
+}
+
+void budget_charge_set_aside(struct budget_charge *charge, size_t bytes)
+{
+    size_t before = charged(charge);
+
+    assert(!charge->set_aside);
+    charge->set_aside = bytes;
+    if (charged(charge) != before)
+        take(charge->share, charged(charge) - before);
+}
+
+void budget_charge_give_back(struct budget_charge *charge)
+{
+    struct budget *budget = charge->share->budget;
+    size_t bytes = charged(charge);
+
+    atomic_fetch_sub_explicit(&charge->share->held, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&budget->held, bytes, memory_order_relaxed);
+    budget->freed += bytes;
+}
+
+void budget_arena_grown(struct arena_meter *meter, size_t bytes)
+{
+    struct budget_charge *charge = CONTAINER_OF(meter, struct budget_charge, meter);
+    struct budget *budget = charge->share->budget;
+
+    budget_charge_add(charge, bytes);
+    meter->is_over = charge->bytes > atomic_load_explicit(&budget->share_max, memory_order_relaxed) ||
+                     (charge->set_aside && charge->bytes > charge->set_aside &&
+                      atomic_load_explicit(&budget->held, memory_order_relaxed) >
+                          atomic_load_explicit(&budget->max, memory_order_relaxed));
+}
+
+enum status budget_arena_check(struct arena_meter *meter, struct error *err)
+{
+    struct budget_charge *charge = CONTAINER_OF(meter, struct budget_charge, meter);
+    size_t most = atomic_load_explicit(&charge->share->budget->share_max, memory_order_relaxed);
+
+    if (charge->bytes > most)
+        return error_set(
+            err, ERR_INVALID,
+            "The request takes more than %zu bytes of memory, which is a connection's share of request-bytes: "
+            "ask for less at once",
+            most);
+    return budget_overloaded(charge->share, err);
+}
+
+void budget_change_output(struct budget *budget, size_t before, size_t now)
+{
+    atomic_fetch_add_explicit(&budget->output, now - before, memory_order_relaxed);
+    atomic_fetch_add_explicit(&budget->held, now - before, memory_order_relaxed);
+    if (now < before)
+        budget->freed += before - now;
+}
+
+bool budget_is_full_of_output(const struct budget *budget)
+{
+    size_t max = atomic_load_explicit(&budget->max, memory_order_relaxed);
+
+    return atomic_load_explicit(&budget->held, memory_order_relaxed) >= max &&
+           atomic_load_explicit(&budget->output, memory_order_relaxed) >= max / 2;
+}
+
+enum status budget_overloaded(const struct budget_share *share, struct error *err)
+{
+    const struct budget *budget = share->budget;
+
+    return error_set(err, ERR_OVERLOADED,
+                     "Request breached limit on bytes in flight (connection: %zu/%zu bytes, loop: %zu/%zu bytes; "
+                     "request-bytes). Server is currently in an overloaded state and cannot accept more requests.",
+                     atomic_load(&share->held), atomic_load(&budget->share_max), atomic_load(&budget->held),
+                     atomic_load(&budget->max));
+}
