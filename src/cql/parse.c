@@ -111,6 +111,8 @@ static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
     }
 }
 
+enum { LEXEMES_BETWEEN_CHECKS = 256 }; /* of the memory they take */
+
 static void run(struct parse *p, int first)
 {
     struct lexer lexer = { .cursor = p->copy };
@@ -131,6 +133,8 @@ static void run(struct parse *p, int first)
             parse_fail(p, "statement has more than %d words and signs", CQL_LEXEMES_MAX);
         else
             cql_lemon(&parser, token, lexeme, p);
+        if (count % LEXEMES_BETWEEN_CHECKS == 0 && p->status == OK)
+            p->status = arena_check(p->arena, p->error);
     } while (token > 0 && p->status == OK);
     cql_lemonFinalize(&parser);
 }

@@ -44,6 +44,7 @@ struct query_context {
     struct uuid_source uuids;
     uint64_t last_prepend_ticks;
     struct pooled_buffer *buffers;           /* free ones; owned */
+    size_t buffers_bytes;                    /* of these */
     struct buffer scratch;                   /* of one row's values */
     struct buffer key_scratch;               /* of one key while it is encoded */
     struct buffer last_key, last_clustering; /* where a read stands */

@@ -467,7 +467,7 @@ static enum status keep_sorted(struct reader *reader, const struct bytes *values
         kept[select->result_count + i] = bytes_is_null(value) ? value : arena_copy(arena, value);
     }
     reader->sorted[reader->sorted_count++].values = kept;
-    return OK;
+    return arena_check(arena, reader->execution->err);
 }
 
 static enum status evaluate_results(struct reader *reader, struct bytes *values)

@@ -8,6 +8,10 @@
 /* Of one shard, how much goes in one command: an owner has others to serve between two of them. */
 enum { GROUP_PARTITIONS_MAX = 256, GROUP_BYTES_MAX = 256 << 10 };
 
+/* A command past the first is counted with its request's arena; buffers that are kept for the next commands are no larger than the
+ * second, and all of a context's than the third. */
+enum { COMMAND_COUNTED_BYTES = 8 << 10, BUFFER_KEPT_BYTES = 2 * GROUP_BYTES_MAX, BUFFERS_KEPT_BYTES = 4 << 20 };
+
 struct pending_part { /* one command */
     struct pending_part *next;
     struct pending_part *after;   /* the next of its shard, sent when this one is answered */
@@ -49,14 +53,20 @@ static struct pooled_buffer *buffer_take(struct query_context *context)
     if (!pooled)
         return xcalloc(1, sizeof(*pooled));
     context->buffers = pooled->next;
+    context->buffers_bytes -= pooled->buffer.capacity;
     return pooled;
 }
 
 static void buffer_give(struct query_context *context, struct pooled_buffer *pooled)
 {
-    if (pooled->buffer.capacity > 1 << 20)
-        buffer_fini(&pooled->buffer); /* a big one is not kept */
+    if (pooled->buffer.capacity > BUFFER_KEPT_BYTES ||
+        context->buffers_bytes + pooled->buffer.capacity > BUFFERS_KEPT_BYTES) {
+        buffer_fini(&pooled->buffer);
+        free(pooled);
+        return;
+    }
     buffer_retire(&pooled->buffer);
+    context->buffers_bytes += pooled->buffer.capacity;
     pooled->next = context->buffers;
     context->buffers = pooled;
 }
@@ -312,8 +322,16 @@ static bool have_room(struct pending *pending)
     return true;
 }
 
+static void count_commands(struct pending *pending)
+{
+    for (const struct pending_part *part = pending->parts; part; part = part->next)
+        if (part->buffer->buffer.size > COMMAND_COUNTED_BYTES)
+            arena_hold(pending->request->arena, part->buffer->buffer.capacity);
+}
+
 static void submit_parts(struct pending *pending)
 {
+    count_commands(pending);
     if (pending->first) {
         pending->first->pending = pending;
         if (!submit_part(pending, pending->first))

@@ -146,6 +146,8 @@ enum status where_partitions(const struct where *where, const struct table_def *
             rest /= counts[i];
         }
         enum status status = serialize_key(table, eval, components, &list->keys[n], err);
+        if (!status)
+            status = arena_check(eval->arena, err);
         if (status)
             return status;
     }
@@ -215,10 +217,14 @@ static enum status make_prefixes(const struct where *where, const struct table_d
         if ((uint64_t)count * value_count > KEYS_MAX)
             return error_set(err, ERR_INVALID, "The IN restrictions name more than %d rows", KEYS_MAX);
         struct prefix *next = arena_alloc(eval->arena, sizeof(*next) * ((size_t)count * value_count + 1));
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
             for (uint32_t v = 0; v < value_count; v++)
                 extend_prefix(table, eval, &prefixes[i], part->first, &values[(size_t)v * part->width], part->width,
                               keep_written, &next[i * value_count + v]);
+            status = arena_check(eval->arena, err);
+            if (status)
+                return status;
+        }
         prefixes = next;
         count *= value_count;
     }
@@ -428,6 +434,9 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
                 slice_straight(&slicing, &prefixes[i]);
             else
                 slice_mixed(&slicing, &prefixes[i], 0, start != NULL, end != NULL);
+            status = arena_check(eval->arena, err);
+            if (status)
+                return status;
         }
         if (!straight)
             qsort(slicing.slices, slicing.count, sizeof(struct slice), compare_slices);

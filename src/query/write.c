@@ -52,6 +52,20 @@ static struct write_part *find_part(struct write_set *set, const struct table_de
     return NULL;
 }
 
+/* For so many more partitions. */
+static void reserve_parts(struct write_set *set, uint32_t more)
+{
+    struct write_part *parts;
+
+    if (set->capacity - set->count >= more)
+        return;
+    set->capacity = set->count + more > set->capacity * 2 ? set->count + more : set->capacity * 2;
+    parts = arena_alloc(set->arena, sizeof(*parts) * set->capacity);
+    if (set->count)
+        memcpy(parts, set->parts, sizeof(*parts) * set->count);
+    set->parts = parts;
+}
+
 static struct write_part *add_part(struct write_set *set, const struct table_def *table, struct bytes key)
 {
     set->parts = arena_room(set->arena, set->parts, set->count, &set->capacity, 2, sizeof(*set->parts));
@@ -230,13 +244,11 @@ static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
 static enum status add_partition(struct execution *execution, const struct modify_plan *modify,
                                  const struct table_def *table, const struct stamp *stamp,
                                  const struct clustering_value *rows, uint32_t row_count, const struct slice *slices,
-                                 uint32_t slice_count, struct cell_list *cells, struct bytes key, struct write_set *set)
+                                 uint32_t slice_count, struct cell_list *cells, struct write_set *set,
+                                 struct write_part *part)
 {
-    struct write_part *part = find_part(set, table, key);
     enum status status = OK;
 
-    if (!part)
-        part = add_part(set, table, key);
     if (modify->deletes_partitions) {
         struct table_fragment *fragment = add_fragment(set, part);
 
@@ -258,6 +270,41 @@ static enum status add_partition(struct execution *execution, const struct modif
         status = add_static(execution, modify, stamp, set, part);
     for (uint32_t i = 0; i < row_count && !status; i++)
         add_row(modify, stamp, &rows[i], cells, set, part);
+    return status;
+}
+
+/* What is written to many partitions is the same for all: those that nothing else was written to have the fragments of the first,
+ * until something is added to them. Not what an owner or find_places makes different: places in lists, static cells. */
+static enum status add_partitions(struct execution *execution, const struct modify_plan *modify,
+                                  const struct table_def *table, const struct stamp *stamp,
+                                  const struct clustering_value *rows, uint32_t row_count, const struct slice *slices,
+                                  uint32_t slice_count, struct cell_list *cells, const struct partition_list *keys,
+                                  struct write_set *set)
+{
+    bool is_first = set->count == 0, shares = !modify->touches_static && !cells->has_places;
+    uint32_t shared = UINT32_MAX;
+    enum status status = OK;
+
+    reserve_parts(set, keys->count);
+    for (uint32_t i = 0; i < keys->count && !status; i++) {
+        struct write_part *part = is_first ? NULL : find_part(set, table, keys->keys[i]); /* keys are there once */
+
+        if (!part)
+            part = add_part(set, table, keys->keys[i]);
+        if (shares && shared != UINT32_MAX && !part->count) {
+            const struct write_part *same = &set->parts[shared];
+
+            part->fragments = same->fragments;
+            part->count = part->capacity = same->count; /* full: who adds to it copies it */
+            set->fragment_count += same->count;
+            continue;
+        }
+        if (!part->count)
+            shared = (uint32_t)(part - set->parts);
+        status = add_partition(execution, modify, table, stamp, rows, row_count, slices, slice_count, cells, set, part);
+        if (!status)
+            status = arena_check(set->arena, execution->err);
+    }
     return status;
 }
 
@@ -316,10 +363,7 @@ static enum status collect(struct execution *execution, const struct plan *plan,
         if (status)
             return status;
     }
-    for (uint32_t i = 0; i < keys.count && !status; i++)
-        status = add_partition(execution, modify, table, &stamp, rows, row_count, slices, slice_count, &cells,
-                               keys.keys[i], set);
-    return status;
+    return add_partitions(execution, modify, table, &stamp, rows, row_count, slices, slice_count, &cells, &keys, set);
 }
 
 /* Writes to several partitions are refused as one: no owner may find out too late that its list is too short. So who writes looks at
