@@ -75,6 +75,12 @@ void metrics_print(struct buffer *out, const struct metrics *sum)
                         sum->waited);
     metrics_print_value(out, "helenus_requests_wait_refused_total", "counter",
                         "Requests that memory could not answer, refused: too many wait already.", sum->wait_refused);
+    metrics_print_value(out, "helenus_requests_overloaded_total", "counter",
+                        "Requests refused because request-bytes were held, by clients that ask to be told.",
+                        sum->overloaded);
+    metrics_print_value(out, "helenus_connections_paused_for_memory_total", "counter",
+                        "Times a connection was not read further because request-bytes were held.",
+                        sum->paused_for_memory);
     metrics_print_value(out, "helenus_traces_total", "counter", "Traces written to system_traces.",
                         sum->traces_written);
     metrics_print_value(out, "helenus_traces_refused_total", "counter",

@@ -20,6 +20,7 @@ struct metrics {
     uint64_t latency_us;                /* sum */
     uint64_t waited;                    /* requests that went to a worker */
     uint64_t wait_refused;              /* requests that should have, but there were too many */
+    uint64_t overloaded, paused_for_memory; /* requests refused, connections not read: their loop's budget was full */
     uint64_t traces_written, traces_refused, traces_failed;
     uint64_t connections_opened;
     uint64_t connections_refused;

@@ -13,6 +13,7 @@ struct request {
     struct native_request message;
     struct connection *connection;
     struct arena *arena; /* owned */
+    struct budget_charge charge;
     int64_t began_us;
     size_t body_bytes; /* decompressed: the header tells only what was sent */
     /* At a worker: */
@@ -25,9 +26,10 @@ struct request {
 enum {
     STATEMENT_BYTES_MAX = 64 << 10, /* of a statement that is parsed on a loop */
     VALUES_BYTES_MAX = 512 << 10,   /* of a prepared statement's values that are looked at on a loop */
+    EXPECTED_PER_BYTE = 4,          /* of memory, per byte of a request that waits for a worker */
 };
 
-static_assert(sizeof(struct connection) < 700, "an idle connection costs less than 1 KB");
+static_assert(sizeof(struct connection) < 760, "an idle connection costs less than 1 KB");
 
 /* ---- replies ---- */
 
@@ -268,6 +270,7 @@ static void closed(struct stream_socket *socket, enum stream_end end)
         connection->framing->held = 0;
         connection->framing->out = NULL;
     }
+    native_loop_forget_hungry(home, connection);
     if (end == STREAM_END_STALLED)
         metric_add(&home->metrics.connections_stalled, 1);
     if (end == STREAM_END_MEMORY)
@@ -302,6 +305,15 @@ void connection_drain(struct connection *connection)
 
 /* ---- requests that take longer than their turn ---- */
 
+/* It may be of its arena: nothing of it is used afterwards. */
+static void release(struct request *request)
+{
+    struct native_loop *home = request->connection->home;
+
+    budget_charge_end(&request->charge, request->arena);
+    native_loop_release_arena(home, request->arena);
+}
+
 static bool is_full(const struct connection *connection)
 {
     const struct native_limits *limits = &connection->home->limits;
@@ -309,10 +321,12 @@ static bool is_full(const struct connection *connection)
     return connection->in_flight >= limits->requests_in_flight_max || connection->waits >= limits->waits_in_flight_max;
 }
 
+/* It holds memory while others are run: its arena, and what it sent to owners, where that is small. */
 static void went_off(struct request *request)
 {
     struct connection *connection = request->connection;
 
+    budget_charge_add(&request->charge, 2 * NATIVE_ARENA_BYTES);
     connection->in_flight++;
     connection->home->request_count++;
     metric_add(&connection->home->metrics.in_flight, 1);
@@ -327,7 +341,7 @@ static void came_back(struct request *request)
 
     if (__builtin_expect(request->query.trace != NULL, 0))
         end_trace(request); /* the connection was closed meanwhile */
-    native_loop_release_arena(home, request->arena);
+    release(request);
     connection->in_flight--;
     home->request_count--;
     metric_add(&home->metrics.in_flight, (uint64_t)-1);
@@ -366,10 +380,16 @@ static void pending_done(struct query_request *query)
 static void job_run(struct worker_job *job, void *local)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
+    struct budget *budget = &request->connection->home->requests;
     enum query_result result;
 
     TRACE(request->query.trace, "Begun again by a worker");
+    if (budget_is_full_of_output(budget)) { /* a reply would only be more of it */
+        budget_overloaded(&request->connection->share, &request->query.error);
+        return;
+    }
     result = query_run(local, &request->query, &request->job_out);
+    budget_charge_add(&request->charge, request->job_out.capacity);
     assert(result == QUERY_DONE);
     (void)result;
 }
@@ -424,6 +444,7 @@ static bool send_to_worker(struct request *request)
     query->warnings = NULL;
     query->warning_count = 0;
     error_clear(&query->error);
+    budget_charge_set_aside(&request->charge, request->body_bytes * EXPECTED_PER_BYTE);
     /* Counted first: the worker may be done before submit returns. */
     connection->waits++;
     went_off(request);
@@ -492,7 +513,7 @@ static void run_query(struct request *request)
         error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
     }
     finish_reply(request, out, start);
-    native_loop_release_arena(home, request->arena);
+    release(request);
 }
 
 /* ---- the session ---- */
@@ -565,6 +586,8 @@ static enum status start_session(struct connection *connection, const struct nat
                          BYTES(cql));
     if (compression.size && !native_compression_parse(compression, &connection->compression))
         return unknown_compression(compression, err);
+    connection->throws_on_overload =
+        bytes_equal(option_of(message, BYTES_LITERAL("THROW_ON_OVERLOAD")), BYTES_LITERAL("1"));
     if (message->version >= NATIVE_V5 && connection->compression == NATIVE_COMPRESSION_SNAPPY) {
         connection->compression = NATIVE_COMPRESSION_NONE;
         return error_set(err, ERR_PROTOCOL, "Snappy compression is not supported in protocol V5");
@@ -732,6 +755,25 @@ static enum status open_body(struct connection *connection, const struct native_
     return OK;
 }
 
+/* For those who want to be told. */
+static enum status check_load(const struct connection *connection, const struct native_header *header,
+                              struct error *err)
+{
+    if (is_session_request(header->opcode) || budget_admits(&connection->share))
+        return OK;
+    metric_add(&connection->home->metrics.overloaded, 1);
+    return budget_overloaded(&connection->share, err);
+}
+
+/* The others are not read until there is memory. False: this one waits. */
+static bool may_take(struct connection *connection)
+{
+    if (__builtin_expect(budget_admits(&connection->share), 1) || connection->throws_on_overload)
+        return true;
+    native_loop_starve(connection->home, connection);
+    return false;
+}
+
 /* False: the body was not understood. */
 static bool take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
 {
@@ -745,14 +787,17 @@ static bool take_frame(struct connection *connection, const struct native_header
     request->connection = connection;
     request->arena = arena;
     request->began_us = home->clock_us;
+    budget_charge_begin(&request->charge, &connection->share, arena);
     metric_add(&connection->client.request_count, 1);
     status = check_version(connection, header, err);
+    if (!status && connection->throws_on_overload)
+        status = check_load(connection, header, err);
     if (!status)
         status = open_body(connection, header, body, arena, &body, err);
     request->body_bytes = body.size;
     if (!status)
         status = native_decode(header, body, arena, &request->message, err);
-    is_understood = !status;
+    is_understood = !status || status == ERR_OVERLOADED;
     if (!status)
         status = check_allowed(connection, header->opcode, err);
     if (status) {
@@ -763,7 +808,7 @@ static bool take_frame(struct connection *connection, const struct native_header
         run_query(request);
         return true;
     }
-    native_loop_release_arena(home, arena);
+    release(request);
     return is_understood;
 }
 
@@ -805,6 +850,8 @@ static size_t input_segments(struct connection *connection, struct bytes data)
             stream_socket_again(socket);
             break;
         }
+        if (!may_take(connection))
+            break;
         if (!take_envelope(connection, bytes_of(data.data + all, data.size - all), &taken, &is_broken))
             break;
         all += taken;
@@ -860,6 +907,8 @@ static size_t input(struct stream_socket *socket, struct bytes data)
             taken += skip(connection, rest.size);
             break;
         case NATIVE_FRAME_READY:
+            if (!is_session_request(header.opcode) && !may_take(connection))
+                return taken;
             take_frame(connection, &header, bytes_of(rest.data + NATIVE_HEADER_BYTES, header.length));
             taken += wanted;
             loop_spend(home->loop, 1);
@@ -922,6 +971,7 @@ void connection_open(struct native_loop *home, int fd, const struct sockaddr *ad
         goto refuse;
     }
     connection->home = home;
+    connection->share.budget = &home->requests;
     connection->startup_timer.fire = startup_fire;
     connection->release.run = release_run;
     connection->session.client_is_ipv6 = listener_address_bytes(address, connection->session.client_address) == 16;

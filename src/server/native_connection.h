@@ -34,6 +34,8 @@ struct connection {
     struct stream_socket socket;
     struct native_loop *home;           /* borrowed */
     struct connection *next, *previous; /* home's list */
+    struct connection *hungry_next;     /* of those that wait for memory */
+    struct budget_share share;          /* what its requests hold */
     struct loop_timer startup_timer;
     struct loop_task release;
     struct query_session session;
@@ -46,6 +48,8 @@ struct connection {
     uint32_t in_flight;      /* requests not yet answered */
     uint32_t waits;          /* of these, at workers */
     uint64_t skip_bytes;     /* of a refused frame, to be thrown away as they come */
+    bool is_hungry;
+    bool throws_on_overload; /* it wants an error where it would not be read for a while */
 };
 
 /* Takes the descriptor over; closes it if the connection cannot be made. */

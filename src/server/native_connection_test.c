@@ -227,6 +227,10 @@ static struct fixture *start(bool password, const struct native_limits *limits)
     f->service.limits = (struct native_limits){ 100, 1 << 20, 32, 4, 256 << 10, 16 << 20, 10000000, 5000000, 2000000 };
     if (limits)
         f->service.limits = *limits;
+    if (!f->service.limits.request_bytes_max) {
+        f->service.limits.request_bytes_max = 64 << 20;
+        f->service.limits.share_bytes_max = 16 << 20;
+    }
     f->service.wants_password = password;
     clients_init(&f->clients);
     f->service.clients = &f->clients;

@@ -5,6 +5,7 @@
 #include "table/table.h"
 #include "wire/native_segment.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,6 +27,107 @@ void native_loop_release_arena(struct native_loop *home, struct arena *arena)
     home->arenas[home->arena_count++] = arena;
 }
 
+/* ---- connections that wait for memory ---- */
+
+enum {
+    TRIM_BYTES = 32 << 20,            /* freed by requests: worth giving back to the system */
+    TRIM_AFTER_US = 1000000,          /* ... once no more comes */
+    HUNGER_US = 100000,               /* how often those are looked for who let others wait */
+    TAKES_NOTHING_US = 5 * HUNGER_US, /* and who they are */
+};
+
+void native_loop_starve(struct native_loop *home, struct connection *connection)
+{
+    stream_socket_pause(&connection->socket, STREAM_PAUSE_MEMORY);
+    metric_add(&home->metrics.paused_for_memory, 1);
+    connection->is_hungry = true;
+    connection->hungry_next = NULL;
+    *home->hungry_last = connection;
+    home->hungry_last = &connection->hungry_next;
+}
+
+void native_loop_forget_hungry(struct native_loop *home, struct connection *connection)
+{
+    if (!connection->is_hungry)
+        return;
+    connection->is_hungry = false;
+    for (struct connection **at = &home->hungry; *at; at = &(*at)->hungry_next) {
+        if (*at != connection)
+            continue;
+        *at = connection->hungry_next;
+        if (!*at)
+            home->hungry_last = at;
+        return;
+    }
+}
+
+/* One in each turn: what it takes is known before the next is let in. */
+static void feed(struct native_loop *home)
+{
+    for (struct connection *connection = home->hungry; connection; connection = connection->hungry_next) {
+        if (!budget_admits(&connection->share))
+            continue;
+        native_loop_forget_hungry(home, connection);
+        stream_socket_resume(&connection->socket, STREAM_PAUSE_MEMORY);
+        return;
+    }
+}
+
+static struct connection *takes_nothing(const struct native_loop *home, int64_t since_us)
+{
+    struct connection *worst = NULL;
+
+    for (struct connection *connection = home->connections; connection; connection = connection->next)
+        if (connection->socket.output_charged && connection->socket.moved_us < since_us &&
+            (!worst || connection->socket.output_charged > worst->socket.output_charged))
+            worst = connection;
+    return worst;
+}
+
+/* Others wait for memory that replies hold: those who take nothing of them lose them, who holds most first. */
+static void hunger_fire(struct loop_timer *timer)
+{
+    struct native_loop *home = CONTAINER_OF(timer, struct native_loop, hunger_timer);
+    struct connection *worst;
+
+    while (budget_is_full_of_output(&home->requests) &&
+           (worst = takes_nothing(home, loop_now_us(home->loop) - TAKES_NOTHING_US))) {
+        metric_add(&home->metrics.connections_over_memory, 1);
+        connection_close(worst);
+    }
+    if (home->hungry || budget_is_full_of_output(&home->requests))
+        loop_timer_set(home->loop, timer, loop_now_us(home->loop) + HUNGER_US);
+}
+
+/* ---- free memory goes back to the system ---- */
+
+static void trim_run(struct worker_job *job, void *local)
+{
+    struct native_service *service = CONTAINER_OF(job, struct native_service, trim_job);
+
+    malloc_trim(0);
+    atomic_store(&service->is_trimming, false);
+}
+
+/* When no more was freed for a while: what is in use all the time would only be fetched again. */
+static void trim_fire(struct loop_timer *timer)
+{
+    struct native_loop *home = CONTAINER_OF(timer, struct native_loop, trim_timer);
+    struct native_service *service = home->service;
+
+    if (home->requests.freed != home->trim_freed) {
+        home->trim_freed = home->requests.freed;
+        loop_timer_set(home->loop, timer, loop_now_us(home->loop) + TRIM_AFTER_US);
+        return;
+    }
+    home->requests.freed = 0;
+    if (atomic_exchange(&service->is_trimming, true))
+        return;
+    service->trim_job = (struct worker_job){ .run = trim_run };
+    if (!workers_submit(service->workers, &service->trim_job))
+        atomic_store(&service->is_trimming, false);
+}
+
 /* ---- the shards' answers ---- */
 
 static void port_ready(struct loop_source *source, uint32_t events)
@@ -36,9 +138,20 @@ static void port_ready(struct loop_source *source, uint32_t events)
     table_port_reap(home->port);
 }
 
-static void port_flush(struct loop_hook *hook)
+static void turn_ends(struct loop_hook *hook)
 {
-    table_port_flush(CONTAINER_OF(hook, struct native_loop, port_hook)->port);
+    struct native_loop *home = CONTAINER_OF(hook, struct native_loop, turn_hook);
+
+    table_port_flush(home->port);
+    if (__builtin_expect(home->hungry != NULL, 0))
+        feed(home);
+    if (__builtin_expect(home->hungry != NULL || budget_is_full_of_output(&home->requests), 0) &&
+        !home->hunger_timer.position)
+        loop_timer_set(home->loop, &home->hunger_timer, loop_now_us(home->loop) + HUNGER_US);
+    if (__builtin_expect(home->requests.freed >= TRIM_BYTES, 0) && !home->trim_timer.position) {
+        home->trim_freed = home->requests.freed;
+        loop_timer_set(home->loop, &home->trim_timer, loop_now_us(home->loop) + TRIM_AFTER_US);
+    }
 }
 
 /* ---- connections ---- */
@@ -66,6 +179,11 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     home->budget.input_bytes_max = home->limits.input_bytes_max;
     home->drain_task.run = drain_run;
     home->drain_timer.fire = drain_fire;
+    budget_init(&home->requests, home->limits.request_bytes_max, home->limits.share_bytes_max);
+    home->budget.replies = &home->requests;
+    home->hungry_last = &home->hungry;
+    home->hunger_timer.fire = hunger_fire;
+    home->trim_timer.fire = trim_fire;
     home->segment_scratch = xmalloc(NATIVE_SEGMENT_PAYLOAD_MAX);
     status = loop_open(NULL, &home->loop, err);
     if (status)
@@ -73,11 +191,11 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     home->context = query_context_new(service->engine, false);
     home->port = query_context_port(home->context);
     home->port_source = (struct loop_source){ table_port_fd(home->port), EPOLLIN, port_ready };
-    home->port_hook.run = port_flush;
+    home->turn_hook.run = turn_ends;
     status = loop_add(home->loop, &home->port_source, err);
     if (status)
         goto free_context;
-    loop_add_hook(home->loop, &home->port_hook);
+    loop_add_hook(home->loop, &home->turn_hook);
     status = listener_open(&home->listener, home->loop, address, accepted, err);
     if (status)
         goto free_context;
@@ -161,6 +279,8 @@ void native_loop_close(struct native_loop *home)
         connection_close(home->connections);
     loop_remove(home->loop, &home->port_source);
     loop_timer_clear(home->loop, &home->drain_timer);
+    loop_timer_clear(home->loop, &home->hunger_timer);
+    loop_timer_clear(home->loop, &home->trim_timer);
     query_context_free(home->context);
     loop_close(home->loop);
     free(home->segment_scratch);
@@ -184,6 +304,8 @@ static void new_limits_run(struct loop_task *task)
 
     change->home->limits = change->limits;
     change->home->budget.input_bytes_max = change->limits.input_bytes_max;
+    atomic_store(&change->home->requests.max, change->limits.request_bytes_max);
+    atomic_store(&change->home->requests.share_max, change->limits.share_bytes_max);
     free(change);
 }
 

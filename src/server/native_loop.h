@@ -36,6 +36,8 @@ struct native_limits {
     int64_t stall_us;                /* so is one that takes nothing of what waits for it */
     int64_t drain_us;                /* how long requests may take when the server stops */
     int64_t slow_us;                 /* what takes as long is told to the slow log; 0: nothing is */
+    size_t request_bytes_max;        /* what one loop's requests and replies may hold: net/budget.h */
+    size_t share_bytes_max;          /* of these, one connection's, and one request */
 };
 
 struct native_service {
@@ -46,12 +48,14 @@ struct native_service {
     struct slow_log *slow_log;   /* borrowed; NULL only if limits.slow_us is 0 for ever */
     bool wants_password;
     atomic_uint connection_count;
+    struct worker_job trim_job; /* gives free memory back to the system */
+    atomic_bool is_trimming;
     struct native_loop **loops; /* owned by server.c */
     uint32_t loop_count;
 };
 
 enum {
-    NATIVE_ARENAS_MAX = 4096,
+    NATIVE_ARENAS_MAX = 1024,
     NATIVE_ARENA_BYTES = 8 << 10,
     NATIVE_TRACES_MAX = 64, /* of one loop, begun and not yet written: about half a megabyte each at most */
 };
@@ -63,9 +67,14 @@ struct native_loop {
     struct query_context *context; /* owned */
     struct table_port *port;       /* the context's */
     struct loop_source port_source;
-    struct loop_hook port_hook;
+    struct loop_hook turn_hook;
     struct listener listener;
     struct stream_budget budget;
+    struct budget requests;
+    struct connection *hungry, **hungry_last; /* wait for memory, who came first first */
+    struct loop_timer hunger_timer;           /* while there are any */
+    struct loop_timer trim_timer;             /* after much was freed */
+    size_t trim_freed;                        /* how much it was when the timer was set */
     struct metrics metrics;
     struct connection *connections;          /* all open ones */
     uint32_t request_count;                  /* not yet answered, of open and closed connections; and traces */
@@ -103,6 +112,9 @@ void native_service_broadcast(struct native_service *service, uint32_t event, st
 
 struct arena *native_loop_arena(struct native_loop *home);
 void native_loop_release_arena(struct native_loop *home, struct arena *arena);
+/* Goes on reading from the connection when there is memory for its requests. */
+void native_loop_starve(struct native_loop *home, struct connection *connection);
+void native_loop_forget_hungry(struct native_loop *home, struct connection *connection);
 /* A request has left: the last of a draining loop stops it. */
 void native_loop_idle(struct native_loop *home);
 

@@ -73,8 +73,12 @@ static const struct option {
     NUMBER("requests-waiting", requests_waiting, "8", 1, 4096, RUNNING,
            "of these, handed to workers because they may wait for the disk"),
     SIZE("output-bytes", output_bytes, "1m", 1 << 10, 1 << 30, RUNNING, "replies that may wait for one slow reader"),
-    SIZE("input-bytes", input_bytes, "256m", 1 << 20, UINT64_MAX, RUNNING,
-         "unfinished requests of all connections; each loop has room for one of frame-bytes in any case"),
+    SIZE(
+        "input-bytes", input_bytes, "0", 0, UINT64_MAX, RUNNING,
+        "requests of all connections that are being received; 0: a sixteenth of the memory, at most 256m; each loop has room for one of frame-bytes in any case"),
+    SIZE(
+        "request-bytes", request_bytes, "0", 0, UINT64_MAX, RUNNING,
+        "memory of all connections' requests and of replies that wait; 0: an eighth; a connection gets a quarter of its loop's part, and room for one of frame-bytes in any case"),
     NUMBER("startup-timeout-s", startup_timeout_s, "60", 1, 86400, RUNNING, "time for a connection to begin a session"),
     NUMBER("stall-timeout-s", stall_timeout_s, "60", 1, 86400, RUNNING, "time for a client to take what waits for it"),
     NUMBER("drain-timeout-s", drain_timeout_s, "10", 1, 3600, RUNNING,

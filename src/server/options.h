@@ -50,7 +50,8 @@ struct options {
     uint64_t requests_in_flight; /* of one connection */
     uint64_t requests_waiting;   /* of these, at workers */
     uint64_t output_bytes;       /* of one connection */
-    uint64_t input_bytes;        /* unfinished requests of all connections */
+    uint64_t input_bytes;        /* unfinished requests of all connections; 0: a sixteenth of the memory */
+    uint64_t request_bytes;      /* held by requests of all connections; 0: an eighth of the memory */
     uint64_t startup_timeout_s;
     uint64_t stall_timeout_s;
     uint64_t drain_timeout_s;

@@ -40,6 +40,9 @@ enum {
     CACHE_BYTES_MIN = 16 << 20,
     WRITE_BUFFER_BYTES_MAX = 256 << 20, /* the store's own default */
     INPUT_BYTES_BESIDE = 1 << 20,
+    INPUT_BYTES_MAX = 256 << 20, /* by default */
+    REQUEST_PER_FRAME = 4,       /* a request takes more than the frame it came in */
+    SHARES = 4,                  /* connections that fill what a loop's requests may hold */
 };
 
 struct server {
@@ -380,7 +383,27 @@ static uint64_t connections_of_files(uint64_t connections)
  * comes. */
 static size_t input_bytes_of_loop(const struct options *options, uint32_t loops)
 {
-    uint64_t part = options->input_bytes / loops, least = 3 * options->frame_bytes + INPUT_BYTES_BESIDE;
+    uint64_t sixteenth = memory_bytes() / 16, all = options->input_bytes, part, least;
+
+    if (!all)
+        all = sixteenth < INPUT_BYTES_MAX ? sixteenth : INPUT_BYTES_MAX;
+    part = all / loops;
+    least = 3 * options->frame_bytes + INPUT_BYTES_BESIDE;
+    return part > least ? part : least;
+}
+
+static size_t request_bytes_of_loop(const struct options *options, uint32_t loops)
+{
+    uint64_t part = (options->request_bytes ? options->request_bytes : memory_bytes() / 8) / loops;
+    uint64_t least = REQUEST_PER_FRAME * options->frame_bytes + INPUT_BYTES_BESIDE;
+
+    return part > least ? part : least;
+}
+
+static size_t request_bytes_of_connection(const struct options *options, uint32_t loops)
+{
+    uint64_t part = request_bytes_of_loop(options, loops) / SHARES;
+    uint64_t least = REQUEST_PER_FRAME * options->frame_bytes + INPUT_BYTES_BESIDE;
 
     return part > least ? part : least;
 }
@@ -394,6 +417,8 @@ static struct native_limits limits_of(const struct options *options, uint32_t lo
         .waits_in_flight_max = (uint32_t)options->requests_waiting,
         .output_bytes_max = options->output_bytes,
         .input_bytes_max = input_bytes_of_loop(options, loops),
+        .request_bytes_max = request_bytes_of_loop(options, loops),
+        .share_bytes_max = request_bytes_of_connection(options, loops),
         .startup_us = (int64_t)options->startup_timeout_s * 1000000,
         .stall_us = (int64_t)options->stall_timeout_s * 1000000,
         .drain_us = (int64_t)options->drain_timeout_s * 1000000,
