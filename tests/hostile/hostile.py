@@ -16,7 +16,7 @@ from lib.native import (BATCH, ERROR, EXECUTE, OPTIONS, PREPARE, QUERY, READY, R
                         Client, Server, ServerError, execute_body, frame, long_string, lz4_segment, query_body, segment, segments,
                         short_string, string_map, value)
 
-PROTOCOL, SYNTAX, INVALID = 0x000A, 0x2000, 0x2200
+PROTOCOL, OVERLOADED, SYNTAX, INVALID = 0x000A, 0x1001, 0x2000, 0x2200
 MEMORY_BOUND = int(os.environ.get("HOSTILE_MEMORY_MB", "400")) << 20
 
 
@@ -405,8 +405,169 @@ def long_work(server, rng):
     c.close()
 
 
+# Little memory and one loop; a connection's share of it is 20 MB.
+BOUNDED = ("--request-bytes", "80m", "--frame-bytes", "4m", "--loops", "1", "--cache-bytes", "16m", "--write-buffer-bytes", "32m")
+
+
+class Watch(threading.Thread):
+    """The most memory a server had."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.stop, self.peak = server, False, 0
+
+    def run(self):
+        while not self.stop and self.server.process.poll() is None:
+            self.peak = max(self.peak, self.server.rss_bytes())
+            time.sleep(0.01)
+
+
+def bounded_server():
+    server = Server(None, *BOUNDED).start()
+    c = Client(server.port)
+    c.query("CREATE KEYSPACE hostile WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    c.query("CREATE TABLE hostile.t (k int PRIMARY KEY, v text)")
+    c.query("INSERT INTO hostile.t (k, v) VALUES (1, 'polite')")
+    c.query("CREATE TABLE hostile.m (k int PRIMARY KEY, v int)")
+    c.query("CREATE TABLE hostile.two (a text, b text, v int, PRIMARY KEY ((a, b)))")
+    c.query("CREATE TABLE hostile.big (k int PRIMARY KEY, v text)")
+    c.close()
+    return server
+
+
+def list_of(values):
+    return struct.pack(">i", len(values)) + b"".join(struct.pack(">i", len(v)) + v for v in values)
+
+
+def settled(server, bound, seconds=15):
+    """Memory once it fell under the bound, or after so many seconds."""
+    end = time.time() + seconds
+    while server.rss_bytes() > bound and time.time() < end:
+        time.sleep(0.1)
+    return server.rss_bytes()
+
+
+def requests_in_memory(_, rng):
+    """Requests that take much more memory than they have bytes, pipelined by many: they wait for each other or are told."""
+    with bounded_server() as server:
+        before = server.rss_bytes()
+        watch, polite = Watch(server), Polite(server.port)
+        watch.start()
+        polite.start()
+        keys = list_of([struct.pack(">i", i) for i in range(60000)])
+        outcomes, failures = {}, []
+
+        def attack(options, version):
+            try:
+                c = Client(server.port, timeout=240, options=options, version=version)
+                statement = c.prepare("UPDATE hostile.m SET v = 1 WHERE k IN ?")
+                body = execute_body(statement, [keys], metadata_id=c.metadata_id if version >= 5 else None)
+                sender = threading.Thread(target=lambda: [c.send(frame(EXECUTE, body, stream=i, version=version)) for i in range(10)])
+                sender.start()
+                for _ in range(10):
+                    _, opcode, body_back = c.receive()
+                    key = "ok" if opcode == RESULT else (struct.unpack_from(">I", body_back)[0], body_back[6:].decode())
+                    outcomes[key] = outcomes.get(key, 0) + 1
+                sender.join()
+                c.close()
+            except Exception as e:  # noqa: BLE001 - told by the main thread
+                failures.append(e)
+
+        waits = [threading.Thread(target=attack, args=({}, version)) for version in (4, 5, 4, 5)]
+        for thread in waits:
+            thread.start()
+        for thread in waits:
+            thread.join()
+        assert not failures, failures
+        assert outcomes == {"ok": 40}, f"who waits is not refused: {outcomes}"
+        outcomes.clear()
+        told = [threading.Thread(target=attack, args=({"THROW_ON_OVERLOAD": "1"}, version)) for version in (4, 5, 4, 5)]
+        for thread in told:
+            thread.start()
+        for thread in told:
+            thread.join()
+        assert not failures, failures
+        assert sum(outcomes.values()) == 40 and outcomes["ok"] > 0
+        refused = [key for key in outcomes if key != "ok"]
+        assert refused and all(code == OVERLOADED and message.startswith("Request breached limit on bytes in flight (connection: ")
+                               and "request-bytes" in message for code, message in refused), refused
+        polite.stop = watch.stop = True
+        polite.join(30)
+        assert polite.failure is None and polite.worst < 5, (polite.failure, polite.worst)
+        print(f"    peak {watch.peak >> 20} MiB (it had {before >> 20}); told: {outcomes['ok']} of 40 done; polite client: "
+              f"{polite.count} answers, longest wait {polite.worst * 1000:.0f} ms")
+        assert watch.peak < 280 << 20, f"memory {watch.peak >> 20} MiB"
+        after = settled(server, before + (100 << 20))
+        print(f"    afterwards {after >> 20} MiB")
+        assert after < before + (100 << 20), f"memory is kept: {after >> 20} MiB"
+
+
+def one_request_too_large(_, rng):
+    """A frame of some megabytes whose keys, multiplied, are gigabytes; and rows likewise."""
+    with bounded_server() as server:
+        watch = Watch(server)
+        watch.start()
+        c = Client(server.port, timeout=120)
+        c.query("CREATE TABLE hostile.rows (k int, a blob, b blob, v int, PRIMARY KEY (k, a, b))")
+        values = [struct.pack(">i", i) + bytes(6000) for i in range(250)]
+        texts = [v[:4].hex().encode() + b"x" * 6000 for v in values]
+        for text, bound in (("UPDATE hostile.two SET v = 1 WHERE a IN ? AND b IN ?", [list_of(texts)] * 2),
+                            ("DELETE FROM hostile.two WHERE a IN ? AND b IN ?", [list_of(texts)] * 2),
+                            ("SELECT * FROM hostile.two WHERE a IN ? AND b IN ?", [list_of(texts)] * 2),
+                            ("UPDATE hostile.rows SET v = 1 WHERE k = 1 AND a IN ? AND b IN ?", [list_of(values)] * 2),
+                            ("SELECT * FROM hostile.rows WHERE k = 1 AND a IN ? AND b IN ?", [list_of(values)] * 2)):
+            statement = c.prepare(text)
+            try:
+                c.execute(statement, bound)
+                raise AssertionError(f"done: {text}")
+            except ServerError as e:
+                assert e.code == INVALID and "The request takes more than" in e.message and "request-bytes" in e.message, (text, e)
+        assert c.query("SELECT v FROM hostile.t WHERE k = 1")
+        c.close()
+        watch.stop = True
+        print(f"    peak {watch.peak >> 20} MiB")
+        assert watch.peak < 300 << 20, f"memory {watch.peak >> 20} MiB"
+
+
+def replies_in_memory(_, rng):
+    """Many clients that ask for large replies and take none: others are served, and those lose what they did not take."""
+    with bounded_server() as server:
+        c = Client(server.port, timeout=60)
+        c.query("INSERT INTO hostile.big (k, v) VALUES (1, '" + "y" * (3 << 20) + "')")
+        before = server.rss_bytes()
+        watch, polite = Watch(server), Polite(server.port)
+        watch.start()
+        polite.start()
+        clients = []
+        for _ in range(40):
+            d = Client(server.port, timeout=60)
+            d.send(frame(QUERY, query_body("SELECT v FROM hostile.big WHERE k = 1")) * 3)
+            clients.append(d)
+        time.sleep(4)
+        begin = time.time()
+        while True:
+            try:
+                assert c.query("SELECT v FROM hostile.big WHERE k = 1")
+                break
+            except ServerError as e:
+                assert e.code == OVERLOADED and "request-bytes" in e.message and time.time() < begin + 20, e
+        print(f"    an honest client with a large reply waited {time.time() - begin:.1f} s")
+        polite.stop = watch.stop = True
+        polite.join(30)
+        assert polite.failure is None and polite.worst < 5, (polite.failure, polite.worst)
+        print(f"    peak {watch.peak >> 20} MiB (it had {before >> 20}); polite client: {polite.count} answers, longest wait "
+              f"{polite.worst * 1000:.0f} ms")
+        assert watch.peak < before + (200 << 20), f"memory {watch.peak >> 20} MiB"
+        for d in clients:
+            d.close()
+        after = settled(server, before + (40 << 20))
+        print(f"    afterwards {after >> 20} MiB")
+        assert after < before + (40 << 20), f"memory is kept: {after >> 20} MiB"
+
+
 ATTACKS = [long_work, random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
-           segments_flipped, segments_random, segments_huge, segments_bombs, silent_connections, slow_readers, segments_slow_readers]
+           segments_flipped, segments_random, segments_huge, segments_bombs, silent_connections, slow_readers, segments_slow_readers,
+           requests_in_memory, one_request_too_large, replies_in_memory]
 
 
 def main():

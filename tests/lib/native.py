@@ -186,13 +186,13 @@ def open_segment(data, lz4=False):
 class Client:
     """With version 5, what is sent after STARTUP goes into segments unless raw=True; `segment_count` counts what came."""
 
-    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4):
+    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4, options=None):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pending, self.raw, self.version, self.in_segments = b"", b"", version, False
         self.lz4, self.segment_count = compression == "lz4", 0
         if startup:
-            options = {"CQL_VERSION": "3.4.5"}
+            options = {"CQL_VERSION": "3.4.5", **(options or {})}
             if compression:
                 options["COMPRESSION"] = compression
             self.send(frame(STARTUP, string_map(options), version=version))
