@@ -33,7 +33,7 @@ struct budget {
     _Atomic size_t share_max; /* of one connection, and of one request */
     _Atomic size_t held;
     _Atomic size_t output; /* of these: replies that were not taken */
-    size_t freed;          /* the loop's: since its memory was given back to the system */
+    size_t freed;          /* the loop's: since its memory was given back to the system; also of what was received */
 };
 
 struct budget_share {

@@ -32,6 +32,8 @@ static void update_events(struct stream_socket *socket)
 static void input_free(struct stream_socket *socket)
 {
     socket->budget->input_bytes -= socket->input.capacity;
+    if (socket->budget->replies)
+        socket->budget->replies->freed += socket->input.capacity;
     buffer_fini(&socket->input);
 }
 

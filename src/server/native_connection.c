@@ -258,6 +258,18 @@ static void release_run(struct loop_task *task)
     native_loop_idle(home);
 }
 
+/* Counts what the reader of segments holds now. */
+static void hold_segments(struct connection *connection)
+{
+    struct framing *framing = connection->framing;
+    size_t held = native_segments_held(&framing->in);
+
+    connection->home->budget.input_bytes += held - framing->held;
+    if (held < framing->held)
+        connection->home->requests.freed += framing->held - held;
+    framing->held = held;
+}
+
 static void closed(struct stream_socket *socket, enum stream_end end)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
@@ -266,8 +278,7 @@ static void closed(struct stream_socket *socket, enum stream_end end)
     loop_timer_clear(home->loop, &connection->startup_timer);
     if (connection->framing) {
         native_segments_fini(&connection->framing->in);
-        home->budget.input_bytes -= connection->framing->held;
-        connection->framing->held = 0;
+        hold_segments(connection);
         connection->framing->out = NULL;
     }
     native_loop_forget_hungry(home, connection);
@@ -863,8 +874,7 @@ static size_t input_segments(struct connection *connection, struct bytes data)
     if (socket->is_closed)
         return all;
     native_segments_keep(&framing->in, home->segment_scratch);
-    home->budget.input_bytes += native_segments_held(&framing->in) - framing->held;
-    framing->held = native_segments_held(&framing->in);
+    hold_segments(connection);
     return all;
 }
 
