@@ -13,8 +13,21 @@ static struct cell *add_cell(struct cell_list *list, const struct column_def *co
     return cell;
 }
 
+/* The cell of a column that has only one; said twice it is the same. Operations come in order of their columns. */
+static struct cell *only_cell(struct cell_list *list, const struct column_def *column)
+{
+    struct cell *last = list->count ? &list->cells[list->count - 1] : NULL;
+
+    return last && last->column_id == column->id ? last : add_cell(list, column);
+}
+
+/* The deletion before the least timestamp is none: nothing can be as old as what it would cover. */
 static void add_complex(struct cell_list *list, const struct column_def *column, int64_t timestamp_us, int64_t now_s)
 {
+    if (timestamp_us == TIMESTAMP_NONE)
+        return;
+    if (list->complex_count && list->complexes[list->complex_count - 1].column_id == column->id)
+        return; /* said twice */
     list->complexes = arena_room(list->arena, list->complexes, list->complex_count, &list->complex_capacity, 4,
                                  sizeof(*list->complexes));
     list->complexes[list->complex_count++] = (struct complex_deletion){ column->id, { timestamp_us, now_s } };
@@ -318,7 +331,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
             return OK;
     }
     switch (operation->kind) {
-    case OPERATION_SET: fill(add_cell(list, column), stamp, value); break;
+    case OPERATION_SET: fill(only_cell(list, column), stamp, value); break;
     case OPERATION_SET_COMPLEX:
         add_complex(list, column, stamp->before_us, stamp->now_s);
         if (!bytes_is_null(value))
@@ -358,7 +371,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
         if (column->multicell)
             add_complex(list, column, stamp->deletion_us, stamp->now_s);
         else
-            fill_tombstone(add_cell(list, column), stamp);
+            fill_tombstone(only_cell(list, column), stamp);
         break;
     case OPERATION_DELETE_ELEMENT: return delete_element(execution, list, operation, stamp);
     case OPERATION_SET_INDEX:

@@ -699,12 +699,39 @@ static bool is_eq_restricted(const struct where *where, uint32_t position)
     return false;
 }
 
+struct ordered { /* a column of an ORDER BY */
+    const struct column_def *column;
+    bool descending;
+};
+
+/* A column stands where it was said first, and goes the way that was said last; as in Cassandra, which keeps a map. */
+static enum status unite_orderings(struct selection *selection, const struct select_statement *statement,
+                                   struct ordered *ordered, uint32_t *count)
+{
+    *count = 0;
+    for (uint32_t i = 0; i < statement->ordering_count; i++) {
+        const struct column_def *column;
+        enum status status = find_column(selection, statement->orderings[i].column, &column);
+        uint32_t k = 0;
+
+        if (status)
+            return status;
+        while (k < *count && ordered[k].column != column)
+            k++;
+        ordered[k] = (struct ordered){ column, statement->orderings[i].descending };
+        *count += k == *count;
+    }
+    return OK;
+}
+
 static enum status compile_ordering(struct selection *selection, const struct select_statement *statement)
 {
     struct planner *planner = selection->planner;
     struct select_plan *select = selection->select;
-    uint32_t next = 0;
+    uint32_t next = 0, count;
+    struct ordered *ordered;
     int reversed = -1;
+    enum status status;
 
     if (!statement->ordering_count)
         return OK;
@@ -713,14 +740,14 @@ static enum status compile_ordering(struct selection *selection, const struct se
     if (select->where.is_key_range)
         return error_set(planner->err, ERR_INVALID,
                          "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
-    select->sort = arena_new_array(planner->arena, struct select_ordering, statement->ordering_count);
-    for (uint32_t i = 0; i < statement->ordering_count; i++) {
-        const struct ordering *ordering = &statement->orderings[i];
-        const struct column_def *column;
-        enum status status = find_column(selection, ordering->column, &column);
+    ordered = arena_new_array(planner->arena, struct ordered, statement->ordering_count);
+    status = unite_orderings(selection, statement, ordered, &count);
+    if (status)
+        return status;
+    select->sort = arena_new_array(planner->arena, struct select_ordering, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct column_def *column = ordered[i].column;
 
-        if (status)
-            return status;
         if (column->kind != COLUMN_CLUSTERING)
             return error_set(
                 planner->err, ERR_INVALID,
@@ -733,14 +760,14 @@ static enum status compile_ordering(struct selection *selection, const struct se
                 planner->err, ERR_INVALID,
                 "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY");
         next++;
-        int this_reversed = ordering->descending != column->descending;
+        int this_reversed = ordered[i].descending != column->descending;
         if (reversed >= 0 && reversed != this_reversed)
             return error_set(planner->err, ERR_INVALID, "Unsupported order by relation");
         reversed = this_reversed;
-        select->sort[i] = (struct select_ordering){ slot_of(selection, column), column->type, ordering->descending };
+        select->sort[i] = (struct select_ordering){ slot_of(selection, column), column->type, ordered[i].descending };
     }
     select->reversed = reversed == 1;
-    select->sort_count = select->where.partition_has_in ? statement->ordering_count : 0;
+    select->sort_count = select->where.partition_has_in ? count : 0;
     return OK;
 }
 

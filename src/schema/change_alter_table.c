@@ -201,6 +201,15 @@ static struct column_def *find_column(struct table_def *def, struct bytes name)
     return NULL;
 }
 
+/* Of several names for one column the last holds. */
+static bool is_renamed_later(const struct alter_table_statement *statement, uint32_t at)
+{
+    for (uint32_t i = at + 1; i < statement->rename_count; i++)
+        if (bytes_equal(statement->renames[i].from, statement->renames[at].from))
+            return true;
+    return false;
+}
+
 static enum status rename_columns(struct change *c, const struct table_def *table,
                                   const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -212,6 +221,8 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
         const struct column_def *old = table_def_column(table, from);
         struct column_def *column = find_column(def, from);
 
+        if (old && is_renamed_later(statement, i))
+            continue;
         if (!old || !column)
             status = error_set(c->err, ERR_INVALID, "Undefined column name %.*s in table %.*s.%.*s", BYTES(from),
                                BYTES(table->keyspace), BYTES(table->name));

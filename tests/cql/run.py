@@ -295,7 +295,7 @@ def run_statement(session, statement):
     """Yields each message, or seconds to sleep, and is sent its answer; returns what is printed of them."""
     level = LEVELS[statement.get("consistency") or "ONE"]
     common = {"serial_consistency_level": LEVELS[statement.get("serial")] if statement.get("serial") else None,
-              "timestamp": int(statement.get("timestamp")) if statement.get("timestamp") else None}
+              "timestamp": int(statement.get("timestamp")) % 2**64 if statement.get("timestamp") else None}  # packed unsigned
     page = int(statement.get("page")) if statement.get("page") else None
     if statement.get("sleep"):
         yield float(statement.get("sleep"))
