@@ -15,6 +15,42 @@ enum {
 };
 enum { BASE_AT = 2, BODY_AT = 10 };
 
+/* ---- what may stand in a fragment: said once, for those who write and those who read ---- */
+
+/* Timestamps with a meaning of their own: bytes that say them without the flag are not ours. */
+static bool is_reserved(int64_t timestamp_us)
+{
+    return timestamp_us == TIMESTAMP_NONE || timestamp_is_server(timestamp_us);
+}
+
+/* server: the base is the owner's time to be, and so are the others. */
+static bool may_stand(int64_t timestamp_us, bool server)
+{
+    return server ? timestamp_is_server(timestamp_us) : !is_reserved(timestamp_us);
+}
+
+static bool is_ttl(uint64_t ttl_s)
+{
+    return ttl_s && ttl_s <= INT32_MAX;
+}
+
+/* How a cell and the one before it stand: below 0 as they should, by (column, path) without repetition: merging relies on it. */
+static int compare_neighbours(const struct cell *before, const struct cell *cell)
+{
+    return before->column_id < cell->column_id ? -1 : cell_compare(before, cell);
+}
+
+static bool is_sorted(const struct row *row)
+{
+    for (uint32_t i = 1; i < row->cell_count; i++)
+        if (compare_neighbours(&row->cells[i - 1], &row->cells[i]) >= 0)
+            return false;
+    for (uint32_t i = 1; i < row->complex_count; i++)
+        if (row->complexes[i - 1].column_id >= row->complexes[i].column_id)
+            return false;
+    return true;
+}
+
 /* ---- encoding ---- */
 
 static void append_varint(struct buffer *out, uint64_t v)
@@ -59,13 +95,20 @@ struct base {
     int64_t timestamp_us;
     int32_t ttl_s;
     int64_t expires_s;
-    bool server; /* decoding: timestamp_us is TIMESTAMP_SERVER */
+    bool server; /* timestamp_us is TIMESTAMP_SERVER */
 };
 
 static void append_delta(struct buffer *out, const struct base *base, int64_t timestamp_us)
 {
-    assert(timestamp_is_server(timestamp_us) == timestamp_is_server(base->timestamp_us));
+    assert(may_stand(timestamp_us, base->server));
     append_signed(out, (int64_t)((uint64_t)timestamp_us - (uint64_t)base->timestamp_us));
+}
+
+static void append_ttl(struct buffer *out, int32_t ttl_s, int64_t expires_s)
+{
+    assert(is_ttl((uint64_t)(int64_t)ttl_s));
+    append_varint(out, (uint32_t)ttl_s);
+    append_signed(out, expires_s);
 }
 
 static void append_liveness(struct buffer *out, const struct base *base, const struct liveness *liveness)
@@ -78,10 +121,8 @@ static void append_liveness(struct buffer *out, const struct base *base, const s
                               (own_ttl ? LIVENESS_OWN_TTL : 0));
     if (own_timestamp)
         append_delta(out, base, liveness->timestamp_us);
-    if (own_ttl) {
-        append_varint(out, (uint32_t)liveness->ttl_s);
-        append_signed(out, liveness->expires_s);
-    }
+    if (own_ttl)
+        append_ttl(out, liveness->ttl_s, liveness->expires_s);
 }
 
 static void append_cell(struct buffer *out, const struct base *base, const struct cell *cell)
@@ -98,10 +139,8 @@ static void append_cell(struct buffer *out, const struct base *base, const struc
         append_delta(out, base, cell->timestamp_us);
     if (cell->kind == CELL_TOMBSTONE)
         append_signed(out, cell->local_s);
-    if (own_ttl) {
-        append_varint(out, (uint32_t)cell->ttl_s);
-        append_signed(out, cell->local_s);
-    }
+    if (own_ttl)
+        append_ttl(out, cell->ttl_s, cell->local_s);
     if (path)
         append_sized(out, cell->path);
     if (path_value)
@@ -114,7 +153,8 @@ static struct base choose_base(const struct row *row)
 {
     struct base base = { base_timestamp(row), row->liveness.ttl_s, row->liveness.expires_s };
 
-    if (base.timestamp_us == TIMESTAMP_SERVER_BEFORE)
+    base.server = timestamp_is_server(base.timestamp_us);
+    if (base.server)
         base.timestamp_us = TIMESTAMP_SERVER;
     if (!base.ttl_s && row->cell_count && row->cells[0].kind == CELL_EXPIRING) {
         base.ttl_s = row->cells[0].ttl_s;
@@ -123,24 +163,39 @@ static struct base choose_base(const struct row *row)
     return base;
 }
 
+#ifdef HELENUS_DEBUG
+static void must_decode(struct bytes fragment)
+{
+    struct arena *arena = arena_new(1024);
+    struct error err;
+    struct row row;
+
+    assert(fragment_decode(arena, fragment, &row, &err) == OK);
+    arena_free(arena);
+}
+#else
+static inline void must_decode(struct bytes fragment)
+{
+}
+#endif
+
 void fragment_encode(struct buffer *out, const struct row *row)
 {
     struct base base = choose_base(row);
-    bool server = timestamp_is_server(base.timestamp_us);
+    size_t begin = out->size;
     bool liveness = row->liveness.timestamp_us != TIMESTAMP_NONE,
          deletion = row->deletion.timestamp_us != TIMESTAMP_NONE;
     bool written = !bytes_is_null(row->written_clustering);
 
+    assert(may_stand(base.timestamp_us, base.server) && is_sorted(row));
     buffer_append_u8(out, FRAGMENT_VERSION);
-    buffer_append_u8(out, (server ? FRAGMENT_SERVER : 0) | (liveness ? FRAGMENT_LIVENESS : 0) |
+    buffer_append_u8(out, (base.server ? FRAGMENT_SERVER : 0) | (liveness ? FRAGMENT_LIVENESS : 0) |
                               (deletion ? FRAGMENT_DELETION : 0) | (base.ttl_s ? FRAGMENT_TTL : 0) |
                               (row->has_range_tombstones ? FRAGMENT_RANGES : 0) | (written ? FRAGMENT_WRITTEN : 0) |
                               (row->complex_count ? FRAGMENT_COMPLEX : 0));
-    buffer_append_be64(out, server ? 0 : (uint64_t)base.timestamp_us);
-    if (base.ttl_s) {
-        append_varint(out, (uint32_t)base.ttl_s);
-        append_signed(out, base.expires_s);
-    }
+    buffer_append_be64(out, base.server ? 0 : (uint64_t)base.timestamp_us);
+    if (base.ttl_s)
+        append_ttl(out, base.ttl_s, base.expires_s);
     if (liveness)
         append_liveness(out, &base, &row->liveness);
     if (deletion) {
@@ -160,6 +215,7 @@ void fragment_encode(struct buffer *out, const struct row *row)
     append_varint(out, row->cell_count);
     for (uint32_t i = 0; i < row->cell_count; i++)
         append_cell(out, &base, &row->cells[i]);
+    must_decode(bytes_of(out->data + begin, out->size - begin));
 }
 
 bool fragment_is_stamped(struct bytes fragment)
@@ -243,17 +299,11 @@ static inline struct bytes read_sized(struct cursor *c)
     return bytes;
 }
 
-/* Timestamps with a meaning of their own: bytes that say them without the flag are not ours. */
-static bool is_reserved(int64_t timestamp_us)
-{
-    return timestamp_us == TIMESTAMP_NONE || timestamp_is_server(timestamp_us);
-}
-
 static int64_t read_timestamp(struct cursor *c, const struct base *base)
 {
     int64_t timestamp_us = (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
 
-    if (base->server ? !timestamp_is_server(timestamp_us) : is_reserved(timestamp_us))
+    if (!may_stand(timestamp_us, base->server))
         c->failed = true;
     return timestamp_us;
 }
@@ -262,7 +312,7 @@ static void read_ttl(struct cursor *c, int32_t *ttl_s, int64_t *expires_s)
 {
     uint64_t ttl = read_varint(c);
 
-    if (ttl == 0 || ttl > INT32_MAX)
+    if (!is_ttl(ttl))
         c->failed = true;
     *ttl_s = (int32_t)ttl;
     *expires_s = read_signed(c);
@@ -323,24 +373,14 @@ static inline void read_cell(struct cursor *c, const struct base *base, struct c
     cell->column_id = column_id;
 }
 
-/* Sorted by (column, path) without repetition: merging relies on it. */
-static bool is_sorted(const struct row *row)
-{
-    for (uint32_t i = 1; i < row->cell_count; i++)
-        if (row->cells[i - 1].column_id >= row->cells[i].column_id &&
-            cell_compare(&row->cells[i - 1], &row->cells[i]) >= 0)
-            return false;
-    for (uint32_t i = 1; i < row->complex_count; i++)
-        if (row->complexes[i - 1].column_id >= row->complexes[i].column_id)
-            return false;
-    return true;
-}
-
+/* Earlier versions wrote what an overwritten collection's deletion is at the least timestamp: the one before, which is none. */
 static void read_complex(struct cursor *c, const struct base *base, struct complex_deletion *complex)
 {
     complex->column_id = (uint32_t)read_varint(c);
-    complex->deletion.timestamp_us = read_timestamp(c, base);
+    complex->deletion.timestamp_us = (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
     complex->deletion.deleted_s = read_signed(c);
+    if (complex->deletion.timestamp_us != TIMESTAMP_NONE && !may_stand(complex->deletion.timestamp_us, base->server))
+        c->failed = true;
 }
 
 /* A count of things that take at least least_bytes each. */
@@ -355,6 +395,16 @@ static uint32_t read_count(struct cursor *c, size_t least_bytes)
     return (uint32_t)count;
 }
 
+/* With no timestamp there are no cells, only deletions that are none: read_complex. */
+static uint32_t read_cell_count(struct cursor *c, const struct base *base)
+{
+    uint32_t count = read_count(c, 2);
+
+    if (count && base->timestamp_us == TIMESTAMP_NONE)
+        c->failed = true;
+    return count;
+}
+
 /* All that stands before the complex deletions. False: not a format that this code knows. */
 static bool read_head(struct cursor *c, struct bytes fragment, struct base *base, struct row *row)
 {
@@ -367,7 +417,8 @@ static bool read_head(struct cursor *c, struct bytes fragment, struct base *base
     *base = (struct base){ (int64_t)load_be64(fragment.data + BASE_AT), TTL_NONE, TIME_NONE, flags & FRAGMENT_SERVER };
     if (base->server)
         base->timestamp_us = TIMESTAMP_SERVER;
-    else if (is_reserved(base->timestamp_us))
+    else if (timestamp_is_server(base->timestamp_us) ||
+             (base->timestamp_us == TIMESTAMP_NONE && flags & (FRAGMENT_LIVENESS | FRAGMENT_DELETION)))
         c->failed = true;
     *row = ROW_EMPTY;
     row->has_range_tombstones = flags & FRAGMENT_RANGES;
@@ -384,6 +435,41 @@ static bool read_head(struct cursor *c, struct bytes fragment, struct base *base
     return true;
 }
 
+/* Earlier versions wrote what a statement said twice (DELETE v, v) twice: neighbours that are of one cell, or one collection. And
+ * deletions that are none. Neither leaves a doubt about what is meant. False: it is not in order, and not what they wrote. */
+static bool mend(struct row *row)
+{
+    uint32_t cells = 0, complexes = 0;
+
+    for (uint32_t i = 0; i < row->complex_count; i++) {
+        const struct complex_deletion *complex = &row->complexes[i];
+
+        if (complex->deletion.timestamp_us == TIMESTAMP_NONE)
+            continue;
+        if (!complexes || row->complexes[complexes - 1].column_id != complex->column_id ||
+            row->complexes[complexes - 1].deletion.timestamp_us != complex->deletion.timestamp_us)
+            row->complexes[complexes++] = *complex;
+    }
+    row->complex_count = complexes;
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+
+        if (!cells || cell->kind != CELL_TOMBSTONE || row->cells[cells - 1].kind != CELL_TOMBSTONE ||
+            row->cells[cells - 1].timestamp_us != cell->timestamp_us || cell_compare(&row->cells[cells - 1], cell))
+            row->cells[cells++] = *cell;
+    }
+    row->cell_count = cells;
+    return is_sorted(row);
+}
+
+static bool has_deletion_of_none(const struct row *row)
+{
+    for (uint32_t i = 0; i < row->complex_count; i++)
+        if (row->complexes[i].deletion.timestamp_us == TIMESTAMP_NONE)
+            return true;
+    return false;
+}
+
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
 {
     struct cursor c;
@@ -397,11 +483,11 @@ enum status fragment_decode(struct arena *arena, struct bytes fragment, struct r
         for (uint32_t i = 0; i < row->complex_count; i++)
             read_complex(&c, &base, &row->complexes[i]);
     }
-    row->cell_count = read_count(&c, 2);
+    row->cell_count = read_cell_count(&c, &base);
     row->cells = arena_alloc(arena, sizeof(*row->cells) * (row->cell_count + 1));
     for (uint32_t i = 0; i < row->cell_count; i++)
         read_cell(&c, &base, &row->cells[i]);
-    if (c.failed || c.at != c.end || !is_sorted(row))
+    if (c.failed || c.at != c.end || ((!is_sorted(row) || has_deletion_of_none(row)) && !mend(row)))
         return error_set(err, ERR_CORRUPT, "a row fragment is damaged");
     return OK;
 }
@@ -427,10 +513,10 @@ bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary)
     summary->can_shrink = row.liveness.ttl_s || row.deletion.timestamp_us != TIMESTAMP_NONE || count;
     for (uint32_t i = 0; i < count; i++) {
         read_complex(&c, &base, &complex);
-        if (complex.deletion.timestamp_us < least_us)
+        if (complex.deletion.timestamp_us != TIMESTAMP_NONE && complex.deletion.timestamp_us < least_us)
             least_us = complex.deletion.timestamp_us;
     }
-    count = read_count(&c, 2);
+    count = read_cell_count(&c, &base);
     for (uint32_t i = 0; i < count && !c.failed; i++) {
         read_cell(&c, &base, &cell);
         summary->can_shrink |= cell.kind == CELL_EXPIRING || cell.kind == CELL_TOMBSTONE;

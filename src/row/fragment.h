@@ -37,14 +37,16 @@ enum {
     FRAGMENT_SHADOWABLE = 0x80, /* reserved: the deletion goes away when a newer liveness comes (views) */
 };
 
-/* Appends one fragment. Cells sorted; timestamps either all TIMESTAMP_SERVER(_BEFORE) or none of them. */
+/* Appends one fragment: what decoding would refuse is a programmer error, and a debug build (HELENUS_DEBUG) decodes it. Cells and
+ * complexes sorted, each once; timestamps either all TIMESTAMP_SERVER(_BEFORE) or none of them, and none is TIMESTAMP_NONE but of what is absent. */
 void fragment_encode(struct buffer *out, const struct row *row);
 /* Gives a fragment its timestamp, if it waits for one. Of a fragment we encoded. */
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us);
 bool fragment_is_stamped(struct bytes fragment);
 /* Whether this code knows its version, so that it may be stamped and stored; it may still be damaged. */
 bool fragment_is_readable(struct bytes fragment);
-/* Decodes one fragment. */
+/* Decodes one fragment. What earlier versions wrote and could not read, but leaves no doubt, is understood: tombstones and deletions said
+ * twice, and deletions of collections that are TIMESTAMP_NONE. */
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err);
 
 /* What flush and compaction ask of every value, without decoding it into memory. */

@@ -158,7 +158,7 @@ enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int6
         return ROW_KEEP;
     if (!value.size || value.data[0] == FRAGMENT_LIST || fragment_decode(arena, value, &row, &ignored))
         return ROW_KEEP;
-    if (!row_purge(&row, &purge, parts.kind == KEY_PARTITION))
+    if (!row_purge(&row, &purge, parts.kind == KEY_PARTITION) && !row_is_empty(&row))
         return ROW_KEEP;
     if (row_is_empty(&row))
         return ROW_REMOVE;
