@@ -13,8 +13,10 @@ For each server, the steps asked for:
     cold       --cold-rows rows of 1 000 bytes, the server in a cgroup of --cold-mb: reads of a data set that does not fit
     long       --long-seconds of mixed at saturation, and a figure every 10 s: requests/s, CPU, p99, memory, bytes on disk; where compaction
                stalls a server is seen. --picture FILE draws it (SVG), all servers of the raw file in one
+    neighbour  what a steady client at --neighbour-rate mixed requests/s sees (p50, p99), alone and beside one bad neighbour: each shape of
+               neighbour.py, --windows times alone and beside in turn, the medians; helenus only
 
---set usual (start, workloads, memory) or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
+--set usual (start, workloads, memory), --set neighbour or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
 workload is a name of load.c's, `logged10` or `logged100` (a LOGGED batch over partitions), or one of them with connections x depth of its
 own: read@1000x1. Reads do not depend on Cassandra's commit log, so cassandra-*-periodic gets only the writing ones unless --workloads is given.
 
@@ -37,12 +39,16 @@ import subprocess
 import sys
 import time
 
+import neighbour
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOAD = ROOT / "build" / "load"
 CASSANDRA = ROOT / "bench" / "cassandra" / "cassandra.py"
-STEPS = ["start", "workloads", "memory", "cold", "long"]
+NEIGHBOUR = ROOT / "bench" / "neighbour.py"
+STEPS = ["start", "workloads", "memory", "cold", "long", "neighbour"]
 SETS = {
     "usual": (["start", "workloads", "memory"], ["read", "slice", "mixed", "insert"], [136, 1000]),
+    "neighbour": (["neighbour"], [], [136]),
     "modes": (["workloads", "cold", "long"],
               ["lwt", "counter", "batch10", "batch100", "logged10", "read@8x1", "insert@8x1", "read@8x256", "insert@8x256", "read@1000x1",
                "insert@1000x1"], [136]),
@@ -51,6 +57,7 @@ COLD_VALUE_BYTES = 1000
 INTERVAL_SECONDS = 10
 RATE_RUNS = 3
 SETTLE_SECONDS_MAX = 45
+NEIGHBOUR_RATIO_MAX = 3
 
 
 def receive(s, count):
@@ -316,6 +323,8 @@ class Clock:
             seconds += 240 if java else 90
         if "cold" in self.args.steps and not name.startswith("floor"):
             seconds += self.args.cold_rows / (8000 if java else 40000) + 300 + 3 * (self.args.seconds + 1)
+        if "neighbour" in self.args.steps and name.startswith("helenus"):
+            seconds += 60 + len(self.args.shapes) * self.args.windows * (2 * self.args.neighbour_seconds + 4)
         if "long" in self.args.steps and not name.startswith("floor"):
             seconds += self.args.long_seconds + self.args.rows / 10000 + SETTLE_SECONDS_MAX
         return seconds
@@ -459,6 +468,39 @@ def measure_long(server, args, emit):
     emit(server, {"figure": "long_whole", **checked(server, "mixed", last), **server.settle(300)})
 
 
+def measure_neighbour(server, args, emit):
+    """Alone and beside in turn: what the machine does in a minute, it does to both."""
+    command = [sys.executable, str(NEIGHBOUR), str(server.port)]
+    options = {"rows": args.neighbour_rows, "value_bytes": args.value_bytes[0]}
+    server.start()
+    server.measure_idle()
+    load(server, workload="insert", setup=True, sequential=True, depth=64, warm=0, **options)
+    subprocess.run([*command, "prepare"], check=True)
+    server.settle()
+
+    def steady(seed):
+        return load(server, workload="mixed", connections=4, depth=512, rate=args.neighbour_rate, seconds=args.neighbour_seconds, warm=0.5, seed=seed, **options)
+    for shape in args.shapes:
+        windows = []
+        for n in range(args.windows):
+            alone = steady(n + 7)
+            with subprocess.Popen([*command, shape], stdout=subprocess.PIPE, text=True) as client:
+                time.sleep(1)
+                beside = steady(n + 7)
+                client.terminate()
+                did = json.loads(client.communicate()[0])
+            server.settle()
+            windows.append((alone, beside, did))
+        row = {"figure": "neighbour", "shape": shape, "rate": args.neighbour_rate, "per_second": statistics.median(d["requests"] / d["seconds"] for *_, d in windows),
+               "errors": sum(w[i]["errors"] + w[i].get("wrong", 0) for w in windows for i in (0, 1)),
+               "neighbour_errors": sum(d["errors"] for *_, d in windows), "neighbour_first_error": windows[-1][2]["first_error"]}
+        for kind in ("read", "write"):
+            for i, when in enumerate(("alone", "beside")):
+                row[f"{kind}_{when}"] = {key: statistics.median(w[i][kind][key] for w in windows) for key in ("p50_us", "p99_us", "max_us")}
+            row[f"{kind}_ratio"] = round(statistics.median(w[1][kind]["p99_us"] / w[0][kind]["p99_us"] for w in windows), 2)
+        emit(server, row)
+
+
 def measure_memory(server, args, emit):
     """With many rows: memory, disk, and the first answer after kill -9 under load."""
     server.start()
@@ -482,8 +524,8 @@ def measure_memory(server, args, emit):
 
 def measure(server, args, emit, clock):
     total, left = clock.of_server(server.name), clock.left
-    for step, run in (("cold", measure_cold), ("long", measure_long)):
-        if step in args.steps and not isinstance(server, Floor):
+    for step, run in (("cold", measure_cold), ("long", measure_long), ("neighbour", measure_neighbour)):
+        if step in args.steps and not isinstance(server, Floor) and (step != "neighbour" or isinstance(server, Helenus)):
             run(server, args, emit)
             if server.is_running():
                 server.stop()
@@ -515,7 +557,7 @@ def latest(rows):
     kept = {}
     for r in rows:
         if "server" in r and r["figure"] != "long":
-            kept[(r["server"], r["figure"], r.get("workload"), r.get("value_bytes"), r.get("rate") if r["figure"] == "rate" else None)] = r
+            kept[(r["server"], r["figure"], r.get("workload"), r.get("shape"), r.get("value_bytes"), r.get("rate") if r["figure"] == "rate" else None)] = r
     return list(kept.values())
 
 
@@ -553,6 +595,19 @@ def print_cold(rows):
             continue
         print(f"| {r['server']} | {r['memory_mb']} | {r['disk_mb']:,.0f} | {r['per_second']:,.0f} | {r['server_cpu_us']:.2f} | "
               f"{r['read']['p50_us'] / 1000:.2f} | {r['read']['p99_us'] / 1000:.2f} |")
+
+
+def print_neighbours(rows):
+    rows = [r for r in rows if r["figure"] == "neighbour"]
+    if rows:
+        print("\n| server | neighbour | its requests/s | reads alone: p50, p99 ms | beside it | median of the p99s' ratios | writes alone | beside it | ratio |")
+        print("| --- |" + " --- |" * 8)
+    for r in rows:
+        cells = []
+        for kind in ("read", "write"):
+            cells += [f"{r[f'{kind}_{when}']['p50_us'] / 1000:.2f}, {r[f'{kind}_{when}']['p99_us'] / 1000:.2f}" for when in ("alone", "beside")]
+            cells.append(f"{r[f'{kind}_ratio']:.1f}" + ("" if r[f"{kind}_ratio"] <= NEIGHBOUR_RATIO_MAX else " **missed**"))
+        print(f"| {r['server']} | {r['shape']} | {r['per_second']:,.1f} | " + " | ".join(cells) + " |")
 
 
 def print_pairs(rows):
@@ -653,8 +708,10 @@ def table(rows):
     print_saturation(rows)
     print_single(rows)
     print_cold(rows)
+    print_neighbours(rows)
     print_pairs(rows)
-    print_targets(rows)
+    if any(r["figure"] != "neighbour" for r in rows):
+        print_targets(rows)
 
 
 def main():
@@ -668,6 +725,10 @@ def main():
     parser.add_argument("--cold-mb", type=int, default=1536, help="memory of a server in the cold step")
     parser.add_argument("--cold-rows", type=int, default=7500000)
     parser.add_argument("--long-seconds", type=float, default=1200)
+    parser.add_argument("--shapes", nargs="*", default=neighbour.SHAPES, choices=neighbour.SHAPES, help="of the bad neighbour")
+    parser.add_argument("--neighbour-rate", type=float, default=500, help="mixed requests/s of who lives beside it")
+    parser.add_argument("--neighbour-rows", type=int, default=100000)
+    parser.add_argument("--neighbour-seconds", type=float, default=5)
     parser.add_argument("--rows", type=int, default=1000000)
     parser.add_argument("--memory-rows", type=int, default=2000000)
     parser.add_argument("--value-bytes", type=int, nargs="*", default=None)
