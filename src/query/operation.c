@@ -2,6 +2,7 @@
 #include "query/operation.h"
 
 #include "row/counter.h"
+#include "row/merge.h"
 #include "row/place.h"
 #include "types/calendar.h"
 

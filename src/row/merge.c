@@ -3,6 +3,7 @@
 #include "row/counter.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 int cell_compare(const struct cell *a, const struct cell *b)
 {
@@ -56,6 +57,26 @@ const struct cell *cell_reconcile(const struct cell *a, const struct cell *b)
         return order > 0 ? a : b;
     order = bytes_compare(a->path_value, b->path_value);
     return order > 0 || (order == 0 && (!bytes_is_null(a->path_value) || bytes_is_null(b->path_value))) ? a : b;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    return cell_compare(a, b);
+}
+
+uint32_t cells_sort(struct cell *cells, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    if (count) /* none may be nowhere */
+        qsort(cells, count, sizeof(*cells), compare_cells);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept && cell_compare(&cells[kept - 1], &cells[i]) == 0)
+            cells[kept - 1] = *cell_reconcile(&cells[kept - 1], &cells[i]);
+        else
+            cells[kept++] = cells[i];
+    }
+    return kept;
 }
 
 static struct cell merge_cell(struct arena *arena, const struct cell *a, const struct cell *b)

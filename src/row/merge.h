@@ -17,6 +17,8 @@
 int cell_compare(const struct cell *a, const struct cell *b);
 /* Which of two versions of one cell stays: the first argument if they are the same. Not for counters. */
 const struct cell *cell_reconcile(const struct cell *a, const struct cell *b);
+/* In order, and each cell once: two writes to one cell of one statement have one timestamp, and merge as such do. Returns how many. */
+uint32_t cells_sort(struct cell *cells, uint32_t count);
 bool deletion_supersedes(struct deletion a, struct deletion b);
 bool liveness_supersedes(struct liveness a, struct liveness b);
 

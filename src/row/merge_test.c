@@ -5,6 +5,7 @@
 #include "row/row_bed.h"
 
 #include <setjmp.h>
+#include <sys/resource.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
@@ -265,6 +266,81 @@ static void a_deleted_counter_stays_deleted(void **state)
     }
 }
 
+/* ---- large rows ---- */
+
+static struct row elements(struct dice *dice, struct arena *arena, uint32_t first, uint32_t count)
+{
+    struct row row = ROW_EMPTY;
+
+    row.cells = arena_new_array(arena, struct cell, count);
+    row.cell_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *path = arena_alloc(arena, 4);
+
+        store_be32(path, first + i);
+        row.cells[i] = roll_cell(dice, arena, 5, bytes_of(path, 4));
+        row.cells[i].path_value = (struct bytes){ 0 };
+        if (row.cells[i].value.size > 4)
+            row.cells[i].value.size = 4;
+    }
+    return row;
+}
+
+static void many_operands_are_the_same_as_one_after_the_other(void **state)
+{
+    enum { CELLS = 300, OPERANDS = 3000, SOME = 200 };
+    struct arena *arena CLEANUP(arena_free) = arena_new(1 << 20);
+    struct dice dice = { 11 };
+
+    for (int round = 0; round < 8; round++) {
+        uint32_t count = round % 2 ? SOME : OPERANDS;
+        struct row row = elements(&dice, arena, 0, CELLS);
+        struct bytes existing = encode(arena, &row), one_by_one = existing;
+        struct bytes *operands = arena_new_array(arena, struct bytes, count);
+
+        for (uint32_t i = 0; i < count; i++) {
+            if (roll(&dice, count / 8) == 0) {
+                operands[i] = roll_fragment(&dice, arena);
+            } else {
+                row = elements(&dice, arena, roll(&dice, CELLS + CELLS / 2), 1 + roll(&dice, 3));
+                operands[i] = encode(arena, &row);
+            }
+            one_by_one = merge_two(arena, one_by_one, operands[i]);
+        }
+        assert_same(merge_values(arena, existing, operands, count), one_by_one);
+        assert_same(merge_values(arena, operands[0], operands + 1, count - 1),
+                    merge_values(arena, (struct bytes){ 0 }, operands, count));
+        arena_reset(arena);
+    }
+}
+
+static long peak_kb(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* A row that is gone through for each operand is there as often while they are merged. */
+static void a_large_row_is_not_gone_through_for_every_operand(void **state)
+{
+    enum { CELLS = 10000, OPERANDS = 2000, MERGED_KB = 200 << 10 };
+    struct arena *arena CLEANUP(arena_free) = arena_new(1 << 20);
+    struct dice dice = { 12 };
+    struct row row = elements(&dice, arena, 0, CELLS);
+    struct bytes existing = encode(arena, &row), operands[OPERANDS];
+    long before_kb;
+
+    for (uint32_t i = 0; i < OPERANDS; i++) {
+        row = elements(&dice, arena, roll(&dice, CELLS), 1);
+        operands[i] = encode(arena, &row);
+    }
+    before_kb = peak_kb();
+    merge_values(arena, existing, operands, OPERANDS);
+    assert_in_range(peak_kb() - before_kb, 0, MERGED_KB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +350,8 @@ int main(void)
         cmocka_unit_test(a_purged_deletion_takes_along_what_it_covers),
         cmocka_unit_test(counters_keep_the_newest_of_each_origin),
         cmocka_unit_test(a_deleted_counter_stays_deleted),
+        cmocka_unit_test(many_operands_are_the_same_as_one_after_the_other),
+        cmocka_unit_test(a_large_row_is_not_gone_through_for_every_operand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,26 +17,6 @@ struct bytes place_path(struct arena *arena, uint32_t number, enum place_kind ki
     return bytes_of(at, PLACE_HEAD_BYTES + tail.size);
 }
 
-static int compare_cells(const void *a, const void *b)
-{
-    return cell_compare(a, b);
-}
-
-uint32_t cells_sort(struct cell *cells, uint32_t count)
-{
-    uint32_t kept = 0;
-
-    if (count) /* none may be nowhere */
-        qsort(cells, count, sizeof(*cells), compare_cells);
-    for (uint32_t i = 0; i < count; i++) {
-        if (kept && cell_compare(&cells[kept - 1], &cells[i]) == 0)
-            cells[kept - 1] = *cell_reconcile(&cells[kept - 1], &cells[i]);
-        else
-            cells[kept++] = cells[i];
-    }
-    return kept;
-}
-
 /* One list while the operations of a statement go through it. */
 struct finding {
     struct arena *arena;

@@ -29,7 +29,5 @@ struct bytes place_path(struct arena *arena, uint32_t number, enum place_kind ki
  * Cells of other columns stay as they are. */
 enum status place_find(struct arena *arena, const struct table_def *def, struct row *asked, const struct row *live,
                        struct error *err);
-/* In order, and each cell once: two writes to one cell of one statement have one timestamp, and merge as such do. Returns how many. */
-uint32_t cells_sort(struct cell *cells, uint32_t count);
 
 #endif

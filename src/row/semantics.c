@@ -46,11 +46,17 @@ static void append_listed(struct buffer *result, struct bytes fragment)
     buffer_append_bytes(result, fragment);
 }
 
+/* A row of more cells than this is not gone through again for every operand: theirs are gathered first. */
+enum { SMALL_ROW_CELLS = 64, GATHERED_MIN = 1024 };
+
 struct folding {
     struct arena *arena;
     struct row row;
-    bool any;             /* row holds something */
-    struct buffer unread; /* what can't be decoded, as list elements, sorted and without repetition */
+    bool any;            /* row holds something */
+    struct row gathered; /* what came since: all but its cells, which lie in the order they came */
+    bool any_gathered;
+    struct buffer cells;  /* owned: they */
+    struct buffer unread; /* owned: what can't be decoded, as list elements, sorted and without repetition */
 };
 
 /* Keeps unreadable fragments in byte order, each once, so that the outcome does not depend on the order of merging. */
@@ -79,6 +85,44 @@ static void keep_unread(struct folding *f, struct bytes fragment)
     f->unread = sorted;
 }
 
+static uint32_t gathered_count(const struct folding *f)
+{
+    return (uint32_t)(f->cells.size / sizeof(struct cell));
+}
+
+/* What was gathered becomes part of the row. */
+static void settle(struct folding *f)
+{
+    if (!f->any_gathered)
+        return;
+    f->gathered.cells = (struct cell *)f->cells.data;
+    f->gathered.cell_count = cells_sort(f->gathered.cells, gathered_count(f));
+    row_merge(f->arena, &f->row, &f->gathered);
+    f->gathered = ROW_EMPTY;
+    f->any_gathered = false;
+    buffer_reset(&f->cells);
+}
+
+/* As many cells are gathered as the row has, so that each is met a few times only, however many operands they came in. */
+static void gather(struct folding *f, const struct row *row)
+{
+    struct row head = *row;
+
+    head.cell_count = 0;
+    row_merge(f->arena, &f->gathered, &head);
+    f->any_gathered = true;
+    buffer_append(&f->cells, row->cells, sizeof(*row->cells) * row->cell_count);
+    if (gathered_count(f) >= GATHERED_MIN && gathered_count(f) >= f->row.cell_count)
+        settle(f);
+}
+
+/* Counters' cells add up: they are not of those of which one is kept. */
+static bool is_to_gather(const struct folding *f, const struct row *row)
+{
+    return f->row.cell_count > SMALL_ROW_CELLS && row->cell_count < f->row.cell_count &&
+           f->row.cells[0].kind != CELL_COUNTER && !(row->cell_count && row->cells[0].kind == CELL_COUNTER);
+}
+
 static void fold_fragment(struct folding *f, struct bytes fragment)
 {
     struct error ignored;
@@ -88,10 +132,14 @@ static void fold_fragment(struct folding *f, struct bytes fragment)
         keep_unread(f, fragment);
         return;
     }
-    if (f->any)
-        row_merge(f->arena, &f->row, &row);
-    else
+    if (!f->any) {
         f->row = row;
+    } else if (is_to_gather(f, &row)) {
+        gather(f, &row);
+    } else {
+        settle(f);
+        row_merge(f->arena, &f->row, &row);
+    }
     f->any = true;
 }
 
@@ -116,7 +164,7 @@ static void fold_value(struct folding *f, struct bytes value)
 void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count,
                          struct buffer *result)
 {
-    struct folding f = { .row = ROW_EMPTY };
+    struct folding f = { .row = ROW_EMPTY, .gathered = ROW_EMPTY };
 
     if (bytes_is_null(existing) && operand_count == 1) {
         buffer_append_bytes(result, operands[0]);
@@ -127,6 +175,7 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         fold_value(&f, existing);
     for (size_t i = 0; i < operand_count; i++)
         fold_value(&f, operands[i]);
+    settle(&f);
     row_drop_covered(&f.row); /* also when only one could be read */
     if (!f.unread.size) {
         fragment_encode(result, &f.row);
@@ -141,6 +190,7 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         }
         buffer_append_bytes(result, buffer_bytes(&f.unread));
     }
+    buffer_fini(&f.cells);
     buffer_fini(&f.unread);
 }
 
