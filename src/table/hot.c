@@ -1,18 +1,32 @@
 /* Keys that were just written many times. Each write adds an operand, and a read merges them all: a counter of one row written
- * 100000 times would cost 100000 merges per read until a flush. So every HOT_WRITES-th write of a key in short order reads what
- * there is, through the turn's own batch, and puts the folded value.
+ * 100000 times would cost 100000 merges per read until a flush. So a key that is written often in short order is read, through the
+ * turn's own batch, and the folded value is put.
+ *
+ * What folding costs follows what was written, not the row: between two there are HOT_WRITES writes, and one part in FOLD_SHARE of the
+ * row's bytes. A row of more than HOT_ROW_BYTES is left alone, since nobody else of the shard is served while it is folded: its operands are
+ * merged when the memtable that holds them is flushed, and by who reads it before. It is looked at again, since it may have become
+ * small, when LARGE_PATIENCE times its bytes were written.
  *
  * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its count down. A wrong
  * guess costs one read; the value is the same whichever way it is written.
  */
 #include "table/shard.h"
 
-enum { HOT_KEYS = 1024, HOT_US = 10000000 };
+enum {
+    HOT_KEYS = 1024,
+    HOT_US = 10000000,
+    HOT_ROW_BYTES = 64 << 10,
+    FOLD_SHARE = 4,
+    LARGE_PATIENCE = 64,
+    KEPT_BYTES = 1 << 20
+};
 
 struct hot_key {
     uint64_t hash;
     int64_t since_us;
-    uint32_t count;
+    uint32_t count;     /* of writes since it was folded, or HOT_WRITES: it may be, as far as bytes go */
+    uint64_t row_bytes; /* as it was read last; 0: never */
+    uint64_t bytes;     /* written since */
 };
 
 struct hot_keys {
@@ -34,7 +48,14 @@ void hot_keys_free(struct hot_keys *hot)
     free(hot);
 }
 
-static bool is_hot(struct hot_key *keys, struct bytes key, int64_t now_us)
+static bool is_due(const struct hot_key *hot)
+{
+    return hot->count >= HOT_WRITES &&
+           (hot->row_bytes > HOT_ROW_BYTES ? hot->bytes / LARGE_PATIENCE : hot->bytes * FOLD_SHARE) >= hot->row_bytes;
+}
+
+/* The key's place, if this write of it is to be folded. */
+static struct hot_key *find_hot(struct hot_key *keys, struct bytes key, size_t bytes, int64_t now_us)
 {
     uint64_t hash = hash_seeded(0, key);
     struct hot_key *hot = &keys[hash % HOT_KEYS];
@@ -42,37 +63,49 @@ static bool is_hot(struct hot_key *keys, struct bytes key, int64_t now_us)
     if (hot->hash != hash) {
         if (hot->count && now_us - hot->since_us < HOT_US) {
             hot->count--;
-            return false;
+            return NULL;
         }
-        *hot = (struct hot_key){ hash, now_us, 1 };
-        return false;
+        *hot = (struct hot_key){ .hash = hash, .since_us = now_us, .count = 1 };
+        return NULL;
     }
-    if (now_us - hot->since_us >= HOT_US)
-        *hot = (struct hot_key){ hash, now_us, 0 };
-    if (++hot->count < HOT_WRITES)
-        return false;
-    hot->count = 0;
+    if (hot->count < HOT_WRITES && now_us - hot->since_us >= HOT_US) {
+        hot->since_us = now_us;
+        hot->count = 0;
+    }
+    hot->count += hot->count < HOT_WRITES;
+    hot->bytes += bytes;
+    if (!is_due(hot))
+        return NULL;
+    hot->count = hot->bytes = 0;
     hot->since_us = now_us;
-    return true;
+    return hot;
+}
+
+static void keep_small(struct buffer *buffer)
+{
+    if (buffer->capacity > KEPT_BYTES)
+        buffer_fini(buffer);
 }
 
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us)
 {
     const struct store_semantics *semantics = &shard->space->semantics;
     struct store_read_options options = { .may_wait = false }; /* a fold saves time: it is not worth the disk's */
-    struct hot_keys *hot = shard->hot;
+    struct hot_keys *keys = shard->hot;
+    struct hot_key *hot = find_hot(keys->keys, key, fragment.size, now_us);
     struct error ignored;
-    bool found;
+    bool found = false;
 
-    buffer_reset(&hot->found);
-    if (!is_hot(hot->keys, key, now_us) ||
-        store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &hot->found, &found,
-                          &ignored) ||
-        !found) {
+    buffer_reset(&keys->found);
+    if (hot && !store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
+                                  &found, &ignored))
+        hot->row_bytes = keys->found.size;
+    if (!found || keys->found.size > HOT_ROW_BYTES) {
         store_batch_merge(batch, STORE_DATA, key, fragment); /* what can't be read now is folded by whoever can */
+        keep_small(&keys->found);
         return;
     }
-    buffer_reset(&hot->folded);
-    semantics->merge(semantics->context, key, buffer_bytes(&hot->found), &fragment, 1, &hot->folded);
-    store_batch_put(batch, STORE_DATA, key, buffer_bytes(&hot->folded));
+    buffer_reset(&keys->folded);
+    semantics->merge(semantics->context, key, buffer_bytes(&keys->found), &fragment, 1, &keys->folded);
+    store_batch_put(batch, STORE_DATA, key, buffer_bytes(&keys->folded));
 }

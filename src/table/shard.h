@@ -175,7 +175,7 @@ void still_stand(struct shard *shard);
 enum { HOT_WRITES = 8 };
 struct hot_keys *hot_keys_new(void);
 void hot_keys_free(struct hot_keys *hot);
-/* Adds the fragment to the batch: a merge, or every HOT_WRITES-th time in short order a put of all there is. */
+/* Adds the fragment to the batch: a merge, or, when enough was written since, a put of all there is. */
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
 
 /* warm.c: threads that read what commands of the shard need, so that its owner doesn't wait for the disk. They are started when there
