@@ -81,8 +81,8 @@ static enum status read_partition(struct cas_look *look, struct buffer *key, int
 static enum status cover_of(struct cas_look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
                             int64_t *newest_us)
 {
-    struct range_owner owner = { look->shard->ops, look->shard->store, look->batch,           look->overlay,
-                                 look->arena,      look->err,          look->header->may_wait };
+    struct range_owner owner = { look->shard->ops, look->shard->store,     look->batch, look->overlay, look->arena,
+                                 look->err,        look->header->may_wait, look->known };
     struct deletion range;
     enum status status;
 

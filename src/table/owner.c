@@ -208,7 +208,7 @@ static void notice_due(struct turn *turn, const struct table_def *def)
 static enum status add_range(struct turn *turn, const struct command_fragment *fragment, bool *any, struct error *err)
 {
     struct range_owner owner = { turn->shard->ops, turn->shard->store, turn->batch, &turn->overlay, turn->arena, err,
-                                 turn->may_wait };
+                                 turn->may_wait,   turn->shard->known };
     struct range_segment range;
     struct row row;
     enum status status;
@@ -368,6 +368,7 @@ static struct cas_look look_of(struct turn *turn, const struct command_header *h
     return (struct cas_look){ .shard = turn->shard,
                               .batch = turn->batch,
                               .overlay = &turn->overlay,
+                              .known = turn->shard->known,
                               .header = header,
                               .def = def,
                               .arena = turn->arena,
@@ -647,6 +648,7 @@ static enum status run_remove(struct turn *turn, const struct command_header *he
     table_range(header->table_id, first, end);
     store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(first, 8), bytes_of(end, 8));
     due_forget_table(turn->batch, header->table_id);
+    range_known_forget(turn->shard->known);
     turn->durable = true;
     forget_definitions(turn);
     return OK;
@@ -689,6 +691,8 @@ static enum status run_command(struct turn *turn, struct table_request *request,
         break;
     }
     if (status) {
+        if (store_batch_count(turn->batch) != before)
+            range_known_forget(turn->shard->known);
         store_batch_truncate(turn->batch, before);
         range_overlay_reset(&turn->overlay);
     }
@@ -722,6 +726,7 @@ static enum status write_batch(struct turn *turn, struct error *err)
     if (!status)
         return OK;
     atomic_store(&shard->refuses, true);
+    range_known_forget(shard->known);
     shard->clock_bound_us = INT64_MIN; /* it may not have reached the disk */
     log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
     return error_set(err, ERR_WRITE_TIMEOUT,
@@ -884,6 +889,8 @@ static enum status sweep(struct turn *turn, bool from_start, bool *more, struct 
     turn->durable = false;
     arena_reset(turn->arena);
     status = sweep_run(&step, err);
+    if (store_batch_count(turn->batch))
+        range_known_forget(turn->shard->known);
     if (!status)
         status = write_batch(turn, err);
     *more = step.more;

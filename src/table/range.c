@@ -7,6 +7,8 @@
 #include "table/command.h"
 #include "table/sweep.h"
 
+enum { RANGE_LOAD_MAX = 4096 }; /* more is not kept in mind */
+
 /* ---- places and keys ---- */
 
 bool key_prefix_successor(struct buffer *key)
@@ -282,13 +284,124 @@ static enum status load(struct range_owner *owner, struct bytes partition, struc
     return OK;
 }
 
+static bool place_is_before(struct bytes place, struct bytes other)
+{
+    return !bytes_is_null(place) && (bytes_is_null(other) || bytes_compare(place, other) < 0);
+}
+
+static bool covers(const struct range_window *window, struct bytes lower, struct bytes upper)
+{
+    return bytes_compare(range_window_lower(window), lower) <= 0 && !place_is_before(range_window_upper(window), upper);
+}
+
+/* What lies between two places, one of which is the window's end there, is put before its segments or behind them. False: too much. */
+static enum status widen(struct range_owner *owner, struct range_window *window, struct bytes lower, struct bytes upper,
+                         bool before, bool *fits)
+{
+    struct found_list list = { 0 };
+    struct bytes partition = range_window_partition(window);
+    struct range_segment *segments;
+    uint32_t first, end, count = 0;
+    enum status status = load(owner, partition, lower, upper, RANGE_LOAD_MAX, &list);
+
+    if (status)
+        return status;
+    *fits = list.count < RANGE_LOAD_MAX;
+    if (!*fits)
+        return OK;
+    segments = arena_new_array(owner->arena, struct range_segment, list.count + 1);
+    range_window_find(window, before ? upper : lower, before ? upper : lower, &first, &end);
+    for (uint32_t i = 0; i < list.count; i++) {
+        bool has = false; /* what touches the window's end is in it */
+
+        for (uint32_t k = first; k < end && !has; k++)
+            has = bytes_equal(range_window_at(window, k)->lower, list.items[i].segment.lower);
+        if (!has)
+            segments[count++] = list.items[i].segment;
+    }
+    *fits = range_window_replace(window, before ? 0 : range_window_count(window),
+                                 before ? 0 : range_window_count(window), segments, count);
+    return OK;
+}
+
+/* The window in which all that touches [lower, upper] is known; NULL: it is too much. */
+static enum status know(struct range_owner *owner, struct bytes partition, struct bytes lower, struct bytes upper,
+                        struct range_window **result)
+{
+    struct range_window *window = range_known_find(owner->known, partition);
+    bool fits = true;
+    enum status status = OK;
+
+    *result = NULL;
+    if (window && covers(window, lower, upper)) {
+        *result = window;
+        return OK;
+    }
+    if (window && place_is_before(lower, range_window_lower(window))) {
+        status = widen(owner, window, lower, range_window_lower(window), true, &fits);
+        if (!status && fits)
+            range_window_set_lower(window, lower);
+    }
+    if (window && !status && fits && place_is_before(range_window_upper(window), upper)) {
+        status = widen(owner, window, range_window_upper(window), upper, false, &fits);
+        if (!status && fits)
+            range_window_set_upper(window, upper);
+    }
+    if (status)
+        return status;
+    if (window && fits) {
+        *result = window;
+        return OK;
+    }
+    if (window)
+        range_window_forget(window);
+    window = range_known_begin(owner->known, partition, lower, upper);
+    status = widen(owner, window, lower, upper, false, &fits);
+    if (status || !fits)
+        range_window_forget(window);
+    *result = status || !fits ? NULL : window;
+    return status;
+}
+
+/* The same as load, of what is known. */
+static void take_known(struct range_owner *owner, const struct range_window *window, uint32_t first, uint32_t end,
+                       struct found_list *list)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+
+    for (uint32_t i = first; i < end; i++) {
+        const struct range_segment *segment = range_window_at(window, i);
+        struct found found = { .segment.deletion = segment->deletion };
+
+        found.segment.lower = arena_copy(owner->arena, segment->lower);
+        if (!bytes_is_null(segment->upper))
+            found.segment.upper = arena_copy(owner->arena, segment->upper);
+        buffer_reset(&key);
+        buffer_append_bytes(&key, range_window_partition(window));
+        buffer_append_u8(&key, KEY_RANGE);
+        range_encode(&key, segment->lower, segment->upper);
+        found.key = arena_copy(owner->arena, buffer_bytes(&key));
+        list->items = arena_room(owner->arena, list->items, list->count, &list->capacity, 8, sizeof(*list->items));
+        list->items[list->count++] = found;
+    }
+}
+
 enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,
                        struct deletion *deletion)
 {
+    struct range_window *window = owner->known ? range_known_find(owner->known, partition) : NULL;
     struct found_list list = { 0 };
-    enum status status = load(owner, partition, clustering, clustering, UINT32_MAX, &list);
+    enum status status = OK;
 
     *deletion = DELETION_NONE;
+    if (window && covers(window, clustering, clustering)) {
+        uint32_t first, end;
+
+        range_window_find(window, clustering, clustering, &first, &end);
+        take_known(owner, window, first, end, &list);
+    } else {
+        status = load(owner, partition, clustering, clustering, UINT32_MAX, &list);
+    }
     if (status)
         return status;
     for (uint32_t i = 0; i < list.count; i++) {
@@ -312,11 +425,6 @@ struct cut {
 static bool is_same(struct deletion a, struct deletion b)
 {
     return a.timestamp_us == b.timestamp_us && a.deleted_s == b.deleted_s;
-}
-
-static bool place_is_before(struct bytes place, struct bytes other)
-{
-    return !bytes_is_null(place) && (bytes_is_null(other) || bytes_compare(place, other) < 0);
 }
 
 /* Adds a piece behind those before; of no width: nothing. */
@@ -429,14 +537,38 @@ static enum status write_changes(struct range_owner *owner, struct store_batch *
     return status;
 }
 
+/* Of a partition in which little is there that touches the range, or that was changed lately, from what is known. */
+static enum status add_known(struct range_owner *owner, struct store_batch *out, struct range_window *window,
+                             struct range_segment range)
+{
+    struct cut cut = { .arena = owner->arena };
+    struct found_list old = { 0 };
+    uint32_t first, end;
+    enum status status;
+
+    range_window_find(window, range.lower, range.upper, &first, &end);
+    take_known(owner, window, first, end, &old);
+    lay_over(&cut, &old, range);
+    status = write_changes(owner, out, range_window_partition(window), &old, &cut);
+    if (status)
+        range_window_forget(window); /* the caller takes back what was written */
+    else
+        range_window_replace(window, first, end, cut.items, cut.count);
+    return status;
+}
+
 enum status range_add(struct range_owner *owner, struct store_batch *out, struct bytes partition,
                       struct range_segment range, uint32_t segments_max, struct bytes *done_to)
 {
     struct cut cut = { .arena = owner->arena };
     struct found_list old = { 0 };
-    enum status status =
-        load(owner, partition, range.lower, range.upper, segments_max ? segments_max : UINT32_MAX, &old);
+    struct range_window *window = NULL;
+    enum status status = owner->known ? know(owner, partition, range.lower, range.upper, &window) : OK;
 
+    if (!status && window)
+        return add_known(owner, out, window, range);
+    if (!status)
+        status = load(owner, partition, range.lower, range.upper, segments_max ? segments_max : UINT32_MAX, &old);
     if (status)
         return status;
     if (done_to)

@@ -85,6 +85,7 @@ struct shard {
     bool resumer_runs;    /* the owner's */
     _Atomic bool resumed; /* the resumer's last word */
     struct hot_keys *hot; /* owned; the owner's: recently written keys, see hot.c */
+    struct range_known *known; /* owned; the owner's: ranges of partitions it changed lately */
     struct versions versions;
     struct sweep sweep; /* the owner's */
     struct swept swept;
@@ -203,6 +204,7 @@ struct cas_look {
     struct shard *shard;
     const struct store_batch *batch;
     struct range_overlay *overlay;
+    struct range_known *known; /* the owner's; NULL: a warmer looks */
     const struct command_header *header;
     const struct table_def *def; /* cas_decide and cas_find_places want it */
     struct arena *arena;         /* what is seen lies there */

@@ -135,7 +135,7 @@ static void drop_entry(struct stepping *s)
 
 static struct range_owner ranges_of(struct stepping *s, struct range_overlay *none)
 {
-    return (struct range_owner){ s->shard->ops, s->shard->store, NULL, none, s->arena, s->err, true };
+    return (struct range_owner){ s->shard->ops, s->shard->store, NULL, none, s->arena, s->err, true, NULL };
 }
 
 static struct bytes key_of_kind(struct stepping *s, enum key_kind kind)

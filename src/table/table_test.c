@@ -291,6 +291,34 @@ static void deletions_hide_what_is_older(void **state)
     assert_string_equal(read_text(&command), "2=new 4=r 6=again 7=r 8=r ");
 }
 
+/* Of a command whose last part is refused nothing stays, not even in what the owner keeps in mind of ranges. */
+static void a_refused_command_deletes_no_range(void **state)
+{
+    static uint8_t endless[STORE_KEY_BYTES_MAX];
+    struct table_fragment fragments[2] = {
+        { .kind = KEY_RANGE, .row = ROW_EMPTY },
+        { .kind = KEY_ROW, .clustering = bytes_of(endless, sizeof(endless)), .row = ROW_EMPTY }
+    };
+    struct apply_command refused = update_of(4, fragments, 2);
+    struct read_command command = command_for(4);
+    struct buffer out = { 0 };
+    struct error err;
+
+    fragments[0].row.deletion = (struct deletion){ 500, now_us(NULL) / 1000000 };
+    fragments[1].row.liveness = (struct liveness){ 500, TTL_NONE, TIME_NONE };
+    for (int c = 1; c <= 4; c++)
+        insert(4, c, "r", 400);
+    table_encode_apply(&out, &refused);
+    assert_int_equal(table_apply_wait(port, buffer_bytes(&out), refused.token, &err), ERR_INVALID);
+    buffer_fini(&out);
+    fragments[0].clustering = clustering(2);
+    fragments[0].clustering_end = clustering(3);
+    fragments[0].start_inclusive = true;
+    fragments[0].row.deletion.timestamp_us = 450; /* it cuts the other one, if that is thought to be there */
+    must(apply(4, &fragments[0], &err), &err);
+    assert_string_equal(read_text(&command), "1=r 3=r 4=r ");
+}
+
 static void expired_cells_and_rows_are_gone(void **state)
 {
     struct cell cell = text_cell(COLUMN_V, "brief", TIMESTAMP_SERVER);
@@ -1072,6 +1100,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_come_back_in_slices_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(later_timestamps_win_whatever_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(deletions_hide_what_is_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refused_command_deletes_no_range, setup, teardown),
         cmocka_unit_test_setup_teardown(expired_cells_and_rows_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_static_row_stands_for_its_partition, setup, teardown),
         cmocka_unit_test_setup_teardown(scans_resume_where_they_stopped, setup, teardown),

@@ -66,7 +66,9 @@ static void read_range(struct warmer *w, const struct command_header *header, co
     struct buffer partition CLEANUP(buffer_fini) = { 0 };
     struct range_segment range = { .deletion = DELETION_NONE };
     struct error ignored;
-    struct range_owner owner = { w->shard->ops, w->shard->store, w->nothing, &w->overlay, w->arena, &ignored, true };
+    struct range_owner owner = {
+        w->shard->ops, w->shard->store, w->nothing, &w->overlay, w->arena, &ignored, true, NULL
+    };
 
     arena_reset(w->arena);
     range_overlay_reset(&w->overlay);
