@@ -58,7 +58,7 @@ static void open_all(const struct store_ops *ops)
                                                  .store = ops,
                                                  .table_by_id = catalog_table_by_id,
                                                  .now_us = now_us };
-    struct store_environment_options environment_options = { 0 };
+    struct store_environment_options environment_options = { .now_us = now_us };
     struct error err;
 
     engine = ops;

@@ -39,7 +39,7 @@ static void open_catalog(void)
     struct table_space_options space_options = {
         .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
     };
-    struct store_environment_options environment_options = { 0 };
+    struct store_environment_options environment_options = { .now_us = now_us };
     struct error err;
 
     if (catalog_new(&options, &catalog, &err))

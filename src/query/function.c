@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { CANDIDATES_MAX = 128 };
-
 struct candidates {
     struct arena *arena;
-    struct function list[CANDIDATES_MAX];
-    uint32_t count;
+    struct function *list; /* in the arena */
+    uint32_t count, capacity;
 };
 
 struct signature {
@@ -90,15 +88,15 @@ static const struct {
     { "tinyint", TYPE_TINYINT }, { "duration", TYPE_DURATION }, { "empty", TYPE_EMPTY },
 };
 
+/* Good until the next one is added. */
 static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
                                       const struct type *const *args, uint32_t count, function_body body)
 {
-    if (candidates->count == CANDIDATES_MAX)
-        return &candidates->list[CANDIDATES_MAX - 1];
-
     const struct type **copy = arena_new_array(candidates->arena, const struct type *, count ? count : 1);
     if (count)
         memcpy(copy, args, sizeof(*args) * count);
+    candidates->list = arena_room(candidates->arena, candidates->list, candidates->count, &candidates->capacity, 4,
+                                  sizeof(*candidates->list));
     struct function *function = &candidates->list[candidates->count++];
     *function = (struct function){
         .name = bytes_of_string(name),
@@ -519,7 +517,8 @@ static enum status choose(const struct function_scope *scope, struct candidates 
                           const struct function_argument *args, uint32_t count, const struct function **result,
                           struct error *err)
 {
-    const struct function *weak[CANDIDATES_MAX], *all[CANDIDATES_MAX];
+    const struct function **weak = arena_new_array(scope->arena, const struct function *, candidates->count),
+                          **all = arena_new_array(scope->arena, const struct function *, candidates->count);
     uint32_t weak_count = 0;
 
     if (candidates->count == 1) {
@@ -598,15 +597,12 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
                              const struct function_argument *args, uint32_t count, const struct function **result,
                              struct error *err)
 {
-    struct candidates *candidates = xcalloc(1, sizeof(*candidates)); /* big, and calls nest: not the arena's */
-    enum status status;
+    struct candidates candidates = { .arena = scope->arena };
+    enum status status = find_candidates(scope, name, args, count, &candidates, err);
 
     *result = NULL;
-    candidates->arena = scope->arena;
-    status = find_candidates(scope, name, args, count, candidates, err);
-    if (!status && candidates->count)
-        status = choose(scope, candidates, args, count, result, err);
-    free(candidates);
+    if (!status && candidates.count)
+        status = choose(scope, &candidates, args, count, result, err);
     return status;
 }
 

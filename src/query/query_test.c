@@ -47,7 +47,7 @@ static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
     struct table_space_options space_options = {
         .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
     };
-    struct store_environment_options environment_options = { 0 };
+    struct store_environment_options environment_options = { .now_us = now_us };
     struct error err;
 
     must(catalog_new(&options, &catalog, &err), &err);

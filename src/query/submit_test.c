@@ -178,7 +178,7 @@ static int setup(void **state)
     struct table_space_options space_options = {
         .shard_count = SHARDS, .store = &failing, .table_by_id = catalog_table_by_id, .now_us = now_us
     };
-    struct store_environment_options environment_options = { 0 };
+    struct store_environment_options environment_options = { .now_us = now_us };
     struct error err;
 
     failing = store_memory_ops;

@@ -185,7 +185,7 @@ static enum status read_row_first(struct execution *execution, const struct tabl
         .token = token_of_partition_key(key),
         .slices = &slice,
         .slice_count = !is_static,
-        .slices_are_rows = true,
+        .slices_are_rows = !is_static,
         .rows_wanted = !is_static,
         .static_wanted = is_static,
         .row_limit = 1,

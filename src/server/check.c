@@ -82,10 +82,17 @@ static enum status check_format(struct checker *checker, struct error *err)
     return OK;
 }
 
+static int64_t now_us(void *clock)
+{
+    return clock_realtime_us(clock);
+}
+
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
                                struct error *err)
 {
-    struct store_environment_options environment = { .keys = (struct keys *)keys };
+    struct store_environment_options environment = { .keys = (struct keys *)keys,
+                                                     .now_us = now_us,
+                                                     .now_context = (void *)&clock_system };
     struct table_check check = { show_progress, tell_damage, see_row, checker };
     struct table_space_options options = { .directory = checker->directory, .store = &store_rocksdb_ops };
     enum status status = options.store->environment_open(&environment, &options.store_environment, err);
@@ -95,11 +102,6 @@ static enum status check_space(struct checker *checker, const struct keys *keys,
     status = table_space_check(&options, &check, sum, err);
     options.store->environment_close(options.store_environment);
     return status;
-}
-
-static int64_t now_us(void *clock)
-{
-    return clock_realtime_us(clock);
 }
 
 static enum status check_all(struct checker *checker, struct table_checked *sum, struct error *err)

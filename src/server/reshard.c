@@ -106,7 +106,9 @@ static enum status reshard(struct resharder *resharder, struct error *err)
 
 static enum status reshard_space(struct resharder *resharder, struct error *err)
 {
-    struct store_environment_options environment = { .keys = resharder->keys, .log = log_of_store };
+    struct store_environment_options environment = {
+        .keys = resharder->keys, .log = log_of_store, .now_us = now_us, .now_context = (void *)&clock_system
+    };
     uint32_t shard_count;
     enum status status = table_space_read_shard_count(&resharder->space, &shard_count, err);
 

@@ -6,6 +6,7 @@
 #ifndef STORE_BED_H
 #define STORE_BED_H
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "keys/keys.h"
 #include "store/files/files.h"
@@ -97,6 +98,11 @@ static enum status fixed_master(void *context, uint8_t master[KEYS_KEY_BYTES], s
     return OK;
 }
 
+static int64_t now_us(void *context)
+{
+    return clock_realtime_us(&clock_system);
+}
+
 static void open_environment(struct bed *bed)
 {
     struct store_environment_options options = {
@@ -105,6 +111,7 @@ static void open_environment(struct bed *bed)
         .test_plain = bed->plain,
         .test_no_sync = bed->no_sync,
         .cache_bytes = 8 << 20,
+        .now_us = now_us,
     };
 
     if (bed->ops->environment_open(&options, &bed->environment, &bed->err)) {

@@ -109,7 +109,7 @@ struct store_environment_options {
     /* Never carries a key, name or value of a user. NULL: silent. Any thread. */
     void (*log)(void *context, enum store_log_level level, const char *message);
     void *log_context;
-    int64_t (*now_us)(void *context); /* wall clock for store_purge. NULL: the machine's */
+    int64_t (*now_us)(void *context); /* wall clock for store_purge. Always given */
     void *now_context;
     bool test_plain;   /* tests only: neither encrypted nor compressed */
     bool test_no_sync; /* tests only: never sync, so that a crash test can show that it notices */

@@ -314,7 +314,8 @@ enum status table_decode_read(struct arena *arena, struct bytes bytes, struct re
     read.tombstone_limit = command_read_u32(&reader);
     read.slice_count = command_read_u32(&reader);
     read.slices = read_slices(&reader, arena, read.slice_count);
-    if (reader.failed || kind != COMMAND_READ || flags & ~READ_FLAGS_ALL || reader.at != reader.end)
+    if (reader.failed || kind != COMMAND_READ || flags & ~READ_FLAGS_ALL || reader.at != reader.end ||
+        (read.slices_are_rows && !read.slice_count))
         return error_set(err, ERR_CORRUPT, "not a read command");
     if (!read.slice_count)
         read.slices = NULL;

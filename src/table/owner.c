@@ -197,7 +197,7 @@ static void forget_definitions(struct turn *turn)
 /* A tombstone was written: the sweeper looks when it is due. */
 static void notice_due(struct turn *turn, const struct table_def *def)
 {
-    int64_t at_us = monotonic_us() + (def->params.gc_grace_s + 1) * INT64_C(1000000);
+    int64_t at_us = monotonic_us() + (INT64_C(1) + def->params.gc_grace_s) * 1000000;
 
     if (at_us < turn->shard->sweep.next_us)
         turn->shard->sweep.next_us = at_us;

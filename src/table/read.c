@@ -14,6 +14,8 @@
 #include "row/fragment.h"
 #include "row/merge.h"
 
+#include <assert.h>
+
 enum {
     HIDDEN_INLINE_MAX = 10000, /* rows and ranges that nobody sees: behind so many, a read goes on where it may wait */
     HIDDEN_MAX = 10000000,
@@ -740,6 +742,7 @@ static enum status read_now(struct table_port *port, const struct read_command *
                               .err = err };
     enum status status = OK;
 
+    assert(!command->slices_are_rows || command->slice_count || !command->row_limit);
     collector_init(&collector, command, arena);
     r.gc_before_s = command->def ? command->now_s - command->def->params.gc_grace_s : INT64_MIN;
     if (!command->row_limit) {

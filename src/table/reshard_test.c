@@ -459,12 +459,16 @@ static void a_failing_disk_leaves_old_or_new(void **state)
 /* As a server does, on a disk that may fail. */
 static void try_to_start(void)
 {
-    struct store_environment_options environment = { .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20 };
+    struct store_environment_options environment = {
+        .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20, .now_us = bed_now_us, .now_context = &bed
+    };
     struct table_space_options options = { .directory = bed.directory,
                                            .files = bed.files,
                                            .store = bed.engine,
                                            .table_by_id = bed_table_by_id,
-                                           .context = &bed };
+                                           .context = &bed,
+                                           .now_us = bed_now_us,
+                                           .clock = &bed };
     struct table_space *space;
     struct error err;
 
@@ -542,7 +546,9 @@ static void a_record_of_unknown_kind_is_not_moved(void **state)
 
 static void shards_without_their_number_are_not_begun_anew(void **state)
 {
-    struct table_space_options options = { .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed };
+    struct table_space_options options = {
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+    };
     struct table_space *space;
     char path[128];
     struct error err;
@@ -563,7 +569,9 @@ static void shards_without_their_number_are_not_begun_anew(void **state)
 /* One damaged digit of SHARDS, and all shards would be strays. */
 static void a_wrong_generation_removes_nothing(void **state)
 {
-    struct table_space_options options = { .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed };
+    struct table_space_options options = {
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+    };
     struct file_system *files = file_system_posix();
     const struct layout right = { 2, 0 }, wrong = { 2, 7 };
     struct table_space *space;
@@ -586,9 +594,12 @@ static void a_wrong_generation_removes_nothing(void **state)
 
 static void is_refused(const char *says)
 {
-    struct table_space_options options = {
-        .directory = bed.directory, .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed
-    };
+    struct table_space_options options = { .directory = bed.directory,
+                                           .store = bed.engine,
+                                           .table_by_id = bed_table_by_id,
+                                           .context = &bed,
+                                           .now_us = bed_now_us,
+                                           .clock = &bed };
     struct table_space *space;
     struct error err;
 
@@ -628,7 +639,9 @@ static void an_unfinished_first_start_goes_on(void **state)
     struct file_system *files = file_system_posix();
     struct table_check check = { .damaged = NULL };
     struct table_checked sum;
-    struct table_space_options options = { .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed };
+    struct table_space_options options = {
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+    };
     struct table_reshard wish = { .shard_count = 5 };
     struct table_resharded done;
     struct layout layout;

@@ -126,23 +126,14 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     return read_clock_bound(shard, err);
 }
 
-static int64_t now_us_of_system(void *clock)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
-
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
 {
     struct table_space *space = xcalloc(1, sizeof(*space));
     struct layout layout;
     enum status status;
 
+    assert(options->now_us);
     space->options = *options;
-    if (!space->options.now_us)
-        space->options.now_us = now_us_of_system;
     space->environment = options->store_environment;
     space->semantics = space_semantics(space);
     pthread_mutex_init(&space->ports_lock, NULL);

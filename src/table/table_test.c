@@ -985,6 +985,10 @@ static void a_read_command_is_flat_bytes(void **state)
             assert_int_equal(table_decode_read(own, bytes_of(flat.data, size), &got, &err), ERR_CORRUPT);
         buffer_append_u8(&flat, 0);
         assert_int_equal(table_decode_read(own, buffer_bytes(&flat), &got, &err), ERR_CORRUPT);
+        buffer_reset(&flat);
+        in.slice_count = 0; /* rows to look up, but none is named */
+        table_encode_read(&flat, &in);
+        assert_int_equal(table_decode_read(own, buffer_bytes(&flat), &got, &err), flag == 2 ? ERR_CORRUPT : OK);
         buffer_fini(&flat);
     }
     arena_free(own);
@@ -1000,7 +1004,7 @@ static enum status open_counted(struct file_system *disk, uint32_t shards, uint3
                                            .store = &store_memory_ops,
                                            .table_by_id = table_by_id,
                                            .now_us = now_us };
-    struct store_environment_options environment_options = { 0 };
+    struct store_environment_options environment_options = { .now_us = now_us };
     struct table_space *opened;
     enum status status;
 

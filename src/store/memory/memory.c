@@ -177,20 +177,15 @@ static void set(struct family *family, struct node *node, uint64_t sequence, uin
 
 /* ---- environment, open, close ---- */
 
-static int64_t machine_now_us(void *context)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static enum status memory_environment_open(const struct store_environment_options *options, void **environment,
                                            struct error *err)
 {
-    struct environment *env = xcalloc(1, sizeof(*env));
+    struct environment *env;
 
-    env->now_us = options->now_us ? options->now_us : machine_now_us;
+    if (!options->now_us)
+        return error_set(err, ERR_CONFIG, "The store needs a clock");
+    env = xcalloc(1, sizeof(*env));
+    env->now_us = options->now_us;
     env->now_context = options->now_context;
     *environment = env;
     return OK;

@@ -8,20 +8,11 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
-#include <ctime>
 
 namespace
 {
 
 constexpr uint64_t MIB = 1024 * 1024;
-
-int64_t machine_now_us(void *)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* RocksDB's info log. At WARN and above it carries no keys (allow_data_in_errors is false); below, it does: manual
  * compactions print their bounds. */
@@ -97,7 +88,7 @@ enum status environment_open(const struct store_environment_options *options, vo
     if (!filled.background_threads)
         filled.background_threads = 2;
     if (!filled.now_us)
-        filled.now_us = machine_now_us;
+        return error_set(err, ERR_CONFIG, "The store needs a clock");
     if (!filled.keys && !filled.test_plain)
         return error_set(err, ERR_CONFIG, "The store needs a master key");
     environment->files = filled.files ? filled.files : file_system_posix();
