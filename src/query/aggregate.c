@@ -1,35 +1,22 @@
 /* Aggregates. Source: org.apache.cassandra.cql3.functions.AggregateFcts, release 5.0. */
 #include "query/aggregate.h"
 
-static bool is_real(enum type_kind kind)
+static bool is_total(const struct select_aggregate *aggregate)
 {
-    return kind == TYPE_FLOAT || kind == TYPE_DOUBLE;
-}
-
-/* Sums keep their argument's width and wrap; averages of integers are computed as wide as it takes. */
-static enum type_kind sum_kind(const struct select_aggregate *aggregate)
-{
-    enum type_kind kind = aggregate->type->kind;
-
-    if (is_real(kind))
-        return TYPE_DOUBLE;
-    if (aggregate->kind == AGGREGATE_AVG && kind != TYPE_DECIMAL)
-        return TYPE_VARINT;
-    return kind;
+    return aggregate->kind == AGGREGATE_SUM || aggregate->kind == AGGREGATE_AVG;
 }
 
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate)
 {
     *accumulator = (struct accumulator){ .aggregate = aggregate };
-    number_init(&accumulator->sum);
-    number_init(&accumulator->one);
-    accumulator_reset(accumulator);
+    if (is_total(aggregate))
+        number_sum_init(&accumulator->sum, aggregate->argument->type->kind, aggregate->kind == AGGREGATE_AVG);
 }
 
 void accumulator_fini(struct accumulator *accumulator)
 {
-    number_fini(&accumulator->sum);
-    number_fini(&accumulator->one);
+    if (is_total(accumulator->aggregate))
+        number_sum_fini(&accumulator->sum);
     buffer_fini(&accumulator->value);
 }
 
@@ -37,12 +24,8 @@ void accumulator_reset(struct accumulator *accumulator)
 {
     accumulator->count = 0;
     accumulator->has_value = false;
-    accumulator->compensation = 0;
-    accumulator->sum.kind = sum_kind(accumulator->aggregate);
-    accumulator->sum.integer = 0;
-    accumulator->sum.real = 0;
-    accumulator->sum.scale = 0;
-    mpz_set_ui(accumulator->sum.big, 0);
+    if (is_total(accumulator->aggregate))
+        number_sum_reset(&accumulator->sum);
 }
 
 static void keep_value(struct accumulator *accumulator, struct bytes value)
@@ -55,25 +38,6 @@ static void keep_value(struct accumulator *accumulator, struct bytes value)
 static struct bytes kept_value(const struct accumulator *accumulator)
 {
     return accumulator->value.data ? buffer_bytes(&accumulator->value) : bytes_of("", 0);
-}
-
-static enum status add_number(struct accumulator *accumulator, struct bytes value, struct error *err)
-{
-    enum type_kind wide = accumulator->sum.kind;
-
-    number_read(&accumulator->one, accumulator->aggregate->argument->type->kind, value);
-    enum status status = number_convert(&accumulator->one, wide, err);
-    if (status)
-        return status;
-    if (wide != TYPE_DOUBLE)
-        return number_operate(&accumulator->sum, '+', &accumulator->one, err);
-    double corrected = accumulator->one.real - accumulator->compensation;
-    double next = accumulator->sum.real + corrected;
-    accumulator->compensation = (next - accumulator->sum.real) - corrected;
-    if (accumulator->compensation != accumulator->compensation)
-        accumulator->compensation = 0; /* infinities */
-    accumulator->sum.real = next;
-    return OK;
 }
 
 enum status accumulator_add(struct accumulator *accumulator, struct bytes value, struct error *err)
@@ -97,11 +61,7 @@ enum status accumulator_add(struct accumulator *accumulator, struct bytes value,
         return OK;
     }
     case AGGREGATE_SUM:
-    case AGGREGATE_AVG:
-        if (value.size == 0)
-            return OK;
-        accumulator->count++;
-        return add_number(accumulator, value, err);
+    case AGGREGATE_AVG: return value.size ? number_sum_add(&accumulator->sum, value, err) : OK;
     default: accumulator->count++; return OK;
     }
 }
@@ -116,13 +76,10 @@ enum status accumulator_result(struct accumulator *accumulator, struct bytes *re
     case AGGREGATE_MAX: *result = accumulator->has_value ? kept_value(accumulator) : bytes_of(NULL, 0); return OK;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
-        if (aggregate->kind == AGGREGATE_AVG)
-            number_average(&accumulator->sum, accumulator->count);
-        status = number_convert(&accumulator->sum, aggregate->type->kind, err);
+        buffer_reset(&accumulator->value);
+        status = number_sum_result(&accumulator->sum, &accumulator->value, err);
         if (status)
             return status;
-        buffer_reset(&accumulator->value);
-        number_write(&accumulator->value, &accumulator->sum);
         *result = kept_value(accumulator);
         return OK;
     default:

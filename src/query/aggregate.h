@@ -7,15 +7,15 @@
 #ifndef QUERY_AGGREGATE_H
 #define QUERY_AGGREGATE_H
 
+#include "query/number_sum.h"
 #include "query/plan.h"
 
 struct accumulator {
     const struct select_aggregate *aggregate;
     uint64_t count;
     bool has_value;
-    struct buffer value; /* min, max: the best so far; results are written here too */
-    struct number sum, one;
-    double compensation; /* Kahan's */
+    struct buffer value;   /* min, max: the best so far; results are written here too */
+    struct number_sum sum; /* sum, avg */
 };
 
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate);

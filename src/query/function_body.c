@@ -1,6 +1,7 @@
 /* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
 #include "query/function_body.h"
 
+#include "query/number_sum.h"
 #include "types/calendar.h"
 
 #include <math.h>
@@ -116,9 +117,10 @@ BODY(body_current_timestamp)
     return OK;
 }
 
+/* Toward zero, as Java's TimeUnit: the last day before 1970 is day 0 as well. */
 static uint32_t days_of_ms(int64_t ms)
 {
-    return (uint32_t)floor_divide(ms, MS_PER_DAY) + 0x80000000u;
+    return (uint32_t)(ms / MS_PER_DAY) + 0x80000000u;
 }
 
 BODY(body_current_date)
@@ -460,15 +462,17 @@ BODY(body_round)
     return status;
 }
 
-/* Beside a decimal, whole numbers but varint go through double, as in Cassandra: 2 becomes 2.0. */
+/* Beside a decimal all but varint go through double, as in Cassandra: 2 becomes 2.0. */
 static enum status widen(struct number *number, enum type_kind kind, struct error *err)
 {
-    if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT &&
-        number->kind != TYPE_FLOAT) {
+    if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT) {
         enum status status = number_convert(number, TYPE_DOUBLE, err);
 
         if (status)
             return status;
+        if (!isfinite(number->real))
+            return error_set(err, ERR_FUNCTION_FAILURE, "%s cannot be converted into a decimal",
+                             isnan(number->real) ? "A NaN" : "An infinite number");
     }
     return number_convert(number, kind, err);
 }
@@ -728,36 +732,23 @@ BODY(body_collection_max)
 static enum status collection_total(const struct function *function, struct function_context *context,
                                     struct bytes collection, bool average, struct bytes *result, struct error *err)
 {
-    enum type_kind kind = plain_kind(function->return_type->kind);
-    bool whole = kind != TYPE_FLOAT && kind != TYPE_DOUBLE && kind != TYPE_DECIMAL;
-    enum type_kind wide = whole && average ? TYPE_VARINT : kind == TYPE_FLOAT ? TYPE_DOUBLE : kind;
     struct value_iterator iterator;
-    struct number sum, one;
+    struct buffer out = { 0 };
+    struct number_sum sum;
     struct bytes element;
     enum status status = OK;
-    uint64_t count = 0;
 
-    number_init(&sum);
-    number_init(&one);
-    number_convert(&sum, wide, err);
+    number_sum_init(&sum, function->return_type->kind, average);
     value_iterator_init(&iterator, function->arg_types[0], collection);
-    while (!status && value_iterator_next(&iterator, &element)) {
-        if (element.size == 0)
-            continue;
-        number_read(&one, kind, element);
-        status = number_convert(&one, wide, err);
-        if (!status)
-            status = number_operate(&sum, '+', &one, err);
-        count++;
-    }
-    if (!status && average)
-        number_average(&sum, count);
+    while (!status && value_iterator_next(&iterator, &element))
+        if (element.size)
+            status = number_sum_add(&sum, element, err);
     if (!status)
-        status = number_convert(&sum, kind, err);
+        status = number_sum_result(&sum, &out, err);
     if (!status)
-        *result = result_number(context, &sum);
-    number_fini(&sum);
-    number_fini(&one);
+        *result = arena_copy(context->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    number_sum_fini(&sum);
     return status;
 }
 

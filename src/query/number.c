@@ -1,6 +1,9 @@
 /* Numbers; see number.h. Source: org.apache.cassandra.db.marshal.NumberType and its subclasses, release 5.0. */
 #include "query/number.h"
 
+#include "types/number.h"
+
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -198,51 +201,15 @@ static int64_t low_int64(const mpz_t big)
     return (int64_t)v;
 }
 
-void number_decimal_of_double(struct number *number, double from)
+/* What Java makes of BigDecimal(text), the text being what it prints of a double or a float. */
+static void decimal_of_text(struct number *number, const struct buffer *text)
 {
-    char text[64];
-    int digits;
+    struct buffer value = { 0 };
+    bool is_read = decimal_parse(&value, buffer_bytes(text));
 
-    for (digits = 1; digits < 17; digits++) {
-        snprintf(text, sizeof(text), "%.*e", digits - 1, from);
-        if (strtod(text, NULL) == from)
-            break;
-    }
-    snprintf(text, sizeof(text), "%.*e", digits - 1, from);
-
-    char plain[64];
-    size_t count = 0;
-    int32_t scale = 0;
-    char *exponent = strchr(text, 'e');
-    bool fraction = false;
-
-    for (char *at = text; at < exponent; at++) {
-        if (*at == '.')
-            fraction = true;
-        else {
-            plain[count++] = *at;
-            scale += fraction && *at != '-';
-        }
-    }
-    plain[count] = 0;
-    number->kind = TYPE_DECIMAL;
-    mpz_set_str(number->big, plain, 10);
-    scale -= (int32_t)strtol(exponent + 1, NULL, 10);
-    /* Java prints 1.0, 100.0 and 1.0E10: at least one digit after the point. */
-    double magnitude = fabs(from);
-    if (from == 0) {
-        mpz_set_ui(number->big, 0);
-        scale = 1;
-    } else if (magnitude >= 1e-3 && magnitude < 1e7) {
-        while (scale < 1) {
-            mpz_mul_ui(number->big, number->big, 10);
-            scale++;
-        }
-    } else if (digits == 1) {
-        mpz_mul_ui(number->big, number->big, 10);
-        scale++;
-    }
-    number->scale = scale;
+    assert(is_read);
+    number_read(number, TYPE_DECIMAL, buffer_bytes(&value));
+    buffer_fini(&value);
 }
 
 static size_t precision(const mpz_t big) /* BigDecimal's */
@@ -321,7 +288,7 @@ double number_to_double(const struct number *number)
         size_t size = strlen(digits) + 16;
         char *text = xmalloc(size);
 
-        snprintf(text, size, "%se%d", digits, (int)-(int64_t)number->scale);
+        snprintf(text, size, "%se%lld", digits, -(long long)number->scale);
         double real = strtod(text, NULL);
         free(text);
         free(digits);
@@ -372,33 +339,47 @@ enum status number_truncate(struct number *number, unsigned long places_max, str
     return drop_places(number, ROUND_DOWN, places_max, err);
 }
 
-static enum status to_big(struct number *number, struct error *err)
+/* BigDecimal.longValue: the low bits of what stands before the point. */
+static int64_t java_long_of_decimal(const struct number *number)
+{
+    enum { ALL_ZERO = 64 }; /* so many zeros at the end are as many zero bits */
+    struct error none;
+    struct number whole;
+    int64_t result = 0;
+
+    if (number->scale <= -ALL_ZERO)
+        return 0;
+    number_init(&whole);
+    mpz_set(whole.big, number->big);
+    whole.scale = number->scale;
+    if (number_truncate(&whole, ALL_ZERO, &none) == OK)
+        result = low_int64(whole.big);
+    number_fini(&whole);
+    return result;
+}
+
+/* A varint keeps all it is made of only from a whole number: floats and decimals become a long first, as in Cassandra. */
+static void to_big(struct number *number)
 {
     switch (number->kind) {
-    case TYPE_VARINT: return OK;
+    case TYPE_VARINT: return;
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        if (!isfinite(number->real))
-            return error_set(err, ERR_INVALID, "A NaN or infinite value cannot be converted to varint");
-        mpz_set_d(number->big, trunc(number->real));
-        return OK;
-    case TYPE_DECIMAL: return number_truncate(number, DECIMAL_SHIFT_MAX, err);
-    default: set_int64(number->big, number->integer); return OK;
+    case TYPE_DOUBLE: set_int64(number->big, java_long_of_double(number->real)); return;
+    case TYPE_DECIMAL: set_int64(number->big, java_long_of_decimal(number)); return;
+    default: set_int64(number->big, number->integer);
     }
 }
 
-static enum status to_integer(struct number *number, enum type_kind kind, struct error *err)
+static void to_integer(struct number *number, enum type_kind kind)
 {
     if (number->kind == TYPE_FLOAT || number->kind == TYPE_DOUBLE) {
         /* Java's (byte) of a double goes through int. */
         number->integer = kind == TYPE_BIGINT || kind == TYPE_COUNTER ? java_long_of_double(number->real)
                                                                       : java_int_of_double(number->real);
-    } else if (number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL) {
-        enum status status = to_big(number, err);
-
-        if (status)
-            return status;
+    } else if (number->kind == TYPE_VARINT) {
         number->integer = low_int64(number->big);
+    } else if (number->kind == TYPE_DECIMAL) {
+        number->integer = java_long_of_decimal(number);
     }
     switch (kind) {
     case TYPE_TINYINT: number->integer = (int8_t)number->integer; break;
@@ -406,32 +387,28 @@ static enum status to_integer(struct number *number, enum type_kind kind, struct
     case TYPE_INT: number->integer = (int32_t)number->integer; break;
     default: break;
     }
-    return OK;
 }
 
 static enum status to_decimal(struct number *number, struct error *err)
 {
+    struct buffer text = { 0 };
+
     switch (number->kind) {
     case TYPE_DECIMAL: return OK;
     case TYPE_VARINT: number->scale = 0; return OK;
-    case TYPE_FLOAT: {
-        if (!isfinite(number->real))
-            return error_set(err, ERR_FUNCTION_FAILURE, "A NaN or infinite value cannot be converted into a decimal");
-        char text[48]; /* Java: new BigDecimal(Float.toString(v)) */
-        int digits;
-        for (digits = 1; digits < 9; digits++) {
-            snprintf(text, sizeof(text), "%.*e", digits - 1, number->real);
-            if (strtof(text, NULL) == (float)number->real)
-                break;
-        }
-        snprintf(text, sizeof(text), "%.*e", digits - 1, number->real);
-        number_decimal_of_double(number, strtod(text, NULL));
-        return OK;
-    }
+    case TYPE_FLOAT:
     case TYPE_DOUBLE:
         if (!isfinite(number->real))
-            return error_set(err, ERR_FUNCTION_FAILURE, "A NaN or infinite value cannot be converted into a decimal");
-        number_decimal_of_double(number, number->real);
+            return error_set(
+                err, ERR_SERVER,
+                "java.lang.NumberFormatException: Character %c is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.",
+                isnan(number->real) ? 'N' : 'I');
+        if (number->kind == TYPE_FLOAT)
+            float_print(&text, (float)number->real);
+        else
+            double_print(&text, number->real);
+        decimal_of_text(number, &text);
+        buffer_fini(&text);
         return OK;
     default:
         set_int64(number->big, number->integer);
@@ -447,9 +424,9 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
     switch (kind) {
     case TYPE_FLOAT: number->real = (float)number_to_double(number); break;
     case TYPE_DOUBLE: number->real = number_to_double(number); break;
-    case TYPE_VARINT: status = to_big(number, err); break;
+    case TYPE_VARINT: to_big(number); break;
     case TYPE_DECIMAL: status = to_decimal(number, err); break;
-    default: status = to_integer(number, kind, err); break;
+    default: to_integer(number, kind); break;
     }
     number->kind = kind;
     return status;
@@ -563,6 +540,49 @@ void number_divide_digits(struct number *left, const struct number *right, size_
     mpz_clear(rest);
 }
 
+/* How many zeros stand at its end, up to `most`. */
+static int64_t trailing_zeros(const mpz_t big, int64_t most)
+{
+    int64_t zeros = 0;
+    mpz_t rest;
+
+    mpz_init_set(rest, big);
+    while (zeros < most && mpz_divisible_ui_p(rest, 10)) {
+        mpz_divexact_ui(rest, rest, 10);
+        zeros++;
+    }
+    mpz_clear(rest);
+    return zeros;
+}
+
+/* BigDecimal.remainder, whose scale is that of left - quotient * right: the quotient, a whole number, gets the scale
+ * left.scale - right.scale if it has so many zeros to give. */
+static enum status decimal_remainder(struct number *left, struct number *right, struct error *err)
+{
+    int64_t scale = left->scale, product = left->scale, preferred = (int64_t)left->scale - right->scale, zeros;
+    enum status status;
+    mpz_t quotient;
+
+    if (mpz_sgn(right->big) == 0)
+        return error_set(err, ERR_FUNCTION_FAILURE, "Division by zero");
+    int32_t divisor_scale = right->scale;
+    status = align(left, right, err);
+    if (status)
+        return status;
+    mpz_init(quotient);
+    mpz_tdiv_qr(quotient, left->big, left->big, right->big);
+    if (preferred < 0 && mpz_sgn(quotient)) {
+        zeros = trailing_zeros(quotient, -preferred);
+        product = divisor_scale - zeros;
+    }
+    mpz_clear(quotient);
+    scale = product > scale ? product : scale;
+    shift_down(left->big, (unsigned long)(left->scale - scale), ROUND_DOWN); /* zeros all */
+    left->scale = (int32_t)scale;
+    round_to_digits(left, DECIMAL_DIGITS_MAX);
+    return OK;
+}
+
 static enum status decimal_operate(struct number *left, char op, const struct number *given, struct error *err)
 {
     enum status status = OK;
@@ -582,17 +602,15 @@ static enum status decimal_operate(struct number *left, char op, const struct nu
             status = error_set(err, ERR_INVALID, "The decimal's scale is out of range");
         left->scale = (int32_t)scale;
         round_to_digits(left, DECIMAL_DIGITS_MAX);
-    } else if (op == '%' && mpz_sgn(right.big) == 0) {
-        status = error_set(err, ERR_FUNCTION_FAILURE, "Division by zero");
+    } else if (op == '%') {
+        status = decimal_remainder(left, &right, err);
     } else {
         status = align(left, &right, err);
         if (!status) {
             if (op == '+')
                 mpz_add(left->big, left->big, right.big);
-            else if (op == '-')
-                mpz_sub(left->big, left->big, right.big);
             else
-                mpz_tdiv_r(left->big, left->big, right.big);
+                mpz_sub(left->big, left->big, right.big);
             round_to_digits(left, DECIMAL_DIGITS_MAX);
         }
     }
@@ -627,7 +645,8 @@ static enum status integer_operate(struct number *left, char op, const struct nu
     case '/': left->integer = right->integer == -1 ? (int64_t)(0 - a) : left->integer / right->integer; break;
     default: left->integer = right->integer == -1 ? 0 : left->integer % right->integer; break;
     }
-    return to_integer(left, left->kind, err);
+    to_integer(left, left->kind);
+    return OK;
 }
 
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err)
@@ -684,22 +703,11 @@ enum status number_round(struct number *number, struct error *err)
     }
 }
 
-void number_average(struct number *sum, uint64_t count)
+void number_divide_in_place(struct number *number, uint64_t count)
 {
-    if (count == 0)
-        return;
-    switch (sum->kind) {
-    case TYPE_DECIMAL: {
-        mpz_t divisor;
+    mpz_t divisor;
 
-        mpz_init_set_ui(divisor, count);
-        divide_rounded(sum->big, sum->big, divisor, ROUND_HALF_EVEN);
-        mpz_clear(divisor);
-        break;
-    }
-    case TYPE_VARINT: mpz_tdiv_q_ui(sum->big, sum->big, count); break;
-    case TYPE_FLOAT:
-    case TYPE_DOUBLE: sum->real /= (double)count; break;
-    default: sum->integer /= (int64_t)count; break;
-    }
+    mpz_init_set_ui(divisor, count);
+    divide_rounded(number->big, number->big, divisor, number->kind == TYPE_DECIMAL ? ROUND_HALF_EVEN : ROUND_DOWN);
+    mpz_clear(divisor);
 }

@@ -30,7 +30,8 @@ void number_fini(struct number *number);
 /* Of a validated value that is neither null nor empty. */
 void number_read(struct number *number, enum type_kind kind, struct bytes value);
 void number_write(struct buffer *out, const struct number *number);
-/* In place. A narrowing conversion cuts as Java's casts do. */
+/* In place. A narrowing conversion cuts as Java's casts do; float and double become a decimal by the digits that Java prints of them:
+ * ERR_SERVER with its words for NaN and infinities. */
 enum status number_convert(struct number *number, enum type_kind kind, struct error *err);
 /* left = left op right, both of one kind. op: + - * / %. */
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err);
@@ -48,10 +49,8 @@ void number_divide_digits(struct number *left, const struct number *right, size_
 enum status number_round(struct number *number, struct error *err);
 /* A decimal to whole numbers, towards zero. ERR_INVALID: it would get more zeros than places_max. */
 enum status number_truncate(struct number *number, unsigned long places_max, struct error *err);
-/* sum / count as the avg aggregate rounds it. */
-void number_average(struct number *sum, uint64_t count);
-/* double -> decimal as Java's BigDecimal.valueOf (the shortest digits that read back). */
-void number_decimal_of_double(struct number *number, double from);
+/* A varint toward zero, a decimal half even at its scale. */
+void number_divide_in_place(struct number *number, uint64_t count);
 double number_to_double(const struct number *number);
 
 #endif
