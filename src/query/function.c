@@ -111,7 +111,7 @@ static struct function *candidate_add(struct candidates *candidates, const char 
 
 static bool name_is(struct bytes name, const char *is)
 {
-    return is && name.size == strlen(is) && strncasecmp((const char *)name.data, is, name.size) == 0;
+    return is && bytes_equal(name, bytes_of_string(is));
 }
 
 static void add_fixed(struct candidates *candidates, struct bytes name)
@@ -161,34 +161,50 @@ static void add_blob_conversions(struct candidates *candidates, struct bytes nam
     }
 }
 
-/* A name's form after "cast_as_" or "castas". */
-static void add_named_casts(struct candidates *candidates, struct bytes name)
+/* cast_as_int, and castAsInt, which must be quoted: the place in NATIVE, or its size. */
+static size_t named_cast(struct bytes name)
 {
-    static const char *const forms[2] = { "cast_as_%s", "castas%s" };
     char form[48];
 
     for (size_t i = 0; i < ARRAY_SIZE(NATIVE); i++) {
-        for (int k = 0; k < 2; k++) {
-            snprintf(form, sizeof(form), forms[k], NATIVE[i].name);
-            if (!name_is(name, form))
-                continue;
-            const char *kept = arena_string(candidates->arena, bytes_of_string(form));
-            for (size_t from = 0; from < ARRAY_SIZE(NATIVE); from++) {
-                const struct type *type = type_native(NATIVE[from].kind);
+        snprintf(form, sizeof(form), "cast_as_%s", NATIVE[i].name);
+        if (name_is(name, form))
+            return i;
+        snprintf(form, sizeof(form), "castAs%c%s", NATIVE[i].name[0] - 'a' + 'A', NATIVE[i].name + 1);
+        if (name_is(name, form))
+            return i;
+    }
+    return ARRAY_SIZE(NATIVE);
+}
 
-                if (strcmp(NATIVE[from].name, "varchar") && NATIVE[from].kind != NATIVE[i].kind &&
-                    cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
-                    candidate_add(candidates, kept, type_native(NATIVE[i].kind), &type, 1, body_cast)->is_cast = true;
-            }
-        }
+const char *function_cast_target(struct bytes name)
+{
+    size_t i = named_cast(name);
+
+    return i < ARRAY_SIZE(NATIVE) ? NATIVE[i].name : NULL;
+}
+
+static void add_named_casts(struct candidates *candidates, struct bytes name)
+{
+    size_t i = named_cast(name);
+
+    if (i == ARRAY_SIZE(NATIVE))
+        return;
+    const char *kept = arena_string(candidates->arena, name);
+    for (size_t from = 0; from < ARRAY_SIZE(NATIVE); from++) {
+        const struct type *type = type_native(NATIVE[from].kind);
+
+        if (strcmp(NATIVE[from].name, "varchar") && NATIVE[from].kind != NATIVE[i].kind &&
+            cast_is_possible(NATIVE[from].kind, NATIVE[i].kind))
+            candidate_add(candidates, kept, type_native(NATIVE[i].kind), &type, 1, body_cast)->is_cast = true;
     }
 }
 
 /* ---- functions made for the types they are called with ---- */
 
-static enum status wrong_count(const char *name, struct error *err)
+static enum status wrong_count(const char *name, const char *parameters, struct error *err)
 {
-    return error_set(err, ERR_INVALID, "Invalid number of arguments for function system.%s", name);
+    return error_set(err, ERR_INVALID, "Invalid number of arguments for function system.%s(%s)", name, parameters);
 }
 
 static bool is_collection(const struct type *type)
@@ -229,23 +245,28 @@ static const char *type_text(struct arena *arena, const struct type *type)
 static const struct {
     const char *name, *legacy_name;
     bool (*accepts)(const struct type *type);
-    const char *what;
+    const char *what, *parameter;
     function_body body;
 } COLLECTION[] = {
-    { "map_keys", NULL, is_map, "a map", body_map_keys },
-    { "map_values", NULL, is_map, "a map", body_map_values },
-    { "collection_count", NULL, is_collection, "a collection", body_collection_count },
-    { "collection_min", NULL, is_list_or_set, "a set or list", body_collection_min },
-    { "collection_max", NULL, is_list_or_set, "a set or list", body_collection_max },
-    { "collection_sum", NULL, is_numeric_list_or_set, "a numeric set/list", body_collection_sum },
-    { "collection_avg", NULL, is_numeric_list_or_set, "a numeric set/list", body_collection_avg },
+    { "map_keys", NULL, is_map, "a map", "map", body_map_keys },
+    { "map_values", NULL, is_map, "a map", "map", body_map_values },
+    { "collection_count", NULL, is_collection, "a collection", "collection", body_collection_count },
+    { "collection_min", NULL, is_list_or_set, "a set or list", "numeric_set_or_list", body_collection_min },
+    { "collection_max", NULL, is_list_or_set, "a set or list", "numeric_set_or_list", body_collection_max },
+    { "collection_sum", NULL, is_numeric_list_or_set, "a numeric set/list", "numeric_set_or_list",
+      body_collection_sum },
+    { "collection_avg", NULL, is_numeric_list_or_set, "a numeric set/list", "numeric_set_or_list",
+      body_collection_avg },
 };
 
-static enum status cannot_infer(const struct function_argument *arg, const char *name, struct error *err)
+/* parameters: as Cassandra writes those of a function that is made for its arguments. */
+static enum status cannot_infer(const struct function_argument *arg, const char *name, const char *parameters,
+                                struct error *err)
 {
-    return error_set(err, ERR_INVALID,
-                     "Cannot infer type of argument %.*s in call to function system.%s: use type casts to disambiguate",
-                     BYTES(arg->text), name);
+    return error_set(
+        err, ERR_INVALID,
+        "Cannot infer type of argument %.*s in call to function system.%s(%s): use type casts to disambiguate",
+        BYTES(arg->text), name, parameters);
 }
 
 static enum status add_collection(struct candidates *candidates, struct bytes name,
@@ -255,24 +276,35 @@ static enum status add_collection(struct candidates *candidates, struct bytes na
         if (!name_is(name, COLLECTION[i].name))
             continue;
         if (count != 1)
-            return wrong_count(COLLECTION[i].name, err);
-        const struct type *type = args[0].type;
+            return wrong_count(COLLECTION[i].name, COLLECTION[i].parameter, err);
+        const struct type *type = args[0].guess;
         if (!type)
-            return cannot_infer(&args[0], COLLECTION[i].name, err);
+            return cannot_infer(&args[0], COLLECTION[i].name, COLLECTION[i].parameter, err);
         if (!COLLECTION[i].accepts(type))
             return error_set(
                 err, ERR_INVALID, "Function system.%s requires %s argument, but found argument %.*s of type %s",
                 COLLECTION[i].name, COLLECTION[i].what, BYTES(args[0].text), type_text(candidates->arena, type));
         const struct type *returns = type->params[0];
         if (COLLECTION[i].body == body_map_keys)
-            returns = type_set(candidates->arena, type->params[0], false);
+            returns = type_set(candidates->arena, type->params[0], true);
         else if (COLLECTION[i].body == body_map_values)
-            returns = type_list(candidates->arena, type->params[1], false);
+            returns = type_list(candidates->arena, type->params[1], true);
         else if (COLLECTION[i].body == body_collection_count)
             returns = type_native(TYPE_INT);
         candidate_add(candidates, COLLECTION[i].name, returns, &type, 1, COLLECTION[i].body);
     }
     return OK;
+}
+
+/* A parameter of one type, in a function that is made for its arguments. */
+static enum status check_fixed(const struct function_scope *scope, const struct function_argument *arg,
+                               const struct type *wanted, const char *name, struct error *err)
+{
+    if (!arg->guess || type_equal(wanted, arg->guess) || type_is_value_compatible(wanted, arg->guess))
+        return OK;
+    return error_set(err, ERR_INVALID,
+                     "Function system.%s requires an argument of type %s, but found argument %.*s of type %s", name,
+                     type_text(scope->arena, wanted), BYTES(arg->text), type_text(scope->arena, arg->guess));
 }
 
 static enum status add_json(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
@@ -284,19 +316,22 @@ static enum status add_json(struct candidates *candidates, const struct function
         const char *shown = name_is(name, "to_json") ? "to_json" : "tojson";
 
         if (count != 1)
-            return error_set(err, ERR_INVALID, "system.%s() only accepts one argument (got %u)", shown, count);
-        if (!args[0].type)
-            return cannot_infer(&args[0], shown, err);
-        candidate_add(candidates, shown, text, &args[0].type, 1, body_to_json)->takes_null = true;
+            return wrong_count(shown, "any", err);
+        if (!args[0].guess)
+            return cannot_infer(&args[0], shown, "any", err);
+        candidate_add(candidates, shown, text, &args[0].guess, 1, body_to_json)->takes_null = true;
     }
     if (name_is(name, "from_json") || name_is(name, "fromjson")) {
         const char *shown = name_is(name, "from_json") ? "from_json" : "fromjson";
 
         if (count != 1)
-            return error_set(err, ERR_INVALID, "system.%s() only accepts one argument (got %u)", shown, count);
+            return wrong_count(shown, "text", err);
+        enum status status = check_fixed(scope, &args[0], text, shown, err);
+        if (status)
+            return status;
         if (!scope->receiver)
-            return error_set(err, ERR_INVALID,
-                             "system.%s() cannot be used in the selection clause of a SELECT statement", shown);
+            return error_set(err, ERR_INVALID, "%s() cannot be used in the selection clause of a SELECT statement",
+                             shown);
         candidate_add(candidates, shown, scope->receiver, &text, 1, body_from_json);
     }
     return OK;
@@ -311,22 +346,28 @@ static enum status add_vector(struct candidates *candidates, const struct functi
         if (!name_is(name, names[i]))
             continue;
         if (count != 2)
-            return wrong_count(names[i], err);
-        const struct type *types[2];
+            return wrong_count(names[i], "vector<float, n>, vector<float, n>", err);
+        const struct type *types[2] = { NULL, NULL };
         for (int k = 0; k < 2; k++) {
-            types[k] = args[k].type ? args[k].type : args[1 - k].type;
+            if (args[k].is_list && args[k].item_count == 0)
+                return error_set(err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
+            types[k] = args[k].is_list   ? type_vector(scope->arena, type_native(TYPE_FLOAT), args[k].item_count)
+                       : args[k].guess   ? args[k].guess
+                       : scope->receiver ? scope->receiver
+                                         : NULL;
+        }
+        for (int k = 0; k < 2; k++) {
+            if (!args[k].is_list && !args[k].guess && types[1 - k])
+                types[k] = types[1 - k];
             if (!types[k])
-                return cannot_infer(&args[k], names[i], err);
+                return cannot_infer(&args[k], names[i], "vector<float, n>, vector<float, n>", err);
             if (!is_float_vector(types[k]))
                 return error_set(
                     err, ERR_INVALID,
                     "Function system.%s requires a float vector argument, but found argument %.*s of type %s", names[i],
                     BYTES(args[k].text), type_text(scope->arena, types[k]));
         }
-        bool same = types[0]->dimension == types[1]->dimension;
-        for (int k = 0; k < 2; k++)
-            same &= args[k].type || args[k].test(args[k].context, types[k]) != ASSIGNABLE_NOT;
-        if (!same)
+        if (types[0]->dimension != types[1]->dimension)
             return error_set(err, ERR_INVALID, "All arguments must have the same vector dimensions");
         candidate_add(candidates, names[i], type_native(TYPE_FLOAT), types, 2, body_similarity)->data = i;
     }
@@ -336,32 +377,33 @@ static enum status add_vector(struct candidates *candidates, const struct functi
 static enum status add_masks(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
                              const struct function_argument *args, uint32_t count, struct error *err)
 {
-    const struct type *types[4] = { count ? args[0].type : NULL };
+    const struct type *types[4] = { count ? args[0].guess : NULL };
     const struct type *number = type_native(TYPE_INT), *text = type_native(TYPE_TEXT);
+    enum status status = OK;
 
-    if (name.size < 5 || strncasecmp((const char *)name.data, "mask_", 5))
+    if (name.size < 5 || memcmp(name.data, "mask_", 5))
         return OK;
     char *shown = arena_string(scope->arena, name);
     bool inner = name_is(name, "mask_inner");
 
     if (name_is(name, "mask_null") || name_is(name, "mask_default")) {
         if (count != 1)
-            return wrong_count(shown, err);
+            return wrong_count(shown, "any", err);
         if (!types[0])
-            return cannot_infer(&args[0], shown, err);
+            return cannot_infer(&args[0], shown, "any", err);
         candidate_add(candidates, shown, types[0], types, 1,
                       name_is(name, "mask_null") ? body_mask_null : body_mask_default)
             ->takes_null = true;
     } else if (name_is(name, "mask_replace")) {
         if (count != 2)
-            return wrong_count(shown, err);
-        types[1] = types[0] = types[0] ? types[0] : args[1].type;
+            return wrong_count(shown, "any, any", err);
+        types[1] = types[0] = types[0] ? types[0] : scope->receiver;
         if (!types[0])
-            return cannot_infer(&args[0], shown, err);
+            return cannot_infer(&args[0], shown, "any, any", err);
         candidate_add(candidates, shown, types[0], types, 2, body_mask_replace)->takes_null = true;
     } else if (inner || name_is(name, "mask_outer")) {
         if (count != 3 && count != 4)
-            return wrong_count(shown, err);
+            return wrong_count(shown, "[text|varchar|ascii], int, int, [text]", err);
         if (!types[0])
             types[0] = text;
         if (types[0]->kind != TYPE_TEXT && types[0]->kind != TYPE_ASCII)
@@ -371,16 +413,24 @@ static enum status add_masks(struct candidates *candidates, const struct functio
                 shown, BYTES(args[0].text), type_text(scope->arena, types[0]));
         types[1] = types[2] = number;
         types[3] = text;
+        for (uint32_t i = 1; i < count && !status; i++)
+            status = check_fixed(scope, &args[i], types[i], shown, err);
+        if (status)
+            return status;
         struct function *function = candidate_add(candidates, shown, types[0], types, count, body_mask_part);
         function->takes_null = true;
         function->data = inner;
     } else if (name_is(name, "mask_hash")) {
         if (count != 1 && count != 2)
-            return wrong_count(shown, err);
+            return wrong_count(shown, "any, [text]", err);
         if (!types[0])
-            return cannot_infer(&args[0], shown, err);
+            return cannot_infer(&args[0], shown, "any, [text]", err);
         types[1] = text;
-        candidate_add(candidates, shown, type_native(TYPE_BLOB), types, count, body_mask_hash);
+        if (count == 2)
+            status = check_fixed(scope, &args[1], text, shown, err);
+        if (status)
+            return status;
+        candidate_add(candidates, shown, type_native(TYPE_BLOB), types, count, body_mask_hash)->takes_null = true;
     }
     return OK;
 }
@@ -423,10 +473,12 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
             continue;
         }
         if (count != 1)
-            return wrong_count(names[i].name, err);
-        const struct type *type = args[0].type;
+            return wrong_count(names[i].name, "any", err);
+        const struct type *type = args[0].guess;
+        if (!type && names[i].kind == AGGREGATE_COUNT && !args[0].is_marker)
+            type = type_native(TYPE_BLOB); /* of null, which is not counted */
         if (!type)
-            return cannot_infer(&args[0], names[i].name, err);
+            return cannot_infer(&args[0], names[i].name, "any", err);
         const struct type *returns = names[i].kind == AGGREGATE_COUNT ? type_native(TYPE_BIGINT) : type;
         candidate_add(candidates, names[i].name, returns, &type, 1, NULL)->aggregate = names[i].kind;
     }
@@ -490,11 +542,14 @@ static char *print_signatures(struct arena *arena, const struct function *const 
     return text;
 }
 
-static const struct function *keep(struct arena *arena, const struct function *from)
+static const struct function *keep(struct arena *arena, const struct function *from,
+                                   const struct function_argument *args)
 {
     struct function *function = arena_alloc(arena, sizeof(*function));
 
     *function = *from;
+    for (uint32_t i = 0; i < function->arg_count; i++)
+        function->is_doubted |= argument_test(&args[i], function->arg_types[i]) == ASSIGNABLE_PERHAPS;
     return function;
 }
 
@@ -525,7 +580,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
         enum status status = check_only(scope, &candidates->list[0], args, count, err);
 
         if (!status)
-            *result = keep(scope->arena, &candidates->list[0]);
+            *result = keep(scope->arena, &candidates->list[0], args);
         return status;
     }
     for (uint32_t i = 0; i < candidates->count; i++) {
@@ -536,7 +591,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
 
         all[i] = &candidates->list[i];
         if (test == ASSIGNABLE_EXACTLY && count) {
-            *result = keep(scope->arena, all[i]);
+            *result = keep(scope->arena, all[i], args);
             return OK;
         }
         if (test != ASSIGNABLE_NOT)
@@ -558,7 +613,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
                 fitting++;
             }
         if (fitting == 1) {
-            *result = keep(scope->arena, fit);
+            *result = keep(scope->arena, fit, args);
             return OK;
         }
     }
@@ -567,7 +622,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
             err, ERR_INVALID,
             "Ambiguous call to function %.*s (can be matched by following signatures: %s): use type casts to disambiguate",
             BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
-    *result = keep(scope->arena, weak[0]);
+    *result = keep(scope->arena, weak[0], args);
     return OK;
 }
 
@@ -581,6 +636,7 @@ static enum status find_candidates(const struct function_scope *scope, struct by
     add_blob_conversions(candidates, name);
     add_named_casts(candidates, name);
     add_token(candidates, scope, name);
+    uint32_t fixed = candidates->count;
     status = add_collection(candidates, name, args, count, err);
     if (!status)
         status = add_json(candidates, scope, name, args, count, err);
@@ -590,6 +646,8 @@ static enum status find_candidates(const struct function_scope *scope, struct by
         status = add_masks(candidates, scope, name, args, count, err);
     if (!status)
         status = add_aggregates(candidates, name, args, count, err);
+    for (uint32_t i = fixed; i < candidates->count; i++)
+        candidates->list[i].is_made = true;
     return status;
 }
 
@@ -625,8 +683,8 @@ static struct function *make_function(struct arena *arena, const char *name, con
     return function;
 }
 
-static const struct function *make_operator(const struct function_scope *scope, char op, const struct type *returns,
-                                            const struct type *const args[2], function_body body)
+static struct function *make_operator(const struct function_scope *scope, char op, const struct type *returns,
+                                      const struct type *const args[2], function_body body)
 {
     const char *name = op == '+'   ? "_add"
                        : op == '-' ? "_substract"
@@ -645,18 +703,6 @@ static const char *argument_text(struct arena *arena, const struct function_argu
     return arena_string(arena, arg->text);
 }
 
-/* What a literal is by itself: an integer an int, or as wide as it must be. NULL: it does not say. */
-static const struct type *guess_type(const struct function_argument *arg)
-{
-    static const enum type_kind guesses[] = { TYPE_INT,     TYPE_BIGINT, TYPE_VARINT,  TYPE_DOUBLE,
-                                              TYPE_DECIMAL, TYPE_TEXT,   TYPE_DURATION };
-
-    for (size_t k = 0; k < ARRAY_SIZE(guesses); k++)
-        if (arg->test(arg->context, type_native(guesses[k])) == ASSIGNABLE_EXACTLY)
-            return type_native(guesses[k]);
-    return NULL;
-}
-
 static enum status ambiguous(const struct function_scope *scope, char op, const struct function_argument args[2],
                              struct error *err)
 {
@@ -665,68 +711,138 @@ static enum status ambiguous(const struct function_scope *scope, char op, const 
                      op, argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
 }
 
+/* What stands beside an operator: numbers, texts, times. */
+enum { OPERAND_NUMBERS = 9, OPERANDS = 14 };
+static const enum type_kind OPERAND[OPERANDS] = {
+    TYPE_TINYINT, TYPE_SMALLINT, TYPE_INT,   TYPE_BIGINT, TYPE_FLOAT, TYPE_DOUBLE,    TYPE_VARINT,
+    TYPE_DECIMAL, TYPE_COUNTER,  TYPE_ASCII, TYPE_TEXT,   TYPE_DATE,  TYPE_TIMESTAMP, TYPE_DURATION,
+};
+
+/* The type of `left op right`, TYPE_CUSTOM: there is no such operation. */
+static enum type_kind operation_kind(char op, enum type_kind left, enum type_kind right)
+{
+    bool is_text = (left == TYPE_TEXT || left == TYPE_ASCII) && (right == TYPE_TEXT || right == TYPE_ASCII);
+
+    if (is_text && op == '+')
+        return left == TYPE_ASCII ? right : left;
+    if ((left == TYPE_TIMESTAMP || left == TYPE_DATE) && right == TYPE_DURATION && (op == '+' || op == '-'))
+        return left;
+    return number_result_kind(left, right);
+}
+
+static function_body operation_body(enum type_kind left, enum type_kind right)
+{
+    if (right == TYPE_DURATION)
+        return body_add_duration;
+    return number_result_kind(left, right) == TYPE_CUSTOM ? body_concatenate : body_arithmetic;
+}
+
+static bool may_give(const struct function_scope *scope, const struct type *type)
+{
+    return !scope->receiver || type_equal(scope->receiver, type) || type_is_value_compatible(scope->receiver, type);
+}
+
+struct operands {
+    enum assignability tests[2][OPERANDS];
+    const struct type *types[2]; /* of the operation that was chosen */
+    uint32_t possible;           /* how many there were; 1 as well when one of them stands out */
+    bool has_marker;
+};
+
+/* As Cassandra chooses among functions: the one whose arguments are exactly those; the only one; with a receiver and no markers, the one whose
+ * arguments are both of the receiver's type. */
+static void choose_operation(struct operands *operands, const struct function_scope *scope, char op,
+                             enum assignability least)
+{
+    bool has_own = false;
+
+    operands->possible = 0;
+    for (int i = 0; i < OPERANDS; i++) {
+        for (int k = 0; k < OPERANDS; k++) {
+            const struct type *left = type_native(OPERAND[i]), *right = type_native(OPERAND[k]);
+            enum type_kind kind = operation_kind(op, left->kind, right->kind);
+
+            if (operands->tests[0][i] < least || operands->tests[1][k] < least || kind == TYPE_CUSTOM ||
+                !may_give(scope, type_native(kind)))
+                continue;
+            bool is_exact = operands->tests[0][i] == ASSIGNABLE_EXACTLY && operands->tests[1][k] == ASSIGNABLE_EXACTLY;
+            bool is_own = i == k && scope->receiver && !operands->has_marker && type_equal(scope->receiver, left);
+            if (!operands->possible++ || is_exact || is_own) {
+                operands->types[0] = left;
+                operands->types[1] = right;
+            }
+            has_own |= is_own;
+            if (is_exact || (has_own && operands->possible > 1))
+                operands->possible = 1;
+            if (is_exact)
+                return;
+        }
+    }
+}
+
 enum status function_resolve_operator(const struct function_scope *scope, char op,
                                       const struct function_argument args[2], const struct function **result,
                                       struct error *err)
 {
-    const struct type *types[2] = { args[0].type, args[1].type };
+    struct operands operands = { .has_marker = args[0].is_marker || args[1].is_marker };
+    bool is_doubted = false;
 
-    /* An untyped side: both together are the receiver's; beside a typed one, a literal is what it looks like, a marker the other's type. */
-    bool both = !types[0] && !types[1];
-    for (int i = 0; i < 2; i++) {
-        const struct type *hint = NULL, *other = types[1 - i];
+    for (int side = 0; side < 2; side++)
+        for (int i = 0; i < OPERANDS; i++)
+            operands.tests[side][i] = argument_test(&args[side], type_native(OPERAND[i]));
+    choose_operation(&operands, scope, op, ASSIGNABLE_WEAKLY);
+    if (!operands.possible) {
+        is_doubted = true;
+        choose_operation(&operands, scope, op, ASSIGNABLE_PERHAPS);
+    }
+    if (!operands.possible)
+        return error_set(err, ERR_INVALID, "the '%c' operation is not supported between %s and %s", op,
+                         argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
+    if (operands.possible > 1 && !is_doubted)
+        return ambiguous(scope, op, args, err);
+    enum type_kind left = operands.types[0]->kind, right = operands.types[1]->kind;
+    struct function *function = make_operator(scope, op, type_native(operation_kind(op, left, right)), operands.types,
+                                              operation_body(left, right));
+    function->is_doubted = is_doubted;
+    *result = function;
+    return OK;
+}
 
-        if (types[i])
+/* How many numbers it may negate; *type: the first of them, or the one that is exactly the argument's. */
+static uint32_t choose_negation(const struct function_scope *scope, const struct function_argument *arg,
+                                enum assignability least, const struct type **type)
+{
+    uint32_t possible = 0;
+
+    for (int i = 0; i < OPERAND_NUMBERS; i++) {
+        const struct type *one = type_native(OPERAND[i]);
+        enum assignability test = may_give(scope, one) ? argument_test(arg, one) : ASSIGNABLE_NOT;
+
+        if (test == ASSIGNABLE_NOT || test < least)
             continue;
-        if (args[i].is_marker)
-            return ambiguous(scope, op, args, err);
-        if (both && scope->receiver && args[i].test(args[i].context, scope->receiver) != ASSIGNABLE_NOT)
-            hint = scope->receiver;
-        if (!hint)
-            hint = guess_type(&args[i]);
-        if (!hint && other && i == 1 && (other->kind == TYPE_TIMESTAMP || other->kind == TYPE_DATE))
-            other = type_native(TYPE_DURATION);
-        if (!hint && other && args[i].test(args[i].context, other) != ASSIGNABLE_NOT)
-            hint = other;
-        if (!hint)
-            return ambiguous(scope, op, args, err);
-        types[i] = hint;
+        if (test == ASSIGNABLE_EXACTLY || !possible++)
+            *type = one;
+        if (test == ASSIGNABLE_EXACTLY)
+            return 1;
     }
-
-    enum type_kind kind = number_result_kind(types[0]->kind, types[1]->kind);
-    if (kind != TYPE_CUSTOM &&
-        (!both || !scope->receiver || type_is_value_compatible(scope->receiver, type_native(kind)))) {
-        *result = make_operator(scope, op, type_native(kind), types, body_arithmetic);
-        return OK;
-    }
-    bool is_time = types[0]->kind == TYPE_TIMESTAMP || types[0]->kind == TYPE_DATE;
-    if (is_time && types[1]->kind == TYPE_DURATION && (op == '+' || op == '-')) {
-        *result = make_operator(scope, op, types[0], types, body_add_duration);
-        return OK;
-    }
-    bool is_text = (types[0]->kind == TYPE_TEXT || types[0]->kind == TYPE_ASCII) &&
-                   (types[1]->kind == TYPE_TEXT || types[1]->kind == TYPE_ASCII);
-    if (is_text && op == '+') {
-        const struct type *returns = types[0]->kind == TYPE_ASCII ? types[1] : types[0];
-
-        *result = make_operator(scope, op, returns, types, body_concatenate);
-        return OK;
-    }
-    return error_set(err, ERR_INVALID, "the '%c' operation is not supported between %s and %s", op,
-                     argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
+    return possible;
 }
 
 enum status function_resolve_negation(const struct function_scope *scope, const struct function_argument *arg,
                                       const struct function **result, struct error *err)
 {
-    const struct type *type = arg->type ? arg->type : scope->receiver;
+    const struct type *type = NULL;
+    uint32_t possible = choose_negation(scope, arg, ASSIGNABLE_WEAKLY, &type);
+    bool is_doubted = !possible && choose_negation(scope, arg, ASSIGNABLE_PERHAPS, &type);
 
-    if (!type)
+    if (!type && (arg->type || scope->receiver))
+        return error_set(err, ERR_INVALID, "the '-' operation is not supported on %s",
+                         type_text(scope->arena, arg->type ? arg->type : scope->receiver));
+    if (possible != 1 && !is_doubted)
         return error_set(err, ERR_INVALID, "Ambiguous negation: use type casts to disambiguate");
-    if (!number_kind_is_numeric(type->kind))
-        return error_set(err, ERR_INVALID, "the '-' operation is not supported on %s", type_text(scope->arena, type));
     struct function *function = make_function(scope->arena, "_negate", type, &type, 1, body_negate);
     function->is_operator = true;
+    function->is_doubted = is_doubted;
     *result = function;
     return OK;
 }
@@ -737,7 +853,7 @@ enum status function_resolve_cast(const struct function_scope *scope, const stru
     if (!type_equal(from, to) && !cast_is_possible(from->kind, to->kind)) {
         /* To a type that casts lead to, the words are those of a call to castAs...: it knows other arguments. */
         const char *target = arena_printf(scope->arena, "cast_as_%s", type_text(scope->arena, to));
-        struct function_argument arg = { .type = from, .text = text };
+        struct function_argument arg = { .type = from, .guess = from, .text = text };
         enum status status = function_resolve(scope, bytes_of_string(target), &arg, 1, result, err);
 
         if (status)

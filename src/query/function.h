@@ -53,6 +53,8 @@ struct function {
     bool is_cast;
     bool is_pure;    /* same arguments, same result: may be computed when planned */
     bool takes_null; /* is called with null arguments too */
+    bool is_made;    /* for the types of its arguments: it fits anything only weakly */
+    bool is_doubted; /* an argument fits it only perhaps */
     enum aggregate_kind aggregate;
     const struct type *return_type;
     const struct type *const *arg_types;
@@ -61,13 +63,18 @@ struct function {
     int64_t data; /* the body's own */
 };
 
-enum assignability { ASSIGNABLE_NOT, ASSIGNABLE_WEAKLY, ASSIGNABLE_EXACTLY };
+/* PERHAPS: a call that fails by itself, for reasons of its own: its error is told when nothing better is found. */
+enum assignability { ASSIGNABLE_NOT, ASSIGNABLE_PERHAPS, ASSIGNABLE_WEAKLY, ASSIGNABLE_EXACTLY };
 
 /* An argument as the caller knows it before it is typed. */
 struct function_argument {
     const struct type *type; /* its own type; NULL: depends on the receiver (literal, bind marker) */
-    struct bytes text;       /* as messages show it */
+    const struct type
+        *guess;        /* the type it would have where nothing asks for another: `type`, or what a literal looks like */
+    struct bytes text; /* as messages show it */
     bool is_marker;
+    bool is_list; /* a list literal whose elements may be a vector's: so many of them */
+    uint32_t item_count;
     enum assignability (*test)(const void *context, const struct type *receiver);
     const void *context;
 };
@@ -91,6 +98,9 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
                                       const struct function **result, struct error *err);
 enum status function_resolve_cast(const struct function_scope *scope, const struct type *from, const struct type *to,
                                   struct bytes text, const struct function **result, struct error *err);
+
+/* cast_as_int and "castAsInt" are shown as a cast, to "int"; NULL: none of these. */
+const char *function_cast_target(struct bytes name);
 
 /* Calls it: null arguments give null unless it takes them. */
 enum status function_call(const struct function *function, struct function_context *context, const struct bytes *args,

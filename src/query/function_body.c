@@ -919,7 +919,11 @@ BODY(body_mask_hash)
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
-    if (function->arg_count == 2)
+    if (bytes_is_null(args[0])) {
+        *result = args[0];
+        return OK;
+    }
+    if (function->arg_count == 2 && !bytes_is_null(args[1]))
         snprintf(name, sizeof(name), "%.*s", (int)(args[1].size < 60 ? args[1].size : 60), (const char *)args[1].data);
     const EVP_MD *hash = EVP_get_digestbyname(name);
     if (!hash)

@@ -86,11 +86,19 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         print_name(planner, out, term->items[0]);
         buffer_append_string(out, ")");
         break;
-    case TERM_FUNCTION:
-        buffer_printf(out, "system.%.*s(", BYTES(term->function.name));
+    case TERM_FUNCTION: {
+        const char *target = function_cast_target(term->function.name);
+
+        if (target)
+            buffer_append_string(out, "cast(");
+        else
+            buffer_printf(out, "system.%.*s(", BYTES(term->function.name));
         print_names(planner, out, term);
+        if (target)
+            buffer_printf(out, " as %s", target);
         buffer_append_string(out, ")");
         break;
+    }
     case TERM_CAST: {
         const struct type *from = term_natural_type(planner, term->items[0]), *to;
 
@@ -172,8 +180,11 @@ static enum status compile_natural(struct selection *selection, const struct ter
     case TERM_LIST:
     case TERM_SET:
     case TERM_MAP:
-    case TERM_UDT:
-    case TERM_TUPLE: return contains_column(term) ? compile_selector(selection, term, NULL, result) : OK;
+    case TERM_UDT: return contains_column(term) ? compile_selector(selection, term, NULL, result) : OK;
+    case TERM_TUPLE:
+        if (term->item_count == 1)
+            return compile_natural(selection, term->items[0], result);
+        return contains_column(term) ? compile_selector(selection, term, NULL, result) : OK;
     default: return compile_selector(selection, term, NULL, result);
     }
 }
@@ -198,6 +209,9 @@ static struct function_argument make_argument(struct selection *selection, const
     *context = (struct test_context){ selection, term };
     return (struct function_argument){
         .type = natural ? natural->type : NULL,
+        .guess = natural ? natural->type : term_guess_type(selection->planner, term, true),
+        .is_list = term->kind == TERM_LIST && !natural,
+        .item_count = term->item_count,
         .text = name_of(selection->planner, term),
         .is_marker = term->kind == TERM_MARKER,
         .test = test_selector,
@@ -227,7 +241,7 @@ static bool is_aggregate_name(struct bytes name)
     static const char *const names[] = { "count", "countrows", "min", "max", "sum", "avg" };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (name.size == strlen(names[i]) && strncasecmp((const char *)name.data, names[i], name.size) == 0)
+        if (bytes_equal(name, bytes_of_string(names[i])))
             return true;
     return false;
 }
@@ -266,8 +280,7 @@ static enum status compile_call(struct selection *selection, const struct term *
         /* COUNT(1) counts rows. */
         bool literal = term->item_count == 1 && term->items[0]->kind == TERM_LITERAL;
 
-        if (literal && term->function.name.size == 5 &&
-            strncasecmp((const char *)term->function.name.data, "count", 5) == 0)
+        if (literal && bytes_equal(term->function.name, BYTES_LITERAL("count")))
             return add_aggregate(selection, AGGREGATE_COUNT_ROWS, NULL, type_native(TYPE_BIGINT), result);
         if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system")))
             status = OK;
@@ -429,6 +442,14 @@ static bool is_ambiguous_map(const struct term *term)
     return term->kind == TERM_MAP && term->item_count;
 }
 
+/* Frozen or not does not matter for a value. */
+static bool is_readable_as(struct planner *planner, const struct type *type, const struct type *wanted)
+{
+    const struct type *from = type_freeze(planner->arena, type), *to = type_freeze(planner->arena, wanted);
+
+    return type_equal(from, to) || type_is_value_compatible(to, from);
+}
+
 /* Collections, tuples and udts whose parts are selectors. */
 static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted,
                                 const struct expr **result)
@@ -507,6 +528,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
             pack->args[at] = compiled[i];
         else
             status = compile_selector(selection, term->items[i], element, &pack->args[at]);
+        if (!status && !is_readable_as(planner, pack->args[at]->type, element))
+            return cannot_assign(selection, term, wanted);
     }
     *result = pack;
     return status;

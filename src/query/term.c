@@ -3,12 +3,13 @@
 #include "query/term.h"
 
 #include "cql/print.h"
+#include "types/number.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WARNINGS_MAX = 16, CALLS_MAX = 4000 };
+enum { WARNINGS_MAX = 16, CALLS_MAX = 4000, CALL_DEPTH_MAX = 200 };
 
 void planner_warn(struct planner *planner, const char *format, ...)
 {
@@ -137,6 +138,24 @@ static bool is_ascii(struct bytes text)
     return true;
 }
 
+/* Does the double nearest to it print as the same number? */
+static bool is_a_double(struct bytes text)
+{
+    struct buffer given = { 0 }, printed = { 0 }, nearest = { 0 };
+    double real;
+    bool is_same = true;
+
+    if (decimal_parse(&given, text) && double_parse(text, &real)) { /* neither NaN nor infinite as written */
+        double_print(&printed, real);
+        is_same = decimal_parse(&nearest, buffer_bytes(&printed)) &&
+                  decimal_compare(buffer_bytes(&given), buffer_bytes(&nearest)) == 0;
+    }
+    buffer_fini(&given);
+    buffer_fini(&printed);
+    buffer_fini(&nearest);
+    return is_same;
+}
+
 /* The type that a constant would rather have. */
 static enum type_kind preferred_kind(const struct term *term)
 {
@@ -159,7 +178,7 @@ static enum type_kind preferred_kind(const struct term *term)
                : v >= INT64_MIN && v <= INT64_MAX ? TYPE_BIGINT
                                                   : TYPE_VARINT;
     }
-    case LITERAL_FLOAT: return TYPE_DOUBLE;
+    case LITERAL_FLOAT: return is_a_double(text) ? TYPE_DOUBLE : TYPE_DECIMAL;
     case LITERAL_BOOLEAN: return TYPE_BOOLEAN;
     case LITERAL_UUID: return text.size > 14 && text.data[14] == '1' ? TYPE_TIMEUUID : TYPE_UUID;
     case LITERAL_HEX: return TYPE_BLOB;
@@ -167,6 +186,89 @@ static enum type_kind preferred_kind(const struct term *term)
     }
     return TYPE_CUSTOM;
 }
+
+/* ---- calls that were looked at ---- */
+
+/* What a call means depends on what receives it and on what its arguments may mean, which is asked again and again: each is found once. */
+struct call_memo {
+    const struct term *term;
+    const struct function_argument *args;
+    const struct type *natural; /* NULL: none by itself */
+    bool natural_is_known;
+    uint8_t
+        tests[TYPE_EMPTY + 1]; /* by the native type that would receive it: an assignability and one; 0: not known */
+};
+
+static size_t memo_place(struct call_memo *const *memos, uint32_t capacity, const struct term *term)
+{
+    size_t at = ((uintptr_t)term >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+
+    while (memos[at & (capacity - 1)] && memos[at & (capacity - 1)]->term != term)
+        at++;
+    return at & (capacity - 1);
+}
+
+static struct call_memo *memo_of(struct planner *planner, const struct term *term)
+{
+    enum { FIRST = 16 };
+    struct call_memo **memos = planner->memos, *memo;
+    uint32_t capacity = planner->memo_capacity;
+
+    if (planner->memo_count >= capacity / 2) {
+        capacity = capacity ? capacity * 2 : FIRST;
+        memos = arena_new_array(planner->arena, struct call_memo *, capacity);
+        for (uint32_t i = 0; i < planner->memo_capacity; i++)
+            if (planner->memos[i])
+                memos[memo_place(memos, capacity, planner->memos[i]->term)] = planner->memos[i];
+        planner->memos = memos;
+        planner->memo_capacity = capacity;
+    }
+    size_t at = memo_place(memos, capacity, term);
+    if (memos[at])
+        return memos[at];
+    memo = memos[at] = arena_new_struct(planner->arena, struct call_memo);
+    planner->memo_count++;
+    memo->term = term;
+    return memo;
+}
+
+static enum status resolve_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
+                                const struct function **function);
+
+static enum assignability test_type(const struct type *type, const struct type *receiver);
+
+/* A call that means nothing yet is taken: its own error comes when it is compiled. */
+static enum assignability ask_call(struct planner *planner, const struct term *term, const struct type *type)
+{
+    struct receiver receiver = { bytes_of("", 0), type };
+    const struct function *function = NULL;
+    struct error kept = *planner->err;
+
+    if (resolve_call(planner, term, &receiver, &function)) {
+        *planner->err = kept;
+        return ASSIGNABLE_PERHAPS;
+    }
+    if (!function || function->is_doubted)
+        return ASSIGNABLE_PERHAPS;
+    return function->is_made ? ASSIGNABLE_WEAKLY : test_type(function->return_type, type);
+}
+
+static enum assignability test_call(struct planner *planner, const struct term *term, const struct type *type)
+{
+    struct call_memo *memo;
+    enum assignability result;
+
+    if (type->kind == TYPE_CUSTOM || type->kind > TYPE_EMPTY)
+        return ask_call(planner, term, type);
+    memo = memo_of(planner, term);
+    if (memo->tests[type->kind])
+        return memo->tests[type->kind] - 1;
+    result = ask_call(planner, term, type);
+    memo->tests[type->kind] = (uint8_t)(result + 1);
+    return result;
+}
+
+/* ---- what a term is by itself ---- */
 
 static enum assignability worst_of(enum assignability a, enum assignability b)
 {
@@ -200,7 +302,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
         if (type->kind == preferred_kind(term))
             return ASSIGNABLE_EXACTLY;
         return value_literal_is_assignable(type, term->literal.kind) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
-    case TERM_NULL:
+    case TERM_NULL: return type->kind == TYPE_COUNTER ? ASSIGNABLE_NOT : ASSIGNABLE_WEAKLY;
     case TERM_MARKER: return ASSIGNABLE_WEAKLY;
     case TERM_LIST:
         if (type->kind == TYPE_VECTOR && type->dimension != term->item_count)
@@ -243,6 +345,9 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
             worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
         return worst;
     }
+    case TERM_FUNCTION:
+    case TERM_NEGATE:
+    case TERM_OPERATION: return test_call(planner, term, type);
     default: return test_type(term_natural_type(planner, term), type);
     }
 }
@@ -259,22 +364,91 @@ static enum assignability test_argument(const void *context, const struct type *
     return term_test(argument->planner, argument->term, receiver);
 }
 
-static struct function_argument *make_arguments(struct planner *planner, const struct term *term)
+/* Of several types the one that all of them may be read as. */
+static const struct type *common_type(struct planner *planner, const struct term *term, uint32_t first, uint32_t step,
+                                      bool is_selected)
 {
-    struct function_argument *args = arena_new_array(planner->arena, struct function_argument, term->item_count + 1);
+    const struct type *common = NULL;
 
+    for (uint32_t i = first; i < term->item_count; i += step) {
+        const struct type *type = term_guess_type(planner, term->items[i], is_selected);
+
+        if (!type || (common && test_type(type, common) != ASSIGNABLE_NOT))
+            continue;
+        if (common && test_type(common, type) == ASSIGNABLE_NOT)
+            return NULL;
+        common = type;
+    }
+    return common;
+}
+
+static const struct type *guess_tuple(struct planner *planner, const struct term *term, bool is_selected)
+{
+    const struct type **fields = arena_new_array(planner->arena, const struct type *, term->item_count);
+
+    for (uint32_t i = 0; i < term->item_count; i++)
+        if (!(fields[i] = term_guess_type(planner, term->items[i], is_selected)))
+            return NULL;
+    return type_tuple(planner->arena, fields, term->item_count);
+}
+
+const struct type *term_guess_type(struct planner *planner, const struct term *term, bool is_selected)
+{
+    const struct type *key, *value;
+
+    switch (term->kind) {
+    case TERM_LITERAL: return type_native(preferred_kind(term));
+    case TERM_LIST: /* elsewhere it may be a vector as well */
+        value = is_selected ? common_type(planner, term, 0, 1, is_selected) : NULL;
+        return value ? type_list(planner->arena, value, true) : NULL;
+    case TERM_SET:
+        value = common_type(planner, term, 0, 1, is_selected);
+        return value ? type_set(planner->arena, value, true) : NULL;
+    case TERM_MAP: /* selected it may be a user type as well */
+        key = is_selected ? NULL : common_type(planner, term, 0, 2, is_selected);
+        value = key ? common_type(planner, term, 1, 2, is_selected) : NULL;
+        return value ? type_map(planner->arena, key, value, true) : NULL;
+    case TERM_TUPLE:
+        if (term->item_count == 1)
+            return term_guess_type(planner, term->items[0], is_selected);
+        return is_selected ? guess_tuple(planner, term, is_selected) : NULL;
+    default: return term_natural_type(planner, term);
+    }
+}
+
+/* The type that nothing changes: a call's depends on what receives it. */
+static const struct type *exact_type(struct planner *planner, const struct term *term)
+{
+    switch (term->kind) {
+    case TERM_FUNCTION:
+    case TERM_NEGATE:
+    case TERM_OPERATION: return NULL;
+    case TERM_TUPLE: return term->item_count == 1 ? exact_type(planner, term->items[0]) : NULL;
+    default: return term_natural_type(planner, term);
+    }
+}
+
+static const struct function_argument *make_arguments(struct planner *planner, const struct term *term)
+{
+    struct call_memo *memo = memo_of(planner, term);
+
+    if (memo->args)
+        return memo->args;
+    struct function_argument *args = arena_new_array(planner->arena, struct function_argument, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
         struct argument_context *context = arena_new_struct(planner->arena, struct argument_context);
 
         *context = (struct argument_context){ planner, term->items[i] };
         args[i] = (struct function_argument){
-            .type = term_natural_type(planner, term->items[i]),
+            .type = exact_type(planner, term->items[i]),
+            .guess = term_guess_type(planner, term->items[i], false),
             .text = term_text(planner, term->items[i]),
             .is_marker = term->items[i]->kind == TERM_MARKER,
             .test = test_argument,
             .context = context,
         };
     }
+    memo->args = args;
     return args;
 }
 
@@ -308,20 +482,38 @@ static enum status resolve_call(struct planner *planner, const struct term *term
     /* What a call means depends on what its arguments may mean: trying that nests, and multiplies. */
     if (!planner->call_depth)
         planner->calls = 0;
-    if (++planner->calls > CALLS_MAX)
+    if (planner->call_depth >= CALL_DEPTH_MAX || ++planner->calls > CALLS_MAX) {
+        planner->calls = CALLS_MAX + 1; /* whoever asked sees it too */
         return error_set(planner->err, ERR_INVALID, "The nesting of calls is too complex");
+    }
     planner->call_depth++;
-    struct function_argument *args = make_arguments(planner, term);
+    const struct function_argument *args = make_arguments(planner, term);
     enum status status = resolve_arguments(planner, term, &scope, args, function);
     planner->call_depth--;
+    if (planner->calls > CALLS_MAX)
+        return error_set(planner->err, ERR_INVALID, "The nesting of calls is too complex");
     return status;
+}
+
+static const struct type *natural_type_of_call(struct planner *planner, const struct term *term)
+{
+    struct call_memo *memo = memo_of(planner, term);
+    const struct function *function = NULL;
+    struct error kept = *planner->err;
+
+    if (!memo->natural_is_known) {
+        memo->natural_is_known = true;
+        if (resolve_call(planner, term, NULL, &function))
+            *planner->err = kept;
+        else if (function)
+            memo->natural = function->return_type;
+    }
+    return memo->natural;
 }
 
 const struct type *term_natural_type(struct planner *planner, const struct term *term)
 {
-    const struct function *function = NULL;
     const struct type *type = NULL;
-    struct error kept;
 
     switch (term->kind) {
     case TERM_HINT:
@@ -332,13 +524,7 @@ const struct type *term_natural_type(struct planner *planner, const struct term 
                    : type;
     case TERM_FUNCTION:
     case TERM_NEGATE:
-    case TERM_OPERATION:
-        kept = *planner->err;
-        if (resolve_call(planner, term, NULL, &function) || !function) {
-            *planner->err = kept;
-            return NULL;
-        }
-        return function->return_type;
+    case TERM_OPERATION: return natural_type_of_call(planner, term);
     case TERM_COLUMN: {
         const struct column_def *column = planner->table ? table_def_column(planner->table, term->column) : NULL;
 

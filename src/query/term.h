@@ -68,6 +68,8 @@ struct planner {
     uint32_t warning_count;
     uint32_t calls; /* resolved for the term at hand: nesting multiplies them, so they are bounded */
     uint32_t call_depth;
+    struct call_memo **memos; /* term.c: of the calls it has looked at, by their terms */
+    uint32_t memo_count, memo_capacity;
 };
 
 void planner_warn(struct planner *planner, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -84,6 +86,8 @@ const struct expr *term_constant(struct planner *planner, const struct type *typ
 enum assignability term_test(struct planner *planner, const struct term *term, const struct type *type);
 /* The type a term has by itself, or NULL. */
 const struct type *term_natural_type(struct planner *planner, const struct term *term);
+/* The same, or the type that a literal would have where nothing asks for another; NULL: none. is_selected: it stands in a SELECT clause. */
+const struct type *term_guess_type(struct planner *planner, const struct term *term, bool is_selected);
 /* ERR_INVALID, in Cassandra's words. */
 enum status term_undefined_column(struct planner *planner, struct bytes name);
 struct bytes term_text(struct planner *planner, const struct term *term);

@@ -242,7 +242,7 @@ def warnings_of(response):
 
 def sort_signatures(message):
     """Cassandra lists the signatures of a function in the order of a hash table, another one at each start."""
-    return re.sub(r"(known type signatures: )(.*)(\))", lambda m: m[1] + ", ".join(sorted(re.split(r", (?=system\.)", m[2]))) + m[3], message)
+    return re.sub(r"((?:known type|by following) signatures: )(.*)(\))", lambda m: m[1] + ", ".join(sorted(re.split(r", (?=system\.)", m[2]))) + m[3], message)
 
 
 def describe(response, statement):
