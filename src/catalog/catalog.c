@@ -109,6 +109,18 @@ static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
     return hash <= CATALOG_TABLE_ID ? hash + 2 : hash;
 }
 
+/* Names that meet in one id would meet in each other's rows: whoever adds a table must give it another one. */
+static enum status check_system_table_id(const struct catalog *catalog, uint64_t id, struct bytes table,
+                                         struct error *err)
+{
+    const struct table_def *other = schema_table_by_id(catalog->current, id);
+
+    if (!other)
+        return OK;
+    return error_set(err, ERR_CONFIG, "the system tables %.*s and %.*s have the same id", BYTES(other->name),
+                     BYTES(table));
+}
+
 /* Definitions made at start: parsed, applied, and given their bodies before anyone sees them. */
 static enum status define(struct catalog *catalog, struct arena *arena, const char *text, struct error *err)
 {
@@ -121,9 +133,14 @@ static enum status define(struct catalog *catalog, struct arena *arena, const ch
     if (status)
         return status;
     context.is_internal = true;
-    if (statement->kind == STATEMENT_CREATE_TABLE)
-        context.next_table_id =
-            system_table_id(statement->create_table->table.keyspace, statement->create_table->table.name);
+    if (statement->kind == STATEMENT_CREATE_TABLE) {
+        const struct qualified_name *name = &statement->create_table->table;
+
+        context.next_table_id = system_table_id(name->keyspace, name->name);
+        status = check_system_table_id(catalog, context.next_table_id, name->name, err);
+        if (status)
+            return status;
+    }
     status = ddl_apply(catalog->current, statement, &context, arena, &schema, &change, err);
     if (!status)
         put_in_force(catalog, schema);

@@ -400,6 +400,11 @@ static void system_tables_have_their_rows(void **state)
          &err);
     must(catalog_register(catalog, "CREATE TABLE system_views.ours (name text PRIMARY KEY, value text)", &body, &err),
          &err);
+    /* Its name has the same number as system.prepared_statements. */
+    assert_int_equal(
+        catalog_register(catalog, "CREATE TABLE system_views.t8130838 (name text PRIMARY KEY)", &body, &err),
+        ERR_CONFIG);
+    assert_string_equal(err.message, "the system tables prepared_statements and t8130838 have the same id");
     assert_int_equal(count_virtual("system", "local"), 1);
     assert_int_equal(count_virtual("system", "peers"), 0);
     assert_int_equal(count_virtual("system", "peers_v2"), 0);
