@@ -9,6 +9,8 @@
 /* Neither format can grow its input by more than this, so a declared length beyond it is a lie. */
 enum { LZ4_RATIO_MAX = 255, SNAPPY_RATIO_MAX = 64 };
 
+static_assert((int)NATIVE_REPLY_BYTES_MAX <= (int)LZ4_MAX_INPUT_SIZE, "each reply can be compressed");
+
 bool native_compression_parse(struct bytes name, enum native_compression *compression)
 {
     if (name.size == 3 && strncasecmp((const char *)name.data, "lz4", 3) == 0)
@@ -86,7 +88,7 @@ enum status native_decompress(enum native_compression compression, struct bytes 
 
 void native_compress(enum native_compression compression, struct bytes body, struct buffer *out)
 {
-    assert(body.size <= LZ4_MAX_INPUT_SIZE);
+    assert(body.size <= NATIVE_REPLY_BYTES_MAX);
     if (compression == NATIVE_COMPRESSION_LZ4) {
         int bound = LZ4_compressBound((int)body.size);
         uint8_t *to = buffer_reserve(out, 4 + (size_t)bound);

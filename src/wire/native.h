@@ -31,6 +31,7 @@ enum {
     NATIVE_HEADER_BYTES = 9,
     NATIVE_FRAME_BYTES_MAX = 16 << 20,    /* default of native_transport_max_frame_size */
     NATIVE_FRAME_BYTES_LIMIT = 256 << 20, /* what the setting may be at most */
+    NATIVE_REPLY_BYTES_MAX = 0x7E000000,  /* what LZ4 takes at once; less than a frame's length can say */
 };
 
 /* ---- constants: one table each ---- */

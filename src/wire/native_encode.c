@@ -55,6 +55,7 @@ void native_encode_supported(struct buffer *out, const struct native_supported *
 
 static void append_type(struct buffer *out, uint8_t version, const struct type *type);
 
+/* A name too long for a [string] (a vector of a type of a thousand fields) can't be told: its values are then bytes to the client. */
 static void append_custom_type(struct buffer *out, const struct type *type)
 {
     size_t size_at;
@@ -63,7 +64,11 @@ static void append_custom_type(struct buffer *out, const struct type *type)
     size_at = out->size;
     buffer_append_be16(out, 0);
     type_print_java(out, type);
-    assert(out->size - size_at - 2 <= UINT16_MAX);
+    if (out->size - size_at - 2 > UINT16_MAX) {
+        out->size = size_at;
+        write_word(out, "org.apache.cassandra.db.marshal.BytesType");
+        return;
+    }
     store_be16(out->data + size_at, (uint16_t)(out->size - size_at - 2));
 }
 

@@ -558,6 +558,33 @@ static void rows_have_the_bytes_of_the_specification(void **state)
     buffer_fini(&out);
 }
 
+/* A thousand fields in a vector have a name longer than a [string]: the client is told of bytes, and the server lives. */
+static void a_type_whose_name_is_too_long_is_bytes(void **state)
+{
+    enum { FIELDS = 1000 };
+    static const char bytes_type[] = "org.apache.cassandra.db.marshal.BytesType";
+    struct fixture *f = *state;
+    struct bytes *names = arena_new_array(f->arena, struct bytes, FIELDS);
+    const struct type **kinds = arena_new_array(f->arena, const struct type *, FIELDS);
+    struct native_column column = { BYTES_LITERAL("ks"), BYTES_LITERAL("t"), BYTES_LITERAL("v"), NULL };
+    struct native_metadata metadata;
+
+    for (int i = 0; i < FIELDS; i++) {
+        names[i] = BYTES_LITERAL("a_name_of_some_forty_characters_in_the_end");
+        kinds[i] = type_native(TYPE_INT);
+    }
+    column.type = type_vector(
+        f->arena, type_udt(f->arena, BYTES_LITERAL("ks"), BYTES_LITERAL("u"), names, kinds, FIELDS, true), 3);
+    for (uint8_t version = NATIVE_V3; version <= NATIVE_V5; version++) {
+        size_t size = sizeof(bytes_type) - 1;
+
+        native_metadata_build(&metadata, f->arena, version, &column, 1);
+        assert_true(metadata.specs.size > size + 2);
+        assert_int_equal(load_be16(metadata.specs.data + metadata.specs.size - size - 2), size);
+        assert_memory_equal(metadata.specs.data + metadata.specs.size - size, bytes_type, size);
+    }
+}
+
 /* ---- --emit ---- */
 
 struct emitter {
@@ -768,6 +795,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(errors_are_told_in_the_words_of_each_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_message_is_still_utf8, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_have_the_bytes_of_the_specification, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_type_whose_name_is_too_long_is_bytes, set_up, tear_down),
     };
 
     if (argc > 1 && strcmp(argv[1], "--emit") == 0)
