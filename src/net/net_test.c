@@ -209,9 +209,10 @@ static void jobs_wait_elsewhere_and_come_back(void **state)
                                        .stop = worker_stop,
                                        .context = &alive };
     struct test_job jobs[64] = { 0 };
-    struct workers *workers = workers_new(&options);
+    struct workers *workers;
     struct loop *loop;
 
+    assert_int_equal(workers_new(&options, &workers, &error), OK);
     assert_int_equal(loop_open(NULL, &loop, &error), OK);
     for (int i = 0; i < 64; i++) {
         jobs[i] = (struct test_job){ { .run = job_run, .done = job_done, .loop = loop }, 0, &done };
@@ -248,10 +249,12 @@ static void stand(struct worker_job *job, void *local)
 static void a_group_leaves_threads_to_others(void **state)
 {
     struct workers_options options = { .count = 4, .queue_jobs_max = 100, .group_count = 3 };
-    struct workers *workers = workers_new(&options);
+    struct workers *workers;
+    struct error error;
     struct standing_job jobs[40] = { 0 };
     sem_t go, stood, ran;
 
+    assert_int_equal(workers_new(&options, &workers, &error), OK);
     sem_init(&go, 0, 0);
     sem_init(&stood, 0, 0);
     sem_init(&ran, 0, 0);

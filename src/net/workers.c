@@ -108,7 +108,7 @@ static uint32_t group_running_max(uint32_t threads, uint32_t group_count)
     return threads - (others < threads / 2 ? others : threads / 2);
 }
 
-struct workers *workers_new(const struct workers_options *options)
+enum status workers_new(const struct workers_options *options, struct workers **result, struct error *err)
 {
     struct workers *workers = xcalloc(1, sizeof(*workers) + sizeof(pthread_t) * options->count);
 
@@ -126,12 +126,16 @@ struct workers *workers_new(const struct workers_options *options)
         char name[16];
         int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
 
-        assert(failed == 0); /* at start-up: a machine that has no threads to give is out of memory */
-        (void)failed;
+        if (failed) {
+            workers->options.count = i; /* those that there are end */
+            workers_free(workers);
+            return error_set_os(err, failed, "Cannot start worker %u of %u", i + 1, options->count);
+        }
         snprintf(name, sizeof(name), "%.10s-%u", options->thread_name ? options->thread_name : "worker", i % 1000);
         pthread_setname_np(workers->threads[i], name);
     }
-    return workers;
+    *result = workers;
+    return OK;
 }
 
 void workers_free(struct workers *workers)

@@ -35,7 +35,8 @@ struct workers_options {
     void *context;
 };
 
-struct workers *workers_new(const struct workers_options *options);
+/* ERR_IO: the system has no thread to give. */
+enum status workers_new(const struct workers_options *options, struct workers **result, struct error *err);
 void workers_free(struct workers *workers);
 /* Of group 0 as many as there are threads run at once; of another one fewer for each other such group, at least half. */
 bool workers_submit(struct workers *workers, struct worker_job *job);

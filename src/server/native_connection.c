@@ -218,7 +218,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     struct query_request *query = &request->query;
     struct native_reply reply = reply_to(connection, &request->message.header, NATIVE_RESULT);
 
-    if (!query->error.status && out->size - start > (size_t)INT32_MAX)
+    if (!query->error.status && out->size - start > (size_t)NATIVE_REPLY_BYTES_MAX)
         error_set(&query->error, ERR_INVALID, "The result is larger than a frame can be: ask for pages");
     if (query->error.status) {
         struct native_error_detail detail = query->detail;

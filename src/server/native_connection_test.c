@@ -235,7 +235,7 @@ static struct fixture *start(bool password, const struct native_limits *limits)
     f->service.wants_password = password;
     clients_init(&f->clients);
     f->service.clients = &f->clients;
-    f->service.workers = workers_new(&workers);
+    assert_int_equal(workers_new(&workers, &f->service.workers, &error), OK);
     f->service.loops = f->loops;
     assert_int_equal(listener_parse("127.0.0.1", 0, &f->address, &error), OK);
     for (unsigned i = 0; i < 2; i++) {
@@ -243,7 +243,7 @@ static struct fixture *start(bool password, const struct native_limits *limits)
         f->service.loop_count++;
     }
     for (unsigned i = 0; i < 2; i++)
-        native_loop_start(f->loops[i], i);
+        assert_int_equal(native_loop_start(f->loops[i], i, &error), OK);
     return f;
 }
 

@@ -219,15 +219,16 @@ static void *run(void *argument)
     return NULL;
 }
 
-void native_loop_start(struct native_loop *home, unsigned index)
+enum status native_loop_start(struct native_loop *home, unsigned index, struct error *err)
 {
     char name[16];
     int failed = pthread_create(&home->thread, NULL, run, home);
 
     if (failed)
-        abort(); /* at start-up: a machine that has no thread to give is out of memory */
+        return error_set_os(err, failed, "Cannot start loop %u", index + 1);
     snprintf(name, sizeof(name), "loop-%u", index % 10000);
     pthread_setname_np(home->thread, name);
+    return OK;
 }
 
 void native_loop_idle(struct native_loop *home)

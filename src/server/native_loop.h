@@ -93,7 +93,7 @@ struct native_loop {
 /* Listens on *address; with port 0 the kernel chooses and *address tells. */
 enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
                              struct native_loop **result, struct error *err);
-void native_loop_start(struct native_loop *home, unsigned index);
+enum status native_loop_start(struct native_loop *home, unsigned index, struct error *err);
 /* Puts other limits in force for what comes: connections that are open keep those they were opened with (output, stall, startup,
  * and with v5 the size of a frame). Any thread, not after native_loop_drain. */
 void native_loop_set_limits(struct native_loop *home, const struct native_limits *limits);

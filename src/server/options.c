@@ -96,7 +96,7 @@ static const struct option {
     NUMBER("batch-warn-partitions", batch_warn_partitions, "10", 0, UINT32_MAX, RUNNING,
            "an unlogged batch over more partitions is warned of; 0: none"),
     NUMBER("page-rows", page_rows, "0", 0, UINT32_MAX, RESTART, "rows of an unpaged result; 0: the default"),
-    SIZE("page-bytes", page_bytes, "0", 0, UINT64_MAX, RESTART, "bytes of a result; 0: the default"),
+    SIZE("page-bytes", page_bytes, "0", 0, NATIVE_REPLY_BYTES_MAX, RESTART, "bytes of a result; 0: the default"),
 };
 
 static const struct option *find(const char *name, size_t size)

@@ -37,6 +37,8 @@ enum {
     LOOPS_MAX = 16, /* by default; more only if asked */
     WORKER_QUEUE_MAX = 4096,
     FILES_BESIDE_CONNECTIONS = 2048,
+    FILES_PER_LOOP = 4,
+    FILES_LEAST = 64, /* without which nothing is begun */
     CACHE_BYTES_MIN = 16 << 20,
     WRITE_BUFFER_BYTES_MAX = 256 << 20, /* the store's own default */
     INPUT_BYTES_BESIDE = 1 << 20,
@@ -135,6 +137,62 @@ static enum status lock_directory(struct server *server, struct error *err)
     if (at_rest_has(data, RESTORE_MARK))
         return error_set(err, ERR_CONFIG, "a restore into %s did not end: remove it, and restore again", data);
     return OK;
+}
+
+/* ---- what threads and connections need ---- */
+
+/* Three loops for four cores: the rest is for owners, which sync, and for compaction. On two cores one loop answers more reads and
+ * writes than two, and with less CPU for each (docs/performance.md). */
+static uint32_t loop_count(const struct options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options->loops)
+        return (uint32_t)options->loops;
+    cores -= (cores + 3) / 4;
+    if (cores < 1)
+        cores = 1;
+    return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
+}
+
+/* The store's files, a client of each kind; and what loops (epoll, two eventfds, a listener) and workers (an eventfd) take. */
+static uint64_t files_beside_connections(const struct options *options)
+{
+    return FILES_BESIDE_CONNECTIONS + FILES_PER_LOOP * loop_count(options) + options->workers;
+}
+
+/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one.
+ */
+static uint64_t connections_of_files(const struct options *options)
+{
+    uint64_t beside = files_beside_connections(options);
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)(options->connections + beside);
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return options->connections;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted)
+        return options->connections;
+    return limit.rlim_cur > 2 * beside ? limit.rlim_cur - beside : limit.rlim_cur / 2;
+}
+
+/* Threads take descriptors before there is anybody to tell that none is left. */
+static enum status check_files(struct server *server, struct error *err)
+{
+    uint64_t threads = files_beside_connections(server->options) - FILES_BESIDE_CONNECTIONS;
+    struct rlimit limit;
+
+    connections_of_files(server->options); /* raises the limit */
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= threads + FILES_LEAST)
+        return OK;
+    return error_set(err, ERR_CONFIG,
+                     "--loops and --workers take %llu file descriptors, and the store %d more: the limit is %llu",
+                     (unsigned long long)threads, FILES_LEAST, (unsigned long long)limit.rlim_cur);
 }
 
 /* ---- storage ---- */
@@ -302,6 +360,7 @@ static enum status open_space(struct server *server, struct error *err)
         .context = server->catalog,
         .now_us = now_us,
         .clock = (void *)&clock_system,
+        .port_count_max = loop_count(server->options) + (uint32_t)server->options->workers,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,
 #endif
@@ -346,40 +405,6 @@ static void schema_changed(struct catalog_listener *listener, const struct ddl_c
 
 /* ---- serving ---- */
 
-/* Three loops for four cores: the rest is for owners, which sync, and for compaction. On two cores one loop answers more reads and
- * writes than two, and with less CPU for each (docs/performance.md). */
-static uint32_t loop_count(const struct options *options)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (options->loops)
-        return (uint32_t)options->loops;
-    cores -= (cores + 3) / 4;
-    if (cores < 1)
-        cores = 1;
-    return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
-}
-
-/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one.
- */
-static uint64_t connections_of_files(uint64_t connections)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)connections + FILES_BESIDE_CONNECTIONS;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return connections;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-            getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= wanted)
-        return connections;
-    return limit.rlim_cur > 2 * FILES_BESIDE_CONNECTIONS ? limit.rlim_cur - FILES_BESIDE_CONNECTIONS
-                                                         : limit.rlim_cur / 2;
-}
-
 /* A loop's part of what unfinished requests may hold. One request that is allowed must always fit, in a buffer that doubles as it
  * comes. */
 static size_t input_bytes_of_loop(const struct options *options, uint32_t loops)
@@ -412,7 +437,7 @@ static size_t request_bytes_of_connection(const struct options *options, uint32_
 static struct native_limits limits_of(const struct options *options, uint32_t loops)
 {
     return (struct native_limits){
-        .connections_max = (uint32_t)connections_of_files(options->connections),
+        .connections_max = (uint32_t)connections_of_files(options),
         .frame_bytes_max = (uint32_t)options->frame_bytes,
         .requests_in_flight_max = (uint32_t)options->requests_in_flight,
         .waits_in_flight_max = (uint32_t)options->requests_waiting,
@@ -457,6 +482,7 @@ static enum status open_loops(struct server *server, struct error *err)
 
 static enum status open_query(struct server *server, struct error *err)
 {
+    enum status status;
     struct query_thresholds thresholds = thresholds_of(server->options);
     struct query_options query = {
         .catalog = server->catalog,
@@ -480,8 +506,8 @@ static enum status open_query(struct server *server, struct error *err)
     server->engine = query_engine_new(&query);
     server->service.engine = server->engine;
     workers.context = server->engine;
-    server->service.workers = workers_new(&workers);
-    return open_loops(server, err);
+    status = workers_new(&workers, &server->service.workers, err);
+    return status ? status : open_loops(server, err);
 }
 
 /* ---- HTTP ---- */
@@ -627,12 +653,33 @@ static enum status check_http_port(struct server *server, struct error *err)
 
 static void close_all(struct server *server);
 
+static enum status start_loops(struct server *server, struct error *err)
+{
+    struct native_service *service = &server->service;
+    enum status status = OK;
+    uint32_t started = 0;
+
+    catalog_listen(server->catalog, &server->listener);
+    while (!status && started < service->loop_count) {
+        status = native_loop_start(service->loops[started], started, err);
+        started += !status;
+    }
+    if (!status)
+        return OK;
+    for (uint32_t i = 0; i < started; i++)
+        native_loop_drain(service->loops[i]);
+    for (uint32_t i = 0; i < started; i++)
+        native_loop_join(service->loops[i]);
+    catalog_unlisten(server->catalog, &server->listener);
+    return status;
+}
+
 enum status server_open(const struct options *options, struct server **result, struct error *err)
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_ports,  check_http_port, lock_directory, open_keys,    open_environment,
-        open_catalog, open_space,      open_query,     open_control, open_http,
+        check_files,  check_ports, check_http_port, lock_directory, open_keys, open_environment,
+        open_catalog, open_space,  open_query,      open_control,   open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -657,13 +704,12 @@ enum status server_open(const struct options *options, struct server **result, s
         ballast_take(options->data, ballast, table_space_shard_count(server->space));
     else if (ballast)
         ballast_take(options->data, ballast, 0);
+    if (!status)
+        status = start_loops(server, err);
     if (status) {
         close_all(server);
         return status;
     }
-    catalog_listen(server->catalog, &server->listener);
-    for (uint32_t i = 0; i < server->service.loop_count; i++)
-        native_loop_start(server->service.loops[i], i);
     log_info("server", "serving loops=%u shards=%u workers=%llu connections_max=%u", server->service.loop_count,
              table_space_shard_count(server->space), (unsigned long long)options->workers,
              server->service.limits.connections_max);

@@ -49,6 +49,8 @@ struct turn {
         uint32_t port;
     } * requests; /* [TURN_REQUESTS] in the batch, unanswered */
     uint32_t request_count;
+    bool *answered;     /* owned: [port_count_max] whose port is to be woken */
+    uint32_t ports_end; /* the space's, at the turn's begin */
     uint32_t first_port;
     bool durable;
     bool may_wait;                  /* for the disk, for the command at hand: a warmer has read what it needs */
@@ -81,9 +83,9 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
 
 static uint32_t waiting(struct shard *shard)
 {
-    uint32_t count = warm_is_done(shard);
+    uint32_t count = warm_is_done(shard), end = atomic_load(&shard->space->ports_end);
 
-    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+    for (uint32_t i = 0; i < end; i++) {
         struct table_port *port = atomic_load(&shard->space->ports[i]);
         struct channel *channel =
             port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
@@ -156,7 +158,7 @@ static void answer(struct turn *turn, uint32_t port_index, struct table_request 
 
 static void wake_ports(struct turn *turn, const bool *answered)
 {
-    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+    for (uint32_t i = 0; i < turn->ports_end; i++) {
         struct table_port *port = answered[i] ? atomic_load(&turn->shard->space->ports[i]) : NULL;
         uint64_t one = 1;
 
@@ -832,9 +834,9 @@ static uint32_t take_requests(struct turn *turn, bool *answered)
     struct shard *shard = turn->shard;
     uint32_t taken = take_warmed(turn, answered);
 
-    for (uint32_t n = 0; n < PORTS_MAX; n++) {
-        uint32_t i =
-            (turn->first_port + n) % PORTS_MAX; /* another port begins each turn: none starves behind a full one */
+    for (uint32_t n = 0; n < turn->ports_end; n++) {
+        uint32_t i = (turn->first_port + n) %
+                     turn->ports_end; /* another port begins each turn: none starves behind a full one */
         struct table_port *port = atomic_load(&shard->space->ports[i]);
         struct channel *channel =
             port ? atomic_load_explicit(&port->channels[shard->index], memory_order_acquire) : NULL;
@@ -947,7 +949,7 @@ static void answer_sweeps(struct turn *turn, enum status status, bool more, cons
 
 static uint32_t run_turn(struct turn *turn)
 {
-    bool answered[PORTS_MAX] = { 0 };
+    bool *answered = turn->answered;
     uint32_t taken;
     int64_t began_us;
     struct error err;
@@ -957,6 +959,8 @@ static uint32_t run_turn(struct turn *turn)
     range_overlay_reset(&turn->overlay);
     turn->request_count = 0;
     turn->durable = turn->has_reports = turn->sweeps = turn->sweeps_from_start = false;
+    turn->ports_end = atomic_load(&turn->shard->space->ports_end);
+    memset(answered, 0, turn->ports_end * sizeof(*answered));
     taken = take_requests(turn, answered);
     counting_emit(turn->counting, turn->batch);
     if (!taken)
@@ -1001,6 +1005,7 @@ static void *own(void *context)
     snprintf(name, sizeof(name), "owner-%u", shard->index);
     pthread_setname_np(pthread_self(), name);
     turn.requests = xmalloc(sizeof(*turn.requests) * TURN_REQUESTS);
+    turn.answered = xcalloc(shard->space->options.port_count_max, sizeof(*turn.answered));
     atomic_fetch_add(&shard->epoch, 1);
     for (;;) {
         atomic_fetch_add(&shard->epoch, 2); /* no port is at hand here */
@@ -1019,6 +1024,7 @@ static void *own(void *context)
     atomic_fetch_add(&shard->epoch, 1);
     assert(!turn.warmed);
     free(turn.requests);
+    free(turn.answered);
     store_batch_free(turn.batch);
     arena_free(turn.arena);
     counting_free(turn.counting);

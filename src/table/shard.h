@@ -19,7 +19,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { RING_SLOTS = 4096, PORTS_MAX = 64 };
+enum { RING_SLOTS = 4096 };
 
 struct ring {
     struct table_request *slots[RING_SLOTS];
@@ -119,9 +119,10 @@ struct table_space {
     void *environment;
     struct store_semantics semantics;
     uint32_t shard_count;
-    uint32_t generation;  /* of the shards' directories: layout.h */
-    struct shard *shards; /* owned */
-    struct table_port *_Atomic ports[PORTS_MAX];
+    uint32_t generation;               /* of the shards' directories: layout.h */
+    struct shard *shards;              /* owned */
+    struct table_port *_Atomic *ports; /* owned: [options.port_count_max] */
+    _Atomic uint32_t ports_end;        /* no port was ever at or behind this place */
     pthread_mutex_t ports_lock;
     _Atomic int64_t clock_us; /* the newest server timestamp given */
     _Atomic uint32_t batches; /* futex: batch_log.c's */

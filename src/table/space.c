@@ -126,6 +126,8 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     return read_clock_bound(shard, err);
 }
 
+enum { PORTS_DEFAULT = 64, PORTS_BESIDE = 16 /* the catalog's, the batch log's */ };
+
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
 {
     struct table_space *space = xcalloc(1, sizeof(*space));
@@ -134,6 +136,10 @@ enum status table_space_open(const struct table_space_options *options, struct t
 
     assert(options->now_us);
     space->options = *options;
+    if (!space->options.port_count_max)
+        space->options.port_count_max = PORTS_DEFAULT;
+    space->options.port_count_max += PORTS_BESIDE;
+    space->ports = xcalloc(space->options.port_count_max, sizeof(*space->ports));
     space->environment = options->store_environment;
     space->semantics = space_semantics(space);
     pthread_mutex_init(&space->ports_lock, NULL);
@@ -180,6 +186,7 @@ void table_space_close(struct table_space *space)
     pthread_mutex_destroy(&space->ports_lock);
     still_fini(&space->still);
     free(space->shards);
+    free(space->ports);
     free(space);
 }
 
@@ -209,7 +216,7 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
 {
     *use = (struct row_cache_use){ 0 };
     pthread_mutex_lock(&space->ports_lock);
-    for (uint32_t i = 0; i < PORTS_MAX; i++) {
+    for (uint32_t i = 0; i < atomic_load(&space->ports_end); i++) {
         struct table_port *port = atomic_load(&space->ports[i]);
 
         if (!port)
@@ -225,20 +232,23 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
 static struct table_port *open_port(struct table_space *space)
 {
     struct table_port *port = xcalloc(1, sizeof(*port));
-    uint32_t index = 0;
+    uint32_t index = 0, count_max = space->options.port_count_max;
 
     port->space = space;
     port->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     port->channels = xcalloc(space->shard_count, sizeof(*port->channels));
     port->touched = xcalloc(space->shard_count, sizeof(*port->touched));
     pthread_mutex_lock(&space->ports_lock);
-    while (index < PORTS_MAX && atomic_load(&space->ports[index]))
+    while (index < count_max && atomic_load(&space->ports[index]))
         index++;
     port->index = index;
-    if (port->event_fd >= 0 && index < PORTS_MAX)
+    if (port->event_fd >= 0 && index < count_max) {
         atomic_store(&space->ports[index], port);
+        if (index >= atomic_load(&space->ports_end))
+            atomic_store(&space->ports_end, index + 1);
+    }
     pthread_mutex_unlock(&space->ports_lock);
-    if (port->event_fd >= 0 && index < PORTS_MAX)
+    if (port->event_fd >= 0 && index < count_max)
         return port;
     if (port->event_fd >= 0)
         close(port->event_fd);
@@ -253,7 +263,7 @@ struct table_port *table_port_open(struct table_space *space)
     struct table_port *port = open_port(space);
 
     if (!port)
-        abort(); /* out of descriptors, or more than PORTS_MAX: one per loop and worker, main decides how many while starting */
+        abort();
     return port;
 }
 

@@ -231,6 +231,7 @@ enum status table_decode_cas_result(struct arena *arena, struct bytes result, st
 enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err);
 
 /* ---- the port of a thread ---- */
+/* Aborts where more are open than the space was made for, or no descriptor is left: who starts threads sees to it before. */
 struct table_port *table_port_open(struct table_space *space);
 /* Rows that this port looks up by their whole keys are kept, in at most so many bytes (under 1 MiB: none), until they are written to. */
 void table_port_keep_rows(struct table_port *port, uint64_t bytes_max);
@@ -255,6 +256,7 @@ struct table_space_options {
     void *context;
     int64_t (*now_us)(void *clock); /* wall clock; always given to who opens a space */
     void *clock;
+    uint32_t port_count_max; /* ports open at once, but for the few of the space itself; 0: 64 */
     uint32_t batch_retry_ms; /* unfinished batches are tried again after this; 0: 10 s */
     /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL: not wanted. Any thread */
     void (*reached)(void *context, const char *step);
