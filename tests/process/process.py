@@ -339,6 +339,33 @@ def one_request_always_fits():
         client.close()
 
 
+def options_at_their_ends():
+    """Whatever stands in the table of options is served with, at either end of its range: threads beyond any array, sizes beyond the
+    machine. And it is idle: none of it is memory at once."""
+    rows = re.findall(r"^\| `([a-z-]+)` \| \w+ \| (?:(\d+) to (\d+)|(\d+) or more) \|", run("help", "reference").stdout, re.M)
+    assert len(rows) > 20, rows
+    for name, least, most, least_open in rows:
+        if name in ("cql-port", "http-port", "shards"):  # shards: a thousand stores are half a gigabyte
+            continue
+        for value in ((least, most) if most else (least_open, str(2**64 - 1))):
+            with Server(None, "--store", "memory", f"--{name}", value) as server:
+                Client(server.port).query("SELECT key FROM system.local")
+                assert server.rss_bytes() < 300 << 20, (name, value, server.rss_bytes())
+                assert server.stop() == 0, (name, value)
+    with Server(None, "--store", "memory", "--loops", "200", "--workers", "400", "--shards", "4") as server:
+        client = Client(server.port)
+        client.query("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        client.query("CREATE TABLE k.t (k int PRIMARY KEY, v int)")
+        clients = [Client(server.port) for _ in range(300)]
+        for i, one in enumerate(clients):
+            one.query(f"INSERT INTO k.t (k, v) VALUES ({i}, {i})")
+        assert len(client.execute(client.prepare("SELECT k FROM k.t"), [])) == 300
+    with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
+        done = subprocess.run(["sh", "-c", 'ulimit -n 150; exec "$@"', "sh", BINARY, "serve", "--data", os.path.join(top, "d"), "--dev",
+                               "--cql-port", "0", "--http-port", "0", "--workers", "100"], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 2 and "--loops and --workers take " in done.stderr and "the limit is 150" in done.stderr, done
+
+
 def newer_format():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         server = Server(os.path.join(top, "data")).start()
@@ -494,7 +521,7 @@ def stop_drains():
 TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
          configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
          a_huge_row_holds_nobody_up, service_manager,
-         one_request_always_fits, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
+         one_request_always_fits, options_at_their_ends, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
 
 
 def main():
