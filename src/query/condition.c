@@ -173,13 +173,13 @@ void cas_add_shown(struct cas_set *cas)
 
     for (uint32_t i = 0; i < cas->count; i++)
         only_static &= cas->parts[i].is_static;
-    if (cas->whole_rows && cas->wants_static)
+    if (cas->wants_static)
         cas->parts[cas->count++] =
             (struct cas_part){ .clustering = bytes_of("", 0), .is_static = true, .kind = CAS_IF_CONDITIONS };
-    if (only_static) /* Cassandra reads no regular column for what shows none: then a row is there if an INSERT made it */
+    if (only_static) /* Cassandra reads no regular column for who writes none: then a row is there if an INSERT made it */
         cas->parts[cas->count++] = (struct cas_part){
             .clustering = bytes_of("", 0),
-            .kind = cas->whole_rows && cas->wants_rows ? CAS_FIRST_ROW : CAS_FIRST_MARKED_ROW,
+            .kind = cas->wants_rows ? CAS_FIRST_ROW : CAS_FIRST_MARKED_ROW,
         };
 }
 
@@ -296,12 +296,12 @@ enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, stru
     return OK;
 }
 
-/* A static row that has no other row beside it: of rows that are named Cassandra reads the columns that it asks for alone. */
+/* A static row that has no other row beside it: for who writes no static column Cassandra reads those that conditions name. */
 static bool shows_static(const struct cas_outcome *outcome, uint32_t part)
 {
     const struct cas_set *cas = &outcome->set;
     const struct row *row = outcome->seen[part].row;
-    bool asked = cas->whole_rows || cas_is_first_row(cas->parts[cas->count - 1].kind);
+    bool asked = cas->wants_static;
     uint32_t cell_count;
 
     if (!row || !cas->parts[part].is_static)

@@ -17,8 +17,8 @@ struct cas_set {
     uint32_t column_count;
     bool whole_rows; /* IF EXISTS, IF NOT EXISTS: a refusal shows every column */
     bool is_batch;
-    bool wants_static; /* a statement writes static columns: then a refusal shows them */
-    bool wants_rows;   /* a statement names rows: then a refusal shows regular columns */
+    bool wants_static; /* a statement writes static columns: then all of them are seen */
+    bool wants_rows;   /* a statement names rows: then all regular columns are seen, and what an UPDATE made is a row */
 };
 
 /* What the owner said. */
@@ -37,8 +37,8 @@ void cas_init(struct execution *execution, const struct table_def *table, uint32
 enum status cas_add(struct execution *execution, const struct plan *plan, struct cas_set *cas);
 /* When all are there: one row may not be asked to be there, not to be there, and to hold values, as in Cassandra. */
 enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, struct error *err);
-/* When all are there: parts that always hold bring what else a refusal shows, static columns or, if static ones were all that was
- * looked at, the first row. */
+/* When all are there: parts that always hold bring what else a refusal shows, static columns where one is written and, if static
+ * ones were all that was looked at, the first row. */
 void cas_add_shown(struct cas_set *cas);
 
 /* [applied], and the rows that refused it. */
