@@ -666,10 +666,67 @@ static enum status compile_results(struct selection *selection, const struct sel
     return OK;
 }
 
-static enum status check_distinct(struct planner *planner, const struct select_statement *statement,
-                                  const struct select_plan *select)
+/* The columns that results are made of, in the order they are named: as columns, in functions, aggregates or writetime(). */
+struct used_columns {
+    const struct column_def **list;
+    uint32_t count;
+};
+
+static bool is_used(const struct used_columns *used, const struct column_def *column)
 {
+    for (uint32_t i = 0; i < used->count; i++)
+        if (used->list[i] == column)
+            return true;
+    return false;
+}
+
+static void add_used(struct used_columns *used, const struct select_plan *select, const struct expr *expr)
+{
+    const struct column_def *column = NULL;
+
+    switch (expr->kind) {
+    case EXPR_COLUMN:
+    case EXPR_WRITETIME:
+    case EXPR_MAXWRITETIME:
+    case EXPR_TTL: column = select->slots[expr->index]; break;
+    case EXPR_AGGREGATE:
+        if (select->aggregates[expr->index].argument)
+            add_used(used, select, select->aggregates[expr->index].argument);
+        break;
+    default: break;
+    }
+    if (column && !is_used(used, column))
+        used->list[used->count++] = column;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (expr->args[i])
+            add_used(used, select, expr->args[i]);
+}
+
+static struct used_columns find_used(const struct selection *selection)
+{
+    const struct select_plan *select = selection->select;
+    struct arena *arena = selection->planner->arena;
+    struct used_columns used = { .list = arena_new_array(arena, const struct column_def *,
+                                                         selection->planner->table->column_count + 1) };
+
+    for (uint32_t i = 0; i < select->result_count; i++)
+        add_used(&used, select, select->results[i]);
+    return used;
+}
+
+static enum status refuse_distinct_column(struct planner *planner, const struct column_def *column)
+{
+    return error_set(planner->err, ERR_INVALID,
+                     "SELECT DISTINCT queries must only request partition key columns and/or static columns (not %.*s)",
+                     BYTES(column->name));
+}
+
+static enum status check_distinct(const struct selection *selection, const struct select_statement *statement)
+{
+    struct planner *planner = selection->planner;
+    const struct select_plan *select = selection->select;
     const struct table_def *table = planner->table;
+    struct used_columns used = find_used(selection);
 
     if (statement->per_partition_limit)
         return error_set(planner->err, ERR_INVALID, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries");
@@ -682,32 +739,22 @@ static enum status check_distinct(struct planner *planner, const struct select_s
             return error_set(
                 planner->err, ERR_INVALID,
                 "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
-    for (uint32_t i = 0; i < select->result_count; i++) {
-        if (select->results[i]->kind != EXPR_COLUMN)
-            continue;
-        const struct column_def *column = select->slots[select->results[i]->index];
-        if (column->kind == COLUMN_REGULAR || column->kind == COLUMN_CLUSTERING)
-            return error_set(
-                planner->err, ERR_INVALID,
-                "SELECT DISTINCT queries must only request partition key columns and/or static columns (not %.*s)",
-                BYTES(column->name));
-    }
-    bool all_static = true, any_key = false;
-    for (uint32_t k = 0; k < table->partition_key_count; k++) {
-        bool found = false;
+    for (uint32_t i = 0; i < used.count; i++)
+        if (used.list[i]->kind == COLUMN_REGULAR || used.list[i]->kind == COLUMN_CLUSTERING)
+            return refuse_distinct_column(planner, used.list[i]);
+    /* What is sorted by is selected too, where it is sorted after reading. */
+    for (uint32_t i = 0; i < statement->ordering_count && select->where.partition_has_in; i++) {
+        const struct column_def *column = table_def_column(table, statement->orderings[i].column);
 
-        for (uint32_t i = 0; i < select->result_count; i++)
-            found |= select->results[i]->kind == EXPR_COLUMN &&
-                     select->slots[select->results[i]->index] == &table->columns[k];
-        any_key |= found;
-        /* A whole partition key by EQ need not be selected. */
-        if (!found && select->where.is_key_range)
+        if (column && column->kind == COLUMN_CLUSTERING)
+            return refuse_distinct_column(planner, column);
+    }
+    /* A whole partition key by EQ need not be selected. */
+    for (uint32_t k = 0; k < table->partition_key_count && select->where.is_key_range; k++)
+        if (!is_used(&used, &table->columns[k]))
             return error_set(planner->err, ERR_INVALID,
                              "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
                              BYTES(table->columns[k].name));
-    }
-    (void)all_static;
-    (void)any_key;
     return OK;
 }
 
@@ -877,19 +924,15 @@ static enum status compile_groups(struct selection *selection, const struct sele
 
 static bool uses_only_static(const struct selection *selection, const struct select_statement *statement)
 {
-    const struct select_plan *select = selection->select;
-    const struct table_def *table = selection->planner->table;
+    struct used_columns used = find_used(selection);
     bool any = false;
 
-    if (!statement->selector_count || !table->clustering_count)
+    if (!statement->selector_count || !selection->planner->table->clustering_count)
         return false;
-    for (uint32_t i = 0; i < select->result_count; i++) {
-        if (select->results[i]->kind != EXPR_COLUMN)
-            return false;
-        const struct column_def *column = select->slots[select->results[i]->index];
-        if (column->kind == COLUMN_STATIC)
+    for (uint32_t i = 0; i < used.count; i++) {
+        if (used.list[i]->kind == COLUMN_STATIC)
             any = true;
-        else if (column->kind != COLUMN_PARTITION_KEY)
+        else if (used.list[i]->kind != COLUMN_PARTITION_KEY)
             return false;
     }
     return any;
@@ -975,13 +1018,15 @@ enum status plan_select(struct planner *planner, const struct select_statement *
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);
     if (!status && statement->distinct)
-        status = check_distinct(planner, statement, select);
+        status = check_distinct(&selection, statement);
     if (!status)
         status = compile_groups(&selection, statement);
     if (!status && statement->per_partition_limit && select->is_aggregate && !select->group_count)
         status = error_set(planner->err, ERR_INVALID, "PER PARTITION LIMIT is not allowed with aggregate queries.");
     if (!status)
         status = compile_ordering(&selection, statement);
+    if (!status)
+        status = where_check_filtering(planner, &options, &select->where);
     if (!status)
         status = compile_limits(planner, statement, select);
     if (status)

@@ -708,6 +708,12 @@ static enum status sort_clustering(struct collector *collector)
         i += restriction->width - 1;
     }
     where->clustering_is_complete = covered == table->clustering_count;
+    return OK;
+}
+
+enum status where_check_filtering(struct planner *planner, const struct where_options *options,
+                                  const struct where *where)
+{
     if (where->is_key_range && where->has_clustering && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
     return OK;

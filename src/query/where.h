@@ -69,6 +69,9 @@ struct where_options {
 
 enum status where_compile(struct planner *planner, const struct relation *relations, uint32_t count,
                           const struct where_options *options, struct where *where);
+/* Last of all that is checked of a SELECT, as in Cassandra: rows of all partitions by their clustering are filtered. */
+enum status where_check_filtering(struct planner *planner, const struct where_options *options,
+                                  const struct where *where);
 
 /* ---- evaluation ---- */
 
