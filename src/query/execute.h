@@ -48,6 +48,7 @@ struct query_context {
     struct buffer scratch;                   /* of one row's values */
     struct buffer key_scratch;               /* of one key while it is encoded */
     struct buffer last_key, last_clustering; /* where a read stands */
+    struct buffer next_clustering;           /* where its next chunk begins */
 };
 
 struct execution {
@@ -63,7 +64,7 @@ struct execution {
     struct eval eval;
     uint8_t version;             /* of the protocol */
     struct bytes keyspace;       /* of names that have none; NULL data: there is none */
-    struct bytes statement_text; /* binds paging states, with the table: a session's keyspace does not matter */
+    struct bytes statement_text; /* for warnings */
 };
 
 enum query_result execute_select(struct execution *execution);

@@ -1,12 +1,13 @@
 /* query/paging.h: where a page ended, so that the next can begin there.
  *
- *     version (1) = 1 | flags (1) | rows left of LIMIT (4) | rows of this partition already given (4)
+ *     version (1) = 2 | flags (1) | rows left of LIMIT (4) | rows left of PER PARTITION LIMIT (4)
  *     | partition key: size (4), bytes | clustering: size (4), bytes | MAC (16)
  *
- * The MAC (of keys/, or HMAC-SHA-256 under a key of this process, cut to 16 bytes) covers all before it, the statement's id and the table's id,
- * so that a state made for another statement, or made up, is refused.
+ * A state is a position in a table, not in a statement: as in Cassandra any SELECT of the table can go on from it, with what is left of
+ * the limits that it carries. The MAC (of keys/, or HMAC-SHA-256 under a key of this process, cut to 16 bytes) covers all before it and
+ * the table's uuid, which TRUNCATE keeps: a state of another table, or made up, is refused.
  *
- * Errors:  ERR_INVALID "Invalid value for the paging state".
+ * Errors:  ERR_PROTOCOL "Invalid value for the paging state".
  * Thread:  pure.
  */
 #ifndef QUERY_PAGING_H
@@ -20,23 +21,24 @@
 enum { PAGING_NO_LIMIT = UINT32_MAX, PAGING_MAC_BYTES = 16, PAGING_STATE_BYTES_MAX = 1 << 18 };
 
 struct paging_state {
-    struct bytes partition_key;  /* the partition the page ended in */
-    struct bytes clustering;     /* its last row that was given; NULL data: none of its rows */
-    bool partition_done;         /* begin with the next partition */
-    bool static_done;            /* its static row was given as a row of its own */
-    uint32_t remaining;          /* of LIMIT; PAGING_NO_LIMIT */
-    uint32_t given_in_partition; /* for PER PARTITION LIMIT */
+    struct bytes partition_key; /* the partition to go on in; NULL data: the one that the statement names */
+    struct bytes clustering;    /* its last row that was given; NULL data: there is none */
+    uint32_t remaining;         /* of LIMIT; PAGING_NO_LIMIT */
+    uint32_t left_in_partition; /* of PER PARTITION LIMIT; PAGING_NO_LIMIT */
+    bool full_of_bytes;         /* the page ended by its bytes, not by its rows */
 };
 
 struct paging_scope {
     const struct keys *keys; /* KEYS_PAGING is used; NULL: `key` */
     struct bytes key;        /* of this process */
-    struct bytes statement_text;
-    uint64_t table_id;
+    struct bytes table;      /* its uuid */
 };
 
 struct bytes paging_encode(struct arena *arena, const struct paging_scope *scope, const struct paging_state *state);
 enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
                           struct error *err);
+
+/* Of a position that a statement cannot begin at. */
+enum status paging_refuse(struct error *err);
 
 #endif

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t key[32] = "0123456789abcdef0123456789abcde";
-    const struct paging_scope scope = { NULL, bytes_of(key, 32), BYTES_LITERAL("statement"), 7 };
+    const struct paging_scope scope = { NULL, bytes_of(key, 32), BYTES_LITERAL("table") };
     struct paging_state state;
     struct error err;
     struct arena *arena = arena_new(1024);
@@ -22,8 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)paging_decode(bytes_of(data, size), &scope, &state, &err);
 
     buffer_append(&all, data, size);
-    buffer_append_string(&all, "statement");
-    buffer_append_be64(&all, 7);
+    buffer_append_string(&all, "table");
     HMAC(EVP_sha256(), key, 32, all.data, all.size, digest, &digest_size);
     buffer_append(&signed_state, data, size);
     buffer_append(&signed_state, digest, PAGING_MAC_BYTES);

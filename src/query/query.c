@@ -90,6 +90,7 @@ void query_context_free(struct query_context *context)
     buffer_fini(&context->key_scratch);
     buffer_fini(&context->last_key);
     buffer_fini(&context->last_clustering);
+    buffer_fini(&context->next_clustering);
     catalog_view_fini(&context->view);
     table_port_close(context->port);
     free(context);

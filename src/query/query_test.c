@@ -400,35 +400,93 @@ static void pages_meet_without_gap_or_overlap(void **state)
     assert_int_equal(pages, 7);
 }
 
-static void a_tampered_state_is_refused(void **state)
+static uint8_t kept_state[512];
+
+/* The first page of a query, and where it ended. */
+static struct bytes state_of(const char *text)
 {
-    uint8_t copy[512];
-
-    make_table();
-    for (int i = 0; i < 4; i++) {
-        char text[128];
-
-        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, %d, 'v')", i);
-        ask(text);
-    }
-    set_query("SELECT c FROM t");
+    set_query(text);
     message.parameters.page_size = 2;
     run(loop);
     outcome();
-    size_t size = paging_state.size;
-    memcpy(copy, paging_state.data, size);
-    copy[size / 2] ^= 1;
-    set_query("SELECT c FROM t");
+    assert_true(paging_state.size && paging_state.size <= sizeof(kept_state));
+    memcpy(kept_state, paging_state.data, paging_state.size);
+    return bytes_of(kept_state, paging_state.size);
+}
+
+static const char *go_on(const char *text, struct bytes from)
+{
+    set_query(text);
     message.parameters.page_size = 2;
-    message.parameters.paging_state = bytes_of(copy, size);
+    message.parameters.paging_state = from;
     run(loop);
-    assert_string_equal(outcome(), "invalid: Invalid value for the paging state");
-    copy[size / 2] ^= 1;
-    set_query("SELECT v FROM t"); /* another statement */
-    message.parameters.page_size = 2;
-    message.parameters.paging_state = bytes_of(copy, size);
-    run(loop);
-    assert_string_equal(outcome(), "invalid: Invalid value for the paging state");
+    return outcome();
+}
+
+static void make_rows(void)
+{
+    char text[128];
+
+    make_table();
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, %d, 'v')", i);
+        ask(text);
+    }
+}
+
+static void a_tampered_state_is_refused(void **state)
+{
+    make_rows();
+    struct bytes from = state_of("SELECT c FROM t");
+
+    kept_state[from.size / 2] ^= 1;
+    assert_string_equal(go_on("SELECT c FROM t", from), "protocol: Invalid value for the paging state");
+    kept_state[from.size / 2] ^= 1;
+    assert_string_equal(go_on("SELECT c FROM t", from), "2 3");
+}
+
+static void a_state_is_of_its_table_not_of_its_statement(void **state)
+{
+    make_rows();
+    ask("CREATE TABLE other (k int, c int, v text, PRIMARY KEY (k, c))");
+    struct bytes from = state_of("SELECT c FROM t");
+
+    assert_string_equal(go_on("SELECT c FROM other", from), "protocol: Invalid value for the paging state");
+    assert_string_equal(go_on("SELECT c FROM t WHERE k = 1 AND c > 2", from), "3");
+    ask("TRUNCATE t");
+    assert_string_equal(go_on("SELECT c FROM t", from), "");
+    ask("INSERT INTO t (k, c, v) VALUES (1, 3, 'v')");
+    assert_string_equal(go_on("SELECT c FROM t", from), "3");
+    ask("DROP TABLE t");
+    ask("CREATE TABLE t (k int, c int, v text, PRIMARY KEY (k, c))");
+    assert_string_equal(go_on("SELECT c FROM t", from), "protocol: Invalid value for the paging state");
+}
+
+static void a_position_in_one_partition_is_none_among_all(void **state)
+{
+    make_rows();
+    struct bytes from = state_of("SELECT c FROM t WHERE k = 1");
+
+    assert_string_equal(go_on("SELECT c FROM t", from), "protocol: Invalid value for the paging state");
+    assert_string_equal(go_on("SELECT c FROM t WHERE k IN (1, 2)", from), "");
+    assert_string_equal(go_on("SELECT c FROM t WHERE k = 1", from), "2 3");
+}
+
+static void a_sort_keeps_what_its_limit_asks_for(void **state)
+{
+    enum { ROWS = 100001 };
+    char text[128];
+
+    make_table();
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (%d, %d, 'v')", i % 2, i * 7 % ROWS);
+        ask(text);
+    }
+    assert_string_equal(ask("SELECT c FROM t WHERE k IN (0, 1) ORDER BY c LIMIT 5"), "0 1 2 3 4");
+    assert_string_equal(ask("SELECT c FROM t WHERE k IN (0, 1) ORDER BY c DESC LIMIT 4"), "100000 99999 99998 99997");
+    assert_string_equal(ask("SELECT c FROM t WHERE k IN (1, 0) GROUP BY k, c ORDER BY c LIMIT 3"), "0 1 2");
+    assert_string_equal(ask("SELECT c FROM t WHERE k IN (0, 1) ORDER BY c"),
+                        "invalid: ORDER BY with IN restriction on the partition key: more than 100000 rows to sort");
 }
 
 static void what_is_not_paged_is_bounded(void **state)
@@ -730,6 +788,9 @@ int main(void)
         TEST(statements_of_changed_tables_are_unprepared),
         TEST(pages_meet_without_gap_or_overlap),
         TEST(a_tampered_state_is_refused),
+        TEST(a_state_is_of_its_table_not_of_its_statement),
+        TEST(a_position_in_one_partition_is_none_among_all),
+        TEST(a_sort_keeps_what_its_limit_asks_for),
         TEST(what_is_not_paged_is_bounded),
         TEST(conditions_decide_and_show_what_they_saw),
         TEST(nested_calls_end_soon),

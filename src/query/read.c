@@ -7,6 +7,7 @@
 
 #include "query/aggregate.h"
 #include "query/paging.h"
+#include "query/sort.h"
 #include "query/trace.h"
 #include "row/counter.h"
 #include "types/text.h"
@@ -17,14 +18,9 @@ enum {
     CHUNK_ROWS = 5000,
     CHUNK_BYTES = 4 << 20,
     LOOP_CHUNKS_MAX = 8,
-    SORTED_ROWS_MAX = 100000,
     PAGE_ROWS_DEFAULT = 1000000,
     PAGE_BYTES_DEFAULT = 64 << 20,
     PAGE_BYTES_SOFT = 8 << 20, /* a paged reply ends past this many bytes */
-};
-
-struct sorted_row {
-    struct bytes *values; /* results, then what it is sorted by */
 };
 
 struct value_list {
@@ -47,21 +43,21 @@ struct reader {
     struct bytes *filter_values;
     struct bytes *filter_keys;
     struct value_list *filter_lists;
-    /* Where reading stands. */
-    struct buffer *key, *clustering; /* of the last row that was looked at; the context's */
+    /* Where reading stands: the partition, and its last row that was given. The context's. */
+    struct buffer *key, *clustering;
     bool has_clustering;
     bool in_partition; /* key is set and the partition may go on */
-    bool static_done;
-    uint32_t given_in_partition; /* rows; groups when there are any */
-    uint32_t rows_in_partition;  /* for DISTINCT beside aggregates */
-    /* What may still be given. */
-    uint32_t remaining, per_partition, page_left;
-    bool is_paged, page_full;
-    bool exhausted;  /* the command that was read last has nothing behind what was taken */
+    bool rows_met;     /* in it: if nothing more comes, it was not a static row alone */
+    bool distinct_met; /* in it, for DISTINCT beside aggregates */
+    struct buffer
+        *next_clustering; /* of the last row that was looked at: the next chunk begins behind it; the context's */
+    /* What may still be given: rows; groups when there are any. */
+    uint32_t remaining, left_in_partition, per_partition, page_left;
+    bool is_paged, page_full, full_of_bytes;
     size_t bytes_at; /* out->size where rows begin */
     struct native_rows rows;
     /* What was met, over all chunks. */
-    uint64_t tombstones, rows_met;
+    uint64_t tombstones, rows_read;
     int64_t last_token;
     /* Groups. */
     struct accumulator *accumulators; /* owned */
@@ -71,10 +67,7 @@ struct reader {
     const struct cell **group_cells;
     uint32_t *group_cell_counts;
     struct bytes group_function_value;
-    struct paging_state group_end; /* where the last finished group ended */
-    /* In-memory sort. */
-    struct sorted_row *sorted;
-    uint32_t sorted_count, sorted_capacity;
+    struct sorter sorter;
 };
 
 /* ---- putting a row together ---- */
@@ -447,27 +440,15 @@ static enum status write_row(struct reader *reader, const struct bytes *values)
     return check_unpaged(reader);
 }
 
-static enum status keep_sorted(struct reader *reader, const struct bytes *values)
+static enum status keep_sorted(struct reader *reader, const struct bytes *slots, const struct bytes *values)
 {
     const struct select_plan *select = reader->select;
-    struct arena *arena = reader->execution->request->arena;
+    struct bytes *row = arena_alloc(reader->chunk, sizeof(*row) * sorter_width(select));
 
-    if (reader->sorted_count == SORTED_ROWS_MAX)
-        return error_set(reader->execution->err, ERR_INVALID,
-                         "ORDER BY with IN restriction on the partition key: more than %d rows to sort",
-                         SORTED_ROWS_MAX);
-    reader->sorted =
-        arena_room(arena, reader->sorted, reader->sorted_count, &reader->sorted_capacity, 64, sizeof(*reader->sorted));
-    struct bytes *kept = arena_alloc(arena, sizeof(*kept) * (select->result_count + select->sort_count));
-    for (uint32_t i = 0; i < select->result_count; i++)
-        kept[i] = bytes_is_null(values[i]) ? values[i] : arena_copy(arena, values[i]);
-    for (uint32_t i = 0; i < select->sort_count; i++) {
-        struct bytes value = reader->slots[select->sort[i].slot];
-
-        kept[select->result_count + i] = bytes_is_null(value) ? value : arena_copy(arena, value);
-    }
-    reader->sorted[reader->sorted_count++].values = kept;
-    return arena_check(arena, reader->execution->err);
+    memcpy(row, values, sizeof(*row) * select->result_count);
+    for (uint32_t i = 0; i < select->sort_count; i++)
+        row[select->result_count + i] = slots[select->sort[i].slot];
+    return sorter_add(&reader->sorter, row, reader->execution->err);
 }
 
 static enum status evaluate_results(struct reader *reader, struct bytes *values)
@@ -500,17 +481,31 @@ static enum status give_row(struct reader *reader)
     enum status status = evaluate_results(reader, values);
     if (status)
         return status;
-    return select->sort_count ? keep_sorted(reader, values) : write_row(reader, values);
+    return select->sort_count ? keep_sorted(reader, reader->slots, values) : write_row(reader, values);
 }
 
+static void count_down(uint32_t *limit)
+{
+    if (*limit != PAGING_NO_LIMIT && *limit)
+        --*limit;
+}
+
+/* A row, or a group that is closed. */
 static void count_given(struct reader *reader)
 {
-    if (reader->remaining != PAGING_NO_LIMIT)
-        reader->remaining--;
-    if (reader->is_paged && reader->page_left)
+    count_down(&reader->remaining);
+    count_down(&reader->left_in_partition);
+    if (!reader->is_paged)
+        return;
+    if (reader->page_left)
         reader->page_left--;
-    if (reader->is_paged && (!reader->page_left || reader->execution->out->size - reader->bytes_at > PAGE_BYTES_SOFT))
-        reader->page_full = true;
+    reader->full_of_bytes = reader->execution->out->size - reader->bytes_at > PAGE_BYTES_SOFT;
+    reader->page_full = !reader->page_left || reader->full_of_bytes;
+}
+
+static bool is_full(const struct reader *reader)
+{
+    return reader->page_full || reader->remaining == 0;
 }
 
 /* ---- groups ---- */
@@ -536,11 +531,19 @@ static enum status close_group(struct reader *reader)
     status = evaluate_results(reader, values);
     eval->row = kept;
     if (!status)
-        status = write_row(reader, values);
+        status = select->sort_count ? keep_sorted(reader, reader->group_slots, values) : write_row(reader, values);
     for (uint32_t i = 0; i < select->aggregate_count; i++)
         accumulator_reset(&reader->accumulators[i]);
     reader->group_open = false;
+    if (select->group_count)
+        count_given(reader);
     return status;
+}
+
+/* Groups of GROUP BY lie within a partition. */
+static enum status close_groups_of_partition(struct reader *reader)
+{
+    return reader->group_open && reader->select->group_count ? close_group(reader) : OK;
 }
 
 /* The first row of a group is what selectors outside of aggregates see. */
@@ -590,19 +593,7 @@ static bool same_group(const struct reader *reader, struct bytes function_value)
            bytes_equal(function_value, reader->group_function_value);
 }
 
-static struct paging_state position(const struct reader *reader)
-{
-    return (struct paging_state){
-        .partition_key = buffer_bytes(reader->key),
-        .clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0),
-        .partition_done = !reader->in_partition,
-        .static_done = reader->static_done,
-        .remaining = reader->remaining,
-        .given_in_partition = reader->given_in_partition,
-    };
-}
-
-static enum status group_row(struct reader *reader, bool *stopped)
+static enum status group_row(struct reader *reader, bool *taken, bool *stopped)
 {
     const struct select_plan *select = reader->select;
     struct eval *eval = &reader->execution->eval;
@@ -616,30 +607,33 @@ static enum status group_row(struct reader *reader, bool *stopped)
         if (status)
             return status;
         if (!same_group(reader, function_value)) {
-            bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition;
-
             if (reader->group_open) {
                 status = close_group(reader);
                 if (status)
                     return status;
-                count_given(reader);
-                if (reader->page_full || reader->remaining == 0) {
+                if (is_full(reader)) {
                     *stopped = true; /* this row belongs to the next page */
                     return OK;
                 }
+                if (!reader->left_in_partition)
+                    return OK; /* PER PARTITION LIMIT counts groups */
             }
-            if (full)
-                return OK; /* PER PARTITION LIMIT counts groups */
             open_group(reader);
-            reader->given_in_partition++;
             reader->group_function_value =
                 bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
         }
     } else if (!reader->group_open) {
         open_group(reader);
     }
-    if (select->distinct && reader->rows_in_partition++)
+    *taken = true;
+    if (select->distinct && reader->distinct_met)
         return OK;
+    reader->distinct_met = true;
+    if (!select->group_count) { /* a state of another statement may bring limits */
+        count_down(&reader->remaining);
+        count_down(&reader->left_in_partition);
+        *stopped = reader->remaining == 0;
+    }
     for (uint32_t i = 0; i < select->aggregate_count && !status; i++) {
         struct bytes value = { NULL, 0 };
 
@@ -662,70 +656,84 @@ static void remember(struct reader *reader, struct bytes clustering)
     buffer_append_bytes(reader->clustering, clustering);
     if (reader->has_clustering && !reader->clustering->data)
         buffer_reserve(reader->clustering, 1);
+    if (!reader->table->clustering_count)
+        reader->left_in_partition = 0; /* it has no other row */
 }
 
-/* One row, or a static row alone. *stopped: nothing more may be given on this page; the row was not taken if *taken is false. */
-static enum status take_row(struct reader *reader, bool *stopped)
+/* One row, or a static row alone. *taken: it was given or is part of a group. *stopped: nothing more may be given on this page. */
+static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
 {
     enum status status;
 
-    if (!passes_filters(reader))
-        return OK;
-    if (reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
-        !reader->select->is_aggregate)
+    *taken = false;
+    if (!reader->left_in_partition || !passes_filters(reader))
         return OK;
     if (reader->select->is_aggregate)
-        return group_row(reader, stopped);
+        return group_row(reader, taken, stopped);
     status = give_row(reader);
     if (status)
         return status;
-    reader->given_in_partition++;
+    *taken = true;
     count_given(reader);
-    *stopped = reader->page_full || reader->remaining == 0;
+    *stopped = is_full(reader);
     return OK;
 }
 
-static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped,
-                                  bool *took_all)
+static void begin_partition(struct reader *reader, struct bytes key)
 {
-    bool resumed = reader->in_partition && bytes_equal(buffer_bytes(reader->key), partition->partition_key);
-    bool row_restrictions = has_row_restrictions(&reader->select->where);
+    buffer_reset(reader->key);
+    buffer_append_bytes(reader->key, key);
+    reader->left_in_partition = reader->per_partition;
+    reader->rows_met = reader->distinct_met = false;
+    reader->has_clustering = false;
+    reader->in_partition = true;
+}
+
+static enum status take_static_row(struct reader *reader, bool *stopped)
+{
+    bool taken;
+    enum status status = fill_row(reader, NULL, reader->execution->err);
+
+    if (!status)
+        status = take_row(reader, &taken, stopped);
+    if (!status)
+        status = close_groups_of_partition(reader);
+    if (status)
+        return status;
+    *stopped |= is_full(reader);
+    reader->left_in_partition = 0; /* there is nothing more in it */
+    return OK;
+}
+
+static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped)
+{
     enum status status = OK;
 
-    if (!resumed) {
-        buffer_reset(reader->key);
-        buffer_append_bytes(reader->key, partition->partition_key);
-        reader->given_in_partition = 0;
-        reader->rows_in_partition = 0;
-        reader->static_done = false;
-        reader->has_clustering = false;
-        reader->in_partition = true;
+    if (!reader->in_partition || !bytes_equal(buffer_bytes(reader->key), partition->partition_key)) {
+        status = close_groups_of_partition(reader);
+        if (!status && is_full(reader))
+            *stopped = true; /* this partition belongs to the next page */
+        if (status || *stopped)
+            return status;
+        begin_partition(reader, partition->partition_key);
     }
     fill_partition(reader, partition);
-    if (partition->row_count == 0 && (row_restrictions || !partition->static_row || reader->has_clustering))
-        reader->static_done = true; /* nothing in it is wanted, and nothing more of it comes */
-    if (partition->row_count == 0 && partition->static_row && !row_restrictions && !reader->has_clustering &&
-        !reader->static_done) {
-        status = fill_row(reader, NULL, reader->execution->err);
-        if (!status)
-            status = take_row(reader, stopped);
-        if (status || (*stopped && reader->select->is_aggregate))
-            return status;
-        reader->static_done = true;
-        return OK;
-    }
-    for (uint32_t i = 0; i < partition->row_count && !status && !*stopped; i++) {
+    if (!partition->row_count && partition->static_row && !reader->rows_met &&
+        !has_row_restrictions(&reader->select->where))
+        return take_static_row(reader, stopped);
+    for (uint32_t i = 0; i < partition->row_count && !*stopped; i++) {
+        bool taken;
+
+        reader->rows_met = true;
         status = fill_row(reader, &partition->rows[i], reader->execution->err);
         if (!status)
-            status = take_row(reader, stopped);
-        *took_all = i + 1 == partition->row_count;
-        if (*stopped && reader->select->is_aggregate) {
-            *took_all = false;
-            break; /* the row is the next group's first */
-        }
-        remember(reader, partition->rows[i].clustering);
+            status = take_row(reader, &taken, stopped);
+        if (status)
+            return status;
+        if (taken)
+            remember(reader, partition->rows[i].clustering);
     }
-    return status;
+    return OK;
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -752,7 +760,7 @@ static void warn_of_tombstones(const struct reader *reader)
     execution_warn(
         execution->request,
         "Read %llu live rows and %llu tombstone cells for query %.*s; token %lld (see tombstone_warn_threshold)",
-        (unsigned long long)reader->rows_met, (unsigned long long)reader->tombstones,
+        (unsigned long long)reader->rows_read, (unsigned long long)reader->tombstones,
         BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->last_token);
 }
 
@@ -773,6 +781,7 @@ static void set_limits(const struct reader *reader, struct read_command *command
 {
     const struct where *where = &reader->select->where;
     bool counts_rows = !reader->select->is_aggregate && !where->filter_count;
+    uint32_t per_partition = reader->per_partition;
 
     command->row_limit = CHUNK_ROWS;
     command->row_limit_per_partition = UINT32_MAX;
@@ -782,8 +791,10 @@ static void set_limits(const struct reader *reader, struct read_command *command
         command->row_limit = least(command->row_limit, reader->remaining);
         if (reader->is_paged)
             command->row_limit = least(command->row_limit, reader->page_left);
-        if (reader->per_partition != PAGING_NO_LIMIT)
-            command->row_limit_per_partition = reader->per_partition;
+        if (reader->in_partition && reader->left_in_partition > per_partition)
+            per_partition = reader->left_in_partition; /* of the first one; take_row counts */
+        if (per_partition != PAGING_NO_LIMIT)
+            command->row_limit_per_partition = per_partition;
     }
 }
 
@@ -793,7 +804,7 @@ static void count_work(struct reader *reader, const struct read_command *command
     struct trace *trace = reader->execution->request->trace;
 
     reader->tombstones += result->work.tombstones_read;
-    reader->rows_met += result->work.rows_read;
+    reader->rows_read += result->work.rows_read;
     reader->last_token = result->work.last_token;
     if (__builtin_expect(!trace, 1))
         return;
@@ -807,15 +818,34 @@ static void count_work(struct reader *reader, const struct read_command *command
                 result->work.tombstones_read, (unsigned long long)result->work.bytes_read);
 }
 
+/* Makes the command go on behind the last row that was looked at. False: there is nothing more in its one partition. */
+static bool go_on(struct reader *reader, struct read_command *command, const struct read_partition *last)
+{
+    bool enters = reader->left_in_partition && last->row_count;
+
+    if (enters) {
+        struct bytes clustering = last->rows[last->row_count - 1].clustering;
+
+        buffer_reset(reader->next_clustering);
+        buffer_reserve(reader->next_clustering, clustering.size + 1);
+        buffer_append_bytes(reader->next_clustering, clustering);
+    }
+    command->after_clustering = enters ? buffer_bytes(reader->next_clustering) : bytes_of(NULL, 0);
+    if (!bytes_is_null(command->partition_key))
+        return enters;
+    command->token = token_of_partition_key(buffer_bytes(reader->key));
+    command->after_partition = buffer_bytes(reader->key);
+    command->after_partition_inclusive = enters;
+    return true;
+}
+
 /* Reads from one command's beginning, or from where reading stands, to its end or until the page is full. */
 static enum status read_all(struct reader *reader, struct read_command *command, uint32_t *chunks, bool *stopped)
 {
     struct execution *execution = reader->execution;
-    bool more = true;
+    struct read_result result;
 
-    while (more && !*stopped) {
-        struct read_result result;
-
+    do {
         if (++*chunks > LOOP_CHUNKS_MAX && !execution->context->may_wait)
             return ERR_WOULD_WAIT;
         if (*chunks == 2) {
@@ -833,74 +863,23 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         else if (status == ERR_READ_FAILURE && command->tombstone_limit &&
                  result.work.tombstones_read > command->tombstone_limit)
             tell_too_many_tombstones(reader, &result);
-        bool took_all = true;
-        for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++) {
-            status = take_partition(reader, &result.partitions[i], stopped, &took_all);
-            took_all &= i + 1 == result.partition_count;
-        }
+        for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++)
+            status = take_partition(reader, &result.partitions[i], stopped);
         if (status)
             return status;
-        more = result.has_more;
-        reader->exhausted = !more && (took_all || !result.partition_count);
-        if (!more || *stopped || !result.partition_count)
-            break;
-        /* Go on behind the last row. */
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
-                    !reader->select->is_aggregate;
-        command->after_clustering =
-            reader->has_clustering && !full ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
-        if (bytes_is_null(command->partition_key)) {
-            command->token = token_of_partition_key(buffer_bytes(reader->key));
-            command->after_partition = buffer_bytes(reader->key);
-            command->after_partition_inclusive = !full && !reader->static_done;
-        } else if (full || reader->static_done) {
-            break;
-        }
-    }
+    } while (result.has_more && !*stopped && result.partition_count &&
+             go_on(reader, command, &result.partitions[result.partition_count - 1]));
     return OK;
 }
 
-static enum status resume(struct reader *reader, const struct paging_state *state, bool has_state)
-{
-    if (!has_state)
-        return OK;
-    buffer_append_bytes(reader->key, state->partition_key);
-    reader->in_partition = !state->partition_done;
-    reader->static_done = state->static_done;
-    reader->remaining = state->remaining;
-    reader->given_in_partition = state->given_in_partition;
-    remember(reader, state->clustering);
-    return OK;
-}
-
-static enum status read_partitions(struct reader *reader, struct read_command *command, bool has_state, bool *stopped)
+static enum status read_partitions(struct reader *reader, const struct partition_list *keys, uint32_t first_key,
+                                   struct read_command *command, bool *stopped)
 {
     struct execution *execution = reader->execution;
-    struct partition_list keys;
-    uint32_t chunks = 0, i = 0;
-    enum status status =
-        where_partitions(&reader->select->where, reader->table, &execution->eval, &keys, execution->err);
-
-    if (!status && keys.count > 1 && consistency_is_serial(execution->parameters->consistency))
-        status = error_set(execution->err, ERR_INVALID,
-                           "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
-    if (status)
-        return status;
-    if (has_state) {
-        while (i < keys.count && !bytes_equal(keys.keys[i], buffer_bytes(reader->key)))
-            i++;
-        if (i == keys.count)
-            return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
-                    !reader->select->is_aggregate;
-        if (!reader->in_partition || reader->static_done || full) {
-            i++;
-            reader->in_partition = false;
-        } else if (reader->has_clustering) {
-            command->after_clustering = buffer_bytes(reader->clustering);
-        }
-    }
     int64_t first = INT64_MIN, last = INT64_MAX;
+    uint32_t chunks = 0;
+    enum status status = OK;
+
     if (reader->select->where.has_token) {
         bool nothing;
 
@@ -908,21 +887,23 @@ static enum status read_partitions(struct reader *reader, struct read_command *c
         if (status || nothing)
             return status;
     }
-    for (; i < keys.count && !*stopped && !status; i++) {
-        command->partition_key = keys.keys[i];
-        command->token = token_of_partition_key(keys.keys[i]);
+    for (uint32_t i = first_key; i < keys->count && !*stopped && !status; i++) {
+        command->partition_key = keys->keys[i];
+        command->token = token_of_partition_key(keys->keys[i]);
         if (command->token < first || command->token > last)
             continue;
+        if (!reader->in_partition || !bytes_equal(buffer_bytes(reader->key), keys->keys[i]))
+            begin_partition(reader, keys->keys[i]);
+        command->after_clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
         status = read_all(reader, command, &chunks, stopped);
-        command->after_clustering = bytes_of(NULL, 0);
-        reader->exhausted &= i + 1 == keys.count;
-        if (!*stopped)
-            reader->in_partition = false;
+        if (!status && !*stopped)
+            status = close_groups_of_partition(reader);
+        *stopped |= is_full(reader);
     }
     return status;
 }
 
-static enum status read_range(struct reader *reader, struct read_command *command, bool has_state, bool *stopped)
+static enum status read_range(struct reader *reader, struct read_command *command, bool *stopped)
 {
     struct execution *execution = reader->execution;
     uint32_t chunks = 0;
@@ -932,18 +913,77 @@ static enum status read_range(struct reader *reader, struct read_command *comman
 
     if (status || nothing)
         return status;
-    if (has_state) {
-        bool full = reader->per_partition != PAGING_NO_LIMIT && reader->given_in_partition >= reader->per_partition &&
-                    !reader->select->is_aggregate;
+    if (reader->in_partition) {
+        int64_t token = token_of_partition_key(buffer_bytes(reader->key));
 
-        command->token = token_of_partition_key(buffer_bytes(reader->key));
-        command->after_partition = buffer_bytes(reader->key);
-        command->after_partition_inclusive = reader->in_partition && !reader->static_done && !full;
-        if (command->after_partition_inclusive && reader->has_clustering) {
-            command->after_clustering = buffer_bytes(reader->clustering);
+        if (token > command->token_last)
+            return OK;
+        if (token >= command->token) {
+            command->token = token;
+            command->after_partition = buffer_bytes(reader->key);
+            command->after_partition_inclusive = reader->has_clustering && reader->left_in_partition;
+            if (command->after_partition_inclusive)
+                command->after_clustering = buffer_bytes(reader->clustering);
         }
     }
-    return read_all(reader, command, &chunks, stopped);
+    status = read_all(reader, command, &chunks, stopped);
+    if (!status && !*stopped)
+        status = close_groups_of_partition(reader);
+    return status;
+}
+
+/* ---- where a page began and ended ---- */
+
+/* Of several partitions, which to begin with; as many as there are: with none of them. One partition alone is not looked for. */
+static uint32_t resume(struct reader *reader, const struct paging_state *state, const struct partition_list *keys)
+{
+    uint32_t i = 0;
+
+    reader->remaining = state->remaining;
+    if (keys && keys->count != 1)
+        while (i < keys->count && !bytes_equal(keys->keys[i], state->partition_key))
+            i++;
+    if (keys && i == keys->count)
+        return i;
+    begin_partition(reader, keys ? keys->keys[i] : state->partition_key);
+    if (keys && bytes_is_null(state->clustering)) {
+        reader->rows_met = !state->left_in_partition; /* its static row was all there was */
+        return i;
+    }
+    reader->left_in_partition =
+        reader->select->distinct ? least(state->left_in_partition, 1) : state->left_in_partition;
+    if (!bytes_is_null(state->clustering)) {
+        reader->rows_met = true;
+        remember(reader, state->clustering);
+    }
+    return i;
+}
+
+/* Whether to say that there is more, and where, as Cassandra's pagers do: a page that is full has a next one, which may turn out to be
+ * empty, unless LIMIT is reached or the partition cannot have another row. */
+static bool has_more(const struct reader *reader, const struct partition_list *keys, struct paging_state *state)
+{
+    bool is_one = keys && keys->count == 1;
+
+    if (!reader->page_full || !reader->remaining)
+        return false;
+    *state = (struct paging_state){
+        .partition_key = is_one ? bytes_of(NULL, 0) : buffer_bytes(reader->key),
+        .clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0),
+        .remaining = reader->remaining,
+        .left_in_partition = reader->left_in_partition,
+        .full_of_bytes = reader->full_of_bytes,
+    };
+    if (!keys || reader->left_in_partition)
+        return true;
+    for (uint32_t i = 0; i + 1 < keys->count; i++)
+        if (bytes_equal(keys->keys[i], buffer_bytes(reader->key))) {
+            state->partition_key = keys->keys[i + 1];
+            state->clustering = bytes_of(NULL, 0);
+            state->left_in_partition = reader->per_partition;
+            return true;
+        }
+    return false;
 }
 
 /* ---- limits ---- */
@@ -970,59 +1010,35 @@ static enum status read_limit(struct execution *execution, const struct expr *ex
     return OK;
 }
 
-static int compare_sorted(const void *a, const void *b, void *context)
-{
-    const struct select_plan *select = context;
-    const struct sorted_row *left = a, *right = b;
-
-    for (uint32_t i = 0; i < select->sort_count; i++) {
-        struct bytes l = left->values[select->result_count + i], r = right->values[select->result_count + i];
-        int order = bytes_is_null(l) || bytes_is_null(r) ? bytes_is_null(r) - bytes_is_null(l)
-                                                         : value_compare(select->sort[i].type, l, r);
-
-        if (order)
-            return select->sort[i].descending ? -order : order;
-    }
-    return 0;
-}
-
-static enum status finish_rows(struct reader *reader, bool stopped, uint32_t limit)
+static enum status finish_rows(struct reader *reader)
 {
     const struct select_plan *select = reader->select;
     enum status status = OK;
 
-    if (select->sort_count) {
-        uint32_t count = limit != PAGING_NO_LIMIT && limit < reader->sorted_count ? limit : reader->sorted_count;
-
-        qsort_r(reader->sorted, reader->sorted_count, sizeof(*reader->sorted), compare_sorted, (void *)select);
-        for (uint32_t i = 0; i < count && !status; i++)
-            status = write_row(reader, reader->sorted[i].values);
-        return status;
-    }
-    if (select->is_aggregate && !stopped) {
-        if (!reader->group_open && !select->group_count) {
+    if (select->is_aggregate && !select->group_count) {
+        if (!reader->group_open) {
             memset(reader->slots, 0, sizeof(*reader->slots) * select->slot_count);
             open_group(reader);
         }
-        if (reader->group_open) {
-            status = close_group(reader);
-            if (!status)
-                count_given(reader);
-        }
+        status = close_group(reader);
     }
+    if (status || !select->sort_count)
+        return status;
+    sorter_finish(&reader->sorter);
+    for (uint32_t i = 0; i < reader->sorter.count && !status; i++)
+        status = write_row(reader, reader->sorter.rows[i].values);
     return status;
 }
 
 /* The page is not the last: its state goes before the rows, which stand already. */
-static void put_paging_state(struct reader *reader, const struct paging_scope *scope)
+static void put_paging_state(struct reader *reader, const struct paging_scope *scope, const struct paging_state *state)
 {
     struct execution *execution = reader->execution;
     struct arena *arena = execution->request->arena;
     struct buffer *out = execution->out;
-    struct paging_state state = position(reader);
     uint32_t count = reader->rows.row_count;
     struct bytes rows = arena_copy(arena, bytes_of(out->data + reader->bytes_at, out->size - reader->bytes_at));
-    struct bytes encoded = paging_encode(arena, scope, &state);
+    struct bytes encoded = paging_encode(arena, scope, state);
 
     out->size = reader->rows.count_at; /* set to the start of the body below */
     execution_begin_rows(execution, &reader->rows, NULL, 0, encoded);
@@ -1052,12 +1068,12 @@ static enum status read_with(struct reader *reader)
     struct paging_scope scope = {
         .keys = execution->context->engine->keys,
         .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
-        .statement_text = execution->statement_text,
-        .table_id = table->id,
+        .table = bytes_of(table->uuid, sizeof(table->uuid)),
     };
     struct paging_state state;
-    bool has_state = !bytes_is_null(parameters->paging_state), stopped = false, nothing = false;
-    uint32_t limit;
+    struct partition_list keys, *named = NULL;
+    bool has_state = parameters->paging_state.size > 0, stopped = false, nothing = false;
+    uint32_t limit, page_size = parameters->page_size > 0 ? (uint32_t)parameters->page_size : 0, first_key = 0;
     enum status status = read_limit(execution, select->per_partition_limit, &reader->per_partition);
 
     if (!status)
@@ -1066,30 +1082,23 @@ static enum status read_with(struct reader *reader)
         status = prepare_filters(reader, execution->err);
     if (status)
         return status;
-    reader->remaining = limit;
-    if (select->distinct && !select->is_aggregate)
-        reader->per_partition = 1;
-    reader->is_paged = parameters->page_size > 0 && !(select->is_aggregate && !select->group_count);
-    reader->page_left = reader->is_paged ? (uint32_t)parameters->page_size : 0;
-    if (select->sort_count) {
-        if (reader->is_paged)
-            return error_set(
-                execution->err, ERR_INVALID,
-                "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
-        reader->is_paged = false;
-        reader->remaining = PAGING_NO_LIMIT;
-    }
     if (has_state) {
         status = paging_decode(parameters->paging_state, &scope, &state, execution->err);
-        if (!status)
-            status = resume(reader, &state, has_state);
-        if (status)
+        if (status) {
+            execution->request->warning_count = 0; /* what breaks the protocol is not looked at further */
             return status;
-        if (select->sort_count)
-            return error_set(execution->err, ERR_INVALID, "Invalid value for the paging state");
+        }
+        /* What is not paged begins anew, as in Cassandra. */
+        has_state = select->is_aggregate || state.full_of_bytes || (page_size && limit > page_size);
     }
-    if (select->is_aggregate && !select->group_count)
-        reader->remaining = PAGING_NO_LIMIT; /* LIMIT counts the one row */
+    bool limits_rows = !select->sort_count && !(select->is_aggregate && !select->group_count);
+    reader->remaining = limits_rows ? limit : PAGING_NO_LIMIT;
+    sorter_init(&reader->sorter, select, execution->request->arena, limit);
+    if (select->distinct && !select->is_aggregate)
+        reader->per_partition = 1;
+    reader->left_in_partition = reader->per_partition;
+    reader->is_paged = page_size && !(select->is_aggregate && (!select->group_count || select->distinct));
+    reader->page_left = reader->is_paged ? page_size : 0;
     if (select->is_aggregate) {
         reader->group_arena = arena_new(4096);
         reader->accumulators = xcalloc(select->aggregate_count + 1, sizeof(*reader->accumulators));
@@ -1122,21 +1131,39 @@ static enum status read_with(struct reader *reader)
             command.slice_count = 1;
         }
     }
+    if (!nothing && !select->where.is_key_range) {
+        status = where_partitions(&select->where, table, &execution->eval, &keys, execution->err);
+        if (!status && keys.count > 1 && consistency_is_serial(parameters->consistency))
+            status = error_set(execution->err, ERR_INVALID,
+                               "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
+        if (status)
+            return status;
+        named = &keys;
+        nothing = !keys.count;
+    }
+    if (!nothing && select->sort_count && page_size)
+        return error_set(
+            execution->err, ERR_INVALID,
+            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
+    if (!nothing && has_state && !named && bytes_is_null(state.partition_key))
+        return paging_refuse(execution->err);
+    if (!nothing && has_state)
+        first_key = resume(reader, &state, named);
     execution_begin_rows(execution, &reader->rows, NULL, 0, bytes_of(NULL, 0));
     reader->bytes_at = out->size;
     execution->eval.row = &reader->view;
     if (!nothing && reader->remaining)
-        status = select->where.is_key_range ? read_range(reader, &command, has_state, &stopped)
-                                            : read_partitions(reader, &command, has_state, &stopped);
+        status = named ? read_partitions(reader, named, first_key, &command, &stopped)
+                       : read_range(reader, &command, &stopped);
     if (!status)
-        status = finish_rows(reader, stopped, limit);
+        status = finish_rows(reader);
     if (status)
         return status;
     warn_of_tombstones(reader);
     TRACE(execution->request->trace, "Answering %u rows", reader->rows.row_count);
-    if (stopped && reader->page_full && reader->remaining != 0 && !reader->exhausted) {
+    if (has_more(reader, named, &state)) {
         reader->rows.count_at = body_at;
-        put_paging_state(reader, &scope);
+        put_paging_state(reader, &scope, &state);
     }
     native_rows_end(&reader->rows);
     return OK;
@@ -1165,6 +1192,7 @@ enum query_result execute_select(struct execution *execution)
         .chunk = arena,
         .key = &execution->context->last_key,
         .clustering = &execution->context->last_clustering,
+        .next_clustering = &execution->context->next_clustering,
     };
     enum status status = check_read_consistency(execution);
 

@@ -86,6 +86,7 @@ class Client:
         version, _, compression = protocol.partition("+")
         self.version, self.compression = int(version), compression or False
         self.keyspace = None
+        self.paging_state = None
         self.connection = None
 
     def open(self):
@@ -148,7 +149,7 @@ class Statement:
 
 
 DIRECTIVES = {"unordered", "page", "bind", "values", "error", "timestamp", "consistency", "serial", "mask", "sleep",
-              "own", "no-warnings", "warning-counts"}
+              "own", "no-warnings", "warning-counts", "resume", "stop"}
 TOKEN = re.compile(r"""--[^\n]*|//[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|;|\w+|\s+|.""", re.S)
 
 
@@ -285,10 +286,11 @@ def describe(response, statement):
 
 
 class Session:
-    """Where a file's statements stand: the keyspace that the last USE named."""
+    """Where a file's statements stand: the keyspace that the last USE named, where the last page ended that had more behind it."""
 
     def __init__(self, keyspace):
         self.keyspace = keyspace
+        self.paging_state = None
 
 
 def run_statement(session, statement):
@@ -328,19 +330,20 @@ def run_statement(session, statement):
         if title:
             lines.append(title)
         state, number = None, 0
+        if statement.has("resume"):
+            state = bytes.fromhex(statement.get("resume")) or session.paging_state
         while True:
             number += 1
             response = yield make(fetch_size=page, paging_state=state)
-            # A full last page may be followed by an empty one: whether it is, is the server's affair.
-            if page and number > 1 and getattr(response, "rows", None) == [] and response.paging_state is None:
-                break
             if page:
                 lines.append(f"page {number}")
             lines += describe(response, statement)
             state = getattr(response, "paging_state", None)
-            if not page or state is None:
-                if not page and state is not None:
-                    lines.append("more pages")
+            session.paging_state = state or session.paging_state
+            if state is None:
+                break
+            if not page or statement.get("stop") == str(number):
+                lines.append("more pages")
                 break
             if number > 200:
                 lines.append("endless pages")

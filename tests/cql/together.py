@@ -73,7 +73,7 @@ class Sequence:
 
     def __init__(self, number, path, game):
         self.path, self.game, self.name = path, game, path.stem
-        self.own, self.keyspace = f"c{number}_{path.stem}", None
+        self.own, self.keyspace, self.paging_state = f"c{number}_{path.stem}", None, None
         self.statements = run.parse_file(path)
         # What DESCRIBE takes for granted is the connection's keyspace, also where a request names one.
         self.link = game.link(own=any(statement.text.upper().startswith("DESC") for statement in self.statements))
