@@ -759,7 +759,13 @@ enum query_result query_run(struct query_context *context, struct query_request 
     }
 }
 
-void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
+enum query_result query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
-    execute_modify_finish(request, out);
+    bool is_stale = request->error.status == ERR_STALE;
+
+    execute_modify_finish(request, is_stale ? NULL : out);
+    if (!is_stale || !out)
+        return QUERY_DONE;
+    TRACE(request->trace, "Begun again: the definitions have changed");
+    return query_run(context, request, out);
 }

@@ -185,7 +185,7 @@ static void go_on(struct pending *pending, struct pending_part *part)
         part->after->pending = pending;
         submit_part(pending, part->after);
     }
-    if (pending->left || !error->status || !pending->written_count || error->status == ERR_STALE)
+    if (pending->left || !error->status || !pending->written_count)
         return;
     /* No error may say that nothing was done. */
     error_set(error, ERR_WRITE_TIMEOUT, "Operation timed out - some of the partitions were written, others were not");
@@ -345,6 +345,8 @@ static void submit_parts(struct pending *pending)
         return;
     }
     for (struct pending_part *part = pending->parts; part; part = part->next) {
+        if (pending->part_count > 1) /* what was refused after others were written could not be done again */
+            table_group_loosen(&part->buffer->buffer);
         if (part->is_after)
             continue;
         part->pending = pending;
@@ -422,11 +424,7 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
     pending->submitting = false;
     if (context->may_wait)
         wait_for_parts(context, pending);
-    if (pending->left == 0) {
-        query_finish(context, request, execution->out);
-        return QUERY_DONE;
-    }
-    return QUERY_PENDING;
+    return pending->left ? QUERY_PENDING : query_finish(context, request, execution->out);
 }
 
 void execute_modify_finish(struct query_request *request, struct buffer *out)

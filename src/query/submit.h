@@ -5,7 +5,8 @@
  *
  * Owns:    the request's arena; commands are encoded into pooled buffers of the context.
  * Errors:  the request's error is the first that a command answered. ERR_OVERLOADED: no command was sent. If some were written and others
- *          not, it is ERR_WRITE_TIMEOUT (ERR_STALE: what was written to is gone).
+ *          not, it is ERR_WRITE_TIMEOUT. ERR_STALE never leaves: a command that was planned with definitions that its owner no longer
+ *          knows did nothing, and the request is run again, whole, with those in force.
  * Thread:  the context's. One that may not wait gets QUERY_PENDING and a call of request->done later.
  */
 #ifndef QUERY_SUBMIT_H

@@ -345,7 +345,15 @@ static void went_off(struct request *request)
         stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
 }
 
-static void came_back(struct request *request)
+static void landed(struct connection *connection)
+{
+    connection->in_flight--;
+    connection->home->request_count--;
+    metric_add(&connection->home->metrics.in_flight, (uint64_t)-1);
+}
+
+/* It has landed, and was answered if anybody is there to hear it. */
+static void settle(struct request *request)
 {
     struct connection *connection = request->connection;
     struct native_loop *home = connection->home;
@@ -353,9 +361,6 @@ static void came_back(struct request *request)
     if (__builtin_expect(request->query.trace != NULL, 0))
         end_trace(request); /* the connection was closed meanwhile */
     release(request);
-    connection->in_flight--;
-    home->request_count--;
-    metric_add(&home->metrics.in_flight, (uint64_t)-1);
     if (connection->socket.is_closed) {
         if (connection->in_flight == 0)
             loop_defer(home->loop, &connection->release);
@@ -369,22 +374,48 @@ static void came_back(struct request *request)
         stream_socket_resume(&connection->socket, STREAM_PAUSE_OWNER);
 }
 
+static bool send_to_worker(struct request *request);
+
+/* A run that answers later, or never is one: false. Else the reply is behind `start`, or the error is in the request. */
+static bool is_answered(struct request *request, enum query_result result, struct buffer **out, size_t *start)
+{
+    struct query_request *query = &request->query;
+
+    if (result == QUERY_DONE)
+        return true;
+    (*out)->size = *start;
+    if (result == QUERY_PENDING) {
+        went_off(request);
+        return false;
+    }
+    TRACE(query->trace, "Not to be done on a loop: going to a worker, which may wait for the disk");
+    if (send_to_worker(request))
+        return false;
+    *start = begin_reply(request->connection, out);
+    query->detail = (struct native_error_detail){ 0 };
+    query->table_id = 0;
+    error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
+    return true;
+}
+
 static void pending_done(struct query_request *query)
 {
     struct request *request = CONTAINER_OF(query, struct request, query);
     struct connection *connection = request->connection;
     struct query_context *context = connection->home->context;
+    struct buffer *out;
+    size_t start;
 
-    if (!connection->socket.is_closed) {
-        struct buffer *out;
-        size_t start = begin_reply(connection, &out);
-
-        query_finish(context, query, out);
-        finish_reply(request, out, start);
-    } else {
+    landed(connection);
+    if (connection->socket.is_closed) {
         query_finish(context, query, NULL);
+    } else {
+        start = begin_reply(connection, &out);
+        if (!is_answered(request, query_finish(context, query, out), &out, &start))
+            return;
+        finish_reply(request, out, start);
     }
-    came_back(request);
+    settle(request);
 }
 
 /* A worker may wait: also for a shard's owner, or for a row that memory had not. */
@@ -427,7 +458,8 @@ static void job_done(struct worker_job *job)
         finish_reply(request, out, start);
     }
     buffer_fini(&request->job_out);
-    came_back(request);
+    landed(connection);
+    settle(request);
 }
 
 static struct bytes copy_keyspace(struct bytes keyspace)
@@ -466,9 +498,7 @@ static bool send_to_worker(struct request *request)
     metric_add(&home->metrics.wait_refused, 1);
     free((void *)request->job_session.keyspace.data);
     connection->waits--;
-    connection->in_flight--;
-    home->request_count--;
-    metric_add(&home->metrics.in_flight, (uint64_t)-1);
+    landed(connection);
     if (!is_full(connection))
         stream_socket_resume(&connection->socket, STREAM_PAUSE_OWNER);
     return false;
@@ -508,21 +538,8 @@ static void run_query(struct request *request)
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);
     result = is_long_work(request) ? QUERY_WAITS : query_run(home->context, query, out);
-    if (result == QUERY_PENDING) {
-        out->size = start;
-        went_off(request);
+    if (!is_answered(request, result, &out, &start))
         return;
-    }
-    if (result == QUERY_WAITS) {
-        out->size = start;
-        TRACE(query->trace, "Not to be done on a loop: going to a worker, which may wait for the disk");
-        if (send_to_worker(request))
-            return;
-        start = begin_reply(connection, &out);
-        query->detail = (struct native_error_detail){ 0 };
-        query->table_id = 0;
-        error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
-    }
     finish_reply(request, out, start);
     release(request);
 }

@@ -21,6 +21,7 @@
  *   "void"            RESULT void
  *   "big N"           a reply of N bytes
  *   "pending"         answered from the port, after everything that was not pending
+ *   "pending again"   pending once more;  "pending wait": then a worker's
  *   "wait"            answered by a worker
  *   "wait pending"    by a worker, from its own port
  *   "use NAME"        sets the session's keyspace;  "wait use NAME": a worker does
@@ -44,7 +45,7 @@ struct query_context {
     struct table_port port;
 };
 
-static atomic_uint flushes, worker_runs;
+static atomic_uint flushes, worker_runs, begun_pending, finished;
 static atomic_bool hold_pending, hold_traces;
 
 struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
@@ -132,6 +133,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
     if (says(text, "pending", &rest) && !context->may_wait) { /* one that may wait has it done when it returns */
         assert_true(context->port.count < 64);
         context->port.pending[context->port.count++] = request;
+        atomic_fetch_add(&begun_pending, 1);
         return QUERY_PENDING;
     }
     if (says(text, "fail", &rest)) {
@@ -200,10 +202,24 @@ void query_shape(struct query_context *context, const struct query_request *requ
     *shape = (struct query_shape){ .statement_count = 1, .text = arena_copy(request->arena, BYTES_LITERAL("SHAPE")) };
 }
 
-void query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
+enum query_result query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
-    if (out) /* somebody hears it */
-        native_encode_result_void(out);
+    struct bytes rest;
+
+    atomic_fetch_add(&finished, 1);
+    if (!out) /* nobody hears it */
+        return QUERY_DONE;
+    assert_true(says(request->message->query.statement, "pending", &rest));
+    if (says(rest, " again", &rest) && !request->state) {
+        request->state = request;
+        return query_run(context, request, out);
+    }
+    if (says(rest, " wait", &rest)) {
+        buffer_append_string(out, "rubbish that must not be sent");
+        return QUERY_WAITS;
+    }
+    native_encode_result_void(out);
+    return QUERY_DONE;
 }
 
 /* ---- a server ---- */
@@ -874,6 +890,40 @@ static void keyspaces_follow_the_session(void **state)
     stop(f);
 }
 
+/* What was pending may be so again, or turn out to be a worker's; all of them are finished once, each time. */
+static void a_pending_request_is_begun_again(void **state)
+{
+    enum { REQUESTS = 90 };
+    static const char *const texts[] = { "pending again", "pending wait", "pending" };
+    struct fixture *f = start(false, NULL);
+    CLEANUP(buffer_fini) struct buffer out = { 0 };
+    struct metrics sum = { 0 };
+    bool seen[REQUESTS] = { 0 };
+    int fd = open_session(f);
+    struct answer a;
+
+    atomic_store(&begun_pending, 0);
+    atomic_store(&worker_runs, 0);
+    for (int16_t i = 0; i < REQUESTS; i++)
+        query_frame(&out, i, texts[i % 3]);
+    ask_raw(fd, out.data, out.size);
+    for (int i = 0; i < REQUESTS; i++) {
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(a.opcode, NATIVE_RESULT);
+        assert_int_equal(a.size, 4);
+        assert_in_range(a.stream, 0, REQUESTS - 1);
+        assert_false(seen[a.stream]);
+        seen[a.stream] = true;
+    }
+    assert_int_equal(atomic_load(&begun_pending), REQUESTS + REQUESTS / 3);
+    for (unsigned i = 0; i < 2; i++)
+        metrics_sum(&sum, &f->loops[i]->metrics);
+    assert_int_equal(sum.in_flight, 0);
+    assert_int_equal(sum.waited, REQUESTS / 3);
+    close(fd);
+    stop(f);
+}
+
 /* Far more requests than may be in flight, pipelined, while nothing is answered: nothing is lost and memory is bounded.
  */
 static void requests_in_flight_are_bounded(void **state)
@@ -935,6 +985,8 @@ static void a_client_that_leaves_is_forgotten(void **state)
     struct fixture *f = start(false, NULL);
     struct answer a;
 
+    atomic_store(&begun_pending, 0);
+    atomic_store(&finished, 0);
     atomic_store(&hold_pending, true);
     for (int i = 0; i < 20; i++) {
         int fd = open_session(f);
@@ -948,6 +1000,7 @@ static void a_client_that_leaves_is_forgotten(void **state)
     }
     atomic_store(&hold_pending, false);
     stop(f); /* asserts that every request ended and every connection is gone */
+    assert_int_equal(atomic_load(&finished), atomic_load(&begun_pending));
 }
 
 static void large_replies_wait_for_slow_readers(void **state)
@@ -1223,6 +1276,7 @@ int main(void)
         cmocka_unit_test(replies_come_as_they_are_ready),
         cmocka_unit_test(traces_are_told_and_limited),
         cmocka_unit_test(keyspaces_follow_the_session),
+        cmocka_unit_test(a_pending_request_is_begun_again),
         cmocka_unit_test(requests_in_flight_are_bounded),
         cmocka_unit_test(long_statements_are_not_parsed_on_the_loop),
         cmocka_unit_test(a_client_that_leaves_is_forgotten),

@@ -127,6 +127,11 @@ void table_group_set_batch(struct buffer *group, int64_t timestamp_us)
     store_be64(group->data + GROUP_TIMESTAMP_AT, (uint64_t)timestamp_us);
 }
 
+void table_group_loosen(struct buffer *group)
+{
+    group->data[GROUP_FLAGS_AT] |= GROUP_LOOSE;
+}
+
 void table_encode_add(struct buffer *out, const struct apply_command *command)
 {
     append_update(out, COMMAND_ADD, command);

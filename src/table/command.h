@@ -43,6 +43,7 @@ enum {
     GROUP_INTENT = 2,   /* other shards have parts too: they are to be remembered */
     GROUP_MARKED = 4,   /* a part of a batch that was remembered under this timestamp; else the owner stamps */
     COMMAND_PLACES = 8, /* some fragments have asked cells: row/place.h */
+    GROUP_LOOSE = 16,   /* parts of tables that are gone are left out; else they refuse the group */
 };
 enum { GROUP_HEADER_BYTES = 1 + 1 + 8 + 4 };
 enum {

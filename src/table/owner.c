@@ -571,8 +571,8 @@ static enum status run_part(struct turn *turn, const struct command_header *grou
         shard_of_token(turn->shard->space, header.token) != turn->shard->index)
         return error_set(err, ERR_CORRUPT, "a group holds what is not this shard's to apply");
     def = definition(turn, header.table_id);
-    if (!def) /* of a batch that is under way, dropped meanwhile: nothing is left to write to */
-        return group->flags & GROUP_MARKED ? OK : error_set(err, ERR_STALE, "the table was dropped");
+    if (!def) /* if it is too late to refuse it, dropped meanwhile: nothing is left to write to */
+        return group->flags & (GROUP_MARKED | GROUP_LOOSE) ? OK : error_set(err, ERR_STALE, "the table was dropped");
     if (header.kind == COMMAND_ADD)
         return add_or_mix(turn, def, &header, &part, timestamp_us, NULL, err);
     return find_and_add_fragments(turn, def, &header, &part, timestamp_us, err);

@@ -136,6 +136,9 @@ void table_group_add(struct buffer *group, const struct apply_command *command);
  * batch_log.h. When all are, the batch is forgotten; when one fails, it is said to be unfinished. */
 void table_group_remember(struct buffer *group, const struct bytes *others, uint32_t count);
 void table_group_set_batch(struct buffer *group, int64_t timestamp_us);
+/* One of several groups that are nothing together: partitions of a table that is gone when the owner looks are left out, as if they had been
+ * written just before it went. Others refuse the whole group then (ERR_STALE). */
+void table_group_loosen(struct buffer *group);
 /* tokens: one of each shard's, the first one's first. Goes on by itself; the port may be closed when nothing of it is pending. */
 void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count);
 void table_batch_is_unfinished(struct table_port *port);

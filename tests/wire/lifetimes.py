@@ -1,5 +1,5 @@
 """Who waits for an answer reads what is its own: statements are prepared again, tables altered and dropped, connections closed while
-conditional and traced writes are with their owners.
+conditional and traced writes are with their owners. And a write whose definitions are gone when its owner looks is begun again.
 
     python3 tests/wire/lifetimes.py [--check] [NAME...]
 
@@ -26,14 +26,25 @@ def integer(n):
     return struct.pack(">i", n)
 
 
+def without_extras(flags, body):
+    """The body behind the trace's id and the warnings."""
+    at = 16 if flags & 2 else 0
+    if flags & 8:
+        count, = struct.unpack_from(">H", body, at)
+        at += 2
+        for _ in range(count):
+            at += 2 + struct.unpack_from(">H", body, at)[0]
+    return body[at:]
+
+
 def pipeline(client, requests):
     """All of them in one write; the answers' (opcode, body) in the order of the requests."""
     client.send(b"".join(frame(opcode, body, stream=i, flags=rest[0] if rest else 0)
                          for i, (opcode, body, *rest) in enumerate(requests)))
     answers = {}
     while len(answers) < len(requests):
-        stream, opcode, body = client.receive()
-        answers[stream] = opcode, body
+        _, flags, stream, opcode, body = client.receive_frame()
+        answers[stream] = opcode, without_extras(flags, body)
     return [answers[i] for i in range(len(requests))]
 
 
@@ -96,6 +107,64 @@ def altered(server):
         changing.join()
 
 
+def writes(client, table, counter):
+    """Requests of every way to the owners: one partition, several of a shard and of all, batches, conditions; each a list for pipeline()."""
+    one = client.prepare(f"INSERT INTO {table} (k, v) VALUES (?, ?)")
+    several = client.prepare(f"UPDATE {table} SET v = 1 WHERE k IN (11, 12, 13, 14, 15, 16)")
+    conditional = client.prepare(f"UPDATE {table} SET v = ? WHERE k = 3 IF v = 77")
+    count = client.prepare(f"UPDATE {counter} SET n = n + 1 WHERE k IN (1, 2, 3, 4, 5, 6)")
+    texts = [(f"INSERT INTO {table} (k, v) VALUES ({k}, 1)", []) for k in range(20, 26)]
+    return [(EXECUTE, execute_body(one, [integer(1), integer(1)])), text(texts[0][0]),
+            (EXECUTE, execute_body(several, [])), (EXECUTE, execute_body(conditional, [integer(1)])),
+            text(f"INSERT INTO {table} (k, v) VALUES (4, 1) IF NOT EXISTS"), (EXECUTE, execute_body(count, [])),
+            batch((one, [integer(2), integer(2)]), *texts), batch(*texts, (one, [integer(2), integer(2)]), traced=True),
+            text("BEGIN UNLOGGED BATCH " + "; ".join(entry[0] for entry in texts) + "; APPLY BATCH")]
+
+
+def errors_of(answers):
+    return {(struct.unpack_from(">I", body)[0], body[6:60]) for opcode, body in answers if opcode == ERROR}
+
+
+def truncated(server):
+    """A write that meets TRUNCATE is written, to the old table or to the new one; what is written after its answer stays."""
+    client, other = Client(server.port, timeout=60), Client(server.port, timeout=60)
+    client.query("CREATE TABLE k.truncated (k int PRIMARY KEY, v int)")
+    client.query("CREATE TABLE k.counted (k int PRIMARY KEY, n counter)")
+    requests = writes(client, "k.truncated", "k.counted")
+    for _ in range(ROUNDS):
+        truncating = threading.Thread(target=lambda: [other.query(f"TRUNCATE k.{name}") for name in ("truncated", "counted") * 3])
+        truncating.start()
+        while truncating.is_alive():
+            refused = errors_of(pipeline(client, requests * 4))
+            assert not refused, refused
+        truncating.join()
+        refused = errors_of(pipeline(client, requests))
+        assert not refused, refused
+        for k in (1, 2, 11, 16, 20, 25, 4):
+            (opcode, body), = pipeline(client, [text(f"SELECT v FROM k.truncated WHERE k = {k}")])
+            assert struct.unpack(">I", body[-12:-8])[0] == 1, (k, body)
+
+
+def dropped(server):
+    """A write that meets DROP is written, or refused in the words that there are for a table that is not there."""
+    client, other = Client(server.port, timeout=60), Client(server.port, timeout=60)
+    refused = set()
+    for _ in range(ROUNDS // 4):
+        client.query("CREATE TABLE k.dropped (k int PRIMARY KEY, v int)")
+        client.query("CREATE TABLE k.uncounted (k int PRIMARY KEY, n counter)")
+        requests = writes(client, "k.dropped", "k.uncounted")
+        dropping = threading.Thread(target=lambda: [other.query(f"DROP TABLE k.{name}") for name in ("dropped", "uncounted")])
+        dropping.start()
+        while dropping.is_alive():
+            refused |= errors_of(pipeline(client, requests * 4))
+        dropping.join()
+        answers = pipeline(client, requests)
+        assert all(opcode == ERROR for opcode, _ in answers), answers
+        refused |= errors_of(answers)
+    for code, said in refused:
+        assert code == 0x2500 or (code == 0x2200 and said in (b"table dropped does not exist", b"table uncounted does not exist")), refused
+
+
 def traced_batches(server):
     """Logged batches over shards tell their trace of tables that are altered while the first part is written."""
     client = Client(server.port)
@@ -153,7 +222,7 @@ def closed(server):
     assert is_sanitized or grown < 12 << 20, f"{grown >> 20} MiB more after 300 closed connections"
 
 
-CASES = [prepared_again, altered, traced_batches, closed]
+CASES = [prepared_again, altered, truncated, dropped, traced_batches, closed]
 
 
 def main():
