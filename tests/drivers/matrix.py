@@ -2,7 +2,7 @@
 """The driver matrix: every client, in every protocol version, plain and with every compression it knows.
 
     matrix.py [LANGUAGE...]                          against a helenus of its own
-    matrix.py --target HOST:PORT [--record] ...      against another server; --record writes metadata.expected.json
+    matrix.py --target HOST:PORT [--record] ...      against another server; --record writes metadata.expected.json and changes.expected.json
 
 A client is a small program in its language's ordinary idiom. It takes commands on standard input and says what it
 saw on standard output, a JSON object per line; what should have been seen is decided here and in types.json, so a
@@ -11,6 +11,7 @@ client can't agree with itself. Each mode of the table below goes through
     run      writes and reads every type, bound and as a literal; pages, batches, conditions, errors, schema events;
              what system_views.clients says of its own connections; the schema as the driver reads it
     read     reads what every other mode of every client has written
+    change   reads and writes with statements that it keeps while others change, drop and make again what they are about: changes.json
     prepare, survive    a session that lives through kill -9 of the server and goes on with its prepared statements
 """
 import argparse
@@ -45,6 +46,9 @@ MATRIX = {
     "rust": ("ScyllaDB Rust Driver", "1.3.1", {4: (PLAIN, LZ4, SNAPPY)}),
 }
 TYPES = json.loads((HERE / "types.json").read_text())
+CHANGES = json.loads((HERE / "changes.json").read_text())
+EXPECTED_PATH = HERE / "changes.expected.json"
+EXPECTED_CHANGES = json.loads(EXPECTED_PATH.read_text()) if EXPECTED_PATH.exists() else {}
 SECONDS_PER_COMMAND = 120
 
 SETUP = [
@@ -143,11 +147,11 @@ class Client:
             self.lines.put(line)
         self.lines.put(None)
 
-    def say(self, do, mode, version, compression):
+    def say(self, do, mode, version, compression, **more):
         """Returns what the client saw: {fact: value}, and {fact: error}."""
         facts, errors = {}, {}
         command = {"do": do, "mode": mode, "version": version, "compression": compression, "host": self.host,
-                   "port": self.port, "skip": skipped(mode)}
+                   "port": self.port, "skip": skipped(mode), **more}
         deadline = time.time() + SECONDS_PER_COMMAND
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
@@ -343,6 +347,45 @@ def check_read(score, mode, facts, errors, writers):
         score.one(f"{mode} {fact}", wrong)
 
 
+# ---- statements that are kept ----
+
+def use_kept(client, mode, version, compression, keyspace, use):
+    """What a client reads with a statement of its own, or its error, without what is another each time."""
+    facts, errors = client.say("keep", mode, version, compression, statement=use[0].replace("KS", keyspace), values=use[1:])
+    if not errors:
+        return facts["kept"]
+    text = next(iter(errors.values())).split("\n")[0].replace(keyspace, "KS").replace(f"{client.host}:{client.port}", "HOST")
+    return "error: " + re.sub(r"(0x)?[0-9a-f]{32}", "ID", text)
+
+
+def change_and_use(session, client, mode, version, compression):
+    """{change: what each of its uses read, before it and twice after it}"""
+    seen = {}
+    for number, change in enumerate(CHANGES):
+        keyspace = f"c{number}_" + mode.replace("-", "_")
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        session.execute(f"CREATE KEYSPACE {keyspace} {replication(1)}")
+        for statement in change["setup"]:
+            session.execute(statement.replace("KS", keyspace))
+        read = [[use_kept(client, mode, version, compression, keyspace, use) for use in change["uses"]]]
+        for statements in change["changes"]:
+            for statement in statements:
+                session.execute(statement.replace("KS", keyspace).replace("REPLICATION", replication(1)))
+            read += [[use_kept(client, mode, version, compression, keyspace, use) for use in change["uses"]] for _ in range(2)]
+        seen[change["name"]] = read
+        session.execute(f"DROP KEYSPACE {keyspace}")
+    return seen
+
+
+def check_changes(score, mode, seen, record):
+    """As Cassandra let the same driver read: the compression changes nothing."""
+    known = mode.rsplit("-", 1)[0]
+    wanted = EXPECTED_CHANGES.setdefault(known, seen) if record else EXPECTED_CHANGES.get(known, {})
+    for change in CHANGES:
+        name = change["name"]
+        score.one(f"{mode} kept: {name}", "\n    ".join(differences(seen[name], wanted.get(name))))
+
+
 # ---- the phases ----
 
 def modes(languages):
@@ -350,12 +393,16 @@ def modes(languages):
             for language in languages}
 
 
-def prepare_server(host, port):
+def cluster_of(host, port):
     from cassandra.cluster import Cluster, EXEC_PROFILE_DEFAULT, ExecutionProfile
     from cassandra.policies import RoundRobinPolicy
 
     profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=60)
-    with Cluster([host], port=port, protocol_version=4, execution_profiles={EXEC_PROFILE_DEFAULT: profile}) as cluster:
+    return Cluster([host], port=port, protocol_version=4, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+
+
+def prepare_server(host, port):
+    with cluster_of(host, port) as cluster:
         session = cluster.connect()
         for keyspace in ("d", "meta"):
             session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
@@ -384,6 +431,7 @@ def main():
     parser.add_argument("languages", nargs="*", default=list(MATRIX), metavar="LANGUAGE")
     parser.add_argument("--target", metavar="HOST:PORT")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--only", help="one phase: run, read, change")
     parser.add_argument("--build", action="store_true", help="only make the clients")
     parser.add_argument("--list", action="store_true", help="only name the modes")
     args = parser.parse_args()
@@ -427,6 +475,12 @@ def main():
         for mode, version, compression in table[language]:
             check_read(score, mode, *clients[language].say("read", mode, version, compression), writers)
 
+    def change(language):
+        with cluster_of(host, port) as cluster:
+            session = cluster.connect()
+            for mode, version, compression in table[language]:
+                check_changes(score, mode, change_and_use(session, clients[language], mode, version, compression), args.record)
+
     def prepare(language):
         for mode, version, compression in table[language]:
             facts, errors = clients[language].say("prepare", mode, version, compression)
@@ -439,13 +493,23 @@ def main():
         check_survivors(score, language, facts.get("clients"), table[language])
 
     def phase(name, work):
+        if args.only not in (None, name):
+            return
         started = time.time()
         in_parallel(clients, work)
         print(f"{name}: {time.time() - started:.0f} s", flush=True)
 
     phase("run", run)
     phase("read", read)
-    if server:
+    if args.record:
+        for mode in writers:
+            EXPECTED_CHANGES.pop(mode.rsplit("-", 1)[0], None)
+    phase("change", change)
+    if args.record:
+        EXPECTED_PATH.write_text("{" + ",\n".join(f'"{known}": {{\n' + ",\n".join(
+            f' "{name}": {json.dumps(read, ensure_ascii=False)}' for name, read in EXPECTED_CHANGES[known].items()) + "}"
+            for known in sorted(EXPECTED_CHANGES)) + "}\n")
+    if server and not args.only:
         phase("prepare", prepare)
         server.kill()
         server.start()

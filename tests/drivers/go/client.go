@@ -18,9 +18,10 @@ import (
 )
 
 type command struct {
-	Do, Mode, Compression, Host string
-	Version, Port               int
-	Skip                        []string
+	Do, Mode, Compression, Host, Statement string
+	Version, Port                          int
+	Skip                                   []string
+	Values                                 []interface{}
 }
 
 type oneCase struct {
@@ -427,6 +428,83 @@ func survive(c command) error {
 	return nil
 }
 
+var kept = map[string]*gocql.Session{}
+
+func readOf(value interface{}) interface{} {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case *string:
+		if v == nil {
+			return nil
+		}
+		return *v
+	case *int:
+		if v == nil {
+			return nil
+		}
+		return fmt.Sprint(*v)
+	case map[string]interface{}:
+		fields := map[string]interface{}{}
+		for name, field := range v {
+			fields[name] = readOf(field)
+		}
+		return fields
+	}
+	return fmt.Sprint(value)
+}
+
+// keep goes on with a statement that its session prepares once, whatever becomes of its table.
+func keep(c command) error {
+	session := kept[c.Mode]
+	if session == nil {
+		var err error
+		if session, err = connect(c, nil); err != nil {
+			return err
+		}
+		kept[c.Mode] = session
+	}
+	step("kept", func() (interface{}, error) {
+		values := make([]interface{}, len(c.Values))
+		for i, value := range c.Values {
+			if n, isNumber := value.(float64); isNumber {
+				values[i] = int(n)
+			} else {
+				values[i] = value
+			}
+		}
+		iter, rows := session.Query(c.Statement, values...).Iter(), [][][2]interface{}{}
+		for {
+			dest, row := []interface{}{}, [][2]interface{}{}
+			for _, column := range iter.Columns() {
+				switch column.TypeInfo.Type() {
+				case gocql.TypeInt:
+					dest = append(dest, new(*int))
+				case gocql.TypeUDT:
+					dest = append(dest, &map[string]interface{}{})
+				default:
+					dest = append(dest, new(*string))
+				}
+			}
+			if len(dest) == 0 || !iter.Scan(dest...) {
+				return rows, iter.Close()
+			}
+			for i, column := range iter.Columns() {
+				switch v := dest[i].(type) {
+				case **int:
+					row = append(row, [2]interface{}{column.Name, readOf(*v)})
+				case **string:
+					row = append(row, [2]interface{}{column.Name, readOf(*v)})
+				case *map[string]interface{}:
+					row = append(row, [2]interface{}{column.Name, readOf(*v)})
+				}
+			}
+			rows = append(rows, row)
+		}
+	})
+	return nil
+}
+
 func main() {
 	text, err := os.ReadFile(os.Args[1])
 	if err == nil {
@@ -441,14 +519,16 @@ func main() {
 		var c command
 		err := json.Unmarshal(lines.Bytes(), &c)
 		if err == nil {
-			err = map[string]func(command) error{"run": run, "read": read, "prepare": prepare, "survive": survive}[c.Do](c)
+			err = map[string]func(command) error{"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep}[c.Do](c)
 		}
 		if err != nil {
 			write(map[string]interface{}{"fact": c.Do, "error": err.Error()})
 		}
 		write(map[string]interface{}{"done": true})
 	}
-	for _, session := range survivors {
-		session.Close()
+	for _, sessions := range []map[string]*gocql.Session{survivors, kept} {
+		for _, session := range sessions {
+			session.Close()
+		}
 	}
 }

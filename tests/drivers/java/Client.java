@@ -13,6 +13,7 @@ import com.datastax.oss.driver.api.core.cql.PreparedStatement;
 import com.datastax.oss.driver.api.core.cql.ResultSet;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.data.UdtValue;
 import com.datastax.oss.driver.api.core.metadata.schema.ColumnMetadata;
 import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
 import com.datastax.oss.driver.api.core.metadata.schema.SchemaChangeListenerBase;
@@ -49,6 +50,7 @@ public final class Client {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     private static final Map<String, CqlSession> SURVIVORS = new HashMap<>();
+    private static final Map<String, Keeper> KEPT = new HashMap<>();
     private static JsonNode types;
 
     private final String mode;
@@ -424,6 +426,37 @@ public final class Client {
         step("clients", () -> counted(session));
     }
 
+    /** A session that goes on with what it has prepared, whatever becomes of its tables. */
+    private record Keeper(CqlSession session, Map<String, PreparedStatement> statements) {}
+
+    private static Object readOf(Object value) {
+        if (value instanceof UdtValue fields) {
+            Map<String, Object> out = new LinkedHashMap<>();
+            fields.getType().getFieldNames().forEach(name -> out.put(name.asInternal(), readOf(fields.getObject(name))));
+            return out;
+        }
+        return value == null ? null : value.toString();
+    }
+
+    private void keep() throws Exception {
+        Keeper keeper = KEPT.computeIfAbsent(mode, name -> new Keeper(connect(true, null), new HashMap<>()));
+        String text = command.get("statement").asText();
+        List<Object> values = new ArrayList<>();
+        command.get("values").forEach(value -> values.add(value.isInt() ? value.asInt() : value.asText()));
+        step("kept", () -> {
+            PreparedStatement statement = keeper.statements.computeIfAbsent(text, keeper.session::prepare);
+            List<Object> rows = new ArrayList<>();
+            for (Row row : keeper.session.execute(statement.bind(values.toArray()))) {
+                List<Object> columns = new ArrayList<>();
+                for (int i = 0; i < row.getColumnDefinitions().size(); i++) {
+                    columns.add(Arrays.asList(row.getColumnDefinitions().get(i).getName().asInternal(), readOf(row.getObject(i))));
+                }
+                rows.add(columns);
+            }
+            return rows;
+        });
+    }
+
     public static void main(String[] arguments) throws Exception {
         types = JSON.readTree(new File(arguments[0])).get("types");
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -436,6 +469,7 @@ public final class Client {
                 case "read" -> client.read();
                 case "prepare" -> client.prepare();
                 case "survive" -> client.survive();
+                case "keep" -> client.keep();
                 default -> throw new IllegalArgumentException(what);
                 }
             } catch (Exception e) {
@@ -444,5 +478,6 @@ public final class Client {
             OUT.println("{\"done\": true}");
         }
         SURVIVORS.values().forEach(CqlSession::close);
+        KEPT.values().forEach(keeper -> keeper.session.close());
     }
 }

@@ -464,17 +464,35 @@ async function survive(command) {
   });
 }
 
+const kept = {};
+
+function readOf(value) {
+  if (value === null || value === undefined) {
+    return null;
+  }
+  return typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([name, v]) => [name, readOf(v)])) : String(value);
+}
+
+// A statement that a session prepares once and goes on with, whatever becomes of its table.
+async function keep(command) {
+  kept[command.mode] = kept[command.mode] || await connect(command);
+  await step('kept', async () => {
+    const result = await kept[command.mode].execute(command.statement, command.values, prepared);
+    return (result.rows || []).map((row) => row.keys().map((name) => [name, readOf(row[name])]));
+  });
+}
+
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     try {
-      await { run, read, prepare, survive }[command.do](command);
+      await { run, read, prepare, survive, keep }[command.do](command);
     } catch (e) {
       write({ fact: command.do, error: String(e.stack || e) });
     }
     write({ done: true });
   }
-  await Promise.all(Object.values(survivors).map((client) => client.shutdown()));
+  await Promise.all([...Object.values(survivors), ...Object.values(kept)].map((client) => client.shutdown()));
 }
 
 main();

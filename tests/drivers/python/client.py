@@ -416,10 +416,34 @@ def survive(command):
     step("after", run)
 
 
+KEPT = {}
+
+
+def read_of(value):
+    if hasattr(value, "_asdict"):
+        return {name: read_of(v) for name, v in value._asdict().items()}
+    return value if value is None else str(value)
+
+
+def keep(command):
+    """A statement that a session prepares once and goes on with, whatever becomes of its table."""
+    def run():
+        mode, text = command["mode"], command["statement"]
+        if mode not in KEPT:
+            KEPT[mode] = *connect(command), {}
+        _, session, statements = KEPT[mode]
+        if text not in statements:
+            statements[text] = session.prepare(text)
+        result = session.execute(statements[text], command["values"])
+        return [[[name, read_of(v)] for name, v in zip(result.column_names, row)] for row in result]
+
+    step("kept", run)
+
+
 for line in sys.stdin:
     order = json.loads(line)
     try:
-        {"run": run, "read": read, "prepare": prepare, "survive": survive}[order["do"]](order)
+        {"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep}[order["do"]](order)
     except Exception as e:
         print(json.dumps({"fact": order["do"], "error": f"{type(e).__name__}: {e}"}), flush=True)
     print(json.dumps({"done": True}), flush=True)

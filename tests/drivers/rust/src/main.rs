@@ -452,7 +452,54 @@ impl Survivor {
     }
 }
 
-async fn obey(command: &Value, types: &Value, survivors: &mut HashMap<String, Survivor>) -> Fallible<()> {
+/// A session that goes on with what it has prepared, whatever becomes of its tables.
+struct Keeper {
+    session: Session,
+    statements: HashMap<String, PreparedStatement>,
+}
+
+fn read_of(value: &Option<CqlValue>) -> Value {
+    match value {
+        None => Value::Null,
+        Some(CqlValue::Int(n)) => json!(n.to_string()),
+        Some(CqlValue::Text(text)) => json!(text),
+        Some(CqlValue::UserDefinedType { fields, .. }) => {
+            fields.iter().map(|(name, v)| (name.clone(), read_of(v))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Some(other) => json!(format!("{other:?}")),
+    }
+}
+
+impl Keeper {
+    async fn keep(&mut self, text: &str, values: &[Value]) -> Fallible<Value> {
+        if !self.statements.contains_key(text) {
+            self.statements.insert(text.to_string(), self.session.prepare(text).await?);
+        }
+        let values: Vec<CqlValue> = values
+            .iter()
+            .map(|v| v.as_i64().map_or_else(|| CqlValue::Text(v.as_str().unwrap_or_default().into()), |n| CqlValue::Int(n as i32)))
+            .collect();
+        let result = self.session.execute_unpaged(&self.statements[text], values).await?;
+        if !result.is_rows() {
+            return Ok(json!([]));
+        }
+        let result = result.into_rows_result()?;
+        let names: Vec<_> = result.column_specs().iter().map(|c| c.name().to_string()).collect();
+        let mut rows = vec![];
+        for row in result.rows::<Row>()? {
+            let columns = row?.columns;
+            rows.push(names.iter().zip(&columns).map(|(name, v)| json!([name, read_of(v)])).collect::<Vec<_>>());
+        }
+        Ok(json!(rows))
+    }
+}
+
+struct Sessions {
+    survivors: HashMap<String, Survivor>,
+    kept: HashMap<String, Keeper>,
+}
+
+async fn obey(command: &Value, types: &Value, sessions: &mut Sessions) -> Fallible<()> {
     let mode =
         Mode { name: text(&command["mode"]), skip: items(&command["skip"]).iter().map(text).collect(), command, types };
     match text(&command["do"]) {
@@ -461,12 +508,20 @@ async fn obey(command: &Value, types: &Value, survivors: &mut HashMap<String, Su
         "prepare" => {
             let survivor = Survivor::prepare(&mode).await?;
             step("before", survivor.before(&mode)).await;
-            survivors.insert(mode.name.to_string(), survivor);
+            sessions.survivors.insert(mode.name.to_string(), survivor);
         }
         "survive" => {
-            let survivor = survivors.get(mode.name).ok_or("was not prepared")?;
+            let survivor = sessions.survivors.get(mode.name).ok_or("was not prepared")?;
             step("after", survivor.after(&mode)).await;
             step("clients", counted(&survivor.session)).await;
+        }
+        "keep" => {
+            if !sessions.kept.contains_key(mode.name) {
+                let keeper = Keeper { session: connect(command).await?, statements: HashMap::new() };
+                sessions.kept.insert(mode.name.to_string(), keeper);
+            }
+            let keeper = sessions.kept.get_mut(mode.name).ok_or("no session")?;
+            step("kept", keeper.keep(text(&command["statement"]), items(&command["values"]))).await;
         }
         other => return Err(format!("no command {other}").into()),
     }
@@ -477,10 +532,10 @@ fn main() -> Fallible<()> {
     let path = std::env::args().nth(1).ok_or("the path of types.json is missing")?;
     let types: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut survivors = HashMap::new();
+    let mut sessions = Sessions { survivors: HashMap::new(), kept: HashMap::new() };
     for line in std::io::stdin().lock().lines() {
         let command: Value = serde_json::from_str(&line?)?;
-        if let Err(error) = runtime.block_on(obey(&command, &types, &mut survivors)) {
+        if let Err(error) = runtime.block_on(obey(&command, &types, &mut sessions)) {
             println!("{}", json!({"fact": command["do"], "error": error.to_string()}));
         }
         println!("{}", json!({"done": true}));
