@@ -131,12 +131,13 @@ enum status execution_read(struct execution *execution, const struct read_comman
                       execution->err);
 }
 
+/* The function may be a plan's, which goes before the error is told: all of it is copied. */
 static void describe_failure(struct query_request *request, const struct function *function)
 {
     struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
 
     request->detail.function_keyspace = BYTES_LITERAL("system");
-    request->detail.function_name = function->name;
+    request->detail.function_name = arena_copy(request->arena, function->name);
     for (uint32_t i = 0; i < function->arg_count; i++)
         types[i] = type_name(request->arena, function->arg_types[i]);
     request->detail.argument_types = types;
@@ -363,7 +364,8 @@ static enum status make_plan(struct execution *execution, struct arena *arena, s
     if (!status)
         status = plan_make(&planner, statement, plan);
     TRACE(trace, "The plan is %s", status ? status_name(status) : "made");
-    execution->eval.functions.failed = functions.failed;
+    if (status == ERR_FUNCTION_FAILURE && functions.failed)
+        describe_failure(execution->request, functions.failed);
     return status;
 }
 

@@ -222,7 +222,22 @@ def closed(server):
     assert is_sanitized or grown < 12 << 20, f"{grown >> 20} MiB more after 300 closed connections"
 
 
-CASES = [prepared_again, altered, truncated, dropped, traced_batches, closed]
+def failing(server):
+    """The error of a function tells its name and types when the plan that it was called for is gone."""
+    client = Client(server.port)
+    client.query("CREATE TABLE k.failing (k int PRIMARY KEY, v int)")
+    client.query("INSERT INTO k.failing (k, v) VALUES (1, 1)")
+    constant, read = "INSERT INTO k.failing (k, v) VALUES (1, (int)1 / 0)", "SELECT v / ? FROM k.failing WHERE k = 1"
+    told = short_string("system") + short_string("_divide") + struct.pack(">H", 2) + short_string("int") * 2
+    for _ in range(ROUNDS):
+        for opcode, body in pipeline(client, [(PREPARE, long_string(constant)), text(constant), text("SELECT v / 0 FROM k.failing WHERE k = 1")] * 4):
+            assert opcode == ERROR and body[:4] == b"\0\0\x14\0" and body.endswith(told), body
+    by = client.prepare("SELECT v / (int)? FROM k.failing WHERE k = 1")
+    for opcode, body in pipeline(client, [(EXECUTE, execute_body(by, [integer(0)])), (PREPARE, long_string(read))] * 8)[::2]:
+        assert opcode == ERROR and body.endswith(told), body
+
+
+CASES = [failing, prepared_again, altered, truncated, dropped, traced_batches, closed]
 
 
 def main():
