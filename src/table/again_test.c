@@ -6,6 +6,7 @@
 #include "row/place.h"
 #include "table/bed.h"
 #include "table/command.h"
+#include "table/shard.h"
 
 #include <poll.h>
 
@@ -349,10 +350,50 @@ static void commands_that_run_again_do_the_same(void **state)
     assert_true(atomic_load(&refused) > ROUNDS * COMMANDS / 2);
 }
 
+/* All rows are being written until the first of them is looked up, which is refused. */
+static bool is_being_written;
+
+static enum status get_while_written(struct store *store, enum store_family family, struct bytes key,
+                                     const struct store_read_options *options, struct store_value *value,
+                                     struct error *err)
+{
+    if (!is_being_written)
+        return store_memory_ops.get(store, family, key, options, value, err);
+    is_being_written = false;
+    versions_end_all(&beds[1].space->shards[0].versions);
+    return error_set(err, ERR_WOULD_WAIT, "not now");
+}
+
+static void a_read_that_begins_again_forgets_its_error(void **state)
+{
+    struct slice row = { BYTES_LITERAL("a"), BYTES_LITERAL("a"), true, true };
+    struct read_command command;
+    struct read_result result;
+    struct error err = { 0 };
+
+    beds[0].shards = beds[1].shards = 1;
+    arena = arena_new(4096);
+    begin();
+    reluctant.get = get_while_written;
+    command = bed_read(number(4, 1));
+    command.slices = &row;
+    command.slice_count = 1;
+    command.slices_are_rows = true;
+    is_being_written = true;
+    versions_begin_all(&beds[1].space->shards[0].versions);
+    assert_int_equal(table_read(ports[1], &command, false, arena, &result, &err), OK);
+    assert_false(is_being_written);
+    assert_int_equal(err.status, OK);
+    end();
+    arena_free(arena);
+    beds[0].shards = beds[1].shards = 2;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_that_run_again_do_the_same),
+        cmocka_unit_test(a_read_that_begins_again_forgets_its_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -685,6 +685,14 @@ static enum status scan_shard(struct read_context *r)
     return status;
 }
 
+/* What was read is void, and so is what went wrong meanwhile. */
+static void begin_again(struct read_context *r)
+{
+    r->watches = r->moved = false;
+    error_clear(r->err);
+    collector_init(r->collector, r->command, r->arena);
+}
+
 static enum status read_in_one_state(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
@@ -695,16 +703,14 @@ static enum status read_in_one_state(struct read_context *r)
         status = read_partition(r);
         if (!r->moved)
             return status;
-        r->watches = r->moved = false;
-        collector_init(r->collector, r->command, r->arena);
+        begin_again(r);
     }
     r->sequence = r->command->slice_count <= 1 ? ops->sequence(r->shard->store) : 0;
     if (r->sequence) {
         status = read_partition(r);
         if (!r->moved)
             return status;
-        r->moved = false;
-        collector_init(r->collector, r->command, r->arena);
+        begin_again(r);
     }
     status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
     if (status)
