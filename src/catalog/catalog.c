@@ -227,6 +227,8 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_mutex_init(&catalog->changing, NULL);
+    pthread_cond_init(&catalog->removes, NULL);
+    pthread_cond_init(&catalog->removed, NULL);
     catalog->own_table = definitions_own_table();
     catalog->current = schema_new(0, no_uuid);
     status = define_system_tables(catalog, err);
@@ -244,26 +246,114 @@ void catalog_free(struct catalog *catalog)
     table_def_unref(catalog->own_table);
     pthread_mutex_destroy(&catalog->lock);
     pthread_mutex_destroy(&catalog->changing);
+    pthread_cond_destroy(&catalog->removes);
+    pthread_cond_destroy(&catalog->removed);
     free(catalog->removals);
     free(catalog->bodies);
     free(catalog->cluster_name);
     free(catalog);
 }
 
-/* What was decided is done: rows of dropped and truncated tables go, then their ids leave the list. With `changing` held. A failure
- * leaves the list as it is: it is tried again with the next change and at the next start. */
-static enum status end_removals(struct catalog *catalog, struct table_port *port, struct error *err)
-{
-    enum status status = OK;
+/* ---- rows of tables that are no longer ---- */
 
-    if (!catalog->removal_count)
-        return OK;
-    for (uint32_t i = 0; i < catalog->removal_count && !status; i++)
-        status = table_remove_all(port, catalog->removals[i], err);
-    if (!status) {
-        catalog->removal_count = 0;
-        status = definitions_save_meta(catalog, port, catalog->current, err);
+enum { REMOVALS_AT_ONCE = 4096, REMOVAL_AGAIN_S = 1 };
+
+/* The first `count` have gone; the list may have been read anew meanwhile. */
+static void forget_removals(struct catalog *catalog, const uint64_t *gone, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < catalog->removal_count; i++) {
+        uint32_t low = 0, high = count; /* gone is sorted */
+
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+
+            if (gone[middle] < catalog->removals[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low == count || gone[low] != catalog->removals[i])
+            catalog->removals[kept++] = catalog->removals[i];
     }
+    catalog->removal_count = kept;
+}
+
+/* With `changing` held, but not while rows are removed. The list on disk follows with the next change, or when it is empty: rows that are
+ * removed once more are not there. */
+static enum status remove_some(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    uint32_t count = catalog->removal_count < REMOVALS_AT_ONCE ? catalog->removal_count : REMOVALS_AT_ONCE;
+    uint64_t *ids = xmalloc(count * sizeof(*ids));
+    enum status status;
+
+    memcpy(ids, catalog->removals, count * sizeof(*ids));
+    pthread_mutex_unlock(&catalog->changing);
+    status = table_remove_all(port, ids, count, err);
+    pthread_mutex_lock(&catalog->changing);
+    if (!status) {
+        forget_removals(catalog, ids, count);
+        if (!catalog->removal_count && !catalog->in_doubt)
+            status = definitions_save_meta(catalog, port, catalog->current, err);
+    }
+    free(ids);
+    return status;
+}
+
+/* What was decided is done. What fails is tried again, and at the next start. */
+static void *remove_rows(void *context)
+{
+    struct catalog *catalog = context;
+    struct table_port *port;
+    struct error err;
+
+    pthread_setname_np(pthread_self(), "remover");
+    pthread_mutex_lock(&catalog->changing);
+    port = catalog->space ? table_port_open(catalog->space) : NULL;
+    while (catalog->space) {
+        struct timespec again;
+        enum status status;
+
+        if (!catalog->removal_count) {
+            pthread_cond_wait(&catalog->removes, &catalog->changing);
+            continue;
+        }
+        status = remove_some(catalog, port, &err);
+        if (status)
+            catalog->removal_error = err;
+        pthread_cond_broadcast(&catalog->removed);
+        if (!status)
+            continue;
+        log_warn("catalog", "rows of removed tables remain for now: %s", status_name(status));
+        clock_gettime(CLOCK_REALTIME, &again);
+        again.tv_sec += REMOVAL_AGAIN_S;
+        if (catalog->space)
+            pthread_cond_timedwait(&catalog->removes, &catalog->changing, &again);
+    }
+    pthread_mutex_unlock(&catalog->changing);
+    if (port)
+        table_port_close(port);
+    return NULL;
+}
+
+uint32_t catalog_removal_count(const struct catalog *catalog)
+{
+    return atomic_load_explicit(&catalog->removal_count, memory_order_relaxed);
+}
+
+enum status catalog_end_removals(struct catalog *catalog, struct error *err)
+{
+    enum status status;
+
+    pthread_mutex_lock(&catalog->changing);
+    error_clear(&catalog->removal_error);
+    while (catalog->removal_count && !catalog->removal_error.status)
+        pthread_cond_wait(&catalog->removed, &catalog->changing);
+    status = catalog->removal_error.status;
+    if (status)
+        *err = catalog->removal_error;
+    pthread_mutex_unlock(&catalog->changing);
     return status;
 }
 
@@ -294,10 +384,16 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
 
     pthread_mutex_lock(&catalog->changing);
     status = load(catalog, port, err);
-    if (!status)
-        status = end_removals(catalog, port, err);
-    if (!status)
+    if (!status) {
+        int failed;
+
         catalog->space = space;
+        failed = pthread_create(&catalog->remover, NULL, remove_rows, catalog);
+        if (failed) {
+            catalog->space = NULL;
+            status = error_set_os(err, failed, "Cannot start the thread that removes rows of dropped tables");
+        }
+    }
     pthread_mutex_unlock(&catalog->changing);
     table_port_close(port);
     return status;
@@ -307,7 +403,9 @@ void catalog_close(struct catalog *catalog)
 {
     pthread_mutex_lock(&catalog->changing);
     catalog->space = NULL;
+    pthread_cond_signal(&catalog->removes);
     pthread_mutex_unlock(&catalog->changing);
+    pthread_join(catalog->remover, NULL);
 }
 
 /* ---- changes ---- */
@@ -331,13 +429,12 @@ static void add_removals(struct catalog *catalog, const struct ddl_change *chang
         catalog->removals[catalog->removal_count++] = change->removed_table_ids[i];
 }
 
-/* Saves `schema` (reference taken over), puts it in force, removes rows. With `changing` held. */
+/* Saves `schema` (reference taken over), puts it in force, has rows removed. With `changing` held. */
 static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema,
                              const struct ddl_change *change, bool is_told, struct error *err)
 {
     uint32_t removal_count = catalog->removal_count;
     uint64_t next_table_id = catalog->next_table_id;
-    struct error ignored;
     enum status status;
 
     add_removals(catalog, change);
@@ -356,9 +453,7 @@ static enum status carry_out(struct catalog *catalog, struct table_port *port, s
     put_in_force(catalog, schema);
     if (is_told)
         tell(catalog, change);
-    /* The change is made; rows that could not be removed now will be later. */
-    if (end_removals(catalog, port, &ignored))
-        log_warn("catalog", "rows of removed tables remain for now: %s", status_name(ignored.status));
+    pthread_cond_signal(&catalog->removes);
     return OK;
 }
 

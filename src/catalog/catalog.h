@@ -5,7 +5,7 @@
  *     catalog_new            checks the data directory's format, makes the system keyspaces: catalog_table_by_id works
  *     (catalog_register)     computed tables of others, e.g. system_views.clients
  *     table_space_open       with .table_by_id = catalog_table_by_id, .context = catalog
- *     catalog_open           reads the definitions, ends removals that a crash interrupted
+ *     catalog_open           reads the definitions, goes on with removals that were interrupted
  *     ... serve ...
  *     catalog_close          before table_space_close; catalog_table_by_id still works
  *     catalog_free           after table_space_close
@@ -13,6 +13,9 @@
  * The durable form: a row per keyspace and per table in the internal table system.helenus_catalog, one partition, so that
  * one write command makes a change whole or not at all; drawn in catalog/definitions.h. system_schema.* is computed from
  * the schema in force.
+ *
+ * Rows of dropped and truncated tables are removed behind the answer, by a thread, however many tables it was: their ids are remembered
+ * with the change and forgotten when they are gone. Meanwhile nobody finds them: ids are never given again.
  *
  * Reading the schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
  * atomic load while nothing has changed. What it returns is borrowed until the view's next call; whoever keeps
@@ -88,6 +91,11 @@ enum status catalog_change(struct catalog *catalog, struct table_port *port, con
 /* The table gets a new internal id; its old rows are removed. No schema event. */
 enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
                              struct bytes table, struct error *err);
+
+/* Dropped and truncated tables whose rows are not removed yet. */
+uint32_t catalog_removal_count(const struct catalog *catalog);
+/* Waits until there are none, or some could not be removed. */
+enum status catalog_end_removals(struct catalog *catalog, struct error *err);
 
 /* Called for each change, on the thread that made it, in the order of changes. Must not call the catalog's changes. */
 struct catalog_listener {

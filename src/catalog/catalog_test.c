@@ -258,10 +258,12 @@ static void truncate_and_drop_remove_rows(void **state)
     assert_true(after->id > def->id);
     assert_memory_equal(after->uuid, def->uuid, 16);
     assert_true(catalog_version(catalog) > version);
+    must(catalog_end_removals(catalog, &err), &err);
     assert_int_equal(count_rows(def->id), 0);
     assert_int_equal(count_rows(after->id), 0);
     insert(after->id, 1);
     run("DROP TABLE t");
+    must(catalog_end_removals(catalog, &err), &err);
     assert_int_equal(count_rows(after->id), 0);
     assert_null(catalog_table_by_id(catalog, after->id));
     table_def_unref(def);
@@ -269,6 +271,58 @@ static void truncate_and_drop_remove_rows(void **state)
     assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), ERR_INVALID);
     assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("system"), BYTES_LITERAL("local"), &err),
                      ERR_UNAUTHORIZED);
+    close_all();
+}
+
+static struct store_ops counting_ops;
+static atomic_int write_count;
+
+static enum status counted_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    atomic_fetch_add(&write_count, 1);
+    return store_rocksdb_ops.write(store, batch, durable, err);
+}
+
+/* One write is the answer, and however many tables it was, one for each shard and one more give their space back, behind it. A table whose
+ * id is between theirs stays whole. Interrupted, it goes on at the next start. */
+static void a_keyspace_of_many_tables_is_dropped_at_once(void **state)
+{
+    enum { TABLES = 60 };
+    uint64_t ids[TABLES], other;
+    struct table_def *def;
+    struct error err;
+    char text[100];
+
+    counting_ops = store_rocksdb_ops;
+    counting_ops.write = counted_write;
+    open_all(&counting_ops);
+    run(CREATE_K);
+    run("CREATE KEYSPACE o WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    for (int i = 0; i < TABLES; i++) {
+        if (i == TABLES / 2)
+            run("CREATE TABLE o.t (a int PRIMARY KEY)");
+        snprintf(text, sizeof(text), "CREATE TABLE t%d (a int PRIMARY KEY)", i);
+        run(text);
+        snprintf(text, sizeof(text), "t%d", i);
+        def = table(text);
+        ids[i] = def->id;
+        insert(def->id, i);
+        table_def_unref(def);
+    }
+    other = ids[TABLES / 2] - 1;
+    insert(other, 1);
+    atomic_store(&write_count, 0);
+    run("DROP KEYSPACE k");
+    must(catalog_end_removals(catalog, &err), &err);
+    assert_in_range(atomic_load(&write_count), 1, 2 + (int)table_space_shard_count(space));
+    for (int i = 0; i < TABLES; i++)
+        assert_int_equal(count_rows(ids[i]), 0);
+    assert_int_equal(count_rows(other), 1);
+    run("DROP KEYSPACE o");
+    close_all();
+    open_all(&counting_ops);
+    must(catalog_end_removals(catalog, &err), &err);
+    assert_int_equal(count_rows(other), 0);
     close_all();
 }
 
@@ -518,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(definitions_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(truncate_and_drop_remove_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_keyspace_of_many_tables_is_dropped_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, setup, teardown),
         cmocka_unit_test(views_and_listeners_follow),
         cmocka_unit_test(system_tables_have_their_rows),

@@ -25,9 +25,13 @@ struct catalog {
 
     pthread_mutex_t changing;  /* one change at a time; held while the disk is waited for. Guards what follows */
     struct table_space *space; /* NULL: not open */
+    pthread_t remover;         /* removes rows of the tables below, while the space is there */
+    pthread_cond_t removes;    /* there is something for it, or it shall end */
+    pthread_cond_t removed;    /* it has removed something, or could not */
+    struct error removal_error;
     uint64_t next_table_id;
-    uint64_t *removals; /* owned: tables whose rows are being removed */
-    uint32_t removal_count;
+    uint64_t *removals; /* owned: tables whose rows are to be removed; on disk too, where it may be longer */
+    _Atomic uint32_t removal_count; /* read by any thread */
     bool in_doubt; /* a write of definitions failed without an outcome: read them again before the next */
     struct virtual_table *bodies; /* owned, one per computed system table */
 };

@@ -76,6 +76,8 @@ static enum status settle(struct resharder *resharder, struct error *err)
         if (!status) {
             status = table_space_finish_batches(space, err);
             if (!status)
+                status = catalog_end_removals(catalog, err);
+            if (!status)
                 status = table_flush(space, err);
             catalog_close(catalog);
         }

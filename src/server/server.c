@@ -574,6 +574,9 @@ static void show_metrics(void *context, struct buffer *out)
                         "Keys looked up that the store was asked for.", rows.missed);
     metrics_print_value(out, "helenus_schema_changes_total", "counter",
                         "Versions of the schema since the data was made.", catalog_version(server->catalog));
+    metrics_print_value(out, "helenus_tables_to_remove", "gauge",
+                        "Dropped and truncated tables whose rows are still to be removed.",
+                        catalog_removal_count(server->catalog));
     metrics_print_value(out, "helenus_slow_requests_total", "counter", "Requests that took slow-query-ms or longer.",
                         atomic_load(&server->slow_log.slow_count));
     sweeper_print_metrics(&server->sweeper, out);

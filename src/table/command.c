@@ -220,7 +220,7 @@ uint32_t command_read_u32(struct command_reader *reader)
     return at ? load_be32(at) : 0;
 }
 
-static uint64_t read_u64(struct command_reader *reader)
+uint64_t command_read_u64(struct command_reader *reader)
 {
     const uint8_t *at = take(reader, 8);
 
@@ -247,21 +247,21 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     header->flags = command_read_u8(reader);
     header->durable = header->flags & COMMAND_DURABLE;
     header->has_places = header->flags & COMMAND_PLACES;
-    header->table_id = read_u64(reader);
+    header->table_id = command_read_u64(reader);
     switch (header->kind) {
     case COMMAND_APPLY:
     case COMMAND_ADD:
     case COMMAND_CAS:
-        header->schema_version = read_u64(reader);
-        header->token = (int64_t)read_u64(reader);
-        header->now_s = (int64_t)read_u64(reader);
+        header->schema_version = command_read_u64(reader);
+        header->token = (int64_t)command_read_u64(reader);
+        header->now_s = (int64_t)command_read_u64(reader);
         header->partition_key = command_read_bytes(reader);
         header->fragment_count = command_read_u32(reader);
         break;
-    case COMMAND_GROUP: header->part_count = command_read_u32(reader); break;
+    case COMMAND_GROUP:
+    case COMMAND_REMOVE: header->part_count = command_read_u32(reader); break;
     case COMMAND_FORGET_INTENT:
     case COMMAND_FORGET_MARKER:
-    case COMMAND_REMOVE:
     case COMMAND_SWEEP: break;
     default: return error_set(err, ERR_CORRUPT, "a shard command of kind %d", header->kind);
     }
@@ -305,11 +305,11 @@ enum status table_decode_read(struct arena *arena, struct bytes bytes, struct re
     read.reversed = flags & READ_REVERSED;
     read.rows_wanted = flags & READ_ROWS;
     read.static_wanted = flags & READ_STATIC;
-    read.table_id = read_u64(&reader);
-    read.schema_version = read_u64(&reader);
-    read.token = (int64_t)read_u64(&reader);
-    read.token_last = (int64_t)read_u64(&reader);
-    read.now_s = (int64_t)read_u64(&reader);
+    read.table_id = command_read_u64(&reader);
+    read.schema_version = command_read_u64(&reader);
+    read.token = (int64_t)command_read_u64(&reader);
+    read.token_last = (int64_t)command_read_u64(&reader);
+    read.now_s = (int64_t)command_read_u64(&reader);
     read.partition_key = command_read_bytes(&reader);
     read.after_partition = command_read_bytes(&reader);
     read.after_clustering = command_read_bytes(&reader);

@@ -76,7 +76,7 @@ struct command_header {
     struct bytes partition_key;
     uint32_t fragment_count;
     bool may_wait;       /* not of the bytes: whether who runs it waits for what it reads, or answers ERR_WOULD_WAIT */
-    uint32_t part_count; /* of a group */
+    uint32_t part_count; /* of a group; of a removal, ranges of table ids: first (8), end (8) */
 };
 
 struct command_fragment {
@@ -96,6 +96,7 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
 /* An apply into a group, which is begun if it is empty. */
 void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable);
 
+uint64_t command_read_u64(struct command_reader *reader);
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment);
 /* Appends one as it was read, but its contents. */
 void command_append_fragment(struct buffer *out, const struct command_fragment *fragment, const struct row *row);

@@ -636,20 +636,21 @@ static enum status run_cas(struct turn *turn, struct table_request *request, str
     return OK;
 }
 
-/* The range of all keys of a table. */
-static void table_range(uint64_t table_id, uint8_t first[8], uint8_t end[8])
+/* Keys begin with their table's id. */
+static enum status run_remove(struct turn *turn, const struct command_header *header, struct command_reader *reader,
+                              struct error *err)
 {
-    store_be64(first, table_id);
-    store_be64(end, table_id + 1);
-}
+    for (uint32_t i = 0; i < header->part_count; i++) {
+        uint64_t first = command_read_u64(reader), end = command_read_u64(reader);
+        uint8_t from[8], to[8];
 
-static enum status run_remove(struct turn *turn, const struct command_header *header)
-{
-    uint8_t first[8], end[8];
-
-    table_range(header->table_id, first, end);
-    store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(first, 8), bytes_of(end, 8));
-    due_forget_table(turn->batch, header->table_id);
+        if (reader->failed)
+            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        store_be64(from, first);
+        store_be64(to, end);
+        store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(from, 8), bytes_of(to, 8));
+        due_forget_tables(turn->batch, first, end);
+    }
     range_known_forget(turn->shard->known);
     turn->durable = true;
     forget_definitions(turn);
@@ -685,7 +686,7 @@ static enum status run_command(struct turn *turn, struct table_request *request,
     case COMMAND_FORGET_MARKER: batch_log_forget_marker(turn->batch, (int64_t)header.table_id); break;
     case COMMAND_CAS: status = run_cas(turn, request, &header, &reader); break;
     case COMMAND_ADD: status = run_add(turn, request, &header, &reader, &before); break;
-    case COMMAND_REMOVE: status = run_remove(turn, &header); break;
+    case COMMAND_REMOVE: status = run_remove(turn, &header, &reader, request->error); break;
     case COMMAND_READ: abort(); /* the header's reader refused it: reads do not come to owners */
     case COMMAND_SWEEP:         /* when the turn is written: it looks at the store */
         turn->sweeps = true;

@@ -454,24 +454,17 @@ enum status table_apply_wait(struct table_port *port, struct bytes command, int6
 }
 
 /* The same command to every shard; *any_applied: whether one of them says that it was applied. */
-static enum status everywhere(struct table_port *port, enum command_kind kind, uint64_t table_id, bool *any_applied,
-                              struct error *err)
+static enum status everywhere(struct table_port *port, struct bytes command, bool *any_applied, struct error *err)
 {
     uint32_t count = port->space->shard_count, left = 0;
     struct wait *waits = xcalloc(count, sizeof(*waits));
     struct error *errors = xcalloc(count, sizeof(*errors));
     enum status status = OK;
-    uint8_t command[10];
 
-    command[0] = (uint8_t)kind;
-    command[1] = COMMAND_DURABLE;
-    store_be64(command + 2, table_id);
     *any_applied = false;
     for (uint32_t i = 0; i < count && !status; i++) {
-        waits[i] = (struct wait){
-            .request = { .command = bytes_of(command, sizeof(command)), .done = wait_done, .error = &errors[i] },
-            .left = &left
-        };
+        waits[i] =
+            (struct wait){ .request = { .command = command, .done = wait_done, .error = &errors[i] }, .left = &left };
         left++;
         status = submit_to(port, i, &waits[i].request, err);
         if (status)
@@ -489,11 +482,41 @@ static enum status everywhere(struct table_port *port, enum command_kind kind, u
     return status;
 }
 
-enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err)
+static void begin_command(struct buffer *command, enum command_kind kind, uint64_t number)
 {
+    buffer_append_u8(command, (uint8_t)kind);
+    buffer_append_u8(command, COMMAND_DURABLE);
+    buffer_append_be64(command, number);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Ids of tables that were made one after another are one range: a keyspace of thousands is a handful. */
+enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint32_t count, struct error *err)
+{
+    struct buffer command CLEANUP(buffer_fini) = { 0 };
+    uint32_t range_count = 0;
+    size_t count_at;
     bool ignored = false;
 
-    return everywhere(port, COMMAND_REMOVE, table_id, &ignored, err);
+    qsort(table_ids, count, sizeof(*table_ids), compare_ids);
+    begin_command(&command, COMMAND_REMOVE, 0);
+    count_at = command.size;
+    buffer_append_be32(&command, 0);
+    for (uint32_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && table_ids[next] <= table_ids[next - 1] + 1; next++)
+            continue;
+        buffer_append_be64(&command, table_ids[i]);
+        buffer_append_be64(&command, table_ids[next - 1] + 1);
+        range_count++;
+    }
+    store_be32(command.data + count_at, range_count);
+    return everywhere(port, buffer_bytes(&command), &ignored, err);
 }
 
 enum status table_sweep(struct table_space *space, struct error *err)
@@ -504,8 +527,12 @@ enum status table_sweep(struct table_space *space, struct error *err)
 
     if (!port)
         return error_set(err, ERR_OVERLOADED, "Too many ports are open: try again");
-    for (uint64_t begin = 1; more && !status; begin = 0)
-        status = everywhere(port, COMMAND_SWEEP, begin, &more, err);
+    for (uint64_t begin = 1; more && !status; begin = 0) {
+        struct buffer command CLEANUP(buffer_fini) = { 0 };
+
+        begin_command(&command, COMMAND_SWEEP, begin);
+        status = everywhere(port, buffer_bytes(&command), &more, err);
+    }
     table_port_close(port);
     return status;
 }

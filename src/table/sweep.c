@@ -47,12 +47,12 @@ void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t d
     store_batch_delete(batch, STORE_DATA, buffer_bytes(&key));
 }
 
-void due_forget_table(struct store_batch *batch, uint64_t table_id)
+void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id)
 {
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
 
     append_table(&first, table_id);
-    append_table(&end, table_id + 1);
+    append_table(&end, end_id);
     store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
 }
 
@@ -380,7 +380,7 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
     }
     def = s->step->definition(s->step->context, table_id);
     if (!def) {
-        due_forget_table(s->batch, table_id);
+        due_forget_tables(s->batch, table_id, table_id + 1);
         count(&s->shard->swept.entries_dropped, 1);
         go_on_behind_table(s, table_id);
         *worked = true;

@@ -29,8 +29,8 @@ enum { DUE_KEY_BYTES = 20 }; /* by which an entry's key is longer than its tombs
 /* In the batch of the tombstone. */
 void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s);
 void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s);
-/* All of a dropped table. */
-void due_forget_table(struct store_batch *batch, uint64_t table_id);
+/* All of dropped tables: those from the first id on, before the second. */
+void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id);
 
 /* Whether a record of the shard's own is an entry of the due list, and at which position (table/layout.h) its tombstone is. */
 bool due_position(struct bytes key, uint64_t *position);

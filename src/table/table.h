@@ -285,8 +285,9 @@ bool table_space_refuses_writes(struct table_space *space, uint32_t shard);
 /* Writes of the shard whose reads had to wait for the disk, since the start. Any thread. */
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard);
 
-/* Removes the rows of a dropped or truncated table from every shard: durable to-do, redone after a crash. Waits. */
-enum status table_remove_all(struct table_port *port, uint64_t table_id, struct error *err);
+/* Removes the rows of dropped or truncated tables from every shard: one write in each, whole or not at all; redone by who remembers it
+ * after a crash. Sorts the ids. Waits. */
+enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint32_t count, struct error *err);
 /* For operators and tests: what memory holds to sorted files, and these into as few as can be. Owners go on; whoever calls waits. */
 enum status table_flush(struct table_space *space, struct error *err);
 enum status table_compact(struct table_space *space, struct error *err);

@@ -472,10 +472,11 @@ static void a_dropped_table_is_refused_and_its_rows_go(void **state)
     struct cell cell = text_cell(COLUMN_V, "x", TIMESTAMP_SERVER);
     struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
     struct read_command command = command_for(7);
+    uint64_t id = TABLE;
     struct error err;
 
     insert(7, 1, "x", TIMESTAMP_SERVER);
-    must(table_remove_all(port, TABLE, &err), &err);
+    must(table_remove_all(port, &id, 1, &err), &err);
     assert_string_equal(read_text(&command), "");
     fragment.row.cells = &cell;
     fragment.row.cell_count = 1;

@@ -139,7 +139,7 @@ static void ports_come_and_go_while_owners_run(void **state)
     port = table_port_open(bed.space);
     for (int i = 0; i < 100; i++) {
         bed_must(table_flush(bed.space, &err), &err); /* opens and closes a port of its own */
-        bed_must(table_remove_all(port, 4711, &err), &err);
+        bed_must(table_remove_all(port, (uint64_t[]){ 4711 }, 1, &err), &err);
         usleep(500);
     }
     for (uint32_t i = 0; i < THREADS; i++)
