@@ -33,7 +33,7 @@ static enum status condition_values(struct execution *execution, const struct pl
         values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)count + 1));
         value_iterator_init(&iterator, from->value->type, list);
         while (kept < count && value_iterator_next(&iterator, &element))
-            values[kept++] = element;
+            values[kept++] = value_of_in(from->value->type->params[0], element);
         to->value_count = kept;
     } else {
         uint32_t count = from->value ? 1 : from->value_count, kept = 0;

@@ -49,7 +49,7 @@ static enum status plan_part(struct planner *planner, const struct cql_statement
     return plan_modify(planner, statement, modify);
 }
 
-/* Which marker is which partition key column, if all are plain markers. */
+/* Which marker is which partition key column, if all are plain markers; of several for one (IN) the last, as in Cassandra. */
 static void find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from)
 {
     const struct where *where = from->kind == PLAN_SELECT ? &from->select->where : &from->modify->where;
@@ -61,11 +61,14 @@ static void find_pk_indexes(struct planner *planner, struct plan *plan, const st
     plan->pk_indexes = arena_new_array(planner->arena, uint16_t, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct key_part *part = &where->partition[i];
+        const struct expr *marker = NULL;
 
-        if (part->kind != PART_EQ || !part->values || part->values[0]->kind != EXPR_BIND ||
-            part->values[0]->index >= plan->bind_count)
+        for (uint32_t k = 0; part->values && k < part->value_count; k++)
+            if (part->values[k]->kind == EXPR_BIND)
+                marker = part->values[k];
+        if (!marker || marker->index >= plan->bind_count)
             return;
-        plan->pk_indexes[i] = (uint16_t)part->values[0]->index;
+        plan->pk_indexes[i] = (uint16_t)marker->index;
     }
     plan->pk_count = count;
 }

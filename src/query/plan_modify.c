@@ -447,8 +447,7 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     if (status)
         return status;
     if (from->op == OPERATOR_IN && from->value) {
-        struct receiver in =
-            receiver_of(planner->arena, "in", receiver.name, type_list(planner->arena, receiver.type, false));
+        struct receiver in = receiver_of_in(planner->arena, receiver.name, receiver.type);
 
         return term_compile(planner, from->value, &in, &to->value);
     }

@@ -251,7 +251,8 @@ static enum status bind_values(struct execution *execution, const struct plan *p
                              type->kind == TYPE_LIST  ? "list"
                              : type->kind == TYPE_SET ? "set"
                                                       : "map");
-        enum status status = value_validate(type, values[i], err);
+        enum status status = plan->binds[i].is_list_of_in ? value_validate_list_of_in(type, values[i], err)
+                                                          : value_validate(type, values[i], err);
         if (status)
             return status;
     }

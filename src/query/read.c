@@ -284,8 +284,10 @@ static enum status filter_list(const struct filter *filter, struct eval *eval, s
     list->values = arena_alloc(eval->arena, sizeof(*list->values) * ((size_t)room + 1));
     if (filter->value) {
         value_iterator_init(&iterator, filter->value->type, marker);
-        while (count < room && value_iterator_next(&iterator, &list->values[count]))
-            count++;
+        while (count < room && value_iterator_next(&iterator, &list->values[count])) {
+            list->values[count] = value_of_in(filter->column->type, list->values[count]);
+            count += !bytes_is_null(list->values[count]); /* what is null equals nothing */
+        }
     }
     for (; !filter->value && count < room && !status; count++)
         status = filter_operand(filter->values[count], eval, filter->column, &list->values[count], err);

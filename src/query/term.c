@@ -72,6 +72,14 @@ struct receiver receiver_of(struct arena *arena, const char *prefix, struct byte
     return (struct receiver){ bytes_of_string(arena_printf(arena, "%s(%.*s)", prefix, BYTES(name))), type };
 }
 
+struct receiver receiver_of_in(struct arena *arena, struct bytes name, const struct type *type)
+{
+    struct receiver in = receiver_of(arena, "in", name, type_list(arena, type, false));
+
+    in.is_list_of_in = true;
+    return in;
+}
+
 const char *literal_kind_name(enum literal_kind kind)
 {
     switch (kind) {
@@ -623,6 +631,7 @@ static enum status compile_marker(struct planner *planner, const struct term *te
         .table = has_table ? planner->table->name : bytes_of("", 0),
         .name = bytes_is_null(term->marker.name) ? receiver->name : term->marker.name,
         .type = receiver->type,
+        .is_list_of_in = receiver->is_list_of_in,
     };
     *result = expr;
     return OK;

@@ -53,6 +53,7 @@ struct receiver {
     const struct type *type;
     const struct bytes
         *component_names; /* of a multi-column relation's tuple: its columns; NULL: name[0], name[1] ... */
+    bool is_list_of_in;   /* what follows IN as a whole */
 };
 
 struct planner {
@@ -94,6 +95,8 @@ struct bytes term_text(struct planner *planner, const struct term *term);
 struct bytes type_name(struct arena *arena, const struct type *type);
 /* A receiver named e.g. value(m). */
 struct receiver receiver_of(struct arena *arena, const char *prefix, struct bytes name, const struct type *type);
+/* Of the marker that follows IN: a list of what is compared. */
+struct receiver receiver_of_in(struct arena *arena, struct bytes name, const struct type *type);
 const char *literal_kind_name(enum literal_kind kind);
 struct bytes buffer_to_arena(struct arena *arena, struct buffer *buffer);
 

@@ -272,8 +272,7 @@ static enum status collect_column(struct collector *collector, const struct rela
     if (relation->op == OPERATOR_IN) {
         added.kind = PART_IN;
         if (relation->value) {
-            struct receiver in =
-                receiver_of(planner->arena, "in", column->name, type_list(planner->arena, column->type, false));
+            struct receiver in = receiver_of_in(planner->arena, column->name, column->type);
 
             status = term_compile(planner, relation->value, &in, &added.in_marker);
             return status ? status : merge(collector, &added);
@@ -385,6 +384,7 @@ static enum status collect_tuple(struct collector *collector, const struct relat
             struct receiver in = {
                 bytes_of_string(arena_printf(planner->arena, "in%.*s", BYTES(receiver.name))),
                 type_list(planner->arena, tuple, false),
+                .is_list_of_in = true,
             };
             status = term_compile(planner, relation->value, &in, &added.in_marker);
             return status ? status : merge(collector, &added);

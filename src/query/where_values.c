@@ -11,6 +11,18 @@ static enum status bad_value(const struct column_def *column, struct bytes value
     return error_set(err, ERR_INVALID, "Invalid null value in condition for column %.*s", BYTES(column->name));
 }
 
+static enum status bad_tuple(const struct key_part *part, const struct column_def *columns, struct arena *arena,
+                             struct error *err)
+{
+    struct buffer names = { 0 };
+
+    for (uint32_t i = 0; i < part->width; i++)
+        buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(columns[part->first + i].name));
+    struct bytes list = arena_copy(arena, buffer_bytes(&names));
+    buffer_fini(&names);
+    return error_set(err, ERR_INVALID, "Invalid null value in condition for columns: [%.*s]", BYTES(list));
+}
+
 static bool is_bad(struct bytes value)
 {
     return bytes_is_null(value) || native_is_unset(value);
@@ -30,6 +42,9 @@ static enum status part_values(const struct key_part *part, const struct column_
             status = expr_evaluate(part->values[i], eval, &list[i], err);
             if (status)
                 return status;
+            if (bytes_is_null(list[i]) && part->width > 1)
+                return error_set(err, ERR_INVALID, "Invalid null value for column %.*s",
+                                 BYTES(columns[part->first + i % part->width].name));
             if (is_bad(list[i]))
                 return bad_value(&columns[part->first + i % part->width], list[i], err);
         }
@@ -53,7 +68,7 @@ static enum status part_values(const struct key_part *part, const struct column_
         value_iterator_init(&iterator, type, marker);
         while (at < total && value_iterator_next(&iterator, &element)) {
             if (part->width == 1 && type->params[0]->kind != TYPE_TUPLE) {
-                list[at] = element;
+                list[at] = value_of_in(type->params[0], element);
             } else if (part->width == 1 && !columns[part->first].type) {
                 list[at] = element;
             } else if (type_equal(type->params[0], columns[part->first].type) && part->width == 1) {
@@ -71,7 +86,8 @@ static enum status part_values(const struct key_part *part, const struct column_
         total = at;
         for (size_t i = 0; i < (size_t)total * part->width; i++)
             if (is_bad(list[i]))
-                return bad_value(&columns[part->first + i % part->width], list[i], err);
+                return part->width > 1 ? bad_tuple(part, columns, eval->arena, err)
+                                       : bad_value(&columns[part->first], list[i], err);
     }
     *values = list;
     *count = total;

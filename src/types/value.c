@@ -66,7 +66,8 @@ static enum status not_enough_bytes(const char *what, struct error *err)
 }
 
 /* list, set, map: count (4), then per element length (4) and bytes. */
-static enum status validate_collection(const struct type *type, struct bytes value, struct error *err)
+static enum status validate_collection(const struct type *type, struct bytes value, bool may_hold_nulls,
+                                       struct error *err)
 {
     const char *what = type->kind == TYPE_LIST ? "list" : type->kind == TYPE_SET ? "set" : "map";
 
@@ -82,8 +83,12 @@ static enum status validate_collection(const struct type *type, struct bytes val
         if (value.size < 4)
             return not_enough_bytes(what, err);
         int32_t size = (int32_t)load_be32(value.data);
-        if (size < 0)
+        if (size < 0 && !may_hold_nulls)
             return error_set(err, ERR_INVALID, "Null value read when not allowed");
+        if (size < 0) {
+            value = bytes_of(value.data + 4, value.size - 4);
+            continue;
+        }
         if ((size_t)size > value.size - 4)
             return not_enough_bytes(what, err);
         enum status status =
@@ -220,7 +225,7 @@ enum status value_validate(const struct type *type, struct bytes value, struct e
         return error_set(err, ERR_INVALID, "EmptyType only accept empty values");
     case TYPE_LIST:
     case TYPE_SET:
-    case TYPE_MAP: return validate_collection(type, value, err);
+    case TYPE_MAP: return validate_collection(type, value, false, err);
     case TYPE_UDT:
     case TYPE_TUPLE: return validate_tuple(type, value, err);
     case TYPE_VECTOR: return validate_vector(type, value, err);
@@ -424,6 +429,29 @@ bool value_iterator_next(struct value_iterator *iterator, struct bytes *element)
     *element = bytes_of(rest->data, size);
     *rest = bytes_of(rest->data + size, rest->size - size);
     return true;
+}
+
+enum status value_validate_list_of_in(const struct type *type, struct bytes value, struct error *err)
+{
+    return validate_collection(type, value, true, err);
+}
+
+struct bytes value_of_in(const struct type *type, struct bytes element)
+{
+    switch (type->kind) {
+    case TYPE_INT:
+    case TYPE_BIGINT:
+    case TYPE_BOOLEAN:
+    case TYPE_DECIMAL:
+    case TYPE_DOUBLE:
+    case TYPE_FLOAT:
+    case TYPE_TIMESTAMP:
+    case TYPE_UUID:
+    case TYPE_TIMEUUID:
+    case TYPE_INET:
+    case TYPE_VARINT: return element.size ? element : bytes_of(NULL, 0);
+    default: return element;
+    }
 }
 
 void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count)

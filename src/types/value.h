@@ -18,6 +18,11 @@ enum { VALUE_DEPTH_MAX = 32, VALUE_ELEMENTS_MAX = 1 << 24, VALUE_BYTES_MAX = 256
  * in collections are refused; null fields of tuples and udts are fine. */
 enum status value_validate(const struct type *type, struct bytes value, struct error *err);
 
+/* The list that a marker of IN is bound to: it may hold nulls, which only keys refuse. */
+enum status value_validate_list_of_in(const struct type *type, struct bytes value, struct error *err);
+/* An element of it, of that type: an empty one of a type that has no empty value is null, as Cassandra takes it. */
+struct bytes value_of_in(const struct type *type, struct bytes element);
+
 /* The order Cassandra's comparator gives: <0, 0, >0. Both validated. (timeuuid: by time then signed bytes; decimal
  * and varint numerically; uuid: version, then time or bytes; booleans, floats with NaN greatest; sets and lists
  * lexicographically; empty first.) */

@@ -272,6 +272,7 @@ struct native_column {
     struct bytes table;
     struct bytes name;
     const struct type *type;
+    bool is_list_of_in; /* of a marker: the list that follows IN */
 };
 
 /* Columns of a result or of markers, encoded once per statement and protocol version (global table spec where all
