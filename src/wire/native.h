@@ -214,7 +214,7 @@ struct native_request {
     };
 };
 
-enum { NATIVE_EVENT_TOPOLOGY = 1, NATIVE_EVENT_STATUS = 2, NATIVE_EVENT_SCHEMA = 4 };
+enum { NATIVE_EVENT_TOPOLOGY = 1, NATIVE_EVENT_STATUS = 2, NATIVE_EVENT_SCHEMA = 4, NATIVE_EVENT_TRACE = 8 };
 
 /* Decodes the (decompressed) body of a frame. An opcode that no client may send is ERR_PROTOCOL. */
 enum status native_decode(const struct native_header *header, struct bytes body, struct arena *arena,

@@ -258,10 +258,12 @@ static enum status decode_batch(struct reader *in, struct arena *arena, struct n
 static const struct {
     const char *name;
     uint32_t bit;
+    uint8_t version; /* from which on */
 } event_kinds[] = {
-    { "TOPOLOGY_CHANGE", NATIVE_EVENT_TOPOLOGY },
-    { "STATUS_CHANGE", NATIVE_EVENT_STATUS },
-    { "SCHEMA_CHANGE", NATIVE_EVENT_SCHEMA },
+    { "TOPOLOGY_CHANGE", NATIVE_EVENT_TOPOLOGY, 3 },
+    { "STATUS_CHANGE", NATIVE_EVENT_STATUS, 3 },
+    { "SCHEMA_CHANGE", NATIVE_EVENT_SCHEMA, 3 },
+    { "TRACE_COMPLETE", NATIVE_EVENT_TRACE, 4 }, /* Cassandra takes it and never sends one */
 };
 
 static enum status decode_register(struct reader *in, struct native_request *request, struct error *err)
@@ -280,6 +282,10 @@ static enum status decode_register(struct reader *in, struct native_request *req
             return error_set(err, ERR_PROTOCOL, "Invalid value '%.*s' for Type", BYTES(name));
         request->registration.events |= bit;
     }
+    for (size_t k = 0; k < ARRAY_SIZE(event_kinds) && !in->failed; k++)
+        if (request->registration.events & event_kinds[k].bit && request->version < event_kinds[k].version)
+            return error_set(err, ERR_PROTOCOL, "Event %s not valid for protocol version %u/v%u", event_kinds[k].name,
+                             request->version, request->version);
     return in->failed ? truncated(err) : OK;
 }
 

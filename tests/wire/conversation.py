@@ -179,6 +179,7 @@ def talk(t):
     t.batch("batch of unprepared", [(b"0123456789abcdef", [])])
     t.query("after batches", "SELECT k, v FROM a WHERE k IN (5, 6, 7)")
     t.ask("register", REGISTER, struct.pack(">H", 1) + short_string("STATUS_CHANGE"))
+    t.ask("register for what v3 does not know", REGISTER, struct.pack(">H", 1) + short_string("TRACE_COMPLETE"))
     t.ask("register what is not", REGISTER, struct.pack(">H", 1) + short_string("WEATHER"))
     t.ask("custom payload", QUERY, struct.pack(">H", 1) + short_string("a") + value(b"b") + long_string("SELECT v FROM a WHERE k = 4") +
           parameters(v), flags=4)
