@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 1 << 14, BYTES_DEFAULT = 64 << 20 };
+enum { BUCKETS = 1 << 14, BYTES_DEFAULT = 64 << 20, LARGE_BYTES = 64 << 10 };
 
 struct prepared_cache {
     pthread_mutex_t lock;
@@ -85,12 +85,12 @@ void prepared_cache_free(struct prepared_cache *cache)
 
 void prepared_lookaside_init(struct prepared_lookaside *lookaside)
 {
-    lookaside->slots = xcalloc(LOOKASIDE_SLOTS, sizeof(*lookaside->slots));
+    lookaside->slots = xcalloc(LOOKASIDE_SLOTS + 1, sizeof(*lookaside->slots));
 }
 
 void prepared_lookaside_fini(struct prepared_lookaside *lookaside)
 {
-    for (size_t i = 0; i < LOOKASIDE_SLOTS; i++)
+    for (size_t i = 0; i <= LOOKASIDE_SLOTS; i++)
         prepared_unref(lookaside->slots[i]);
     free(lookaside->slots);
 }
@@ -122,6 +122,8 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
         atomic_store_explicit(&found->used, true, memory_order_relaxed);
     }
     pthread_mutex_unlock(&cache->lock);
+    if (found && found->bytes > LARGE_BYTES)
+        slot = &lookaside->slots[LOOKASIDE_SLOTS];
     if (found || (*slot && atomic_load_explicit(&(*slot)->evicted, memory_order_acquire))) {
         prepared_unref(*slot);
         *slot = found;
@@ -157,10 +159,12 @@ static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
 
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err)
 {
-    if (prepared->bytes > cache->bytes_max / 256 && prepared->bytes > 1 << 20)
+    uint64_t bytes_max = cache->bytes_max / 2 < 1 << 20 ? 1 << 20 : cache->bytes_max / 2;
+
+    if (prepared->bytes > bytes_max)
         return error_set(err, ERR_INVALID,
                          "Prepared statement of size %llu bytes is larger than allowed maximum of %llu MB: %.*s...",
-                         (unsigned long long)prepared->bytes, (unsigned long long)(cache->bytes_max / 256 >> 20),
+                         (unsigned long long)prepared->bytes, (unsigned long long)(bytes_max >> 20),
                          (int)(prepared->text.size < 200 ? prepared->text.size : 200),
                          (const char *)prepared->text.data);
     pthread_mutex_lock(&cache->lock);

@@ -3,7 +3,8 @@
  * An id is the MD5 of keyspace and text, as Cassandra's. EXECUTE finds its plan in the context's lookaside, which holds
  * references and takes no lock; a miss asks the cache, under its lock. When the cache is full the plan not used for longest
  * (second chance) is evicted; lookasides see that it was and let it go, so that its next use is answered UNPREPARED. So is one whose
- * tables have changed as clients must know (table_def_is_alike), when it is used next.
+ * tables have changed as clients must know (table_def_is_alike), when it is used next. A plan of many bytes is not kept there: each
+ * context holds one of them.
  *
  * Owns:    the cache and lookasides hold references; who gets a plan from prepared_find holds it until its next call with
  *          that lookaside, or takes a reference.
@@ -35,7 +36,7 @@ struct prepared {
 
 struct prepared_cache;
 struct prepared_lookaside {
-    struct prepared **slots; /* owned; LOOKASIDE_SLOTS; each holds a reference */
+    struct prepared **slots; /* owned; LOOKASIDE_SLOTS and one for a large plan; each holds a reference */
 };
 
 struct prepared_cache *prepared_cache_new(uint64_t bytes_max);

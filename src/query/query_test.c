@@ -293,6 +293,32 @@ static void an_unknown_id_is_told_back(void **state)
     assert_memory_equal(request.error.id, prepared_statement_id, 16);
 }
 
+static void a_statement_may_have_65535_markers(void **state)
+{
+    enum { MARKERS = UINT16_MAX };
+    char *text = xmalloc(64 + 2 * (MARKERS + 1));
+    struct bytes *values = xcalloc(MARKERS, sizeof(*values));
+    size_t at;
+
+    make_table();
+    assert_string_equal(ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'found')"), "ok");
+    at = (size_t)sprintf(text, "SELECT v FROM t WHERE k IN (?");
+    for (int i = 1; i < MARKERS; i++)
+        at += (size_t)sprintf(text + at, ",?");
+    for (int i = 0; i < MARKERS; i++)
+        values[i] = bytes_of(ONE, 4);
+    sprintf(text + at, ")");
+    assert_string_equal(prepare(text), "ok");
+    set_execute(values, MARKERS);
+    run(worker);
+    assert_string_equal(outcome(), "found");
+    sprintf(text + at, ",?)");
+    assert_string_equal(prepare(text),
+                        "invalid: Too many markers(?). 65536 markers exceed the allowed maximum of 65535");
+    free(values);
+    free(text);
+}
+
 static void a_full_cache_forgets_what_was_not_used(void **state)
 {
     const struct bytes values[] = { { ONE, 4 } };
@@ -784,6 +810,7 @@ int main(void)
         TEST(a_loop_waits_for_owners_and_disks_by_answering_so),
         TEST(an_id_is_the_md5_of_keyspace_and_text),
         TEST(an_unknown_id_is_told_back),
+        TEST(a_statement_may_have_65535_markers),
         TEST(a_full_cache_forgets_what_was_not_used),
         TEST(statements_of_changed_tables_are_unprepared),
         TEST(pages_meet_without_gap_or_overlap),
