@@ -23,8 +23,13 @@ struct finding {
     const struct table_def *def;
     struct error *err;
     const struct type *type;
-    struct cell *list; /* by path: what it holds now, live; timestamps as numbers */
-    uint32_t count, capacity;
+    const struct cell
+        *list; /* by path: what it holds now, live; timestamps as numbers. The row's, until it is changed */
+    uint32_t count;
+    struct cell *own; /* `list`, once it was changed */
+    bool has_put;     /* the last operation replaced an element, which is done when another looks */
+    struct cell put;
+    uint32_t put_at;
     struct cell *added; /* by this statement since it was last looked at */
     uint32_t added_count, added_capacity;
     struct cell *out;
@@ -64,12 +69,40 @@ static void add(struct finding *finding, const struct cell *asked, struct bytes 
     added->timestamp_us = as_number(asked->timestamp_us);
 }
 
-/* What was added takes its place in the list; dead elements go. */
+/* Ours to change. */
+static struct cell *own_list(struct finding *finding)
+{
+    if (finding->list == finding->own)
+        return finding->own;
+    finding->own = arena_alloc(finding->arena, sizeof(*finding->own) * ((size_t)finding->count + 1));
+    if (finding->count)
+        memcpy(finding->own, finding->list, sizeof(*finding->own) * finding->count);
+    finding->list = finding->own;
+    return finding->own;
+}
+
+static void settle_put(struct finding *finding)
+{
+    struct cell *list = own_list(finding);
+    uint32_t at = finding->put_at;
+
+    finding->has_put = false;
+    if (finding->put.kind != CELL_TOMBSTONE) {
+        list[at] = finding->put;
+        return;
+    }
+    finding->count--;
+    memmove(list + at, list + at + 1, sizeof(*list) * (finding->count - at));
+}
+
+/* What was replaced and what was added takes its place in the list; dead elements go. */
 static void settle(struct finding *finding)
 {
     uint32_t a = 0, b = 0, count = 0;
     struct cell *merged;
 
+    if (finding->has_put)
+        settle_put(finding);
     if (!finding->added_count)
         return;
     finding->added_count = cells_sort(finding->added, finding->added_count);
@@ -85,7 +118,7 @@ static void settle(struct finding *finding)
         if (cell->kind != CELL_TOMBSTONE)
             merged[count++] = *cell;
     }
-    finding->list = merged;
+    finding->list = finding->own = merged;
     finding->count = count;
     finding->added_count = 0;
 }
@@ -97,14 +130,10 @@ static void put(struct finding *finding, const struct cell *asked, uint32_t at)
 
     cell.path = finding->list[at].path;
     cell.timestamp_us = as_number(asked->timestamp_us);
-    cell = *cell_reconcile(&finding->list[at], &cell);
+    finding->put = *cell_reconcile(&finding->list[at], &cell);
+    finding->put_at = at;
+    finding->has_put = true;
     give(finding, asked, cell.path);
-    if (cell.kind != CELL_TOMBSTONE) {
-        finding->list[at] = cell;
-        return;
-    }
-    finding->count--;
-    memmove(finding->list + at, finding->list + at + 1, sizeof(*finding->list) * (finding->count - at));
 }
 
 static enum status find_index(struct finding *finding, const struct cell *asked, enum place_kind kind)
@@ -132,6 +161,7 @@ static void find_values(struct finding *finding, const struct cell *asked)
     struct bytes packed = asked->path_value, element, *unwanted;
     uint32_t max = packed.size >= 4 ? load_be32(packed.data) : 0, count = 0, kept = 0;
     struct value_iterator iterator;
+    struct cell *list;
 
     settle(finding);
     if (max > packed.size / 4)
@@ -142,15 +172,16 @@ static void find_values(struct finding *finding, const struct cell *asked)
     while (count < max && value_iterator_next(&iterator, &element))
         unwanted[count++] = element;
     count = value_sort(element_type, unwanted, count);
+    list = own_list(finding);
     for (uint32_t i = 0; i < finding->count; i++) {
-        struct cell *cell = &finding->list[i];
+        const struct cell *cell = &list[i];
 
         if (value_find(element_type, unwanted, count, cell->value)) {
             give(finding, asked, cell->path);
             if (as_number(asked->timestamp_us) >= cell->timestamp_us)
                 continue;
         }
-        finding->list[kept++] = *cell;
+        list[kept++] = *cell;
     }
     finding->count = kept;
 }
@@ -186,25 +217,44 @@ static enum status find_one(struct finding *finding, const struct cell *asked)
     return error_set(finding->err, ERR_CORRUPT, "an operation on a list that nobody asks");
 }
 
+/* The first cell of a column, or of one behind it. */
+static uint32_t first_cell(const struct row *row, uint32_t column_id)
+{
+    uint32_t low = 0, high = row->cell_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (row->cells[middle].column_id < column_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The list as it is, but what the statement deletes of it as a whole. */
 static void begin_list(struct finding *finding, const struct row *asked, const struct row *live, uint32_t column_id)
 {
     int64_t deleted_us = TIMESTAMP_NONE;
-    uint32_t first = 0, count = 0;
+    uint32_t first = live ? first_cell(live, column_id) : 0, count = 0;
+    struct cell *list;
 
-    finding->list = NULL;
-    finding->count = finding->added_count = 0;
+    finding->list = live ? live->cells + first : NULL;
+    finding->count = live ? first_cell(live, column_id + 1) - first : 0;
+    finding->own = NULL;
+    finding->added_count = 0;
+    finding->has_put = false;
     for (uint32_t i = 0; i < asked->complex_count; i++)
         if (asked->complexes[i].column_id == column_id)
             deleted_us = as_number(asked->complexes[i].deletion.timestamp_us);
-    while (live && first < live->cell_count && live->cells[first].column_id != column_id)
-        first++;
-    while (live && first + count < live->cell_count && live->cells[first + count].column_id == column_id)
-        count++;
-    finding->list = arena_alloc(finding->arena, sizeof(*finding->list) * ((size_t)count + 1));
-    for (uint32_t i = 0; i < count; i++)
-        if (live->cells[first + i].timestamp_us > deleted_us)
-            finding->list[finding->count++] = live->cells[first + i];
+    if (deleted_us == TIMESTAMP_NONE)
+        return;
+    list = own_list(finding);
+    for (uint32_t i = 0; i < finding->count; i++)
+        if (list[i].timestamp_us > deleted_us)
+            list[count++] = list[i];
+    finding->count = count;
 }
 
 static bool is_asked(const struct cell *cell, const struct column_def *column)

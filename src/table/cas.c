@@ -98,9 +98,23 @@ static enum status cover_of(struct cas_look *look, struct buffer *key, struct by
     return OK;
 }
 
+static int64_t newest_dead(const struct row *row, struct deletion cover)
+{
+    int64_t dead_us = row->deletion.timestamp_us > cover.timestamp_us ? row->deletion.timestamp_us : cover.timestamp_us;
+
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        if (row->cells[i].kind != CELL_LIVE && row->cells[i].timestamp_us > dead_us)
+            dead_us = row->cells[i].timestamp_us;
+    for (uint32_t i = 0; i < row->complex_count; i++)
+        if (row->complexes[i].deletion.timestamp_us > dead_us)
+            dead_us = row->complexes[i].deletion.timestamp_us;
+    return dead_us;
+}
+
 /* The live row that a part looks at; NULL: it does not exist. */
+/* *dead_us: the newest timestamp of what deletes anything of it. NULL: not wanted. */
 static enum status read_part(struct cas_look *look, struct buffer *key, bool is_static, struct bytes clustering,
-                             const struct row **live, int64_t *newest_us)
+                             const struct row **live, int64_t *newest_us, int64_t *dead_us)
 {
     struct row *row = arena_new_struct(look->arena, struct row);
     struct deletion cover;
@@ -134,6 +148,8 @@ static enum status read_part(struct cas_look *look, struct buffer *key, bool is_
         *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
     }
     drop_lost_cells(look->def, row);
+    if (dead_us)
+        *dead_us = newest_dead(row, cover);
     if (row_hide(row, cover, look->header->now_s))
         *live = row;
     return OK;
@@ -191,7 +207,7 @@ static enum status find_live(struct cas_look *look, struct buffer *key, enum cas
         if (order <= 0)
             status = look->shard->ops->scan_next(scan, look->err);
         if (!status)
-            status = read_part(look, key, false, seen->clustering, &seen->row, &newest_us);
+            status = read_part(look, key, false, seen->clustering, &seen->row, &newest_us, NULL);
         if (seen->row && (kind == CAS_FIRST_ROW || seen->row->liveness.timestamp_us != TIMESTAMP_NONE))
             return status;
     }
@@ -516,7 +532,7 @@ static enum status check_part(struct cas_look *look, struct buffer *key, struct 
     if (reader->failed)
         return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
     if (!cas_is_first_row(kind))
-        status = read_part(look, key, is_static, clustering, &seen.row, newest_us);
+        status = read_part(look, key, is_static, clustering, &seen.row, newest_us, NULL);
     else if (!*applied)
         status = first_row(look, key, kind, &seen);
     if (status)
@@ -571,38 +587,57 @@ enum status cas_decide(struct cas_look *look, struct command_reader *reader, boo
 
 /* ---- lists ---- */
 
-/* One fragment with the paths that its operations find. */
-static enum status find_places(struct cas_look *look, struct buffer *key, const struct command_fragment *fragment,
-                               struct row *row)
+/* The live row whose lists a fragment looks at. *has_record: the partition's record was read. */
+static enum status read_looked_at(struct cas_look *look, struct buffer *key, const struct command_fragment *fragment,
+                                  bool *has_record, const struct row **live)
 {
-    int64_t newest_us = INT64_MIN;
-    const struct row *live;
-    enum status status = fragment_decode(look->arena, fragment->fragment, row, look->err);
+    struct buffer row_key CLEANUP(buffer_fini) = { 0 }, record CLEANUP(buffer_fini) = { 0 };
+    int64_t newest_us = INT64_MIN, dead_us = TIMESTAMP_NONE;
+    enum status status = OK;
 
+    key_encode_partition(&row_key, look->header->table_id, look->header->token, look->header->partition_key);
+    buffer_append_u8(&row_key, fragment->kind);
+    if (fragment->kind == KEY_ROW)
+        buffer_append_bytes(&row_key, fragment->clustering);
+    *live = look->kept ? kept_rows_find(look->kept, buffer_bytes(&row_key), look->def->version) : NULL;
+    if (*live)
+        return OK;
+    if (!*has_record)
+        status = read_partition(look, key, &newest_us);
+    *has_record |= !status;
     if (!status)
-        status = read_part(look, key, fragment->kind == KEY_PARTITION, fragment->clustering, &live, &newest_us);
-    return status ? status : place_find(look->arena, look->def, row, live, look->err);
+        status =
+            read_part(look, key, fragment->kind == KEY_PARTITION, fragment->clustering, live, &newest_us, &dead_us);
+    if (status || !*live || !look->kept)
+        return status;
+    buffer_append_bytes(&record, buffer_bytes(key));
+    buffer_append_u8(&record, KEY_PARTITION);
+    kept_rows_keep(look->kept, buffer_bytes(&row_key), buffer_bytes(&record), look->def->version, *live, dead_us);
+    return OK;
 }
 
 enum status cas_find_places(struct cas_look *look, struct command_reader *reader, struct buffer *fragments,
                             uint32_t *count)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
-    int64_t newest_us = INT64_MIN;
-    enum status status = read_partition(look, &key, &newest_us);
+    bool has_record = false;
+    enum status status = OK;
 
     *count = 0;
     for (uint32_t i = 0; i < look->header->fragment_count && !status; i++) {
         struct command_fragment fragment;
+        const struct row *live;
         struct row row;
 
         command_read_fragment(reader, &fragment);
         if (reader->failed)
             return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
-        if (fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE)
-            status = find_places(look, &key, &fragment, &row);
-        else
-            status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
+        status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
+        if (!status && fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE) {
+            status = read_looked_at(look, &key, &fragment, &has_record, &live);
+            if (!status)
+                status = place_find(look->arena, look->def, &row, live, look->err);
+        }
         if (status || row_is_empty(&row))
             continue;
         command_append_fragment(fragments, &fragment, &row);

@@ -55,9 +55,8 @@ static bool is_due(const struct hot_key *hot)
 }
 
 /* The key's place, if this write of it is to be folded. */
-static struct hot_key *find_hot(struct hot_key *keys, struct bytes key, size_t bytes, int64_t now_us)
+static struct hot_key *find_hot(struct hot_key *keys, uint64_t hash, size_t bytes, int64_t now_us)
 {
-    uint64_t hash = hash_seeded(0, key);
     struct hot_key *hot = &keys[hash % HOT_KEYS];
 
     if (hot->hash != hash) {
@@ -92,10 +91,12 @@ void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, s
     const struct store_semantics *semantics = &shard->space->semantics;
     struct store_read_options options = { .may_wait = false }; /* a fold saves time: it is not worth the disk's */
     struct hot_keys *keys = shard->hot;
-    struct hot_key *hot = find_hot(keys->keys, key, fragment.size, now_us);
+    uint64_t hash = hash_seeded(0, key);
+    struct hot_key *hot = find_hot(keys->keys, hash, fragment.size, now_us);
     struct error ignored;
     bool found = false;
 
+    kept_rows_wrote(shard->kept, hash, key, fragment);
     buffer_reset(&keys->found);
     if (hot && !store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
                                   &found, &ignored))

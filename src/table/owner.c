@@ -170,6 +170,13 @@ static void wake_ports(struct turn *turn, const bool *answered)
 
 /* ---- commands ---- */
 
+/* Of the store and the batch, what the owner keeps in mind: something was taken back, or written in another way. */
+static void forget_known(struct shard *shard)
+{
+    range_known_forget(shard->known);
+    kept_rows_forget(shard->kept);
+}
+
 static struct table_def *definition(struct turn *turn, uint64_t table_id)
 {
     struct table_space *space = turn->shard->space;
@@ -332,6 +339,7 @@ static void tell_of_tombstones(struct turn *turn, const struct table_def *def, s
     flag.has_range_tombstones = true;
     turn->key.size = prefix;
     buffer_append_u8(&turn->key, KEY_PARTITION);
+    kept_rows_forget_partition(turn->shard->kept, buffer_bytes(&turn->key));
     buffer_reset(&turn->range);
     fragment_encode(&turn->range, &flag);
     store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->range));
@@ -371,6 +379,7 @@ static struct cas_look look_of(struct turn *turn, const struct command_header *h
                               .batch = turn->batch,
                               .overlay = &turn->overlay,
                               .known = turn->shard->known,
+                              .kept = turn->shard->kept,
                               .header = header,
                               .def = def,
                               .arena = turn->arena,
@@ -651,7 +660,7 @@ static enum status run_remove(struct turn *turn, const struct command_header *he
         store_batch_delete_range(turn->batch, STORE_DATA, bytes_of(from, 8), bytes_of(to, 8));
         due_forget_tables(turn->batch, first, end);
     }
-    range_known_forget(turn->shard->known);
+    forget_known(turn->shard);
     turn->durable = true;
     forget_definitions(turn);
     return OK;
@@ -695,7 +704,7 @@ static enum status run_command(struct turn *turn, struct table_request *request,
     }
     if (status) {
         if (store_batch_count(turn->batch) != before)
-            range_known_forget(turn->shard->known);
+            forget_known(turn->shard);
         store_batch_truncate(turn->batch, before);
         range_overlay_reset(&turn->overlay);
     }
@@ -729,7 +738,7 @@ static enum status write_batch(struct turn *turn, struct error *err)
     if (!status)
         return OK;
     atomic_store(&shard->refuses, true);
-    range_known_forget(shard->known);
+    forget_known(shard);
     shard->clock_bound_us = INT64_MIN; /* it may not have reached the disk */
     log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
     return error_set(err, ERR_WRITE_TIMEOUT,
@@ -893,7 +902,7 @@ static enum status sweep(struct turn *turn, bool from_start, bool *more, struct 
     arena_reset(turn->arena);
     status = sweep_run(&step, err);
     if (store_batch_count(turn->batch))
-        range_known_forget(turn->shard->known);
+        forget_known(turn->shard);
     if (!status)
         status = write_batch(turn, err);
     *more = step.more;

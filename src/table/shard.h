@@ -80,11 +80,12 @@ struct shard {
     _Atomic uint32_t sleeps; /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
     _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic bool stops;
-    _Atomic bool refuses; /* a write failed and the store is not writable again yet */
-    pthread_t resumer;    /* makes it writable again, while the owner refuses writes and never touches the store's */
-    bool resumer_runs;    /* the owner's */
-    _Atomic bool resumed; /* the resumer's last word */
-    struct hot_keys *hot; /* owned; the owner's: recently written keys, see hot.c */
+    _Atomic bool refuses;   /* a write failed and the store is not writable again yet */
+    pthread_t resumer;      /* makes it writable again, while the owner refuses writes and never touches the store's */
+    bool resumer_runs;      /* the owner's */
+    _Atomic bool resumed;   /* the resumer's last word */
+    struct hot_keys *hot;   /* owned; the owner's: recently written keys, see hot.c */
+    struct kept_rows *kept; /* owned; the owner's: rows whose lists it looked into lately */
     struct range_known *known; /* owned; the owner's: ranges of partitions it changed lately */
     struct versions versions;
     struct sweep sweep; /* the owner's */
@@ -180,6 +181,22 @@ void hot_keys_free(struct hot_keys *hot);
 /* Adds the fragment to the batch: a merge, or, when enough was written since, a put of all there is. */
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
 
+/* kept.c: large rows whose lists were looked into lately, as they live behind the batch under way. The owner's: what it takes back, or
+ * writes in another way than by hot_add, it makes them forget. Bounded. */
+struct kept_rows *kept_rows_new(void);
+void kept_rows_free(struct kept_rows *kept);
+/* Borrowed until the next write or keep. NULL: it is not kept. */
+const struct row *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
+/* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record; floor_us: the newest timestamp of
+ * what deletes anything in it. */
+void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
+                    const struct row *live, int64_t floor_us);
+/* A stamped fragment was added to the batch. hash: hash_seeded(0, key). */
+void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment);
+void kept_rows_forget(struct kept_rows *kept);
+void kept_rows_forget_row(struct kept_rows *kept, struct bytes key);
+void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record);
+
 /* warm.c: threads that read what commands of the shard need, so that its owner doesn't wait for the disk. They are started when there
  * is work for them. */
 enum { WARMERS_MAX = 4 };
@@ -206,6 +223,7 @@ struct cas_look {
     const struct store_batch *batch;
     struct range_overlay *overlay;
     struct range_known *known; /* the owner's; NULL: a warmer looks */
+    struct kept_rows *kept;    /* the same */
     const struct command_header *header;
     const struct table_def *def; /* cas_decide and cas_find_places want it */
     struct arena *arena;         /* what is seen lies there */

@@ -113,9 +113,12 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     struct store_options options = { .path = path, .environment = space->environment, .semantics = &space->semantics };
     enum status status;
 
-    *shard = (struct shard){
-        .space = space, .index = index, .ops = space->options.store, .hot = hot_keys_new(), .known = range_known_new()
-    };
+    *shard = (struct shard){ .space = space,
+                             .index = index,
+                             .ops = space->options.store,
+                             .hot = hot_keys_new(),
+                             .kept = kept_rows_new(),
+                             .known = range_known_new() };
     shard->warmers = warmers_new(shard);
     layout_shard_name(space->generation, index, name);
     snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
@@ -178,6 +181,7 @@ void table_space_close(struct table_space *space)
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
         hot_keys_free(space->shards[i].hot);
+        kept_rows_free(space->shards[i].kept);
         range_known_free(space->shards[i].known);
         versions_fini(&space->shards[i].versions);
         warmers_free(space->shards[i].warmers);

@@ -1,0 +1,265 @@
+/* Large rows whose lists an owner looked into lately, as they live, behind the batch under way: l[i] = x would otherwise read and
+ * take apart all of the row for one path. Each write of the row is told here and changes what it changes; what can't be told from
+ * living cells alone (deletions, expiry, timestamps as old as what was deleted) makes the row be forgotten, and the next
+ * look reads it again.
+ */
+#include "table/shard.h"
+
+#include "base/hash.h"
+#include "row/fragment.h"
+
+enum { KEPT_ROWS = 4, KEPT_CELLS_MIN = 64, KEPT_BYTES_MAX = 32 << 20 };
+
+struct kept_row {
+    struct buffer key, record; /* owned: of the row, and of its partition's record; size 0: this place is free */
+    uint64_t key_hash, record_hash;
+    uint64_t schema_version;
+    struct row row;      /* its cells are owned */
+    uint32_t capacity;   /* of them */
+    struct arena *bytes; /* owned: what they point to */
+    size_t size, garbage;
+    int64_t floor_us; /* what is not newer may be dead for something that is not known here */
+    uint64_t used;    /* when, by the number of uses */
+};
+
+struct kept_rows {
+    struct kept_row rows[KEPT_ROWS];
+    uint32_t count;
+    size_t size;
+    uint64_t uses;
+    struct arena *scratch; /* owned */
+};
+
+struct kept_rows *kept_rows_new(void)
+{
+    struct kept_rows *kept = xcalloc(1, sizeof(*kept));
+
+    kept->scratch = arena_new(4096);
+    return kept;
+}
+
+static void forget(struct kept_rows *kept, struct kept_row *entry)
+{
+    if (!entry->bytes)
+        return;
+    kept->count--;
+    kept->size -= entry->size;
+    free(entry->row.cells);
+    arena_free(entry->bytes);
+    buffer_fini(&entry->key);
+    buffer_fini(&entry->record);
+    *entry = (struct kept_row){ 0 };
+}
+
+void kept_rows_forget(struct kept_rows *kept)
+{
+    for (uint32_t i = 0; i < KEPT_ROWS; i++)
+        forget(kept, &kept->rows[i]);
+}
+
+void kept_rows_free(struct kept_rows *kept)
+{
+    if (!kept)
+        return;
+    kept_rows_forget(kept);
+    arena_free(kept->scratch);
+    free(kept);
+}
+
+const struct row *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version)
+{
+    for (uint32_t i = 0; i < KEPT_ROWS && kept->count; i++) {
+        struct kept_row *entry = &kept->rows[i];
+
+        if (!entry->bytes || !bytes_equal(buffer_bytes(&entry->key), key))
+            continue;
+        if (entry->schema_version != schema_version)
+            break;
+        entry->used = ++kept->uses;
+        return &entry->row;
+    }
+    return NULL;
+}
+
+static struct kept_row *make_room(struct kept_rows *kept, size_t size)
+{
+    struct kept_row *oldest;
+
+    do {
+        oldest = &kept->rows[0];
+        for (uint32_t i = 1; i < KEPT_ROWS; i++)
+            if (kept->rows[i].used < oldest->used)
+                oldest = &kept->rows[i];
+        if (oldest->bytes && kept->size + size > KEPT_BYTES_MAX) {
+            forget(kept, oldest);
+            oldest->used = 0;
+        }
+    } while (kept->size + size > KEPT_BYTES_MAX && kept->count);
+    forget(kept, oldest);
+    return oldest;
+}
+
+static void copy_bytes(struct kept_row *entry, struct cell *cell)
+{
+    if (!bytes_is_null(cell->path))
+        cell->path = arena_copy(entry->bytes, cell->path);
+    if (!bytes_is_null(cell->path_value))
+        cell->path_value = arena_copy(entry->bytes, cell->path_value);
+    if (!bytes_is_null(cell->value))
+        cell->value = arena_copy(entry->bytes, cell->value);
+}
+
+static size_t cell_bytes(const struct cell *cell)
+{
+    return cell->path.size + cell->path_value.size + cell->value.size;
+}
+
+void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
+                    const struct row *live, int64_t floor_us)
+{
+    size_t size = sizeof(struct cell) * live->cell_count;
+    struct kept_row *entry;
+
+    for (uint32_t i = 0; i < live->cell_count; i++) {
+        if (live->cells[i].kind != CELL_LIVE)
+            return;
+        size += cell_bytes(&live->cells[i]);
+    }
+    if (live->cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2)
+        return;
+    kept_rows_forget_row(kept, key);
+    entry = make_room(kept, size);
+    *entry = (struct kept_row){ .key_hash = hash_seeded(0, key),
+                                .record_hash = hash_seeded(0, record),
+                                .schema_version = schema_version,
+                                .row = ROW_EMPTY,
+                                .capacity = live->cell_count + live->cell_count / 8,
+                                .bytes = arena_new(1 << 16),
+                                .size = size,
+                                .floor_us = floor_us,
+                                .used = ++kept->uses };
+    buffer_append_bytes(&entry->key, key);
+    buffer_append_bytes(&entry->record, record);
+    entry->row.cells = xmalloc(sizeof(struct cell) * entry->capacity);
+    entry->row.cell_count = live->cell_count;
+    for (uint32_t i = 0; i < live->cell_count; i++) {
+        entry->row.cells[i] = live->cells[i];
+        copy_bytes(entry, &entry->row.cells[i]);
+    }
+    kept->count++;
+    kept->size += size;
+}
+
+void kept_rows_forget_row(struct kept_rows *kept, struct bytes key)
+{
+    for (uint32_t i = 0; i < KEPT_ROWS; i++)
+        if (kept->rows[i].bytes && bytes_equal(buffer_bytes(&kept->rows[i].key), key))
+            forget(kept, &kept->rows[i]);
+}
+
+void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record)
+{
+    for (uint32_t i = 0; i < KEPT_ROWS; i++)
+        if (kept->rows[i].bytes && bytes_equal(buffer_bytes(&kept->rows[i].record), record))
+            forget(kept, &kept->rows[i]);
+}
+
+/* ---- a write ---- */
+
+/* The first cell that does not stand before the one asked for. */
+static uint32_t place_of(const struct row *row, const struct cell *asked)
+{
+    uint32_t low = 0, high = row->cell_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (cell_compare(&row->cells[middle], asked) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void insert_cell(struct kept_row *entry, uint32_t at, const struct cell *cell)
+{
+    struct row *row = &entry->row;
+
+    if (row->cell_count == entry->capacity) {
+        entry->capacity += entry->capacity / 2;
+        row->cells = xrealloc(row->cells, sizeof(*row->cells) * entry->capacity);
+    }
+    memmove(&row->cells[at + 1], &row->cells[at], sizeof(*row->cells) * (row->cell_count - at));
+    row->cells[at] = *cell;
+    row->cell_count++;
+}
+
+static void remove_cell(struct kept_row *entry, uint32_t at)
+{
+    struct row *row = &entry->row;
+
+    row->cell_count--;
+    memmove(&row->cells[at], &row->cells[at + 1], sizeof(*row->cells) * (row->cell_count - at));
+}
+
+/* False: it can't be told what becomes of the row. */
+static bool write_cell(struct kept_row *entry, const struct cell *written)
+{
+    uint32_t at = place_of(&entry->row, written);
+    bool found = at < entry->row.cell_count && cell_compare(&entry->row.cells[at], written) == 0;
+    struct cell cell = *written;
+
+    if (written->kind == CELL_TOMBSTONE) {
+        if (found && cell_reconcile(&entry->row.cells[at], written) == written)
+            remove_cell(entry, at);
+        if (written->timestamp_us > entry->floor_us)
+            entry->floor_us = written->timestamp_us;
+        return true;
+    }
+    if (written->kind != CELL_LIVE)
+        return false;
+    if (found && cell_reconcile(&entry->row.cells[at], written) != written)
+        return true;
+    if (!found && written->timestamp_us <= entry->floor_us)
+        return false;
+    entry->garbage += sizeof(cell) + cell_bytes(&cell);
+    copy_bytes(entry, &cell);
+    if (found)
+        entry->row.cells[at] = cell;
+    else
+        insert_cell(entry, at, &cell);
+    return entry->garbage <= entry->size;
+}
+
+static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struct bytes fragment)
+{
+    struct error ignored;
+    struct row row;
+
+    arena_reset(kept->scratch);
+    if (row_decode(kept->scratch, fragment, &row, &ignored) || row.deletion.timestamp_us != TIMESTAMP_NONE ||
+        row.complex_count)
+        return false;
+    for (uint32_t i = 0; i < row.cell_count; i++)
+        if (!write_cell(entry, &row.cells[i]))
+            return false;
+    return true;
+}
+
+void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment)
+{
+    for (uint32_t i = 0; i < KEPT_ROWS && kept->count; i++) {
+        struct kept_row *entry = &kept->rows[i];
+
+        if (!entry->bytes)
+            continue;
+        if (entry->key_hash == hash && bytes_equal(buffer_bytes(&entry->key), key)) {
+            if (!write_fragment(kept, entry, fragment))
+                forget(kept, entry);
+        } else if (entry->record_hash == hash && fragment.data[1] & FRAGMENT_DELETION &&
+                   bytes_equal(buffer_bytes(&entry->record), key)) {
+            forget(kept, entry);
+        }
+    }
+}

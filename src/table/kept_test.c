@@ -1,0 +1,327 @@
+/* A row that an owner keeps in mind is what a reader sees: after random operations on its lists, deletions of all kinds, old timestamps,
+ * expiring elements and refused commands, each beside others in one turn. And the store is not asked for it again: bytes are counted.
+ */
+#include "row/place.h"
+#include "table/bed.h"
+#include "table/shard.h"
+
+#include <poll.h>
+
+enum { BED_LIST = 4, ELEMENTS = 120, ROUNDS = 12, TURNS = 150, TURN_COMMANDS = 5 };
+
+static struct table_bed bed = { .shards = 1 };
+static struct store_ops counting;
+static const struct store_ops *counted;
+static _Atomic uint64_t read_bytes;
+static struct table_port *port;
+static struct arena *arena;
+static uint64_t random_state = 3;
+static uint32_t kept_count;
+
+static enum status count_and_get(struct store *store, enum store_family family, struct bytes key,
+                                 const struct store_read_options *options, struct store_value *value, struct error *err)
+{
+    enum status status = counted->get(store, family, key, options, value, err);
+
+    if (!status)
+        atomic_fetch_add(&read_bytes, value->bytes.size);
+    return status;
+}
+
+static uint32_t below(uint32_t n)
+{
+    return bed_below(&random_state, n);
+}
+
+static struct bytes number(size_t size, uint64_t n)
+{
+    uint8_t *at = arena_alloc(arena, 8);
+
+    store_be64(at, n);
+    return bytes_of(at + 8 - size, size);
+}
+
+static struct bytes path_at(uint64_t n)
+{
+    uint8_t *path = arena_zalloc(arena, 16);
+
+    store_be64(path, n);
+    return bytes_of(path, 16);
+}
+
+static struct cell element(uint64_t at, int64_t timestamp_us)
+{
+    struct cell cell = bed_cell(BED_LIST, timestamp_us, number(4, below(50)));
+
+    cell.path = path_at(at);
+    return cell;
+}
+
+static void begin(struct arena *types)
+{
+    static struct column_def column;
+    static uint32_t index_by_id[BED_LIST + 1] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0 };
+    column = (struct column_def){ .id = BED_LIST,
+                                  .type = type_list(types, type_native(TYPE_INT), false),
+                                  .multicell = true,
+                                  .hidden_until_us = TIMESTAMP_NONE };
+    bed_open(&bed);
+    bed.def.columns = &column;
+    bed.def.column_count = 1;
+    bed.def.index_by_id = index_by_id;
+    bed.def.column_id_next = BED_LIST + 1;
+    port = table_port_open(bed.space);
+}
+
+static void end(void)
+{
+    table_port_close(port);
+    bed_close(&bed);
+}
+
+/* ---- commands ---- */
+
+struct command {
+    struct table_request request;
+    struct buffer bytes;
+    struct error err;
+};
+
+static void on_done(struct table_request *request)
+{
+}
+
+static void submit(struct command *command, const struct table_fragment *fragments, uint32_t count)
+{
+    struct error err;
+
+    command->request = (struct table_request){ .done = on_done, .error = &command->err, .arena = arena };
+    command->request.token = bed_encode(&command->bytes, BYTES_LITERAL("p"), fragments, count);
+    command->request.command = buffer_bytes(&command->bytes);
+    bed_must(table_submit(port, &command->request, &err), &err);
+}
+
+static void wait_for_all(void)
+{
+    table_port_flush(port);
+    while (table_port_pending(port)) {
+        struct pollfd fd = { .fd = table_port_fd(port), .events = POLLIN };
+
+        assert_int_equal(poll(&fd, 1, 30000), 1);
+        table_port_reap(port);
+    }
+}
+
+static void set_cells(struct table_fragment *fragment, const struct cell *cells, uint32_t count)
+{
+    fragment->row.cells = arena_alloc(arena, sizeof(*cells) * count);
+    memcpy(fragment->row.cells, cells, sizeof(*cells) * count);
+    fragment->row.cell_count = count;
+}
+
+static struct table_fragment row_fragment(bool is_static)
+{
+    return (struct table_fragment){ .kind = is_static ? KEY_PARTITION : KEY_ROW,
+                                    .clustering = is_static ? (struct bytes){ 0 } : BYTES_LITERAL("c"),
+                                    .row = ROW_EMPTY };
+}
+
+static void fill(bool is_static)
+{
+    struct table_fragment fragment = row_fragment(is_static);
+    struct cell cells[ELEMENTS];
+    struct command command = { 0 };
+
+    for (uint32_t i = 0; i < ELEMENTS; i++)
+        cells[i] = element((uint64_t)i << 32, TIMESTAMP_SERVER);
+    set_cells(&fragment, cells, ELEMENTS);
+    submit(&command, &fragment, 1);
+    wait_for_all();
+    buffer_fini(&command.bytes);
+}
+
+static int64_t draw_time(void)
+{
+    return below(8) ? TIMESTAMP_SERVER : atomic_load(&bed.clock_us) - 5 + below(10);
+}
+
+static void draw_place(struct table_fragment *fragment)
+{
+    struct cell cells[2];
+    uint32_t count = 1 + below(2);
+    int64_t time_us = draw_time();
+
+    fragment->has_places = true;
+    for (uint32_t i = 0; i < count; i++) {
+        bool deletes = below(4) == 0;
+
+        cells[i] = element(0, time_us);
+        cells[i].path = place_path(arena, i, deletes ? PLACE_DELETE : PLACE_SET, number(4, below(ELEMENTS + 5)));
+        if (deletes) {
+            cells[i].kind = CELL_TOMBSTONE;
+            cells[i].local_s = 1000000000;
+            cells[i].value = (struct bytes){ 0 };
+        } else if (below(150) == 0) {
+            cells[i].kind = CELL_EXPIRING;
+            cells[i].ttl_s = 1000;
+            cells[i].local_s = 1000001000;
+        }
+    }
+    set_cells(fragment, cells, count);
+}
+
+static struct table_fragment draw_fragment(bool is_static)
+{
+    struct table_fragment fragment = row_fragment(is_static);
+    struct cell cell;
+
+    switch (below(24)) {
+    case 0:
+        fragment = (struct table_fragment){ .kind = below(2) ? KEY_RANGE : KEY_PARTITION, .row = ROW_EMPTY };
+        fragment.row.deletion = (struct deletion){ below(8) ? 5 : draw_time(), 1000000000 };
+        break;
+    case 1: /* of the whole row, or the list */
+        if (below(2) || is_static) {
+            fragment.row.complexes = arena_new_struct(arena, struct complex_deletion);
+            fragment.row.complexes[0] =
+                (struct complex_deletion){ BED_LIST, { below(8) ? 5 : draw_time(), 1000000000 } };
+            fragment.row.complex_count = 1;
+        } else {
+            fragment.row.deletion = (struct deletion){ below(8) ? 5 : draw_time(), 1000000000 };
+        }
+        break;
+    case 2:
+    case 3:
+    case 4:
+    case 5: /* an element anywhere, perhaps one that was there */
+        cell = element((uint64_t)below(2 * ELEMENTS) << 31, draw_time());
+        set_cells(&fragment, &cell, 1);
+        break;
+    default: draw_place(&fragment);
+    }
+    return fragment;
+}
+
+/* ---- what is kept, and what is there ---- */
+
+static const struct row *read_row(bool is_static)
+{
+    struct read_command command = bed_read(BYTES_LITERAL("p"));
+    struct read_result result;
+    struct error err;
+
+    bed_must(table_read(port, &command, true, arena, &result, &err), &err);
+    if (!result.partition_count)
+        return NULL;
+    if (is_static)
+        return result.partitions[0].static_row;
+    return result.partitions[0].row_count ? result.partitions[0].rows[0].row : NULL;
+}
+
+static void check(bool is_static)
+{
+    struct bytes partition = BYTES_LITERAL("p");
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    const struct row *kept, *row = read_row(is_static);
+
+    key_encode_partition(&key, BED_TABLE, token_of_partition_key(partition), partition);
+    buffer_append_u8(&key, is_static ? KEY_PARTITION : KEY_ROW);
+    if (!is_static)
+        buffer_append_bytes(&key, BYTES_LITERAL("c"));
+    kept = kept_rows_find(bed.space->shards[0].kept, buffer_bytes(&key), bed.def.version); /* the owner sleeps */
+    if (!kept)
+        return;
+    kept_count++;
+    assert_int_equal(kept->cell_count, row ? row->cell_count : 0);
+    for (uint32_t i = 0; i < kept->cell_count; i++) {
+        assert_true(bytes_equal(kept->cells[i].path, row->cells[i].path));
+        assert_true(bytes_equal(kept->cells[i].value, row->cells[i].value));
+        assert_int_equal(kept->cells[i].timestamp_us, row->cells[i].timestamp_us);
+        assert_int_equal(kept->cells[i].kind, row->cells[i].kind);
+    }
+}
+
+static void go_on(bool is_static)
+{
+    struct command commands[TURN_COMMANDS] = { 0 };
+
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        arena_reset(arena);
+        if (turn % 10 == 0)
+            fill(is_static);
+        for (uint32_t i = 0; i < TURN_COMMANDS; i++) {
+            struct table_fragment fragments[2] = { draw_fragment(is_static), draw_fragment(is_static) };
+
+            submit(&commands[i], fragments,
+                   1 + below(2)); /* refused: an index beyond the end, after something was added or not */
+        }
+        wait_for_all();
+        for (uint32_t i = 0; i < TURN_COMMANDS; i++)
+            buffer_reset(&commands[i].bytes);
+        check(is_static);
+    }
+    for (uint32_t i = 0; i < TURN_COMMANDS; i++)
+        buffer_fini(&commands[i].bytes);
+}
+
+static void what_is_kept_is_what_is_read(void **state)
+{
+    kept_count = 0;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct arena *types = arena_new(4096);
+
+        arena = arena_new(1 << 16);
+        begin(types);
+        go_on(round % 2);
+        end();
+        arena_free(arena);
+        arena_free(types);
+    }
+    assert_in_range(kept_count, ROUNDS * TURNS / 3, ROUNDS * TURNS);
+}
+
+static void a_list_is_not_read_for_every_place(void **state)
+{
+    enum { PLACES = 500 };
+    struct arena *types = arena_new(4096);
+    struct command command = { 0 };
+
+    arena = arena_new(1 << 16);
+    begin(types);
+    fill(false);
+    atomic_store(&read_bytes, 0);
+    for (uint32_t i = 0; i < PLACES; i++) {
+        struct table_fragment fragment = row_fragment(false);
+        struct cell cell = element(0, TIMESTAMP_SERVER);
+
+        cell.path = place_path(arena, 0, PLACE_SET, number(4, i % ELEMENTS));
+        fragment.has_places = true;
+        set_cells(&fragment, &cell, 1);
+        buffer_reset(&command.bytes);
+        submit(&command, &fragment, 1);
+        wait_for_all();
+        bed_must(command.request.status, &command.err);
+    }
+    assert_in_range(atomic_load(&read_bytes), 1, PLACES * 60 * 8); /* folding reads too, after so many bytes written */
+    buffer_fini(&command.bytes);
+    end();
+    arena_free(arena);
+    arena_free(types);
+}
+
+static int run(const char *name, const struct store_ops *engine)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_kept_is_what_is_read),
+                                        cmocka_unit_test(a_list_is_not_read_for_every_place) };
+
+    counted = engine;
+    counting = *engine;
+    counting.get = count_and_get;
+    bed.engine = &counting;
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run("memory", &store_memory_ops) + run("rocksdb", &store_rocksdb_ops);
+}
