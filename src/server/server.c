@@ -300,6 +300,7 @@ static enum status open_environment(struct server *server, struct error *err)
         .keys = server->keys,
         .log = log_of_store,
         .now_us = now_us,
+        .now_context = (void *)&clock_system,
         .test_plain = test_switch("HELENUS_TEST_PLAINTEXT"),
         .test_no_sync = test_switch("HELENUS_TEST_NO_SYNC"),
     };
