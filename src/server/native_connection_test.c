@@ -204,7 +204,7 @@ void query_shape(struct query_context *context, const struct query_request *requ
 
 enum query_result query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
-    struct bytes rest;
+    struct bytes rest = { 0 };
 
     atomic_fetch_add(&finished, 1);
     if (!out) /* nobody hears it */
