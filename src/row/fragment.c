@@ -535,30 +535,94 @@ static enum status decode_stamped(struct arena *arena, struct bytes fragment, st
     return fragment_decode(arena, fragment, row, err);
 }
 
-enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err)
+bool fragment_is_covered(struct bytes fragment, struct deletion deletion)
 {
-    struct cursor c;
-    bool first = true;
+    int64_t base_us;
+
+    if (!fragment_is_readable(fragment) || !fragment_is_stamped(fragment))
+        return false;
+    base_us = (int64_t)load_be64(fragment.data + BASE_AT);
+    return !is_reserved(base_us) && base_us <= deletion.timestamp_us;
+}
+
+/* The fragments of a value, one after another. */
+struct reading {
+    struct arena *arena;
+    struct row *row;
+    bool any;
+    struct bytes *unread; /* [unread_count], in the arena: what can't be read */
+    uint32_t unread_count, unread_capacity;
+    struct error *err; /* of the last of them */
+};
+
+static void read_one(struct reading *r, struct bytes fragment)
+{
+    struct row next;
+
+    if (decode_stamped(r->arena, fragment, &next, r->err)) {
+        r->unread = arena_room(r->arena, r->unread, r->unread_count, &r->unread_capacity, 4, sizeof(*r->unread));
+        r->unread[r->unread_count++] = fragment;
+        return;
+    }
+    if (r->any)
+        row_merge(r->arena, r->row, &next);
+    else
+        *r->row = next;
+    r->any = true;
+}
+
+static enum status read_list(struct reading *r, struct bytes list)
+{
+    const uint8_t *at = list.data + 1, *end = list.data + list.size;
+
+    if (at == end)
+        return error_set(r->err, ERR_CORRUPT, "an empty list of row fragments");
+    while (at < end) {
+        uint32_t size;
+
+        if (end - at < 4 || (size = load_be32(at)) > (size_t)(end - at - 4))
+            return error_set(r->err, ERR_CORRUPT, "a list of row fragments is damaged");
+        read_one(r, bytes_of(at + 4, size));
+        at += 4 + size;
+    }
+    return OK;
+}
+
+enum status row_decode_under(struct arena *arena, struct bytes value, struct deletion cover, struct row *row,
+                             struct error *err)
+{
+    struct reading r = { .arena = arena, .row = row, .err = err };
 
     if (!value.size || value.data[0] != FRAGMENT_LIST)
-        return decode_stamped(arena, value, row, err);
-    c = (struct cursor){ value.data, value.data + value.size, false };
-    for (c.at++; c.at < c.end;) {
-        struct row next;
-        uint32_t size;
-        enum status status;
+        read_one(&r, value);
+    else if (read_list(&r, value))
+        return ERR_CORRUPT;
+    if (__builtin_expect(!r.unread_count, 1))
+        return OK;
+    if (!r.any)
+        *row = ROW_EMPTY;
+    if (deletion_supersedes(row->deletion, cover))
+        cover = row->deletion;
+    for (uint32_t i = 0; i < r.unread_count; i++)
+        if (!fragment_is_covered(r.unread[i], cover))
+            return ERR_CORRUPT;
+    return OK;
+}
 
-        if (c.end - c.at < 4 || (size = load_be32(c.at)) > (size_t)(c.end - c.at - 4))
-            return error_set(err, ERR_CORRUPT, "a list of row fragments is damaged");
-        status = decode_stamped(arena, bytes_of(c.at + 4, size), &next, err);
-        if (status)
-            return status;
-        if (first)
-            *row = next;
-        else
-            row_merge(arena, row, &next);
-        first = false;
-        c.at += 4 + size;
-    }
-    return first ? error_set(err, ERR_CORRUPT, "an empty list of row fragments") : OK;
+uint32_t row_decode_rest(struct arena *arena, struct bytes value, struct row *row)
+{
+    struct error ignored;
+    struct reading r = { .arena = arena, .row = row, .err = &ignored };
+
+    *row = ROW_EMPTY;
+    if (!value.size || value.data[0] != FRAGMENT_LIST)
+        read_one(&r, value);
+    else if (read_list(&r, value))
+        return r.unread_count + 1;
+    return r.unread_count;
+}
+
+enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err)
+{
+    return row_decode_under(arena, value, DELETION_NONE, row, err);
 }

@@ -57,7 +57,17 @@ struct fragment_summary {
 /* False: it can't be told. */
 bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary);
 
-/* Decodes a stored value: its fragments merged. ERR_CORRUPT also for one that was never stamped. */
+/* Whether a fragment that can't be read counts as deleted: its head can be read, and its base timestamp is not above the deletion's. Only
+ * for those: what can be read says of each cell what is deleted. */
+bool fragment_is_covered(struct bytes fragment, struct deletion deletion);
+
+/* Decodes a stored value: its fragments merged, without what can't be read and is deleted, by the row itself or by `cover` from
+ * outside. ERR_CORRUPT: it holds what can't be read and is not deleted; also what was never stamped. */
+enum status row_decode_under(struct arena *arena, struct bytes value, struct deletion cover, struct row *row,
+                             struct error *err);
+/* What of a value can be read, nothing if there is nothing: how many fragments can't be, and are not in it. */
+uint32_t row_decode_rest(struct arena *arena, struct bytes value, struct row *row);
+/* Under nothing. */
 enum status row_decode(struct arena *arena, struct bytes value, struct row *row, struct error *err);
 
 #endif

@@ -161,6 +161,24 @@ static void fold_value(struct folding *f, struct bytes value)
         fold_fragment(f, bytes_of(at, (size_t)(end - at))); /* damaged: kept for whoever can read it */
 }
 
+/* What a deletion of the row covers is gone, read or not: so a DELETE heals it. */
+static void drop_covered_unread(struct folding *f)
+{
+    const uint8_t *at = f->unread.data, *end = f->unread.size ? at + f->unread.size : at;
+    struct buffer left = { 0 };
+
+    if (f->row.deletion.timestamp_us == TIMESTAMP_NONE)
+        return;
+    for (; at < end; at += 4 + load_be32(at)) {
+        struct bytes fragment = bytes_of(at + 4, load_be32(at));
+
+        if (!fragment_is_covered(fragment, f->row.deletion))
+            append_listed(&left, fragment);
+    }
+    buffer_fini(&f->unread);
+    f->unread = left;
+}
+
 void row_semantics_merge(struct bytes existing, const struct bytes *operands, size_t operand_count,
                          struct buffer *result)
 {
@@ -177,6 +195,8 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
         fold_value(&f, operands[i]);
     settle(&f);
     row_drop_covered(&f.row); /* also when only one could be read */
+    if (f.unread.size)
+        drop_covered_unread(&f);
     if (!f.unread.size) {
         fragment_encode(result, &f.row);
     } else {

@@ -139,10 +139,9 @@ static enum status read_part(struct cas_look *look, struct buffer *key, bool is_
         key->size = size;
         if (status || !found)
             return status;
-        status = row_decode(look->arena, value, row, look->err);
-        if (status)
-            return status;
         status = cover_of(look, key, clustering, &cover, newest_us);
+        if (!status)
+            status = row_decode_under(look->arena, value, cover, row, look->err);
         if (status)
             return status;
         *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
@@ -514,7 +513,7 @@ enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clust
     buffer_append_bytes(&key, clustering);
     status = get(look, buffer_bytes(&key), &found, &value);
     if (!status && found)
-        status = row_decode(look->arena, value, row, look->err);
+        status = row_decode_under(look->arena, value, *cover, row, look->err);
     return status;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "table/shard.h"
 
+#include "base/log.h"
 #include "row/fragment.h"
 #include "row/merge.h"
 
@@ -45,6 +46,8 @@ struct read_context {
     struct error *err;
     int64_t gc_before_s; /* what died before may be purged and is not counted */
     uint32_t hidden;     /* rows passed that nobody sees */
+    int64_t token;       /* of the partition at hand */
+    struct bytes partition_key;
 };
 
 /* What a partition's record says, and the way through its range tombstones. */
@@ -123,14 +126,41 @@ static enum status leave_large(struct read_context *r, struct bytes value)
     return error_set(r->err, ERR_WOULD_WAIT, "a large row");
 }
 
+/* A row that can't be read fails the read, or the page: left out, its loss would be seen by nobody. Its error says which one it is and
+ * what to do, the log says where. */
+static enum status tell_unreadable(struct read_context *r, enum status status)
+{
+    enum { KEY_BYTES_SHOWN = 64 };
+    const struct table_def *def = r->command->def;
+    struct bytes key = r->partition_key;
+    struct buffer text CLEANUP(buffer_fini) = { 0 };
+    uint64_t count = atomic_fetch_add(&r->shard->space->unreadable, 1) + 1;
+
+    if (!(count & (count - 1)))
+        log_warn("table", "a row can't be read table=%llu token=%lld shard=%u reads=%llu",
+                 (unsigned long long)r->command->table_id, (long long)r->token, r->shard->index,
+                 (unsigned long long)count);
+    buffer_printf(&text, "A row of ");
+    if (def)
+        buffer_printf(&text, "%.*s.%.*s", BYTES(def->keyspace), BYTES(def->name));
+    buffer_printf(&text, " cannot be read: %s. It is of token %lld, partition key 0x", r->err->message,
+                  (long long)r->token);
+    for (size_t i = 0; i < key.size && i < KEY_BYTES_SHOWN; i++)
+        buffer_printf(&text, "%02x", key.data[i]);
+    buffer_printf(&text, "%s; a DELETE of it heals it, or helenus check --repair",
+                  key.size > KEY_BYTES_SHOWN ? ".." : "");
+    return (error_set)(r->err, status, "%.*s", BYTES(buffer_bytes(&text)));
+}
+
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
 {
     enum status status = leave_large(r, value);
 
-    if (!status)
-        status = row_decode(r->arena, arena_copy(r->arena, value), &cover->record, r->err);
     if (status)
         return status;
+    status = row_decode(r->arena, arena_copy(r->arena, value), &cover->record, r->err);
+    if (status)
+        return tell_unreadable(r, status);
     cover->deletion = cover->record.deletion;
     return OK;
 }
@@ -287,8 +317,6 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
     uint32_t dead = 0;
 
     *enough = false;
-    if (!status)
-        status = row_decode(r->arena, arena_copy(r->arena, value), row, r->err); /* the engine's bytes move on */
     if (status)
         return status;
     if (cover->has_ranges) {
@@ -302,6 +330,10 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
         if (deletion_supersedes(range, deletion))
             deletion = range;
     }
+    /* Of a copy: the engine's bytes move on. */
+    status = row_decode_under(r->arena, arena_copy(r->arena, value), deletion, row, r->err);
+    if (status)
+        return tell_unreadable(r, status);
     drop_lost_cells(r->command->def, row);
     if (may_have_dead(row))
         dead = row_count_dead(row, deletion, r->command->now_s, r->gc_before_s);
@@ -482,6 +514,8 @@ static enum status read_partition(struct read_context *r)
     bool cut = !bytes_is_null(command->after_clustering);
     enum status status;
 
+    r->token = command->token;
+    r->partition_key = command->partition_key;
     key_encode_partition(&partition, command->table_id, command->token, command->partition_key);
     if (r->watches && r->port->rows)
         prefetch_row(r, &partition);
@@ -554,7 +588,8 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
     buffer_append(&t->prefix, key.data, key.size - parts->clustering.size - 1);
     t->partition_key = arena_copy(t->r->arena, parts->partition_key);
     t->token = parts->token;
-    t->r->collector->work.last_token = t->token;
+    t->r->collector->work.last_token = t->r->token = t->token;
+    t->r->partition_key = t->partition_key;
     t->cover.deletion = DELETION_NONE;
     t->cover.record = ROW_EMPTY;
     t->cover.has_ranges = false;

@@ -9,6 +9,7 @@
  */
 #include "row/key.h"
 #include "table/layout.h"
+#include "table/repair.h"
 #include "table/shard.h"
 #include "table/sweep.h"
 
@@ -120,7 +121,7 @@ static enum status position_of(struct resharding *r, struct bytes key, uint64_t 
             return error_set(
                 r->err, ERR_CONFIG,
                 "a batch is not finished: start the server on this directory once, stop it, then try again");
-        if (!due_position(key, position))
+        if (!due_position(key, position) && !taken_position(key, position))
             return error_set(
                 r->err, ERR_CORRUPT,
                 "a shard has a record of its own that can't be moved: of an unfinished batch, or of a newer version");

@@ -130,6 +130,7 @@ struct table_space {
     pthread_t finisher;
     bool finisher_runs;
     struct still still;
+    _Atomic uint64_t unreadable; /* reads that met a row that can't be read */
     _Atomic bool sweeps; /* owners sweep when they find the time: every table's definition is known */
 };
 

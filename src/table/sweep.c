@@ -108,11 +108,11 @@ static enum status get(struct stepping *s, struct bytes key, bool *found, struct
 }
 
 /* False: it is not for us to change. */
-static bool read_row(struct stepping *s, struct bytes value, struct row *row)
+static bool read_row(struct stepping *s, struct bytes value, struct deletion cover, struct row *row)
 {
     struct error ignored;
 
-    return value.size && value.data[0] != FRAGMENT_LIST && !row_decode(s->arena, value, row, &ignored);
+    return value.size && !row_decode_under(s->arena, value, cover, row, &ignored);
 }
 
 static void put_row(struct stepping *s, struct bytes key, const struct row *row)
@@ -167,7 +167,7 @@ static enum status sweep_partition(struct stepping *s)
 
     if (status)
         return status;
-    if (found && !read_row(s, value, &row)) {
+    if (found && !read_row(s, value, DELETION_NONE, &row)) {
         s->blocked = true;
         return OK;
     }
@@ -221,7 +221,7 @@ static enum status forget_flag(struct stepping *s)
     if (status || others)
         return status;
     status = get(s, record, &found, &value);
-    if (status || !found || !read_row(s, value, &row))
+    if (status || !found || !read_row(s, value, DELETION_NONE, &row))
         return status; /* a flag too many costs a lookup */
     row.has_range_tombstones = false;
     put_row(s, record, &row);
@@ -231,13 +231,15 @@ static enum status forget_flag(struct stepping *s)
 /* Stands on a row; false: enough for this step, or it can't be swept. */
 static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct deletion deletion)
 {
+    bool is_list = scan->value.size && scan->value.data[0] == FRAGMENT_LIST;
     struct row row;
 
-    if (!read_row(s, arena_copy(s->arena, scan->value), &row)) {
+    if (!read_row(s, arena_copy(s->arena, scan->value), deletion, &row)) {
         s->blocked = true;
         return false;
     }
-    if (!row_sweep(&row, deletion))
+    /* Of a list something may have been left out: it must not be met again when the deletion is gone. */
+    if (!row_sweep(&row, deletion) && !is_list && !row_is_empty(&row))
         return true;
     count(row_is_empty(&row) ? &s->shard->swept.rows_deleted : &s->shard->swept.rows_shrunk, 1);
     put_row(s, scan->key, &row);
@@ -302,7 +304,7 @@ static enum status sweep_range(struct stepping *s)
                               &segment.upper, s->err);
     if (status)
         return status;
-    if (found && !read_row(s, value, &row)) {
+    if (found && !read_row(s, value, DELETION_NONE, &row)) {
         s->blocked = true;
         return OK;
     }

@@ -344,6 +344,29 @@ struct table_checked {
 enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
                               struct table_checked *sum, struct error *err);
 
+struct table_taken {
+    uint32_t shard;
+    uint64_t table_id; /* 0: its key could not be read */
+    int64_t token;
+    int kind;                /* enum key_kind: what it is of */
+    uint32_t fragment_count; /* how many of its fragments could not be read */
+    bool rest;               /* others of them could: what they say stays */
+    uint64_t bytes;
+    const char *why;
+};
+struct table_repair {
+    void (*taken)(void *context, const struct table_taken *taken); /* after it is on the disk */
+    void *context;
+};
+struct table_repaired {
+    uint64_t value_count, taken_count;
+};
+/* Takes out of a directory that nobody has open each value that can't be read, and keeps it aside in the same store (repair.h); the rest
+ * of the value stays. Files and checksums are not its matter. options: directory, files, store, store_environment, now_us and clock.
+ * Any error or crash leaves what was done; run it again. */
+enum status table_space_repair(const struct table_space_options *options, const struct table_repair *repair,
+                               struct table_repaired *sum, struct error *err);
+
 enum { TABLE_SHARDS_MAX = 1024 };
 struct table_reshard {
     uint32_t shard_count;                                                              /* to be */
