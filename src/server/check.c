@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "catalog/format.h"
+#include "row/key.h"
 #include "server/at_rest.h"
 #include "server/operate.h"
 #include "server/progress.h"
@@ -16,6 +17,7 @@
 struct checker {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
+    bool repairs;         /* what can't be read is taken out first */
     struct progress progress;
     uint64_t damage_count;
     struct catalog_check *definitions;
@@ -48,6 +50,24 @@ static void tell_damage(void *context, const char *where, const char *what)
     checker->damage_count++;
 }
 
+static void tell_taken(void *context, const struct table_taken *taken)
+{
+    static const char *const kinds[] = {
+        [KEY_PARTITION] = "a partition's own record", [KEY_RANGE] = "a range tombstone", [KEY_ROW] = "a row"
+    };
+    struct checker *checker = context;
+
+    progress_clear(&checker->progress);
+    printf("taken out: shard %u: ", taken->shard);
+    if (taken->table_id)
+        printf("%s of table %llu, token %lld: fragments=%u bytes=%llu%s (%s)\n", kinds[taken->kind],
+               (unsigned long long)taken->table_id, (long long)taken->token, taken->fragment_count,
+               (unsigned long long)taken->bytes, taken->rest ? ", what else it holds stays" : "", taken->why);
+    else
+        printf("a value without a key: bytes=%llu (%s)\n", (unsigned long long)taken->bytes, taken->why);
+    fflush(stdout);
+}
+
 static enum status see_row(void *context, uint64_t table_id, struct bytes clustering, const struct row *row,
                            struct error *err)
 {
@@ -61,7 +81,9 @@ static const char advice[] =
     "  Look at the disk (smartctl, the kernel's log): files do not change by themselves.\n"
     "  A damaged .sst file loses the rows it holds; a damaged .log what was written last; CURRENT and\n"
     "  MANIFEST the list of the files. None can be made again from the others: put back the newest copy\n"
-    "  of the whole directory that is sound, and check it before a server starts on it.\n";
+    "  of the whole directory that is sound, and check it before a server starts on it.\n"
+    "  A value that does not decode, in files that are sound, is the fault of a program: a DELETE of its row\n"
+    "  heals it while a server runs, and helenus check --repair DIR takes it out, and keeps it aside.\n";
 
 /* ---- the directory ---- */
 
@@ -87,6 +109,21 @@ static int64_t now_us(void *clock)
     return clock_realtime_us(clock);
 }
 
+static enum status repair_space(struct checker *checker, struct table_space_options *options, struct error *err)
+{
+    struct table_repair repair = { tell_taken, checker };
+    struct table_repaired sum;
+    enum status status;
+
+    options->now_us = now_us;
+    options->clock = (void *)&clock_system;
+    status = table_space_repair(options, &repair, &sum, err);
+    if (sum.taken_count)
+        printf("%llu of %llu values taken out of %s, and kept aside in their shards\n",
+               (unsigned long long)sum.taken_count, (unsigned long long)sum.value_count, checker->directory);
+    return status;
+}
+
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
                                struct error *err)
 {
@@ -99,7 +136,10 @@ static enum status check_space(struct checker *checker, const struct keys *keys,
 
     if (status)
         return status;
-    status = table_space_check(&options, &check, sum, err);
+    if (checker->repairs)
+        status = repair_space(checker, &options, err);
+    if (!status)
+        status = table_space_check(&options, &check, sum, err);
     options.store->environment_close(options.store_environment);
     return status;
 }
@@ -174,13 +214,15 @@ int check_run(int argc, char *const *argv)
             checker.key_file = argv[i] + 11;
         else if (strcmp(argv[i], "--key-file") == 0 && i + 1 < argc)
             checker.key_file = argv[++i];
+        else if (strcmp(argv[i], "--repair") == 0)
+            checker.repairs = true;
         else if (argv[i][0] != '-' && !checker.directory)
             checker.directory = argv[i];
         else
             checker.directory = "", i = argc;
     }
     if (!checker.directory || !*checker.directory) {
-        error_set(&error, ERR_CONFIG, "usage: helenus check DIR [--key-file FILE]");
+        error_set(&error, ERR_CONFIG, "usage: helenus check [--repair] DIR [--key-file FILE]");
         return cannot(&error);
     }
     if (at_rest_has(checker.directory, RESTORE_MARK)) {

@@ -1,9 +1,10 @@
 /* server/check.h: `helenus check DIR`: whether a data directory that no server has open is sound, and what to do if it is not.
  *
- *     helenus check ./data [--key-file FILE]
+ *     helenus check ./data [--repair] [--key-file FILE]
  *
  * Every file is read, every checksum of every block looked at, the log read as a start would, every key, fragment and
  * definition decoded. Nothing is changed. What is found goes to stdout, a line each; a bar to stderr if that is a terminal.
+ * With --repair values that can't be read are taken out first, each with a line (table_space_repair).
  *
  * Exit codes: 0 sound; 1 damaged; 2 could not be checked (one line on stderr says why).
  */

@@ -25,6 +25,7 @@ static void print_help(FILE *out)
             "\n"
             "usage: helenus serve --data DIR [--dev] [options]\n"
             "       helenus check DIR         is a data directory that no server has open sound? exit 0 yes, 1 no\n"
+            "       helenus check --repair DIR    the same, after what can't be read was taken out and kept aside\n"
             "       helenus reshard DIR --shards N    its data in N shards, while no server has it open\n"
             "       helenus flush DIR         what its server holds in memory to files\n"
             "       helenus compact DIR [KEYSPACE[.TABLE]]    these into as few as can be\n"

@@ -522,6 +522,8 @@ static void show_reads(struct server *server, struct buffer *out)
     server->store->environment_counts(server->environment, &counts);
     for (uint32_t i = 0; i < table_space_shard_count(server->space); i++)
         cold_writes += table_space_cold_writes(server->space, i);
+    metrics_print_value(out, "helenus_unreadable_rows_total", "counter", "Reads that met a row that can't be read.",
+                        table_space_unreadable(server->space));
     metrics_print_value(out, "helenus_cold_writes_total", "counter",
                         "Conditions, counters and range deletions that waited for the disk.", cold_writes);
     metrics_print_value(out, "helenus_file_reads_at_once_total", "counter",

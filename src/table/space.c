@@ -204,6 +204,11 @@ bool table_space_refuses_writes(struct table_space *space, uint32_t shard)
     return atomic_load(&space->shards[shard].refuses);
 }
 
+uint64_t table_space_unreadable(struct table_space *space)
+{
+    return atomic_load(&space->unreadable);
+}
+
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard)
 {
     return warm_count(&space->shards[shard]);

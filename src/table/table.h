@@ -282,6 +282,9 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
 /* A write of the shard failed, and it takes none until it could be resumed. Any thread. */
 bool table_space_refuses_writes(struct table_space *space, uint32_t shard);
 
+/* Reads that met a row that can't be read, since the start. Any thread. */
+uint64_t table_space_unreadable(struct table_space *space);
+
 /* Writes of the shard whose reads had to wait for the disk, since the start. Any thread. */
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard);
 
