@@ -388,8 +388,8 @@ static void stand(struct memory_scan *scan, const struct node *node, const struc
     scan->base.valid = node && within(scan, node_key(node));
     if (!scan->base.valid)
         return;
-    buffer_reset(&scan->key);
-    buffer_reset(&scan->value);
+    buffer_retire(&scan->key);
+    buffer_retire(&scan->value);
     buffer_append_bytes(&scan->key, node_key(node));
     buffer_append(&scan->value, version->data, version->size);
     scan->base.key = buffer_bytes(&scan->key);
