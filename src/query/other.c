@@ -71,6 +71,10 @@ static enum query_result run_definition(struct execution *execution)
         native_encode_result_void(execution->out);
         return QUERY_DONE;
     }
+    if (change.action != DDL_CREATED) {
+        execution->schema = catalog_view_schema(context->engine->catalog, &context->view);
+        prepared_forget_unfit(context->engine->cache, execution->schema);
+    }
     struct native_schema_change told = {
         .change = change.action == DDL_CREATED   ? NATIVE_CREATED
                   : change.action == DDL_UPDATED ? NATIVE_UPDATED

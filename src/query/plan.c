@@ -187,6 +187,26 @@ void plan_fini(struct plan *plan)
     plan->table = NULL;
 }
 
+enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
+{
+    const struct table_def *now;
+    enum plan_fit worst = PLAN_FITS;
+
+    for (uint32_t i = 0; i < plan->part_count; i++) {
+        enum plan_fit fit = plan_fit(plan->parts[i], schema);
+
+        worst = fit > worst ? fit : worst;
+    }
+    if (!plan->table)
+        return worst;
+    now = schema_table(schema, plan->table->keyspace, plan->table->name);
+    if (now == plan->table)
+        return worst;
+    if (!now || !table_def_is_alike(now, plan->table))
+        return PLAN_FITS_NO_MORE;
+    return worst == PLAN_FITS ? PLAN_FITS_CHANGED : worst;
+}
+
 void plan_describe(struct plan *plan, struct arena *arena, uint8_t version)
 {
     native_metadata_build(&plan->metadata[version - NATIVE_V3], arena, version, plan->columns, plan->column_count);

@@ -148,6 +148,13 @@ enum status plan_check_batch(enum batch_kind kind, const struct plan *const *par
                              struct error *err);
 /* Drops its references, not its memory. */
 void plan_fini(struct plan *plan);
+/* What became of the definitions that a plan was made for. Worse is greater. */
+enum plan_fit {
+    PLAN_FITS,
+    PLAN_FITS_CHANGED, /* by nothing that its client must know: it is to be made again */
+    PLAN_FITS_NO_MORE,
+};
+enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema);
 /* Encodes what drivers are told, for one protocol version. */
 void plan_describe(struct plan *plan, struct arena *arena, uint8_t version);
 

@@ -95,6 +95,21 @@ void prepared_lookaside_fini(struct prepared_lookaside *lookaside)
     free(lookaside->slots);
 }
 
+void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t schema_version)
+{
+    if (__builtin_expect(lookaside->tidied_version == schema_version, 1))
+        return;
+    lookaside->tidied_version = schema_version;
+    for (size_t i = 0; i <= LOOKASIDE_SLOTS; i++) {
+        struct prepared *prepared = lookaside->slots[i];
+
+        if (!prepared || !atomic_load_explicit(&prepared->evicted, memory_order_acquire))
+            continue;
+        lookaside->slots[i] = NULL;
+        prepared_unref(prepared);
+    }
+}
+
 /* Under the lock. */
 static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
 {
@@ -191,6 +206,17 @@ void prepared_forget(struct prepared_cache *cache, struct prepared *prepared)
     pthread_mutex_lock(&cache->lock);
     if (lookup(cache, prepared->id) == prepared)
         remove_entry(cache, prepared);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *schema)
+{
+    pthread_mutex_lock(&cache->lock);
+    for (struct prepared *at = cache->ring.newer, *next; at != &cache->ring; at = next) {
+        next = at->newer;
+        if (plan_fit(&at->plan, schema) == PLAN_FITS_NO_MORE)
+            remove_entry(cache, at);
+    }
     pthread_mutex_unlock(&cache->lock);
 }
 

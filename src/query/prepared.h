@@ -3,8 +3,8 @@
  * An id is the MD5 of keyspace and text, as Cassandra's. EXECUTE finds its plan in the context's lookaside, which holds
  * references and takes no lock; a miss asks the cache, under its lock. When the cache is full the plan not used for longest
  * (second chance) is evicted; lookasides see that it was and let it go, so that its next use is answered UNPREPARED. So is one whose
- * tables have changed as clients must know (table_def_is_alike), when it is used next. A plan of many bytes is not kept there: each
- * context holds one of them.
+ * tables have changed as clients must know (table_def_is_alike): when that is noticed, by who uses it or by who changed them. A plan of
+ * many bytes is not kept there: each context holds one of them.
  *
  * Owns:    the cache and lookasides hold references; who gets a plan from prepared_find holds it until its next call with
  *          that lookaside, or takes a reference.
@@ -37,12 +37,15 @@ struct prepared {
 struct prepared_cache;
 struct prepared_lookaside {
     struct prepared **slots; /* owned; LOOKASIDE_SLOTS and one for a large plan; each holds a reference */
+    uint64_t tidied_version; /* of the schema, when evicted ones were let go */
 };
 
 struct prepared_cache *prepared_cache_new(uint64_t bytes_max);
 void prepared_cache_free(struct prepared_cache *cache);
 void prepared_lookaside_init(struct prepared_lookaside *lookaside);
 void prepared_lookaside_fini(struct prepared_lookaside *lookaside);
+/* Between two requests: once for each version of the schema, lets go of what was evicted, and so of the definitions it keeps. */
+void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t schema_version);
 
 void prepared_id(struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES]);
 struct prepared *prepared_ref(struct prepared *prepared);
@@ -54,6 +57,8 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err);
 /* From now on nobody finds it, unless another one has its id by now. */
 void prepared_forget(struct prepared_cache *cache, struct prepared *prepared);
+/* All that fit no more: else they would keep definitions that were dropped or altered until their turn to be evicted. */
+void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *schema);
 void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted);
 
 #endif

@@ -500,33 +500,6 @@ static enum query_result run_prepare(struct execution *execution)
     return QUERY_DONE;
 }
 
-/* What became of the definitions that a plan was made for. Worse is greater. */
-enum fit {
-    FITS,
-    FITS_CHANGED, /* nothing that its client must know: it is planned again */
-    FITS_NO_MORE,
-};
-
-static enum fit plan_fit(const struct plan *plan, const struct schema *schema)
-{
-    const struct table_def *now;
-    enum fit worst = FITS;
-
-    for (uint32_t i = 0; i < plan->part_count; i++) {
-        enum fit fit = plan_fit(plan->parts[i], schema);
-
-        worst = fit > worst ? fit : worst;
-    }
-    if (!plan->table)
-        return worst;
-    now = schema_table(schema, plan->table->keyspace, plan->table->name);
-    if (now == plan->table)
-        return worst;
-    if (!now || !table_def_is_alike(now, plan->table))
-        return FITS_NO_MORE;
-    return worst == FITS ? FITS_CHANGED : worst;
-}
-
 static enum status unprepared(struct execution *execution, struct bytes id)
 {
     struct error *err = execution->err;
@@ -578,9 +551,9 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
     if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version)
         return OK;
     switch (plan_fit(&found->plan, execution->schema)) {
-    case FITS: atomic_store_explicit(&found->checked_version, version, memory_order_relaxed); return OK;
-    case FITS_CHANGED: return plan_again(execution, found, result);
-    case FITS_NO_MORE: break;
+    case PLAN_FITS: atomic_store_explicit(&found->checked_version, version, memory_order_relaxed); return OK;
+    case PLAN_FITS_CHANGED: return plan_again(execution, found, result);
+    case PLAN_FITS_NO_MORE: break;
     }
     prepared_forget(engine->cache, found);
     return unprepared(execution, id);
@@ -746,6 +719,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
         .version = request->session->protocol_version,
     };
 
+    prepared_lookaside_tidy(&context->lookaside, schema_version_number(execution.schema));
     request->error.status = OK;
     request->table_id = 0;
     request->warning_count = 0;

@@ -375,6 +375,31 @@ static void expect_after(const char *change, const char *expected)
     assert_string_equal(execute(loop), expected);
 }
 
+/* Statements that nobody uses any more don't keep definitions that were altered or dropped. */
+static void what_fits_no_more_is_let_go(void **state)
+{
+    struct query_stats stats;
+    struct table_def *old;
+    struct schema *schema;
+
+    make_table();
+    schema = catalog_ref_schema(catalog);
+    old = table_def_ref(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t")));
+    schema_unref(schema);
+    assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
+    assert_string_equal(execute(loop), "");
+    assert_string_equal(prepare("SELECT v FROM t WHERE k = ?"), "ok");
+    assert_string_equal(execute(worker), "");
+    assert_string_equal(ask("ALTER TABLE t ADD w int"), "ok");
+    query_engine_stats(engine, &stats);
+    assert_int_equal(stats.prepared_count, 0);
+    set_query("SELECT v FROM t WHERE k = 2");
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_int_equal(old->refs, 1);
+    table_def_unref(old);
+}
+
 static void statements_of_changed_tables_are_unprepared(void **state)
 {
     make_table();
@@ -813,6 +838,7 @@ int main(void)
         TEST(a_statement_may_have_65535_markers),
         TEST(a_full_cache_forgets_what_was_not_used),
         TEST(statements_of_changed_tables_are_unprepared),
+        TEST(what_fits_no_more_is_let_go),
         TEST(pages_meet_without_gap_or_overlap),
         TEST(a_tampered_state_is_refused),
         TEST(a_state_is_of_its_table_not_of_its_statement),
