@@ -10,47 +10,53 @@ static int lex_end(struct lexer *lexer, struct lexeme *lexeme, const uint8_t *en
     return token;
 }
 
+static size_t left_from(const struct lexer *lexer, const uint8_t *at)
+{
+    return (size_t)(lexer->end - at);
+}
+
 /* 'a''b' and "a""b". */
 static int lex_quoted(struct lexer *lexer, struct lexeme *lexeme, char quote, int token, int open)
 {
-    const char *at = (const char *)lexeme->start + 1;
+    const uint8_t *at = lexeme->start + 1;
 
     for (;;) {
-        const char *end = strchr(at, quote);
+        const uint8_t *end = memchr(at, quote, left_from(lexer, at));
 
         if (!end) {
-            lexeme->start += strlen((const char *)lexeme->start);
+            lexeme->start += left_from(lexer, lexeme->start);
             return open;
         }
-        if (end[1] != quote)
-            return lex_end(lexer, lexeme, (const uint8_t *)end + 1, token);
+        if (end[1] != quote) /* a NUL, at the end of the text */
+            return lex_end(lexer, lexeme, end + 1, token);
         at = end + 2;
     }
 }
 
 static int lex_dollars(struct lexer *lexer, struct lexeme *lexeme)
 {
-    const char *end = strstr((const char *)lexeme->start + 2, "$$");
+    const uint8_t *at = lexeme->start + 2, *end = memmem(at, left_from(lexer, at), "$$", 2);
 
     if (!end) {
-        lexeme->start += strlen((const char *)lexeme->start);
+        lexeme->start += left_from(lexer, lexeme->start);
         return LEX_OPEN_STRING;
     }
-    return lex_end(lexer, lexeme, (const uint8_t *)end + 2, T_STRING);
+    return lex_end(lexer, lexeme, end + 2, T_STRING);
 }
 
 /* As in Cassandra, a comment to the end of the line needs that end. */
-static bool skip_line(const uint8_t **cursor)
+static bool skip_line(const struct lexer *lexer, const uint8_t **cursor)
 {
-    *cursor += strcspn((const char *)*cursor, "\n\r");
-    return **cursor != 0;
+    while (*cursor < lexer->end && **cursor != '\n' && **cursor != '\r')
+        ++*cursor;
+    return *cursor < lexer->end;
 }
 
-static bool skip_comment(const uint8_t **cursor)
+static bool skip_comment(const struct lexer *lexer, const uint8_t **cursor)
 {
-    const char *end = strstr((const char *)*cursor, "*/");
+    const uint8_t *end = memmem(*cursor, left_from(lexer, *cursor), "*/", 2);
 
-    *cursor = end ? (const uint8_t *)end + 2 : *cursor + strlen((const char *)*cursor);
+    *cursor = end ? end + 2 : lexer->end;
     return end != NULL;
 }
 

@@ -1,6 +1,7 @@
 /* cql/lex.h: text to lexemes, with the look-ahead that tells keywords from identifiers. For parse.c and shape.c only.
  *
- * Shapes:  the text ends with a NUL and contains no other; lexemes point into it and it is not changed ahead of them.
+ * Shapes:  a NUL stands behind the text, at `end`; others are in it only as any character is. Lexemes point into it and it is not changed
+ *          ahead of them.
  * Thread:  one lexer per parse.
  */
 #ifndef CQL_LEX_H
@@ -13,6 +14,7 @@ enum { LEX_BAD_CHARACTER = -1, LEX_OPEN_STRING = -2, LEX_OPEN_NAME = -3, LEX_OPE
 
 struct lexer {
     const uint8_t *cursor;
+    const uint8_t *end;
     int before[2];           /* the last two lexemes given to the grammar, last first */
     const uint8_t *last;     /* where the last of them stood */
     const uint8_t *hint_end; /* the ")" of the last type hint */

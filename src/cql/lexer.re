@@ -1,4 +1,4 @@
-/* cql/lexer.re: the next lexeme of CQL. Included by lex.c; re2c makes it C. The text ends with a NUL and has no other.
+/* cql/lexer.re: the next lexeme of CQL. Included by lex.c; re2c makes it C. A NUL stands behind the text.
  *
  * What two characters of look-ahead cannot tell (the ends of strings and comments) is scanned by hand, so that a
  * statement of 16 MiB costs a memchr. */
@@ -28,9 +28,10 @@ again:
              | "-"? "P" digit{4} "-" digit{2} "-" digit{2} "T" digit{2} ":" digit{2} ":" digit{2};
 
     [ \t\n\r]+        { goto again; }
-    "--" | "//"       { if (!skip_line(&YYCURSOR)) { lexeme->start = (uint8_t *)YYCURSOR; return LEX_OPEN_LINE; } goto again; }
-    "/*"              { if (!skip_comment(&YYCURSOR)) { lexeme->start = (uint8_t *)YYCURSOR; return LEX_OPEN_COMMENT; } goto again; }
-    "\x00"            { lexer->cursor = lexeme->start; lexeme->size = 0; return 0; }
+    "--" | "//"       { if (!skip_line(lexer, &YYCURSOR)) { lexeme->start = (uint8_t *)YYCURSOR; return LEX_OPEN_LINE; } goto again; }
+    "/*"              { if (!skip_comment(lexer, &YYCURSOR)) { lexeme->start = (uint8_t *)YYCURSOR; return LEX_OPEN_COMMENT; } goto again; }
+    "\x00"            { if (lexeme->start != lexer->end) return LEX_BAD_CHARACTER;
+                        lexer->cursor = lexeme->start; lexeme->size = 0; return 0; }
 
     "'"               { return lex_quoted(lexer, lexeme, '\'', T_STRING, LEX_OPEN_STRING); }
     "$$"              { return lex_dollars(lexer, lexeme); }

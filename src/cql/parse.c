@@ -107,6 +107,10 @@ static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
     default:
         while (*at >= 0xC0 && (at[size] & 0xC0) == 0x80)
             size++;
+        if (*at == 0) {
+            parse_fail_where(p, lexeme->start, "no viable alternative at character '\\u0000'");
+            break;
+        }
         parse_fail_where(p, lexeme->start, "no viable alternative at character '%.*s'", size, (const char *)at);
     }
 }
@@ -115,7 +119,7 @@ enum { LEXEMES_BETWEEN_CHECKS = 256 }; /* of the memory they take */
 
 static void run(struct parse *p, int first)
 {
-    struct lexer lexer = { .cursor = p->copy };
+    struct lexer lexer = { .cursor = p->copy, .end = p->copy + p->original.size };
     yyParser parser;
     uint32_t count = 0;
     int token;
@@ -139,12 +143,17 @@ static void run(struct parse *p, int first)
     cql_lemonFinalize(&parser);
 }
 
-/* Where the text stops being UTF-8 without a NUL, or its end. */
-static size_t readable_size(struct bytes text)
+/* As Cassandra refuses the frame that brings it. */
+static enum status refuse_bytes(struct parse *p, struct bytes rest)
 {
-    const uint8_t *nul = text.size ? memchr(text.data, 0, text.size) : NULL;
+    enum { SHOWN = 64 };
+    char hex[2 * SHOWN + 1];
 
-    return text_utf8_size(nul ? bytes_of(text.data, (size_t)(nul - text.data)) : text);
+    for (size_t i = 0; i < rest.size && i < SHOWN; i++)
+        snprintf(hex + 2 * i, 3, "%02x", rest.data[i]);
+    return p->status = error_set(
+               p->error, ERR_PROTOCOL,
+               "Cannot decode string as UTF8: '%s'; java.nio.charset.MalformedInputException: Input length = 1", hex);
 }
 
 static enum status parse_text(struct parse *p, struct bytes text, int first)
@@ -162,12 +171,9 @@ static enum status parse_text(struct parse *p, struct bytes text, int first)
         memcpy(copy, text.data, text.size);
     copy[text.size] = 0;
     p->copy = copy;
-    end = readable_size(text);
-    if (end != text.size) {
-        parse_fail_where(p, copy + end,
-                         copy[end] ? "invalid UTF-8 in statement" : "no viable alternative at character '\\u0000'");
-        return p->status;
-    }
+    end = text_utf8_size(text);
+    if (end != text.size)
+        return refuse_bytes(p, bytes_of(text.data + end, text.size - end));
     run(p, first);
     return p->status;
 }

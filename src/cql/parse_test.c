@@ -252,15 +252,20 @@ static void numbers_markers(void **state)
     arena_free(arena);
 }
 
-static void refuse(struct bytes text, const char *message)
+static void refuse_as(enum status status, struct bytes text, const char *message)
 {
     struct buffer out = { 0 };
     struct error err = { 0 };
 
-    assert_int_equal(parse_and_print(text, &out, &err), ERR_SYNTAX);
+    assert_int_equal(parse_and_print(text, &out, &err), status);
     if (message)
         assert_string_equal(err.message, message);
     buffer_fini(&out);
+}
+
+static void refuse(struct bytes text, const char *message)
+{
+    refuse_as(ERR_SYNTAX, text, message);
 }
 
 static void words_errors(void **state)
@@ -273,8 +278,18 @@ static void words_errors(void **state)
     refuse(BYTES_LITERAL("SELECT '\xC2\xB5' @ FROM t"), "line 1:11 no viable alternative at character '@'");
     refuse(BYTES_LITERAL("SELECT 'x"), "line 1:9 mismatched character '<EOF>' expecting '''");
     refuse(BYTES_LITERAL("SELECT a\0 FROM t"), "line 1:8 no viable alternative at character '\\u0000'");
-    refuse(BYTES_LITERAL("SELECT '\xFF' FROM t"), "line 1:8 invalid UTF-8 in statement");
-    refuse(BYTES_LITERAL("SELECT '\xED\xA0\x80' FROM t"), NULL);
+    struct buffer printed = { 0 };
+    struct error none;
+    struct bytes nul = BYTES_LITERAL("SELECT a FROM t WHERE a = 'x\0''y'");
+    assert_int_equal(parse_and_print(nul, &printed, &none), OK);
+    assert_true(bytes_equal(buffer_bytes(&printed), nul));
+    buffer_fini(&printed);
+    refuse(BYTES_LITERAL("SELECT a FROM t \0"), "line 1:16 no viable alternative at character '\\u0000'");
+    refuse(BYTES_LITERAL("SELECT 'a\0b"), "line 1:11 mismatched character '<EOF>' expecting '''");
+    refuse_as(
+        ERR_PROTOCOL, BYTES_LITERAL("SELECT '\xFF' FROM"),
+        "Cannot decode string as UTF8: 'ff272046524f4d'; java.nio.charset.MalformedInputException: Input length = 1");
+    refuse_as(ERR_PROTOCOL, BYTES_LITERAL("SELECT '\xED\xA0\x80' FROM t"), NULL);
     /* at the very end of memory that is not ours beyond it */
     char *end = malloc(2);
     memcpy(end, "\xD3\xBB", 2);

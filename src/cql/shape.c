@@ -99,8 +99,9 @@ void cql_shape(struct arena *arena, struct bytes text, struct buffer *shape, str
 
     if (text.size)
         memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0'; /* a NUL within ends it earlier */
+    copy[text.size] = '\0';
     lexer.cursor = (const uint8_t *)copy;
+    lexer.end = lexer.cursor + text.size;
     while (lex_next(&lexer, &lexeme) > 0 && lexeme.size) {
         bool is_full = shape->size - shape_start > SHAPE_BYTES_MAX;
 

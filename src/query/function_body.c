@@ -3,6 +3,7 @@
 
 #include "query/number_sum.h"
 #include "types/calendar.h"
+#include "types/json.h"
 
 #include <math.h>
 #include <openssl/evp.h>
@@ -352,12 +353,14 @@ BODY(body_add_duration)
     if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
         return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range",
                          function->data == '+' ? "timestamp + duration" : "timestamp - duration");
-    if (type->kind == TYPE_DATE && duration.nanoseconds) {
+    bool is_date = type->kind == TYPE_DATE;
+    if (is_date ? duration.nanoseconds != 0 : duration.nanoseconds % 1000000 != 0) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
         return error_set(err, ERR_FUNCTION_FAILURE,
-                         "the operation 'date %c duration' failed: The duration must have a day precision. Was: %.*s",
-                         (char)function->data, BYTES(shown));
+                         "the operation '%s %c duration' failed: The duration must have a %s precision. Was: %.*s",
+                         is_date ? "date" : "timestamp", (char)function->data, is_date ? "day" : "millisecond",
+                         BYTES(shown));
     }
     ms = add_duration(ms, duration, function->data == '+' ? 1 : -1);
     *result = type->kind == TYPE_DATE ? result_u32(context, days_of_ms(ms)) : result_u64(context, (uint64_t)ms);
@@ -626,22 +629,27 @@ BODY(body_to_json)
 BODY(body_from_json)
 {
     struct buffer out = { 0 };
-    struct bytes text = args[0];
+    struct bytes text;
+    struct error why;
+    enum status status = json_check(args[0], &text, &why);
 
-    while (text.size && strchr(" \t\r\n", text.data[0]))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size && strchr(" \t\r\n", text.data[text.size - 1]))
-        text.size--;
+    if (status)
+        return error_set(err, ERR_FUNCTION_FAILURE,
+                         "execution of 'system.%.*s[text]' failed: Could not decode JSON string '%.*s': %s",
+                         BYTES(function->name), (int)(args[0].size < 256 ? args[0].size : 256),
+                         (const char *)args[0].data, why.message);
     if (bytes_equal(text, BYTES_LITERAL("null"))) {
         *result = bytes_of(NULL, 0);
         return OK;
     }
-    enum status status = value_parse_json(function->return_type, text, &out, err);
-    if (status)
+    status = value_parse_json(function->return_type, text, &out, &why);
+    if (status) {
         buffer_fini(&out);
-    else
-        *result = result_buffer(context, &out);
-    return status;
+        return error_set(err, ERR_FUNCTION_FAILURE, "org.apache.cassandra.serializers.MarshalException: %s",
+                         why.message);
+    }
+    *result = result_buffer(context, &out);
+    return OK;
 }
 
 BODY(body_token)

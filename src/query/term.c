@@ -969,7 +969,7 @@ static struct bytes slice_collection(struct eval *eval, const struct type *type,
         if (type->kind == TYPE_MAP)
             kept[count++] = value;
     }
-    if (!count)
+    if (!count && !type->frozen) /* cells that are not there; a frozen value is one with nothing in it */
         return bytes_of(NULL, 0);
     value_pack(&out, type, kept, count);
     return buffer_to_arena(eval->arena, &out);

@@ -94,12 +94,17 @@ static enum status part_values(const struct key_part *part, const struct column_
     return OK;
 }
 
+static enum status key_too_long(size_t size, struct error *err)
+{
+    return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of 65535", size);
+}
+
 enum status partition_key_check(const struct table_def *table, struct bytes serialized, struct error *err)
 {
     if (table->partition_key_count == 1 && serialized.size == 0)
         return error_set(err, ERR_INVALID, "Key may not be empty");
     if (serialized.size > UINT16_MAX)
-        return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of 65535", serialized.size);
+        return key_too_long(serialized.size, err);
     return OK;
 }
 
@@ -120,11 +125,11 @@ static enum status serialize_key(const struct table_def *table, struct eval *eva
         *key = components[0];
         return partition_key_check(table, *key, err);
     }
-    for (uint32_t i = 0; i < table->partition_key_count; i++) {
-        if (components[i].size > UINT16_MAX)
-            return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of 65535", components[i].size);
-        size += components[i].size + 3;
-    }
+    for (uint32_t i = 0; i < table->partition_key_count; i++)
+        size += components[i].size;
+    if (size > UINT16_MAX)
+        return key_too_long(size, err);
+    size += table->partition_key_count * (size_t)3;
     uint8_t *data = arena_alloc(eval->arena, size), *at = data;
     for (uint32_t i = 0; i < table->partition_key_count; i++)
         at = append_component(at, components[i]);
@@ -258,6 +263,30 @@ static enum status make_prefixes(const struct where *where, const struct table_d
     return OK;
 }
 
+/* The values of a clustering together are bounded as a partition key is. Encoded they are as long at least, but for numbers written with idle
+ * bytes, which the row keeps as they were written. */
+static enum status check_clustering(const struct table_def *table, struct eval *eval, const struct prefix *row,
+                                    struct error *err)
+{
+    struct bytes rest = row->encoded;
+    size_t size = 0;
+
+    if (rest.size <= UINT16_MAX && row->written.size <= UINT16_MAX)
+        return OK;
+    if (row->written.size)
+        size = row->written.size - table->clustering_count * (size_t)4;
+    for (uint32_t i = 0; i < table->clustering_count && !row->written.size; i++) {
+        const struct column_def *column = &table->columns[table->partition_key_count + i];
+
+        buffer_reset(eval->scratch);
+        enum status status = value_decode_key(&rest, column->type, column->descending, eval->scratch, err);
+        if (status)
+            return status;
+        size += eval->scratch->size;
+    }
+    return size > UINT16_MAX ? key_too_long(size, err) : OK;
+}
+
 enum status where_rows(const struct where *where, const struct table_def *table, struct eval *eval,
                        struct clustering_value **rows, uint32_t *count, struct error *err)
 {
@@ -269,6 +298,10 @@ enum status where_rows(const struct where *where, const struct table_def *table,
     if (status)
         return status;
     *rows = arena_alloc(eval->arena, sizeof(**rows) * (*count + 1));
+    for (uint32_t i = 0; i < *count && !status; i++)
+        status = check_clustering(table, eval, &prefixes[i], err);
+    if (status)
+        return status;
     for (uint32_t i = 0; i < *count; i++)
         (*rows)[i] = (struct clustering_value){ prefixes[i].encoded, keep ? prefixes[i].written : bytes_of(NULL, 0) };
     return OK;

@@ -1,6 +1,7 @@
 #include "schema/resolve.h"
 
 #include "cql/print.h"
+#include "types/number.h"
 #include "types/value.h"
 
 #include <assert.h>
@@ -113,54 +114,171 @@ static const struct {
     { "PartitionerDefinedOrder", TYPE_CUSTOM },
 };
 
-static bool find_class(struct bytes name, enum type_kind *kind)
-{
-    const uint8_t *paren = memchr(name.data, '(', name.size);
-    struct bytes package = BYTES_LITERAL(MARSHAL),
-                 head = paren ? bytes_of(name.data, (size_t)(paren - name.data)) : name;
+/* Types by the names of their classes, as Cassandra's TypeParser reads them: "Int32Type", "org.apache.cassandra.db.marshal.ListType(UTF8Type)". */
+struct class_text {
+    struct arena *arena;
+    struct bytes whole, rest;
+    int depth;
+    struct error *err;
+};
 
-    if (bytes_starts_with(head, package))
-        head = bytes_of(head.data + package.size, head.size - package.size);
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        if (!bytes_equal(head, bytes_of_string(classes[i].name)) || (paren && classes[i].kind != TYPE_CUSTOM))
-            continue;
-        *kind = classes[i].kind;
-        return true;
+static enum status bad_class(struct class_text *text, const char *what, struct bytes class)
+{
+    return error_set(text->err, ERR_SYNTAX, "Error setting type %.*s: %s%s%.*s%s", BYTES(text->whole), what,
+                     memchr(class.data, '.', class.size) ? "" : MARSHAL, BYTES(class), what[0] == 'I' ? "." : "'");
+}
+
+static enum status unknown_class(struct class_text *text, struct bytes class)
+{
+    return bad_class(text, "Unable to find abstract-type class '", class);
+}
+
+static enum status bad_parameters(struct class_text *text, struct bytes class)
+{
+    return bad_class(text, "Invalid definition for comparator ", class);
+}
+
+static void skip_spaces(struct class_text *text)
+{
+    while (text->rest.size && text->rest.data[0] == ' ')
+        text->rest = bytes_of(text->rest.data + 1, text->rest.size - 1);
+}
+
+static bool take_sign(struct class_text *text, char sign)
+{
+    skip_spaces(text);
+    if (text->rest.size == 0 || text->rest.data[0] != (uint8_t)sign)
+        return false;
+    text->rest = bytes_of(text->rest.data + 1, text->rest.size - 1);
+    return true;
+}
+
+/* What stands before the next sign of the grammar. */
+static struct bytes take_word(struct class_text *text)
+{
+    size_t size = 0;
+
+    skip_spaces(text);
+    while (size < text->rest.size && !memchr("(), ", text->rest.data[size], 4))
+        size++;
+    struct bytes word = bytes_of(text->rest.data, size);
+    text->rest = bytes_of(text->rest.data + size, text->rest.size - size);
+    return word;
+}
+
+static enum status read_class(struct class_text *text, const struct type **result);
+
+static enum status read_parameters(struct class_text *text, struct bytes class, const struct type **params,
+                                   uint32_t max, uint32_t *count)
+{
+    enum status status = OK;
+
+    *count = 0;
+    if (!take_sign(text, '('))
+        return bad_parameters(text, class);
+    do {
+        if (*count == max)
+            return bad_parameters(text, class);
+        status = read_class(text, &params[(*count)++]);
+    } while (!status && take_sign(text, ','));
+    if (status || !take_sign(text, ')'))
+        return bad_parameters(text, class);
+    return OK;
+}
+
+static enum status read_vector(struct class_text *text, struct bytes class, const struct type **result)
+{
+    const struct type *element;
+    int64_t dimension;
+
+    if (!take_sign(text, '(') || read_class(text, &element) || !take_sign(text, ',') ||
+        !integer_parse(take_word(text), 1, INT32_MAX, &dimension) || !take_sign(text, ')'))
+        return bad_parameters(text, class);
+    *result = type_vector(text->arena, type_freeze(text->arena, element), (uint32_t)dimension);
+    return OK;
+}
+
+static enum status read_made_class(struct class_text *text, struct bytes class, struct bytes name,
+                                   const struct type **result)
+{
+    enum { FIELDS_MAX = 64 };
+    const struct type *params[FIELDS_MAX];
+    uint32_t count = 0;
+    bool is_list = bytes_equal(name, BYTES_LITERAL("ListType")), is_set = bytes_equal(name, BYTES_LITERAL("SetType")),
+         is_map = bytes_equal(name, BYTES_LITERAL("MapType")), is_tuple = bytes_equal(name, BYTES_LITERAL("TupleType")),
+         is_frozen = bytes_equal(name, BYTES_LITERAL("FrozenType"));
+
+    if (bytes_equal(name, BYTES_LITERAL("VectorType")))
+        return read_vector(text, class, result);
+    if (!is_list && !is_set && !is_map && !is_tuple && !is_frozen)
+        return unknown_class(text, class);
+    if (read_parameters(text, class, params, is_tuple ? FIELDS_MAX : is_map ? 2 : 1, &count) || (is_map && count != 2))
+        return bad_parameters(text, class);
+    for (uint32_t i = 0; i < count; i++) {
+        if (params[i]->kind == TYPE_COUNTER)
+            return bad_parameters(text, class);
+        params[i] = type_freeze(text->arena, params[i]); /* nothing else can stand in it */
     }
-    return false;
+    *result = is_list    ? type_list(text->arena, params[0], false)
+              : is_set   ? type_set(text->arena, params[0], false)
+              : is_map   ? type_map(text->arena, params[0], params[1], false)
+              : is_tuple ? type_tuple(text->arena, params, count)
+                         : params[0];
+    return OK;
+}
+
+static enum status read_class(struct class_text *text, const struct type **result)
+{
+    struct bytes class = take_word(text), package = BYTES_LITERAL(MARSHAL), name = class;
+    enum status status;
+
+    if (bytes_starts_with(name, package))
+        name = bytes_of(name.data + package.size, name.size - package.size);
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        if (!bytes_equal(name, bytes_of_string(classes[i].name)))
+            continue;
+        if (classes[i].kind != TYPE_CUSTOM) {
+            *result = type_native(classes[i].kind);
+            return OK;
+        }
+        if (text->depth) /* it stands alone, as it is written */
+            return unknown_class(text, class);
+        text->rest = bytes_of(text->rest.data + text->rest.size, 0);
+        return type_parse(text->arena, bytes_of_string(arena_printf(text->arena, "'%.*s'", BYTES(text->whole))), NULL,
+                          result, text->err);
+    }
+    if (text->depth >= RESOLVE_DEPTH_MAX)
+        return bad_parameters(text, class);
+    text->depth++;
+    status = read_made_class(text, class, name, result);
+    text->depth--;
+    return status;
+}
+
+static enum status resolve_custom(struct arena *arena, const struct cql_type *written, bool frozen,
+                                  const struct type **result, struct error *err)
+{
+    struct class_text text = { .arena = arena, .whole = written->name.name, .rest = written->name.name, .err = err };
+    enum status status = read_class(&text, result);
+
+    if (!status && frozen)
+        *result = type_freeze(arena, *result);
+    return status;
 }
 
 enum status resolve_check_custom(const struct cql_type *written, struct error *err)
 {
-    enum type_kind kind;
     enum status status = OK;
 
-    if (written->kind == TYPE_CUSTOM && !find_class(written->name.name, &kind)) {
-        bool has_package = memchr(written->name.name.data, '.', written->name.name.size) != NULL;
+    if (written->kind == TYPE_CUSTOM) {
+        CLEANUP(arena_free) struct arena *arena = arena_new(1024);
+        const struct type *type;
 
-        return error_set(err, ERR_SYNTAX, "Error setting type %.*s: Unable to find abstract-type class '%s%.*s'",
-                         BYTES(written->name.name), has_package ? "" : MARSHAL, BYTES(written->name.name));
+        return resolve_custom(arena, written, false, &type, err);
     }
     for (uint32_t i = 0; i < written->param_count && !status; i++)
         status = resolve_check_custom(written->params[i], err);
     return status;
-}
-
-static enum status resolve_custom(struct arena *arena, const struct cql_type *written, const struct type **result,
-                                  struct error *err)
-{
-    enum type_kind kind;
-    enum status status = resolve_check_custom(written, err);
-
-    if (status)
-        return status;
-    find_class(written->name.name, &kind);
-    if (kind != TYPE_CUSTOM) {
-        *result = type_native(kind);
-        return OK;
-    }
-    return type_parse(arena, bytes_of_string(arena_printf(arena, "'%.*s'", BYTES(written->name.name))), NULL, result,
-                      err);
 }
 
 static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element,
@@ -192,7 +310,8 @@ static enum status resolve_collection(struct arena *arena, const struct keyspace
     if (written->kind == TYPE_MAP && written->params[0]->kind == TYPE_DURATION)
         return refuse(arena, "Durations are not allowed as map keys", written, err);
     for (uint32_t i = 0; i < written->param_count; i++)
-        if ((status = resolve(arena, keyspace, written->params[i], frozen, nodes, &params[i], err)))
+        if ((status = resolve(arena, keyspace, written->params[i], frozen || written->params[i]->kind == TYPE_CUSTOM,
+                              nodes, &params[i], err)))
             return status;
     if (written->kind == TYPE_LIST)
         *result = type_list(arena, params[0], frozen);
@@ -266,7 +385,7 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
             *result = type_vector(arena, *result, written->dimension);
         return status;
     case TYPE_UDT: return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
-    case TYPE_CUSTOM: return resolve_custom(arena, written, result, err);
+    case TYPE_CUSTOM: return resolve_custom(arena, written, frozen, result, err);
     default:
         if (written->frozen) {
             struct cql_type plain = *written;

@@ -5,6 +5,7 @@
 struct scanner {
     const uint8_t *at, *end;
     int depth;
+    bool is_too_deep;
 };
 
 static void skip_space(struct scanner *s)
@@ -130,8 +131,12 @@ static bool skip_value(struct scanner *s)
     bool ok;
 
     skip_space(s);
-    if (s->at == s->end || s->depth == JSON_DEPTH_MAX)
+    if (s->at == s->end)
         return false;
+    if (s->depth == JSON_DEPTH_MAX) {
+        s->is_too_deep = true;
+        return false;
+    }
     switch (*s->at) {
     case '[':
     case '{':
@@ -160,6 +165,8 @@ enum status json_check(struct bytes text, struct bytes *trimmed, struct error *e
     bool ok = skip_value(&s);
     const uint8_t *end = s.at;
     skip_space(&s);
+    if (s.is_too_deep)
+        return error_set(err, ERR_INVALID, "Error decoding JSON string: nested more than %d deep", JSON_DEPTH_MAX);
     if (!ok || s.at != s.end)
         return error_set(err, ERR_INVALID, "Error decoding JSON string: unexpected input at offset %zu",
                          (size_t)(s.at - text.data));

@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { JSON_DEPTH_MAX = 64 };
+enum { JSON_DEPTH_MAX = 500 };
 
 enum json_kind { JSON_NULL, JSON_BOOLEAN, JSON_INTEGER, JSON_FLOAT, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 

@@ -110,19 +110,52 @@ static enum status parse_uuid_type(const struct type *type, struct bytes text, s
     return OK;
 }
 
+/* One to four decimal numbers, the last of which fills what is left: 1.2.3 is 1.2.0.3. As Java reads them, zeros in front mean nothing. */
+static bool parse_ipv4(struct bytes text, uint8_t address[4])
+{
+    enum { BYTES_MAX = 15 };
+    uint64_t parts[4] = { 0 };
+    uint32_t count = 0;
+    size_t digits = 0;
+
+    if (text.size == 0 || text.size > BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+
+        if (c >= '0' && c <= '9') {
+            parts[count] = parts[count] * 10 + (c - '0');
+            digits++;
+        } else if (c == '.' && digits && count < 3 && parts[count] <= 0xFF) {
+            count++;
+            digits = 0;
+        } else {
+            return false;
+        }
+    }
+    if (!digits || parts[count] >> (8 * (4 - count)))
+        return false;
+    store_be32(address, (uint32_t)parts[count]);
+    for (uint32_t i = 0; i < count; i++)
+        address[i] = (uint8_t)parts[i];
+    return true;
+}
+
 /* Addresses only: names are never looked up. */
 static enum status parse_inet(struct bytes text, struct buffer *out, struct error *err)
 {
-    char string[64];
+    bool in_brackets = text.size > 2 && text.data[0] == '[' && text.data[text.size - 1] == ']';
+    struct bytes inner = in_brackets ? bytes_of(text.data + 1, text.size - 2) : text;
     uint8_t address[16];
+    char string[64];
 
-    if (text.size < sizeof(string) && !memchr(text.data, 0, text.size)) {
-        memcpy(string, text.data, text.size);
-        string[text.size] = 0;
-        if (inet_pton(AF_INET, string, address) == 1) {
-            buffer_append(out, address, 4);
-            return OK;
-        }
+    if (!in_brackets && parse_ipv4(text, address)) {
+        buffer_append(out, address, 4);
+        return OK;
+    }
+    if (inner.size < sizeof(string) && !memchr(inner.data, 0, inner.size)) {
+        memcpy(string, inner.data, inner.size);
+        string[inner.size] = 0;
         if (inet_pton(AF_INET6, string, address) == 1) {
             /* An IPv4 address in IPv6 clothes is an IPv4 address, as in Java. */
             bool mapped = memcmp(address, "\0\0\0\0\0\0\0\0\0\0\xFF\xFF", 12) == 0;

@@ -263,7 +263,9 @@ def describe(response, statement):
         else:
             lines.append(f"{line} {message}")
         if response.info:
-            lines.append("info: " + ", ".join(f"{k}={v}" for k, v in sorted(response.info.items()) if k != "query_id"))
+            # Cassandra says of from_json the name by which it was first called for a type.
+            lines.append("info: " + ", ".join(f"{k}={'from_json' if v == 'fromjson' else v}"
+                                              for k, v in sorted(response.info.items()) if k != "query_id"))
         return lines
     if response.kind == protocol.RESULT_KIND_VOID:
         return lines + ["ok"]
