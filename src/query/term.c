@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { WARNINGS_MAX = 16, CALLS_MAX = 4000, CALL_DEPTH_MAX = 200 };
 
@@ -604,6 +605,15 @@ static enum status fold(struct planner *planner, struct expr *expr, const struct
     return status;
 }
 
+/* 'now' as a timestamp: the time when the statement is planned. */
+static bool is_now(const struct term *term)
+{
+    struct bytes text = term->literal.text;
+
+    return term->literal.kind == LITERAL_STRING && text.size == 3 &&
+           strncasecmp((const char *)text.data, "now", text.size) == 0;
+}
+
 static enum status compile_literal(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                    const struct expr **result)
 {
@@ -612,7 +622,11 @@ static enum status compile_literal(struct planner *planner, const struct term *t
                          literal_kind_name(term->literal.kind), BYTES(term->literal.text), BYTES(receiver->name),
                          BYTES(type_name(planner->arena, receiver->type)));
     struct buffer out = { 0 };
-    enum status status = value_parse(receiver->type, term->literal.kind, term->literal.text, &out, planner->err);
+    enum status status = OK;
+    if (receiver->type->kind == TYPE_TIMESTAMP && is_now(term))
+        buffer_append_be64(&out, (uint64_t)(planner->functions->now_us / 1000));
+    else
+        status = value_parse(receiver->type, term->literal.kind, term->literal.text, &out, planner->err);
     if (!status)
         *result = term_constant(planner, receiver->type, out.data ? buffer_bytes(&out) : bytes_of("", 0));
     buffer_fini(&out);

@@ -1,6 +1,7 @@
 #include "types/calendar.h"
 
 #include "types/number.h"
+#include "types/zone.h"
 
 #include <ctype.h>
 
@@ -30,6 +31,20 @@ static void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
     *day = (int)(day_of_year - (153 * month_index + 2) / 5) + 1;
     *month = month_index < 10 ? month_index + 3 : month_index - 9;
     *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+int64_t calendar_days(int64_t year, int month, int day)
+{
+    return days_from_civil(year, month, day);
+}
+
+int64_t calendar_year(int64_t days)
+{
+    int64_t year;
+    int month, day;
+
+    civil_from_days(days, &year, &month, &day);
+    return year;
 }
 
 static int days_in_month(int64_t year, int month)
@@ -169,6 +184,19 @@ static bool take_date(struct bytes *text, int64_t *year, int *month, int *day)
     return true;
 }
 
+/* Before a clock: a year of the era with as many digits as it has; zeros in front mean nothing. */
+static bool take_plain_date(struct bytes *text, int64_t *year, int *month, int *day)
+{
+    int64_t m, d;
+
+    if (!take_number(text, 1, 9, year) || *year < 1 || !take_char(text, '-') || !take_number(text, 1, 18, &m) ||
+        !take_char(text, '-') || !take_number(text, 1, 18, &d))
+        return false;
+    *month = (int)m;
+    *day = (int)d;
+    return m >= 1 && m <= 12 && d >= 1 && d <= 31;
+}
+
 bool date_parse(struct bytes text, int64_t *days)
 {
     int64_t year;
@@ -228,10 +256,10 @@ static bool take_clock(struct bytes *text, int64_t *ms)
     struct bytes rest = *text;
     int64_t hours, minutes, seconds = 0, fraction = 0;
 
-    if (!take_number(&rest, 1, 2, &hours) || !take_char(&rest, ':') || !take_number(&rest, 1, 2, &minutes))
+    if (!take_number(&rest, 1, 18, &hours) || !take_char(&rest, ':') || !take_number(&rest, 1, 18, &minutes))
         return false;
     if (take_char(&rest, ':')) {
-        if (!take_number(&rest, 1, 2, &seconds))
+        if (!take_number(&rest, 1, 18, &seconds))
             return false;
         take_fraction(&rest, 0, &fraction);
     }
@@ -242,63 +270,80 @@ static bool take_clock(struct bytes *text, int64_t *ms)
     return true;
 }
 
-/* Z, UTC, GMT, +hh, +hhmm or +hh:mm; nothing is UTC. Names of zones with summer time need the world's rules, and a
- * wrong hour is worse than an error: they are refused. */
-static bool take_zone(struct bytes *text, int64_t *offset_minutes)
+/* [+-]hh, hhmm, hh:mm, and behind a space also hh:mm:ss. is_long: this form with colons alone. */
+static bool take_offset(struct bytes *text, bool may_have_seconds, bool is_long, int64_t *offset_s)
 {
-    static const char *const names[] = { "Z", "UTC", "GMT", "UT" };
-    int64_t hours, minutes = 0;
+    enum { OFFSET_MAX_S = 18 * 3600 };
+    bool minus = take_char(text, '-'), colon = false;
+    int64_t hours, minutes = 0, seconds = 0;
 
-    *offset_minutes = 0;
-    if (text->size == 0)
-        return true;
-    take_char(text, ' ');
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (bytes_equal(*text, bytes_of_string(names[i])))
-            return true;
-    bool minus = take_char(text, '-');
-    if (!minus && !take_char(text, '+'))
-        return false;
-    if (!take_number(text, 2, 2, &hours))
+    if ((!minus && !take_char(text, '+')) || !take_number(text, 2, 2, &hours))
         return false;
     if (text->size) {
-        take_char(text, ':');
+        colon = take_char(text, ':');
         if (!take_number(text, 2, 2, &minutes))
             return false;
     }
-    if (hours > 18 || minutes > 59)
+    if (text->size && (!colon || !may_have_seconds || !take_char(text, ':') || !take_number(text, 2, 2, &seconds)))
         return false;
-    *offset_minutes = (minus ? -1 : 1) * (hours * 60 + minutes);
-    return text->size == 0;
+    *offset_s = hours * 3600 + minutes * 60 + seconds;
+    if (text->size || minutes > 59 || seconds > 59 || *offset_s > OFFSET_MAX_S || (is_long && !colon))
+        return false;
+    if (minus)
+        *offset_s = -*offset_s;
+    return true;
 }
 
-bool timestamp_parse(struct bytes text, int64_t *ms)
+/* Nothing is UTC; Z; an offset; behind a space also a zone's name, or UTC, GMT, UT and an offset. */
+static enum status read_zone(struct bytes text, int64_t local_s, int64_t *offset_s, struct error *err)
+{
+    static const char *const utc[] = { "UTC", "GMT", "UT" };
+    bool has_space = take_char(&text, ' ');
+    struct bytes rest = text;
+
+    *offset_s = 0;
+    if ((text.size == 0 && !has_space) || bytes_equal(text, BYTES_LITERAL("Z")) ||
+        take_offset(&rest, has_space, false, offset_s))
+        return OK;
+    for (size_t i = 0; has_space && i < ARRAY_SIZE(utc); i++) {
+        struct bytes name = bytes_of_string(utc[i]);
+
+        if (!bytes_starts_with(text, name))
+            continue;
+        rest = bytes_of(text.data + name.size, text.size - name.size);
+        if (rest.size == 0 || take_offset(&rest, true, true, offset_s))
+            return OK;
+        if (text.data[name.size] == '+' || text.data[name.size] == '-')
+            return ERR_INVALID;
+    }
+    return has_space ? zone_offset(text, local_s, offset_s, err) : ERR_INVALID;
+}
+
+enum status timestamp_parse(struct bytes text, int64_t *ms, struct error *err)
 {
     int64_t year, clock = 0, offset;
     int month, day;
 
-    if (!take_date(&text, &year, &month, &day))
-        return false;
     struct bytes rest = text;
-    if (take_char(&rest, 'T') || take_char(&rest, ' ')) {
-        if (take_clock(&rest, &clock))
-            text = rest;
-        else if (text.data[0] == 'T')
-            return false;
-    }
-    if (!take_zone(&text, &offset))
-        return false;
+    bool has_clock = take_plain_date(&rest, &year, &month, &day) && (take_char(&rest, 'T') || take_char(&rest, ' ')) &&
+                     take_clock(&rest, &clock);
+    if (!has_clock && (rest = text, !take_date(&rest, &year, &month, &day)))
+        return ERR_INVALID;
+    text = rest;
     /* February 30 is the last of February. */
     if (day > days_in_month(year, month))
         day = days_in_month(year, month);
-    __int128 wide = (__int128)days_from_civil(year, month, day) * MS_PER_DAY + clock - offset * 60000;
+    __int128 wide = (__int128)days_from_civil(year, month, day) * MS_PER_DAY + clock;
+    int64_t local_s = (int64_t)(wide / 1000 - (wide % 1000 < 0)); /* years have nine digits at most */
+    enum status status = read_zone(text, local_s, &offset, err);
+    if (status)
+        return status;
+    wide -= (__int128)offset * 1000;
     if (wide < INT64_MIN || wide > INT64_MAX)
-        return false;
+        return ERR_INVALID;
     *ms = (int64_t)wide;
-    return true;
+    return OK;
 }
-
-/* Durations. */
 
 enum unit { UNIT_NONE, YEARS, MONTHS, WEEKS, DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS, MICROSECONDS, NANOSECONDS };
 

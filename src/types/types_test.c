@@ -1,7 +1,9 @@
 /* Types and values against what Cassandra's own classes do (tests/vectors/types.txt, recorded by TypeVectors.java),
  * and keys against value_compare: on random values, one in four of them extreme. */
+#include "types/calendar.h"
 #include "types/number.h"
 #include "types/value.h"
+#include "types/zone.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -782,6 +784,78 @@ static void test_canonical(void **state)
     buffer_fini(&out);
 }
 
+/* A file of rules without changes, and what is true for ever. */
+static void check_rules(const char *posix, int64_t local_s, int64_t expected)
+{
+    static const uint8_t counts[24] = { [15 + 4] = 1 }; /* one type */
+    static const uint8_t type[6] = { 0, 0, 0, 7, 0, 0 }, head[20] = "TZif2";
+    struct buffer file = { 0 };
+    struct error err;
+    int64_t offset;
+
+    for (int i = 0; i < 2; i++) {
+        buffer_append(&file, head, sizeof(head));
+        buffer_append(&file, counts, sizeof(counts));
+        buffer_append(&file, type, sizeof(type));
+    }
+    buffer_printf(&file, "\n%s\n", posix);
+    if (zone_offset_in(buffer_bytes(&file), local_s, &offset, &err))
+        fail_msg("%s: %s", posix, err.message);
+    if (offset != expected)
+        fail_msg("%s at %lld is %lld", posix, (long long)local_s, (long long)offset);
+    for (size_t size = 0; size < file.size; size++) { /* memory of its own: reading past it is seen */
+        uint8_t *copy = memcpy(malloc(size + 1), file.data, size);
+
+        (void)zone_offset_in(bytes_of(copy, size), local_s, &offset, &err);
+        free(copy);
+    }
+    buffer_fini(&file);
+}
+
+static int64_t local(int64_t year, int month, int day, int hour)
+{
+    return calendar_days(year, month, day) * 86400 + hour * 3600;
+}
+
+/* Real zones are in tests/cql/timestamps_zones.cql; here the forms that few or none of them have. */
+static void test_zone_rules(void **state)
+{
+    const char *given = getenv("TZDIR");
+    struct error err;
+    int64_t offset;
+
+    check_rules("", local(2020, 1, 1, 0), 7);
+    check_rules("UTC0", local(2020, 1, 1, 0), 0);
+    check_rules("<+0530>-5:30", local(2020, 1, 1, 0), 19800);
+    check_rules("CET-1CEST,M3.5.0,M10.5.0/3", local(2020, 3, 29, 1), 3600);
+    check_rules("CET-1CEST,M3.5.0,M10.5.0/3", local(2020, 3, 29, 2), 3600); /* skipped */
+    check_rules("CET-1CEST,M3.5.0,M10.5.0/3", local(2020, 3, 29, 3), 7200);
+    check_rules("CET-1CEST,M3.5.0,M10.5.0/3", local(2020, 10, 25, 2), 7200); /* twice */
+    check_rules("CET-1CEST,M3.5.0,M10.5.0/3", local(2020, 10, 25, 3), 3600);
+    check_rules("AEST-10AEDT,M10.1.0,M4.1.0/3", local(2020, 1, 1, 0), 39600);
+    check_rules("AEST-10AEDT,M10.1.0,M4.1.0/3", local(2020, 7, 1, 0), 36000);
+    check_rules("IST-1GMT0,M10.5.0,M3.5.0/1", local(2020, 7, 1, 0), 3600);
+    check_rules("IST-1GMT0,M10.5.0,M3.5.0/1", local(2020, 1, 1, 0), 0);
+    check_rules("A0B,J60/0,J300/0", local(2020, 2, 29, 23), 0); /* J60 is March 1, also in leap years */
+    check_rules("A0B,J60/0,J300/0", local(2020, 3, 1, 1), 3600);
+    check_rules("A0B,59/0,300/0", local(2020, 2, 29, 1), 3600);
+    check_rules("A0B,59/0,300/0", local(2019, 2, 28, 23), 0);
+    check_rules("A0B,M3.5.0/-2,M10.5.0", local(2020, 3, 28, 21), 0);
+    check_rules("A0B,M3.5.0/-2,M10.5.0", local(2020, 3, 28, 23), 3600);
+    check_rules("A8B7,M3.2.0,M11.1.0", local(-4000, 7, 1, 0), -7 * 3600);
+
+    given = given ? strdup(given) : NULL;
+    setenv("TZDIR", "/nonexistent", true);
+    assert_int_equal(zone_offset(BYTES_LITERAL("CEST"), 0, &offset, &err), ERR_CONFIG);
+    assert_string_equal(err.message, "the rules of time zone Europe/Paris are not on this server: install tzdata");
+    assert_int_equal(zone_offset(BYTES_LITERAL("Europe/Berlin"), 0, &offset, &err), ERR_CONFIG);
+    assert_int_equal(zone_offset(BYTES_LITERAL("xyz"), 0, &offset, &err), ERR_INVALID);
+    unsetenv("TZDIR");
+    if (given)
+        setenv("TZDIR", given, true);
+    free((void *)given);
+}
+
 /* Looking up in sorted values finds just what is there, equal decimals written differently included. */
 static void test_value_set(void **state)
 {
@@ -883,12 +957,19 @@ static void test_token_is_never_the_minimum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),   cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_null_key),   cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_value_set),  cmocka_unit_test(test_type_errors),
-        cmocka_unit_test(test_key_format), cmocka_unit_test(test_wire_ids),
-        cmocka_unit_test(test_literals),   cmocka_unit_test(test_sorted),
-        cmocka_unit_test(test_canonical),  cmocka_unit_test(test_token_is_never_the_minimum),
+        cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_null_key),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_value_set),
+        cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_key_format),
+        cmocka_unit_test(test_wire_ids),
+        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_sorted),
+        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_zone_rules),
+        cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

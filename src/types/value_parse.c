@@ -218,13 +218,19 @@ static enum status parse_time(struct bytes text, struct buffer *out, struct erro
 
 static enum status parse_timestamp(struct bytes text, struct buffer *out, struct error *err)
 {
+    struct error why;
     int64_t v;
 
     if (is_integer(text)) {
         if (!integer_parse(text, INT64_MIN, INT64_MAX, &v))
             return error_set(err, ERR_INVALID, "Unable to make long (for date) from: '%.*s'", BYTES(text));
-    } else if (!timestamp_parse(text, &v)) {
-        return error_set(err, ERR_INVALID, "Unable to parse a date/time from '%.*s'", BYTES(text));
+    } else {
+        enum status status = timestamp_parse(text, &v, &why);
+
+        if (status == ERR_CONFIG)
+            return error_set(err, ERR_INVALID, "Unable to parse a date/time from '%.*s': %s", BYTES(text), why.message);
+        if (status)
+            return error_set(err, ERR_INVALID, "Unable to parse a date/time from '%.*s'", BYTES(text));
     }
     buffer_append_be64(out, (uint64_t)v);
     return OK;
