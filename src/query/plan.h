@@ -20,6 +20,7 @@ enum operation_kind {
     OPERATION_SET_KEY,        /* map[key] = value */
     OPERATION_SET_INDEX,      /* list[index] = value (read first) */
     OPERATION_SET_FIELD,      /* udt.field = value */
+    OPERATION_SUM,            /* number or text + value, under a condition (read first) */
     OPERATION_COUNT,          /* counter + value */
     OPERATION_COUNT_DOWN,     /* counter - value */
     OPERATION_DELETE,         /* the whole column */

@@ -3,6 +3,7 @@
 #include "query/plan.h"
 
 #include "cql/print.h"
+#include "query/number.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,7 @@ static void add_operation(struct modify_plan *modify, const struct operation *op
         modify->touches_rows = true;
     switch (operation->kind) {
     case OPERATION_REMOVE: modify->reads_first |= operation->column->type->kind == TYPE_LIST; break;
+    case OPERATION_SUM:
     case OPERATION_SET_INDEX:
     case OPERATION_DELETE_INDEX: modify->reads_first = true; break;
     default: break;
@@ -263,7 +265,8 @@ static enum status find_field(struct planner *planner, const struct column_def *
                      BYTES(name));
 }
 
-static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment,
+/* reads: the statement has a condition, so that the row is read anyhow. */
+static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment, bool reads,
                                         const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
@@ -279,7 +282,12 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
         }
         if (type->kind == TYPE_TUPLE && add)
             return invalid_operation(planner, assignment, "tuple column", column->name);
-        return invalid_operation(planner, assignment, "non counter column", column->name);
+        if (!add || !reads)
+            return invalid_operation(planner, assignment, "non counter column", column->name);
+        if (!number_kind_is_numeric(type->kind) && type->kind != TYPE_TEXT && type->kind != TYPE_ASCII)
+            return invalid_operation(planner, assignment, "non-numeric and non-text type", column->name);
+        operation->kind = OPERATION_SUM;
+        return term_compile(planner, assignment->value, &receiver, &operation->value);
     }
     if (!column->multicell)
         return invalid_operation(planner, assignment, "frozen collection column", column->name);
@@ -322,7 +330,7 @@ static enum status plan_element(struct planner *planner, const struct assignment
     return status ? status : term_compile(planner, assignment->value, &value, &operation->value);
 }
 
-static enum status plan_assignment(struct planner *planner, const struct assignment *assignment,
+static enum status plan_assignment(struct planner *planner, const struct assignment *assignment, bool reads,
                                    const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
@@ -340,7 +348,7 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
         operation->kind = column->multicell ? OPERATION_SET_COMPLEX : OPERATION_SET;
         return term_compile(planner, assignment->value, &receiver, &operation->value);
     case ASSIGN_ADD:
-    case ASSIGN_SUBTRACT: return plan_add_or_subtract(planner, assignment, column, operation);
+    case ASSIGN_SUBTRACT: return plan_add_or_subtract(planner, assignment, reads, column, operation);
     case ASSIGN_PREPEND:
         if (type->kind != TYPE_LIST)
             return invalid_operation(planner, assignment, "non list column", column->name);
@@ -501,7 +509,7 @@ static enum status plan_update(struct planner *planner, const struct update_stat
             return undefined_column(planner, assignment->column);
         if (is_key_column(column))
             return error_set(planner->err, ERR_INVALID, "PRIMARY KEY part %.*s found in SET part", BYTES(column->name));
-        status = plan_assignment(planner, assignment, column, &operation);
+        status = plan_assignment(planner, assignment, update->if_exists || update->condition_count, column, &operation);
         if (!status)
             add_operation(modify, &operation);
     }

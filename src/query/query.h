@@ -103,6 +103,10 @@ struct query_shape {
 /* After query_run (done or not): costs a pass over the text. The context is one that the caller may use. */
 void query_shape(struct query_context *context, const struct query_request *request, struct query_shape *shape);
 
+/* What owners add with: table_space_options.sum. */
+enum status query_sum(struct arena *arena, const struct type *type, struct bytes left, struct bytes right,
+                      struct bytes *sum, struct error *err);
+
 struct query_stats {
     uint64_t prepared_count, prepared_bytes, prepared_evicted;
 };

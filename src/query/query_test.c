@@ -44,9 +44,11 @@ static void must(enum status status, const struct error *err)
 static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
 {
     struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
-    struct table_space_options space_options = {
-        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
-    };
+    struct table_space_options space_options = { .shard_count = 1,
+                                                 .store = &store_memory_ops,
+                                                 .table_by_id = catalog_table_by_id,
+                                                 .now_us = now_us,
+                                                 .sum = query_sum };
     struct store_environment_options environment_options = { .now_us = now_us };
     struct error err;
 

@@ -385,7 +385,7 @@ static enum status find_places(struct execution *execution, struct write_set *se
                                                     fragment->kind == KEY_PARTITION, &row);
 
                 if (!status)
-                    status = place_find(set->arena, part->table, &fragment->row, row, execution->err);
+                    status = place_find(set->arena, part->table, &fragment->row, row, NULL, execution->err);
                 if (status)
                     return status;
                 fragment->has_places = false;

@@ -213,6 +213,7 @@ static enum status find_one(struct finding *finding, const struct cell *asked)
             return OK;
         }
         break;
+    case PLACE_SUM: break;
     }
     return error_set(finding->err, ERR_CORRUPT, "an operation on a list that nobody asks");
 }
@@ -257,6 +258,31 @@ static void begin_list(struct finding *finding, const struct row *asked, const s
     finding->count = count;
 }
 
+/* Of the operations of one column each sees what those before it did. */
+static enum status find_sum(struct finding *finding, const struct cell *asked, const struct row *live, place_sum sum)
+{
+    struct cell *out = finding->out_count ? &finding->out[finding->out_count - 1] : NULL;
+    struct bytes current = { 0 }, result;
+    bool again = out && out->column_id == asked->column_id;
+
+    if (asked->path.size != PLACE_HEAD_BYTES || asked->path.data[4] != PLACE_SUM || !sum)
+        return error_set(finding->err, ERR_CORRUPT, "an operation on a value that nobody asks");
+    for (uint32_t i = 0; live && i < live->cell_count; i++)
+        if (live->cells[i].column_id == asked->column_id)
+            current = live->cells[i].value;
+    if (again)
+        current = out->value;
+    if (bytes_is_null(current))
+        return OK;
+    enum status status = sum(finding->arena, finding->type, current, asked->value, &result, finding->err);
+    if (status)
+        return status;
+    if (!again)
+        give(finding, asked, (struct bytes){ 0 });
+    finding->out[finding->out_count - 1].value = result;
+    return OK;
+}
+
 static bool is_asked(const struct cell *cell, const struct column_def *column)
 {
     enum { LIST_PATH_BYTES = 16 };
@@ -265,7 +291,7 @@ static bool is_asked(const struct cell *cell, const struct column_def *column)
 }
 
 enum status place_find(struct arena *arena, const struct table_def *def, struct row *asked, const struct row *live,
-                       struct error *err)
+                       place_sum sum, struct error *err)
 {
     struct finding finding = { .arena = arena, .def = def, .err = err };
     const struct column_def *column = NULL;
@@ -280,6 +306,14 @@ enum status place_find(struct arena *arena, const struct table_def *def, struct 
             if (!column)
                 return error_set(err, ERR_STALE, "a column of an operation was dropped");
         }
+        finding.type = column->type;
+        if (!column->multicell && cell->path.size) {
+            enum status status = find_sum(&finding, cell, live, sum);
+
+            if (status)
+                return status;
+            continue;
+        }
         if (!is_asked(cell, column)) {
             give(&finding, cell, cell->path);
             finding.out[finding.out_count - 1].path_value = cell->path_value;
@@ -287,7 +321,6 @@ enum status place_find(struct arena *arena, const struct table_def *def, struct 
         }
         if (!began) {
             begin_list(&finding, asked, live, column->id);
-            finding.type = column->type;
             began = true;
         }
         enum status status = find_one(&finding, cell);

@@ -85,7 +85,7 @@ static const char *find(struct cell *cells, uint32_t count, enum status expected
     struct error err = { 0 };
     size_t at = 0;
 
-    assert_int_equal(place_find(arena, &def, &row, &live, &err), expected);
+    assert_int_equal(place_find(arena, &def, &row, &live, NULL, &err), expected);
     if (expected)
         return strcpy(text, err.message);
     text[0] = 0;
@@ -145,6 +145,44 @@ static void what_does_not_fit_is_refused(void **state)
     find(many, PLACES_MAX, OK);
 }
 
+static enum status add_numbers(struct arena *to, const struct type *type, struct bytes left, struct bytes right,
+                               struct bytes *sum, struct error *err)
+{
+    assert_int_equal(type->kind, TYPE_INT);
+    uint8_t *at = arena_alloc(to, 4);
+
+    store_be32(at, load_be32(left.data) + load_be32(right.data));
+    *sum = bytes_of(at, 4);
+    return OK;
+}
+
+/* What comes of "+ 3, + 4" on a column that holds this, or nothing. */
+static int64_t add_to(const struct cell *there, place_sum sum, enum status expected)
+{
+    struct cell cells[] = { asked(0, PLACE_SUM, bytes_of("", 0), 3), asked(1, PLACE_SUM, bytes_of("", 0), 4) };
+    struct row live = { .cells = (struct cell *)there, .cell_count = 1 }, row = { .cells = cells, .cell_count = 2 };
+    struct error err;
+
+    column.multicell = false;
+    column.type = type_native(TYPE_INT);
+    assert_int_equal(place_find(arena, &def, &row, there ? &live : NULL, sum, &err), expected);
+    if (expected || !row.cell_count)
+        return INT64_MIN;
+    assert_int_equal(row.cell_count, 1);
+    assert_int_equal(row.cells[0].kind, CELL_LIVE);
+    assert_int_equal(row.cells[0].path.size, 0);
+    return (int32_t)load_be32(row.cells[0].value.data);
+}
+
+static void values_are_added_to(void **state)
+{
+    struct cell there = { .column_id = COLUMN_L, .timestamp_us = 5, .local_s = TIME_NONE, .value = number(10) };
+
+    assert_int_equal(add_to(&there, add_numbers, OK), 17);
+    assert_int_equal(add_to(NULL, add_numbers, OK), INT64_MIN); /* nothing is added to null */
+    add_to(&there, NULL, ERR_CORRUPT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(values_find_paths, begin, end),
         cmocka_unit_test_setup_teardown(operations_see_those_before_them, begin, end),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(values_are_added_to, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,7 @@ static enum status open_space(struct server *server, struct error *err)
         .context = server->catalog,
         .now_us = now_us,
         .clock = (void *)&clock_system,
+        .sum = query_sum,
         .port_count_max = loop_count(server->options) + (uint32_t)server->options->workers,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,

@@ -635,7 +635,7 @@ enum status cas_find_places(struct cas_look *look, struct command_reader *reader
         if (!status && fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE) {
             status = read_looked_at(look, &key, &fragment, &has_record, &live);
             if (!status)
-                status = place_find(look->arena, look->def, &row, live, look->err);
+                status = place_find(look->arena, look->def, &row, live, look->shard->space->options.sum, look->err);
         }
         if (status || row_is_empty(&row))
             continue;

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "row/place.h"
 #include "row/row.h"
 #include "schema/schema.h"
 
@@ -53,7 +54,8 @@ struct read_command {
     bool after_static;          /* resuming: the static row was already delivered; it comes again only with rows */
     const struct slice *slices; /* in clustering order, disjoint. NULL with slice_count 0: everything */
     uint32_t slice_count;
-    bool slices_are_rows; /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned. There is one */
+    bool
+        slices_are_rows; /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned. There is one */
     const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
     const struct table_def
         *def; /* its definition: cells of dropped columns are left out. NULL: a table that never loses columns */
@@ -259,6 +261,7 @@ struct table_space_options {
     void *context;
     int64_t (*now_us)(void *clock); /* wall clock; always given to who opens a space */
     void *clock;
+    place_sum sum;           /* what an owner adds with (row/place.h); NULL: nobody asks for it */
     uint32_t port_count_max; /* ports open at once, but for the few of the space itself; 0: 64 */
     uint32_t batch_retry_ms; /* unfinished batches are tried again after this; 0: 10 s */
     /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL: not wanted. Any thread */
