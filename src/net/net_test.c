@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -274,6 +275,30 @@ static void a_group_leaves_threads_to_others(void **state)
     sem_destroy(&go);
     sem_destroy(&stood);
     sem_destroy(&ran);
+}
+
+struct asking_job {
+    struct worker_job job;
+    int niceness;
+};
+
+static void ask_niceness(struct worker_job *job, void *local)
+{
+    CONTAINER_OF(job, struct asking_job, job)->niceness = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static void workers_stand_back_as_far_as_asked(void **state)
+{
+    int ours = getpriority(PRIO_PROCESS, 0);
+    struct workers_options options = { .count = 1, .queue_jobs_max = 1, .niceness = ours < 19 ? ours + 1 : 19 };
+    struct asking_job job = { { .run = ask_niceness }, -100 };
+    struct workers *workers;
+
+    assert_int_equal(workers_new(&options, &workers, &error), OK);
+    assert_true(workers_submit(workers, &job.job));
+    workers_free(workers);
+    assert_int_equal(job.niceness, options.niceness);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
 }
 
 /* ---- sockets ---- */
@@ -579,6 +604,7 @@ int main(void)
         cmocka_unit_test(posts_of_other_threads_all_arrive),
         cmocka_unit_test(jobs_wait_elsewhere_and_come_back),
         cmocka_unit_test(a_group_leaves_threads_to_others),
+        cmocka_unit_test(workers_stand_back_as_far_as_asked),
         cmocka_unit_test(messages_arrive_whole),
         cmocka_unit_test(a_reader_that_stops_stops_us),
         cmocka_unit_test(a_stalled_client_is_closed),

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 struct workers {
     struct workers_options options;
@@ -80,8 +82,11 @@ static void task_done(struct loop_task *task)
 static void *worker_main(void *argument)
 {
     struct workers *workers = argument;
-    void *local = workers->options.start ? workers->options.start(workers->options.context) : NULL;
+    void *local;
 
+    if (workers->options.niceness) /* of this thread alone; more of it is always allowed */
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), workers->options.niceness);
+    local = workers->options.start ? workers->options.start(workers->options.context) : NULL;
     for (struct worker_job *job; (job = take(workers));) {
         /* Once it is posted, the job is its owner's again. */
         struct loop *loop = job->loop;
