@@ -36,6 +36,7 @@
 enum {
     LOOPS_MAX = 16, /* by default; more only if asked */
     WORKER_QUEUE_MAX = 4096,
+    WORKER_NICENESS = 10, /* long reads run there: loops and owners go first where processors are short */
     FILES_BESIDE_CONNECTIONS = 2048,
     FILES_PER_LOOP = 4,
     FILES_LEAST = 64, /* without which nothing is begun */
@@ -501,6 +502,7 @@ static enum status open_query(struct server *server, struct error *err)
         .group_count = 1 + table_space_shard_count(server->space),
         .queue_jobs_max = WORKER_QUEUE_MAX,
         .thread_name = "worker",
+        .niceness = WORKER_NICENESS,
         .start = native_worker_start,
         .stop = native_worker_stop,
     };
