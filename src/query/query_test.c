@@ -244,6 +244,53 @@ static void what_is_written_is_read(void **state)
     assert_string_equal(ask("SELECT v FROM nowhere"), "invalid: table nowhere does not exist");
 }
 
+static struct bytes list_of_numbers(uint32_t count)
+{
+    uint8_t *list = malloc(4 + 8 * (size_t)count);
+
+    store_be32(list, count);
+    for (uint32_t i = 0; i < count; i++) {
+        store_be32(list + 4 + 8 * i, 4);
+        store_be32(list + 8 + 8 * i, i);
+    }
+    return bytes_of(list, 4 + 8 * (size_t)count);
+}
+
+/* Of what takes long a loop does little or nothing before somebody else does it whole. */
+static void a_loop_leaves_what_takes_long_to_others(void **state)
+{
+    enum { ROWS = 1500, INLINE_ROWS = 1000, KEYS = 60000 };
+    static const char *const long_ones[] = { "SELECT v FROM t WHERE k IN ?", "SELECT v FROM t WHERE k = 1 AND c IN ?",
+                                             "UPDATE t SET v = 'x' WHERE c = 1 AND k IN ?",
+                                             "DELETE FROM t WHERE k = 1 AND c IN ?" };
+    struct bytes list = list_of_numbers(KEYS);
+    char text[128];
+
+    make_table();
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, %d, 'v')", i);
+        assert_string_equal(ask(text), "ok");
+    }
+    for (uint32_t i = 0; i < ARRAY_SIZE(long_ones); i++) {
+        assert_string_equal(prepare(long_ones[i]), "ok");
+        set_execute(&list, 1);
+        assert_int_equal(run(loop), QUERY_WAITS);
+        assert_in_range(arena_used(arena), 0, KEYS);
+    }
+    snprintf(text, sizeof(text), "SELECT count(*) FROM t WHERE k = 1 AND c < %d", INLINE_ROWS - 1);
+    set_query(text);
+    assert_int_equal(run(loop), QUERY_DONE);
+    set_query("SELECT count(*) FROM t WHERE k = 1");
+    assert_int_equal(run(loop), QUERY_WAITS);
+    assert_string_equal(ask("SELECT count(*) FROM t WHERE k = 1"), "1500");
+    set_query("SELECT v FROM t WHERE k = 1");
+    message.parameters.page_size = INLINE_ROWS;
+    assert_int_equal(run(loop), QUERY_DONE);
+    message.parameters.page_size = ROWS;
+    assert_int_equal(run(loop), QUERY_WAITS);
+    free((void *)list.data);
+}
+
 static void a_loop_waits_for_owners_and_disks_by_answering_so(void **state)
 {
     struct table_port *port = query_context_port(loop);
@@ -834,6 +881,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_is_written_is_read),
+        TEST(a_loop_leaves_what_takes_long_to_others),
         TEST(a_loop_waits_for_owners_and_disks_by_answering_so),
         TEST(an_id_is_the_md5_of_keyspace_and_text),
         TEST(an_unknown_id_is_told_back),

@@ -18,6 +18,8 @@ enum {
     CHUNK_ROWS = 5000,
     CHUNK_BYTES = 4 << 20,
     LOOP_CHUNKS_MAX = 8,
+    LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
+    LOOP_BYTES = 1 << 20,
     PAGE_ROWS_DEFAULT = 1000000,
     PAGE_BYTES_DEFAULT = 64 << 20,
     PAGE_BYTES_SOFT = 8 << 20, /* a paged reply ends past this many bytes */
@@ -785,9 +787,11 @@ static void set_limits(const struct reader *reader, struct read_command *command
     bool counts_rows = !reader->select->is_aggregate && !where->filter_count;
     uint32_t per_partition = reader->per_partition;
 
-    command->row_limit = CHUNK_ROWS;
+    bool may_wait = reader->execution->context->may_wait;
+
+    command->row_limit = may_wait ? CHUNK_ROWS : LOOP_ROWS_MAX - (uint32_t)reader->rows_read;
     command->row_limit_per_partition = UINT32_MAX;
-    command->byte_limit = CHUNK_BYTES;
+    command->byte_limit = may_wait ? CHUNK_BYTES : LOOP_BYTES;
     command->tombstone_limit = tombstone_limit(reader);
     if (counts_rows) {
         command->row_limit = least(command->row_limit, reader->remaining);
@@ -848,7 +852,7 @@ static enum status read_all(struct reader *reader, struct read_command *command,
     struct read_result result;
 
     do {
-        if (++*chunks > LOOP_CHUNKS_MAX && !execution->context->may_wait)
+        if ((++*chunks > LOOP_CHUNKS_MAX || reader->rows_read >= LOOP_ROWS_MAX) && !execution->context->may_wait)
             return ERR_WOULD_WAIT;
         if (*chunks == 2) {
             reader->owned_chunk = arena_new(1 << 16);
@@ -1178,6 +1182,16 @@ static enum status check_read_consistency(struct execution *execution)
     return OK;
 }
 
+/* Told before anything is done that would be done again. */
+static enum status check_length(struct execution *execution)
+{
+    const struct plan *plan = execution->plan;
+
+    if (execution->context->may_wait || !where_is_long(&plan->select->where, plan->table, &execution->eval))
+        return OK;
+    return ERR_WOULD_WAIT;
+}
+
 enum query_result execute_select(struct execution *execution)
 {
     const struct select_plan *select = execution->plan->select;
@@ -1207,6 +1221,8 @@ enum query_result execute_select(struct execution *execution)
         .cell_counts = reader.cell_counts,
         .columns = select->slots,
     };
+    if (!status)
+        status = check_length(execution);
     if (!status)
         status = read_with(&reader);
     reader_fini(&reader);

@@ -94,6 +94,33 @@ static enum status part_values(const struct key_part *part, const struct column_
     return OK;
 }
 
+static uint64_t count_values(const struct key_part *part, struct eval *eval)
+{
+    struct error ignored;
+    struct bytes marker;
+
+    if (part->kind != PART_IN)
+        return 1;
+    if (!part->in_marker)
+        return part->value_count;
+    if (expr_evaluate(part->in_marker, eval, &marker, &ignored) || native_is_unset(marker) || marker.size < 4)
+        return 1; /* whoever evaluates it in earnest has the words */
+    return load_be32(marker.data);
+}
+
+bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval)
+{
+    uint64_t count = 1;
+
+    for (uint32_t i = 0; where->partition_has_in && i < table->partition_key_count && count <= WHERE_VALUES_INLINE_MAX;
+         i++)
+        count *= count_values(&where->partition[i], eval);
+    for (uint32_t i = 0; where->clustering_has_in && i < where->clustering_count && count <= WHERE_VALUES_INLINE_MAX;
+         i++)
+        count *= count_values(&where->clustering[i], eval);
+    return count > WHERE_VALUES_INLINE_MAX;
+}
+
 static enum status key_too_long(size_t size, struct error *err)
 {
     return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of 65535", size);

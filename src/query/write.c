@@ -336,6 +336,8 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
         eval->binds = binds;
     }
+    if (!execution->context->may_wait && where_is_long(&modify->where, table, eval))
+        return ERR_WOULD_WAIT;
     status = make_stamp(execution, modify, table, batch_timestamp_us, set->is_conditional, &stamp);
     if (!status)
         status = where_partitions(&modify->where, table, eval, &keys, err);
