@@ -153,8 +153,8 @@ struct store_scan_options {
     struct bytes lower; /* inclusive; size 0: from the first key. Borrowed while the scan is open */
     struct bytes upper; /* exclusive; size 0: to the last key. Borrowed while the scan is open */
     const struct store_snapshot *snapshot;
-    bool may_wait;
-    bool bulk; /* reads much and once: read ahead, leave the cache alone */
+    bool may_wait; /* false: neither for the disk, nor while it passes by many keys that were deleted */
+    bool bulk;     /* reads much and once: read ahead, leave the cache alone */
 };
 
 /* An open scan. Read key and value while valid; both are borrowed until the next move. Moves return OK also at the end

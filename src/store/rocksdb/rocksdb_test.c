@@ -1064,6 +1064,25 @@ static void test_would_wait(void **state)
     bed_close(&bed);
 }
 
+static void test_would_pass_by_many(void **state)
+{
+    enum { DELETED = 20000 };
+    struct bed bed = forgetful_bed();
+    struct store_batch *batch = store_batch_new();
+    char key[32];
+
+    bed_open(&bed);
+    for (int i = 0; i < DELETED; i++)
+        store_batch_delete(batch, STORE_DATA, bytes_of_string(model_key(key, i)));
+    assert_int_equal(bed.ops->write(bed.store, batch, true, &bed.err), OK);
+    assert_int_equal(bed_put(&bed, "0123456789abcdef-behind", 1, "alive"), OK);
+    assert_int_equal(scan_status(&bed, false), ERR_WOULD_WAIT);
+    assert_int_equal(scan_status(&bed, true), OK);
+    assert_int_equal(bed.ops->health(bed.store), OK);
+    store_batch_free(batch);
+    bed_close(&bed);
+}
+
 /* ---- what a compaction may purge ---- */
 
 static void test_purge_limits(void **state)
@@ -1335,6 +1354,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_key),
         cmocka_unit_test(test_no_key_twice),
         cmocka_unit_test(test_would_wait),
+        cmocka_unit_test(test_would_pass_by_many),
         cmocka_unit_test(test_purge_limits),
         cmocka_unit_test(test_purge_after_start),
         cmocka_unit_test(test_purge_overlapping_file),

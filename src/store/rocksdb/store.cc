@@ -44,7 +44,7 @@ struct instance {
 namespace
 {
 
-enum { COUNTERS = 16, RESUME_WAIT_MIN_MS = 100, RESUME_WAIT_MAX_MS = 10000 };
+enum { COUNTERS = 16, RESUME_WAIT_MIN_MS = 100, RESUME_WAIT_MAX_MS = 10000, SKIPPED_INLINE_MAX = 5000 };
 
 struct alignas(64) counter {
     std::atomic<int64_t> held{ 0 };
@@ -530,6 +530,8 @@ enum status rocks_scan_open(struct store *store, const struct store_scan_options
     if (options->snapshot)
         read.snapshot = options->snapshot->snapshot;
     read.total_order_seek = options->family != STORE_DATA || !has_one_prefix(options);
+    if (!options->may_wait)
+        read.max_skippable_internal_keys = SKIPPED_INLINE_MAX; /* past this: Incomplete, as for the disk */
     if (options->bulk) {
         read.fill_cache = false;
         read.readahead_size = 256 * 1024;
