@@ -81,6 +81,20 @@ static inline void count_one(_Atomic uint64_t *counter) /* only its port's threa
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+/* That a row is large is seen only when the store has merged it, which takes as long as the rest: a port knows some that were. Now and
+ * then one is looked at again. */
+static bool is_known_large(struct table_port *port, uint64_t hash)
+{
+    struct large_key *known = &port->large[hash % LARGE_KEYS];
+
+    return known->hash == hash && known->uses && known->uses--;
+}
+
+static void know_large(struct table_port *port, uint64_t hash)
+{
+    port->large[hash % LARGE_KEYS] = (struct large_key){ hash, LARGE_KEY_USES };
+}
+
 static enum status get_watched(struct read_context *r, struct bytes key, const struct store_read_options *options,
                                struct store_value *value)
 {
@@ -99,7 +113,11 @@ static enum status get_watched(struct read_context *r, struct bytes key, const s
         count_one(&r->port->rows_found);
         return bytes_is_null(value->bytes) ? ERR_NOT_FOUND : OK;
     }
+    if (!r->may_wait && __builtin_expect(is_known_large(r->port, hash), 0))
+        return error_set(r->err, ERR_WOULD_WAIT, "a large row");
     status = r->shard->ops->get(r->shard->store, STORE_DATA, key, options, value, r->err);
+    if (!status && !r->may_wait && __builtin_expect(value->bytes.size > VALUE_INLINE_MAX, 0))
+        know_large(r->port, hash);
     if (!rows || (status && status != ERR_NOT_FOUND))
         return status;
     count_one(&r->port->rows_missed);

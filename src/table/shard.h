@@ -94,6 +94,12 @@ struct shard {
     int64_t clock_bound_us;  /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
+enum { LARGE_KEYS = 64, LARGE_KEY_USES = 100 };
+struct large_key {
+    uint64_t hash;
+    uint32_t uses; /* for which it is still taken for large */
+};
+
 struct table_port {
     struct table_space *space;
     uint32_t index;
@@ -104,6 +110,7 @@ struct table_port {
     bool any_touched;
     uint32_t waited;        /* 1 + the shard of the latest read that would have waited; 0: none since it was asked */
     struct row_cache *rows; /* owned; NULL: none */
+    struct large_key large[LARGE_KEYS]; /* rows that are not for a loop, by their keys' hashes */
     _Atomic uint64_t rows_found, rows_missed;
 };
 
