@@ -35,7 +35,7 @@ Architecture: $architecture
 Maintainer: helenus <helenus@localhost>
 Section: database
 Priority: optional
-Depends: $libraries, passwd, init-system-helpers
+Depends: $libraries, passwd, tzdata, init-system-helpers
 Installed-Size: $(du -sk "$root" | cut -f1)
 Description: database that speaks CQL
  A server that Cassandra's drivers and cqlsh can talk to unchanged, with everything
