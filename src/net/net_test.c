@@ -251,7 +251,6 @@ static void a_group_leaves_threads_to_others(void **state)
 {
     struct workers_options options = { .count = 4, .queue_jobs_max = 100, .group_count = 3 };
     struct workers *workers;
-    struct error error;
     struct standing_job jobs[40] = { 0 };
     sem_t go, stood, ran;
 
