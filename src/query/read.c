@@ -20,6 +20,7 @@ enum {
     LOOP_CHUNKS_MAX = 8,
     LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
     LOOP_BYTES = 1 << 20,
+    LOOP_KEYS_MAX = 256, /* that INs name */
     PAGE_ROWS_DEFAULT = 1000000,
     PAGE_BYTES_DEFAULT = 64 << 20,
     PAGE_BYTES_SOFT = 8 << 20, /* a paged reply ends past this many bytes */
@@ -1187,7 +1188,8 @@ static enum status check_length(struct execution *execution)
 {
     const struct plan *plan = execution->plan;
 
-    if (execution->context->may_wait || !where_is_long(&plan->select->where, plan->table, &execution->eval))
+    if (execution->context->may_wait ||
+        !where_is_long(&plan->select->where, plan->table, &execution->eval, LOOP_KEYS_MAX))
         return OK;
     return ERR_WOULD_WAIT;
 }

@@ -75,9 +75,8 @@ enum status where_check_filtering(struct planner *planner, const struct where_op
 
 /* ---- evaluation ---- */
 
-/* More values in its INs than are sorted, and looked for, while others wait: WHERE_VALUES_INLINE_MAX. Before anything is evaluated. */
-enum { WHERE_VALUES_INLINE_MAX = 256 };
-bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval);
+/* Do its INs name more partitions and rows than this? Before any is looked at. */
+bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max);
 
 struct partition_list {
     struct bytes *keys; /* serialized; in the order they are answered */

@@ -108,17 +108,15 @@ static uint64_t count_values(const struct key_part *part, struct eval *eval)
     return load_be32(marker.data);
 }
 
-bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval)
+bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max)
 {
     uint64_t count = 1;
 
-    for (uint32_t i = 0; where->partition_has_in && i < table->partition_key_count && count <= WHERE_VALUES_INLINE_MAX;
-         i++)
+    for (uint32_t i = 0; where->partition_has_in && i < table->partition_key_count && count <= count_max; i++)
         count *= count_values(&where->partition[i], eval);
-    for (uint32_t i = 0; where->clustering_has_in && i < where->clustering_count && count <= WHERE_VALUES_INLINE_MAX;
-         i++)
+    for (uint32_t i = 0; where->clustering_has_in && i < where->clustering_count && count <= count_max; i++)
         count *= count_values(&where->clustering[i], eval);
-    return count > WHERE_VALUES_INLINE_MAX;
+    return count > count_max;
 }
 
 static enum status key_too_long(size_t size, struct error *err)

@@ -8,7 +8,7 @@
 #include "row/merge.h"
 #include "row/place.h"
 
-enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16 };
+enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16, LOOP_KEYS_MAX = 20000 };
 #define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
 
 /* ---- the set of commands ---- */
@@ -336,7 +336,7 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
         eval->binds = binds;
     }
-    if (!execution->context->may_wait && where_is_long(&modify->where, table, eval))
+    if (!execution->context->may_wait && where_is_long(&modify->where, table, eval, LOOP_KEYS_MAX))
         return ERR_WOULD_WAIT;
     status = make_stamp(execution, modify, table, batch_timestamp_us, set->is_conditional, &stamp);
     if (!status)
