@@ -66,6 +66,8 @@ CHANGES = [
     ("a named column is dropped", ["ALTER TABLE {k}.t DROP v"]),
     ("a column is added and dropped", ["ALTER TABLE {k}.t ADD a text", "ALTER TABLE {k}.t DROP a"]),
     ("a key column is renamed", ["ALTER TABLE {k}.t RENAME c TO cc"]),
+    ("a key column is renamed to and fro", ["ALTER TABLE {k}.t RENAME c TO cc", "ALTER TABLE {k}.t RENAME cc TO c"]),
+    ("gc_grace_seconds to and fro", ["ALTER TABLE {k}.t WITH gc_grace_seconds = 100", "ALTER TABLE {k}.t WITH gc_grace_seconds = 864000"]),
     ("a comment", ["ALTER TABLE {k}.t WITH comment = 'x'"]),
     ("gc_grace_seconds", ["ALTER TABLE {k}.t WITH gc_grace_seconds = 100"]),
     ("default_time_to_live", ["ALTER TABLE {k}.t WITH default_time_to_live = 100"]),
