@@ -35,13 +35,23 @@ ON_MEMORY  := --server-arg=--store --server-arg=memory
 
 # The server under sanitizers answers the recorded statements; a report on its stderr, a leak at its end too, fails the run. With T
 # only the unit tests of T.
-.PHONY: san tsan san-cql tsan-cql
+.PHONY: san tsan san-cql tsan-cql san-wire tsan-wire
 san:
 	$(MAKE) -s $(ASAN_BUILD) unit T=$(T)
-	$(if $(T),,$(MAKE) -s san-cql)
+	$(if $(T),,$(MAKE) -s san-cql san-wire)
 tsan:
 	$(TSAN_SET) $(MAKE) -s $(TSAN_BUILD) unit T=$(if $(T),$(T),table)
-	$(if $(T),,$(MAKE) -s tsan-cql)
+	$(if $(T),,$(MAKE) -s tsan-cql tsan-wire)
+# Statements prepared, tables changed, connections closed while requests are under way.
+san-wire:
+	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus
+	@echo "== pipelined requests and schema changes, address and undefined"
+	HELENUS=$(CURDIR)/build/asan/helenus $(PYTHON) tests/wire/lifetimes.py
+	HELENUS=$(CURDIR)/build/asan/helenus $(PYTHON) tests/wire/unprepared.py
+tsan-wire:
+	$(MAKE) -s $(TSAN_BUILD) build/tsan/helenus
+	@echo "== pipelined requests and schema changes, thread"
+	$(TSAN_SET) HELENUS=$(CURDIR)/build/tsan/helenus $(PYTHON) tests/wire/lifetimes.py
 san-cql: $(VENV)/installed
 	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus
 	@echo "== recorded statements, address and undefined, store rocksdb"
