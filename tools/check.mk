@@ -66,7 +66,8 @@ tsan-cql: $(VENV)/installed
 # The recorded statements all at once, on one connection and on one each, and from a store that has nothing in memory: tests/cql/README.md.
 # SEED=7 draws another game.
 SEED     ?= 1
-TOGETHER := --server-arg=--loops --server-arg=2 --server-arg=--shards --server-arg=4 --seed $(SEED)
+COPIES   ?= 2
+TOGETHER := --copies $(COPIES) --server-arg=--loops --server-arg=2 --server-arg=--shards --server-arg=4 --seed $(SEED)
 .PHONY: san-server tsan-server modes san-modes tsan-modes
 san-server:
 	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus build/asan/helenus-switches
@@ -82,7 +83,7 @@ modes: $(BUILD)/helenus $(BUILD)/helenus-switches $(VENV)/installed
 san-modes: san-server
 	$(MAKE) -s $(ASAN_BUILD) modes
 tsan-modes: tsan-server
-	$(TSAN_SET) $(MAKE) -s $(TSAN_BUILD) modes
+	$(TSAN_SET) $(MAKE) -s $(TSAN_BUILD) COPIES=1 modes
 
 .PHONY: format format-check lint
 format:
@@ -130,7 +131,7 @@ mutants:
 	@$(PYTHON) tools/mutants.py $(if $(T),"$(T)")
 
 # The cheap steps first. The last line says that all passed, or which did not.
-CHECK_STEPS := arrows format-check lint san tsan fuzz mutants
+CHECK_STEPS := arrows format-check lint san tsan san-modes tsan-modes fuzz mutants
 .PHONY: check
 check:
 	@n=0; for step in $(CHECK_STEPS); do \

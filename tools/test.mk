@@ -19,7 +19,7 @@ help:
 	@echo "make example-cities  135 233 places, loaded, asked, checked, killed, checked"
 	@echo "make golden          record tests/cql/*.expected from Apache Cassandra"
 	@echo "make fresh           make test and make run on a bare Debian 12 in a chroot (root)"
-	@echo "make check           what a change passes: arrows format-check lint san tsan fuzz mutants"
+	@echo "make check           what a change passes: arrows format-check lint san tsan san-modes tsan-modes fuzz mutants"
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"

@@ -32,6 +32,10 @@ def runners(words):
     """(title, command, seconds it may take)"""
     cql = [PYTHON, "tests/cql/run.py", "--check", "--helenus", "build/helenus"]
     switches = cql[:-1] + ["build/helenus-switches"]
+    spread = ["--server-arg=--loops", "--server-arg=2", "--server-arg=--shards", "--server-arg=4"]
+    asan = cql[:-1] + ["build/asan/helenus-switches", *spread, "--copies", "1"]
+    tsan = ["env", f"TSAN_OPTIONS=suppressions={ROOT}/tools/tsan.supp ignore_noninstrumented_modules=1 exitcode=66",
+            *cql[:-1], "build/tsan/helenus", *spread, "--copies", "1", "--mode", "concurrent"]
     table = {
         "build": [("build", ["make", "-s", JOBS, "build/helenus", "build/helenus-switches", "build/load"], 1200)],
         "clients": [("test clients", ["make", "-s", "deps-test"], 900)],
@@ -40,7 +44,13 @@ def runners(words):
                 ("cql on 5 shards", cql + ["--server-arg=--shards", "--server-arg=5"], 600),
                 ("cql on memory, protocol 5", cql + ["--protocol", "5+lz4", "--server-arg=--store", "--server-arg=memory"], 600)],
         "modes": [("cql, nothing is in memory", switches + ["--cold", "1"], 600),
-                  ("cql on 3 shards, one in three reads is not", switches + ["--cold", "3", "--server-arg=--shards", "--server-arg=3"], 600)],
+                  ("cql on 3 shards, one in three reads is not", switches + ["--cold", "3", "--server-arg=--shards", "--server-arg=3"], 600),
+                  ("cql at once, pipelined", cql + spread + ["--mode", "pipelined"], 600),
+                  ("cql at once, concurrent", cql + spread + ["--mode", "concurrent"], 600),
+                  ("build, sanitized", ["make", "-s", JOBS, "san-server", "tsan-server"], 1200),
+                  ("cql at once, pipelined, addresses", asan + ["--mode", "pipelined"], 600),
+                  ("cql at once, concurrent, cold, addresses", asan + ["--mode", "concurrent", "--cold", "3"], 600),
+                  ("cql at once, concurrent, threads", tsan + ["batches", "conditions", "counters", "lwt", "lwt_batches", "lwt_static", "prepared"], 600)],
         "wire": [("wire", [PYTHON, "tests/wire/check_replies.py", "build/test/wire/native_test"], 120),
                  ("wire, conversation", [PYTHON, "tests/wire/conversation.py", "--check"], 120),
                  ("wire, schema changes", ["python3", "tests/wire/unprepared.py"], 120),
@@ -126,7 +136,7 @@ def main():
         log = LOGS / (re.sub(r"\W+", "-", title) + ".log")
         log.unlink(missing_ok=True)
         begin, sums, bad = time.time(), [0, 0, 0], []
-        preparation = title in ("build", "test clients", "unit tests, build")
+        preparation = title in ("build", "test clients", "unit tests, build", "build, sanitized")
         commands = [[program] for program in unit_tests()] if command is None else [command]
         for one in commands:
             code, output = run(one, limit, log)
