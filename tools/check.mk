@@ -119,6 +119,12 @@ crash: $(BUILD)/helenus $(BUILD)/helenus-switches $(BUILD)/test/table/crash_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/batch.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/sweep.py --rounds $$(($(CRASH_ROUNDS) / 8 + 1))
 
+# The drivers' own tests, with what Cassandra makes of them as the baseline: tests/peers. Fetches and builds them, and starts Cassandra.
+.PHONY: peers
+peers: $(BUILD)/helenus $(VENV)/installed
+	@tools/deps.sh golden
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/peers/peers.py $(T)
+
 .PHONY: hostile plaintext
 hostile: $(BUILD)/helenus $(VENV)/installed
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/hostile.py

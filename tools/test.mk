@@ -20,6 +20,7 @@ help:
 	@echo "make golden          record tests/cql/*.expected from Apache Cassandra"
 	@echo "make fresh           make test and make run on a bare Debian 12 in a chroot (root)"
 	@echo "make check           what a change passes: arrows format-check lint san tsan san-modes tsan-modes fuzz mutants"
+	@echo "make peers           the tests of gocql, cdrs-tokio and scylla, beside what Cassandra makes of them"
 	@echo "make fuzz T=folder   fuzzers; make crash, hostile, plaintext: the server under attack"
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"
