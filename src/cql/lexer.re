@@ -203,6 +203,7 @@ again:
     'superuser'       { return lex_end(lexer, lexeme, YYCURSOR, T_SUPERUSER); }
     'table'           { return lex_end(lexer, lexeme, YYCURSOR, T_COLUMNFAMILY); }
     'tables'          { return lex_end(lexer, lexeme, YYCURSOR, T_TABLES); }
+    'columnfamilies'  { return lex_end(lexer, lexeme, YYCURSOR, T_TABLES); }
     'text'            { return lex_end(lexer, lexeme, YYCURSOR, T_TEXT); }
     'time'            { return lex_end(lexer, lexeme, YYCURSOR, T_TIME); }
     'timestamp'       { return lex_end(lexer, lexeme, YYCURSOR, T_TIMESTAMP); }
