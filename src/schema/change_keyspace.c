@@ -35,15 +35,21 @@ static enum status refuse_local_strategy(struct change *c)
 /* One node can't hold more than one replica; what keeps the data safe here lies below. Cassandra says so, so do we. */
 static void warn_of_factor(struct change *c, struct bytes keyspace, const struct option_map *replication)
 {
-    uint32_t factor = options_replication_factor(replication);
-    const struct option *class = option_map_find(replication, BYTES_LITERAL("class"));
-
-    if (factor <= 1 || ddl_is_replicated_system_keyspace(keyspace) || c->context->is_internal ||
-        !bytes_equal(class->value, BYTES_LITERAL("org.apache.cassandra.locator.SimpleStrategy")))
+    if (ddl_is_replicated_system_keyspace(keyspace) || c->context->is_internal)
         return;
-    change_warn(c, arena_printf(c->arena,
-                                "Your replication factor %u for keyspace %.*s is higher than the number of nodes 1",
-                                factor, BYTES(keyspace)));
+    for (uint32_t i = 0; i < replication->count; i++) {
+        const struct option *option = &replication->options[i];
+        bool is_of_all = bytes_equal(option->name, BYTES_LITERAL("replication_factor"));
+        uint32_t factor = options_factor(option);
+
+        if (factor <= 1)
+            continue;
+        change_warn(
+            c, arena_printf(c->arena,
+                            "Your replication factor %u for keyspace %.*s is higher than the number of nodes 1%s%.*s",
+                            factor, BYTES(keyspace), is_of_all ? "" : " for datacenter ",
+                            is_of_all ? 0 : (int)option->name.size, option->name.data));
+    }
 }
 
 static enum status local_replication(struct change *c, struct option_map *map)
@@ -125,14 +131,12 @@ enum status change_alter_keyspace(struct change *c, const struct keyspace_statem
         return status;
     if (statement->tags_action && (status = change_tags(c, statement->tags_action, statement->tags, &tags)))
         return status;
+    warn_of_factor(c, statement->name, &replication);
     if (same_map(&replication, &old->replication) && same_map(&tags, &old->tags) && durable == old->durable_writes)
         return change_none(c);
-    if (options.has_replication) {
-        warn_of_factor(c, statement->name, &replication);
-        if (options_replication_factor(&replication) > options_replication_factor(&old->replication))
-            change_warn(
-                c, "When increasing replication factor you need to run a full (-full) repair to distribute the data.");
-    }
+    if (options_replication_factor(&replication) > options_replication_factor(&old->replication))
+        change_warn(c,
+                    "When increasing replication factor you need to run a full (-full) repair to distribute the data.");
     def = keyspace_def_clone(old, 0, 0);
     option_map_copy(def->arena, &def->replication, &replication);
     option_map_copy(def->arena, &def->tags, &tags);

@@ -1282,16 +1282,23 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     return error_set(err, ERR_CONFIG, "Unable to find replication strategy class '%.*s'", BYTES(name));
 }
 
+uint32_t options_factor(const struct option *option)
+{
+    int64_t factor;
+
+    return !is_name(option->name, "class") && integer_parse(option->value, 0, INT32_MAX, &factor) ? (uint32_t)factor
+                                                                                                  : 0;
+}
+
 uint32_t options_replication_factor(const struct option_map *replication)
 {
     uint32_t most = 0;
 
     for (uint32_t i = 0; i < replication->count; i++) {
-        int64_t factor;
+        uint32_t factor = options_factor(&replication->options[i]);
 
-        if (!is_name(replication->options[i].name, "class") &&
-            integer_parse(replication->options[i].value, 0, INT32_MAX, &factor) && factor > most)
-            most = (uint32_t)factor;
+        if (factor > most)
+            most = factor;
     }
     return most;
 }

@@ -35,6 +35,8 @@ enum status options_read_keyspace(struct arena *arena, const struct option_list 
 enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region,
                                       const struct option_map *written, const struct option_map *previous,
                                       struct option_map *map, struct error *err);
+/* What one option of it says; 0: it is none, or the class. */
+uint32_t options_factor(const struct option *option);
 /* The replication factor that a warning compares; 0 if there is none. */
 uint32_t options_replication_factor(const struct option_map *replication);
 
