@@ -160,11 +160,12 @@ static void give_bodies(struct catalog *catalog)
 
         keyspace->is_virtual = ddl_is_virtual_system_keyspace(keyspace->name);
         for (uint32_t j = 0; j < keyspace->table_count; j++) {
-            system_rows_fn *rows = system_rows_of(keyspace->name, keyspace->tables[j]->name);
+            bool waits;
+            system_rows_fn *rows = system_rows_of(keyspace->name, keyspace->tables[j]->name, &waits);
 
             if (!rows)
                 continue;
-            catalog->bodies[used] = (struct virtual_table){ rows, catalog };
+            catalog->bodies[used] = (struct virtual_table){ rows, catalog, waits };
             keyspace->tables[j]->virtual_table = &catalog->bodies[used++];
         }
     }

@@ -480,6 +480,44 @@ static void system_tables_have_their_rows(void **state)
     close_all();
 }
 
+/* A row of each stored table, two where kinds of ranges are told; and what its keys say. They take the disk: not for who may not wait. */
+static void estimates_are_told_of_stored_tables(void **state)
+{
+    struct read_command command = { .partition_key = BYTES_LITERAL("k"),
+                                    .token = token_of_partition_key(BYTES_LITERAL("k")),
+                                    .rows_wanted = true,
+                                    .row_limit = 100 };
+    struct arena *arena = arena_new(4096);
+    struct schema *schema;
+    struct table_def *def;
+    struct read_result result;
+    const struct row *row;
+    struct error err;
+
+    (void)state;
+    open_all(&store_rocksdb_ops);
+    assert_int_equal(count_virtual("system", "table_estimates"), 2 * count_virtual("system", "size_estimates"));
+    run(CREATE_K);
+    run("CREATE TABLE t (a int PRIMARY KEY)");
+    def = table("t");
+    for (int32_t i = 0; i < 20; i++)
+        insert(def->id, i);
+    table_def_unref(def);
+    schema = catalog_ref_schema(catalog);
+    command.virtual_def = schema_table(schema, BYTES_LITERAL("system"), BYTES_LITERAL("size_estimates"));
+    assert_int_equal(table_read(port, &command, false, arena, &result, &err), ERR_WOULD_WAIT);
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    assert_int_equal(result.partition_count, 1);
+    assert_int_equal(result.partitions[0].row_count, 1);
+    row = result.partitions[0].rows[0].row;
+    assert_int_equal(row->cell_count, 2); /* mean_partition_size, partitions_count */
+    assert_in_range(load_be64(row->cells[0].value.data), 20, 100);
+    assert_int_equal(load_be64(row->cells[1].value.data), 20);
+    schema_unref(schema);
+    arena_free(arena);
+    close_all();
+}
+
 /* The child's life: changes without end, each one told through the pipe before it begins and when it was answered. */
 static void change_for_ever(int out, unsigned round)
 {
@@ -575,6 +613,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_keyspace_of_many_tables_is_dropped_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, setup, teardown),
         cmocka_unit_test(views_and_listeners_follow),
+        cmocka_unit_test_setup_teardown(estimates_are_told_of_stored_tables, setup, teardown),
         cmocka_unit_test(system_tables_have_their_rows),
         cmocka_unit_test_setup_teardown(kill_loses_nothing_and_leaves_no_halves, setup, teardown),
     };

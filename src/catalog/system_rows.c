@@ -163,9 +163,12 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
 static void each_keyspace(struct row_writer *w, const struct schema *schema, bool is_virtual,
                           void (*rows)(struct row_writer *w, const struct keyspace_def *keyspace))
 {
-    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++)
-        if (schema_keyspace_at(schema, i)->is_virtual == is_virtual)
-            rows(w, schema_keyspace_at(schema, i));
+    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
+        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
+
+        if (keyspace->is_virtual == is_virtual && virtual_wants(w->emit, &keyspace->name, 1))
+            rows(w, keyspace);
+    }
 }
 
 static void each_table(struct row_writer *w, const struct schema *schema, bool is_virtual,
@@ -174,8 +177,14 @@ static void each_table(struct row_writer *w, const struct schema *schema, bool i
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
         const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
 
-        for (uint32_t j = 0; keyspace->is_virtual == is_virtual && j < keyspace->table_count; j++)
-            rows(w, keyspace->tables[j]);
+        if (keyspace->is_virtual != is_virtual || !virtual_wants(w->emit, &keyspace->name, 1))
+            continue;
+        for (uint32_t j = 0; j < keyspace->table_count; j++) {
+            struct bytes names[2] = { keyspace->name, keyspace->tables[j]->name };
+
+            if (virtual_wants(w->emit, names, 2))
+                rows(w, keyspace->tables[j]);
+        }
     }
 }
 
@@ -354,6 +363,55 @@ SCHEMA_ROWS(virtual_keyspaces)
 SCHEMA_ROWS(virtual_tables)
 SCHEMA_ROWS(virtual_columns)
 
+/* ---- estimates: this node's only token has the whole ring, which ends where it begins ---- */
+
+static void estimate_rows(const struct virtual_table *self, struct virtual_emit *emit, bool has_types)
+{
+    static const char *const types[] = { "local_primary", "primary" };
+    static const char token[] = "-9223372036854775808";
+    struct catalog *catalog = self->context;
+    struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
+    struct schema *schema = catalog_ref_schema(catalog);
+
+    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
+        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
+
+        for (uint32_t j = 0; j < keyspace->table_count; j++) {
+            struct bytes names[2] = { keyspace->name, keyspace->tables[j]->name };
+            struct table_estimate estimate;
+            struct error err;
+
+            if (keyspace->tables[j]->virtual_table || !virtual_wants(emit, names, 2) || !catalog->space ||
+                table_space_estimate(catalog->space, keyspace->tables[j]->id, &estimate, &err))
+                continue;
+            for (uint32_t t = 0; t < (has_types ? 2 : 1); t++) {
+                put(&w, names[0]);
+                put(&w, names[1]);
+                if (has_types)
+                    put_string(&w, types[t]);
+                put_string(&w, token);
+                put_string(&w, token);
+                put_bigint(&w, (int64_t)estimate.partition_bytes_mean);
+                put_bigint(&w, (int64_t)estimate.partition_count);
+                end_row(&w);
+            }
+            arena_reset(w.arena);
+        }
+    }
+    schema_unref(schema);
+    arena_free(w.arena);
+}
+
+static void size_estimates_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    estimate_rows(self, emit, false);
+}
+
+static void table_estimates_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    estimate_rows(self, emit, true);
+}
+
 /* ---- system_views ---- */
 
 static void settings_rows(const struct virtual_table *self, struct virtual_emit *emit)
@@ -382,14 +440,17 @@ static void settings_rows(const struct virtual_table *self, struct virtual_emit 
     arena_free(w.arena);
 }
 
-system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table)
+system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table, bool *waits)
 {
     static const struct {
         const char *keyspace;
         const char *table; /* NULL: every other one of the keyspace */
         system_rows_fn *rows;
+        bool waits;
     } known[] = {
         { "system", "local", local_rows },
+        { "system", "size_estimates", size_estimates_rows, true },
+        { "system", "table_estimates", table_estimates_rows, true },
         { "system", NULL, no_rows },
         { "system_schema", "keyspaces", keyspaces_rows },
         { "system_schema", "tables", tables_rows },
@@ -406,7 +467,9 @@ system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table)
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (bytes_equal(keyspace, bytes_of_string(known[i].keyspace)) &&
-            (!known[i].table || bytes_equal(table, bytes_of_string(known[i].table))))
+            (!known[i].table || bytes_equal(table, bytes_of_string(known[i].table)))) {
+            *waits = known[i].waits;
             return known[i].rows;
+        }
     return NULL;
 }

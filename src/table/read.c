@@ -808,6 +808,8 @@ static enum status read_now(struct table_port *port, const struct read_command *
         collector_finish(&collector, result);
         return OK;
     }
+    if (command->virtual_def && command->virtual_def->virtual_table->waits && !may_wait)
+        return ERR_WOULD_WAIT;
     if (command->virtual_def)
         return virtual_read(command->virtual_def, command, arena, result, err);
     if (!bytes_is_null(command->partition_key)) {

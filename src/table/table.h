@@ -276,6 +276,14 @@ struct store_properties;
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
                             bool *refuses_writes);
 
+/* Partitions of a table, and the mean of their bytes as they are stored: counted where there are few, else from a sample of each shard, and
+ * then right to some percent. Waits for the disk. Any thread. */
+struct table_estimate {
+    uint64_t partition_count, partition_bytes_mean;
+};
+enum status table_space_estimate(struct table_space *space, uint64_t table_id, struct table_estimate *estimate,
+                                 struct error *err);
+
 /* Values that were looked up, over all ports that are open: found among those kept, or asked of the store. Any thread. */
 struct row_cache_use {
     uint64_t found, missed;
@@ -399,10 +407,18 @@ enum status table_space_read_shard_count(const struct table_space_options *optio
 /* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */
 struct virtual_emit {
     void (*row)(struct virtual_emit *emit, const struct bytes *values);
+    /* Spares work: might one ask for rows that begin with these values (the partition key's, then the first clustering column's)? NULL:
+     * for all. */
+    bool (*wants)(struct virtual_emit *emit, const struct bytes *values, uint32_t count);
 };
+static inline bool virtual_wants(struct virtual_emit *emit, const struct bytes *values, uint32_t count)
+{
+    return !emit->wants || emit->wants(emit, values, count);
+}
 struct virtual_table {
     void (*rows)(const struct virtual_table *self, struct virtual_emit *emit);
     void *context;
+    bool waits; /* its rows come from the disk: ERR_WOULD_WAIT for who may not */
 };
 
 #endif

@@ -15,6 +15,7 @@ struct virtual_row {
 
 struct gathering {
     struct virtual_emit emit;
+    const struct read_command *command;
     const struct table_def *def;
     struct arena *arena;
     struct virtual_row *rows;
@@ -166,6 +167,38 @@ static int place(const struct read_command *command, const struct virtual_row *r
     return 0;
 }
 
+/* Does a slice hold clusterings that begin with the prefix? Inclusive or not: too much may be said to be wanted. */
+static bool slice_meets(const struct slice *slice, struct bytes prefix)
+{
+    size_t start = slice->start.size < prefix.size ? slice->start.size : prefix.size;
+    size_t end = slice->end.size < prefix.size ? slice->end.size : prefix.size;
+
+    return (!start || memcmp(slice->start.data, prefix.data, start) <= 0) &&
+           (!end || memcmp(slice->end.data, prefix.data, end) >= 0);
+}
+
+static bool wants(struct virtual_emit *emit, const struct bytes *values, uint32_t count)
+{
+    struct gathering *g = CONTAINER_OF(emit, struct gathering, emit);
+    const struct read_command *command = g->command;
+    struct buffer prefix CLEANUP(buffer_fini) = { 0 };
+    struct virtual_row row = { .partition_key = values[0] };
+    const struct column_def *column = &g->def->columns[1];
+    bool meets = false;
+
+    if (g->def->partition_key_count != 1)
+        return true;
+    row.token = token_of_partition_key(values[0]);
+    if (place(command, &row) != 0)
+        return false;
+    if (count < 2 || !g->def->clustering_count || !command->slice_count)
+        return true;
+    value_encode_key(&prefix, column->type, values[1], column->descending);
+    for (uint32_t i = 0; i < command->slice_count && !meets; i++)
+        meets = slice_meets(&command->slices[i], buffer_bytes(&prefix));
+    return meets;
+}
+
 static bool is_past(const struct read_command *command, const struct virtual_row *row)
 {
     int order;
@@ -200,7 +233,7 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
                          struct read_result *result, struct error *err)
 {
-    struct gathering g = { .emit = { take }, .def = def, .arena = arena };
+    struct gathering g = { .emit = { take, wants }, .command = command, .def = def, .arena = arena };
     struct collector collector;
 
     def->virtual_table->rows(def->virtual_table, &g.emit);
