@@ -214,7 +214,7 @@ void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *sc
     pthread_mutex_lock(&cache->lock);
     for (struct prepared *at = cache->ring.newer, *next; at != &cache->ring; at = next) {
         next = at->newer;
-        if (plan_fit(&at->plan, schema) == PLAN_FITS_NO_MORE)
+        if (!prepared_is_checked(at, schema) && plan_fit(&at->plan, schema) == PLAN_FITS_NO_MORE)
             remove_entry(cache, at);
     }
     pthread_mutex_unlock(&cache->lock);

@@ -57,6 +57,12 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err);
 /* From now on nobody finds it, unless another one has its id by now. */
 void prepared_forget(struct prepared_cache *cache, struct prepared *prepared);
+/* Is it known to fit this schema, or a later one? Who goes by an older one must leave it alone. */
+static inline bool prepared_is_checked(const struct prepared *prepared, const struct schema *schema)
+{
+    return atomic_load_explicit(&prepared->checked_version, memory_order_relaxed) >= schema_version_number(schema);
+}
+
 /* All that fit no more: else they would keep definitions that were dropped or altered until their turn to be evicted. */
 void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *schema);
 void prepared_stats(struct prepared_cache *cache, uint64_t *count, uint64_t *bytes, uint64_t *evicted);

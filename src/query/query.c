@@ -548,7 +548,7 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
     if (!found)
         return unprepared(execution, id);
     *result = found;
-    if (atomic_load_explicit(&found->checked_version, memory_order_relaxed) == version)
+    if (prepared_is_checked(found, execution->schema))
         return OK;
     switch (plan_fit(&found->plan, execution->schema)) {
     case PLAN_FITS: atomic_store_explicit(&found->checked_version, version, memory_order_relaxed); return OK;

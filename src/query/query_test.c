@@ -1,6 +1,6 @@
 /* The query layer over a catalog and a table space on store/memory: a loop's way (QUERY_PENDING, QUERY_WAITS) and a worker's; prepared
  * statements and their cache; pages; bounds. What statements answer is held to Cassandra's recorded words by tests/cql. */
-#include "query/query.h"
+#include "query/execute.h"
 
 #include "base/clock.h"
 #include "catalog/catalog.h"
@@ -449,6 +449,20 @@ static void what_fits_no_more_is_let_go(void **state)
     table_def_unref(old);
 }
 
+/* Who still goes by an older schema than the one that a statement was prepared with does not judge it. */
+static void an_older_schema_unprepares_nothing(void **state)
+{
+    struct schema *older;
+
+    make_table();
+    older = catalog_ref_schema(catalog);
+    assert_string_equal(ask("ALTER TABLE t ADD w int"), "ok");
+    assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
+    prepared_forget_unfit(engine->cache, older);
+    assert_string_equal(execute(loop), "");
+    schema_unref(older);
+}
+
 static void statements_of_changed_tables_are_unprepared(void **state)
 {
     make_table();
@@ -889,6 +903,7 @@ int main(void)
         TEST(a_full_cache_forgets_what_was_not_used),
         TEST(statements_of_changed_tables_are_unprepared),
         TEST(what_fits_no_more_is_let_go),
+        TEST(an_older_schema_unprepares_nothing),
         TEST(pages_meet_without_gap_or_overlap),
         TEST(a_tampered_state_is_refused),
         TEST(a_state_is_of_its_table_not_of_its_statement),
