@@ -57,7 +57,8 @@ struct reader {
     /* What may still be given: rows; groups when there are any. */
     uint32_t remaining, left_in_partition, per_partition, page_left;
     bool is_paged, page_full, full_of_bytes;
-    size_t bytes_at; /* out->size where rows begin */
+    uint32_t rows_max; /* LIMIT, for each page */
+    size_t bytes_at;   /* out->size where rows begin */
     struct native_rows rows;
     /* What was met, over all chunks. */
     uint64_t tombstones, rows_read;
@@ -436,6 +437,8 @@ static enum status write_json_row(struct reader *reader, const struct bytes *val
 
 static enum status write_row(struct reader *reader, const struct bytes *values)
 {
+    if (reader->rows.row_count >= reader->rows_max)
+        return OK; /* the limit that a state of another statement brought was wider */
     if (reader->select->is_json)
         write_json_row(reader, values);
     else
@@ -953,10 +956,8 @@ static uint32_t resume(struct reader *reader, const struct paging_state *state, 
     if (keys && i == keys->count)
         return i;
     begin_partition(reader, keys ? keys->keys[i] : state->partition_key);
-    if (keys && bytes_is_null(state->clustering)) {
-        reader->rows_met = !state->left_in_partition; /* its static row was all there was */
+    if (keys && bytes_is_null(state->clustering) && state->left_in_partition)
         return i;
-    }
     reader->left_in_partition =
         reader->select->distinct ? least(state->left_in_partition, 1) : state->left_in_partition;
     if (!bytes_is_null(state->clustering)) {
@@ -1100,6 +1101,7 @@ static enum status read_with(struct reader *reader)
     }
     bool limits_rows = !select->sort_count && !(select->is_aggregate && !select->group_count);
     reader->remaining = limits_rows ? limit : PAGING_NO_LIMIT;
+    reader->rows_max = limit;
     sorter_init(&reader->sorter, select, execution->request->arena, limit);
     if (select->distinct && !select->is_aggregate)
         reader->per_partition = 1;
