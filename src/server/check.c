@@ -17,7 +17,8 @@
 struct checker {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
-    bool repairs;         /* what can't be read is taken out first */
+    bool repaired;
+    bool repairs; /* takes out what can't be read; then it is checked once more */
     struct progress progress;
     uint64_t damage_count;
     struct catalog_check *definitions;
@@ -118,6 +119,7 @@ static enum status repair_space(struct checker *checker, struct table_space_opti
     options->now_us = now_us;
     options->clock = (void *)&clock_system;
     status = table_space_repair(options, &repair, &sum, err);
+    checker->repaired = !status;
     if (sum.taken_count)
         printf("%llu of %llu values taken out of %s, and kept aside in their shards\n",
                (unsigned long long)sum.taken_count, (unsigned long long)sum.value_count, checker->directory);
@@ -136,11 +138,24 @@ static enum status check_space(struct checker *checker, const struct keys *keys,
 
     if (status)
         return status;
-    if (checker->repairs)
+    status = table_space_check(&options, &check, sum, err);
+    /* What other damage there is must not be touched before it was copied. */
+    if (!status && checker->repairs && sum->bad_value_count && !sum->other_damage_count)
         status = repair_space(checker, &options, err);
-    if (!status)
-        status = table_space_check(&options, &check, sum, err);
     options.store->environment_close(options.store_environment);
+    return status;
+}
+
+static enum status check_once(struct checker *checker, struct catalog *catalog, const struct keys *keys,
+                              struct table_checked *sum, struct error *err)
+{
+    struct error whole;
+    enum status status;
+
+    checker->definitions = catalog_check_new(catalog);
+    status = check_space(checker, keys, sum, err);
+    if (catalog_check_end(checker->definitions, &whole) && !status)
+        tell_damage(checker, "the definitions", whole.message);
     return status;
 }
 
@@ -149,8 +164,8 @@ static enum status check_all(struct checker *checker, struct table_checked *sum,
     struct catalog_options options = { .now_us = now_us, .clock = (void *)&clock_system };
     struct catalog *catalog;
     struct keys *keys;
-    struct error whole;
     enum status status = check_format(checker, err);
+    uint64_t before = checker->damage_count;
 
     if (!status)
         status = at_rest_keys(checker->directory, checker->key_file, &keys, err);
@@ -158,10 +173,12 @@ static enum status check_all(struct checker *checker, struct table_checked *sum,
         return status;
     status = catalog_new(&options, &catalog, err);
     if (!status) {
-        checker->definitions = catalog_check_new(catalog);
-        status = check_space(checker, keys, sum, err);
-        if (catalog_check_end(checker->definitions, &whole) && !status)
-            tell_damage(checker, "the definitions", whole.message);
+        status = check_once(checker, catalog, keys, sum, err);
+        if (!status && checker->repaired) {
+            checker->repairs = false;
+            checker->damage_count = before; /* told once more if it is still there */
+            status = check_once(checker, catalog, keys, sum, err);
+        }
         catalog_free(catalog);
     }
     keys_close(keys);

@@ -4,7 +4,8 @@
  *
  * Every file is read, every checksum of every block looked at, the log read as a start would, every key, fragment and
  * definition decoded. Nothing is changed. What is found goes to stdout, a line each; a bar to stderr if that is a terminal.
- * With --repair values that can't be read are taken out first, each with a line (table_space_repair).
+ * With --repair values that can't be read are taken out, each with a line (table_space_repair), if nothing else is damaged, and all is
+ * checked once more.
  *
  * Exit codes: 0 sound; 1 damaged; 2 could not be checked (one line on stderr says why).
  */

@@ -29,14 +29,21 @@ static void progress(void *context, uint64_t done, uint64_t total)
     c->check->progress(c->check->context, c->shard, c->space->shard_count, done, total);
 }
 
-static void damaged(void *context, const char *file, const char *what)
+static void tell(struct checking *c, const char *file, const char *what)
 {
-    struct checking *c = context;
     char name[SHARD_NAME_MAX], where[64 + 256];
 
     layout_shard_name(c->space->generation, c->shard, name);
     snprintf(where, sizeof(where), "%s%s%s", name, *file ? "/" : "", file);
     c->check->damaged(c->check->context, where, what);
+}
+
+static void damaged(void *context, const char *file, const char *what)
+{
+    struct checking *c = context;
+
+    c->sum->other_damage_count++;
+    tell(c, file, what);
 }
 
 static enum status check_value(struct checking *c, struct bytes key, struct bytes value, struct error *err)
@@ -71,11 +78,12 @@ static void value_seen(void *context, enum store_family family, struct bytes key
     arena_reset(c->arena);
     if (check_value(c, key, value, &error) == OK)
         return;
+    c->sum->bad_value_count++;
     if (c->bad_values++ >= FINDINGS_MAX)
         return;
     snprintf(what, sizeof(what), "a value of table %llu does not decode: %s",
              key.size >= 8 ? (unsigned long long)load_be64(key.data) : 0ULL, error.message);
-    damaged(c, "", what);
+    tell(c, "", what);
 }
 
 static enum status check_shard(struct checking *c, struct error *err)
@@ -103,7 +111,7 @@ static enum status check_shard(struct checking *c, struct error *err)
         return OK;
     }
     if (c->bad_values > FINDINGS_MAX)
-        damaged(c, "", "and more values that do not decode");
+        tell(c, "", "and more values that do not decode");
     return status;
 }
 
@@ -118,6 +126,7 @@ static enum status check_layout(struct checking *c, struct error *err)
     if (status == ERR_CORRUPT || (!status && !layout.shard_count)) {
         bool is_there = files->ops->size(files, c->shards_path, &ignored, err) == OK;
 
+        c->sum->other_damage_count++;
         c->check->damaged(c->check->context, "SHARDS", is_there ? "it holds no number of shards" : "it is missing");
         return OK;
     }

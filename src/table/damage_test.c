@@ -296,6 +296,8 @@ static uint32_t damage(void)
     struct error err;
 
     bed_must(table_space_check(&options, &check, &sum, &err), &err);
+    assert_int_equal(sum.bad_value_count, count);
+    assert_int_equal(sum.other_damage_count, 0);
     return count;
 }
 

@@ -352,6 +352,8 @@ struct table_checked {
     uint32_t shard_count;
     uint32_t stray_count; /* directories that a reshard left: no damage, the next start removes them */
     uint64_t value_count;
+    uint64_t bad_value_count;    /* values that do not decode; told of the first of them */
+    uint64_t other_damage_count; /* all else that was told */
 };
 /* Looks at all of a directory that nobody has open, and changes nothing: files, checksums, keys, fragments. OK: it was looked at, and
  * what is damaged was told. options: directory, files, store and store_environment. */

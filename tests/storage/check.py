@@ -219,6 +219,11 @@ def main():
         write(written)(os.path.join(data, "FORMAT"))
 
         expect(check(data).returncode == SOUND and tree(data) == before, "put right again it is sound, and no byte has changed")
+        expect(check(data, "--repair").returncode == SOUND and tree(data) == before, "there is nothing to repair, and no byte has changed")
+        flip(sorted_file, HEADER_BYTES + 100)
+        broken = tree(data)
+        expect(check(data, "--repair").returncode == DAMAGED and tree(data) == broken, "a damaged file is told, not repaired")
+        flip(sorted_file, HEADER_BYTES + 100)
         with Server(data) as server:
             done = check(data)
             expect(done.returncode == CANNOT and "in use" in done.stderr, "a directory in use is left alone")
