@@ -57,6 +57,7 @@ struct execution {
     const struct plan *plan;
     struct prepared **prepared; /* whose plans are executed; borrowed while query_run lasts */
     uint32_t prepared_count;
+    struct prepared *only_prepared; /* of EXECUTE */
     const struct schema *schema;
     const struct native_parameters *parameters;
     struct buffer *out;

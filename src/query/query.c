@@ -500,7 +500,7 @@ static enum query_result run_prepare(struct execution *execution)
     return QUERY_DONE;
 }
 
-static enum status unprepared(struct execution *execution, struct bytes id)
+static void set_unprepared(struct execution *execution, struct bytes id)
 {
     struct error *err = execution->err;
     char hex[2 * 64 + 1] = "";
@@ -513,7 +513,6 @@ static enum status unprepared(struct execution *execution, struct bytes id)
         hex);
     memset(err->id, 0, sizeof(err->id));
     memcpy(err->id, id.data, id.size < sizeof(err->id) ? id.size : sizeof(err->id));
-    return ERR_UNPREPARED;
 }
 
 /* The statement with the definitions in force, under the id that its client knows. */
@@ -545,8 +544,10 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
 
     if (id.size == PREPARED_ID_BYTES)
         found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
-    if (!found)
-        return unprepared(execution, id);
+    if (!found) {
+        set_unprepared(execution, id);
+        return ERR_UNPREPARED;
+    }
     *result = found;
     if (prepared_is_checked(found, execution->schema))
         return OK;
@@ -556,7 +557,8 @@ static enum status find_prepared(struct execution *execution, struct bytes id, s
     case PLAN_FITS_NO_MORE: break;
     }
     prepared_forget(engine->cache, found);
-    return unprepared(execution, id);
+    set_unprepared(execution, id);
+    return ERR_UNPREPARED;
 }
 
 static enum query_result run_execute(struct execution *execution)
@@ -567,7 +569,8 @@ static enum query_result run_execute(struct execution *execution)
     if (status)
         return execution_failed(execution, status);
     TRACE(execution->request->trace, "Found the prepared statement");
-    execution->prepared = &prepared;
+    execution->only_prepared = prepared;
+    execution->prepared = &execution->only_prepared;
     execution->prepared_count = 1;
     execution->keyspace = prepared->keyspace;
     execution->statement_text = prepared->text;

@@ -3,6 +3,7 @@
 
 #include "query/trace.h"
 
+#include <assert.h>
 #include <poll.h>
 
 /* Of one shard, how much goes in one command: an owner has others to serve between two of them. */
@@ -159,6 +160,7 @@ static void end_batch(struct pending *pending)
     uint32_t count = 0;
     int64_t *tokens;
 
+    assert(pending->first);
     if (pending->unfinished) { /* whatever a part said: it will be there, later */
         error_set(&pending->request->error, ERR_WRITE_TIMEOUT,
                   "Operation timed out - a part of the batch could not be written yet, it is finished later");
