@@ -242,7 +242,7 @@ class Game:
             if isinstance(answer, protocol.ErrorMessage):
                 raise run.Lost(f"{text}: {answer.message}")
         first.close()
-        sequences = [Sequence(number, path, self) for number in range(copies) for path in paths]
+        sequences = [Sequence(number, path, self) for number, path in enumerate(paths * copies)]  # no name begins another's
         try:
             self.loop(sequences)
         except ENDED as e:
