@@ -12,6 +12,26 @@ int cell_compare(const struct cell *a, const struct cell *b)
     return bytes_compare(a->path, b->path);
 }
 
+uint32_t row_find_cell(const struct row *row, const struct cell *asked)
+{
+    uint32_t low = 0, high = row->cell_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (cell_compare(&row->cells[middle], asked) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t row_find_column(const struct row *row, uint32_t column_id)
+{
+    return row_find_cell(row, &(struct cell){ .column_id = column_id });
+}
+
 bool deletion_supersedes(struct deletion a, struct deletion b)
 {
     return a.timestamp_us != b.timestamp_us ? a.timestamp_us > b.timestamp_us

@@ -15,6 +15,9 @@
 
 /* By column id, then path. */
 int cell_compare(const struct cell *a, const struct cell *b);
+/* The first cell that does not stand before the one asked for; that is of this column, or one behind it. */
+uint32_t row_find_cell(const struct row *row, const struct cell *asked);
+uint32_t row_find_column(const struct row *row, uint32_t column_id);
 /* Which of two versions of one cell stays: the first argument if they are the same. Not for counters. */
 const struct cell *cell_reconcile(const struct cell *a, const struct cell *b);
 /* In order, and each cell once: two writes to one cell of one statement have one timestamp, and merge as such do. Returns how many. */

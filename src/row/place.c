@@ -218,31 +218,15 @@ static enum status find_one(struct finding *finding, const struct cell *asked)
     return error_set(finding->err, ERR_CORRUPT, "an operation on a list that nobody asks");
 }
 
-/* The first cell of a column, or of one behind it. */
-static uint32_t first_cell(const struct row *row, uint32_t column_id)
-{
-    uint32_t low = 0, high = row->cell_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (row->cells[middle].column_id < column_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The list as it is, but what the statement deletes of it as a whole. */
 static void begin_list(struct finding *finding, const struct row *asked, const struct row *live, uint32_t column_id)
 {
     int64_t deleted_us = TIMESTAMP_NONE;
-    uint32_t first = live ? first_cell(live, column_id) : 0, count = 0;
+    uint32_t first = live ? row_find_column(live, column_id) : 0, count = 0;
     struct cell *list;
 
     finding->list = live ? live->cells + first : NULL;
-    finding->count = live ? first_cell(live, column_id + 1) - first : 0;
+    finding->count = live ? row_find_column(live, column_id + 1) - first : 0;
     finding->own = NULL;
     finding->added_count = 0;
     finding->has_put = false;

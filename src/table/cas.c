@@ -79,7 +79,7 @@ static enum status read_partition(struct cas_look *look, struct buffer *key, int
 
 /* What hides a row: the partition's deletion or a range tombstone. */
 static enum status cover_of(struct cas_look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
-                            int64_t *newest_us)
+                            int64_t *range_us)
 {
     struct range_owner owner = { look->shard->ops, look->shard->store,     look->batch, look->overlay, look->arena,
                                  look->err,        look->header->may_wait, look->known };
@@ -87,12 +87,13 @@ static enum status cover_of(struct cas_look *look, struct buffer *key, struct by
     enum status status;
 
     *cover = look->record.deletion;
+    *range_us = TIMESTAMP_NONE;
     if (!look->record.has_range_tombstones)
         return OK;
     status = range_find(&owner, buffer_bytes(key), clustering, &range);
     if (status)
         return status;
-    *newest_us = follow(look, *newest_us, range.timestamp_us);
+    *range_us = range.timestamp_us;
     if (deletion_supersedes(range, *cover))
         *cover = range;
     return OK;
@@ -111,10 +112,10 @@ static int64_t newest_dead(const struct row *row, struct deletion cover)
     return dead_us;
 }
 
-/* The live row that a part looks at; NULL: it does not exist. */
-/* *dead_us: the newest timestamp of what deletes anything of it. NULL: not wanted. */
-static enum status read_part(struct cas_look *look, struct buffer *key, bool is_static, struct bytes clustering,
-                             const struct row **live, int64_t *newest_us, int64_t *dead_us)
+/* A row as it is stored, of a partition whose record was read, and the live one of it. *dead_us: the newest timestamp of what deletes
+ * anything in it. */
+static enum status read_stored(struct cas_look *look, struct buffer *key, bool is_static, struct bytes clustering,
+                               struct kept_row_view *view, int64_t *dead_us)
 {
     struct row *row = arena_new_struct(look->arena, struct row);
     struct deletion cover;
@@ -122,7 +123,7 @@ static enum status read_part(struct cas_look *look, struct buffer *key, bool is_
     struct bytes value;
     bool found = true;
 
-    *live = NULL;
+    *view = (struct kept_row_view){ NULL, TIMESTAMP_NONE, TIMESTAMP_NONE };
     if (is_static) {
         *row = look->record;
         row->deletion = DELETION_NONE;
@@ -139,18 +140,61 @@ static enum status read_part(struct cas_look *look, struct buffer *key, bool is_
         key->size = size;
         if (status || !found)
             return status;
-        status = cover_of(look, key, clustering, &cover, newest_us);
+        status = cover_of(look, key, clustering, &cover, &view->range_us);
         if (!status)
             status = row_decode_under(look->arena, value, cover, row, look->err);
         if (status)
             return status;
-        *newest_us = follow(look, *newest_us, newest_of(row, INT64_MIN));
     }
+    view->newest_us = newest_of(row, INT64_MIN);
     drop_lost_cells(look->def, row);
-    if (dead_us)
-        *dead_us = newest_dead(row, cover);
+    *dead_us = newest_dead(row, cover);
     if (row_hide(row, cover, look->header->now_s))
-        *live = row;
+        view->live = row;
+    return OK;
+}
+
+static void follow_view(struct cas_look *look, const struct kept_row_view *view, int64_t *newest_us)
+{
+    *newest_us = follow(look, *newest_us, view->range_us);
+    *newest_us = follow(look, *newest_us, view->newest_us);
+}
+
+/* The live row that is looked at; NULL: it does not exist. From those that are kept, and kept then if it is large. The partition's record is
+ * read only if it must be: *has_record. */
+static enum status read_live(struct cas_look *look, struct buffer *key, bool *has_record, bool is_static,
+                             struct bytes clustering, const struct row **live, int64_t *newest_us)
+{
+    const struct command_header *header = look->header;
+    struct buffer row_key CLEANUP(buffer_fini) = { 0 }, record CLEANUP(buffer_fini) = { 0 };
+    const struct kept_row_view *kept;
+    struct kept_row_view view;
+    enum status status = OK;
+    int64_t dead_us;
+
+    key_encode_partition(&row_key, header->table_id, header->token, header->partition_key);
+    buffer_append_bytes(&record, buffer_bytes(&row_key));
+    buffer_append_u8(&record, KEY_PARTITION);
+    buffer_append_u8(&row_key, is_static ? KEY_PARTITION : KEY_ROW);
+    if (!is_static)
+        buffer_append_bytes(&row_key, clustering);
+    kept = look->kept ? kept_rows_find(look->kept, buffer_bytes(&row_key), look->def->version) : NULL;
+    if (kept) {
+        follow_view(look, kept, newest_us);
+        *live = kept->live;
+        return OK;
+    }
+    if (!*has_record)
+        status = read_partition(look, key, newest_us);
+    *has_record |= !status;
+    if (!status)
+        status = read_stored(look, key, is_static, clustering, &view, &dead_us);
+    if (status)
+        return status;
+    follow_view(look, &view, newest_us);
+    *live = view.live;
+    if (view.live && look->kept)
+        kept_rows_keep(look->kept, buffer_bytes(&row_key), buffer_bytes(&record), look->def->version, &view, dead_us);
     return OK;
 }
 
@@ -187,7 +231,8 @@ static enum status find_live(struct cas_look *look, struct buffer *key, enum cas
                              const struct bytes *batch, size_t batch_count, struct cas_seen *seen)
 {
     size_t prefix = key->size + 1, dead_bytes = 0;
-    int64_t newest_us = INT64_MIN;
+    struct kept_row_view view;
+    int64_t dead_us;
     enum status status = look->shard->ops->scan_first(scan, look->err);
 
     for (uint32_t dead = 0; !status && dead < DEAD_ROWS_MAX && dead_bytes < DEAD_BYTES_MAX; dead++) {
@@ -206,7 +251,10 @@ static enum status find_live(struct cas_look *look, struct buffer *key, enum cas
         if (order <= 0)
             status = look->shard->ops->scan_next(scan, look->err);
         if (!status)
-            status = read_part(look, key, false, seen->clustering, &seen->row, &newest_us, NULL);
+            status = read_stored(look, key, false, seen->clustering, &view, &dead_us);
+        if (status)
+            return status;
+        seen->row = view.live;
         if (seen->row && (kind == CAS_FIRST_ROW || seen->row->liveness.timestamp_us != TIMESTAMP_NONE))
             return status;
     }
@@ -276,15 +324,12 @@ static enum status path_value(const struct type *type, const struct cell *cell, 
 static enum status column_value(struct cas_look *look, const struct row *row, const struct column_def *column,
                                 struct bytes *value)
 {
-    uint32_t first = 0, count = 0, packed = 0;
+    uint32_t first = row ? row_find_column(row, column->id) : 0,
+             count = row ? row_find_column(row, column->id + 1) - first : 0, packed = 0;
     struct buffer out CLEANUP(buffer_fini) = { 0 };
     struct bytes *elements;
 
     *value = (struct bytes){ 0 };
-    while (row && first < row->cell_count && row->cells[first].column_id != column->id)
-        first++;
-    while (row && first + count < row->cell_count && row->cells[first + count].column_id == column->id)
-        count++;
     if (!count)
         return OK;
     if (!column->multicell) {
@@ -349,19 +394,18 @@ static struct bytes packed_element(const struct type *type, struct bytes packed,
 /* One element (map: by byte-comparable key; list: by 4-byte position; udt: by field number). */
 static struct bytes element_value(const struct row *row, const struct column_def *column, struct bytes path)
 {
-    uint32_t position = 0;
+    struct cell asked = { .column_id = column->id, .path = path };
+    uint32_t first = row ? row_find_column(row, column->id) : 0, end = row ? row_find_column(row, column->id + 1) : 0;
 
-    for (uint32_t i = 0; row && i < row->cell_count; i++) {
-        const struct cell *cell = &row->cells[i];
-
-        if (cell->column_id != column->id)
-            continue;
-        if (!column->multicell)
-            return packed_element(column->type, cell->value, path);
-        if (column->type->kind == TYPE_LIST ? position++ == load_be32(path.data) : bytes_equal(cell->path, path))
-            return cell->value;
-    }
-    return (struct bytes){ 0 };
+    if (first == end)
+        return (struct bytes){ 0 };
+    if (!column->multicell)
+        return packed_element(column->type, row->cells[first].value, path);
+    if (column->type->kind == TYPE_LIST)
+        return load_be32(path.data) < end - first ? row->cells[first + load_be32(path.data)].value
+                                                  : (struct bytes){ 0 };
+    first = row_find_cell(row, &asked);
+    return first < end && bytes_equal(row->cells[first].path, path) ? row->cells[first].value : (struct bytes){ 0 };
 }
 
 static bool is_path_of(const struct column_def *column, struct bytes path)
@@ -493,7 +537,7 @@ enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clust
                          struct deletion *cover)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
-    int64_t newest_us = INT64_MIN;
+    int64_t newest_us = INT64_MIN, range_us;
     enum status status = read_partition(look, &key, &newest_us);
     struct bytes value;
     bool found;
@@ -506,7 +550,7 @@ enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clust
         *cover = look->record.deletion;
         return OK;
     }
-    status = cover_of(look, &key, clustering, cover, &newest_us);
+    status = cover_of(look, &key, clustering, cover, &range_us);
     if (status)
         return status;
     buffer_append_u8(&key, KEY_ROW);
@@ -518,51 +562,58 @@ enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clust
 }
 
 static enum status check_part(struct cas_look *look, struct buffer *key, struct command_reader *reader, bool *applied,
-                              int64_t *newest_us, struct buffer *result)
+                              int64_t *newest_us, struct cas_seen *seen)
 {
+    bool has_record = true;
     enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
     bool is_static = command_read_u8(reader);
     struct bytes clustering = command_read_bytes(reader);
     uint32_t count = command_read_u32(reader);
-    struct cas_seen seen = { 0 };
     enum status status = OK;
-    size_t at;
 
+    *seen = (struct cas_seen){ 0 };
     if (reader->failed)
         return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
     if (!cas_is_first_row(kind))
-        status = read_part(look, key, is_static, clustering, &seen.row, newest_us, NULL);
+        status = read_live(look, key, &has_record, is_static, clustering, &seen->row, newest_us);
     else if (!*applied)
-        status = first_row(look, key, kind, &seen);
+        status = first_row(look, key, kind, seen);
     if (status)
         return status;
-    if (kind == CAS_IF_NOT_EXISTS && seen.row)
+    if (kind == CAS_IF_NOT_EXISTS && seen->row)
         *applied = false;
-    if (kind == CAS_IF_EXISTS && !seen.row)
+    if (kind == CAS_IF_EXISTS && !seen->row)
         *applied = false;
     for (uint32_t i = 0; i < count; i++) {
         bool good = false;
 
-        status = check_condition(look, reader, seen.row, &good);
+        status = check_condition(look, reader, seen->row, &good);
         if (status)
             return status;
         *applied &= good;
     }
-    buffer_append_u8(result, seen.row != NULL);
-    buffer_append_be32(result, (uint32_t)seen.clustering.size);
-    buffer_append_bytes(result, seen.clustering);
+    return OK;
+}
+
+static void encode_seen(struct buffer *result, const struct cas_seen *seen)
+{
+    size_t at;
+
+    buffer_append_u8(result, seen->row != NULL);
+    buffer_append_be32(result, (uint32_t)seen->clustering.size);
+    buffer_append_bytes(result, seen->clustering);
     at = result->size;
     buffer_append_be32(result, 0);
-    if (seen.row)
-        fragment_encode(result, seen.row);
+    if (seen->row)
+        fragment_encode(result, seen->row);
     store_be32(result->data + at, (uint32_t)(result->size - at - 4));
-    return OK;
 }
 
 enum status cas_decide(struct cas_look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
                        struct buffer *result)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
+    struct cas_seen *seen;
     enum status status;
     uint32_t count;
 
@@ -576,49 +627,30 @@ enum status cas_decide(struct cas_look *look, struct command_reader *reader, boo
     count = command_read_u32(reader);
     if (reader->failed)
         return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
+    if (count > (size_t)(reader->end - reader->at))
+        return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
+    if (count > 1)
+        look->kept = NULL; /* to keep one row may be to forget another, which is borrowed */
+    seen = arena_new_array(look->arena, struct cas_seen, count + 1);
     status = read_partition(look, &key, newest_us);
     *applied = true;
-    buffer_append_be32(result, count);
     for (uint32_t i = 0; i < count && !status; i++)
-        status = check_part(look, &key, reader, applied, newest_us, result);
-    return status;
+        status = check_part(look, &key, reader, applied, newest_us, &seen[i]);
+    if (status || *applied)
+        return status;
+    buffer_append_be32(result, count);
+    for (uint32_t i = 0; i < count; i++)
+        encode_seen(result, &seen[i]);
+    return OK;
 }
 
 /* ---- lists ---- */
-
-/* The live row whose lists a fragment looks at. *has_record: the partition's record was read. */
-static enum status read_looked_at(struct cas_look *look, struct buffer *key, const struct command_fragment *fragment,
-                                  bool *has_record, const struct row **live)
-{
-    struct buffer row_key CLEANUP(buffer_fini) = { 0 }, record CLEANUP(buffer_fini) = { 0 };
-    int64_t newest_us = INT64_MIN, dead_us = TIMESTAMP_NONE;
-    enum status status = OK;
-
-    key_encode_partition(&row_key, look->header->table_id, look->header->token, look->header->partition_key);
-    buffer_append_u8(&row_key, fragment->kind);
-    if (fragment->kind == KEY_ROW)
-        buffer_append_bytes(&row_key, fragment->clustering);
-    *live = look->kept ? kept_rows_find(look->kept, buffer_bytes(&row_key), look->def->version) : NULL;
-    if (*live)
-        return OK;
-    if (!*has_record)
-        status = read_partition(look, key, &newest_us);
-    *has_record |= !status;
-    if (!status)
-        status =
-            read_part(look, key, fragment->kind == KEY_PARTITION, fragment->clustering, live, &newest_us, &dead_us);
-    if (status || !*live || !look->kept)
-        return status;
-    buffer_append_bytes(&record, buffer_bytes(key));
-    buffer_append_u8(&record, KEY_PARTITION);
-    kept_rows_keep(look->kept, buffer_bytes(&row_key), buffer_bytes(&record), look->def->version, *live, dead_us);
-    return OK;
-}
 
 enum status cas_find_places(struct cas_look *look, struct command_reader *reader, struct buffer *fragments,
                             uint32_t *count)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
+    int64_t newest_us = INT64_MIN;
     bool has_record = false;
     enum status status = OK;
 
@@ -633,7 +665,8 @@ enum status cas_find_places(struct cas_look *look, struct command_reader *reader
             return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
         status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
         if (!status && fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE) {
-            status = read_looked_at(look, &key, &fragment, &has_record, &live);
+            status = read_live(look, &key, &has_record, fragment.kind == KEY_PARTITION, fragment.clustering, &live,
+                               &newest_us);
             if (!status)
                 status = place_find(look->arena, look->def, &row, live, look->shard->space->options.sum, look->err);
         }

@@ -1,5 +1,5 @@
-/* Large rows whose lists an owner looked into lately, as they live, behind the batch under way: l[i] = x would otherwise read and
- * take apart all of the row for one path. Each write of the row is told here and changes what it changes; what can't be told from
+/* Large rows that an owner looked into lately, for a place in a list or a condition, as they live, behind the batch under way: l[i] = x
+ * would otherwise read and take apart all of the row for one path. Each write of the row is told here and changes what it changes; what can't be told from
  * living cells alone (deletions, expiry, timestamps as old as what was deleted) makes the row be forgotten, and the next
  * look reads it again.
  */
@@ -8,15 +8,16 @@
 #include "base/hash.h"
 #include "row/fragment.h"
 
-enum { KEPT_ROWS = 4, KEPT_CELLS_MIN = 64, KEPT_BYTES_MAX = 32 << 20 };
+enum { KEPT_ROWS = 4, KEPT_CELLS_MIN = 256, KEPT_BYTES_MAX = 32 << 20 };
 
 struct kept_row {
     struct buffer key, record; /* owned: of the row, and of its partition's record; size 0: this place is free */
     uint64_t key_hash, record_hash;
     uint64_t schema_version;
-    struct row row;      /* its cells are owned */
-    uint32_t capacity;   /* of them */
-    struct arena *bytes; /* owned: what they point to */
+    struct kept_row_view view; /* of `row` */
+    struct row row;            /* its cells are owned */
+    uint32_t capacity;         /* of them */
+    struct arena *bytes;       /* owned: what they point to */
     size_t size, garbage;
     int64_t floor_us; /* what is not newer may be dead for something that is not known here */
     uint64_t used;    /* when, by the number of uses */
@@ -66,7 +67,7 @@ void kept_rows_free(struct kept_rows *kept)
     free(kept);
 }
 
-const struct row *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version)
+const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version)
 {
     for (uint32_t i = 0; i < KEPT_ROWS && kept->count; i++) {
         struct kept_row *entry = &kept->rows[i];
@@ -76,7 +77,9 @@ const struct row *kept_rows_find(struct kept_rows *kept, struct bytes key, uint6
         if (entry->schema_version != schema_version)
             break;
         entry->used = ++kept->uses;
-        return &entry->row;
+        entry->view.live =
+            entry->row.cell_count || entry->row.liveness.timestamp_us != TIMESTAMP_NONE ? &entry->row : NULL;
+        return &entry->view;
     }
     return NULL;
 }
@@ -115,8 +118,9 @@ static size_t cell_bytes(const struct cell *cell)
 }
 
 void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
-                    const struct row *live, int64_t floor_us)
+                    const struct kept_row_view *view, int64_t floor_us)
 {
+    const struct row *live = view->live;
     size_t size = sizeof(struct cell) * live->cell_count;
     struct kept_row *entry;
 
@@ -125,14 +129,15 @@ void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes recor
             return;
         size += cell_bytes(&live->cells[i]);
     }
-    if (live->cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2)
+    if (live->cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2 || live->liveness.ttl_s)
         return;
     kept_rows_forget_row(kept, key);
     entry = make_room(kept, size);
     *entry = (struct kept_row){ .key_hash = hash_seeded(0, key),
                                 .record_hash = hash_seeded(0, record),
                                 .schema_version = schema_version,
-                                .row = ROW_EMPTY,
+                                .view = *view,
+                                .row = *live,
                                 .capacity = live->cell_count + live->cell_count / 8,
                                 .bytes = arena_new(1 << 16),
                                 .size = size,
@@ -140,6 +145,8 @@ void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes recor
                                 .used = ++kept->uses };
     buffer_append_bytes(&entry->key, key);
     buffer_append_bytes(&entry->record, record);
+    if (!bytes_is_null(live->written_clustering))
+        entry->row.written_clustering = arena_copy(entry->bytes, live->written_clustering);
     entry->row.cells = xmalloc(sizeof(struct cell) * entry->capacity);
     entry->row.cell_count = live->cell_count;
     for (uint32_t i = 0; i < live->cell_count; i++) {
@@ -166,22 +173,6 @@ void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record)
 
 /* ---- a write ---- */
 
-/* The first cell that does not stand before the one asked for. */
-static uint32_t place_of(const struct row *row, const struct cell *asked)
-{
-    uint32_t low = 0, high = row->cell_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (cell_compare(&row->cells[middle], asked) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void insert_cell(struct kept_row *entry, uint32_t at, const struct cell *cell)
 {
     struct row *row = &entry->row;
@@ -206,10 +197,12 @@ static void remove_cell(struct kept_row *entry, uint32_t at)
 /* False: it can't be told what becomes of the row. */
 static bool write_cell(struct kept_row *entry, const struct cell *written)
 {
-    uint32_t at = place_of(&entry->row, written);
+    uint32_t at = row_find_cell(&entry->row, written);
     bool found = at < entry->row.cell_count && cell_compare(&entry->row.cells[at], written) == 0;
     struct cell cell = *written;
 
+    if (written->timestamp_us > entry->view.newest_us)
+        entry->view.newest_us = written->timestamp_us;
     if (written->kind == CELL_TOMBSTONE) {
         if (found && cell_reconcile(&entry->row.cells[at], written) == written)
             remove_cell(entry, at);
@@ -232,6 +225,25 @@ static bool write_cell(struct kept_row *entry, const struct cell *written)
     return entry->garbage <= entry->size;
 }
 
+/* The marker that an INSERT leaves, and the clustering as it was written. */
+static bool write_marks(struct kept_row *entry, const struct row *written)
+{
+    struct liveness liveness = written->liveness;
+
+    if (!bytes_is_null(written->written_clustering) &&
+        !bytes_equal(written->written_clustering, entry->row.written_clustering))
+        return false;
+    if (liveness.timestamp_us == TIMESTAMP_NONE)
+        return true;
+    if (liveness.ttl_s || liveness.timestamp_us <= entry->floor_us)
+        return false;
+    if (liveness.timestamp_us > entry->view.newest_us)
+        entry->view.newest_us = liveness.timestamp_us;
+    if (liveness_supersedes(liveness, entry->row.liveness))
+        entry->row.liveness = liveness;
+    return true;
+}
+
 static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struct bytes fragment)
 {
     struct error ignored;
@@ -239,7 +251,7 @@ static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struc
 
     arena_reset(kept->scratch);
     if (row_decode(kept->scratch, fragment, &row, &ignored) || row.deletion.timestamp_us != TIMESTAMP_NONE ||
-        row.complex_count)
+        row.complex_count || !write_marks(entry, &row))
         return false;
     for (uint32_t i = 0; i < row.cell_count; i++)
         if (!write_cell(entry, &row.cells[i]))

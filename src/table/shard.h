@@ -85,7 +85,7 @@ struct shard {
     bool resumer_runs;      /* the owner's */
     _Atomic bool resumed;   /* the resumer's last word */
     struct hot_keys *hot;   /* owned; the owner's: recently written keys, see hot.c */
-    struct kept_rows *kept; /* owned; the owner's: rows whose lists it looked into lately */
+    struct kept_rows *kept; /* owned; the owner's: rows it looked into lately */
     struct range_known *known; /* owned; the owner's: ranges of partitions it changed lately */
     struct versions versions;
     struct sweep sweep; /* the owner's */
@@ -189,16 +189,21 @@ void hot_keys_free(struct hot_keys *hot);
 /* Adds the fragment to the batch: a merge, or, when enough was written since, a put of all there is. */
 void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
 
-/* kept.c: large rows whose lists were looked into lately, as they live behind the batch under way. The owner's: what it takes back, or
+/* kept.c: large rows that were looked into lately, as they live behind the batch under way. The owner's: what it takes back, or
  * writes in another way than by hot_add, it makes them forget. Bounded. */
+struct kept_row_view {
+    const struct row *live; /* NULL: it does not exist */
+    int64_t newest_us;      /* of all timestamps in it, of dead cells too */
+    int64_t range_us;       /* of the range tombstone that covers it; TIMESTAMP_NONE: there is none */
+};
 struct kept_rows *kept_rows_new(void);
 void kept_rows_free(struct kept_rows *kept);
 /* Borrowed until the next write or keep. NULL: it is not kept. */
-const struct row *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
+const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
 /* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record; floor_us: the newest timestamp of
  * what deletes anything in it. */
 void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
-                    const struct row *live, int64_t floor_us);
+                    const struct kept_row_view *view, int64_t floor_us);
 /* A stamped fragment was added to the batch. hash: hash_seeded(0, key). */
 void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment);
 void kept_rows_forget(struct kept_rows *kept);
