@@ -705,8 +705,9 @@ def r_of(row, other):
 def table(rows):
     """The figures as Markdown."""
     rows = latest(rows)
-    print_saturation(rows)
-    print_single(rows)
+    if any(r["figure"] != "neighbour" for r in rows):
+        print_saturation(rows)
+        print_single(rows)
     print_cold(rows)
     print_neighbours(rows)
     print_pairs(rows)
