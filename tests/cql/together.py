@@ -32,7 +32,6 @@ SEGMENT_BYTES = (1 << 17) - 1
 ENDED = (ConnectionError, socket.timeout)
 SHORT_TTL_S = 10
 TTL = re.compile(r"\bTTL\s+(\d+)", re.I)
-UNPREPARED = 0x2500
 UNTRACED = "The request was not traced: too many traces are being written"
 CHANGED = "The schema has changed since the previous page of the DESCRIBE statement result"
 PREPARABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|BEGIN)\b", re.I)
@@ -162,9 +161,6 @@ class Sequence:
                 messages = [prepare] + messages
         answers = yield messages
         answers = answers[1:] if messages[0] is prepare else answers
-        for i in range(count):
-            while getattr(answers[i], "code", None) == UNPREPARED:  # others' statements, or their changes, took it away: as drivers do
-                answers[i] = (yield [prepare, messages[1 + i] if messages[0] is prepare else messages[i]])[1]
         for answer in answers[:count]:
             answer.warnings = [warning for warning in answer.warnings or [] if warning != UNTRACED]
         printed = [run.describe(answer, statement) for answer in answers[:count]]
