@@ -65,6 +65,9 @@ struct catalog_check;
 struct catalog_check *catalog_check_new(struct catalog *catalog);
 enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
                               const struct row *row, struct error *err);
+/* Once all rows were handed over: a table's definition, borrowed; NULL: there is none. Is any a table of this sort? */
+const struct table_def *catalog_check_table(const struct catalog_check *check, uint64_t table_id);
+bool catalog_check_any(const struct catalog_check *check, bool (*is_wanted)(const struct table_def *table));
 enum status catalog_check_end(struct catalog_check *check, struct error *err);
 
 /* ---- the schema in force ---- */

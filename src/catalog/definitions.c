@@ -323,6 +323,34 @@ enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, st
     return OK; /* dropped */
 }
 
+const struct table_def *catalog_check_table(const struct catalog_check *check, uint64_t table_id)
+{
+    const struct loading *l = &check->loading;
+
+    for (uint32_t i = 0; i < l->table_count; i++) /* the last keyspace's */
+        if (l->tables[i]->id == table_id)
+            return l->tables[i];
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        for (uint32_t j = 0; j < l->keyspaces[i]->table_count; j++)
+            if (l->keyspaces[i]->tables[j]->id == table_id)
+                return l->keyspaces[i]->tables[j];
+    return NULL;
+}
+
+bool catalog_check_any(const struct catalog_check *check, bool (*is_wanted)(const struct table_def *table))
+{
+    const struct loading *l = &check->loading;
+
+    for (uint32_t i = 0; i < l->table_count; i++)
+        if (is_wanted(l->tables[i]))
+            return true;
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        for (uint32_t j = 0; j < l->keyspaces[i]->table_count; j++)
+            if (is_wanted(l->keyspaces[i]->tables[j]))
+                return true;
+    return false;
+}
+
 enum status catalog_check_end(struct catalog_check *check, struct error *err)
 {
     struct loading *l = &check->loading;

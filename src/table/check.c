@@ -60,8 +60,8 @@ static enum status check_value(struct checking *c, struct bytes key, struct byte
     if (shard_of_token(c->space, parts.token) != c->shard)
         return error_set(err, ERR_CORRUPT, "a row of another shard");
     status = row_decode(c->arena, value, &row, err);
-    if (!status && parts.kind == KEY_ROW && c->check->row)
-        status = c->check->row(c->check->context, parts.table_id, parts.clustering, &row, err);
+    if (!status && parts.kind != KEY_RANGE && c->check->row)
+        status = c->check->row(c->check->context, &parts, &row, err);
     return status;
 }
 

@@ -339,13 +339,14 @@ void table_space_sweep_progress(struct table_space *space, uint32_t shard, struc
 
 /* ---- a space at rest ---- */
 
+struct key_parts; /* row/key.h */
 struct table_check {
     void (*progress)(void *context, uint32_t shard, uint32_t shard_count, uint64_t done, uint64_t total);
     /* where: a path below the directory. Neither tells a name, key or value of a user. */
     void (*damaged)(void *context, const char *where, const char *what);
-    /* Each row that decodes, in order; tombstones are not hidden. NULL: not wanted. What it returns is told as damage. */
-    enum status (*row)(void *context, uint64_t table_id, struct bytes clustering, const struct row *row,
-                       struct error *err);
+    /* Each row that decodes, and each partition's own record, in order; tombstones are not hidden. NULL: not wanted. What it returns is
+     * told as damage. */
+    enum status (*row)(void *context, const struct key_parts *key, const struct row *row, struct error *err);
     void *context;
 };
 struct table_checked {
