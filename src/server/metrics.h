@@ -14,12 +14,12 @@
 enum { METRICS_OPCODES = 17, METRICS_STATUSES = ERR_CLOSED + 1, METRICS_BUCKETS = 18 };
 
 struct metrics {
-    uint64_t requests[METRICS_OPCODES]; /* by opcode */
-    uint64_t errors[METRICS_STATUSES];  /* replies that were errors, by status */
-    uint64_t latency[METRICS_BUCKETS];  /* not cumulative; bounds in metrics.c; the last: beyond all bounds */
-    uint64_t latency_us;                /* sum */
-    uint64_t waited;                    /* requests that went to a worker */
-    uint64_t wait_refused;              /* requests that should have, but there were too many */
+    uint64_t requests[METRICS_OPCODES];     /* by opcode */
+    uint64_t errors[METRICS_STATUSES];      /* replies that were errors, by status */
+    uint64_t latency[METRICS_BUCKETS];      /* not cumulative; bounds in metrics.c; the last: beyond all bounds */
+    uint64_t latency_us;                    /* sum */
+    uint64_t waited;                        /* requests that went to a worker */
+    uint64_t wait_refused;                  /* requests that should have, but there were too many */
     uint64_t overloaded, paused_for_memory; /* requests refused, connections not read: their loop's budget was full */
     uint64_t traces_written, traces_refused, traces_failed;
     uint64_t connections_opened;

@@ -138,7 +138,7 @@ struct table_space {
     bool finisher_runs;
     struct still still;
     _Atomic uint64_t unreadable; /* reads that met a row that can't be read */
-    _Atomic bool sweeps; /* owners sweep when they find the time: every table's definition is known */
+    _Atomic bool sweeps;         /* owners sweep when they find the time: every table's definition is known */
 };
 
 static inline int64_t monotonic_us(void)
