@@ -160,6 +160,15 @@ static void follow_view(struct cas_look *look, const struct kept_row_view *view,
     *newest_us = follow(look, *newest_us, view->newest_us);
 }
 
+static void encode_row_key(struct buffer *key, const struct command_header *header, bool is_static,
+                           struct bytes clustering)
+{
+    key_encode_partition(key, header->table_id, header->token, header->partition_key);
+    buffer_append_u8(key, is_static ? KEY_PARTITION : KEY_ROW);
+    if (!is_static)
+        buffer_append_bytes(key, clustering);
+}
+
 /* The live row that is looked at; NULL: it does not exist. From those that are kept, and kept then if it is large. The partition's record is
  * read only if it must be: *has_record. */
 static enum status read_live(struct cas_look *look, struct buffer *key, bool *has_record, bool is_static,
@@ -167,18 +176,15 @@ static enum status read_live(struct cas_look *look, struct buffer *key, bool *ha
 {
     const struct command_header *header = look->header;
     struct buffer row_key CLEANUP(buffer_fini) = { 0 }, record CLEANUP(buffer_fini) = { 0 };
-    const struct kept_row_view *kept;
+    const struct kept_row_view *kept = NULL;
     struct kept_row_view view;
     enum status status = OK;
     int64_t dead_us;
 
-    key_encode_partition(&row_key, header->table_id, header->token, header->partition_key);
-    buffer_append_bytes(&record, buffer_bytes(&row_key));
-    buffer_append_u8(&record, KEY_PARTITION);
-    buffer_append_u8(&row_key, is_static ? KEY_PARTITION : KEY_ROW);
-    if (!is_static)
-        buffer_append_bytes(&row_key, clustering);
-    kept = look->kept ? kept_rows_find(look->kept, buffer_bytes(&row_key), look->def->version) : NULL;
+    if (look->kept && !kept_rows_are_none(look->kept)) {
+        encode_row_key(&row_key, header, is_static, clustering);
+        kept = kept_rows_find(look->kept, buffer_bytes(&row_key), look->def->version);
+    }
     if (kept) {
         follow_view(look, kept, newest_us);
         *live = kept->live;
@@ -193,8 +199,13 @@ static enum status read_live(struct cas_look *look, struct buffer *key, bool *ha
         return status;
     follow_view(look, &view, newest_us);
     *live = view.live;
-    if (view.live && look->kept)
-        kept_rows_keep(look->kept, buffer_bytes(&row_key), buffer_bytes(&record), look->def->version, &view, dead_us);
+    if (!view.live || !look->kept || view.live->cell_count < KEPT_CELLS_MIN)
+        return OK;
+    buffer_reset(&row_key);
+    encode_row_key(&row_key, header, is_static, clustering);
+    key_encode_partition(&record, header->table_id, header->token, header->partition_key);
+    buffer_append_u8(&record, KEY_PARTITION);
+    kept_rows_keep(look->kept, buffer_bytes(&row_key), buffer_bytes(&record), look->def->version, &view, dead_us);
     return OK;
 }
 

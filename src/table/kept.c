@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "row/fragment.h"
 
-enum { KEPT_ROWS = 4, KEPT_CELLS_MIN = 256, KEPT_BYTES_MAX = 32 << 20 };
+enum { KEPT_ROWS = 4, KEPT_BYTES_MAX = 32 << 20 };
 
 struct kept_row {
     struct buffer key, record; /* owned: of the row, and of its partition's record; size 0: this place is free */
@@ -65,6 +65,11 @@ void kept_rows_free(struct kept_rows *kept)
     kept_rows_forget(kept);
     arena_free(kept->scratch);
     free(kept);
+}
+
+bool kept_rows_are_none(const struct kept_rows *kept)
+{
+    return !kept->count;
 }
 
 const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version)

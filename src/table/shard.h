@@ -196,8 +196,10 @@ struct kept_row_view {
     int64_t newest_us;      /* of all timestamps in it, of dead cells too */
     int64_t range_us;       /* of the range tombstone that covers it; TIMESTAMP_NONE: there is none */
 };
+enum { KEPT_CELLS_MIN = 256 }; /* of fewer a row is not kept */
 struct kept_rows *kept_rows_new(void);
 void kept_rows_free(struct kept_rows *kept);
+bool kept_rows_are_none(const struct kept_rows *kept);
 /* Borrowed until the next write or keep. NULL: it is not kept. */
 const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
 /* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record; floor_us: the newest timestamp of
