@@ -4,6 +4,7 @@
 #include "cql/print.h"
 #include "schema/ddl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -818,6 +819,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
     for (uint32_t i = 0; i < count; i++) {
         const struct column_def *column = ordered[i].column;
 
+        assert(column);
         if (column->kind != COLUMN_CLUSTERING)
             return error_set(
                 planner->err, ERR_INVALID,

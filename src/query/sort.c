@@ -1,6 +1,7 @@
 /* A bounded heap of rows; see sort.h. */
 #include "query/sort.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void sorter_init(struct sorter *sorter, const struct select_plan *select, struct arena *arena, uint32_t max)
@@ -36,6 +37,7 @@ static void put(struct sorter *sorter, struct sorted_row *to, const struct sorte
         to->capacity = size > 2 * to->capacity ? size : 2 * to->capacity;
         to->values = arena_alloc(sorter->arena, to->capacity);
     }
+    assert(to->values);
     uint8_t *at = (uint8_t *)(to->values + width);
     for (uint32_t i = 0; i < width; i++) {
         struct bytes value = from->values[i];
