@@ -99,10 +99,13 @@ static enum status cover_of(struct cas_look *look, struct buffer *key, struct by
     return OK;
 }
 
-static int64_t newest_dead(const struct row *row, struct deletion cover)
+static int64_t newest_dead(const struct table_def *def, const struct row *row, struct deletion cover)
 {
     int64_t dead_us = row->deletion.timestamp_us > cover.timestamp_us ? row->deletion.timestamp_us : cover.timestamp_us;
 
+    for (uint32_t i = 0; i < def->column_count && def->dropped_count; i++) /* they were dropped, and came back */
+        if (def->columns[i].hidden_until_us > dead_us)
+            dead_us = def->columns[i].hidden_until_us;
     for (uint32_t i = 0; i < row->cell_count; i++)
         if (row->cells[i].kind != CELL_LIVE && row->cells[i].timestamp_us > dead_us)
             dead_us = row->cells[i].timestamp_us;
@@ -148,7 +151,7 @@ static enum status read_stored(struct cas_look *look, struct buffer *key, bool i
     }
     view->newest_us = newest_of(row, INT64_MIN);
     drop_lost_cells(look->def, row);
-    *dead_us = newest_dead(row, cover);
+    *dead_us = newest_dead(look->def, row, cover);
     if (row_hide(row, cover, look->header->now_s))
         view->live = row;
     return OK;

@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-enum { BED_LIST = 4, ELEMENTS = 300, ROUNDS = 12, TURNS = 150, TURN_COMMANDS = 5 };
+enum { BED_LIST = 4, ELEMENTS = 300, ROUNDS = 12, TURNS = 150, TURN_COMMANDS = 5, DROPPED_US = 10 };
 
 static struct table_bed bed = { .shards = 1 };
 static struct store_ops counting;
@@ -57,17 +57,20 @@ static struct cell element(uint64_t at, int64_t timestamp_us)
     return cell;
 }
 
-static void begin(struct arena *types)
+static void begin(struct arena *types, bool came_back)
 {
+    static struct dropped_column dropped = { .id = BED_LIST, .dropped_us = DROPPED_US };
     static struct column_def column;
     static uint32_t index_by_id[BED_LIST + 1] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0 };
     column = (struct column_def){ .id = BED_LIST,
                                   .type = type_list(types, type_native(TYPE_INT), false),
                                   .multicell = true,
-                                  .hidden_until_us = TIMESTAMP_NONE };
+                                  .hidden_until_us = came_back ? DROPPED_US : TIMESTAMP_NONE };
     bed_open(&bed);
     bed.def.columns = &column;
     bed.def.column_count = 1;
+    bed.def.dropped = &dropped;
+    bed.def.dropped_count = came_back;
     bed.def.index_by_id = index_by_id;
     bed.def.column_id_next = BED_LIST + 1;
     port = table_port_open(bed.space);
@@ -238,6 +241,7 @@ static const struct row *read_row(bool is_static)
     struct read_result result;
     struct error err;
 
+    command.def = &bed.def;
     bed_must(table_read(port, &command, true, arena, &result, &err), &err);
     if (!result.partition_count)
         return NULL;
@@ -308,7 +312,7 @@ static void what_is_kept_is_what_is_read(void **state)
         struct arena *types = arena_new(4096);
 
         arena = arena_new(1 << 16);
-        begin(types);
+        begin(types, false);
         go_on(round % 2);
         end();
         arena_free(arena);
@@ -325,7 +329,7 @@ static uint64_t bytes_read_for_elements(bool by_place)
     struct command command = { 0 };
 
     arena = arena_new(1 << 16);
-    begin(types);
+    begin(types, false);
     fill(false);
     atomic_store(&read_bytes, 0);
     for (uint32_t i = 0; i < WRITES; i++) {
@@ -359,10 +363,39 @@ static void a_row_is_not_read_for_every_place_or_condition(void **state)
     assert_in_range(bytes_read_for_elements(false), 0, 8);
 }
 
+/* The list was dropped USING TIMESTAMP and came back: cells that are no newer are not seen. */
+static void what_came_before_a_drop_is_not_kept(void **state)
+{
+    struct arena *types = arena_new(4096);
+    struct command commands[2] = { 0 };
+    struct table_fragment place = row_fragment(false), old = row_fragment(false);
+    struct cell cell;
+
+    arena = arena_new(1 << 16);
+    begin(types, true);
+    fill(false);
+    cell = element(0, TIMESTAMP_SERVER);
+    cell.path = place_path(arena, 0, PLACE_SET, number(4, 0));
+    place.has_places = true;
+    set_cells(&place, &cell, 1);
+    cell = element((uint64_t)ELEMENTS << 32, DROPPED_US);
+    set_cells(&old, &cell, 1);
+    submit(&commands[0], &place, 1);
+    submit(&commands[1], &old, 1);
+    wait_for_all();
+    check(false);
+    buffer_fini(&commands[0].bytes);
+    buffer_fini(&commands[1].bytes);
+    end();
+    arena_free(arena);
+    arena_free(types);
+}
+
 static int run(const char *name, const struct store_ops *engine)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_kept_is_what_is_read),
-                                        cmocka_unit_test(a_row_is_not_read_for_every_place_or_condition) };
+                                        cmocka_unit_test(a_row_is_not_read_for_every_place_or_condition),
+                                        cmocka_unit_test(what_came_before_a_drop_is_not_kept) };
 
     counted = engine;
     counting = *engine;
