@@ -115,9 +115,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         break;
     }
     case TERM_HINT:
-        buffer_append_string(out, "(");
-        cql_print_type(out, term->type);
-        buffer_append_string(out, ")");
+        term_print_hint(planner, out, term);
         print_name(planner, out, term->items[0]);
         break;
     case TERM_OPERATION:
@@ -443,12 +441,61 @@ static bool is_ambiguous_map(const struct term *term)
     return term->kind == TERM_MAP && term->item_count;
 }
 
+/* The same as a value of a user type. */
+static const struct term *as_udt(struct planner *planner, const struct term *map)
+{
+    struct term *term = arena_new_struct(planner->arena, struct term);
+    uint32_t count = map->item_count / 2;
+    struct bytes *names = arena_new_array(planner->arena, struct bytes, count + 1);
+    const struct term **values = arena_new_array(planner->arena, const struct term *, count + 1);
+
+    *term = *map;
+    term->kind = TERM_UDT;
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = map->items[2 * i]->column;
+        values[i] = map->items[2 * i + 1];
+    }
+    term->field_names = names;
+    term->items = values;
+    term->item_count = count;
+    return term;
+}
+
+static enum status unknown_field(struct planner *planner, const struct type *type, struct bytes name)
+{
+    return error_set(planner->err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s", BYTES(name),
+                     BYTES(type->name));
+}
+
+static enum status check_fields(struct planner *planner, const struct type *type, const struct term *term)
+{
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        uint32_t at = 0;
+
+        while (at < type->param_count && !bytes_equal(type->field_names[at], term->field_names[i]))
+            at++;
+        if (at == type->param_count)
+            return unknown_field(planner, type, term->field_names[i]);
+    }
+    return OK;
+}
+
 /* Frozen or not does not matter for a value. */
 static bool is_readable_as(struct planner *planner, const struct type *type, const struct type *wanted)
 {
     const struct type *from = type_freeze(planner->arena, type), *to = type_freeze(planner->arena, wanted);
 
     return type_equal(from, to) || type_is_value_compatible(to, from);
+}
+
+/* The same bytes by another type. */
+static const struct expr *read_as(struct planner *planner, const struct expr *expr, const struct type *type)
+{
+    struct expr *copy = arena_new_struct(planner->arena, struct expr);
+
+    *copy = *expr;
+    copy->type = type;
+    return copy;
 }
 
 /* Collections, tuples and udts whose parts are selectors. */
@@ -460,6 +507,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
 
     if (term->kind == TERM_TUPLE && term->item_count == 1 && (!wanted || wanted->kind != TYPE_TUPLE))
         return compile_selector(selection, term->items[0], wanted, result);
+    if (wanted && wanted->kind == TYPE_UDT && is_ambiguous_map(term))
+        term = as_udt(planner, term);
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     if (!wanted) {
         if (is_ambiguous_map(term))
@@ -516,6 +565,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
                  at < count && !(term->kind == TERM_UDT && bytes_equal(wanted->field_names[at], term->field_names[i]));
                  at++)
                 ;
+            if (at == count && term->kind == TERM_UDT)
+                return unknown_field(planner, wanted, term->field_names[i]);
             if (at == count)
                 return cannot_infer(selection, term);
             element = wanted->params[at];
@@ -534,6 +585,34 @@ static enum status compile_pack(struct selection *selection, const struct term *
     }
     *result = pack;
     return status;
+}
+
+/* What it reads is of the type that stands before it, which is frozen, as whatever is selected by itself. */
+static enum status compile_hint(struct selection *selection, const struct term *term, const struct expr **result)
+{
+    struct planner *planner = selection->planner;
+    const struct term *value = term->items[0];
+    const struct type *type;
+    enum status status = term_resolve_type(planner, term->type, planner->table->keyspace, &type);
+
+    if (status)
+        return status;
+    type = type_freeze(planner->arena, type);
+    if (type->kind == TYPE_UDT && is_ambiguous_map(value)) {
+        value = as_udt(planner, value);
+        status = check_fields(planner, type, value);
+        if (status)
+            return status;
+    }
+    if (!contains_column(value) && term_test(planner, value, type) == ASSIGNABLE_NOT)
+        return cannot_assign(selection, term, type);
+    status = compile_selector(selection, value, type, result);
+    if (status || type_equal((*result)->type, type))
+        return status;
+    if (!type_is_value_compatible(type, (*result)->type))
+        return cannot_assign(selection, term, type);
+    *result = read_as(planner, *result, type);
+    return OK;
 }
 
 static enum status compile_selector(struct selection *selection, const struct term *term, const struct type *wanted,
@@ -591,16 +670,7 @@ static enum status compile_selector(struct selection *selection, const struct te
         *result = expr;
         return OK;
     }
-    case TERM_HINT:
-        status = term_resolve_type(planner, term->type, planner->table->keyspace, &type);
-        if (status)
-            return status;
-        if (!contains_column(term->items[0]) && term_test(planner, term->items[0], type) == ASSIGNABLE_NOT)
-            return cannot_assign(selection, term, type);
-        status = compile_selector(selection, term->items[0], type, result);
-        if (!status && !type_equal((*result)->type, type) && !type_is_value_compatible(type, (*result)->type))
-            return cannot_assign(selection, term, type);
-        return status;
+    case TERM_HINT: return compile_hint(selection, term, result);
     case TERM_LIST:
     case TERM_SET:
     case TERM_MAP:

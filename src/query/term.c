@@ -54,14 +54,39 @@ enum status term_undefined_column(struct planner *planner, struct bytes name)
     return status;
 }
 
+static bool has_udt(const struct type *type)
+{
+    if (type->kind == TYPE_UDT)
+        return true;
+    for (uint32_t i = 0; i < type->param_count; i++)
+        if (has_udt(type->params[i]))
+            return true;
+    return false;
+}
+
+/* As it was written, but user types with their keyspace. */
+void term_print_hint(struct planner *planner, struct buffer *out, const struct term *term)
+{
+    struct error kept = *planner->err;
+    const struct type *type;
+    enum status status = term_resolve_type(
+        planner, term->type, planner->table ? planner->table->keyspace : planner->session_keyspace, &type);
+
+    *planner->err = kept;
+    buffer_append_string(out, "(");
+    if (!status && has_udt(type))
+        type_print(out, type, true);
+    else
+        cql_print_type(out, term->type);
+    buffer_append_string(out, ")");
+}
+
 struct bytes term_text(struct planner *planner, const struct term *term)
 {
     struct buffer out = { 0 };
 
     if (term->kind == TERM_HINT) { /* as Cassandra words it, without a space */
-        buffer_append_string(&out, "(");
-        cql_print_type(&out, term->type);
-        buffer_append_string(&out, ")");
+        term_print_hint(planner, &out, term);
         term = term->items[0];
     }
     cql_print_term(&out, term);

@@ -92,6 +92,8 @@ const struct type *term_guess_type(struct planner *planner, const struct term *t
 /* ERR_INVALID, in Cassandra's words. */
 enum status term_undefined_column(struct planner *planner, struct bytes name);
 struct bytes term_text(struct planner *planner, const struct term *term);
+/* What stands before a hinted term, with its parentheses. */
+void term_print_hint(struct planner *planner, struct buffer *out, const struct term *term);
 struct bytes type_name(struct arena *arena, const struct type *type);
 /* A receiver named e.g. value(m). */
 struct receiver receiver_of(struct arena *arena, const char *prefix, struct bytes name, const struct type *type);
