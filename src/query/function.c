@@ -897,5 +897,8 @@ enum status function_call(const struct function *function, struct function_conte
     enum status status = function->body(function, context, args, result, err);
     if (status == ERR_FUNCTION_FAILURE)
         context->failed = function;
+    if (!status && result->size > FUNCTION_RESULT_BYTES_MAX) /* calls of calls multiply: quotes in quotes of JSON */
+        return error_set(err, ERR_INVALID, "The result of system.%.*s is larger than %d bytes", BYTES(function->name),
+                         FUNCTION_RESULT_BYTES_MAX);
     return status;
 }

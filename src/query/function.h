@@ -45,7 +45,7 @@ enum aggregate_kind {
     AGGREGATE_AVG
 };
 
-enum { FUNCTION_ARGUMENTS_MAX = 64 };
+enum { FUNCTION_ARGUMENTS_MAX = 64, FUNCTION_RESULT_BYTES_MAX = 64 << 20 };
 
 struct function {
     struct bytes name; /* as results show it, without "system." */

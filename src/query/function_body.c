@@ -13,7 +13,7 @@
     enum status name(const struct function *function, struct function_context *context, const struct bytes *args, \
                      struct bytes *result, struct error *err)
 
-enum { MS_PER_DAY = 86400000, FUNCTION_RESULT_BYTES_MAX = 64 << 20 };
+enum { MS_PER_DAY = 86400000 };
 #define NS_PER_DAY INT64_C(86400000000000)
 
 static struct bytes result_u64(struct function_context *context, uint64_t v)

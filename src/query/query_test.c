@@ -890,6 +890,41 @@ static void clients_are_warned_as_by_cassandra(void **state)
         "Read 0 live rows and 1001 tombstone cells for query SELECT c FROM ks.c WHERE k = 1; token -4069959284402364209 (see tombstone_warn_threshold)");
 }
 
+/* before, `count` times each of what opens and what closes around the middle, after. */
+static const char *ask_many(const char *before, const char *opens, uint32_t count, const char *middle,
+                            const char *closes, const char *after)
+{
+    struct buffer text CLEANUP(buffer_fini) = { 0 };
+
+    buffer_append_string(&text, before);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_append_string(&text, opens);
+    buffer_append_string(&text, middle);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_append_string(&text, closes);
+    buffer_append_string(&text, after);
+    buffer_append_u8(&text, 0);
+    return ask((const char *)text.data);
+}
+
+static void what_a_row_says_again_and_again_is_bounded(void **state)
+{
+    enum { VALUE_BYTES = 100000, TIMES = 2000, DEPTH = 60 };
+    static const char too_large[] = "invalid: The result is larger than 1000000 rows or 67108864 bytes: page it";
+    static const char too_large_value[] = "invalid: A value is larger than 67108864 bytes";
+    static const char too_large_result[] = "invalid: The result of system.to_json is larger than 67108864 bytes";
+
+    make_table();
+    assert_string_equal(ask_many("INSERT INTO t (k, c, v) VALUES (1, 1, '", "x", VALUE_BYTES, "", "", "')"), "ok");
+    assert_string_equal(ask_many("SELECT ", "v, ", TIMES, "c", "", " FROM t WHERE k = 1"), too_large);
+    assert_string_equal(ask_many("SELECT ", "to_json(v), ", TIMES, "c", "", " FROM t WHERE k = 1"), too_large);
+    assert_string_equal(ask_many("SELECT [", "v, ", TIMES, "v", "", "] FROM t WHERE k = 1"), too_large_value);
+    assert_string_equal(ask_many("SELECT ", "to_json(", DEPTH, "c", ")", " FROM t WHERE k = 1"), too_large_result);
+    assert_string_equal(ask_many("UPDATE t SET v = ", "to_json(", DEPTH, "1", ")", " WHERE k = 1 AND c = 2"),
+                        too_large_result);
+    assert_string_equal(ask("SELECT c FROM t WHERE k = 1"), "1");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -910,6 +945,7 @@ int main(void)
         TEST(a_position_in_one_partition_is_none_among_all),
         TEST(a_sort_keeps_what_its_limit_asks_for),
         TEST(what_is_not_paged_is_bounded),
+        TEST(what_a_row_says_again_and_again_is_bounded),
         TEST(conditions_decide_and_show_what_they_saw),
         TEST(nested_calls_end_soon),
         TEST(unset_values_change_nothing),

@@ -401,17 +401,22 @@ static bool has_row_restrictions(const struct where *where)
 
 /* ---- giving rows ---- */
 
-static enum status check_unpaged(struct reader *reader)
+static enum status check_unpaged_bytes(const struct reader *reader, size_t bytes)
 {
     const struct query_engine *engine = reader->execution->context->engine;
     uint64_t bytes_max = engine->page_bytes_max ? engine->page_bytes_max : PAGE_BYTES_DEFAULT;
     uint32_t rows_max = engine->page_rows_max ? engine->page_rows_max : PAGE_ROWS_DEFAULT;
 
-    if (reader->rows.row_count > rows_max || reader->execution->out->size - reader->bytes_at > bytes_max)
+    if (reader->rows.row_count > rows_max || bytes > bytes_max)
         return error_set(reader->execution->err, ERR_INVALID,
                          "The result is larger than %u rows or %llu bytes: page it", rows_max,
                          (unsigned long long)bytes_max);
     return OK;
+}
+
+static enum status check_unpaged(const struct reader *reader)
+{
+    return check_unpaged_bytes(reader, reader->execution->out->size - reader->bytes_at);
 }
 
 static enum status write_json_row(struct reader *reader, const struct bytes *values)
@@ -435,17 +440,28 @@ static enum status write_json_row(struct reader *reader, const struct bytes *val
     return OK;
 }
 
+/* One row may say a large value thousands of times. */
+static enum status write_value(struct reader *reader, struct bytes value)
+{
+    enum { LARGE_BYTES = 4096 };
+
+    native_rows_value(&reader->rows, value);
+    return value.size < LARGE_BYTES ? OK : check_unpaged(reader);
+}
+
 static enum status write_row(struct reader *reader, const struct bytes *values)
 {
+    enum status status = OK;
+
     if (reader->rows.row_count >= reader->rows_max)
         return OK; /* the limit that a state of another statement brought was wider */
     if (reader->select->is_json)
         write_json_row(reader, values);
     else
-        for (uint32_t i = 0; i < reader->select->result_count; i++)
-            native_rows_value(&reader->rows, values[i]);
+        for (uint32_t i = 0; i < reader->select->result_count && !status; i++)
+            status = write_value(reader, values[i]);
     native_rows_end_row(&reader->rows);
-    return check_unpaged(reader);
+    return status ? status : check_unpaged(reader);
 }
 
 static enum status keep_sorted(struct reader *reader, const struct bytes *slots, const struct bytes *values)
@@ -463,6 +479,7 @@ static enum status evaluate_results(struct reader *reader, struct bytes *values)
 {
     const struct select_plan *select = reader->select;
     struct eval *eval = &reader->execution->eval;
+    size_t bytes = 0;
 
     for (uint32_t i = 0; i < select->result_count; i++) {
         enum status status = expr_evaluate(select->results[i], eval, &values[i], reader->execution->err);
@@ -471,6 +488,10 @@ static enum status evaluate_results(struct reader *reader, struct bytes *values)
             return status;
         if (native_is_unset(values[i]))
             values[i] = bytes_of(NULL, 0);
+        bytes += values[i].size;
+        status = check_unpaged_bytes(reader, bytes);
+        if (status)
+            return status;
     }
     return OK;
 }
@@ -480,10 +501,12 @@ static enum status give_row(struct reader *reader)
     const struct select_plan *select = reader->select;
 
     if (select->is_plain) {
-        for (uint32_t i = 0; i < select->result_count; i++)
-            native_rows_value(&reader->rows, reader->slots[select->results[i]->index]);
+        enum status status = OK;
+
+        for (uint32_t i = 0; i < select->result_count && !status; i++)
+            status = write_value(reader, reader->slots[select->results[i]->index]);
         native_rows_end_row(&reader->rows);
-        return check_unpaged(reader);
+        return status ? status : check_unpaged(reader);
     }
     struct bytes *values = arena_alloc(reader->chunk, sizeof(*values) * (select->result_count + 1));
     enum status status = evaluate_results(reader, values);

@@ -911,12 +911,16 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
     struct bytes *elements = arena_alloc(eval->arena, sizeof(*elements) * (expr->arg_count + 1));
     uint32_t count = expr->arg_count;
     struct buffer out = { 0 };
+    size_t size = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         enum status status = expr_evaluate(expr->args[i], eval, &elements[i], err);
 
         if (status)
             return status;
+        size += elements[i].size;
+        if (size > FUNCTION_RESULT_BYTES_MAX) /* a column may be named in it thousands of times */
+            return error_set(err, ERR_INVALID, "A value is larger than %d bytes", FUNCTION_RESULT_BYTES_MAX);
         if (native_is_unset(elements[i])) {
             if (type->kind == TYPE_TUPLE)
                 return error_set(err, ERR_INVALID, "Invalid unset value for tuple field number %u", i);
