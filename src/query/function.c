@@ -879,6 +879,27 @@ static bool empty_is_null(const struct type *type)
     }
 }
 
+enum status function_check_room(const struct arena *arena, size_t bytes, struct error *err)
+{
+    enum { LARGE_BYTES = 64 << 10, ALL_BYTES_MAX = 512 << 20 };
+
+    if (bytes < LARGE_BYTES)
+        return OK;
+    if (arena_used(arena) > ALL_BYTES_MAX) /* also where nobody counts */
+        return error_set(err, ERR_INVALID, "The results of functions are larger than %d bytes", ALL_BYTES_MAX);
+    return arena_check(arena, err);
+}
+
+/* Calls of calls multiply, quotes in quotes of JSON, and a statement may have many of them. */
+static enum status check_result(const struct function *function, const struct function_context *context,
+                                struct bytes result, struct error *err)
+{
+    if (result.size > FUNCTION_RESULT_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "The result of system.%.*s is larger than %d bytes", BYTES(function->name),
+                         FUNCTION_RESULT_BYTES_MAX);
+    return function_check_room(context->arena, result.size, err);
+}
+
 enum status function_call(const struct function *function, struct function_context *context, const struct bytes *args,
                           struct bytes *result, struct error *err)
 {
@@ -897,8 +918,5 @@ enum status function_call(const struct function *function, struct function_conte
     enum status status = function->body(function, context, args, result, err);
     if (status == ERR_FUNCTION_FAILURE)
         context->failed = function;
-    if (!status && result->size > FUNCTION_RESULT_BYTES_MAX) /* calls of calls multiply: quotes in quotes of JSON */
-        return error_set(err, ERR_INVALID, "The result of system.%.*s is larger than %d bytes", BYTES(function->name),
-                         FUNCTION_RESULT_BYTES_MAX);
-    return status;
+    return status ? status : check_result(function, context, *result, err);
 }

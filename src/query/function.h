@@ -102,6 +102,8 @@ enum status function_resolve_cast(const struct function_scope *scope, const stru
 /* cast_as_int and "castAsInt" are shown as a cast, to "int"; NULL: none of these. */
 const char *function_cast_target(struct bytes name);
 
+/* What was evaluated, of so many bytes, lies in the arena: may it go on? A statement may make many of it, none of which it returns. */
+enum status function_check_room(const struct arena *arena, size_t bytes, struct error *err);
 /* Calls it: null arguments give null unless it takes them. */
 enum status function_call(const struct function *function, struct function_context *context, const struct bytes *args,
                           struct bytes *result, struct error *err);

@@ -909,10 +909,13 @@ static const char *ask_many(const char *before, const char *opens, uint32_t coun
 
 static void what_a_row_says_again_and_again_is_bounded(void **state)
 {
-    enum { VALUE_BYTES = 100000, TIMES = 2000, DEPTH = 60 };
+    enum { VALUE_BYTES = 100000, TIMES = 2000, DEPTH = 66, CALLS = 100 };
     static const char too_large[] = "invalid: The result is larger than 1000000 rows or 67108864 bytes: page it";
     static const char too_large_value[] = "invalid: A value is larger than 67108864 bytes";
     static const char too_large_result[] = "invalid: The result of system.to_json is larger than 67108864 bytes";
+    static const char too_large_results[] = "invalid: The results of functions are larger than 536870912 bytes";
+    static char text[64 << 10];
+    struct buffer call = { 0 };
 
     make_table();
     assert_string_equal(ask_many("INSERT INTO t (k, c, v) VALUES (1, 1, '", "x", VALUE_BYTES, "", "", "')"), "ok");
@@ -922,7 +925,29 @@ static void what_a_row_says_again_and_again_is_bounded(void **state)
     assert_string_equal(ask_many("SELECT ", "to_json(", DEPTH, "c", ")", " FROM t WHERE k = 1"), too_large_result);
     assert_string_equal(ask_many("UPDATE t SET v = ", "to_json(", DEPTH, "1", ")", " WHERE k = 1 AND c = 2"),
                         too_large_result);
+    for (uint32_t i = 0; i < CALLS; i++) {
+        for (uint32_t k = 0; k < DEPTH / 3; k++)
+            buffer_append_string(&call, "to_json(");
+        buffer_append_string(&call, "1");
+        for (uint32_t k = 0; k < DEPTH / 3; k++)
+            buffer_append_string(&call, ")");
+        buffer_append_string(&call, i + 1 < CALLS ? ", " : "");
+    }
+    buffer_append_u8(&call, 0);
+    snprintf(text, sizeof(text), "SELECT c FROM t WHERE v IN (%s) ALLOW FILTERING", (const char *)call.data);
+    assert_string_equal(prepare(text), too_large_results);
+    buffer_reset(&call);
+    for (uint32_t i = 0; i < CALLS; i++) {
+        buffer_append_string(&call, "collection_count([");
+        for (uint32_t k = 0; k < 400; k++)
+            buffer_append_string(&call, "v,");
+        buffer_append_string(&call, "v]), ");
+    }
+    buffer_append_u8(&call, 0);
+    assert_string_equal(ask_many("SELECT ", "", 0, (const char *)call.data, "", "c FROM t WHERE k = 1"),
+                        too_large_results);
     assert_string_equal(ask("SELECT c FROM t WHERE k = 1"), "1");
+    buffer_fini(&call);
 }
 
 int main(void)

@@ -938,7 +938,7 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
         count = value_sort_entries(type, elements, count);
     value_pack(&out, type, elements, count);
     *result = buffer_to_arena(eval->arena, &out);
-    return OK;
+    return function_check_room(eval->arena, result->size, err);
 }
 
 static enum status evaluate_call(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
