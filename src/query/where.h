@@ -76,7 +76,13 @@ enum status where_check_filtering(struct planner *planner, const struct where_op
 /* ---- evaluation ---- */
 
 /* Do its INs name more partitions and rows than this? Before any is looked at. */
-bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max);
+bool where_ins_are_long(const struct where *where, const struct table_def *table, struct eval *eval,
+                        uint32_t count_max);
+static inline bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval,
+                                 uint32_t count_max)
+{
+    return (where->partition_has_in || where->clustering_has_in) && where_ins_are_long(where, table, eval, count_max);
+}
 
 struct partition_list {
     struct bytes *keys; /* serialized; in the order they are answered */

@@ -108,7 +108,7 @@ static uint64_t count_values(const struct key_part *part, struct eval *eval)
     return load_be32(marker.data);
 }
 
-bool where_is_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max)
+bool where_ins_are_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max)
 {
     uint64_t count = 1;
 

@@ -35,12 +35,12 @@ static bool is_ttl(uint64_t ttl_s)
 }
 
 /* How a cell and the one before it stand: below 0 as they should, by (column, path) without repetition: merging relies on it. */
-static int compare_neighbours(const struct cell *before, const struct cell *cell)
+static inline int compare_neighbours(const struct cell *before, const struct cell *cell)
 {
     return before->column_id < cell->column_id ? -1 : cell_compare(before, cell);
 }
 
-static bool is_sorted(const struct row *row)
+static inline bool is_sorted(const struct row *row)
 {
     for (uint32_t i = 1; i < row->cell_count; i++)
         if (compare_neighbours(&row->cells[i - 1], &row->cells[i]) >= 0)
@@ -591,13 +591,17 @@ static enum status read_list(struct reading *r, struct bytes list)
 enum status row_decode_under(struct arena *arena, struct bytes value, struct deletion cover, struct row *row,
                              struct error *err)
 {
-    struct reading r = { .arena = arena, .row = row, .err = err };
+    bool is_list = value.size && value.data[0] == FRAGMENT_LIST;
+    struct reading r;
 
-    if (!value.size || value.data[0] != FRAGMENT_LIST)
+    if (__builtin_expect(!is_list && !decode_stamped(arena, value, row, err), 1))
+        return OK;
+    r = (struct reading){ .arena = arena, .row = row, .err = err };
+    if (!is_list)
         read_one(&r, value);
     else if (read_list(&r, value))
         return ERR_CORRUPT;
-    if (__builtin_expect(!r.unread_count, 1))
+    if (!r.unread_count)
         return OK;
     if (!r.any)
         *row = ROW_EMPTY;
