@@ -567,6 +567,7 @@ static void a_state_is_of_its_table_not_of_its_statement(void **state)
 
     assert_string_equal(go_on("SELECT c FROM other", from), "protocol: Invalid value for the paging state");
     assert_string_equal(go_on("SELECT c FROM t WHERE k = 1 AND c > 2", from), "3");
+    assert_string_equal(go_on("SELECT c FROM t PER PARTITION LIMIT 1", from), "2");
     ask("TRUNCATE t");
     assert_string_equal(go_on("SELECT c FROM t", from), "");
     ask("INSERT INTO t (k, c, v) VALUES (1, 3, 'v')");

@@ -981,8 +981,7 @@ static uint32_t resume(struct reader *reader, const struct paging_state *state, 
     begin_partition(reader, keys ? keys->keys[i] : state->partition_key);
     if (keys && bytes_is_null(state->clustering) && state->left_in_partition)
         return i;
-    reader->left_in_partition =
-        reader->select->distinct ? least(state->left_in_partition, 1) : state->left_in_partition;
+    reader->left_in_partition = least(state->left_in_partition, reader->select->distinct ? 1 : reader->per_partition);
     if (!bytes_is_null(state->clustering)) {
         reader->rows_met = true;
         remember(reader, state->clustering);

@@ -154,10 +154,10 @@ static enum status find_index(struct finding *finding, const struct cell *asked,
     return OK;
 }
 
-/* Sorted first: a client chooses how long both lists are. */
+/* By their bytes, as in Cassandra: 1.0 is not 1.00. Sorted first: a client chooses how long both lists are. */
 static void find_values(struct finding *finding, const struct cell *asked)
 {
-    const struct type *element_type = finding->type->params[0];
+    const struct type *bytes_type = type_native(TYPE_BLOB);
     struct bytes packed = asked->path_value, element, *unwanted;
     uint32_t max = packed.size >= 4 ? load_be32(packed.data) : 0, count = 0, kept = 0;
     struct value_iterator iterator;
@@ -171,12 +171,12 @@ static void find_values(struct finding *finding, const struct cell *asked)
         value_iterator_init(&iterator, finding->type, packed);
     while (count < max && value_iterator_next(&iterator, &element))
         unwanted[count++] = element;
-    count = value_sort(element_type, unwanted, count);
+    count = value_sort(bytes_type, unwanted, count);
     list = own_list(finding);
     for (uint32_t i = 0; i < finding->count; i++) {
         const struct cell *cell = &list[i];
 
-        if (value_find(element_type, unwanted, count, cell->value)) {
+        if (value_find(bytes_type, unwanted, count, cell->value)) {
             give(finding, asked, cell->path);
             if (as_number(asked->timestamp_us) >= cell->timestamp_us)
                 continue;

@@ -6,6 +6,7 @@
 #include "types/value_text.h"
 #include "types/vint.h"
 
+#include <math.h>
 #include <arpa/inet.h>
 
 bool value_literal_is_assignable(const struct type *type, enum literal_kind kind)
@@ -335,6 +336,14 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
     }
 }
 
+/* For a double, of a number's literal: what is meant to be infinite says so. */
+static bool is_too_large(struct bytes text)
+{
+    double number;
+
+    return double_parse(text, &number) && isinf(number);
+}
+
 enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out,
                         struct error *err)
 {
@@ -352,6 +361,8 @@ enum status value_parse(const struct type *type, enum literal_kind kind, struct 
             text = BYTES_LITERAL("NaN");
         else if (equals_ignoring_case(word, "infinity"))
             text = minus ? BYTES_LITERAL("-Infinity") : BYTES_LITERAL("Infinity");
+        else if (type->kind != TYPE_DECIMAL && is_too_large(text))
+            return error_set(err, ERR_INVALID, "%.*s is larger than any double", BYTES(text));
     }
     enum status status = value_parse_text(type, text, out, err);
     if (status)
