@@ -26,7 +26,7 @@ struct request {
 enum {
     STATEMENT_BYTES_MAX = 64 << 10, /* of a statement that is parsed on a loop */
     VALUES_BYTES_MAX = 512 << 10,   /* of a prepared statement's values that are looked at on a loop */
-    EXPECTED_PER_BYTE = 4,          /* of memory, per byte of a request that waits for a worker */
+    EXPECTED_PER_BYTE = 32, /* of memory, per byte of a request that waits for a worker: of a list of many small keys */
 };
 
 static_assert(sizeof(struct connection) < 760, "an idle connection costs less than 1 KB");
@@ -467,6 +467,14 @@ static struct bytes copy_keyspace(struct bytes keyspace)
     return keyspace.data ? bytes_of(xstrndup(keyspace.data, keyspace.size), keyspace.size) : keyspace;
 }
 
+/* No request takes more than a connection's share. */
+static size_t expected_bytes(const struct request *request)
+{
+    size_t expected = request->body_bytes * EXPECTED_PER_BYTE, most = request->connection->home->limits.share_bytes_max;
+
+    return expected < most ? expected : most;
+}
+
 /* False: the workers have too much to do. */
 static bool send_to_worker(struct request *request)
 {
@@ -487,7 +495,7 @@ static bool send_to_worker(struct request *request)
     query->warnings = NULL;
     query->warning_count = 0;
     error_clear(&query->error);
-    budget_charge_set_aside(&request->charge, request->body_bytes * EXPECTED_PER_BYTE);
+    budget_charge_set_aside(&request->charge, expected_bytes(request));
     /* Counted first: the worker may be done before submit returns. */
     connection->waits++;
     went_off(request);
