@@ -18,7 +18,7 @@ ROWS = 200
 OPTIONS = ("--rows", str(ROWS), "--warm", "0", "--connections", "4", "--depth", "4")
 
 
-def load_command(server, workload, *options, seconds="0.3"):
+def load_command(server, workload, *options, seconds="1"):
     return [LOAD, "--port", str(server.port), "--workload", workload, "--seconds", seconds, *OPTIONS, *options]
 
 

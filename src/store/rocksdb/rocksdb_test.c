@@ -1066,7 +1066,7 @@ static void test_would_wait(void **state)
 
 static void test_would_pass_by_many(void **state)
 {
-    enum { DELETED = 20000 };
+    enum { DELETED = 350000 };
     struct bed bed = forgetful_bed();
     struct store_batch *batch = store_batch_new();
     char key[32];

@@ -44,7 +44,12 @@ struct instance {
 namespace
 {
 
-enum { COUNTERS = 16, RESUME_WAIT_MIN_MS = 100, RESUME_WAIT_MAX_MS = 10000, SKIPPED_INLINE_MAX = 5000 };
+enum {
+    COUNTERS = 16,
+    RESUME_WAIT_MIN_MS = 100,
+    RESUME_WAIT_MAX_MS = 10000,
+    SKIPPED_INLINE_MAX = 300000 /* some milliseconds: going to a worker costs all of it again */
+};
 
 struct alignas(64) counter {
     std::atomic<int64_t> held{ 0 };
