@@ -103,7 +103,7 @@ static int64_t newest_dead(const struct table_def *def, const struct row *row, s
 {
     int64_t dead_us = row->deletion.timestamp_us > cover.timestamp_us ? row->deletion.timestamp_us : cover.timestamp_us;
 
-    for (uint32_t i = 0; i < def->column_count && def->dropped_count; i++) /* they were dropped, and came back */
+    for (uint32_t i = 0; def && def->dropped_count && i < def->column_count; i++) /* they were dropped, and came back */
         if (def->columns[i].hidden_until_us > dead_us)
             dead_us = def->columns[i].hidden_until_us;
     for (uint32_t i = 0; i < row->cell_count; i++)
