@@ -532,8 +532,10 @@ static enum status plan_again(struct execution *execution, const struct prepared
         return status;
     }
     *result = prepared_find(engine->cache, &execution->context->lookaside, id);
-    return *result ? OK
-                   : error_set(execution->err, ERR_OVERLOADED, "The statement was evicted while it was prepared again");
+    if (*result)
+        return OK;
+    set_unprepared(execution, bytes_of(id, sizeof(id))); /* its tables have changed once more */
+    return ERR_UNPREPARED;
 }
 
 static enum status find_prepared(struct execution *execution, struct bytes id, struct prepared **result)
