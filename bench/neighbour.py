@@ -104,6 +104,8 @@ def shape(port, name):
         return [Pipe(port, 128, ["DELETE FROM neighbour.ranges WHERE p = 1 AND c >= ? AND c < ?"], some_range)]
     if name == "counts":
         return [Pipe(port, 1, ["SELECT count(*) FROM neighbour.rows WHERE p = 1"], lambda: (0, [])) for _ in range(8)]
+    if name == "plain":
+        return [Pipe(port, 128, ["INSERT INTO neighbour.keys (k, v) VALUES (?, ?)"], lambda: (0, [integer(rng.randrange(KEYS)), b"x"]))]
     keys = integers(range(KEYS))
     if name == "in-reads":
         return [Pipe(port, 10, ["SELECT v FROM neighbour.keys WHERE k IN ?"], lambda: (0, [keys]))]
@@ -116,7 +118,7 @@ def shape(port, name):
     raise SystemExit(f"no shape {name}")
 
 
-SHAPES = ["elements", "places", "ranges", "counts", "in-reads", "in-writes"]
+SHAPES = ["plain", "elements", "places", "ranges", "counts", "in-reads", "in-writes"]
 
 
 def run(port, name):

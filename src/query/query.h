@@ -30,8 +30,9 @@ struct query_context;
 struct trace;
 
 struct query_session {
-    struct bytes keyspace;      /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
-    uint8_t protocol_version;   /* 3, 4, 5 */
+    struct bytes keyspace;    /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
+    uint8_t protocol_version; /* 3, 4, 5 */
+    uint32_t flow; /* a number of the connection: its requests wait behind each other, not others behind them */
     uint8_t client_address[16]; /* for traces */
     bool client_is_ipv6;
     bool warned_of_use; /* that a prepared statement depends on USE: said once */

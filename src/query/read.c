@@ -752,6 +752,7 @@ static enum status take_partition(struct reader *reader, const struct read_parti
     if (!partition->row_count && partition->static_row && !reader->rows_met &&
         !has_row_restrictions(&reader->select->where))
         return take_static_row(reader, stopped);
+    const struct read_row *last = NULL;
     for (uint32_t i = 0; i < partition->row_count && !*stopped; i++) {
         bool taken;
 
@@ -762,8 +763,10 @@ static enum status take_partition(struct reader *reader, const struct read_parti
         if (status)
             return status;
         if (taken)
-            remember(reader, partition->rows[i].clustering);
+            last = &partition->rows[i];
     }
+    if (last)
+        remember(reader, last->clustering);
     return OK;
 }
 

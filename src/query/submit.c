@@ -101,6 +101,7 @@ static bool submit_part(struct pending *pending, struct pending_part *part)
     part->request = (struct table_request){
         .command = buffer_bytes(&part->buffer->buffer),
         .token = part->request.token,
+        .flow = request->session->flow,
         .done = part_done,
         .error = &part->error,
         .arena = request->arena,

@@ -1009,6 +1009,7 @@ void connection_open(struct native_loop *home, int fd, const struct sockaddr *ad
     connection->share.budget = &home->requests;
     connection->startup_timer.fire = startup_fire;
     connection->release.run = release_run;
+    connection->session.flow = home->flow_next++;
     connection->session.client_is_ipv6 = listener_address_bytes(address, connection->session.client_address) == 16;
     clients_add(home->service->clients, &connection->client, address);
     connection->next = home->connections;

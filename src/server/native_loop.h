@@ -77,6 +77,7 @@ struct native_loop {
     size_t trim_freed;                        /* how much it was when the timer was set */
     struct metrics metrics;
     struct connection *connections;          /* all open ones */
+    uint32_t flow_next;                      /* of the connection that is opened next */
     uint32_t request_count;                  /* not yet answered, of open and closed connections; and traces */
     uint32_t traces;                         /* begun and not yet written */
     int64_t clock_us;                        /* monotonic, after the latest request */

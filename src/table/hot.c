@@ -93,15 +93,19 @@ void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, s
     struct hot_keys *keys = shard->hot;
     uint64_t hash = hash_seeded(0, key);
     struct hot_key *hot = find_hot(keys->keys, hash, fragment.size, now_us);
+    enum status status = OK;
     struct error ignored;
     bool found = false;
 
     kept_rows_wrote(shard->kept, hash, key, fragment);
     buffer_reset(&keys->found);
-    if (hot && !store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
-                                  &found, &ignored))
-        hot->row_bytes = keys->found.size;
-    if (!found || keys->found.size > HOT_ROW_BYTES) {
+    if (hot) {
+        status = store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
+                                   &found, &ignored);
+        hot->row_bytes =
+            status ? HOT_ROW_BYTES + 1 : keys->found.size; /* of what is not at hand: as if it were large */
+    }
+    if (status || !found || keys->found.size > HOT_ROW_BYTES) {
         store_batch_merge(batch, STORE_DATA, key, fragment); /* what can't be read now is folded by whoever can */
         keep_small(&keys->found);
         return;

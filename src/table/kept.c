@@ -18,9 +18,10 @@ struct kept_row {
     struct row row;            /* its cells are owned */
     uint32_t capacity;         /* of them */
     struct arena *bytes;       /* owned: what they point to */
-    size_t size, garbage;
-    int64_t floor_us; /* what is not newer may be dead for something that is not known here */
-    uint64_t used;    /* when, by the number of uses */
+    size_t size;               /* of the row, as it was packed last */
+    size_t written;            /* since, over and beside it */
+    int64_t floor_us;          /* what is not newer may be dead for something that is not known here */
+    uint64_t used;             /* when, by the number of uses */
 };
 
 struct kept_rows {
@@ -122,18 +123,25 @@ static size_t cell_bytes(const struct cell *cell)
     return cell->path.size + cell->path_value.size + cell->value.size;
 }
 
+static size_t row_size(const struct row *row)
+{
+    size_t size = sizeof(struct cell) * row->cell_count;
+
+    for (uint32_t i = 0; i < row->cell_count; i++)
+        size += cell_bytes(&row->cells[i]);
+    return size;
+}
+
 void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
                     const struct kept_row_view *view, int64_t floor_us)
 {
     const struct row *live = view->live;
-    size_t size = sizeof(struct cell) * live->cell_count;
+    size_t size = row_size(live);
     struct kept_row *entry;
 
-    for (uint32_t i = 0; i < live->cell_count; i++) {
+    for (uint32_t i = 0; i < live->cell_count; i++)
         if (live->cells[i].kind != CELL_LIVE)
             return;
-        size += cell_bytes(&live->cells[i]);
-    }
     if (live->cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2 || live->liveness.ttl_s)
         return;
     kept_rows_forget_row(kept, key);
@@ -199,6 +207,28 @@ static void remove_cell(struct kept_row *entry, uint32_t at)
     memmove(&row->cells[at], &row->cells[at + 1], sizeof(*row->cells) * (row->cell_count - at));
 }
 
+/* As much was written since as the row was large: what stands of it moves to new memory. False: it has become too small for this, or too
+ * large. */
+static bool pack(struct kept_rows *kept, struct kept_row *entry)
+{
+    size_t size = row_size(&entry->row);
+    struct arena *old = entry->bytes;
+
+    if (entry->row.cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2 ||
+        kept->size - entry->size + size > KEPT_BYTES_MAX)
+        return false;
+    kept->size += size - entry->size;
+    entry->size = size;
+    entry->written = 0;
+    entry->bytes = arena_new(1 << 16);
+    if (!bytes_is_null(entry->row.written_clustering))
+        entry->row.written_clustering = arena_copy(entry->bytes, entry->row.written_clustering);
+    for (uint32_t i = 0; i < entry->row.cell_count; i++)
+        copy_bytes(entry, &entry->row.cells[i]);
+    arena_free(old);
+    return true;
+}
+
 /* False: it can't be told what becomes of the row. */
 static bool write_cell(struct kept_row *entry, const struct cell *written)
 {
@@ -221,13 +251,13 @@ static bool write_cell(struct kept_row *entry, const struct cell *written)
         return true;
     if (!found && written->timestamp_us <= entry->floor_us)
         return false;
-    entry->garbage += sizeof(cell) + cell_bytes(&cell);
+    entry->written += sizeof(cell) + cell_bytes(&cell);
     copy_bytes(entry, &cell);
     if (found)
         entry->row.cells[at] = cell;
     else
         insert_cell(entry, at, &cell);
-    return entry->garbage <= entry->size;
+    return true;
 }
 
 /* The marker that an INSERT leaves, and the clustering as it was written. */
@@ -261,7 +291,7 @@ static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struc
     for (uint32_t i = 0; i < row.cell_count; i++)
         if (!write_cell(entry, &row.cells[i]))
             return false;
-    return true;
+    return entry->written <= entry->size || pack(kept, entry);
 }
 
 void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment)

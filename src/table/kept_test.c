@@ -250,18 +250,23 @@ static const struct row *read_row(bool is_static)
     return result.partitions[0].row_count ? result.partitions[0].rows[0].row : NULL;
 }
 
-static void check(bool is_static)
+static const struct kept_row_view *find_kept(bool is_static)
 {
     struct bytes partition = BYTES_LITERAL("p");
     struct buffer key CLEANUP(buffer_fini) = { 0 };
-    const struct row *kept, *row = read_row(is_static);
-    const struct kept_row_view *view;
 
     key_encode_partition(&key, BED_TABLE, token_of_partition_key(partition), partition);
     buffer_append_u8(&key, is_static ? KEY_PARTITION : KEY_ROW);
     if (!is_static)
         buffer_append_bytes(&key, BYTES_LITERAL("c"));
-    view = kept_rows_find(bed.space->shards[0].kept, buffer_bytes(&key), bed.def.version); /* the owner sleeps */
+    return kept_rows_find(bed.space->shards[0].kept, buffer_bytes(&key), bed.def.version); /* the owner sleeps */
+}
+
+static void check(bool is_static)
+{
+    const struct row *kept, *row = read_row(is_static);
+    const struct kept_row_view *view = find_kept(is_static);
+
     if (!view)
         return;
     kept_count++;
@@ -363,6 +368,35 @@ static void a_row_is_not_read_for_every_place_or_condition(void **state)
     assert_in_range(bytes_read_for_elements(false), 0, 8);
 }
 
+/* However much is written over it. */
+static void a_row_stays_kept(void **state)
+{
+    enum { WRITES = 8 * ELEMENTS };
+    struct arena *types = arena_new(4096);
+    struct command command = { 0 };
+
+    arena = arena_new(1 << 16);
+    begin(types, false);
+    fill(false);
+    for (uint32_t i = 0; i < WRITES; i++) {
+        struct table_fragment fragment = row_fragment(false);
+        struct cell cell = element(0, TIMESTAMP_SERVER);
+
+        cell.path = place_path(arena, 0, PLACE_SET, number(4, i % ELEMENTS));
+        fragment.has_places = true;
+        set_cells(&fragment, &cell, 1);
+        buffer_reset(&command.bytes);
+        submit(&command, &fragment, 1);
+        wait_for_all();
+        assert_non_null(find_kept(false));
+    }
+    check(false);
+    buffer_fini(&command.bytes);
+    end();
+    arena_free(arena);
+    arena_free(types);
+}
+
 /* The list was dropped USING TIMESTAMP and came back: cells that are no newer are not seen. */
 static void what_came_before_a_drop_is_not_kept(void **state)
 {
@@ -395,6 +429,7 @@ static int run(const char *name, const struct store_ops *engine)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_kept_is_what_is_read),
                                         cmocka_unit_test(a_row_is_not_read_for_every_place_or_condition),
+                                        cmocka_unit_test(a_row_stays_kept),
                                         cmocka_unit_test(what_came_before_a_drop_is_not_kept) };
 
     counted = engine;

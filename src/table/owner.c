@@ -31,7 +31,12 @@ enum {
     DEFINITIONS = 16,
     SWEEP_LOOK_US = 60000000, /* how long an entry that is due by an ALTER may wait to be noticed */
     RANGE_MARKS = 16,         /* of a range's key, what is neither prefix nor bounds, and more */
-    SWEEP_SHARE = 4,          /* of a busy owner the sweeper gets at most one part in so many and one */
+    FLOW_NS = 1500000,        /* of dear commands, one flow has at most as many here as take this */
+    TURN_FIXED_NS = 50000,    /* what a turn costs besides */
+    DEAR_NS = 15000,
+    COST_COMMANDS = 256, /* that a command's cost is the mean of */
+    WINDOW_MIN = 8,
+    SWEEP_SHARE = 4, /* of a busy owner the sweeper gets at most one part in so many and one */
 };
 
 /* What one turn of the owner works on. */
@@ -57,6 +62,8 @@ struct turn {
     struct warming *warmed;         /* commands that come from warmers, oldest first */
     bool has_reports;               /* one of the requests wants to be told how it went */
     bool sweeps, sweeps_from_start; /* a command asks for a step */
+    int64_t cpu_ns;                 /* of this thread, when the last turn ended */
+    uint64_t cost_ns;               /* of a command, lately */
     struct {
         uint64_t table_id;
         struct table_def *def;
@@ -957,6 +964,27 @@ static void answer_sweeps(struct turn *turn, enum status status, bool more, cons
     }
 }
 
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* What commands cost lately says how many of a flow may be with the owner at once. */
+static void weigh(struct turn *turn, uint32_t taken)
+{
+    int64_t cpu_ns = thread_cpu_ns(), spent_ns = cpu_ns - turn->cpu_ns - TURN_FIXED_NS;
+    uint64_t window = RING_SLOTS;
+
+    turn->cpu_ns = cpu_ns;
+    turn->cost_ns = (turn->cost_ns * COST_COMMANDS + (uint64_t)(spent_ns > 0 ? spent_ns : 0)) / (COST_COMMANDS + taken);
+    if (turn->cost_ns > DEAR_NS)
+        window = FLOW_NS / turn->cost_ns > WINDOW_MIN ? FLOW_NS / turn->cost_ns : WINDOW_MIN;
+    atomic_store_explicit(&turn->shard->window, (uint32_t)window, memory_order_relaxed);
+}
+
 static uint32_t run_turn(struct turn *turn)
 {
     bool *answered = turn->answered;
@@ -997,6 +1025,7 @@ static uint32_t run_turn(struct turn *turn)
         }
         answer(turn, turn->requests[i].port, request);
     }
+    weigh(turn, taken); /* before ports are woken, which send what waits */
     wake_ports(turn, answered);
     forget_definitions(turn);
     arena_reset(turn->arena); /* a large list was in it */

@@ -56,11 +56,19 @@ static inline struct table_request *ring_pop(struct ring *ring)
     return request;
 }
 
+/* Of a flow, or some that share it: what is with the owner, and what waits in the port until some of that is answered. */
+enum { LINES = 64 };
+struct line {
+    struct table_request *first, *last; /* first NULL: none waits */
+    uint32_t sent;
+};
+
 /* The two rings between one port and one shard. */
 struct channel {
     struct ring to_owner;
     struct ring to_port;
-    uint32_t pending; /* the port's: submitted and not yet reaped; at most RING_SLOTS, so to_port never overflows */
+    uint32_t pending;         /* the port's: submitted and not yet reaped; at most RING_SLOTS, so no ring overflows */
+    struct line lines[LINES]; /* the port's */
 };
 
 /* What the sweeper did since the start: the owner's counters, read by any thread. */
@@ -79,6 +87,7 @@ struct shard {
     bool owner_runs;
     _Atomic uint32_t sleeps; /* futex: 1 while the owner waits for work. Changed by exchanges only, see owner.c */
     _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
+    _Atomic uint32_t window; /* how many requests of one flow may be with the owner: from 1 to RING_SLOTS */
     _Atomic bool stops;
     _Atomic bool refuses;   /* a write failed and the store is not writable again yet */
     pthread_t resumer;      /* makes it writable again, while the owner refuses writes and never touches the store's */
@@ -168,6 +177,13 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us);
 
 /* semantics.c: row/'s meaning of values as the engine's callbacks; the context is the space. */
 struct store_semantics space_semantics(struct table_space *space);
+
+/* port.c */
+/* As table_port_open. NULL: more are open than the space was made for, or no descriptor is left. */
+struct table_port *port_open(struct table_space *space);
+enum status port_submit_to(struct table_port *port, uint32_t shard, struct table_request *request, struct error *err);
+/* The command to every shard; waits. *any_applied: one of them said so. */
+enum status port_everywhere(struct table_port *port, struct bytes command, bool *any_applied, struct error *err);
 
 /* owner.c */
 enum status shard_start(struct shard *shard, struct error *err);

@@ -1,19 +1,13 @@
-/* Opens and closes the shards of a space, and the ports by which threads reach them. */
+/* Opens and closes the shards of a space, and tells of them; what goes to all of them. */
 #include "table/shard.h"
 
 #include "base/log.h"
 #include "store/files/files.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { SHARDS_DEFAULT_MAX = 8 };
@@ -118,7 +112,8 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
                              .ops = space->options.store,
                              .hot = hot_keys_new(),
                              .kept = kept_rows_new(),
-                             .known = range_known_new() };
+                             .known = range_known_new(),
+                             .window = RING_SLOTS };
     shard->warmers = warmers_new(shard);
     layout_shard_name(space->generation, index, name);
     snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
@@ -236,261 +231,6 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
     pthread_mutex_unlock(&space->ports_lock);
 }
 
-/* ---- ports ---- */
-
-static struct table_port *open_port(struct table_space *space)
-{
-    struct table_port *port = xcalloc(1, sizeof(*port));
-    uint32_t index = 0, count_max = space->options.port_count_max;
-
-    port->space = space;
-    port->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    port->channels = xcalloc(space->shard_count, sizeof(*port->channels));
-    port->touched = xcalloc(space->shard_count, sizeof(*port->touched));
-    pthread_mutex_lock(&space->ports_lock);
-    while (index < count_max && atomic_load(&space->ports[index]))
-        index++;
-    port->index = index;
-    if (port->event_fd >= 0 && index < count_max) {
-        atomic_store(&space->ports[index], port);
-        if (index >= atomic_load(&space->ports_end))
-            atomic_store(&space->ports_end, index + 1);
-    }
-    pthread_mutex_unlock(&space->ports_lock);
-    if (port->event_fd >= 0 && index < count_max)
-        return port;
-    if (port->event_fd >= 0)
-        close(port->event_fd);
-    free(port->channels);
-    free(port->touched);
-    free(port);
-    return NULL;
-}
-
-struct table_port *table_port_open(struct table_space *space)
-{
-    struct table_port *port = open_port(space);
-
-    if (!port)
-        abort();
-    return port;
-}
-
-/* Owners may be looking at the port just now. One that is asleep (even epoch) finds it gone when it wakes; of another we wait until
- * it has let go of the ports it looked at. */
-static void wait_for_owners(struct table_space *space)
-{
-    for (uint32_t i = 0; i < space->shard_count; i++) {
-        uint64_t epoch = atomic_load(&space->shards[i].epoch);
-
-        for (unsigned tries = 0; epoch % 2 && atomic_load(&space->shards[i].epoch) == epoch; tries++) {
-            if (tries < 100)
-                sched_yield();
-            else
-                usleep(100); /* it waits for the disk */
-        }
-    }
-}
-
-static void wait_for(struct table_port *port, const uint32_t *left);
-
-void table_port_close(struct table_port *port)
-{
-    struct table_space *space = port->space;
-
-    wait_for(port, &port->pending); /* batches that are being forgotten */
-    pthread_mutex_lock(&space->ports_lock);
-    atomic_store(&space->ports[port->index], NULL);
-    pthread_mutex_unlock(&space->ports_lock);
-    wait_for_owners(space);
-    for (uint32_t i = 0; i < space->shard_count; i++)
-        free(atomic_load(&port->channels[i]));
-    close(port->event_fd);
-    row_cache_free(port->rows);
-    free(port->channels);
-    free(port->touched);
-    free(port);
-}
-
-void table_port_keep_rows(struct table_port *port, uint64_t bytes_max)
-{
-    row_cache_free(port->rows);
-    port->rows = bytes_max >= ROW_CACHE_BYTES_MIN ? row_cache_new(bytes_max) : NULL;
-}
-
-int table_port_fd(const struct table_port *port)
-{
-    return port->event_fd;
-}
-
-uint32_t table_port_waited(struct table_port *port)
-{
-    uint32_t waited = port->waited;
-
-    port->waited = 0;
-    return waited;
-}
-
-uint32_t table_port_pending(const struct table_port *port)
-{
-    return port->pending;
-}
-
-static struct channel *channel_to(struct table_port *port, uint32_t shard)
-{
-    struct channel *channel = atomic_load_explicit(&port->channels[shard], memory_order_relaxed);
-
-    if (!channel) {
-        channel = aligned_alloc(64, (sizeof(*channel) + 63) & ~(size_t)63);
-        if (!channel)
-            abort();
-        memset(channel, 0, sizeof(*channel));
-        atomic_store_explicit(&port->channels[shard], channel, memory_order_release);
-    }
-    return channel;
-}
-
-static enum status submit_to(struct table_port *port, uint32_t shard, struct table_request *request, struct error *err)
-{
-    struct channel *channel = channel_to(port, shard);
-
-    if (channel->pending == RING_SLOTS || !ring_push(&channel->to_owner, request))
-        return error_set(err, ERR_OVERLOADED, "Too many writes in flight: try again");
-    channel->pending++;
-    port->pending++;
-    port->touched[shard] = true;
-    port->any_touched = true;
-    return OK;
-}
-
-uint32_t table_shard_of(const struct table_port *port, int64_t token)
-{
-    return shard_of_token(port->space, token);
-}
-
-bool table_has_room(const struct table_port *port, int64_t token)
-{
-    struct channel *channel =
-        atomic_load_explicit(&port->channels[shard_of_token(port->space, token)], memory_order_relaxed);
-
-    return !channel || channel->pending < RING_SLOTS;
-}
-
-enum status table_submit(struct table_port *port, struct table_request *request, struct error *err)
-{
-    return submit_to(port, shard_of_token(port->space, request->token), request, err);
-}
-
-void table_port_flush(struct table_port *port)
-{
-    if (!port->any_touched)
-        return;
-    port->any_touched = false;
-    for (uint32_t i = 0; i < port->space->shard_count; i++) {
-        struct shard *shard = &port->space->shards[i];
-
-        if (!port->touched[i])
-            continue;
-        port->touched[i] = false;
-        if (atomic_exchange(&shard->sleeps, 0))
-            syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    }
-}
-
-static void finish(struct table_request *request)
-{
-    struct bytes result = request->result;
-
-    if (!bytes_is_null(result) && request->arena)
-        request->result = arena_copy(request->arena, result);
-    request->done(request); /* it may be gone after this */
-    free((void *)result.data);
-}
-
-void table_port_reap(struct table_port *port)
-{
-    uint64_t ignored;
-
-    if (read(port->event_fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN && errno != EINTR)
-        abort();
-    for (uint32_t i = 0; i < port->space->shard_count; i++) {
-        struct channel *channel = atomic_load_explicit(&port->channels[i], memory_order_relaxed);
-        struct table_request *request;
-
-        while (channel && (request = ring_pop(&channel->to_port))) {
-            channel->pending--;
-            port->pending--;
-            finish(request);
-        }
-    }
-}
-
-/* ---- waiting for an answer ---- */
-
-struct wait {
-    struct table_request request;
-    uint32_t *left;
-};
-
-static void wait_done(struct table_request *request)
-{
-    --*CONTAINER_OF(request, struct wait, request)->left;
-}
-
-static void wait_for(struct table_port *port, const uint32_t *left)
-{
-    table_port_flush(port);
-    while (*left) {
-        struct pollfd fd = { .fd = port->event_fd, .events = POLLIN };
-
-        poll(&fd, 1, -1);
-        table_port_reap(port);
-        table_port_flush(port); /* what completions submitted */
-    }
-}
-
-enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err)
-{
-    uint32_t left = 1;
-    struct wait wait = { .request = { .command = command, .token = token, .done = wait_done, .error = err },
-                         .left = &left };
-    enum status status = table_submit(port, &wait.request, err);
-
-    if (status)
-        return status;
-    wait_for(port, &left);
-    return wait.request.status;
-}
-
-/* The same command to every shard; *any_applied: whether one of them says that it was applied. */
-static enum status everywhere(struct table_port *port, struct bytes command, bool *any_applied, struct error *err)
-{
-    uint32_t count = port->space->shard_count, left = 0;
-    struct wait *waits = xcalloc(count, sizeof(*waits));
-    struct error *errors = xcalloc(count, sizeof(*errors));
-    enum status status = OK;
-
-    *any_applied = false;
-    for (uint32_t i = 0; i < count && !status; i++) {
-        waits[i] =
-            (struct wait){ .request = { .command = command, .done = wait_done, .error = &errors[i] }, .left = &left };
-        left++;
-        status = submit_to(port, i, &waits[i].request, err);
-        if (status)
-            left--;
-    }
-    wait_for(port, &left);
-    for (uint32_t i = 0; i < count && !status; i++) {
-        status = waits[i].request.status;
-        *any_applied |= waits[i].request.applied;
-        if (status)
-            *err = errors[i];
-    }
-    free(waits);
-    free(errors);
-    return status;
-}
-
 static void begin_command(struct buffer *command, enum command_kind kind, uint64_t number)
 {
     buffer_append_u8(command, (uint8_t)kind);
@@ -525,12 +265,12 @@ enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint3
         range_count++;
     }
     store_be32(command.data + count_at, range_count);
-    return everywhere(port, buffer_bytes(&command), &ignored, err);
+    return port_everywhere(port, buffer_bytes(&command), &ignored, err);
 }
 
 enum status table_sweep(struct table_space *space, struct error *err)
 {
-    struct table_port *port = open_port(space);
+    struct table_port *port = port_open(space);
     bool more = true;
     enum status status = OK;
 
@@ -540,7 +280,7 @@ enum status table_sweep(struct table_space *space, struct error *err)
         struct buffer command CLEANUP(buffer_fini) = { 0 };
 
         begin_command(&command, COMMAND_SWEEP, begin);
-        status = everywhere(port, buffer_bytes(&command), &more, err);
+        status = port_everywhere(port, buffer_bytes(&command), &more, err);
     }
     table_port_close(port);
     return status;

@@ -207,6 +207,7 @@ struct table_request {
     struct table_request *next; /* the port's */
     struct bytes command;       /* flat bytes; must live until done, and stay as they are */
     int64_t token;              /* routes it */
+    uint32_t flow;              /* whose: a flow has only so much with an owner at once */
     void (*done)(
         struct table_request *request); /* on the port's thread, from table_port_reap (never from table_submit) */
     enum status status;

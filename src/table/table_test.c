@@ -1,7 +1,7 @@
 /* Writes through an owner thread and reads back, on each engine: slices both ways, deletions, TTL, statics, conditions, scans with
  * resumption, dropped tables, clocks over a restart. The definitions are made by hand; time is the test's.
  */
-#include "table/table.h"
+#include "table/shard.h"
 
 #include "keys/keys.h"
 #include "row/key.h"
@@ -635,6 +635,55 @@ static void stamps_increase_while_the_clock_stands(void **state)
         assert_true(requests[i].timestamp_us > requests[i - 1].timestamp_us);
 }
 
+static uint32_t done_order;
+
+static void note_order(struct table_request *request)
+{
+    request->timestamp_us = ++done_order; /* in the place of what the owner told */
+    request->command = (struct bytes){ 0 };
+}
+
+/* Where few of a flow may be with the owner, one request does not wait behind all those of another flow. */
+static void flows_take_turns(void **state)
+{
+    enum { COUNT = 40 };
+    struct table_request requests[COUNT] = { 0 };
+    struct buffer commands[COUNT] = { 0 };
+    struct error errors[COUNT];
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct apply_command command = update_of(13, &fragment, 1);
+
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    done_order = 0;
+    for (uint32_t i = 0; i < space->shard_count; i++)
+        atomic_store(&space->shards[i].window, 1); /* as if commands had been dear; owners sleep */
+    for (int i = 0; i < COUNT; i++) {
+        bool is_other = i >= COUNT - 2;
+
+        table_encode_apply(&commands[i], &command);
+        requests[i] = (struct table_request){ .command = buffer_bytes(&commands[i]),
+                                              .token = command.token,
+                                              .flow = is_other ? 70 : 3,
+                                              .done = note_order,
+                                              .error = &errors[i] };
+        must(table_submit(port, &requests[i], &errors[i]), &errors[i]);
+    }
+    assert_int_equal(table_port_pending(port), COUNT);
+    table_port_flush(port);
+    while (table_port_pending(port)) {
+        table_port_reap(port);
+        table_port_flush(port);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        must(requests[i].status, &errors[i]);
+        buffer_fini(&commands[i]);
+    }
+    assert_int_equal(requests[COUNT - 2].timestamp_us, 2);
+    assert_in_range(requests[COUNT - 1].timestamp_us, 3, COUNT); /* it waited for the one before it */
+    for (int i = 1; i < COUNT - 2; i++)                          /* and within a flow who came first is first */
+        assert_true(requests[i].timestamp_us > requests[i - 1].timestamp_us);
+}
+
 static void encode_cas_insert(struct buffer *out, int32_t pk, const char *v)
 {
     struct cell cell = text_cell(COLUMN_V, v, TIMESTAMP_SERVER);
@@ -1117,6 +1166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resumed_page_has_a_static_row_only_with_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(a_partition_deletion_hides_its_static_row, setup, teardown),
         cmocka_unit_test_setup_teardown(stamps_increase_while_the_clock_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(flows_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_see_what_the_same_turn_wrote, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_brings_the_first_row, setup, teardown),
         cmocka_unit_test_setup_teardown(a_conditional_write_is_newer_than_what_it_read, setup, teardown),

@@ -1064,6 +1064,24 @@ static void test_would_wait(void **state)
     bed_close(&bed);
 }
 
+/* A key of so many operands is not merged where others wait; once they are one value, or for who may wait, it is. */
+static void test_many_operands_wait(void **state)
+{
+    enum { OPERANDS = 9000 };
+    struct bed bed = forgetful_bed();
+
+    bed_open(&bed);
+    for (int i = 0; i < OPERANDS; i++)
+        assert_int_equal(bed_merge(&bed, "0123456789abcdef-hot", i, "x"), OK);
+    assert_int_equal(bed_merge(&bed, "0123456789abcdef-few", 1, "x"), OK);
+    assert_int_equal(get_status(&bed, "0123456789abcdef-hot", false), ERR_WOULD_WAIT);
+    assert_int_equal(get_status(&bed, "0123456789abcdef-few", false), OK);
+    assert_int_equal(get_status(&bed, "0123456789abcdef-hot", true), OK);
+    assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
+    assert_int_equal(get_status(&bed, "0123456789abcdef-hot", false), OK);
+    bed_close(&bed);
+}
+
 static void test_would_pass_by_many(void **state)
 {
     enum { DELETED = 350000 };
@@ -1354,6 +1372,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_key),
         cmocka_unit_test(test_no_key_twice),
         cmocka_unit_test(test_would_wait),
+        cmocka_unit_test(test_many_operands_wait),
         cmocka_unit_test(test_would_pass_by_many),
         cmocka_unit_test(test_purge_limits),
         cmocka_unit_test(test_purge_after_start),

@@ -59,6 +59,13 @@ enum store_family family_of(uint32_t family_id)
 
 /* ---- merging ---- */
 
+/* Of the Get that runs on this thread: OperandLimit. */
+struct Patience {
+    size_t operands_max = SIZE_MAX;
+    bool exceeded = false;
+};
+thread_local Patience patience;
+
 class Merge : public rocksdb::MergeOperator
 {
   public:
@@ -70,8 +77,19 @@ class Merge : public rocksdb::MergeOperator
         return "helenus.merge";
     }
 
+    /* Asked by a Get after each operand, newest first: true ends its search. */
+    bool ShouldMerge(const std::vector<Slice> &operands) const override
+    {
+        if (operands.size() <= patience.operands_max)
+            return false;
+        patience.exceeded = true;
+        return true;
+    }
+
     bool FullMergeV2(const MergeOperationInput &in, MergeOperationOutput *out) const override
     {
+        if (patience.exceeded)
+            return true; /* nobody will look at the value */
         /* Most rows are one operand until they are compacted: it is its own value. */
         if (!in.existing_value && in.operand_list.size() == 1) {
             out->existing_operand = in.operand_list[0];
@@ -464,6 +482,22 @@ void PurgeTracker::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::St
 void PurgeTracker::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool *automatic)
 {
     *automatic = false;
+}
+
+OperandLimit::OperandLimit(size_t max)
+{
+    patience = Patience();
+    patience.operands_max = max;
+}
+
+OperandLimit::~OperandLimit()
+{
+    patience = Patience();
+}
+
+bool OperandLimit::was_exceeded() const
+{
+    return patience.exceeded;
 }
 
 std::shared_ptr<rocksdb::MergeOperator> semantics_merge_operator(const struct store_semantics *semantics)

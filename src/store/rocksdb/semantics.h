@@ -34,6 +34,15 @@ extern "C" {
 extern const char min_timestamp_property[];
 extern const char journal_family_name[];
 
+/* While one lives, a Get on this thread that meets more operands of its key than this gives up: its value is void then. */
+class OperandLimit
+{
+  public:
+    explicit OperandLimit(size_t max);
+    ~OperandLimit();
+    bool was_exceeded() const;
+};
+
 class PurgeTracker : public rocksdb::EventListener
 {
   public:

@@ -48,7 +48,8 @@ enum {
     COUNTERS = 16,
     RESUME_WAIT_MIN_MS = 100,
     RESUME_WAIT_MAX_MS = 10000,
-    SKIPPED_INLINE_MAX = 300000 /* some milliseconds: going to a worker costs all of it again */
+    SKIPPED_INLINE_MAX = 300000, /* some milliseconds: going to a worker costs all of it again */
+    OPERANDS_INLINE_MAX = 8192   /* the same: of one key, to be merged */
 };
 
 struct alignas(64) counter {
@@ -465,7 +466,10 @@ enum status rocks_get(struct store *store, enum store_family family, struct byte
     if (options->snapshot)
         read.snapshot = options->snapshot->snapshot;
     MayNotWait scope(!options->may_wait);
+    OperandLimit limit(options->may_wait ? SIZE_MAX : size_t(OPERANDS_INLINE_MAX));
     Status status = instance->db->Get(read, instance->families[family], slice_of(key), &mine->slice);
+    if (limit.was_exceeded())
+        status = Status::Incomplete();
     if (!status.ok()) {
         store_value_release(value);
         return translate(status, "A read", err);
