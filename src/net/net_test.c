@@ -278,26 +278,40 @@ static void a_group_leaves_threads_to_others(void **state)
 
 struct asking_job {
     struct worker_job job;
-    int niceness;
+    int niceness, processors;
 };
+
+static int processors_of_thread(void)
+{
+    cpu_set_t processors;
+
+    assert_int_equal(pthread_getaffinity_np(pthread_self(), sizeof(processors), &processors), 0);
+    return CPU_COUNT(&processors);
+}
 
 static void ask_niceness(struct worker_job *job, void *local)
 {
     CONTAINER_OF(job, struct asking_job, job)->niceness = getpriority(PRIO_PROCESS, (id_t)gettid());
+    CONTAINER_OF(job, struct asking_job, job)->processors = processors_of_thread();
 }
 
 static void workers_stand_back_as_far_as_asked(void **state)
 {
     int ours = getpriority(PRIO_PROCESS, 0);
-    struct workers_options options = { .count = 1, .queue_jobs_max = 1, .niceness = ours < 19 ? ours + 1 : 19 };
-    struct asking_job job = { { .run = ask_niceness }, -100 };
+    struct workers_options options = {
+        .count = 1, .queue_jobs_max = 1, .niceness = ours < 19 ? ours + 1 : 19, .spares_processor = true
+    };
+    struct asking_job job = { { .run = ask_niceness }, -100, -100 };
+    int processors = processors_of_thread();
     struct workers *workers;
 
     assert_int_equal(workers_new(&options, &workers, &error), OK);
     assert_true(workers_submit(workers, &job.job));
     workers_free(workers);
     assert_int_equal(job.niceness, options.niceness);
+    assert_int_equal(job.processors, processors > 1 ? processors - 1 : 1);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+    assert_int_equal(processors_of_thread(), processors);
 }
 
 /* ---- sockets ---- */

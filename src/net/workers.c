@@ -79,6 +79,22 @@ static void task_done(struct loop_task *task)
     job->done(job);
 }
 
+/* However many long jobs run, who must not wait finds a processor that none of them holds: to be nicer alone still lets each of them end
+ * its slice, some milliseconds. */
+static void spare_processor(void)
+{
+    cpu_set_t processors;
+
+    if (pthread_getaffinity_np(pthread_self(), sizeof(processors), &processors) || CPU_COUNT(&processors) < 2)
+        return; /* more than a set can name: then there are enough of them */
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &processors)) {
+            CPU_CLR(i, &processors);
+            break;
+        }
+    (void)pthread_setaffinity_np(pthread_self(), sizeof(processors), &processors);
+}
+
 static void *worker_main(void *argument)
 {
     struct workers *workers = argument;
@@ -86,6 +102,8 @@ static void *worker_main(void *argument)
 
     if (workers->options.niceness) /* of this thread alone; more of it is always allowed */
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), workers->options.niceness);
+    if (workers->options.spares_processor)
+        spare_processor();
     local = workers->options.start ? workers->options.start(workers->options.context) : NULL;
     for (struct worker_job *job; (job = take(workers));) {
         /* Once it is posted, the job is its owner's again. */

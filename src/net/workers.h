@@ -31,6 +31,7 @@ struct workers_options {
     uint32_t queue_jobs_max;
     const char *thread_name;       /* at most 12 characters */
     int niceness;                  /* how far they stand back from who must not wait; 0: not at all */
+    bool spares_processor;         /* where the process may run on several, one of them has none of these threads */
     void *(*start)(void *context); /* on each worker, before its first job; NULL: none */
     void (*stop)(void *local);     /* on each worker, at its end; NULL: none */
     void *context;

@@ -503,6 +503,7 @@ static enum status open_query(struct server *server, struct error *err)
         .queue_jobs_max = WORKER_QUEUE_MAX,
         .thread_name = "worker",
         .niceness = WORKER_NICENESS,
+        .spares_processor = true,
         .start = native_worker_start,
         .stop = native_worker_stop,
     };
