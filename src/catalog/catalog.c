@@ -260,24 +260,22 @@ void catalog_free(struct catalog *catalog)
 enum { REMOVALS_AT_ONCE = 4096, REMOVAL_AGAIN_S = 1 };
 
 /* The first `count` have gone; the list may have been read anew meanwhile. */
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* gone: as table_remove_all leaves it, ascending. */
 static void forget_removals(struct catalog *catalog, const uint64_t *gone, uint32_t count)
 {
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < catalog->removal_count; i++) {
-        uint32_t low = 0, high = count; /* gone is sorted */
-
-        while (low < high) {
-            uint32_t middle = (low + high) / 2;
-
-            if (gone[middle] < catalog->removals[i])
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low == count || gone[low] != catalog->removals[i])
+    for (uint32_t i = 0; i < catalog->removal_count; i++)
+        if (!bsearch(&catalog->removals[i], gone, count, sizeof(*gone), compare_ids))
             catalog->removals[kept++] = catalog->removals[i];
-    }
+    assert(kept <= catalog->removal_count - count); /* all that are gone were in the list */
     catalog->removal_count = kept;
 }
 
