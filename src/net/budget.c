@@ -18,13 +18,22 @@ static void take(struct budget_share *share, size_t bytes)
     atomic_fetch_add_explicit(&share->budget->held, bytes, memory_order_relaxed);
 }
 
+/* What was counted before is `before`. */
+static void take_growth(struct budget_charge *charge, size_t before)
+{
+    size_t now = charged(charge);
+
+    assert(now >= before);
+    if (now != before)
+        take(charge->share, now - before);
+}
+
 void budget_charge_add(struct budget_charge *charge, size_t bytes)
 {
     size_t before = charged(charge);
 
     charge->bytes += bytes;
-    if (charged(charge) != before)
-        take(charge->share, charged(charge) - before);
+    take_growth(charge, before);
 }
 
 void budget_charge_set_aside(struct budget_charge *charge, size_t bytes)
@@ -33,8 +42,7 @@ void budget_charge_set_aside(struct budget_charge *charge, size_t bytes)
 
     assert(!charge->set_aside);
     charge->set_aside = bytes;
-    if (charged(charge) != before)
-        take(charge->share, charged(charge) - before);
+    take_growth(charge, before);
 }
 
 void budget_charge_give_back(struct budget_charge *charge)
