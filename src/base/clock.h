@@ -21,6 +21,9 @@ static inline int64_t clock_realtime_us(const struct clock *clock)
     return clock->realtime_us(clock);
 }
 
+/* The same for who takes a function and its context: clock is a struct clock. */
+int64_t clock_now_us(void *clock);
+
 static inline int64_t clock_monotonic_us(const struct clock *clock)
 {
     return clock->monotonic_us(clock);

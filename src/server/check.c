@@ -140,18 +140,13 @@ static enum status check_format(struct checker *checker, struct error *err)
     return OK;
 }
 
-static int64_t now_us(void *clock)
-{
-    return clock_realtime_us(clock);
-}
-
 static enum status repair_space(struct checker *checker, struct table_space_options *options, struct error *err)
 {
     struct table_repair repair = { tell_taken, checker };
     struct table_repaired sum;
     enum status status;
 
-    options->now_us = now_us;
+    options->now_us = clock_now_us;
     options->clock = (void *)&clock_system;
     status = table_space_repair(options, &repair, &sum, err);
     checker->repaired = !status;
@@ -165,7 +160,7 @@ static enum status check_space(struct checker *checker, const struct keys *keys,
                                struct error *err)
 {
     struct store_environment_options environment = { .keys = (struct keys *)keys,
-                                                     .now_us = now_us,
+                                                     .now_us = clock_now_us,
                                                      .now_context = (void *)&clock_system };
     struct table_check check = { show_progress, tell_damage, see_row, checker };
     struct table_space_options options = { .directory = checker->directory, .store = &store_rocksdb_ops };
@@ -204,7 +199,7 @@ static enum status check_once(struct checker *checker, struct catalog *catalog, 
 
 static enum status check_all(struct checker *checker, struct table_checked *sum, struct error *err)
 {
-    struct catalog_options options = { .now_us = now_us, .clock = (void *)&clock_system };
+    struct catalog_options options = { .now_us = clock_now_us, .clock = (void *)&clock_system };
     struct catalog *catalog;
     struct keys *keys;
     enum status status = check_format(checker, err);

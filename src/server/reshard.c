@@ -51,16 +51,11 @@ static void log_of_store(void *context, enum store_log_level level, const char *
 
 /* ---- the work ---- */
 
-static int64_t now_us(void *clock)
-{
-    return clock_realtime_us(clock);
-}
-
 /* As a start does: the log is replayed, and what a crash interrupted is ended. Then all of it goes into sorted files. */
 static enum status settle(struct resharder *resharder, struct error *err)
 {
     struct catalog_options options = { .directory = resharder->directory,
-                                       .now_us = now_us,
+                                       .now_us = clock_now_us,
                                        .clock = (void *)&clock_system };
     struct catalog *catalog;
     struct table_space *space;
@@ -109,7 +104,7 @@ static enum status reshard(struct resharder *resharder, struct error *err)
 static enum status reshard_space(struct resharder *resharder, struct error *err)
 {
     struct store_environment_options environment = {
-        .keys = resharder->keys, .log = log_of_store, .now_us = now_us, .now_context = (void *)&clock_system
+        .keys = resharder->keys, .log = log_of_store, .now_us = clock_now_us, .now_context = (void *)&clock_system
     };
     uint32_t shard_count;
     enum status status = table_space_read_shard_count(&resharder->space, &shard_count, err);
@@ -188,9 +183,10 @@ int reshard_run(int argc, char *const *argv)
     log_set_level(LOG_LEVEL_WARN);
     if (parse(&resharder, argc, argv, &error))
         return cannot(&error);
-    resharder.space = (struct table_space_options){
-        .directory = resharder.directory, .store = &store_rocksdb_ops, .now_us = now_us, .clock = (void *)&clock_system
-    };
+    resharder.space = (struct table_space_options){ .directory = resharder.directory,
+                                                    .store = &store_rocksdb_ops,
+                                                    .now_us = clock_now_us,
+                                                    .clock = (void *)&clock_system };
     status = at_rest_lock(resharder.directory, &lock_fd, &error);
     if (!status)
         status = reshard_directory(&resharder, &error);

@@ -70,11 +70,6 @@ struct server {
     struct sockaddr_storage told; /* what system.local says, but for the port */
 };
 
-static int64_t now_us(void *clock)
-{
-    return clock_realtime_us(clock);
-}
-
 /* ---- the data directory ---- */
 
 /* The name of a directory is part of the one above, which is synced as well: else power loss could take all that was acknowledged. */
@@ -300,7 +295,7 @@ static enum status open_environment(struct server *server, struct error *err)
         .files = test_files(),
         .keys = server->keys,
         .log = log_of_store,
-        .now_us = now_us,
+        .now_us = clock_now_us,
         .now_context = (void *)&clock_system,
         .test_plain = test_switch("HELENUS_TEST_PLAINTEXT"),
         .test_no_sync = test_switch("HELENUS_TEST_NO_SYNC"),
@@ -337,7 +332,7 @@ static enum status open_catalog(struct server *server, struct error *err)
         .directory = is_memory(server) ? NULL : server->options->data,
         .region = server->options->region,
         .wants_password = wants_password(server->options),
-        .now_us = now_us,
+        .now_us = clock_now_us,
         .clock = (void *)&clock_system,
     };
     enum status status;
@@ -360,7 +355,7 @@ static enum status open_space(struct server *server, struct error *err)
         .store_environment = server->environment,
         .table_by_id = catalog_table_by_id,
         .context = server->catalog,
-        .now_us = now_us,
+        .now_us = clock_now_us,
         .clock = (void *)&clock_system,
         .sum = query_sum,
         .port_count_max = loop_count(server->options) + (uint32_t)server->options->workers,
