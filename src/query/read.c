@@ -12,6 +12,7 @@
 #include "row/counter.h"
 #include "types/text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -1090,6 +1091,32 @@ static void reader_fini(struct reader *reader)
         arena_free(reader->owned_chunk);
 }
 
+/* What is sorted afterwards has no pages. As in Cassandra that is no matter where no read is made: not of an aggregate, which always
+ * makes one, nor where an empty IN leaves rows of partitions unnamed. named: NULL: not looked up, since no slice holds anything. */
+static enum status check_sorted_pages(struct reader *reader, bool nothing, const struct partition_list *named,
+                                      uint32_t page_size)
+{
+    struct execution *execution = reader->execution;
+    const struct where *where = &reader->select->where;
+    struct partition_list keys = { 0 };
+
+    if (!reader->select->sort_count || !page_size)
+        return OK;
+    assert(!where->is_key_range); /* rows of one partition, and of a range of tokens, come in order */
+    if (nothing && !reader->select->is_aggregate) {
+        bool is_slice = where->clustering_count && where->clustering[where->clustering_count - 1].kind == PART_SLICE;
+
+        if (named || is_slice)
+            return OK;
+        enum status status = where_partitions(where, reader->table, &execution->eval, &keys, execution->err);
+        if (status || !keys.count)
+            return status;
+    }
+    return error_set(
+        execution->err, ERR_INVALID,
+        "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
+}
+
 static enum status read_with(struct reader *reader)
 {
     struct execution *execution = reader->execution;
@@ -1175,10 +1202,9 @@ static enum status read_with(struct reader *reader)
         named = &keys;
         nothing = !keys.count;
     }
-    if (!nothing && select->sort_count && page_size)
-        return error_set(
-            execution->err, ERR_INVALID,
-            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
+    status = check_sorted_pages(reader, nothing, named, page_size);
+    if (status)
+        return status;
     if (!nothing && has_state && !named && bytes_is_null(state.partition_key))
         return paging_refuse(execution->err);
     if (!nothing && has_state)
