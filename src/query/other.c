@@ -2,6 +2,7 @@
 #include "query/execute.h"
 
 #include "cql/print.h"
+#include "query/paging.h"
 #include "schema/describe.h"
 
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static enum query_result run_describe(struct execution *execution)
     struct bytes state = { NULL, 0 };
 
     if (!bytes_is_null(parameters->paging_state)) {
-        if (parameters->paging_state.size != 12)
+        if (parameters->paging_state.size != PAGING_DESCRIBE_BYTES)
             return execution_failed(execution, error_set(execution->err, ERR_INVALID, "Invalid paging state."));
         first = load_be32(parameters->paging_state.data);
         if (load_be64(parameters->paging_state.data + 4) != schema_version_number(execution->schema) || first > count)
@@ -157,12 +158,12 @@ static enum query_result run_describe(struct execution *execution)
                     "The schema has changed since the previous page of the DESCRIBE statement result. Please retry the DESCRIBE statement."));
     }
     if (parameters->page_size > 0 && count - first > (uint32_t)parameters->page_size) {
-        uint8_t *at = arena_alloc(execution->request->arena, 12);
+        uint8_t *at = arena_alloc(execution->request->arena, PAGING_DESCRIBE_BYTES);
 
         count = first + (uint32_t)parameters->page_size;
         store_be32(at, count);
         store_be64(at + 4, schema_version_number(execution->schema));
-        state = bytes_of(at, 12);
+        state = bytes_of(at, PAGING_DESCRIBE_BYTES);
     }
     execution_begin_rows(execution, &rows, columns, column_count, state);
     for (uint32_t i = first; i < count; i++) {

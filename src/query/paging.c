@@ -57,12 +57,27 @@ enum status paging_refuse(struct error *err)
     return error_set(err, ERR_PROTOCOL, "Invalid value for the paging state");
 }
 
+/* The sizes that it tells add up. */
+static bool is_of_select(struct bytes bytes)
+{
+    if (bytes.size < FIXED_BYTES + PAGING_MAC_BYTES || bytes.size > PAGING_STATE_BYTES_MAX || bytes.data[0] != VERSION)
+        return false;
+    size_t room = bytes.size - FIXED_BYTES - PAGING_MAC_BYTES;
+    uint32_t key_size = load_be32(bytes.data + 10);
+    return key_size <= room && load_be32(bytes.data + 14 + key_size) == room - key_size;
+}
+
+bool paging_has_form(struct bytes bytes)
+{
+    return bytes.size == 0 || bytes.size == PAGING_DESCRIBE_BYTES || is_of_select(bytes);
+}
+
 enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
                           struct error *err)
 {
     uint8_t mac[PAGING_MAC_BYTES];
 
-    if (bytes.size < FIXED_BYTES + PAGING_MAC_BYTES || bytes.size > PAGING_STATE_BYTES_MAX || bytes.data[0] != VERSION)
+    if (!is_of_select(bytes))
         return paging_refuse(err);
     struct bytes content = { bytes.data, bytes.size - PAGING_MAC_BYTES };
     make_mac(scope, content, mac);
@@ -71,12 +86,9 @@ enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, 
 
     uint8_t flags = content.data[1];
     uint32_t key_size = load_be32(content.data + 10);
-    if (key_size > content.size - FIXED_BYTES)
-        return paging_refuse(err);
     const uint8_t *at = content.data + 14 + key_size;
     uint32_t clustering_size = load_be32(at);
-    if (clustering_size != content.size - FIXED_BYTES - key_size)
-        return paging_refuse(err);
+    assert(FIXED_BYTES + (size_t)key_size + clustering_size == content.size);
     *state = (struct paging_state){
         .partition_key = flags & FLAG_PARTITION ? bytes_of(content.data + 14, key_size) : bytes_of(NULL, 0),
         .clustering = flags & FLAG_CLUSTERING ? bytes_of(at + 4, clustering_size) : bytes_of(NULL, 0),

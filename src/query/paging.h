@@ -19,6 +19,7 @@
 #include "keys/keys.h"
 
 enum { PAGING_NO_LIMIT = UINT32_MAX, PAGING_MAC_BYTES = 16, PAGING_STATE_BYTES_MAX = 1 << 18 };
+enum { PAGING_DESCRIBE_BYTES = 12 }; /* row (4), version of the schema (8) */
 
 struct paging_state {
     struct bytes partition_key; /* the partition to go on in; NULL data: the one that the statement names */
@@ -37,6 +38,10 @@ struct paging_scope {
 struct bytes paging_encode(struct arena *arena, const struct paging_scope *scope, const struct paging_state *state);
 enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
                           struct error *err);
+
+/* Is it made as ours are, of SELECT or of DESCRIBE? As in Cassandra, no request may bring another, whatever it asks for; whether it is
+ * of this table is for the SELECT that goes on from it. Null: none was brought. */
+bool paging_has_form(struct bytes bytes);
 
 /* Of a position that a statement cannot begin at. */
 enum status paging_refuse(struct error *err);

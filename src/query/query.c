@@ -5,6 +5,7 @@
 #include "cql/parse.h"
 #include "cql/shape.h"
 #include "query/execute.h"
+#include "query/paging.h"
 #include "query/trace.h"
 #include "types/text.h"
 
@@ -732,6 +733,10 @@ enum query_result query_run(struct query_context *context, struct query_request 
     request->detail = (struct native_error_detail){ .consistency = request->message->parameters.consistency };
     if (context->scratch.capacity > SCRATCH_KEPT_MAX)
         buffer_fini(&context->scratch);
+    if (!paging_has_form(request->message->parameters.paging_state)) {
+        paging_refuse(&request->error);
+        return QUERY_DONE;
+    }
     switch (request->message->header.opcode) {
     case NATIVE_QUERY: return run_query(&execution);
     case NATIVE_PREPARE: return run_prepare(&execution);
