@@ -7,6 +7,9 @@
  * merged when the memtable that holds them is flushed, and by who reads it before. It is looked at again, since it may have become
  * small, when LARGE_PATIENCE times its bytes were written.
  *
+ * A row that can't be read without waiting (it is on the disk, or a chain that is too long to be merged here) is left alone too, at first for as
+ * many writes as between two folds, then for twice as many each time: who reads it fetches it, and then it is folded again.
+ *
  * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its count down. A wrong
  * guess costs one read; the value is the same whichever way it is written.
  */
@@ -18,13 +21,15 @@ enum {
     HOT_ROW_BYTES = 64 << 10,
     FOLD_SHARE = 4,
     LARGE_PATIENCE = 64,
+    REFUSALS_MAX = 9, /* that make the wait longer: from 8 writes to 4096 */
     KEPT_BYTES = 1 << 20
 };
 
 struct hot_key {
     uint64_t hash;
     int64_t since_us;
-    uint32_t count;     /* of writes since it was folded, or HOT_WRITES: it may be, as far as bytes go */
+    uint32_t count;     /* of writes since it was folded or refused; at most how many it has to wait for */
+    uint32_t refusals;  /* one after another: it could not be read without waiting */
     uint64_t row_bytes; /* as it was read last; 0: never */
     uint64_t bytes;     /* written since */
 };
@@ -48,9 +53,14 @@ void hot_keys_free(struct hot_keys *hot)
     free(hot);
 }
 
+static uint32_t writes_before(const struct hot_key *hot)
+{
+    return (uint32_t)HOT_WRITES << hot->refusals;
+}
+
 static bool is_due(const struct hot_key *hot)
 {
-    return hot->count >= HOT_WRITES &&
+    return hot->count >= writes_before(hot) &&
            (hot->row_bytes > HOT_ROW_BYTES ? hot->bytes / LARGE_PATIENCE : hot->bytes * FOLD_SHARE) >= hot->row_bytes;
 }
 
@@ -71,7 +81,7 @@ static struct hot_key *find_hot(struct hot_key *keys, uint64_t hash, size_t byte
         hot->since_us = now_us;
         hot->count = 0;
     }
-    hot->count += hot->count < HOT_WRITES;
+    hot->count += hot->count < writes_before(hot);
     hot->bytes += bytes;
     if (!is_due(hot))
         return NULL;
@@ -102,8 +112,12 @@ void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, s
     if (hot) {
         status = store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
                                    &found, &ignored);
-        hot->row_bytes =
-            status ? HOT_ROW_BYTES + 1 : keys->found.size; /* of what is not at hand: as if it were large */
+        if (status) {
+            hot->refusals += hot->refusals < REFUSALS_MAX;
+        } else {
+            hot->refusals = 0;
+            hot->row_bytes = keys->found.size;
+        }
     }
     if (status || !found || keys->found.size > HOT_ROW_BYTES) {
         store_batch_merge(batch, STORE_DATA, key, fragment); /* what can't be read now is folded by whoever can */

@@ -14,6 +14,7 @@ static struct store_ops counting;
 static const struct store_ops *counted;
 static _Atomic uint32_t put_count, merge_count;
 static _Atomic uint64_t read_bytes, put_bytes, merge_bytes;
+static _Atomic uint32_t cold_gets, refused_gets; /* what may not wait would, so many times more; how often it was so */
 
 static enum status count_and_write(struct store *store, const struct store_batch *batch, bool durable,
                                    struct error *err)
@@ -32,8 +33,14 @@ static enum status count_and_write(struct store *store, const struct store_batch
 static enum status count_and_get(struct store *store, enum store_family family, struct bytes key,
                                  const struct store_read_options *options, struct store_value *value, struct error *err)
 {
-    enum status status = counted->get(store, family, key, options, value, err);
+    enum status status;
 
+    if (!options->may_wait && load_be64(key.data) == BED_TABLE && atomic_load(&cold_gets)) {
+        atomic_fetch_sub(&cold_gets, 1);
+        atomic_fetch_add(&refused_gets, 1);
+        return error_set(err, ERR_WOULD_WAIT, "it is cold");
+    }
+    status = counted->get(store, family, key, options, value, err);
     if (!status)
         atomic_fetch_add(&read_bytes, value->bytes.size);
     return status;
@@ -217,11 +224,45 @@ static void work_follows_the_write_not_the_row(void **state)
         assert_in_range(cost_of_elements(sizes[i]), 0, 16);
 }
 
+/* Writes of one element to a row that can't be read without waiting, so many times; returns how often it was folded then. */
+static uint32_t folds_after(uint32_t refusals, uint32_t writes)
+{
+    struct arena *arena = arena_new(1 << 16);
+    struct table_port *port;
+    uint32_t folds;
+
+    bed_open(&bed);
+    port = table_port_open(bed.space);
+    atomic_store(&put_count, 0);
+    atomic_store(&refused_gets, 0);
+    atomic_store(&cold_gets, refusals);
+    for (uint32_t i = 0; i < writes; i += PIPELINED)
+        write_elements(port, arena, 4, i, 1);
+    atomic_store(&cold_gets, 0);
+    folds = atomic_load(&put_count);
+    table_port_close(port);
+    bed_close(&bed);
+    arena_free(arena);
+    return folds;
+}
+
+/* Who reads it fetches it: what was cold for a moment is folded again soon, and what stays so is seldom looked at. */
+static void a_cold_key_is_folded_when_it_is_at_hand(void **state)
+{
+    enum { COLD_WRITES = 2048 };
+
+    assert_in_range(folds_after(1, COLD_WRITES), COLD_WRITES / HOT_WRITES / 4, COLD_WRITES);
+    assert_in_range(folds_after(4, COLD_WRITES), COLD_WRITES / HOT_WRITES / 4, COLD_WRITES);
+    assert_int_equal(folds_after(UINT32_MAX, COLD_WRITES * 8), 0);
+    assert_in_range(atomic_load(&refused_gets), 4, 32);
+}
+
 int main(void)
 {
     const struct CMUnitTest folding[] = { cmocka_unit_test(hot_keys_are_folded_exactly) };
     /* The reference store merges as it writes. */
-    const struct CMUnitTest costs[] = { cmocka_unit_test(work_follows_the_write_not_the_row) };
+    const struct CMUnitTest costs[] = { cmocka_unit_test(work_follows_the_write_not_the_row),
+                                       cmocka_unit_test(a_cold_key_is_folded_when_it_is_at_hand) };
     int failed;
 
     counted = &store_memory_ops;
