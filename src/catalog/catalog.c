@@ -259,7 +259,6 @@ void catalog_free(struct catalog *catalog)
 
 enum { REMOVALS_AT_ONCE = 4096, REMOVAL_AGAIN_S = 1 };
 
-/* The first `count` have gone; the list may have been read anew meanwhile. */
 static int compare_ids(const void *a, const void *b)
 {
     uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
@@ -267,7 +266,7 @@ static int compare_ids(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* gone: as table_remove_all leaves it, ascending. */
+/* Those have gone, ascending, as table_remove_all leaves them; the list may have been read anew meanwhile. */
 static void forget_removals(struct catalog *catalog, const uint64_t *gone, uint32_t count)
 {
     uint32_t kept = 0;
