@@ -881,9 +881,9 @@ static bool empty_is_null(const struct type *type)
 
 enum status function_check_room(const struct arena *arena, size_t bytes, struct error *err)
 {
-    enum { LARGE_BYTES = 64 << 10, ALL_BYTES_MAX = 512 << 20 };
+    enum { SMALL_BYTES = 1 << 10, ALL_BYTES_MAX = 512 << 20 };
 
-    if (bytes < LARGE_BYTES)
+    if (bytes < SMALL_BYTES) /* a statement has not words enough to make much of these */
         return OK;
     if (arena_used(arena) > ALL_BYTES_MAX) /* also where nobody counts */
         return error_set(err, ERR_INVALID, "The results of functions are larger than %d bytes", ALL_BYTES_MAX);

@@ -908,6 +908,29 @@ static const char *ask_many(const char *before, const char *opens, uint32_t coun
     return ask((const char *)text.data);
 }
 
+/* Calls of calls, each of which makes some kilobytes, as many as the statement has words for. */
+static void many_small_results_are_bounded_together(void **state)
+{
+    enum { DEPTH = 13, CALLS = 18000 };
+    static const char too_large_results[] = "invalid: The results of functions are larger than 536870912 bytes";
+    struct buffer calls = { 0 };
+
+    make_table();
+    for (uint32_t i = 0; i < CALLS; i++) {
+        for (uint32_t k = 0; k < DEPTH; k++)
+            buffer_append_string(&calls, "to_json(");
+        buffer_append_string(&calls, "'abcd'");
+        for (uint32_t k = 0; k < DEPTH; k++)
+            buffer_append_string(&calls, ")");
+        buffer_append_string(&calls, i + 1 < CALLS ? "," : "");
+    }
+    buffer_append_u8(&calls, 0);
+    assert_string_equal(
+        ask_many("SELECT c FROM t WHERE v IN (", "", 0, (const char *)calls.data, "", ") ALLOW FILTERING"),
+        too_large_results);
+    buffer_fini(&calls);
+}
+
 static void what_a_row_says_again_and_again_is_bounded(void **state)
 {
     enum { VALUE_BYTES = 100000, TIMES = 2000, DEPTH = 66, CALLS = 100 };
@@ -972,6 +995,7 @@ int main(void)
         TEST(a_sort_keeps_what_its_limit_asks_for),
         TEST(what_is_not_paged_is_bounded),
         TEST(what_a_row_says_again_and_again_is_bounded),
+        TEST(many_small_results_are_bounded_together),
         TEST(conditions_decide_and_show_what_they_saw),
         TEST(nested_calls_end_soon),
         TEST(unset_values_change_nothing),
