@@ -262,7 +262,7 @@ int main(void)
     const struct CMUnitTest folding[] = { cmocka_unit_test(hot_keys_are_folded_exactly) };
     /* The reference store merges as it writes. */
     const struct CMUnitTest costs[] = { cmocka_unit_test(work_follows_the_write_not_the_row),
-                                       cmocka_unit_test(a_cold_key_is_folded_when_it_is_at_hand) };
+                                        cmocka_unit_test(a_cold_key_is_folded_when_it_is_at_hand) };
     int failed;
 
     counted = &store_memory_ops;
