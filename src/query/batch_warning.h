@@ -7,7 +7,8 @@
 #ifndef QUERY_BATCH_WARNING_H
 #define QUERY_BATCH_WARNING_H
 
-#include "query/submit.h"
+#include "query/execute.h"
+#include "query/write_set.h"
 
 enum status batch_check(struct execution *execution, const struct write_set *set, enum batch_kind kind,
                         bool conditional);

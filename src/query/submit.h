@@ -13,28 +13,7 @@
 #define QUERY_SUBMIT_H
 
 #include "query/condition.h"
-
-struct write_part {
-    const struct table_def *table;
-    struct bytes key;
-    int64_t token;
-    struct table_fragment *fragments;
-    uint32_t count, capacity;
-};
-
-struct write_set {
-    struct arena *arena;
-    const struct hash_key *hash_key;
-    struct write_part *parts;
-    uint32_t *slots; /* open addressing by key, once there are many: index + 1 */
-    uint32_t slot_count;
-    uint32_t count, capacity;
-    uint32_t fragment_count;
-    bool logged; /* all of it or nothing, over shards too */
-    bool
-        is_conditional; /* has the owner's time, and its deletions the moment before: they hide nothing of what it writes */
-    bool has_places; /* some fragments have asked cells: row/place.h */
-};
+#include "query/write_set.h"
 
 /* cas NULL: unconditional. Parts without fragments are left out, unless a condition looks at them. */
 enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas);

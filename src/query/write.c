@@ -8,83 +8,10 @@
 #include "row/merge.h"
 #include "row/place.h"
 
-enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, PARTS_HASHED = 16, LOOP_KEYS_MAX = 20000 };
+enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, LOOP_KEYS_MAX = 20000 };
 #define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
 
-/* ---- the set of commands ---- */
-
-/* A keyed hash: whoever can make keys of one token, which is easy, must not make the loop stand still. */
-static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key)
-{
-    uint32_t at = (uint32_t)hash_keyed(set->hash_key, key) & (set->slot_count - 1);
-
-    while (set->slots[at]) {
-        const struct write_part *part = &set->parts[set->slots[at] - 1];
-
-        if (part->table == table && bytes_equal(part->key, key))
-            break;
-        at = (at + 1) & (set->slot_count - 1);
-    }
-    return at;
-}
-
-static void hash_parts(struct write_set *set)
-{
-    set->slot_count = 64;
-    while (set->slot_count < set->count * 4)
-        set->slot_count *= 2;
-    set->slots = arena_new_array(set->arena, uint32_t, set->slot_count);
-    for (uint32_t i = 0; i < set->count; i++)
-        set->slots[slot_for(set, set->parts[i].table, set->parts[i].key)] = i + 1;
-}
-
-static struct write_part *find_part(struct write_set *set, const struct table_def *table, struct bytes key)
-{
-    if (set->count >= PARTS_HASHED) {
-        if (set->slot_count < set->count * 2)
-            hash_parts(set);
-        uint32_t at = slot_for(set, table, key);
-        return set->slots[at] ? &set->parts[set->slots[at] - 1] : NULL;
-    }
-    for (uint32_t i = 0; i < set->count; i++)
-        if (set->parts[i].table == table && bytes_equal(set->parts[i].key, key))
-            return &set->parts[i];
-    return NULL;
-}
-
-/* For so many more partitions. */
-static void reserve_parts(struct write_set *set, uint32_t more)
-{
-    struct write_part *parts;
-
-    if (set->capacity - set->count >= more)
-        return;
-    set->capacity = set->count + more > set->capacity * 2 ? set->count + more : set->capacity * 2;
-    parts = arena_alloc(set->arena, sizeof(*parts) * set->capacity);
-    if (set->count)
-        memcpy(parts, set->parts, sizeof(*parts) * set->count);
-    set->parts = parts;
-}
-
-static struct write_part *add_part(struct write_set *set, const struct table_def *table, struct bytes key)
-{
-    set->parts = arena_room(set->arena, set->parts, set->count, &set->capacity, 2, sizeof(*set->parts));
-    struct write_part *part = &set->parts[set->count++];
-    *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
-    if (set->slot_count)
-        set->slots[slot_for(set, table, key)] = set->count;
-    return part;
-}
-
-static struct table_fragment *add_fragment(struct write_set *set, struct write_part *part)
-{
-    part->fragments =
-        arena_room(set->arena, part->fragments, part->count, &part->capacity, 2, sizeof(*part->fragments));
-    struct table_fragment *fragment = &part->fragments[part->count++];
-    *fragment = (struct table_fragment){ .row = ROW_EMPTY };
-    set->fragment_count++;
-    return fragment;
-}
+/* ---- one statement ---- */
 
 static void put_cells(struct table_fragment *fragment, const struct cell_list *list)
 {
@@ -94,8 +21,6 @@ static void put_cells(struct table_fragment *fragment, const struct cell_list *l
     fragment->row.complex_count = list->complex_count;
     fragment->has_places = list->has_places;
 }
-
-/* ---- one statement ---- */
 
 static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
                               const struct table_def *table, const int64_t *batch_timestamp_us, bool conditional,
@@ -214,7 +139,7 @@ static enum status add_static(struct execution *execution, const struct modify_p
 
     if (status || (!cells.count && !cells.complex_count))
         return status;
-    struct table_fragment *fragment = add_fragment(set, part);
+    struct table_fragment *fragment = write_set_add_fragment(set, part);
     fragment->kind = KEY_PARTITION;
     put_cells(fragment, &cells);
     set->has_places |= cells.has_places;
@@ -229,7 +154,7 @@ static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
 
     if (!cells->count && !cells->complex_count && modify->kind != MODIFY_INSERT && !deletes_row)
         return;
-    struct table_fragment *fragment = add_fragment(set, part);
+    struct table_fragment *fragment = write_set_add_fragment(set, part);
     fragment->kind = KEY_ROW;
     fragment->clustering = clustering->encoded;
     fragment->row.written_clustering = clustering->written;
@@ -250,14 +175,14 @@ static enum status add_partition(struct execution *execution, const struct modif
     enum status status = OK;
 
     if (modify->deletes_partitions) {
-        struct table_fragment *fragment = add_fragment(set, part);
+        struct table_fragment *fragment = write_set_add_fragment(set, part);
 
         fragment->kind = KEY_PARTITION;
         fragment->row.deletion = (struct deletion){ stamp->deletion_us, stamp->now_s };
         return OK;
     }
     for (uint32_t i = 0; i < slice_count; i++) {
-        struct table_fragment *fragment = add_fragment(set, part);
+        struct table_fragment *fragment = write_set_add_fragment(set, part);
 
         fragment->kind = KEY_RANGE;
         fragment->clustering = slices[i].start;
@@ -285,12 +210,12 @@ static enum status add_partitions(struct execution *execution, const struct modi
     uint32_t shared = UINT32_MAX;
     enum status status = OK;
 
-    reserve_parts(set, keys->count);
+    write_set_reserve(set, keys->count);
     for (uint32_t i = 0; i < keys->count && !status; i++) {
-        struct write_part *part = is_first ? NULL : find_part(set, table, keys->keys[i]); /* keys are there once */
+        struct write_part *part = is_first ? NULL : write_set_find(set, table, keys->keys[i]); /* keys are there once */
 
         if (!part)
-            part = add_part(set, table, keys->keys[i]);
+            part = write_set_add(set, table, keys->keys[i]);
         if (shares && shared != UINT32_MAX && !part->count) {
             const struct write_part *same = &set->parts[shared];
 

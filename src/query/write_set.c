@@ -1,0 +1,84 @@
+/* What a statement or a batch writes, by partition; see write_set.h. A few partitions are looked through, many are hashed: both are
+ * found by table and key. */
+#include "query/write_set.h"
+
+#include "types/value.h"
+
+#include <assert.h>
+
+enum { PARTS_HASHED = 16 };
+
+/* A keyed hash: whoever can make keys of one token, which is easy, must not make the loop stand still. */
+static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key)
+{
+    uint32_t at = (uint32_t)hash_keyed(set->hash_key, key) & (set->slot_count - 1);
+
+    assert(set->slot_count && !(set->slot_count & (set->slot_count - 1)));
+    while (set->slots[at]) {
+        const struct write_part *part = &set->parts[set->slots[at] - 1];
+
+        if (part->table == table && bytes_equal(part->key, key))
+            break;
+        at = (at + 1) & (set->slot_count - 1);
+    }
+    return at;
+}
+
+static void hash_parts(struct write_set *set)
+{
+    set->slot_count = 64;
+    while (set->slot_count < set->count * 4)
+        set->slot_count *= 2;
+    set->slots = arena_new_array(set->arena, uint32_t, set->slot_count);
+    for (uint32_t i = 0; i < set->count; i++)
+        set->slots[slot_for(set, set->parts[i].table, set->parts[i].key)] = i + 1;
+    assert(set->count < set->slot_count); /* a place stays free: looking for what is not there ends */
+}
+
+struct write_part *write_set_find(struct write_set *set, const struct table_def *table, struct bytes key)
+{
+    if (set->count >= PARTS_HASHED) {
+        if (set->slot_count < set->count * 2)
+            hash_parts(set);
+        uint32_t at = slot_for(set, table, key);
+        return set->slots[at] ? &set->parts[set->slots[at] - 1] : NULL;
+    }
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->parts[i].table == table && bytes_equal(set->parts[i].key, key))
+            return &set->parts[i];
+    return NULL;
+}
+
+void write_set_reserve(struct write_set *set, uint32_t more)
+{
+    struct write_part *parts;
+
+    if (set->capacity - set->count >= more)
+        return;
+    set->capacity = set->count + more > set->capacity * 2 ? set->count + more : set->capacity * 2;
+    parts = arena_alloc(set->arena, sizeof(*parts) * set->capacity);
+    if (set->count)
+        memcpy(parts, set->parts, sizeof(*parts) * set->count);
+    set->parts = parts;
+}
+
+struct write_part *write_set_add(struct write_set *set, const struct table_def *table, struct bytes key)
+{
+    set->parts = arena_room(set->arena, set->parts, set->count, &set->capacity, 2, sizeof(*set->parts));
+    struct write_part *part = &set->parts[set->count++];
+    *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
+    if (set->slot_count)
+        set->slots[slot_for(set, table, key)] = set->count;
+    return part;
+}
+
+struct table_fragment *write_set_add_fragment(struct write_set *set, struct write_part *part)
+{
+    assert(part->count <= part->capacity);
+    part->fragments =
+        arena_room(set->arena, part->fragments, part->count, &part->capacity, 2, sizeof(*part->fragments));
+    struct table_fragment *fragment = &part->fragments[part->count++];
+    *fragment = (struct table_fragment){ .row = ROW_EMPTY };
+    set->fragment_count++;
+    return fragment;
+}
