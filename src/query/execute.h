@@ -8,16 +8,12 @@
 
 #include "base/hash.h"
 #include "catalog/catalog.h"
+#include "query/buffer_pool.h"
 #include "query/plan.h"
 #include "query/prepared.h"
 #include "query/query.h"
 
 #include <stdatomic.h>
-
-struct pooled_buffer {
-    struct pooled_buffer *next;
-    struct buffer buffer;
-};
 
 enum { MAC_KEY_BYTES = 32, STATEMENT_SHOWN_BYTES = 800 /* of a text in warnings and events */ };
 
@@ -43,8 +39,7 @@ struct query_context {
     struct prepared_lookaside lookaside;
     struct uuid_source uuids;
     uint64_t last_prepend_ticks;
-    struct pooled_buffer *buffers;           /* free ones; owned */
-    size_t buffers_bytes;                    /* of these */
+    struct buffer_pool buffers;              /* of commands */
     struct buffer scratch;                   /* of one row's values */
     struct buffer key_scratch;               /* of one key while it is encoded */
     struct buffer last_key, last_clustering; /* where a read stands */
@@ -72,7 +67,6 @@ enum query_result execute_select(struct execution *execution);
 enum query_result execute_modify(struct execution *execution);
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us);
-void execute_modify_finish(struct query_request *request, struct buffer *out /* NULL: nobody hears the answer */);
 
 /* Which threshold a number passes: as it stands now, 0: never. */
 static inline bool is_past_threshold(const _Atomic uint64_t *threshold, uint64_t number)

@@ -6,6 +6,7 @@
 #include "cql/shape.h"
 #include "query/execute.h"
 #include "query/paging.h"
+#include "query/pending.h"
 #include "query/trace.h"
 #include "types/text.h"
 
@@ -80,13 +81,7 @@ void query_context_free(struct query_context *context)
     if (!context)
         return;
     prepared_lookaside_fini(&context->lookaside);
-    while (context->buffers) {
-        struct pooled_buffer *next = context->buffers->next;
-
-        buffer_fini(&context->buffers->buffer);
-        free(context->buffers);
-        context->buffers = next;
-    }
+    buffer_pool_fini(&context->buffers);
     buffer_fini(&context->scratch);
     buffer_fini(&context->key_scratch);
     buffer_fini(&context->last_key);
@@ -713,6 +708,17 @@ void query_shape(struct query_context *context, const struct query_request *requ
 
 /* ---- the entry ---- */
 
+static enum query_result run_message(struct execution *execution)
+{
+    switch (execution->request->message->header.opcode) {
+    case NATIVE_QUERY: return run_query(execution);
+    case NATIVE_PREPARE: return run_prepare(execution);
+    case NATIVE_EXECUTE: return run_execute(execution);
+    case NATIVE_BATCH: return run_batch(execution);
+    default: error_set(execution->err, ERR_PROTOCOL, "Not a statement"); return QUERY_DONE;
+    }
+}
+
 enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out)
 {
     struct execution execution = {
@@ -724,6 +730,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
         .err = &request->error,
         .version = request->session->protocol_version,
     };
+    enum query_result result;
 
     prepared_lookaside_tidy(&context->lookaside, schema_version_number(execution.schema));
     request->error.status = OK;
@@ -737,20 +744,15 @@ enum query_result query_run(struct query_context *context, struct query_request 
         paging_refuse(&request->error);
         return QUERY_DONE;
     }
-    switch (request->message->header.opcode) {
-    case NATIVE_QUERY: return run_query(&execution);
-    case NATIVE_PREPARE: return run_prepare(&execution);
-    case NATIVE_EXECUTE: return run_execute(&execution);
-    case NATIVE_BATCH: return run_batch(&execution);
-    default: error_set(&request->error, ERR_PROTOCOL, "Not a statement"); return QUERY_DONE;
-    }
+    result = run_message(&execution);
+    return result == QUERY_DONE && request->state ? query_finish(context, request, out) : result;
 }
 
 enum query_result query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
     bool is_stale = request->error.status == ERR_STALE;
 
-    execute_modify_finish(request, is_stale ? NULL : out);
+    pending_finish(request, is_stale ? NULL : out);
     if (!is_stale || !out)
         return QUERY_DONE;
     TRACE(request->trace, "Begun again: the definitions have changed");

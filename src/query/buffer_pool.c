@@ -1,0 +1,50 @@
+/* A stack of free buffers; see buffer_pool.h. Each keeps the size it grew to, so that a command as large as the last one asks for no
+ * memory. */
+#include "query/buffer_pool.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Buffers that are kept are no larger than the first, and all of a context's than the second. */
+enum { BUFFER_KEPT_BYTES = 512 << 10, BUFFERS_KEPT_BYTES = 4 << 20 };
+
+void buffer_pool_fini(struct buffer_pool *pool)
+{
+    while (pool->free) {
+        struct pooled_buffer *next = pool->free->next;
+
+        assert(pool->bytes >= pool->free->buffer.capacity);
+        pool->bytes -= pool->free->buffer.capacity;
+        buffer_fini(&pool->free->buffer);
+        free(pool->free);
+        pool->free = next;
+    }
+    assert(!pool->bytes);
+}
+
+struct pooled_buffer *buffer_pool_take(struct buffer_pool *pool)
+{
+    struct pooled_buffer *pooled = pool->free;
+
+    if (!pooled)
+        return xcalloc(1, sizeof(*pooled));
+    assert(!pooled->buffer.size);
+    pool->free = pooled->next;
+    pool->bytes -= pooled->buffer.capacity;
+    return pooled;
+}
+
+void buffer_pool_give(struct buffer_pool *pool, struct pooled_buffer *pooled)
+{
+    if (pooled->buffer.capacity > BUFFER_KEPT_BYTES || pool->bytes + pooled->buffer.capacity > BUFFERS_KEPT_BYTES) {
+        buffer_fini(&pooled->buffer);
+        free(pooled);
+        return;
+    }
+    buffer_retire(&pooled->buffer);
+    pool->bytes += pooled->buffer.capacity;
+    pooled->next = pool->free;
+    pool->free = pooled;
+}
