@@ -18,7 +18,5 @@ void cql_print_type(struct buffer *out, const struct cql_type *type);
 void cql_print_relation(struct buffer *out, const struct relation *relation);
 /* 'text', with quotes doubled. */
 void cql_print_string(struct buffer *out, struct bytes text);
-/* A short constant name of the kind, e.g. "CREATE TABLE". */
-const char *cql_statement_name(enum statement_kind kind);
 
 #endif

@@ -63,11 +63,6 @@ struct execution {
     struct bytes statement_text; /* for warnings */
 };
 
-enum query_result execute_select(struct execution *execution);
-enum query_result execute_modify(struct execution *execution);
-enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
-                                uint32_t count, enum batch_kind kind, const int64_t *timestamp_us);
-
 /* Which threshold a number passes: as it stands now, 0: never. */
 static inline bool is_past_threshold(const _Atomic uint64_t *threshold, uint64_t number)
 {
@@ -92,8 +87,5 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
 /* Binds of INSERT JSON: one per column of the table. */
 enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena,
                       struct bytes *values, struct error *err);
-
-/* USE, TRUNCATE, definitions, DESCRIBE, and the refusal of the rest by name. */
-enum query_result execute_other(struct execution *execution);
 
 #endif

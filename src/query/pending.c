@@ -47,6 +47,8 @@ struct pending {
     struct cas_outcome outcome; /* conditional only; holds a reference to the table */
     struct prepared **held;     /* conditional only: references to the statements whose values the outcome names */
     uint32_t held_count;
+    struct pending_group first_group; /* most have no other */
+    struct pending_command first_command;
 };
 
 /* ---- what is sent ---- */
@@ -86,9 +88,11 @@ void pending_expect(struct pending *pending, const struct execution *execution, 
 
 static struct pending_group *add_group(struct pending *pending)
 {
-    struct pending_group *group = arena_alloc(pending->request->arena, sizeof(*group));
+    struct pending_group *group = &pending->first_group;
 
-    *group = (struct pending_group){ .pending = pending };
+    if (pending->groups)
+        group = arena_new_struct(pending->request->arena, struct pending_group);
+    group->pending = pending;
     *pending->end = group;
     pending->end = &group->next;
     pending->group_count++;
@@ -113,8 +117,10 @@ static struct pending_command *add_command(struct pending_group *group, const st
 {
     struct pending *pending = group->pending;
     struct arena *arena = pending->request->arena;
-    struct pending_command *command = arena_zalloc(arena, sizeof(*command));
+    struct pending_command *command = &pending->first_command;
 
+    if (pending->command_count++)
+        command = arena_new_struct(arena, struct pending_command);
     command->group = group;
     command->request.token = part->token;
     if (__builtin_expect(pending->request->trace != NULL, 0))
@@ -125,7 +131,6 @@ static struct pending_command *add_command(struct pending_group *group, const st
     else
         group->first = command;
     group->last = command;
-    pending->command_count++;
     return command;
 }
 

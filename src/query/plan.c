@@ -1,8 +1,7 @@
 /* Plans of all kinds: names found, statements handed to their planners, results described. */
 #include "query/plan.h"
 
-#include "catalog/catalog.h"
-#include "cql/print.h"
+#include <assert.h>
 
 enum status plan_find_table(struct planner *planner, const struct qualified_name *name, struct table_def **table)
 {
@@ -19,40 +18,30 @@ enum status plan_find_table(struct planner *planner, const struct qualified_name
     return OK;
 }
 
-static const struct qualified_name *statement_table(const struct cql_statement *statement)
-{
-    switch (statement->kind) {
-    case STATEMENT_SELECT: return &statement->select->table;
-    case STATEMENT_INSERT: return &statement->insert->table;
-    case STATEMENT_UPDATE: return &statement->update->table;
-    case STATEMENT_DELETE: return &statement->delete_->table;
-    default: return NULL;
-    }
-}
-
-static enum status plan_part(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+enum status plan_use_table(struct planner *planner, const struct qualified_name *name, struct plan *plan)
 {
     struct table_def *table;
-    enum status status = plan_find_table(planner, statement_table(statement), &table);
+    enum status status = plan_find_table(planner, name, &table);
 
     if (status)
         return status;
+    assert(!plan->table);
     plan->table = table_def_ref(table);
+    plan->is_qualified = !bytes_is_null(name->keyspace);
     planner->table = table;
-    if (statement->kind == STATEMENT_SELECT) {
-        plan->kind = PLAN_SELECT;
-        return plan_select(planner, statement->select, plan);
-    }
-    struct modify_plan *modify = arena_new_struct(planner->arena, struct modify_plan);
-    plan->kind = PLAN_MODIFY;
-    plan->modify = modify;
-    return plan_modify(planner, statement, modify);
+    return OK;
+}
+
+enum status plan_truncate(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+{
+    plan->is_qualified = !bytes_is_null(statement->named->name.keyspace);
+    return OK;
 }
 
 /* Which marker is which partition key column, if all are plain markers; of several for one (IN) the last, as in Cassandra. */
-static void find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from)
+void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from)
 {
-    const struct where *where = from->kind == PLAN_SELECT ? &from->select->where : &from->modify->where;
+    const struct where *where = from->select ? &from->select->where : &from->modify->where;
     uint32_t count = from->table->partition_key_count;
 
     plan->pk_count = 0;
@@ -93,12 +82,13 @@ enum status plan_check_batch(enum batch_kind kind, const struct plan *const *par
     return OK;
 }
 
-static enum status plan_batch(struct planner *planner, const struct batch_statement *batch, struct plan *plan)
+enum status plan_batch(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
+    const struct batch_statement *batch = statement->batch;
     struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
     enum status status = OK;
 
-    plan->kind = PLAN_BATCH;
+    plan->is_qualified = true;
     plan->parts = arena_new_array(planner->arena, struct plan *, batch->statement_count + 1);
     if (batch->using_clause.ttl)
         return error_set(planner->err, ERR_INVALID, "Global TTL on the BATCH statement is not supported.");
@@ -109,7 +99,8 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
         plan->parts[i] = arena_new_struct(planner->arena, struct plan);
         plan->parts[i]->statement = batch->statements[i];
         plan->part_count = i + 1;
-        status = plan_part(planner, batch->statements[i], plan->parts[i]);
+        status = plan_modify(planner, batch->statements[i], plan->parts[i]);
+        plan->is_qualified &= plan->parts[i]->is_qualified;
         if (!status && plan->batch_timestamp && plan->parts[i]->modify->timestamp)
             status =
                 error_set(planner->err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
@@ -124,7 +115,7 @@ static enum status plan_batch(struct planner *planner, const struct batch_statem
     for (uint32_t i = 0; i < plan->part_count && !status; i++)
         one_table &= plan->parts[i]->table == plan->parts[0]->table;
     if (!status && one_table)
-        find_pk_indexes(planner, plan, plan->parts[plan->part_count - 1]);
+        plan_find_pk_indexes(planner, plan, plan->parts[plan->part_count - 1]);
     return status;
 }
 
@@ -140,7 +131,8 @@ static void find_formed_binds(struct planner *planner, struct plan *plan)
     }
 }
 
-enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+enum status plan_make(struct planner *planner, plan_function how, const struct cql_statement *statement,
+                      struct plan *plan)
 {
     enum status status = OK;
 
@@ -149,7 +141,6 @@ enum status plan_make(struct planner *planner, const struct cql_statement *state
                          "Too many markers(?). %u markers exceed the allowed maximum of 65535",
                          statement->marker_count);
     *plan = (struct plan){
-        .kind = PLAN_OTHER,
         .statement = statement,
         .binds = arena_new_array(planner->arena, struct native_column, statement->marker_count + 1),
         .bind_count = statement->marker_count,
@@ -157,13 +148,11 @@ enum status plan_make(struct planner *planner, const struct cql_statement *state
     };
     planner->statement = statement;
     planner->binds = plan->binds;
-    if (statement->kind == STATEMENT_BATCH) {
-        status = plan_batch(planner, statement->batch, plan);
-    } else if (statement_table(statement)) {
-        status = plan_part(planner, statement, plan);
-        if (!status)
-            find_pk_indexes(planner, plan, plan);
-    }
+    if (how)
+        status = how(planner, statement, plan);
+    assert(!plan->select || !plan->modify);
+    if (!status && (plan->select || plan->modify))
+        plan_find_pk_indexes(planner, plan, plan);
     for (uint32_t i = 0; i < plan->bind_count && !status; i++)
         if (!plan->binds[i].type)
             status = error_set(planner->err, ERR_INVALID, "Bind variables are not supported here");

@@ -113,12 +113,9 @@ struct select_plan {
 
 /* ---- all ---- */
 
-enum plan_kind { PLAN_SELECT, PLAN_MODIFY, PLAN_BATCH, PLAN_OTHER };
-
 enum { METADATA_VERSIONS = 3 }; /* v3, v4, v5 */
 
 struct plan {
-    enum plan_kind kind;
     const struct cql_statement *statement;
     struct table_def *table; /* owned reference; NULL: none */
     struct native_column *binds;
@@ -126,8 +123,10 @@ struct plan {
     uint16_t *formed_binds; /* the markers whose values may have to be brought to canonical form */
     uint32_t formed_count;
     struct bytes keyspace; /* what unqualified names meant; NULL data: none */
-    const struct modify_plan *modify;
-    const struct select_plan *select;
+    bool
+        is_qualified; /* it has none: it means the same after another USE. Definitions are never said to, as in Cassandra */
+    const struct modify_plan *modify; /* INSERT, UPDATE, DELETE; else NULL */
+    const struct select_plan *select; /* SELECT; else NULL */
     /* BATCH */
     struct plan **parts;
     uint32_t part_count;
@@ -142,8 +141,18 @@ struct plan {
     uint32_t warning_count;
 };
 
-/* Plans a parsed statement. On failure the plan's references are dropped. */
-enum status plan_make(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+/* What plans a statement of some kinds. */
+typedef enum status (*plan_function)(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+enum status plan_select(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+/* INSERT, UPDATE, DELETE. */
+enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+enum status plan_batch(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+/* Its table is looked up when it is run. */
+enum status plan_truncate(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
+
+/* Plans a parsed statement. On failure the plan's references are dropped. how NULL: there is nothing to plan. */
+enum status plan_make(struct planner *planner, plan_function how, const struct cql_statement *statement,
+                      struct plan *plan);
 /* Which statements may stand together in a batch of a kind. has_timestamp: the batch itself gives one. */
 enum status plan_check_batch(enum batch_kind kind, const struct plan *const *parts, uint32_t count, bool has_timestamp,
                              struct error *err);
@@ -160,7 +169,9 @@ enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema);
 void plan_describe(struct plan *plan, struct arena *arena, uint8_t version);
 
 enum status plan_find_table(struct planner *planner, const struct qualified_name *name, struct table_def **table);
-enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct modify_plan *modify);
-enum status plan_select(struct planner *planner, const struct select_statement *statement, struct plan *plan);
+/* The same, and the plan is about it. */
+enum status plan_use_table(struct planner *planner, const struct qualified_name *name, struct plan *plan);
+/* What the batch's parts name. */
+void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cql/print.h"
 #include "query/number.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static enum status undefined_column(struct planner *planner, struct bytes name)
@@ -202,9 +203,10 @@ static enum status plan_insert_json(struct planner *planner, const struct insert
     return status;
 }
 
-static enum status plan_insert(struct planner *planner, const struct insert_statement *insert,
+static enum status plan_insert(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
+    const struct insert_statement *insert = statement->insert;
     const struct table_def *table = planner->table;
     enum status status;
 
@@ -490,9 +492,10 @@ static bool conditions_touch_rows(const struct modify_plan *modify)
     return false;
 }
 
-static enum status plan_update(struct planner *planner, const struct update_statement *update,
+static enum status plan_update(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
+    const struct update_statement *update = statement->update;
     const struct table_def *table = planner->table;
     enum status status = OK;
 
@@ -588,9 +591,10 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
-static enum status plan_delete(struct planner *planner, const struct delete_statement *delete_,
+static enum status plan_delete(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
+    const struct delete_statement *delete_ = statement->delete_;
     enum status status = OK;
 
     modify->kind = MODIFY_DELETE;
@@ -639,18 +643,49 @@ static enum status check_conditional(struct planner *planner, const struct modif
     return OK;
 }
 
-enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct modify_plan *modify)
+/* ---- the three ---- */
+
+static const struct qualified_name *insert_table(const struct cql_statement *statement)
 {
+    return &statement->insert->table;
+}
+
+static const struct qualified_name *update_table(const struct cql_statement *statement)
+{
+    return &statement->update->table;
+}
+
+static const struct qualified_name *delete_table(const struct cql_statement *statement)
+{
+    return &statement->delete_->table;
+}
+
+/* What each of them has of its own. */
+static const struct modify_form {
+    const struct qualified_name *(*table)(const struct cql_statement *statement);
+    enum status (*plan)(struct planner *planner, const struct cql_statement *statement, struct modify_plan *modify);
+} forms[] = {
+    [STATEMENT_INSERT] = { insert_table, plan_insert },
+    [STATEMENT_UPDATE] = { update_table, plan_update },
+    [STATEMENT_DELETE] = { delete_table, plan_delete },
+};
+
+enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+{
+    struct modify_plan *modify = arena_new_struct(planner->arena, struct modify_plan);
+    const struct modify_form *form;
     enum status status;
 
+    assert(statement->kind < sizeof(forms) / sizeof(*forms) && forms[statement->kind].plan);
+    form = &forms[statement->kind];
+    status = plan_use_table(planner, form->table(statement), plan);
+    if (status)
+        return status;
+    plan->modify = modify;
     if (planner->table->virtual_table)
         return error_set(planner->err, ERR_INVALID, "Modification is not supported by table %.*s.%.*s",
                          BYTES(planner->table->keyspace), BYTES(planner->table->name));
-    switch (statement->kind) {
-    case STATEMENT_INSERT: status = plan_insert(planner, statement->insert, modify); break;
-    case STATEMENT_UPDATE: status = plan_update(planner, statement->update, modify); break;
-    default: status = plan_delete(planner, statement->delete_, modify); break;
-    }
+    status = form->plan(planner, statement, modify);
     if (status)
         return status;
     qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);

@@ -1064,25 +1064,26 @@ static void make_json(struct planner *planner, struct select_plan *select, struc
     plan->column_count = 1;
 }
 
-enum status plan_select(struct planner *planner, const struct select_statement *statement, struct plan *plan)
+/* The clauses in the order in which Cassandra finds what is wrong with them. */
+static enum status compile_clauses(struct selection *selection, const struct select_statement *statement,
+                                   struct plan *plan)
 {
+    struct planner *planner = selection->planner;
+    struct select_plan *select = selection->select;
     const struct table_def *table = planner->table;
-    struct select_plan *select = arena_new_struct(planner->arena, struct select_plan);
-    struct selection selection = { .planner = planner, .select = select };
     enum status status;
 
-    plan->select = select;
     select->slots = arena_new_array(planner->arena, const struct column_def *, table->column_count + 1);
     select->partition_slots = table->partition_key_count;
     select->clustering_slots = table->clustering_count;
     for (uint32_t i = 0; i < table->partition_key_count + table->clustering_count; i++)
-        slot_of(&selection, &table->columns[i]);
+        slot_of(selection, &table->columns[i]);
     select->distinct = statement->distinct;
     select->allow_filtering = statement->allow_filtering;
-    status = compile_results(&selection, statement, plan);
+    status = compile_results(selection, statement, plan);
     if (status)
         return status;
-    select->selects_static_only = uses_only_static(&selection, statement);
+    select->selects_static_only = uses_only_static(selection, statement);
     struct where_options options = {
         .use = WHERE_SELECT,
         .allow_filtering = statement->allow_filtering || ddl_is_virtual_system_keyspace(table->keyspace),
@@ -1090,27 +1091,39 @@ enum status plan_select(struct planner *planner, const struct select_statement *
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);
     if (!status && statement->distinct)
-        status = check_distinct(&selection, statement);
+        status = check_distinct(selection, statement);
     if (!status)
-        status = compile_groups(&selection, statement);
+        status = compile_groups(selection, statement);
     if (!status && statement->per_partition_limit && select->is_aggregate && !select->group_count)
         status = error_set(planner->err, ERR_INVALID, "PER PARTITION LIMIT is not allowed with aggregate queries.");
     if (!status)
-        status = compile_ordering(&selection, statement);
+        status = compile_ordering(selection, statement);
     if (!status)
         status = where_check_filtering(planner, &options, &select->where);
     if (!status)
         status = compile_limits(planner, statement, select);
+    return status;
+}
+
+enum status plan_select(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
+{
+    struct select_plan *select = arena_new_struct(planner->arena, struct select_plan);
+    struct selection selection = { .planner = planner, .select = select };
+    enum status status = plan_use_table(planner, &statement->select->table, plan);
+
+    plan->select = select;
+    if (!status)
+        status = compile_clauses(&selection, statement->select, plan);
     if (status)
         return status;
     for (uint32_t i = 0; i < select->where.filter_count; i++)
         select->where.filters[i].slot = slot_of(&selection, select->where.filters[i].column);
-    select->static_wanted = table->static_count > 0;
+    select->static_wanted = plan->table->static_count > 0;
     select->rows_wanted = true;
-    select->is_plain = !statement->json && !select->is_aggregate && !select->sort_count;
+    select->is_plain = !statement->select->json && !select->is_aggregate && !select->sort_count;
     for (uint32_t i = 0; i < select->result_count; i++)
         select->is_plain &= select->results[i]->kind == EXPR_COLUMN;
-    if (statement->json)
+    if (statement->select->json)
         make_json(planner, select, plan);
     index_cell_slots(planner, select);
     if (select->is_aggregate) {

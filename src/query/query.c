@@ -7,7 +7,9 @@
 #include "query/execute.h"
 #include "query/paging.h"
 #include "query/pending.h"
+#include "query/statement.h"
 #include "query/trace.h"
+#include "query/write.h"
 #include "types/text.h"
 
 #include <openssl/rand.h>
@@ -282,8 +284,8 @@ static void trace_execute(struct trace *trace, const struct execution *execution
 static enum query_result run_plan(struct execution *execution, const struct plan *plan,
                                   const struct native_values *values)
 {
+    const struct statement *statement = statement_of(plan->statement->kind);
     struct query_request *request = execution->request;
-    enum status status;
 
     execution->plan = plan;
     request->table_id = plan->table ? plan->table->id : 0;
@@ -292,49 +294,28 @@ static enum query_result run_plan(struct execution *execution, const struct plan
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
     bool is_traced_execute =
         __builtin_expect(request->trace != NULL, 0) && request->message->header.opcode == NATIVE_EXECUTE;
-    if (plan->kind == PLAN_OTHER) {
-        if (is_traced_execute)
-            trace_execute(request->trace, execution, plan);
-        return execute_other(execution);
+    if (statement->takes_values) {
+        enum status status = bind_values(execution, plan, values, &execution->eval);
+
+        if (status)
+            return execution_failed(execution, status);
     }
-    status = bind_values(execution, plan, values, &execution->eval);
-    if (status)
-        return execution_failed(execution, status);
     if (is_traced_execute)
         trace_execute(request->trace, execution, plan);
     if (plan->bind_count)
         TRACE(request->trace, "Bound %u values", plan->bind_count);
-    if (execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
+    if (!statement->run)
+        return execution_failed(execution,
+                                error_set(execution->err, ERR_INVALID, "%s is not supported yet", statement->name));
+    if (statement->takes_values && execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
         return execution_failed(
             execution,
             error_set(
                 execution->err, ERR_INVALID,
                 "NODE_LOCAL consistency level is highly dangerous and should be used only for debugging purposes"));
-    if (plan->kind == PLAN_SELECT)
-        return execute_select(execution);
-    if (plan->kind == PLAN_MODIFY)
-        return execute_modify(execution);
-
-    struct eval *evals = arena_new_array(request->arena, struct eval, plan->part_count + 1);
-    int64_t timestamp_us = 0;
-    const int64_t *given = NULL;
-    if (plan->batch_timestamp) {
-        struct bytes value;
-
-        status = expr_evaluate(plan->batch_timestamp, &execution->eval, &value, execution->err);
-        if (!status && bytes_is_null(value))
-            status = error_set(execution->err, ERR_INVALID, "Invalid null value of timestamp");
-        if (status)
-            return execution_failed(execution, status);
-        if (!native_is_unset(value)) {
-            timestamp_us = (int64_t)load_be64(value.data);
-            given = &timestamp_us;
-        }
-    }
-    for (uint32_t i = 0; i < plan->part_count; i++)
-        evals[i] = execution->eval;
-    return execute_batch(execution, (const struct plan *const *)plan->parts, evals, plan->part_count,
-                         plan->statement->batch->kind, given);
+    if (!statement->runs_on_loop && !execution->context->may_wait)
+        return QUERY_WAITS;
+    return statement->run(execution);
 }
 
 static enum status make_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text,
@@ -359,7 +340,7 @@ static enum status make_plan(struct execution *execution, struct arena *arena, s
     status = cql_parse(arena, text, &statement, execution->err);
     TRACE(trace, "Preparing statement");
     if (!status)
-        status = plan_make(&planner, statement, plan);
+        status = plan_make(&planner, statement_of(statement->kind)->plan, statement, plan);
     TRACE(trace, "The plan is %s", status ? status_name(status) : "made");
     if (status == ERR_FUNCTION_FAILURE && functions.failed)
         describe_failure(execution->request, functions.failed);
@@ -426,24 +407,6 @@ static enum status prepare(struct execution *execution, struct bytes keyspace, s
     return OK;
 }
 
-/* Does its meaning depend on no USE? Definitions are never said to be, as in Cassandra. */
-static bool is_fully_qualified(const struct cql_statement *statement)
-{
-    switch (statement->kind) {
-    case STATEMENT_SELECT: return !bytes_is_null(statement->select->table.keyspace);
-    case STATEMENT_INSERT: return !bytes_is_null(statement->insert->table.keyspace);
-    case STATEMENT_UPDATE: return !bytes_is_null(statement->update->table.keyspace);
-    case STATEMENT_DELETE: return !bytes_is_null(statement->delete_->table.keyspace);
-    case STATEMENT_TRUNCATE: return !bytes_is_null(statement->named->name.keyspace);
-    case STATEMENT_BATCH:
-        for (uint32_t i = 0; i < statement->batch->statement_count; i++)
-            if (!is_fully_qualified(statement->batch->statements[i]))
-                return false;
-        return true;
-    default: return false;
-    }
-}
-
 /* Once for a connection, and not for what another one has prepared already. Before `prepared` goes into the cache. */
 static void warn_of_use(struct execution *execution, const struct prepared *prepared)
 {
@@ -451,7 +414,7 @@ static void warn_of_use(struct execution *execution, const struct prepared *prep
     struct query_session *session = execution->request->session;
     char id[2 * PREPARED_ID_BYTES + 1];
 
-    if (bytes_is_null(session->keyspace) || session->warned_of_use || is_fully_qualified(prepared->plan.statement) ||
+    if (bytes_is_null(session->keyspace) || session->warned_of_use || prepared->plan.is_qualified ||
         prepared_find(context->engine->cache, &context->lookaside, prepared->id))
         return;
     session->warned_of_use = true;
@@ -488,7 +451,7 @@ static enum query_result run_prepare(struct execution *execution)
     }
     TRACE(request->trace, "Kept for EXECUTE: %llu bytes", (unsigned long long)prepared->bytes);
     uint8_t at = execution->version - NATIVE_V3;
-    bool has_rows = plan->kind == PLAN_SELECT;
+    bool has_rows = plan->select != NULL;
     native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES),
                                   &plan->bind_metadata[at], plan->pk_indexes, plan->pk_count,
                                   has_rows ? &plan->metadata[at] : &native_metadata_none);
@@ -616,7 +579,7 @@ static enum status batch_plan(struct execution *execution, const struct native_b
         holder->held[holder->held_count++] = prepared_ref(prepared);
         *plan = &prepared->plan;
     }
-    if ((*plan)->kind != PLAN_MODIFY)
+    if (!(*plan)->modify)
         return error_set(execution->err, ERR_INVALID,
                          "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.");
     return OK;

@@ -3,7 +3,7 @@
  * A page ends by rows or by bytes; where it ended goes to the client as a paging state. What is not paged is bounded, with an error.
  * The first chunk lies in the request's arena; later ones in an arena that is emptied for each, so that a scan of any length takes
  * the memory of one chunk. On a loop a scan that needs many chunks is handed to a worker. */
-#include "query/execute.h"
+#include "query/read.h"
 
 #include "query/aggregate.h"
 #include "query/paging.h"

@@ -1,12 +1,15 @@
 /* Executing INSERT, UPDATE, DELETE and BATCH: values become fragments, fragments become one command per partition. */
+#include "query/write.h"
+
 #include "query/batch_warning.h"
 #include "query/condition.h"
 #include "query/operation.h"
 #include "query/submit.h"
-
 #include "row/key.h"
 #include "row/merge.h"
 #include "row/place.h"
+
+#include <assert.h>
 
 enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, LOOP_KEYS_MAX = 20000 };
 #define EXPIRES_MAX_S INT64_C(2147483646) /* as Cassandra 5.0 with its default storage compatibility mode */
@@ -443,4 +446,43 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
         cas_add_shown(&cas);
     set.logged = kind == BATCH_LOGGED && !conditional;
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
+}
+
+/* USING TIMESTAMP of the batch as a whole. *given NULL: it has none. */
+static enum status batch_timestamp(struct execution *execution, int64_t *timestamp_us, const int64_t **given)
+{
+    const struct expr *expr = execution->plan->batch_timestamp;
+    struct bytes value;
+    enum status status;
+
+    *given = NULL;
+    if (!expr)
+        return OK;
+    status = expr_evaluate(expr, &execution->eval, &value, execution->err);
+    if (status)
+        return status;
+    if (bytes_is_null(value))
+        return error_set(execution->err, ERR_INVALID, "Invalid null value of timestamp");
+    if (native_is_unset(value))
+        return OK;
+    *timestamp_us = (int64_t)load_be64(value.data);
+    *given = timestamp_us;
+    return OK;
+}
+
+enum query_result execute_batch_statement(struct execution *execution)
+{
+    const struct plan *plan = execution->plan;
+    struct eval *evals = arena_new_array(execution->request->arena, struct eval, plan->part_count + 1);
+    const int64_t *given;
+    int64_t timestamp_us;
+    enum status status = batch_timestamp(execution, &timestamp_us, &given);
+
+    assert(plan->statement->kind == STATEMENT_BATCH);
+    if (status)
+        return execution_failed(execution, status);
+    for (uint32_t i = 0; i < plan->part_count; i++)
+        evals[i] = execution->eval;
+    return execute_batch(execution, (const struct plan *const *)plan->parts, evals, plan->part_count,
+                         plan->statement->batch->kind, given);
 }

@@ -3,22 +3,6 @@
 #include "schema/build.h"
 #include "schema/change.h"
 
-bool ddl_is_statement(const struct cql_statement *statement)
-{
-    switch (statement->kind) {
-    case STATEMENT_CREATE_KEYSPACE:
-    case STATEMENT_ALTER_KEYSPACE:
-    case STATEMENT_DROP_KEYSPACE:
-    case STATEMENT_CREATE_TABLE:
-    case STATEMENT_ALTER_TABLE:
-    case STATEMENT_DROP_TABLE:
-    case STATEMENT_CREATE_TYPE:
-    case STATEMENT_ALTER_TYPE:
-    case STATEMENT_DROP_TYPE: return true;
-    default: return false;
-    }
-}
-
 enum status ddl_apply(struct schema *schema, const struct cql_statement *statement, const struct ddl_context *context,
                       struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err)
 {

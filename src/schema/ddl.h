@@ -52,9 +52,6 @@ struct ddl_context {
     bool is_internal; /* system keyspaces may be changed: only for making them */
 };
 
-/* Is this a statement that ddl_apply knows? */
-bool ddl_is_statement(const struct cql_statement *statement);
-
 enum status ddl_apply(struct schema *schema, const struct cql_statement *statement, const struct ddl_context *context,
                       struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err);
 

@@ -1,0 +1,38 @@
+/* TRUNCATE; see truncate.h. The table is looked up when it is run: no plan is made for one. What catalog/ does may free the definition
+ * that names it, so the names are copied first. */
+#include "query/truncate.h"
+
+#include "schema/ddl.h"
+
+#include <assert.h>
+
+enum query_result execute_truncate(struct execution *execution)
+{
+    struct query_context *context = execution->context;
+    const struct qualified_name *name = &execution->plan->statement->named->name;
+    struct planner planner = {
+        .arena = execution->request->arena,
+        .schema = execution->schema,
+        .session_keyspace = execution->keyspace,
+        .err = execution->err,
+    };
+    struct table_def *table;
+    enum status status = plan_find_table(&planner, name, &table);
+
+    if (!status && table->virtual_table)
+        status = error_set(execution->err, ERR_INVALID, "Truncation is not supported by table %.*s.%.*s",
+                           BYTES(table->keyspace), BYTES(table->name));
+    if (!status && ddl_is_local_system_keyspace(table->keyspace))
+        status = error_set(execution->err, ERR_UNAUTHORIZED, "%.*s keyspace is not user-modifiable.",
+                           BYTES(table->keyspace));
+    if (status)
+        return execution_failed(execution, status);
+    assert(context->may_wait);
+    struct bytes keyspace = arena_copy(execution->request->arena, table->keyspace),
+                 table_name = arena_copy(execution->request->arena, table->name);
+    status = catalog_truncate(context->engine->catalog, context->port, keyspace, table_name, execution->err);
+    if (status)
+        return execution_failed(execution, status);
+    native_encode_result_void(execution->out);
+    return QUERY_DONE;
+}
