@@ -193,9 +193,9 @@ static void seek_key(struct buffer *out, struct bytes first, struct bytes place)
     buffer_append_u8(out, 0xFF);
 }
 
-/* first: the partition's key with the kind; the scan lies over its segments. */
-static enum status take_from_store(struct range_owner *owner, struct store_scan *scan, struct bytes first,
-                                   struct bytes from, struct bytes to, uint32_t max, struct found_list *list)
+/* The last segment before a place, which may reach over it; or the first of all. Whatever was replaced before the place is passed on the
+ * way, which may be much. */
+static enum status seek_before(struct range_owner *owner, struct store_scan *scan, struct bytes from)
 {
     const struct store_ops *ops = owner->ops;
     enum status status = ops->scan_seek_back(scan, from, owner->err);
@@ -204,6 +204,17 @@ static enum status take_from_store(struct range_owner *owner, struct store_scan 
         status = ops->scan_prev(scan, owner->err);
     if (!status && !scan->valid)
         status = ops->scan_first(scan, owner->err);
+    return status;
+}
+
+/* first: the partition's key with the kind; the scan lies over its segments. */
+static enum status take_from_store(struct range_owner *owner, struct store_scan *scan, struct bytes first,
+                                   struct bytes from, struct bytes to, bool only_behind, uint32_t max,
+                                   struct found_list *list)
+{
+    const struct store_ops *ops = owner->ops;
+    enum status status = only_behind ? ops->scan_seek(scan, from, owner->err) : seek_before(owner, scan, from);
+
     while (!status && scan->valid && (bytes_is_null(to) || bytes_compare(scan->key, to) < 0) && list->count < max) {
         if (!overlay_has(owner, scan->key))
             status = take(owner, list, first.size, scan->key, scan->value);
@@ -214,13 +225,13 @@ static enum status take_from_store(struct range_owner *owner, struct store_scan 
 }
 
 static enum status take_from_batch(struct range_owner *owner, struct bytes first, struct bytes from, struct bytes to,
-                                   struct found_list *list)
+                                   bool only_behind, struct found_list *list)
 {
     uint32_t at = overlay_seek(owner, from), begin = at;
     enum status status = OK;
 
     /* The last one before it that is there may reach over it. */
-    for (uint32_t i = at; i && bytes_starts_with(op_key(owner, i - 1), first); i--)
+    for (uint32_t i = at; !only_behind && i && bytes_starts_with(op_key(owner, i - 1), first); i--)
         if (store_batch_at(owner->batch, owner->overlay->ops[i - 1]).kind == STORE_PUT) {
             begin = i - 1;
             break;
@@ -241,9 +252,10 @@ static int by_key(const void *a, const void *b)
     return bytes_compare(((const struct found *)a)->key, ((const struct found *)b)->key);
 }
 
-/* The segments that overlap or touch [lower, upper], in order; at most about max of them. */
+/* The segments that overlap or touch [lower, upper], in order; at most about max of them. only_behind: those that begin at lower or before
+ * it are known, and not looked for. */
 static enum status load(struct range_owner *owner, struct bytes partition, struct bytes lower, struct bytes upper,
-                        uint32_t max, struct found_list *list)
+                        bool only_behind, uint32_t max, struct found_list *list)
 {
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 },
                         from CLEANUP(buffer_fini) = { 0 }, to CLEANUP(buffer_fini) = { 0 };
@@ -268,10 +280,10 @@ static enum status load(struct range_owner *owner, struct bytes partition, struc
     status = owner->ops->scan_open(owner->store, &options, &scan, owner->err);
     if (status)
         return status;
-    status = take_from_store(owner, scan, buffer_bytes(&first), buffer_bytes(&from), last, max, list);
+    status = take_from_store(owner, scan, buffer_bytes(&first), buffer_bytes(&from), last, only_behind, max, list);
     store_scan_close(scan);
     if (!status && owner->overlay->count)
-        status = take_from_batch(owner, buffer_bytes(&first), buffer_bytes(&from), last, list);
+        status = take_from_batch(owner, buffer_bytes(&first), buffer_bytes(&from), last, only_behind, list);
     if (status)
         return status;
     if (list->count > 1)
@@ -294,15 +306,18 @@ static bool covers(const struct range_window *window, struct bytes lower, struct
     return bytes_compare(range_window_lower(window), lower) <= 0 && !place_is_before(range_window_upper(window), upper);
 }
 
+enum widening { WIDEN_BEFORE, WIDEN_BEHIND, WIDEN_NEW /* of a window that has nothing yet */ };
+
 /* What lies between two places, one of which is the window's end there, is put before its segments or behind them. False: too much. */
 static enum status widen(struct range_owner *owner, struct range_window *window, struct bytes lower, struct bytes upper,
-                         bool before, bool *fits)
+                         enum widening how, bool *fits)
 {
     struct found_list list = { 0 };
     struct bytes partition = range_window_partition(window);
     struct range_segment *segments;
     uint32_t first, end, count = 0;
-    enum status status = load(owner, partition, lower, upper, RANGE_LOAD_MAX, &list);
+    bool before = how == WIDEN_BEFORE;
+    enum status status = load(owner, partition, lower, upper, how == WIDEN_BEHIND, RANGE_LOAD_MAX, &list);
 
     if (status)
         return status;
@@ -338,12 +353,12 @@ static enum status know(struct range_owner *owner, struct bytes partition, struc
         return OK;
     }
     if (window && place_is_before(lower, range_window_lower(window))) {
-        status = widen(owner, window, lower, range_window_lower(window), true, &fits);
+        status = widen(owner, window, lower, range_window_lower(window), WIDEN_BEFORE, &fits);
         if (!status && fits)
             range_window_set_lower(window, lower);
     }
     if (window && !status && fits && place_is_before(range_window_upper(window), upper)) {
-        status = widen(owner, window, range_window_upper(window), upper, false, &fits);
+        status = widen(owner, window, range_window_upper(window), upper, WIDEN_BEHIND, &fits);
         if (!status && fits)
             range_window_set_upper(window, upper);
     }
@@ -356,7 +371,7 @@ static enum status know(struct range_owner *owner, struct bytes partition, struc
     if (window)
         range_window_forget(window);
     window = range_known_begin(owner->known, partition, lower, upper);
-    status = widen(owner, window, lower, upper, false, &fits);
+    status = widen(owner, window, lower, upper, WIDEN_NEW, &fits);
     if (status || !fits)
         range_window_forget(window);
     *result = status || !fits ? NULL : window;
@@ -400,7 +415,7 @@ enum status range_find(struct range_owner *owner, struct bytes partition, struct
         range_window_find(window, clustering, clustering, &first, &end);
         take_known(owner, window, first, end, &list);
     } else {
-        status = load(owner, partition, clustering, clustering, UINT32_MAX, &list);
+        status = load(owner, partition, clustering, clustering, false, UINT32_MAX, &list);
     }
     if (status)
         return status;
@@ -568,7 +583,8 @@ enum status range_add(struct range_owner *owner, struct store_batch *out, struct
     if (!status && window)
         return add_known(owner, out, window, range);
     if (!status)
-        status = load(owner, partition, range.lower, range.upper, segments_max ? segments_max : UINT32_MAX, &old);
+        status =
+            load(owner, partition, range.lower, range.upper, false, segments_max ? segments_max : UINT32_MAX, &old);
     if (status)
         return status;
     if (done_to)
