@@ -120,7 +120,7 @@ types_or_none(L) ::= types(L).
 constant(T) ::= STRING(S).                   { T = build_literal(p, LITERAL_STRING, build_string(p, S)); }
 constant(T) ::= INTEGER(S).                  { T = build_literal(p, LITERAL_INTEGER, lexeme_bytes(S)); }
 constant(T) ::= FLOATING(S).                 { T = build_literal(p, LITERAL_FLOAT, lexeme_bytes(S)); }
-constant(T) ::= TRUTH(S).                    { T = build_literal(p, LITERAL_BOOLEAN, fold(S)); }
+constant(T) ::= TRUTH(S).                    { T = build_literal(p, LITERAL_BOOLEAN, lexeme_bytes(S)); }
 constant(T) ::= DURATION_LITERAL(S).         { T = build_literal(p, LITERAL_DURATION, lexeme_bytes(S)); }
 constant(T) ::= UUID_LITERAL(S).             { T = build_literal(p, LITERAL_UUID, lexeme_bytes(S)); }
 constant(T) ::= HEXNUMBER(S).                { T = build_literal(p, LITERAL_HEX, lexeme_bytes(S)); }

@@ -201,7 +201,7 @@ static void prints_canonically(void **state)
           "CREATE TABLE t (a frozen<map<int, list<text>>>, b text STATIC MASKED WITH mask_default(), c vector<float, 3>, PRIMARY KEY (a, b)) "
           "WITH CLUSTERING ORDER BY (b DESC) AND comment = 'x' AND compaction = {'class': 'y'} AND id = 'z'" },
         { "CREATE TABLE t (k int PRIMARY KEY) WITH CUSTOM_PROPERTIES={'capacity_mode':{'throughput_mode':'PROVISIONED','read_capacity_units':10}} AND cdc=TRUE AND TAGS={'a':'b'}",
-          "CREATE TABLE t (k int PRIMARY KEY) WITH custom_properties = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 10}} AND cdc = true AND tags = {'a': 'b'}" },
+          "CREATE TABLE t (k int PRIMARY KEY) WITH custom_properties = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 10}} AND cdc = TRUE AND tags = {'a': 'b'}" },
         { "ALTER TABLE t ADD TAGS {'a':'b'}", "ALTER TABLE t ADD TAGS {'a': 'b'}" },
         { "ALTER TABLE t ADD tags int", "ALTER TABLE t ADD (tags int)" },
         { "ALTER TABLE t DROP TAGS_FOR_CDC {'a':'b'}", "ALTER TABLE t DROP TAGS_FOR_CDC {'a': 'b'}" },
