@@ -331,7 +331,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
 {
     switch (term->kind) {
     case TERM_LITERAL:
-        if (type->kind >= TYPE_LIST)
+        if (type->kind >= TYPE_LIST && type->kind != TYPE_TUPLE)
             return ASSIGNABLE_NOT;
         if (type->kind == preferred_kind(term))
             return ASSIGNABLE_EXACTLY;
@@ -642,7 +642,7 @@ static bool is_now(const struct term *term)
 static enum status compile_literal(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                    const struct expr **result)
 {
-    if (receiver->type->kind >= TYPE_LIST || !value_literal_is_assignable(receiver->type, term->literal.kind))
+    if (!value_literal_is_assignable(receiver->type, term->literal.kind))
         return error_set(planner->err, ERR_INVALID, "Invalid %s constant (%.*s) for \"%.*s\" of type %.*s",
                          literal_kind_name(term->literal.kind), BYTES(term->literal.text), BYTES(receiver->name),
                          BYTES(type_name(planner->arena, receiver->type)));

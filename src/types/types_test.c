@@ -954,22 +954,62 @@ static void test_token_is_never_the_minimum(void **state)
     assert_true(token_of_partition_key(bytes_of("", 0)) == INT64_MIN);
 }
 
+/* A tuple as text is a value of its type, or refused; what Cassandra gives is in tests/cql/tuples_text.expected. */
+static void test_tuples_as_text(void **state)
+{
+    static const struct {
+        const char *type;
+        enum literal_kind kind;
+        const char *literal, *value; /* in hexadecimal; NULL: refused */
+    } cases[] = {
+        { "tuple<int, text>", LITERAL_STRING, "1:a", "00000004000000010000000161" },
+        { "tuple<int, text>", LITERAL_STRING, "", "" },
+        { "tuple<int, text>", LITERAL_STRING, "@", "ffffffff" },
+        { "tuple<int, text>", LITERAL_STRING, "1:\\:\\@\\", "0000000400000001000000033a405c" },
+        { "tuple<int, text>", LITERAL_STRING, "1:a:", NULL },
+        { "tuple<int, text>", LITERAL_STRING, "1:\xff", NULL },
+        { "tuple<int, text>", LITERAL_HEX, "0x00000004000000010000000161", "00000004000000010000000161" },
+        { "tuple<int, text>", LITERAL_HEX, "0x00", NULL },
+        { "tuple<int, text>", LITERAL_HEX, "0x0000000400000001000000016100", NULL },
+        { "tuple<tinyint>", LITERAL_INTEGER, "7", "0000000107" },
+        { "tuple<double>", LITERAL_FLOAT, "1e400", "000000087ff0000000000000" },
+        { "tuple<frozen<list<tinyint>>>", LITERAL_STRING, "000000010000000107", "00000009000000010000000107" },
+        { "tuple<frozen<list<tinyint>>>", LITERAL_STRING, "00000001", NULL },
+        { "tuple<frozen<list<tinyint>>, int>", LITERAL_STRING, ":1", NULL },
+        { "tuple<vector<float, 2>>", LITERAL_STRING, "3f800000", NULL },
+        { "tuple<frozen<tuple<int, text>>>", LITERAL_STRING, "1\\:a", "0000000d00000004000000010000000161" },
+    };
+    struct buffer value = { 0 }, hex = { 0 };
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct bytes literal = bytes_of_string(cases[i].literal);
+        enum status status;
+
+        buffer_reset(&value);
+        buffer_reset(&hex);
+        buffer_reserve(&value, 1);
+        status = value_parse(parse(cases[i].type), cases[i].kind, literal, &value, &err);
+        assert_int_equal(status, cases[i].value ? OK : ERR_INVALID);
+        for (size_t k = 0; k < value.size; k++)
+            buffer_printf(&hex, "%02x", value.data[k]);
+        buffer_append_u8(&hex, 0);
+        assert_string_equal((char *)hex.data, cases[i].value ? cases[i].value : "");
+    }
+    buffer_fini(&value);
+    buffer_fini(&hex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_null_key),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_value_set),
-        cmocka_unit_test(test_type_errors),
-        cmocka_unit_test(test_key_format),
-        cmocka_unit_test(test_wire_ids),
-        cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_sorted),
-        cmocka_unit_test(test_canonical),
-        cmocka_unit_test(test_zone_rules),
-        cmocka_unit_test(test_token_is_never_the_minimum),
+        cmocka_unit_test(test_recorded),   cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_null_key),   cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_value_set),  cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_key_format), cmocka_unit_test(test_wire_ids),
+        cmocka_unit_test(test_literals),   cmocka_unit_test(test_tuples_as_text),
+        cmocka_unit_test(test_sorted),     cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_zone_rules), cmocka_unit_test(test_token_is_never_the_minimum),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

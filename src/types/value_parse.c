@@ -6,11 +6,14 @@
 #include "types/value_text.h"
 #include "types/vint.h"
 
+#include <assert.h>
 #include <math.h>
 #include <arpa/inet.h>
 
 bool value_literal_is_assignable(const struct type *type, enum literal_kind kind)
 {
+    if (type->kind == TYPE_TUPLE)
+        return true; /* whatever it is, it is read as text */
     switch (kind) {
     case LITERAL_STRING:
         switch (type->kind) {
@@ -267,6 +270,65 @@ static enum status parse_integer(struct bytes text, int bytes, const char *name,
     return OK;
 }
 
+/* Where the field that begins at `from` ends: at a colon that no backslash stands before, or with the text. */
+static size_t end_of_field(struct bytes text, size_t from)
+{
+    size_t at = from;
+
+    while (at < text.size && (text.data[at] != ':' || (at && text.data[at - 1] == '\\')))
+        at++;
+    return at;
+}
+
+/* Without the backslashes before colons, and then without those before @. */
+static void append_unescaped(struct buffer *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        bool escapes = text.data[i] == '\\' && i + 1 < text.size;
+
+        if (!escapes || (text.data[i + 1] != ':' && text.data[i + 1] != '@'))
+            buffer_append_u8(out, text.data[i]);
+    }
+}
+
+static enum status too_many_fields(const struct type *type, size_t count, struct error *err)
+{
+    CLEANUP(buffer_fini) struct buffer name = { 0 };
+
+    type_print(&name, type, false);
+    return error_set(err, ERR_INVALID, "Invalid tuple literal: too many elements. Type %.*s expects %u but got %zu",
+                     BYTES(buffer_bytes(&name)), type->param_count, count);
+}
+
+/* field:field:..., @ for null, `\:` and `\@` for what these mean; a field that is a tuple is escaped once more. */
+static enum status parse_fields(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
+{
+    CLEANUP(buffer_fini) struct buffer plain = { 0 };
+    size_t count = text.size ? 1 : 0, end = 0;
+    enum status status = OK;
+
+    for (size_t at = end_of_field(text, 0); at < text.size; at = end_of_field(text, at + 1))
+        count++;
+    if (count > type->param_count)
+        return too_many_fields(type, count, err);
+    for (size_t i = 0, from = 0; i < count && !status; i++, from = end + 1) {
+        size_t size_at = out->size;
+
+        end = end_of_field(text, from);
+        assert(end <= text.size && from <= end);
+        struct bytes field = bytes_of(text.data + from, end - from);
+        buffer_append_be32(out, UINT32_MAX);
+        if (bytes_equal(field, BYTES_LITERAL("@")))
+            continue;
+        buffer_reset(&plain);
+        append_unescaped(&plain, field);
+        status = value_parse_text(type->params[i], bytes_of(plain.size ? plain.data : text.data, plain.size), out, err);
+        if (!status)
+            store_be32(out->data + size_at, (uint32_t)(out->size - size_at - 4));
+    }
+    return status;
+}
+
 enum status value_parse_text(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
 {
     float narrow;
@@ -287,8 +349,14 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
             return error_set(err, ERR_INVALID, "String didn't validate.");
         buffer_append_bytes(out, text);
         return OK;
+    case TYPE_LIST: /* in a tuple that is said as text */
+    case TYPE_SET:
+    case TYPE_MAP:
+    case TYPE_VECTOR:
     case TYPE_BLOB:
     case TYPE_CUSTOM: return parse_hex(text, out, err);
+    case TYPE_TUPLE:
+    case TYPE_UDT: return parse_fields(type, text, out, err);
     case TYPE_DATE: return parse_date(text, out, err);
     case TYPE_TIME: return parse_time(text, out, err);
     case TYPE_BOOLEAN:
@@ -361,10 +429,13 @@ enum status value_parse(const struct type *type, enum literal_kind kind, struct 
             text = BYTES_LITERAL("NaN");
         else if (equals_ignoring_case(word, "infinity"))
             text = minus ? BYTES_LITERAL("-Infinity") : BYTES_LITERAL("Infinity");
-        else if (type->kind != TYPE_DECIMAL && is_too_large(text))
+        else if (type->kind != TYPE_DECIMAL && type->kind != TYPE_TUPLE && is_too_large(text))
             return error_set(err, ERR_INVALID, "%.*s is larger than any double", BYTES(text));
     }
-    enum status status = value_parse_text(type, text, out, err);
+    bool is_bytes = type->kind == TYPE_TUPLE && kind == LITERAL_HEX;
+    enum status status = is_bytes ? parse_hex(text, out, err) : value_parse_text(type, text, out, err);
+    if (!status && type->kind == TYPE_TUPLE) /* bytes in it came as they are */
+        status = value_validate(type, bytes_of(out->data + start, out->size - start), err);
     if (status)
         out->size = start;
     return status;

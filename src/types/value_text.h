@@ -7,7 +7,8 @@
 
 #include "types/type.h"
 
-/* A native value from text, as AbstractType.fromString; may leave part of a value in `out` when it fails. */
+/* A value from text, as AbstractType.fromString; may leave part of a value in `out` when it fails. Tuples and UDTs: field:field:...;
+ * collections and vectors, which only stand in these: bytes in hexadecimal, which are not looked at. */
 enum status value_parse_text(const struct type *type, struct bytes text, struct buffer *out, struct error *err);
 /* A quoted JSON string. */
 void json_print_string(struct buffer *out, struct bytes text);
