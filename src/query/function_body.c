@@ -74,11 +74,12 @@ void uuid_source_init(struct uuid_source *source)
     source->last_ticks = 0;
 }
 
+/* As in Cassandra, a time of more than 60 bits runs into the version: that is no UUID of version 1, and only SELECT shows it. */
 static void uuid_write_time(uint8_t out[16], uint64_t ticks, uint64_t low)
 {
     store_be32(out, (uint32_t)ticks);
     store_be16(out + 4, (uint16_t)(ticks >> 32));
-    store_be16(out + 6, (uint16_t)(0x1000 | ((ticks >> 48) & 0x0fff)));
+    store_be16(out + 6, (uint16_t)(0x1000 | (ticks >> 48)));
     store_be64(out + 8, low);
 }
 
@@ -94,13 +95,14 @@ void uuid_make_time(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 
 static int64_t uuid_ticks(struct bytes uuid)
 {
-    return (int64_t)(((uint64_t)(load_be16(uuid.data + 6) & 0x0fff) << 48) |
+    return (int64_t)(((uint64_t)(load_be16(uuid.data + 6) & 0xefff) << 48) |
                      ((uint64_t)load_be16(uuid.data + 4) << 32) | load_be32(uuid.data));
 }
 
 int64_t uuid_time_ms(struct bytes uuid)
 {
-    return (uuid_ticks(uuid) - UUID_EPOCH_TICKS) / 10000;
+    return (uuid_ticks(uuid) / 10 - UUID_EPOCH_TICKS / 10) /
+           1000; /* by way of microseconds, as in Cassandra: none overflows */
 }
 
 BODY(body_now)
@@ -118,10 +120,12 @@ BODY(body_current_timestamp)
     return OK;
 }
 
-/* Toward zero, as Java's TimeUnit: the last day before 1970 is day 0 as well. */
+/* Of whole seconds toward zero, as Java's Duration: the last day before 1970 is day 0 as well, but for its first second. */
 static uint32_t days_of_ms(int64_t ms)
 {
-    return (uint32_t)(ms / MS_PER_DAY) + 0x80000000u;
+    int64_t seconds = ms / 1000 - (ms % 1000 < 0);
+
+    return (uint32_t)(seconds / (MS_PER_DAY / 1000)) + 0x80000000u;
 }
 
 BODY(body_current_date)

@@ -5,6 +5,7 @@
 #include "cql/print.h"
 #include "types/number.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -824,6 +825,7 @@ static enum status compile_call(struct planner *planner, const struct term *term
                          BYTES(type_name(planner->arena, receiver->type)));
     struct expr *call = new_expr(planner, EXPR_CALL, function->return_type);
     call->function = function;
+    call->is_checked = function->return_type->kind == TYPE_TIMEUUID && function->arg_count == 1 && !function->is_cast;
     call->arg_count = term->item_count;
     call->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
@@ -941,6 +943,23 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
     return function_check_room(eval->arena, result->size, err);
 }
 
+/* The words are Java's. */
+static enum status check_result(const struct function *function, struct bytes result, struct error *err)
+{
+    struct error ignored;
+    char hex[33] = "";
+
+    assert(function->return_type->kind == TYPE_TIMEUUID && function->arg_count == 1);
+    if (bytes_is_null(result) || value_validate(function->return_type, result, &ignored) == OK)
+        return OK;
+    for (size_t i = 0; i < result.size && i < 16; i++)
+        snprintf(hex + 2 * i, 3, "%02x", result.data[i]);
+    return error_set(
+        err, ERR_SERVER,
+        "java.lang.RuntimeException: Return of function system.%.*s : (timestamp) -> timeuuid (%s) is not a valid value for its declared return type timeuuid",
+        BYTES(function->name), hex);
+}
+
 static enum status evaluate_call(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     struct bytes args[FUNCTION_ARGUMENTS_MAX];
@@ -954,7 +973,8 @@ static enum status evaluate_call(const struct expr *expr, struct eval *eval, str
             return error_set(err, ERR_INVALID, "Invalid unset value for argument in call to function %.*s",
                              BYTES(expr->function->name));
     }
-    return function_call(expr->function, &eval->functions, args, result, err);
+    enum status status = function_call(expr->function, &eval->functions, args, result, err);
+    return status || !expr->is_checked ? status : check_result(expr->function, *result, err);
 }
 
 static struct bytes component_of(const struct type *type, struct bytes value, uint32_t index)

@@ -44,7 +44,8 @@ struct expr {
     uint32_t arg_count;
     /* writetime, ttl: of one element or field only */
     const struct expr *element;
-    int32_t field; /* -1: none */
+    int32_t field;   /* -1: none */
+    bool is_checked; /* a call whose result is used: it may be none of its type. What SELECT shows is not looked at */
 };
 
 /* What receives a value: a column, an element of one, "[ttl]". */
