@@ -5,6 +5,7 @@
 #include "server/tree.h"
 #include "types/calendar.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -183,12 +184,10 @@ static void advance(struct asker *asker, uint64_t done)
     tell(asker, "progress %" PRIu64 " %" PRIu64 " %s", done, asker->task->total, asker->task->unit);
 }
 
-static void tell_end(struct asker *asker, enum status status, const struct error *err, const char *text)
+static void tell_error(struct asker *asker, enum status status, const struct error *err)
 {
-    if (status)
-        tell(asker, "error %s", err->message[0] ? err->message : status_name(status));
-    else
-        tell(asker, "done %s", text);
+    assert(status);
+    tell(asker, "error %s", err->message[0] ? err->message : status_name(status));
 }
 
 /* ---- what can be asked ---- */
@@ -210,19 +209,32 @@ static enum status flush(struct asker *asker, struct error *err)
 
 static void ask_flush(struct asker *asker)
 {
+    uint32_t shards = table_space_shard_count(asker->control->space);
     struct error err = { 0 };
+    enum status status;
 
-    begin_task(asker, "flush", "shards", table_space_shard_count(asker->control->space));
-    tell_end(asker, flush(asker, &err), &err, "flushed");
+    begin_task(asker, "flush", "shards", shards);
+    status = flush(asker, &err);
+    if (status)
+        tell_error(asker, status, &err);
+    else
+        tell(asker, "done flushed: shards=%" PRIu32, shards);
 }
 
 static void ask_sweep(struct asker *asker)
 {
     struct error err = { 0 };
+    enum status status;
 
     begin_task(asker, "sweep", "rounds", 1);
     advance(asker, 0);
-    tell_end(asker, table_sweep(asker->control->space, &err), &err, "swept");
+    status = table_sweep(asker->control->space, &err);
+    if (status) {
+        tell_error(asker, status, &err);
+        return;
+    }
+    advance(asker, 1);
+    tell(asker, "done swept: shards=%" PRIu32, table_space_shard_count(asker->control->space));
 }
 
 /* The tables that are meant: count 0 and NULL ids: all there are. */
@@ -266,35 +278,45 @@ static void name_task(struct asker *asker, const char *name)
     pthread_mutex_unlock(&asker->control->view->lock);
 }
 
-static enum status compact(struct asker *asker, const struct chosen *chosen, uint32_t steps, struct error *err)
+/* Of each table that is meant by itself, or of all at once, in every shard: one compaction each. */
+static enum status compact(struct asker *asker, const struct chosen *chosen, uint32_t count, struct error *err)
 {
     struct table_space *space = asker->control->space;
     uint32_t shards = table_space_shard_count(space);
     enum status status = OK;
 
-    for (uint32_t i = 0; i < steps && !status; i++) {
+    for (uint32_t i = 0; i < count && !status; i++) {
         advance(asker, i);
         status = table_compact_shard(space, i % shards, chosen->ids ? chosen->ids[i / shards] : 0, err);
     }
     if (!status)
-        advance(asker, steps);
+        advance(asker, count);
     return status;
 }
 
 static void ask_compact(struct asker *asker, const char *name)
 {
-    uint32_t shards = table_space_shard_count(asker->control->space), steps;
+    uint32_t shards = table_space_shard_count(asker->control->space), count;
     struct chosen chosen = { 0 };
     struct error err = { 0 };
     enum status status = *name ? choose_tables(asker->control, name, &chosen, &err) : OK;
 
-    steps = shards * (chosen.ids ? chosen.count : 1);
-    begin_task(asker, "compaction", "shards", steps);
+    if (status) {
+        tell_error(asker, status, &err);
+        free(chosen.ids);
+        return;
+    }
+    count = shards * (chosen.ids ? chosen.count : 1);
+    begin_task(asker, "compaction", "compactions", count);
     if (*name)
         name_task(asker, name);
-    if (!status)
-        status = compact(asker, &chosen, steps, &err);
-    tell_end(asker, status, &err, "compacted");
+    status = compact(asker, &chosen, count, &err);
+    if (status)
+        tell_error(asker, status, &err);
+    else if (*name)
+        tell(asker, "done compacted: %s tables=%" PRIu32 " shards=%" PRIu32, name, chosen.count, shards);
+    else
+        tell(asker, "done compacted: shards=%" PRIu32, shards);
     free(chosen.ids);
 }
 
@@ -354,9 +376,12 @@ static void ask_snapshot(struct asker *asker)
     }
     begin_task(asker, "snapshot", "shards", table_space_shard_count(control->space));
     status = make_stage(asker, &err);
-    tell_end(asker, status, &err, CONTROL_STAGE);
-    if (!status)
+    if (status) {
+        tell_error(asker, status, &err);
+    } else {
+        tell(asker, "done " CONTROL_STAGE);
         wait_for_end(asker);
+    }
     if (remove_stage(control, &err))
         log_warn("control", "a snapshot's files can't be removed status=%s", status_name(err.status));
     atomic_store(&control->snapshots, false);

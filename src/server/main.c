@@ -1,5 +1,6 @@
 /* helenus: the command line. What it does is server.h's. */
 #include "server/check.h"
+#include "server/help.h"
 #include "server/notify.h"
 #include "server/operate.h"
 #include "server/options.h"
@@ -18,44 +19,20 @@
 
 enum { EXIT_STOPPED = 0, EXIT_NOT_DRAINED = 1, EXIT_CANNOT_START = 2 };
 
-static void print_help(FILE *out)
-{
-    fprintf(out,
-            "helenus " HELENUS_VERSION ": a database that speaks CQL, as Apache Cassandra 5.0 does\n"
-            "\n"
-            "usage: helenus serve --data DIR [--dev] [options]\n"
-            "       helenus check DIR         is a data directory that no server has open sound? exit 0 yes, 1 no\n"
-            "       helenus check --repair DIR    the same, after what can't be read was taken out and kept aside\n"
-            "       helenus reshard DIR --shards N    its data in N shards, while no server has it open\n"
-            "       helenus flush DIR         what its server holds in memory to files\n"
-            "       helenus compact DIR [KEYSPACE[.TABLE]]    these into as few as can be\n"
-            "       helenus sweep DIR         a round of purging what old deletions cover\n"
-            "       helenus snapshot DIR TARGET [--without-key]      a copy of one moment, of a server at work or not\n"
-            "       helenus restore SNAPSHOT DIR [--key-file FILE]   into an empty directory, and checked\n"
-            "       helenus version\n"
-            "       helenus help file         a configuration file with every option as a comment\n"
-            "       helenus help reference    every option as a table in Markdown\n"
-            "       helenus --help\n"
-            "\n"
-            "options of serve, with their defaults:\n");
-    options_print_help(out);
-}
-
 static int refuse(const char *reason)
 {
     fprintf(stderr, "helenus: %s\n", reason);
     return EXIT_CANNOT_START;
 }
 
-static int print_options(const char *how)
+static int print_about(const char *word)
 {
-    if (strcmp(how, "reference") == 0)
-        options_print_reference(stdout);
-    else if (strcmp(how, "file") == 0)
-        options_print_file(stdout);
-    else
-        return refuse("help knows: reference, file");
-    return 0;
+    if (help_print_about(stdout, word))
+        return 0;
+    fputs("helenus: help knows: ", stderr);
+    help_print_words(stderr);
+    fputc('\n', stderr);
+    return EXIT_CANNOT_START;
 }
 
 /* A numeric IPv6 address stands in brackets before a port. */
@@ -201,9 +178,9 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(command, "help") == 0 && argc > 2)
-        return print_options(argv[2]);
+        return print_about(argv[2]);
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
-        print_help(stdout);
+        help_print(stdout, HELENUS_VERSION);
         return argc > 1 ? 0 : EXIT_CANNOT_START;
     }
     fprintf(stderr, "helenus: unknown command %s (see helenus --help)\n", command);

@@ -32,7 +32,8 @@ struct operator
     struct progress progress;
     int fd; /* to the server; -1: none */
     char line[CONTROL_LINE_MAX + 1];
-    size_t line_bytes; /* received, and not yet looked at */
+    size_t line_bytes;               /* received, and not yet looked at */
+    char done[CONTROL_LINE_MAX + 1]; /* what the server says it did */
 };
 
 static int cannot(struct operator* operator, const struct error * error)
@@ -105,7 +106,7 @@ static void show_line(struct operator* operator, const char * line)
     uint64_t done, total;
     char unit[32];
 
-    if (sscanf(line, "progress %" SCNu64 " %" SCNu64 " %31s", &done, &total, unit) == 3)
+    if (sscanf(line, "progress %" SCNu64 " %" SCNu64 " %31s", &done, &total, unit) == 3 && done <= total)
         progress_show(&operator->progress, done, total, unit);
 }
 
@@ -122,8 +123,10 @@ static int ask(struct operator* operator, const char * question)
     while (next_line(operator, line)) {
         if (strncmp(line, "error ", 6) == 0)
             return failed(operator, line + 6);
-        if (strncmp(line, "done ", 5) == 0)
+        if (strncmp(line, "done ", 5) == 0) {
+            snprintf(operator->done, sizeof(operator->done), "%s", line + 5);
             return OPERATE_DONE;
+        }
         show_line(operator, line);
     }
     return failed(operator, "the server has gone");
@@ -134,11 +137,14 @@ static int run_online(struct operator* operator, const char * question)
     struct error error = { 0 };
     int code;
 
+    operator->progress.is_bar_only = true;
     if (connect_to(operator, operator->words[0], &error))
         return cannot(operator, & error);
     code = ask(operator, question);
     close(operator->fd);
     progress_clear(&operator->progress);
+    if (code == OPERATE_DONE)
+        printf("%s is %s\n", operator->words[0], operator->done);
     return code;
 }
 

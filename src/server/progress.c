@@ -1,5 +1,6 @@
 #include "server/progress.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -23,8 +24,9 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t total, con
     double part = total ? (double)done / (double)total : 1;
     int permille = (int)(part * 1000), cells = (int)(part * BAR_CELLS);
 
-    if (permille == progress->shown)
+    if (permille == progress->shown || (progress->is_bar_only && !progress->has_terminal))
         return;
+    assert(done <= total && cells <= BAR_CELLS);
     if (!progress->has_terminal && progress->shown >= 0 && permille < progress->shown + PERMILLE_A_LINE &&
         permille < 1000)
         return;

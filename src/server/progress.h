@@ -1,4 +1,5 @@
-/* server/progress.h: how far a command of the command line is: a bar on stderr if that is a terminal, else a line for every tenth.
+/* server/progress.h: how far a command of the command line is: a bar on stderr if that is a terminal, else a line for every tenth,
+ * or nothing.
  *
  * Thread:  the command's.
  */
@@ -11,7 +12,8 @@
 struct progress {
     const char *what; /* "compact" */
     bool has_terminal;
-    int shown; /* permille; -1: nothing yet */
+    bool is_bar_only; /* nothing where there is no terminal */
+    int shown;        /* permille; -1: nothing yet */
 };
 
 void progress_begin(struct progress *progress, const char *what);

@@ -40,6 +40,23 @@ def expect(code, words, *arguments, **options):
     return done
 
 
+def one_line(line, *arguments):
+    """What was done, and where there is no terminal nothing else."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (DONE, line + "\n", ""), done
+
+
+def asked(data, question):
+    """The steps that a server tells of, to the last."""
+    with socket.socket(socket.AF_UNIX) as asker:
+        asker.connect(os.path.join(data, "control"))
+        asker.settimeout(60)
+        asker.sendall(question.encode() + b"\n")
+        lines = asker.makefile().read().splitlines()
+    assert lines[-1].startswith("done "), lines
+    return [line.removeprefix("progress ") for line in lines[:-1]]
+
+
 def select(client, text):
     return client.execute(client.prepare(text), [])
 
@@ -126,13 +143,15 @@ def flush_compact_and_sweep():
             def sorted_files():
                 return sum(name.endswith(".sst") for _, _, names in os.walk(data) for name in names)
             before = sorted_files()
-            done = expect(DONE, "flush 100 %: 2 of 2 shards", "flush", data)
+            one_line(f"{data} is flushed: shards=2", "flush", data)
             assert sorted_files() > before, "a flush makes sorted files"
-            assert "\r" not in done.stderr, "no bar where there is no terminal"
-            expect(DONE, "compact 100 %: 2 of 2 shards", "compact", data, "ks.t")
-            expect(DONE, "compact 100 %: 4 of 4 shards", "compact", data, "ks")
-            expect(DONE, "2 of 2", "compact", data)
-            expect(DONE, "sweep", "sweep", data)
+            one_line(f"{data} is compacted: ks.t tables=1 shards=2", "compact", data, "ks.t")
+            one_line(f"{data} is compacted: ks tables=2 shards=2", "compact", data, "ks")
+            one_line(f"{data} is compacted: shards=2", "compact", data)
+            one_line(f"{data} is swept: shards=2", "sweep", data)
+            steps = [asked(data, question) for question in ("flush", "compact", "compact ks.t", "compact ks", "sweep")]
+            assert steps == [["0 2 shards", "1 2 shards", "2 2 shards"]] + [[f"{i} {n} compactions" for i in range(n + 1)] for n in (2, 2, 4)] \
+                + [["0 1 rounds", "1 1 rounds"]], steps
             expect(FAILED, "no keyspace nowhere", "compact", data, "nowhere.t")
             expect(FAILED, "no table ks.none", "compact", data, "ks.none")
             expect(CANNOT, "usage: helenus flush DIR", "flush", data, "more")

@@ -44,6 +44,20 @@ def help_and_version():
     assert done.returncode == 0 and re.match(r"helenus \d+\.\d+\.\d+", done.stdout) and "v3, v4 and v5" in done.stdout, done.stdout
 
 
+def help_of_each_command():
+    listed = re.findall(r"^(?:usage:|      ) helenus (\w+) ", run("--help").stdout, re.M)
+    assert set(listed) == {"serve", "check", "reshard", "flush", "compact", "sweep", "snapshot", "restore", "version", "help"}, listed
+    for command in listed:
+        done = run("help", command)
+        assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith(f"usage: helenus {command}"), done
+        assert command in ("version", "help") or "exit codes: 0 " in done.stdout, done.stdout
+        # What a command says of itself when it is called wrongly is the same.
+        if command in ("check", "reshard", "flush", "compact", "sweep", "snapshot", "restore"):
+            usage = done.stdout.splitlines()[0]
+            assert usage in run(command, "--none").stderr, (usage, run(command, "--none").stderr)
+    assert "--cql-port" in run("help", "serve").stdout
+
+
 def mistakes():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         data = os.path.join(top, "data")
@@ -518,7 +532,7 @@ def stop_drains():
     assert server.stop() == 0
 
 
-TESTS = [help_and_version, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
+TESTS = [help_and_version, help_of_each_command, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
          configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
          a_huge_row_holds_nobody_up, service_manager,
          one_request_always_fits, options_at_their_ends, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]

@@ -1,0 +1,82 @@
+/* What `helenus help` prints. Each command stands once in a table: its usage, one line for the list, and the rest for who asks for it
+ * alone. Options of serve are told by the table of options. */
+#include "server/help.h"
+
+#include "server/options.h"
+
+#include <string.h>
+
+static const struct command_help {
+    const char *name;
+    const char *usage; /* without "helenus " */
+    const char *line;  /* what it does */
+    const char *more;  /* lines that end */
+} commands[] = {
+    { "serve", "serve --data DIR [--dev] [options]", "serves a data directory",
+      "Runs until SIGTERM or SIGINT. SIGHUP reads the configuration file again.\n"
+      "exit codes: 0 stopped, 1 requests did not end in time, 2 it can't start\n" },
+    { "check", "check [--repair] DIR [--key-file FILE]", "is a data directory that no server has open sound?",
+      "Reads every value, and changes nothing. --repair: what can't be read is taken out first and kept aside.\n"
+      "exit codes: 0 sound, 1 damaged, 2 it can't be checked\n" },
+    { "reshard", "reshard DIR --shards N [--key-file FILE]", "its data in N shards, while no server has it open",
+      "An interrupted one leaves the directory as it was, or done.\n"
+      "exit codes: 0 done, 2 not done\n" },
+    { "flush", "flush DIR", "what its server holds in memory goes to files",
+      "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
+    { "compact", "compact DIR [KEYSPACE[.TABLE]]", "these go into as few as can be",
+      "Without a name: of all tables.\n"
+      "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
+    { "sweep", "sweep DIR", "a round of purging what old deletions cover",
+      "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
+    { "snapshot", "snapshot DIR TARGET [--without-key]", "a copy of one moment, of a server at work or not",
+      "Files that don't change any more are linked where they can be. The master key is copied, too, unless --without-key.\n"
+      "exit codes: 0 done, 1 failed, 2 not begun\n" },
+    { "restore", "restore SNAPSHOT DIR [--key-file FILE]", "a snapshot into an empty directory, and checked",
+      "exit codes: 0 done, 1 failed, 2 not begun\n" },
+    { "version", "version", "its version, and those of its protocols", "" },
+    { "help", "help [COMMAND | file | reference]", "this, or more of one command",
+      "file: a configuration file with every option as a comment. reference: every option as a table in Markdown.\n" },
+};
+
+void help_print(FILE *out, const char *version)
+{
+    fprintf(out, "helenus %s: a database that speaks CQL, as Apache Cassandra 5.0 does\n\n", version);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(out, "%s helenus %-42s %s\n", i ? "      " : "usage:", commands[i].usage, commands[i].line);
+    fputs("\noptions of serve, with their defaults:\n", out);
+    options_print_help(out);
+}
+
+static void print_command(FILE *out, const struct command_help *command)
+{
+    fprintf(out, "usage: helenus %s\n\n%s: %s\n%s", command->usage, command->name, command->line, command->more);
+    if (strcmp(command->name, "serve") == 0) {
+        fputs("\noptions, with their defaults:\n", out);
+        options_print_help(out);
+    }
+}
+
+bool help_print_about(FILE *out, const char *word)
+{
+    if (strcmp(word, "reference") == 0) {
+        options_print_reference(out);
+        return true;
+    }
+    if (strcmp(word, "file") == 0) {
+        options_print_file(out);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(word, commands[i].name) == 0) {
+            print_command(out, &commands[i]);
+            return true;
+        }
+    return false;
+}
+
+void help_print_words(FILE *out)
+{
+    fputs("reference, file", out);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(out, ", %s", commands[i].name);
+}
