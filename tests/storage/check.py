@@ -129,14 +129,15 @@ def write(text):
 def crashes(top):
     """Killed while it writes, flushes and compacts: whatever lies there then is sound."""
     data = os.path.join(top, "crashed")
-    unsound = []
+    unsound, unexpected = [], []
     for round_ in range(4):
         server = Server(data).start()
         client = Client(server.port)
         client.query("CREATE KEYSPACE IF NOT EXISTS ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
         client.query("CREATE TABLE IF NOT EXISTS ks.t (k int PRIMARY KEY, v text)")
+        ends = threading.Event()
 
-        def load():
+        def load(server=server, client=client, ends=ends):
             try:
                 i = 0
                 while True:
@@ -144,16 +145,21 @@ def crashes(top):
                     client.query(f"INSERT INTO ks.t (k, v) VALUES ({i % 5000}, '{'x' * 500}')")
                     if i % 200 == 0:
                         operate(server, "flush" if i % 400 else "compact")
-            except OSError:
-                pass
+            except (OSError, subprocess.CalledProcessError) as e:  # its connection, or the command at work, is cut off
+                if not ends.is_set():
+                    unexpected.append(e)
         thread = threading.Thread(target=load)
         thread.start()
         thread.join(0.7 + 0.15 * round_)
+        ends.set()
         server.kill()
-        thread.join(10)
+        thread.join(70)
+        if thread.is_alive():
+            unexpected.append("the load has not ended")
         done = check(data)
         if done.returncode != SOUND:
             unsound.append(done.stdout)
+    expect(not unexpected, f"the load went on until then {unexpected[:1]}")
     expect(not unsound, f"after kill -9 under load: 4 times, {len(unsound)} not sound {unsound[:1]}")
 
 
