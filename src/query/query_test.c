@@ -974,6 +974,39 @@ static void what_a_row_says_again_and_again_is_bounded(void **state)
     buffer_fini(&call);
 }
 
+/* Cassandra writes a row that nobody finds, or nothing; what a read finds by them is in tests/cql/tuples_bound.expected. */
+static void short_tuples_write_nothing(void **state)
+{
+    static const uint8_t list[] = { 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 1 };
+    static const struct {
+        const char *text;
+        struct bytes value;
+    } writes[] = {
+        { "UPDATE w SET v = 'x' WHERE k = 1 AND (c, d) IN ?", { list, sizeof(list) } },
+        { "UPDATE w SET v = 'x' WHERE k = 1 AND (c, d) = ?", { list + 8, 8 } },
+        { "DELETE v FROM w WHERE k = 1 AND (c, d) = ?", { list + 8, 8 } },
+        { "DELETE FROM w WHERE k = 1 AND (c, d) IN ?", { list, sizeof(list) } },
+        { "UPDATE w SET v = 'x' WHERE k = 1 AND (c, d) = ? IF v = 'a'", { list + 8, 8 } },
+    };
+    static const char refused[] = "invalid: Invalid null value in condition for columns: [c, d]";
+
+    make_table();
+    assert_string_equal(ask("CREATE TABLE w (k int, c int, d int, v text, PRIMARY KEY (k, c, d))"), "ok");
+    assert_string_equal(ask("INSERT INTO w (k, c, d, v) VALUES (1, 1, 1, 'a')"), "ok");
+    for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+        assert_string_equal(prepare(writes[i].text), "ok");
+        set_execute(&writes[i].value, 1);
+        assert_int_equal(run(worker), QUERY_DONE);
+        assert_string_equal(outcome(), refused);
+    }
+    assert_string_equal(ask("SELECT c, d, v FROM w"), "1|1|a");
+    assert_string_equal(ask("CREATE TABLE x (k int, c int, d int, e text, PRIMARY KEY (k, c, d, e))"), "ok");
+    assert_string_equal(prepare("SELECT c FROM x WHERE k = 1 AND (c, d) = ? AND e > 'a'"), "ok");
+    set_execute(&writes[1].value, 1);
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_string_equal(outcome(), refused);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -999,6 +1032,7 @@ int main(void)
         TEST(conditions_decide_and_show_what_they_saw),
         TEST(nested_calls_end_soon),
         TEST(unset_values_change_nothing),
+        TEST(short_tuples_write_nothing),
         TEST(times_and_limits_are_those_asked_for),
         TEST(a_trace_becomes_rows_that_expire),
         TEST(events_stand_in_the_order_of_their_time),

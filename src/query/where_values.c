@@ -28,69 +28,154 @@ static bool is_bad(struct bytes value)
     return bytes_is_null(value) || native_is_unset(value);
 }
 
-/* The values of an EQ or IN part: `*count` groups of `width`. */
+/* Tuples of clustering columns may be bound with fewer fields than there are columns: they stand for what begins with these. So a
+ * field that is not there differs from a null, which is refused. */
+static const uint8_t no_field;
+
+static bool is_missing(struct bytes value)
+{
+    return value.data == &no_field;
+}
+
+/* Of a part's value that is null: is it one that a short tuple doesn't have? */
+static enum status find_missing(const struct expr *expr, struct eval *eval, struct bytes *value, struct error *err)
+{
+    struct value_iterator iterator;
+    struct bytes tuple, field;
+    enum status status;
+
+    if (expr->kind != EXPR_COMPONENT)
+        return OK;
+    status = expr_evaluate(expr->args[0], eval, &tuple, err);
+    if (status || is_bad(tuple))
+        return status;
+    value_iterator_init(&iterator, expr->args[0]->type, tuple);
+    for (uint32_t i = 0; i < expr->index; i++)
+        value_iterator_next(&iterator, &field);
+    if (!iterator.rest.size)
+        *value = bytes_of(&no_field, 0);
+    return OK;
+}
+
+/* The part's columns, as a receiver's name has them: "(c,d)". */
+static struct bytes name_of_part(const struct key_part *part, const struct column_def *columns, struct arena *arena)
+{
+    struct buffer name = { 0 };
+
+    for (uint32_t i = 0; i < part->width; i++)
+        buffer_printf(&name, "%s%.*s", i ? "," : "(", BYTES(columns[part->first + i].name));
+    buffer_append_string(&name, ")");
+    struct bytes copy = arena_copy(arena, buffer_bytes(&name));
+    buffer_fini(&name);
+    return copy;
+}
+
+/* How many columns the group of values reaches. */
+static uint32_t width_of(const struct bytes *values, uint32_t width)
+{
+    uint32_t reached = 0;
+
+    while (reached < width && !is_missing(values[reached]))
+        reached++;
+    return reached;
+}
+
+/* The values of a part that are said one by one, columns each within a group. */
+static enum status said_values(const struct key_part *part, const struct column_def *columns, struct eval *eval,
+                               struct bytes *list, struct error *err)
+{
+    for (size_t i = 0; i < (size_t)part->value_count * part->width; i++) {
+        const struct column_def *column = &columns[part->first + i % part->width];
+        enum status status = expr_evaluate(part->values[i], eval, &list[i], err);
+
+        if (!status && bytes_is_null(list[i]) && part->width > 1)
+            status = find_missing(part->values[i], eval, &list[i], err);
+        if (status)
+            return status;
+        if (bytes_is_null(list[i]) && part->width > 1)
+            return error_set(err, ERR_INVALID, "Invalid null value for column %.*s", BYTES(column->name));
+        if (native_is_unset(list[i]) && part->values[i]->kind == EXPR_COMPONENT)
+            return error_set(err, ERR_INVALID, "Invalid unset value for tuple %.*s",
+                             BYTES(name_of_part(part, columns, eval->arena)));
+        if (is_bad(list[i]))
+            return bad_value(column, list[i], err);
+    }
+    return OK;
+}
+
+/* What IN ? was bound with; not OK: nothing to go through. */
+static enum status bound_list(const struct key_part *part, const struct column_def *columns, struct eval *eval,
+                              struct bytes *marker, struct error *err)
+{
+    enum status status = expr_evaluate(part->in_marker, eval, marker, err);
+
+    if (status)
+        return status;
+    if (is_bad(*marker) && part->width > 1)
+        return native_is_unset(*marker) ? error_set(err, ERR_INVALID, "Invalid unset value for in%.*s",
+                                                    BYTES(name_of_part(part, columns, eval->arena)))
+                                        : error_set(err, ERR_INVALID, "Invalid null value for IN restriction");
+    if (native_is_unset(*marker))
+        return bad_value(&columns[part->first], *marker, err);
+    if (bytes_is_null(*marker))
+        return error_set(err, ERR_INVALID, "Invalid null value for column %.*s", BYTES(columns[part->first].name));
+    return OK;
+}
+
+/* One element of such a list, into the group of its part. */
+static void spread_element(const struct key_part *part, const struct column_def *columns, struct bytes element,
+                           struct bytes *group)
+{
+    const struct type *type = part->in_marker->type->params[0];
+
+    if (part->width == 1 && type->kind != TYPE_TUPLE) {
+        group[0] = value_of_in(type, element);
+    } else if (part->width == 1 && (!columns[part->first].type || type_equal(type, columns[part->first].type))) {
+        group[0] = element;
+    } else {
+        struct bytes absent = is_bad(element) || part->width == 1 ? bytes_of(NULL, 0) : bytes_of(&no_field, 0);
+        struct value_iterator fields;
+
+        value_iterator_init(&fields, type, element);
+        for (uint32_t i = 0; i < part->width; i++) {
+            bool is_there = fields.rest.size > 0;
+
+            value_iterator_next(&fields, &group[i]);
+            if (!is_there)
+                group[i] = absent;
+        }
+    }
+}
+
+/* The values of an EQ or IN part: `*count` groups of `width`. Of tuples that are short the last ones are missing. */
 static enum status part_values(const struct key_part *part, const struct column_def *columns, struct eval *eval,
                                struct bytes **values, uint32_t *count, struct error *err)
 {
-    uint32_t total = part->value_count;
-    struct bytes *list;
+    struct value_iterator iterator;
+    struct bytes marker, element;
+    uint32_t total, at = 0;
     enum status status;
 
     if (!part->in_marker) {
-        list = arena_alloc(eval->arena, sizeof(*list) * ((size_t)total * part->width + 1));
-        for (size_t i = 0; i < (size_t)total * part->width; i++) {
-            status = expr_evaluate(part->values[i], eval, &list[i], err);
-            if (status)
-                return status;
-            if (bytes_is_null(list[i]) && part->width > 1)
-                return error_set(err, ERR_INVALID, "Invalid null value for column %.*s",
-                                 BYTES(columns[part->first + i % part->width].name));
-            if (is_bad(list[i]))
-                return bad_value(&columns[part->first + i % part->width], list[i], err);
-        }
-    } else {
-        struct value_iterator iterator;
-        struct bytes marker, element;
-        const struct type *type = part->in_marker->type;
-
-        status = expr_evaluate(part->in_marker, eval, &marker, err);
-        if (status)
-            return status;
-        if (native_is_unset(marker))
-            return bad_value(&columns[part->first], marker, err);
-        if (bytes_is_null(marker))
-            return error_set(err, ERR_INVALID, "Invalid null value for column %.*s", BYTES(columns[part->first].name));
-        total = marker.size >= 4 ? load_be32(marker.data) : 0;
-        if (total > KEYS_MAX)
-            return error_set(err, ERR_INVALID, "Too many values in an IN restriction: %u", total);
-        list = arena_alloc(eval->arena, sizeof(*list) * ((size_t)total * part->width + 1));
-        uint32_t at = 0;
-        value_iterator_init(&iterator, type, marker);
-        while (at < total && value_iterator_next(&iterator, &element)) {
-            if (part->width == 1 && type->params[0]->kind != TYPE_TUPLE) {
-                list[at] = value_of_in(type->params[0], element);
-            } else if (part->width == 1 && !columns[part->first].type) {
-                list[at] = element;
-            } else if (type_equal(type->params[0], columns[part->first].type) && part->width == 1) {
-                list[at] = element;
-            } else {
-                struct value_iterator inner;
-
-                value_iterator_init(&inner, type->params[0], element);
-                for (uint32_t c = 0; c < part->width; c++)
-                    if (!value_iterator_next(&inner, &list[(size_t)at * part->width + c]))
-                        list[(size_t)at * part->width + c] = bytes_of(NULL, 0);
-            }
-            at++;
-        }
-        total = at;
-        for (size_t i = 0; i < (size_t)total * part->width; i++)
-            if (is_bad(list[i]))
-                return part->width > 1 ? bad_tuple(part, columns, eval->arena, err)
-                                       : bad_value(&columns[part->first], list[i], err);
+        *values = arena_alloc(eval->arena, sizeof(**values) * ((size_t)part->value_count * part->width + 1));
+        *count = part->value_count;
+        return said_values(part, columns, eval, *values, err);
     }
-    *values = list;
-    *count = total;
+    status = bound_list(part, columns, eval, &marker, err);
+    if (status)
+        return status;
+    total = marker.size >= 4 ? load_be32(marker.data) : 0;
+    if (total > KEYS_MAX)
+        return error_set(err, ERR_INVALID, "Too many values in an IN restriction: %u", total);
+    *values = arena_alloc(eval->arena, sizeof(**values) * ((size_t)total * part->width + 1));
+    value_iterator_init(&iterator, part->in_marker->type, marker);
+    while (at < total && value_iterator_next(&iterator, &element))
+        spread_element(part, columns, element, *values + (size_t)at++ * part->width);
+    for (size_t i = 0; i < (size_t)at * part->width; i++)
+        if (is_bad((*values)[i]))
+            return part->width > 1 ? bad_tuple(part, columns, eval->arena, err)
+                                   : bad_value(&columns[part->first], (*values)[i], err);
+    *count = at;
     return OK;
 }
 
@@ -243,10 +328,25 @@ static bool table_keeps_written(const struct table_def *table)
     return false;
 }
 
-/* Every prefix that the EQ and IN parts make, in clustering order. */
-static enum status make_prefixes(const struct where *where, const struct table_def *table, struct eval *eval,
-                                 bool keep_written, struct prefix **result, uint32_t *result_count, struct error *err)
+/* In order, and none that lies in another: after a short tuple. */
+static uint32_t sort_prefixes(struct prefix *prefixes, uint32_t count)
 {
+    uint32_t kept = 0;
+
+    qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
+    for (uint32_t i = 0; i < count; i++)
+        if (!kept || !bytes_starts_with(prefixes[i].encoded, prefixes[kept - 1].encoded))
+            prefixes[kept++] = prefixes[i];
+    return kept;
+}
+
+/* Every prefix that the EQ and IN parts make, in clustering order. may_be_short: as tuples that are; else these are refused, as they
+ * are before other parts. No row has a clustering of fewer columns: where all are given, a short tuple finds none. */
+static enum status make_prefixes(const struct where *where, const struct table_def *table, struct eval *eval,
+                                 bool keep_written, bool may_be_short, struct prefix **result, uint32_t *result_count,
+                                 struct error *err)
+{
+    const struct column_def *columns = table->columns + table->partition_key_count;
     struct prefix *prefixes = arena_alloc(eval->arena, sizeof(*prefixes));
     uint32_t count = 1;
 
@@ -254,9 +354,8 @@ static enum status make_prefixes(const struct where *where, const struct table_d
     for (uint32_t p = 0; p < where->clustering_count && where->clustering[p].kind != PART_SLICE; p++) {
         const struct key_part *part = &where->clustering[p];
         struct bytes *values;
-        uint32_t value_count;
-        enum status status =
-            part_values(part, table->columns + table->partition_key_count, eval, &values, &value_count, err);
+        uint32_t value_count, made = 0;
+        enum status status = part_values(part, columns, eval, &values, &value_count, err);
 
         if (status)
             return status;
@@ -264,25 +363,25 @@ static enum status make_prefixes(const struct where *where, const struct table_d
             return error_set(err, ERR_INVALID, "The IN restrictions name more than %d rows", KEYS_MAX);
         struct prefix *next = arena_alloc(eval->arena, sizeof(*next) * ((size_t)count * value_count + 1));
         for (uint32_t i = 0; i < count; i++) {
-            for (uint32_t v = 0; v < value_count; v++)
-                extend_prefix(table, eval, &prefixes[i], part->first, &values[(size_t)v * part->width], part->width,
-                              keep_written, &next[i * value_count + v]);
+            for (uint32_t v = 0; v < value_count; v++) {
+                const struct bytes *group = &values[(size_t)v * part->width];
+                uint32_t width = part->width > 1 ? width_of(group, part->width) : 1;
+
+                if (width < part->width && (!may_be_short || p + 1 < where->clustering_count))
+                    return bad_tuple(part, columns, eval->arena, err);
+                if (width == part->width || !where->clustering_is_complete)
+                    extend_prefix(table, eval, &prefixes[i], part->first, group, width, keep_written, &next[made++]);
+            }
             status = arena_check(eval->arena, err);
             if (status)
                 return status;
         }
+        assert(made <= count * value_count);
         prefixes = next;
-        count *= value_count;
+        count = made;
     }
-    if (count > 1) {
-        uint32_t kept = 0;
-
-        qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
-        for (uint32_t i = 0; i < count; i++)
-            if (!kept || !bytes_equal(prefixes[kept - 1].encoded, prefixes[i].encoded))
-                prefixes[kept++] = prefixes[i];
-        count = kept;
-    }
+    if (count > 1)
+        count = sort_prefixes(prefixes, count);
     *result = prefixes;
     *result_count = count;
     return OK;
@@ -318,7 +417,7 @@ enum status where_rows(const struct where *where, const struct table_def *table,
     static_assert(sizeof(struct prefix) == sizeof(struct clustering_value), "a prefix of all columns is a clustering");
     bool keep = table_keeps_written(table);
     struct prefix *prefixes;
-    enum status status = make_prefixes(where, table, eval, keep, &prefixes, count, err);
+    enum status status = make_prefixes(where, table, eval, keep, false, &prefixes, count, err);
 
     if (status)
         return status;
@@ -332,18 +431,24 @@ enum status where_rows(const struct where *where, const struct table_def *table,
     return OK;
 }
 
+/* *count: of the bound's columns, those that its tuple reaches. None: it bounds nothing, and *values is NULL. */
 static enum status bound_values(const struct bound *bound, const struct key_part *part, const struct table_def *table,
-                                struct eval *eval, struct bytes **values, struct error *err)
+                                struct eval *eval, struct bytes **values, uint32_t *count, struct error *err)
 {
-    *values = arena_alloc(eval->arena, sizeof(**values) * (bound->count + 1));
-    for (uint32_t i = 0; i < bound->count; i++) {
-        enum status status = expr_evaluate(bound->values[i], eval, &(*values)[i], err);
+    struct bytes *list = arena_alloc(eval->arena, sizeof(*list) * (bound->count + 1));
 
+    for (uint32_t i = 0; i < bound->count; i++) {
+        enum status status = expr_evaluate(bound->values[i], eval, &list[i], err);
+
+        if (!status && bytes_is_null(list[i]) && bound->count > 1)
+            status = find_missing(bound->values[i], eval, &list[i], err);
         if (status)
             return status;
-        if (is_bad((*values)[i]))
-            return bad_value(&table->columns[table->partition_key_count + part->first + i], (*values)[i], err);
+        if (is_bad(list[i]))
+            return bad_value(&table->columns[table->partition_key_count + part->first + i], list[i], err);
     }
+    *count = width_of(list, bound->count);
+    *values = *count ? list : NULL;
     return OK;
 }
 
@@ -353,6 +458,7 @@ struct slicing {
     struct eval *eval;
     const struct key_part *part;
     const struct bytes *start, *end; /* NULL: open */
+    uint32_t start_count, end_count; /* columns that they bound */
     struct slice *slices;
     uint32_t count;
 };
@@ -375,16 +481,18 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
     const struct bound *low = descending ? &part->end : &part->start, *high = descending ? &part->start : &part->end;
     const struct bytes *low_values = descending ? slicing->end : slicing->start,
                        *high_values = descending ? slicing->start : slicing->end;
+    uint32_t low_count = descending ? slicing->end_count : slicing->start_count,
+             high_count = descending ? slicing->start_count : slicing->end_count;
     struct slice slice = { prefix->encoded, prefix->encoded, true, true };
     struct prefix extended;
 
     if (low_values) {
-        extend_prefix(slicing->table, slicing->eval, prefix, part->first, low_values, low->count, false, &extended);
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first, low_values, low_count, false, &extended);
         slice.start = extended.encoded;
         slice.start_inclusive = low->inclusive;
     }
     if (high_values) {
-        extend_prefix(slicing->table, slicing->eval, prefix, part->first, high_values, high->count, false, &extended);
+        extend_prefix(slicing->table, slicing->eval, prefix, part->first, high_values, high_count, false, &extended);
         slice.end = extended.encoded;
         slice.end_inclusive = high->inclusive;
     }
@@ -412,12 +520,12 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
     const struct column_def *column =
         &slicing->table->columns[slicing->table->partition_key_count + part->first + depth];
 
-    if (at_start && depth == part->start.count) {
+    if (at_start && depth == slicing->start_count) {
         if (!part->start.inclusive)
             return;
         at_start = false;
     }
-    if (at_end && depth == part->end.count) {
+    if (at_end && depth == slicing->end_count) {
         if (!part->end.inclusive)
             return;
         at_end = false;
@@ -481,7 +589,7 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
     *nothing = false;
     if (!where->clustering_count)
         return OK;
-    status = make_prefixes(where, table, eval, false, &prefixes, &prefix_count, err);
+    status = make_prefixes(where, table, eval, false, true, &prefixes, &prefix_count, err);
     if (status)
         return status;
     slicing.part = &where->clustering[where->clustering_count - 1];
@@ -493,9 +601,9 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
         bool straight = part_has_one_direction(table, slicing.part);
 
         if (slicing.part->start.values)
-            status = bound_values(&slicing.part->start, slicing.part, table, eval, &start, err);
+            status = bound_values(&slicing.part->start, slicing.part, table, eval, &start, &slicing.start_count, err);
         if (!status && slicing.part->end.values)
-            status = bound_values(&slicing.part->end, slicing.part, table, eval, &end, err);
+            status = bound_values(&slicing.part->end, slicing.part, table, eval, &end, &slicing.end_count, err);
         if (status)
             return status;
         slicing.start = start;
