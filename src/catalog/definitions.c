@@ -1,15 +1,14 @@
 #include "catalog/definitions.h"
 
+#include "catalog/rows.h"
 #include "catalog/state.h"
-#include "row/key.h"
 #include "schema/build.h"
 #include "schema/codec.h"
 #include "schema/options.h"
-#include "types/value.h"
 
 #include <stdlib.h>
 
-enum { COLUMN_VALUE = 3, META_BYTES = 1 + 16 + 8 + 8 + 16 + 4, READ_ROWS = 1000, READ_BYTES = 4 << 20 };
+enum { META_BYTES = 1 + 16 + 8 + 8 + 16 + 4 };
 
 #define PARTITION BYTES_LITERAL("catalog")
 
@@ -32,53 +31,35 @@ struct table_def *definitions_own_table(void)
 
 /* ---- writing ---- */
 
-/* A command being gathered. */
-struct writing {
-    struct arena *arena;
-    struct table_fragment *fragments;
-    uint32_t count, capacity;
-    int64_t now_s;
-};
-
-static struct table_fragment *add_fragment(struct writing *w, struct bytes keyspace, struct bytes table)
+static void begin(struct rows *rows, const struct catalog *catalog)
 {
-    struct buffer clustering = { 0 };
-    struct table_fragment *fragment;
+    rows_begin(rows, catalog->own_table, arena_new(4096), catalog->options.now_us(catalog->options.clock) / 1000000,
+               TTL_NONE);
+    rows_put(rows, "key", PARTITION);
+}
 
-    w->fragments = arena_room(w->arena, w->fragments, w->count, &w->capacity, 16, sizeof(*w->fragments));
-    fragment = &w->fragments[w->count++];
-    value_encode_key(&clustering, type_native(TYPE_TEXT), keyspace, false);
-    value_encode_key(&clustering, type_native(TYPE_TEXT), table, false);
-    *fragment = (struct table_fragment){ .kind = KEY_ROW,
-                                         .clustering = arena_copy(w->arena, buffer_bytes(&clustering)),
-                                         .row = ROW_EMPTY };
-    buffer_fini(&clustering);
-    return fragment;
+static void add_row(struct rows *rows, struct bytes keyspace, struct bytes table)
+{
+    rows_add(rows);
+    rows_put(rows, "keyspace_name", keyspace);
+    rows_put(rows, "table_name", table);
 }
 
 /* Takes over the value's memory. */
-static void put_value(struct writing *w, struct bytes keyspace, struct bytes table, struct buffer *value)
+static void put_value(struct rows *rows, struct bytes keyspace, struct bytes table, struct buffer *value)
 {
-    struct table_fragment *fragment = add_fragment(w, keyspace, table);
-    struct cell *cell = arena_new_struct(w->arena, struct cell);
-
-    *cell = (struct cell){ .column_id = COLUMN_VALUE,
-                           .kind = CELL_LIVE,
-                           .timestamp_us = TIMESTAMP_SERVER,
-                           .local_s = TIME_NONE,
-                           .value = arena_copy(w->arena, buffer_bytes(value)) };
+    add_row(rows, keyspace, table);
+    rows_put(rows, "value", buffer_bytes(value));
     buffer_fini(value);
-    fragment->row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
-    fragment->row.cells = cell;
-    fragment->row.cell_count = 1;
 }
 
-static void delete_row(struct writing *w, struct bytes keyspace, struct bytes table)
+static void delete_row(struct rows *rows, struct bytes keyspace, struct bytes table)
 {
-    add_fragment(w, keyspace, table)->row.deletion = (struct deletion){ TIMESTAMP_SERVER, w->now_s };
+    add_row(rows, keyspace, table);
+    rows_delete(rows);
 }
 
-static void put_meta(struct writing *w, const struct catalog *catalog, const struct schema *schema)
+static void put_meta(struct rows *rows, const struct catalog *catalog, const struct schema *schema)
 {
     struct buffer value = { 0 };
 
@@ -90,11 +71,11 @@ static void put_meta(struct writing *w, const struct catalog *catalog, const str
     buffer_append_be32(&value, catalog->removal_count);
     for (uint32_t i = 0; i < catalog->removal_count; i++)
         buffer_append_be64(&value, catalog->removals[i]);
-    put_value(w, BYTES_LITERAL(""), BYTES_LITERAL(""), &value);
+    put_value(rows, BYTES_LITERAL(""), BYTES_LITERAL(""), &value);
 }
 
 /* Both by name: a table is written when it is not the very same definition as before, deleted when it is not there any more. */
-static void put_tables(struct writing *w, struct bytes name, const struct keyspace_def *from,
+static void put_tables(struct rows *rows, struct bytes name, const struct keyspace_def *from,
                        const struct keyspace_def *to)
 {
     uint32_t i = 0, j = 0, from_count = from ? from->table_count : 0, to_count = to ? to->table_count : 0;
@@ -105,80 +86,64 @@ static void put_tables(struct writing *w, struct bytes name, const struct keyspa
                                     : bytes_compare(from->tables[i]->name, to->tables[j]->name);
 
         if (order < 0) {
-            delete_row(w, name, from->tables[i]->name);
+            delete_row(rows, name, from->tables[i]->name);
         } else if (order > 0 || from->tables[i] != to->tables[j]) {
             struct buffer value = { 0 };
 
             schema_encode_table(&value, to->tables[j]);
-            put_value(w, name, to->tables[j]->name, &value);
+            put_value(rows, name, to->tables[j]->name, &value);
         }
         i += order <= 0;
         j += order >= 0;
     }
 }
 
-static void put_keyspace(struct writing *w, struct bytes name, const struct keyspace_def *to)
+static void put_keyspace(struct rows *rows, struct bytes name, const struct keyspace_def *to)
 {
     struct buffer value = { 0 };
 
     if (!to) {
-        delete_row(w, name, BYTES_LITERAL(""));
+        delete_row(rows, name, BYTES_LITERAL(""));
         return;
     }
     schema_encode_keyspace(&value, to);
-    put_value(w, name, BYTES_LITERAL(""), &value);
+    put_value(rows, name, BYTES_LITERAL(""), &value);
 }
 
-static enum status submit(struct writing *w, struct table_port *port, struct error *err)
+static enum status end(struct rows *rows, struct table_port *port, struct error *err)
 {
-    struct buffer encoded = { 0 };
-    struct apply_command command = { .table_id = CATALOG_TABLE_ID,
-                                     .partition_key = PARTITION,
-                                     .token = token_of_partition_key(PARTITION),
-                                     .fragments = w->fragments,
-                                     .fragment_count = w->count,
-                                     .now_s = w->now_s,
-                                     .durable = true };
-    enum status status;
+    enum status status = rows_save(rows, port, err);
 
-    table_encode_apply(&encoded, &command);
-    status = table_apply_wait(port, buffer_bytes(&encoded), command.token, err);
-    buffer_fini(&encoded);
-    arena_free(w->arena);
+    arena_free(rows->arena);
     return status;
-}
-
-static struct writing begin(const struct catalog *catalog)
-{
-    return (struct writing){ .arena = arena_new(4096),
-                             .now_s = catalog->options.now_us(catalog->options.clock) / 1000000 };
 }
 
 enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
                                   struct error *err)
 {
-    struct writing w = begin(catalog);
+    struct rows rows;
 
-    put_meta(&w, catalog, schema);
-    return submit(&w, port, err);
+    begin(&rows, catalog);
+    put_meta(&rows, catalog, schema);
+    return end(&rows, port, err);
 }
 
 enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from,
                                     const struct schema *to, struct bytes keyspace, struct error *err)
 {
-    struct writing w = begin(catalog);
+    struct rows rows;
 
-    put_meta(&w, catalog, to);
-    put_keyspace(&w, keyspace, schema_keyspace(to, keyspace));
-    put_tables(&w, keyspace, schema_keyspace(from, keyspace), schema_keyspace(to, keyspace));
-    return submit(&w, port, err);
+    begin(&rows, catalog);
+    put_meta(&rows, catalog, to);
+    put_keyspace(&rows, keyspace, schema_keyspace(to, keyspace));
+    put_tables(&rows, keyspace, schema_keyspace(from, keyspace), schema_keyspace(to, keyspace));
+    return end(&rows, port, err);
 }
 
 /* ---- reading ---- */
 
 struct loading {
     struct catalog *catalog;
-    struct arena *arena;             /* of one page of rows */
     struct keyspace_def **keyspaces; /* owned, references too */
     uint32_t keyspace_count, keyspace_capacity;
     struct table_def **tables; /* owned: of the last keyspace */
@@ -274,26 +239,15 @@ static enum status take_table(struct loading *l, struct bytes keyspace, struct b
     return status;
 }
 
-static enum status take_row(struct loading *l, const struct read_row *row, struct error *err)
+static enum status take_row(void *context, const struct rows_view *row, struct error *err)
 {
-    struct buffer keyspace = { 0 }, table = { 0 };
-    struct bytes rest = row->clustering, value = bytes_of("", 0);
-    enum status status = value_decode_key(&rest, type_native(TYPE_TEXT), false, &keyspace, err);
+    struct loading *l = context;
+    struct bytes keyspace = rows_get(row, "keyspace_name"), table = rows_get(row, "table_name");
+    struct bytes value = rows_get(row, "value");
 
-    if (!status)
-        status = value_decode_key(&rest, type_native(TYPE_TEXT), false, &table, err);
-    for (uint32_t i = 0; i < row->row->cell_count; i++)
-        if (row->row->cells[i].column_id == COLUMN_VALUE)
-            value = row->row->cells[i].value;
-    if (!status && !keyspace.size)
-        status = take_meta(l, value, err);
-    else if (!status && !table.size)
-        status = take_keyspace(l, value, err);
-    else if (!status)
-        status = take_table(l, buffer_bytes(&keyspace), value, err);
-    buffer_fini(&keyspace);
-    buffer_fini(&table);
-    return status;
+    if (!keyspace.size)
+        return take_meta(l, value, err);
+    return table.size ? take_table(l, keyspace, value, err) : take_keyspace(l, value, err);
 }
 
 /* ---- a check: the same decoding, of rows that somebody else has read ---- */
@@ -313,14 +267,18 @@ struct catalog_check *catalog_check_new(struct catalog *catalog)
 enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
                               const struct row *row, struct error *err)
 {
-    struct read_row read = { clustering, row };
+    struct arena *arena;
+    struct rows_view view;
+    enum status status;
 
-    if (table_id != CATALOG_TABLE_ID)
+    if (table_id != CATALOG_TABLE_ID || !row->cell_count)
         return OK;
-    for (uint32_t i = 0; i < row->cell_count; i++)
-        if (row->cells[i].column_id == COLUMN_VALUE && row->cells[i].kind != CELL_TOMBSTONE)
-            return take_row(&check->loading, &read, err);
-    return OK; /* dropped */
+    arena = arena_new(1024);
+    status = rows_view(&view, check->loading.catalog->own_table, clustering, row, arena, err);
+    if (!status && !bytes_is_null(rows_get(&view, "value"))) /* else it was dropped */
+        status = take_row(&check->loading, &view, err);
+    arena_free(arena);
+    return status;
 }
 
 const struct table_def *catalog_check_table(const struct catalog_check *check, uint64_t table_id)
@@ -360,37 +318,6 @@ enum status catalog_check_end(struct catalog_check *check, struct error *err)
         status = error_set(err, ERR_CORRUPT, "the catalog's first row is missing");
     free_loading(l);
     free(check);
-    return status;
-}
-
-static enum status read_rows(struct loading *l, struct table_port *port, struct error *err)
-{
-    struct read_command command = { .table_id = CATALOG_TABLE_ID,
-                                    .partition_key = PARTITION,
-                                    .token = token_of_partition_key(PARTITION),
-                                    .rows_wanted = true,
-                                    .row_limit = READ_ROWS,
-                                    .byte_limit = READ_BYTES,
-                                    .now_s = l->catalog->options.now_us(l->catalog->options.clock) / 1000000 };
-    struct buffer after = { 0 };
-    struct read_result result;
-    enum status status;
-
-    do {
-        arena_reset(l->arena);
-        command.after_clustering = after.size ? buffer_bytes(&after) : bytes_of(NULL, 0);
-        status = table_read(port, &command, true, l->arena, &result, err);
-        for (uint32_t i = 0; !status && i < result.partition_count; i++) {
-            for (uint32_t j = 0; !status && j < result.partitions[i].row_count; j++) {
-                status = take_row(l, &result.partitions[i].rows[j], err);
-                buffer_reset(&after);
-                buffer_append_bytes(&after, result.partitions[i].rows[j].clustering);
-            }
-        }
-    } while (!status && result.has_more);
-    buffer_fini(&after);
-    if (!status)
-        end_keyspace(l);
     return status;
 }
 
@@ -455,9 +382,12 @@ static struct schema *assemble(struct loading *l)
 enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new,
                              struct error *err)
 {
-    struct loading l = { .catalog = catalog, .arena = arena_new(1 << 16) };
-    enum status status = read_rows(&l, port, err);
+    struct loading l = { .catalog = catalog };
+    enum status status = rows_read(port, catalog->own_table, PARTITION,
+                                   catalog->options.now_us(catalog->options.clock) / 1000000, take_row, &l, err);
 
+    if (!status)
+        end_keyspace(&l);
     if (!status && !l.has_meta && l.keyspace_count)
         status = error_set(err, ERR_CORRUPT, "The catalog's first row is missing");
     if (!status) {
@@ -470,6 +400,5 @@ enum status definitions_load(struct catalog *catalog, struct table_port *port, s
         *result = assemble(&l);
     }
     free_loading(&l);
-    arena_free(l.arena);
     return status;
 }

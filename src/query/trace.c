@@ -1,8 +1,8 @@
 #include "query/trace.h"
 
 #include "base/clock.h"
+#include "catalog/rows.h"
 #include "query/execute.h"
-#include "row/key.h"
 #include "table/table.h"
 #include "types/text.h"
 
@@ -206,120 +206,39 @@ void trace_bind(struct trace *trace, uint32_t index, const struct native_column 
 
 /* ---- rows ---- */
 
-/* A row that expires with its trace, cell by cell. */
-struct row_builder {
-    struct trace *trace;
-    const struct table_def *def;
-    struct cell *cells;
-    uint32_t count, capacity;
-    int64_t expires_s;
-};
-
-static void begin_row(struct row_builder *b, uint32_t capacity)
+static void put_session(struct rows *rows, const struct trace *trace)
 {
-    b->cells = arena_new_array(b->trace->arena, struct cell, capacity);
-    b->count = 0;
-    b->capacity = capacity;
-}
-
-static struct cell *put(struct row_builder *b, const char *name, struct bytes value)
-{
-    const struct column_def *column = table_def_column(b->def, bytes_of_string(name));
-    struct cell *cell;
-
-    if (!column || b->count == b->capacity)
-        abort(); /* our own definition of our own table, and our own count */
-    cell = &b->cells[b->count++];
-    *cell = (struct cell){
-        .column_id = column->id,
-        .kind = CELL_EXPIRING,
-        .timestamp_us = TIMESTAMP_SERVER,
-        .ttl_s = TRACE_TTL_S,
-        .local_s = b->expires_s,
-        .value = arena_copy(b->trace->arena, value),
-    };
-    return cell;
-}
-
-static void put_int(struct row_builder *b, const char *name, int64_t value)
-{
-    uint8_t bytes[4];
-
-    store_be32(bytes, (uint32_t)(value > INT32_MAX ? INT32_MAX : value));
-    put(b, name, bytes_of(bytes, 4));
-}
-
-static int compare_cells(const void *left, const void *right)
-{
-    const struct cell *a = left, *b = right;
-
-    if (a->column_id != b->column_id)
-        return a->column_id < b->column_id ? -1 : 1;
-    return bytes_compare(a->path, b->path);
-}
-
-static struct table_fragment end_row(struct row_builder *b, struct bytes clustering)
-{
-    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering, .row = ROW_EMPTY };
-
-    qsort(b->cells, b->count, sizeof(*b->cells), compare_cells);
-    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TRACE_TTL_S, b->expires_s };
-    fragment.row.cells = b->cells;
-    fragment.row.cell_count = b->count;
-    return fragment;
-}
-
-static void put_parameters(struct row_builder *b)
-{
-    const struct type *text = table_def_column(b->def, BYTES_LITERAL("parameters"))->type->params[0];
-
-    for (uint32_t i = 0; i < b->trace->parameter_count; i++) {
-        CLEANUP(buffer_fini) struct buffer path = { 0 };
-        const struct native_pair *parameter = &b->trace->parameters[i];
-        struct cell *cell = put(b, "parameters", parameter->value);
-
-        value_encode_key(&path, text, parameter->name, false);
-        cell->path = arena_copy(b->trace->arena, buffer_bytes(&path));
-    }
-}
-
-static struct table_fragment session_row(struct row_builder *b)
-{
-    struct trace *trace = b->trace;
     struct catalog *catalog = trace->context->engine->catalog;
-    uint8_t started[8];
+    int64_t duration_us = trace->ended_us - trace->began_us;
 
-    begin_row(b, 8 + trace->parameter_count);
-    put_int(b, "duration", trace->ended_us - trace->began_us);
-    if (trace->request) {
-        store_be64(started, (uint64_t)(trace->started_us / 1000));
-        put(b, "client", bytes_of(trace->client, trace->client_bytes));
-        put(b, "command", BYTES_LITERAL("QUERY"));
-        put(b, "coordinator", catalog_address(catalog));
-        put_int(b, "coordinator_port", CATALOG_STORAGE_PORT);
-        put(b, "request", bytes_of_string(trace->request));
-        put(b, "started_at", bytes_of(started, 8));
-        put_parameters(b);
-    }
-    return end_row(b, bytes_of("", 0));
+    rows_add(rows);
+    rows_put_number(rows, "duration", duration_us > INT32_MAX ? INT32_MAX : duration_us);
+    if (!trace->request)
+        return;
+    rows_put(rows, "client", bytes_of(trace->client, trace->client_bytes));
+    rows_put(rows, "command", BYTES_LITERAL("QUERY"));
+    rows_put(rows, "coordinator", catalog_address(catalog));
+    rows_put_number(rows, "coordinator_port", CATALOG_STORAGE_PORT);
+    rows_put(rows, "request", bytes_of_string(trace->request));
+    rows_put_number(rows, "started_at", trace->started_us / 1000);
+    for (uint32_t i = 0; i < trace->parameter_count; i++)
+        rows_put_entry(rows, "parameters", trace->parameters[i].name, trace->parameters[i].value);
 }
 
-static struct table_fragment event_row(struct row_builder *b, const struct event *event, struct uuid_source *uuids)
+static void put_event(struct rows *rows, const struct trace *trace, const struct event *event,
+                      struct uuid_source *uuids)
 {
-    CLEANUP(buffer_fini) struct buffer clustering = { 0 };
-    struct trace *trace = b->trace;
     int64_t elapsed_us = event->at_us > trace->began_us ? event->at_us - trace->began_us : 0;
     uint8_t id[16];
 
     uuid_make_time(uuids, trace->started_us + elapsed_us, id);
-    value_encode_key(&clustering, table_def_column(b->def, BYTES_LITERAL("event_id"))->type, bytes_of(id, 16), false);
-    begin_row(b, 5);
-    put(b, "activity", event->activity);
-    put(b, "source", catalog_address(trace->context->engine->catalog));
-    put_int(b, "source_elapsed", elapsed_us);
-    put_int(b, "source_port", CATALOG_STORAGE_PORT);
-    put(b, "thread", bytes_of_string(event->thread));
-    return end_row(b, arena_copy(trace->arena, buffer_bytes(&clustering)));
+    rows_add(rows);
+    rows_put(rows, "event_id", bytes_of(id, 16));
+    rows_put(rows, "activity", event->activity);
+    rows_put(rows, "source", catalog_address(trace->context->engine->catalog));
+    rows_put_number(rows, "source_elapsed", elapsed_us > INT32_MAX ? INT32_MAX : elapsed_us);
+    rows_put_number(rows, "source_port", CATALOG_STORAGE_PORT);
+    rows_put(rows, "thread", bytes_of_string(event->thread));
 }
 
 static int compare_events(const void *left, const void *right)
@@ -342,40 +261,28 @@ static void finish(struct trace *trace, bool written)
     done(argument, written);
 }
 
-static void submit(struct trace *trace, const struct table_def *def, const struct table_fragment *fragments,
-                   uint32_t count, int64_t now_s, void (*done)(struct table_request *))
+static void submit(struct trace *trace, struct rows *rows, void (*done)(struct table_request *))
 {
-    struct apply_command apply = {
-        .table_id = def->id,
-        .schema_version = def->version,
-        .partition_key = bytes_of(trace->id, 16),
-        .token = token_of_partition_key(bytes_of(trace->id, 16)),
-        .fragments = fragments,
-        .fragment_count = count,
-        .now_s = now_s,
-        .durable = def->durable_writes,
-    };
+    int64_t token;
 
     buffer_reset(&trace->bytes);
-    table_encode_apply(&trace->bytes, &apply);
+    token = rows_encode(rows, &trace->bytes);
     trace->command = (struct table_request){
-        .command = buffer_bytes(&trace->bytes), .token = apply.token, .done = done, .error = &trace->error
+        .command = buffer_bytes(&trace->bytes), .token = token, .done = done, .error = &trace->error
     };
     if (table_submit(trace->context->port, &trace->command, &trace->error))
         finish(trace, false);
 }
 
-static const struct table_def *table_of(struct trace *trace, struct bytes name)
+/* Rows of the trace that expire a day after its end. */
+static void begin_rows(struct rows *rows, struct trace *trace, struct bytes table)
 {
     struct query_context *context = trace->context;
+    const struct schema *schema = catalog_view_schema(context->engine->catalog, &context->view);
+    int64_t end_s = (trace->started_us + trace->ended_us - trace->began_us) / 1000000;
 
-    return schema_table(catalog_view_schema(context->engine->catalog, &context->view), BYTES_LITERAL("system_traces"),
-                        name);
-}
-
-static int64_t end_s(const struct trace *trace)
-{
-    return (trace->started_us + trace->ended_us - trace->began_us) / 1000000;
+    rows_begin(rows, schema_table(schema, BYTES_LITERAL("system_traces"), table), trace->arena, end_s, TRACE_TTL_S);
+    rows_put(rows, "session_id", bytes_of(trace->id, 16));
 }
 
 static void session_written(struct table_request *request)
@@ -385,12 +292,11 @@ static void session_written(struct table_request *request)
 
 static void write_session(struct trace *trace)
 {
-    struct row_builder b = { .trace = trace,
-                             .def = table_of(trace, BYTES_LITERAL("sessions")),
-                             .expires_s = end_s(trace) + TRACE_TTL_S };
-    struct table_fragment fragment = session_row(&b);
+    struct rows rows;
 
-    submit(trace, b.def, &fragment, 1, end_s(trace), session_written);
+    begin_rows(&rows, trace, BYTES_LITERAL("sessions"));
+    put_session(&rows, trace);
+    submit(trace, &rows, session_written);
 }
 
 static void events_written(struct table_request *request)
@@ -406,8 +312,7 @@ static void events_written(struct table_request *request)
 void trace_write(struct trace *trace, struct query_context *context, int64_t ended_us,
                  void (*done)(void *argument, bool written), void *argument)
 {
-    struct row_builder b = { .trace = trace };
-    struct table_fragment *fragments;
+    struct rows rows;
     struct uuid_source uuids; /* its own: what others made since would push the events' times on */
 
     trace->context = context;
@@ -418,12 +323,10 @@ void trace_write(struct trace *trace, struct query_context *context, int64_t end
         write_session(trace);
         return;
     }
-    b.def = table_of(trace, BYTES_LITERAL("events"));
-    b.expires_s = end_s(trace) + TRACE_TTL_S;
-    fragments = arena_new_array(trace->arena, struct table_fragment, trace->event_count);
+    begin_rows(&rows, trace, BYTES_LITERAL("events"));
     uuid_source_init(&uuids);
     qsort(trace->events, trace->event_count, sizeof(*trace->events), compare_events);
     for (uint32_t i = 0; i < trace->event_count; i++)
-        fragments[i] = event_row(&b, &trace->events[i], &uuids);
-    submit(trace, b.def, fragments, trace->event_count, end_s(trace), events_written);
+        put_event(&rows, trace, &trace->events[i], &uuids);
+    submit(trace, &rows, events_written);
 }

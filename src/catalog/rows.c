@@ -1,0 +1,324 @@
+/* Rows of our own in stored system tables; see rows.h. Names are looked up in the definition at each put: whoever writes such rows does it
+ * seldom (definitions, traces), and a table that gets another column, or another order of them, needs no change here. */
+#include "catalog/rows.h"
+
+#include "row/key.h"
+#include "types/value.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { READ_ROWS = 1000, READ_BYTES = 4 << 20 };
+
+static const struct column_def *column_of(const struct table_def *def, const char *name)
+{
+    const struct column_def *column = table_def_column(def, bytes_of_string(name));
+
+    assert(column); /* our own name for a column of our own table */
+    return column;
+}
+
+/* A whole check would cost what the value costs: the size is what a wrong column would most often have wrong. */
+static bool has_size(const struct type *type, struct bytes value)
+{
+    uint32_t fixed = type_fixed_bytes(type);
+
+    return !fixed || value.size == fixed || value.size == 0;
+}
+
+/* ---- writing ---- */
+
+void rows_begin(struct rows *rows, const struct table_def *def, struct arena *arena, int64_t now_s, int32_t ttl_s)
+{
+    assert(!def->virtual_table && !def->is_counter);
+    assert(def->partition_key_count <= ROWS_KEY_COLUMNS_MAX && def->clustering_count <= ROWS_KEY_COLUMNS_MAX);
+    assert(ttl_s >= TTL_NONE && ttl_s <= TTL_SECONDS_MAX);
+    *rows = (struct rows){ .arena = arena, .def = def, .now_s = now_s, .ttl_s = ttl_s };
+}
+
+static int compare_cells(const void *left, const void *right)
+{
+    const struct cell *a = left, *b = right;
+
+    if (a->column_id != b->column_id)
+        return a->column_id < b->column_id ? -1 : 1;
+    return bytes_compare(a->path, b->path);
+}
+
+static void sort_cells(struct cell *cells, uint32_t count)
+{
+    qsort(cells, count, sizeof(*cells), compare_cells);
+    for (uint32_t i = 1; i < count; i++)
+        assert(compare_cells(&cells[i - 1], &cells[i]) < 0); /* nothing was put twice */
+}
+
+static void end_row(struct rows *rows)
+{
+    struct table_fragment *fragment;
+    struct buffer clustering = { 0 };
+
+    if (!rows->is_open)
+        return;
+    fragment = &rows->fragments[rows->count - 1];
+    for (uint32_t i = 0; i < rows->def->clustering_count; i++) {
+        const struct column_def *column = &rows->def->columns[rows->def->partition_key_count + i];
+
+        assert(!bytes_is_null(rows->clustering[i])); /* a row has all its clustering columns */
+        assert(value_key_is_injective(column->type));
+        value_encode_key(&clustering, column->type, rows->clustering[i], column->descending);
+    }
+    fragment->clustering = arena_copy(rows->arena, buffer_bytes(&clustering));
+    buffer_fini(&clustering);
+    sort_cells(rows->cells, rows->cell_count);
+    fragment->row.cells = rows->cells;
+    fragment->row.cell_count = rows->cell_count;
+    rows->is_open = false;
+}
+
+void rows_add(struct rows *rows)
+{
+    struct table_fragment *fragment;
+
+    end_row(rows);
+    for (uint32_t i = 0; i < rows->def->partition_key_count; i++)
+        assert(!bytes_is_null(rows->key[i])); /* which partition's? */
+    rows->fragments = arena_room(rows->arena, rows->fragments, rows->count, &rows->capacity, 16, sizeof(*fragment));
+    fragment = &rows->fragments[rows->count++];
+    *fragment = (struct table_fragment){ .kind = KEY_ROW, .row = ROW_EMPTY };
+    fragment->row.liveness = (struct liveness){ TIMESTAMP_SERVER, rows->ttl_s,
+                                                rows->ttl_s == TTL_NONE ? TIME_NONE : rows->now_s + rows->ttl_s };
+    for (uint32_t i = 0; i < ROWS_KEY_COLUMNS_MAX; i++)
+        rows->clustering[i] = bytes_of(NULL, 0);
+    rows->cells = NULL;
+    rows->cell_count = rows->cell_capacity = 0;
+    rows->is_open = true;
+}
+
+void rows_delete(struct rows *rows)
+{
+    struct row *row = &rows->fragments[rows->count - 1].row;
+
+    assert(rows->is_open && !rows->cell_count);
+    row->liveness = LIVENESS_NONE;
+    row->deletion = (struct deletion){ TIMESTAMP_SERVER, rows->now_s };
+}
+
+static struct cell *add_cell(struct rows *rows, const struct column_def *column, struct bytes value)
+{
+    const struct row *row;
+    struct cell *cell;
+
+    assert(rows->is_open && column->kind == COLUMN_REGULAR);
+    row = &rows->fragments[rows->count - 1].row;
+    assert(row->deletion.timestamp_us == TIMESTAMP_NONE);
+    rows->cells = arena_room(rows->arena, rows->cells, rows->cell_count, &rows->cell_capacity, 8, sizeof(*cell));
+    cell = &rows->cells[rows->cell_count++];
+    *cell = (struct cell){ .column_id = column->id,
+                           .kind = rows->ttl_s == TTL_NONE ? CELL_LIVE : CELL_EXPIRING,
+                           .timestamp_us = TIMESTAMP_SERVER,
+                           .ttl_s = rows->ttl_s,
+                           .local_s = row->liveness.expires_s,
+                           .value = arena_copy(rows->arena, value) };
+    return cell;
+}
+
+void rows_put(struct rows *rows, const char *name, struct bytes value)
+{
+    const struct column_def *column = column_of(rows->def, name);
+
+    assert(!bytes_is_null(value) && !column->multicell && has_size(column->type, value));
+    switch (column->kind) {
+    case COLUMN_PARTITION_KEY:
+        assert(!rows->count); /* rows of one partition */
+        rows->key[column->position] = arena_copy(rows->arena, value);
+        return;
+    case COLUMN_CLUSTERING:
+        assert(rows->is_open);
+        rows->clustering[column->position] = arena_copy(rows->arena, value);
+        return;
+    case COLUMN_STATIC:
+    case COLUMN_REGULAR: add_cell(rows, column, value); return;
+    }
+}
+
+void rows_put_number(struct rows *rows, const char *name, int64_t value)
+{
+    uint32_t size = type_fixed_bytes(column_of(rows->def, name)->type);
+    uint8_t bytes[8];
+
+    assert(size == 1 || size == 2 || size == 4 || size == 8);
+    assert(size == 8 || (value >= -(INT64_C(1) << (8 * size - 1)) && value < INT64_C(1) << (8 * size - 1)));
+    store_be64(bytes, (uint64_t)value);
+    rows_put(rows, name, bytes_of(bytes + 8 - size, size));
+}
+
+void rows_put_entry(struct rows *rows, const char *name, struct bytes key, struct bytes value)
+{
+    const struct column_def *column = column_of(rows->def, name);
+    struct buffer path = { 0 };
+
+    assert(column->type->kind == TYPE_MAP && column->multicell);
+    assert(has_size(column->type->params[0], key) && value_key_is_injective(column->type->params[0]));
+    assert(has_size(column->type->params[1], value));
+    value_encode_key(&path, column->type->params[0], key, false);
+    add_cell(rows, column, value)->path = arena_copy(rows->arena, buffer_bytes(&path));
+    buffer_fini(&path);
+}
+
+/* The serialized partition key: one value as it is, several each with its size and an end. */
+static struct bytes partition_key(const struct rows *rows)
+{
+    struct buffer key = { 0 };
+    struct bytes copy;
+
+    if (rows->def->partition_key_count == 1)
+        return rows->key[0];
+    for (uint32_t i = 0; i < rows->def->partition_key_count; i++) {
+        assert(rows->key[i].size <= UINT16_MAX);
+        buffer_append_be16(&key, (uint16_t)rows->key[i].size);
+        buffer_append_bytes(&key, rows->key[i]);
+        buffer_append_u8(&key, 0);
+    }
+    copy = arena_copy(rows->arena, buffer_bytes(&key));
+    buffer_fini(&key);
+    return copy;
+}
+
+int64_t rows_encode(struct rows *rows, struct buffer *command)
+{
+    struct apply_command apply = { .table_id = rows->def->id,
+                                   .schema_version = rows->def->version,
+                                   .now_s = rows->now_s,
+                                   .durable = rows->def->durable_writes };
+
+    end_row(rows);
+    assert(rows->count);
+    apply.partition_key = partition_key(rows);
+    apply.token = token_of_partition_key(apply.partition_key);
+    apply.fragments = rows->fragments;
+    apply.fragment_count = rows->count;
+    table_encode_apply(command, &apply);
+    return apply.token;
+}
+
+enum status rows_save(struct rows *rows, struct table_port *port, struct error *err)
+{
+    struct buffer command = { 0 };
+    int64_t token = rows_encode(rows, &command);
+    enum status status = table_apply_wait(port, buffer_bytes(&command), token, err);
+
+    buffer_fini(&command);
+    return status;
+}
+
+/* ---- reading ---- */
+
+enum status rows_view(struct rows_view *view, const struct table_def *def, struct bytes clustering,
+                      const struct row *row, struct arena *arena, struct error *err)
+{
+    struct buffer value = { 0 };
+    enum status status = OK;
+
+    assert(def->clustering_count <= ROWS_KEY_COLUMNS_MAX);
+    *view = (struct rows_view){ .def = def, .row = row };
+    for (uint32_t i = 0; i < def->clustering_count && !status; i++) {
+        const struct column_def *column = &def->columns[def->partition_key_count + i];
+
+        buffer_reset(&value);
+        status = value_decode_key(&clustering, column->type, column->descending, &value, err);
+        if (!status)
+            view->clustering[i] = arena_copy(arena, buffer_bytes(&value));
+    }
+    buffer_fini(&value);
+    for (uint32_t i = 0; i < row->cell_count && !status; i++) {
+        const struct column_def *column = table_def_column_by_id(def, row->cells[i].column_id);
+
+        if (column && !column->multicell && !has_size(column->type, row->cells[i].value))
+            status = error_set(err, ERR_CORRUPT, "a value of %.*s.%.*s has the wrong size", BYTES(def->keyspace),
+                               BYTES(def->name));
+    }
+    return status;
+}
+
+static struct bytes find_cell(const struct row *row, uint32_t column_id, struct bytes path)
+{
+    for (uint32_t i = 0; i < row->cell_count; i++) {
+        const struct cell *cell = &row->cells[i];
+
+        if (cell->column_id == column_id && bytes_compare(cell->path, path) == 0 && cell->kind != CELL_TOMBSTONE)
+            return cell->value;
+    }
+    return bytes_of(NULL, 0);
+}
+
+struct bytes rows_get(const struct rows_view *view, const char *name)
+{
+    const struct column_def *column = column_of(view->def, name);
+
+    assert(column->kind != COLUMN_PARTITION_KEY && !column->multicell); /* who reads a partition knows its key */
+    if (column->kind == COLUMN_CLUSTERING)
+        return view->clustering[column->position];
+    return find_cell(view->row, column->id, bytes_of(NULL, 0));
+}
+
+int64_t rows_get_number(const struct rows_view *view, const char *name)
+{
+    struct bytes value = rows_get(view, name);
+    uint64_t bits = 0;
+
+    assert(value.size <= 8); /* rows_view saw to it, and the column is a number */
+    for (size_t i = 0; i < value.size; i++)
+        bits = bits << 8 | value.data[i];
+    return value.size ? (int64_t)(bits << (64 - 8 * value.size)) >> (64 - 8 * value.size) : 0;
+}
+
+struct bytes rows_get_entry(const struct rows_view *view, const char *name, struct bytes key)
+{
+    const struct column_def *column = column_of(view->def, name);
+    struct buffer path = { 0 };
+    struct bytes value;
+
+    assert(column->type->kind == TYPE_MAP && column->multicell);
+    value_encode_key(&path, column->type->params[0], key, false);
+    value = find_cell(view->row, column->id, buffer_bytes(&path));
+    buffer_fini(&path);
+    return value;
+}
+
+enum status rows_read(struct table_port *port, const struct table_def *def, struct bytes key, int64_t now_s,
+                      enum status (*row)(void *context, const struct rows_view *view, struct error *err), void *context,
+                      struct error *err)
+{
+    struct read_command command = { .table_id = def->id,
+                                    .schema_version = def->version,
+                                    .partition_key = key,
+                                    .token = token_of_partition_key(key),
+                                    .rows_wanted = true,
+                                    .row_limit = READ_ROWS,
+                                    .byte_limit = READ_BYTES,
+                                    .now_s = now_s };
+    struct arena *arena = arena_new(1 << 16);
+    struct buffer after = { 0 };
+    struct read_result result;
+    enum status status;
+
+    do {
+        arena_reset(arena);
+        command.after_clustering = after.size ? buffer_bytes(&after) : bytes_of(NULL, 0);
+        status = table_read(port, &command, true, arena, &result, err);
+        assert(status || result.partition_count <= 1);
+        for (uint32_t i = 0; !status && result.partition_count && i < result.partitions[0].row_count; i++) {
+            const struct read_row *found = &result.partitions[0].rows[i];
+            struct rows_view view;
+
+            status = rows_view(&view, def, found->clustering, found->row, arena, err);
+            if (!status)
+                status = row(context, &view, err);
+            buffer_reset(&after);
+            buffer_append_bytes(&after, found->clustering);
+        }
+    } while (!status && result.has_more);
+    buffer_fini(&after);
+    arena_free(arena);
+    return status;
+}
