@@ -70,6 +70,7 @@ static void add(struct store_batch *batch, enum store_op_kind kind, enum store_f
     struct op_entry *entry;
 
     assert(key.size <= UINT32_MAX && value.size <= UINT32_MAX);
+    assert(kind <= STORE_LOG_DATA && (int)family < STORE_FAMILY_COUNT);
     if (batch->count == batch->capacity) {
         batch->capacity = batch->capacity ? batch->capacity * 2 : 64;
         batch->entries = xrealloc(batch->entries, batch->capacity * sizeof(*batch->entries));
@@ -99,6 +100,18 @@ void store_batch_delete_range(struct store_batch *batch, enum store_family famil
 {
     batch->has_range = true;
     add(batch, STORE_DELETE_RANGE, family, first, end);
+}
+
+void store_batch_log_data(struct store_batch *batch, struct bytes data)
+{
+    add(batch, STORE_LOG_DATA, STORE_DATA, bytes_of(NULL, 0), data);
+}
+
+void store_batch_add(struct store_batch *batch, const struct store_op *op)
+{
+    assert(op->kind != STORE_LOG_DATA || !op->key.size);
+    batch->has_range |= op->kind == STORE_DELETE_RANGE;
+    add(batch, op->kind, op->family, op->key, op->value);
 }
 
 size_t store_batch_count(const struct store_batch *batch)
@@ -136,7 +149,7 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
     for (size_t i = 0; i < batch->count; i++) {
         struct store_op op = store_batch_at(batch, i);
 
-        if (op.family != family)
+        if (op.family != family || op.kind == STORE_LOG_DATA)
             continue;
         if (bytes_starts_with(op.key, prefix))
             return true;
@@ -201,7 +214,7 @@ static void collect(struct store_batch *batch, enum store_family family, struct 
     for (size_t i = batch->has_range ? batch->count : at; i; i = batch->has_range ? i - 1 : batch->chain[i - 1]) {
         struct store_op op = store_batch_at(batch, i - 1);
 
-        if (op.family != family)
+        if (op.family != family || op.kind == STORE_LOG_DATA)
             continue;
         if (op.kind == STORE_DELETE_RANGE) {
             if (bytes_compare(op.key, key) > 0 || bytes_compare(key, op.value) >= 0)

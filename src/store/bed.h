@@ -24,6 +24,8 @@ struct bed {
     bool plain, no_sync;
     uint64_t write_buffer_bytes;
     uint64_t target_file_bytes;
+    uint64_t log_bytes_max;
+    unsigned warnings; /* told to the environment's log */
     /* filled by bed_open */
     struct keys *keys;
     struct file_system *files;
@@ -103,6 +105,13 @@ static int64_t now_us(void *context)
     return clock_realtime_us(&clock_system);
 }
 
+static void count_warning(void *context, enum store_log_level level, const char *message)
+{
+    struct bed *bed = context;
+
+    __atomic_add_fetch(&bed->warnings, strstr(message, " went") != NULL, __ATOMIC_RELAXED);
+}
+
 static void open_environment(struct bed *bed)
 {
     struct store_environment_options options = {
@@ -112,6 +121,8 @@ static void open_environment(struct bed *bed)
         .test_no_sync = bed->no_sync,
         .cache_bytes = 8 << 20,
         .now_us = now_us,
+        .log = count_warning,
+        .log_context = bed,
     };
 
     if (bed->ops->environment_open(&options, &bed->environment, &bed->err)) {
@@ -151,6 +162,7 @@ __attribute__((unused)) static enum status bed_open_store(struct bed *bed)
         .semantics = &bed->semantics,
         .write_buffer_bytes = bed->write_buffer_bytes,
         .target_file_bytes = bed->target_file_bytes,
+        .log_bytes_max = bed->log_bytes_max,
     };
 
     assert(!bed->store);

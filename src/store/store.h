@@ -13,7 +13,7 @@
  *          After a write failed with ERR_IO or ERR_NO_SPACE its outcome is unknown and the store refuses further writes
  *          with the same status (ops->health) while reads go on, until ops->resume succeeds.
  * Thread:  one writer: write, remove_files, resume and close are called by one thread at a time.
- *          get, scan, snapshot, properties, health, flush, compact, stop_compactions, checkpoint: any thread. A scan, value or snapshot is used by one thread at a time.
+ *          get, scan, snapshot, updates_since, updates_forget, properties, health, flush, compact, stop_compactions, checkpoint: any thread. A scan, value or snapshot is used by one thread at a time.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -63,13 +63,13 @@ struct store_semantics {
 
 /* ---- a batch: what one write brings; the same for all bodies (store/batch.c) ---- */
 
-enum store_op_kind { STORE_PUT, STORE_MERGE, STORE_DELETE, STORE_DELETE_RANGE };
+enum store_op_kind { STORE_PUT, STORE_MERGE, STORE_DELETE, STORE_DELETE_RANGE, STORE_LOG_DATA };
 
 struct store_op {
     enum store_op_kind kind;
-    enum store_family family;
-    struct bytes key;   /* DELETE_RANGE: first key */
-    struct bytes value; /* DELETE_RANGE: end key, exclusive */
+    enum store_family family; /* LOG_DATA: says nothing */
+    struct bytes key;         /* DELETE_RANGE: first key. LOG_DATA: empty */
+    struct bytes value;       /* DELETE_RANGE: end key, exclusive. LOG_DATA: the bytes */
 };
 
 struct store_batch;
@@ -83,7 +83,12 @@ void store_batch_delete(struct store_batch *batch, enum store_family family, str
 /* By order of writing, not by timestamp: for DROP and TRUNCATE, never for a CQL DELETE. */
 void store_batch_delete_range(struct store_batch *batch, enum store_family family, struct bytes first,
                               struct bytes end);
-size_t store_batch_count(const struct store_batch *batch);
+/* Bytes that only the log keeps: no read sees them, updates_since gives them back where they stood among the operations. A batch of
+ * nothing else is refused (ERR_INVALID). */
+void store_batch_log_data(struct store_batch *batch, struct bytes data);
+/* Any of the above. */
+void store_batch_add(struct store_batch *batch, const struct store_op *op);
+size_t store_batch_count(const struct store_batch *batch); /* log data count */
 size_t store_batch_bytes(const struct store_batch *batch);
 /* Borrowed until the batch is changed. */
 struct store_op store_batch_at(const struct store_batch *batch, size_t index);
@@ -122,7 +127,8 @@ struct store_options {
     uint64_t write_buffer_bytes;             /* one buffer of the data family; two may exist. Default 32 MiB */
     uint64_t periodic_compaction_s;          /* files at rest are visited after this. Default 7 days */
     uint64_t target_file_bytes;              /* default 64 MiB */
-    bool read_only;                          /* it must be there, nothing of it changes, and writes are refused */
+    uint64_t log_bytes_max; /* finished logs kept for updates_since may have as many. Default: none is kept */
+    bool read_only;         /* it must be there, nothing of it changes, and writes are refused */
 };
 
 /* ---- reading ---- */
@@ -166,6 +172,40 @@ struct store_scan {
     struct bytes value;
 };
 
+/* ---- the log, read back: what a journal is made of ----
+ *
+ * Every batch is in the store's log before it is seen. A reader of updates goes through the log from a position:
+ *
+ *     ops->updates_since(from) -> updates_next -> a batch ... -> at the live end: valid false, OK -> later updates_next again -> ...
+ *
+ * Gives:      each batch at or behind the position that became visible, once, in the order of commits; its operations and its log
+ *             data in the order in which they were added. Not there: empty batches, what a load brought, what compactions did.
+ * Positions:  numbers of ops->sequence. A batch has those from `sequence` up to `next`, exclusive. A reader may begin at a `next`, at
+ *             ops->sequence + 1 (what is written from now on), at 1 (the first batch ever) or at 0 (the oldest that is there).
+ *             No batch may have the number itself: then the next one is given, and nothing was missed. ERR_INVALID: inside a batch.
+ * Gone:       ERR_NOT_FOUND: a batch at or behind the position is not in the log any more (told to go, or past the bound, or it was
+ *             never kept). Nothing is ever passed over: what is damaged or lacks in the middle is ERR_CORRUPT.
+ * Crash:      what was acknowledged as durable is there. A batch written with durable false can be read at once, and be gone after a
+ *             crash of the machine; later batches may have its numbers then. Who remembers a position over a crash writes it into this
+ *             store, durably: by that all before it is durable, too.
+ * Failure:    while the store refuses writes what is visible can be read. After resume, or when it was opened again, the batch of
+ *             unknown outcome is in the log if it is in the store.
+ * Kept:       what was not yet flushed is always there. Logs that are finished (flushed) are kept with store_options.log_bytes_max,
+ *             also over a restart, until updates_forget says that they may go. Past log_bytes_max bytes of them the oldest go all the
+ *             same, and so they do where the disk is full and the store is to be resumed: that is said to the environment's log and
+ *             counted in store_properties.logs_lost. (The bound is looked at when a log was finished: one more may be there.) A
+ *             checkpoint has only what was not yet flushed.
+ * Owns:       a reader belongs to who opened it, and is closed before the store. It survives resume. Neither it nor what it gives
+ *             holds anything of the store between two calls, at the live end or not.
+ * Thread:     one per reader, which waits for the disk: never a loop. After an error it may only be closed.
+ */
+struct store_updates {
+    const struct store_ops *ops;
+    bool valid;
+    uint64_t sequence, next;         /* of the batch: its first number, and where reading goes on */
+    const struct store_batch *batch; /* borrowed until the next move */
+};
+
 /* A load under way: see load_open. */
 struct store_load;
 
@@ -177,6 +217,8 @@ struct store_properties {
     uint64_t level0_file_count;
     uint64_t pending_compaction_bytes;
     uint64_t key_count_estimate;
+    uint64_t kept_log_bytes; /* of finished logs, for updates_since; part of disk_bytes */
+    uint64_t logs_lost;      /* finished logs that went, since the store was opened, though nobody had told them to */
 };
 
 /* Of all stores of an environment: how reads were answered that no memory of ours could, since the start; and that memory. */
@@ -239,6 +281,14 @@ struct store_ops {
      * reads, it says that they saw one state, as under a snapshot but without its lock. A scan sees the state of its opening. */
     uint64_t (*sequence)(struct store *store);
 
+    /* A reader of the log, which stands before its first batch: see struct store_updates. */
+    enum status (*updates_since)(struct store *store, uint64_t from, struct store_updates **updates, struct error *err);
+    enum status (*updates_next)(struct store_updates *updates, struct error *err);
+    void (*updates_close)(struct store_updates *updates);
+    /* Finished logs that have only batches below `before` may go, and do. UINT64_MAX: all of them, and from now on each as soon as
+     * it is finished, until another number is told or the store is opened again. Any thread that may wait. */
+    enum status (*updates_forget)(struct store *store, uint64_t before, struct error *err);
+
     /* Everything written so far reaches sorted files. Waits. */
     enum status (*flush)(struct store *store, struct error *err);
     /* Compacts [first, end) to the last level, running the filter on every value; size 0: no bound. Waits. */
@@ -283,6 +333,12 @@ static inline void store_scan_close(struct store_scan *scan)
 {
     if (scan)
         scan->ops->scan_close(scan);
+}
+
+static inline void store_updates_close(struct store_updates *updates)
+{
+    if (updates)
+        updates->ops->updates_close(updates);
 }
 
 /* What get would answer if the batch had been written. *found false: neither has it. Appends the value to *result. */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "store/bed.h"
+#include "store/cold.h"
 #include "store/memory/memory.h"
 #include "store/rocksdb/rocksdb.h"
 
@@ -455,23 +456,259 @@ static void test_side_by_side(void **state)
     bed_close(&rocks);
 }
 
+/* ---- updates ---- */
+
+static void reopen_keeping(struct bed *bed, uint64_t log_bytes_max)
+{
+    bed_close_store(bed);
+    bed->log_bytes_max = log_bytes_max;
+    assert_int_equal(bed_open_store(bed), OK);
+}
+
+static struct store_updates *updates_from(struct bed *bed, uint64_t from)
+{
+    struct store_updates *updates;
+
+    assert_int_equal(bed->ops->updates_since(bed->store, from, &updates, &bed->err), OK);
+    assert_false(updates->valid);
+    return updates;
+}
+
+/* The key of the next batch's first operation; "": the live end; NULL: an error. */
+static const char *next_key(struct bed *bed, struct store_updates *updates)
+{
+    static char key[64];
+
+    if (bed->ops->updates_next(updates, &bed->err))
+        return NULL;
+    key[0] = 0;
+    if (updates->valid)
+        snprintf(key, sizeof(key), "%.*s", BYTES(store_batch_at(updates->batch, 0).key));
+    return key;
+}
+
+static void test_updates(void **state)
+{
+    struct bed *bed = *state;
+    struct store_batch *batch = store_batch_new();
+    struct store_updates *updates;
+    char large[200000], buffer[64];
+    static const enum store_op_kind kinds[] = { STORE_LOG_DATA, STORE_PUT,          STORE_MERGE,   STORE_LOG_DATA,
+                                                STORE_DELETE,   STORE_DELETE_RANGE, STORE_LOG_DATA };
+
+    reopen_keeping(bed, 1 << 24);
+    updates = updates_from(bed, bed->ops->sequence(bed->store) + 1);
+    assert_string_equal(next_key(bed, updates), "");
+    memset(large, 'l', sizeof(large));
+    store_batch_log_data(batch, BYTES_LITERAL("first"));
+    store_batch_put(batch, STORE_DATA, BYTES_LITERAL("a"), bed_value(buffer, 1, "x"));
+    store_batch_merge(batch, STORE_JOURNAL, BYTES_LITERAL("b"), bytes_of(large, sizeof(large)));
+    store_batch_log_data(batch, bytes_of(large, sizeof(large)));
+    store_batch_delete(batch, STORE_JOURNAL, BYTES_LITERAL("c"));
+    store_batch_delete_range(batch, STORE_DATA, BYTES_LITERAL("d"), BYTES_LITERAL("e"));
+    store_batch_log_data(batch, bytes_of("", 0));
+    assert_false(store_batch_touches(batch, STORE_DATA, BYTES_LITERAL("first")));
+    assert_int_equal(bed->ops->write(bed->store, batch, true, &bed->err), OK);
+    assert_string_equal(bed_get(bed, "first"), "");
+    assert_string_equal(bed_get(bed, "a"), "x");
+
+    assert_int_equal(bed->ops->updates_next(updates, &bed->err), OK);
+    assert_true(updates->valid);
+    assert_int_equal(store_batch_count(updates->batch), ARRAY_SIZE(kinds));
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct store_op is = store_batch_at(updates->batch, i), was = store_batch_at(batch, i);
+
+        assert_int_equal(is.kind, kinds[i]);
+        if (is.kind != STORE_LOG_DATA)
+            assert_int_equal(is.family, was.family);
+        assert_true(bytes_equal(is.key, was.key) && bytes_equal(is.value, was.value));
+    }
+    assert_true(updates->next > updates->sequence);
+    assert_int_equal(updates->next, bed->ops->sequence(bed->store) + 1);
+    assert_string_equal(next_key(bed, updates), "");
+
+    /* Log data alone has no place of its own; an empty batch leaves nothing. */
+    store_batch_clear(batch);
+    store_batch_log_data(batch, BYTES_LITERAL("alone"));
+    assert_int_equal(bed->ops->write(bed->store, batch, true, &bed->err), ERR_INVALID);
+    store_batch_clear(batch);
+    assert_int_equal(bed->ops->write(bed->store, batch, true, &bed->err), OK);
+    assert_int_equal(bed_put(bed, "f", 1, "x"), OK);
+    assert_int_equal(bed->ops->write(bed->store, batch, true, &bed->err), OK);
+    assert_int_equal(bed_put(bed, "g", 1, "x"), OK);
+    assert_string_equal(next_key(bed, updates), "f");
+    assert_string_equal(next_key(bed, updates), "g");
+    assert_string_equal(next_key(bed, updates), "");
+    assert_string_equal(next_key(bed, updates), "");
+    store_updates_close(updates);
+    store_updates_close(NULL);
+    store_batch_free(batch);
+}
+
+/* A reader goes on over flushes and compactions, and one that comes later reads the same. */
+static void test_updates_go_on(void **state)
+{
+    struct bed *bed = *state;
+    struct store_updates *updates, *later;
+    char key[16];
+    uint64_t middle = 0;
+
+    reopen_keeping(bed, 1 << 24);
+    updates = updates_from(bed, 1);
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof(key), "%03d", i);
+        assert_int_equal(bed_put(bed, key, 1, "x"), OK);
+        if (i % 40 == 10)
+            assert_int_equal(bed->ops->flush(bed->store, &bed->err), OK);
+        if (i % 100 == 50)
+            assert_int_equal(bed->ops->compact(bed->store, STORE_DATA, bytes_of(NULL, 0), bytes_of(NULL, 0), &bed->err),
+                             OK);
+        if (i % 3)
+            continue;
+        for (int back = i ? 2 : 0; back >= 0; back--) {
+            snprintf(key, sizeof(key), "%03d", i - back);
+            assert_string_equal(next_key(bed, updates), key);
+        }
+        assert_string_equal(next_key(bed, updates), "");
+        if (i == 150)
+            middle = updates->next;
+    }
+    store_updates_close(updates);
+    later = updates_from(bed, middle);
+    for (int i = 151; i < 300; i++) {
+        snprintf(key, sizeof(key), "%03d", i);
+        assert_string_equal(next_key(bed, later), key);
+    }
+    assert_string_equal(next_key(bed, later), "");
+    store_updates_close(later);
+}
+
+static void write_and_flush(struct bed *bed, int from, int to)
+{
+    char key[16];
+
+    for (int i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "%03d", i);
+        assert_int_equal(bed_put(bed, key, 1, "x"), OK);
+        if (i % 10 == 9)
+            assert_int_equal(bed->ops->flush(bed->store, &bed->err), OK);
+    }
+}
+
+static void assert_gone(struct bed *bed, uint64_t from)
+{
+    struct store_updates *updates = updates_from(bed, from);
+
+    assert_null(next_key(bed, updates));
+    assert_int_equal(bed->err.status, ERR_NOT_FOUND);
+    store_updates_close(updates);
+}
+
+/* What was told to go is gone, and that is said; what was not, is there. */
+static void test_updates_forget(void **state)
+{
+    struct bed *bed = *state;
+    struct store_properties properties;
+    struct store_updates *updates;
+    uint64_t at;
+
+    reopen_keeping(bed, 1 << 24);
+    write_and_flush(bed, 0, 100);
+    bed->ops->properties(bed->store, &properties);
+    assert_true(properties.kept_log_bytes > 0);
+    updates = updates_from(bed, 1);
+    for (int i = 0; i < 55; i++)
+        assert_string_not_equal(next_key(bed, updates), "");
+    at = updates->next;
+    assert_int_equal(bed->ops->updates_forget(bed->store, at, &bed->err), OK);
+    assert_gone(bed, 1);
+    assert_string_equal(next_key(bed, updates), "055");
+    assert_int_equal(bed->ops->updates_forget(bed->store, 1, &bed->err), OK);
+    store_updates_close(updates);
+    updates = updates_from(bed, at);
+    for (int i = 55; i < 100; i++)
+        assert_int_equal(atoi(next_key(bed, updates)), i);
+    assert_string_equal(next_key(bed, updates), "");
+    /* All of it, and what comes. */
+    assert_int_equal(bed->ops->updates_forget(bed->store, UINT64_MAX, &bed->err), OK);
+    assert_gone(bed, at);
+    write_and_flush(bed, 100, 130);
+    assert_gone(bed, updates->next);
+    store_updates_close(updates);
+    updates = updates_from(bed, 0); /* whatever there is: nothing, or what is not yet taken away */
+    for (int i = 0; i <= 10 && *next_key(bed, updates); i++)
+        assert_true(i < 10);
+    assert_int_equal(bed_put(bed, "z", 1, "x"), OK);
+    bed->ops->properties(bed->store, &properties);
+    assert_int_equal(properties.logs_lost, 0);
+    assert_int_equal(bed->warnings, 0);
+    store_updates_close(updates);
+}
+
+/* A bound that is passed costs the oldest, and that is said. */
+static void test_updates_bound(void **state)
+{
+    struct bed *bed = *state;
+    struct store_properties properties;
+    struct store_updates *updates;
+    int first, count = 0;
+
+    reopen_keeping(bed, !strcmp(bed->ops->name, "memory") ? 1000 : 60000); /* each file has a head of 4096 bytes */
+    write_and_flush(bed, 0, 400);
+    bed->ops->properties(bed->store, &properties);
+    assert_true(properties.kept_log_bytes <= bed->log_bytes_max + 20000);
+    assert_true(properties.logs_lost > 0);
+    assert_true(bed->warnings > 0);
+    assert_gone(bed, 1);
+    updates = updates_from(bed, 0);
+    first = atoi(next_key(bed, updates));
+    assert_true(first > 0 && first < 400);
+    for (count = 1; *next_key(bed, updates); count++)
+        ;
+    assert_int_equal(first + count, 400);
+    store_updates_close(updates);
+}
+
+/* By default finished logs are not kept. */
+static void test_updates_not_kept(void **state)
+{
+    struct bed *bed = *state;
+    struct store_properties properties;
+
+    reopen_keeping(bed, 0);
+    write_and_flush(bed, 0, 30);
+    assert_int_equal(bed_put(bed, "z", 1, "x"), OK);
+    bed->ops->properties(bed->store, &properties);
+    assert_int_equal(properties.kept_log_bytes, 0);
+    for (int i = 0; i < 100 && bed->ops == &store_rocksdb_ops; i++) /* files go in the background */
+        usleep(1000);
+    assert_gone(bed, 1);
+}
+
 int main(void)
 {
     static struct bed beds[] = {
         { .ops = &store_memory_ops },
+        { .ops = NULL }, /* the same as if nothing were in memory */
         { .ops = &store_rocksdb_ops, .on_disk = true },
         { .ops = &store_rocksdb_ops, .forgetful = true },
     };
     int failed = 0;
 
+    beds[1].ops = cold_over(&store_memory_ops, 2);
     for (size_t i = 0; i < ARRAY_SIZE(beds); i++) {
         struct bed *bed = &beds[i];
 #define EACH(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, bed)
         const struct CMUnitTest tests[] = {
-            EACH(test_put_get_merge), EACH(test_batch),       EACH(test_scan),    EACH(test_snapshot),
-            EACH(test_filter),        EACH(test_get_through), EACH(test_readers),
+            EACH(test_put_get_merge), EACH(test_batch),          EACH(test_scan),          EACH(test_snapshot),
+            EACH(test_filter),        EACH(test_get_through),    EACH(test_readers),       EACH(test_updates),
+            EACH(test_updates_go_on), EACH(test_updates_forget), EACH(test_updates_bound), EACH(test_updates_not_kept),
         };
-        printf("%s%s\n", bed->ops->name, bed->on_disk ? " on disk" : bed->forgetful ? " on forgetful files" : "");
+        printf("%s%s\n", i == 1 ? "cold " : bed->ops->name,
+               i == 1           ? bed->ops->name
+               : bed->on_disk   ? " on disk"
+               : bed->forgetful ? " on forgetful files"
+                                : "");
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
     const struct CMUnitTest both[] = { cmocka_unit_test(test_side_by_side) };

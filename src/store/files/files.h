@@ -93,7 +93,7 @@ void forgetful_restart(struct file_system *fs, bool torn);
 void forgetful_fail_nth(struct file_system *fs, uint64_t n, bool sticky);
 /* Whether that call has come. */
 bool forgetful_failed(struct file_system *fs);
-/* Every sync fails (and syncs nothing), as long as set. */
+/* Every sync fails (and syncs nothing), as long as set: with ERR_IO, of files on a disk that has an end with ERR_NO_SPACE. */
 void forgetful_fail_sync(struct file_system *fs, bool fail);
 /* The disk has this many bytes; UINT64_MAX: endless. */
 void forgetful_capacity(struct file_system *fs, uint64_t bytes);

@@ -307,6 +307,8 @@ static enum status forgetful_sync(struct file *base, struct error *err)
     if (status)
         return status;
     file->fs->syncs++;
+    if (file->fs->fail_sync && file->fs->capacity != UINT64_MAX)
+        return leave(file->fs, error_set(err, ERR_NO_SPACE, "sync: the disk is full"));
     if (file->fs->fail_sync)
         return leave(file->fs, error_set(err, ERR_IO, "sync: a failure was asked for"));
     inode->synced.size = inode->same;

@@ -39,6 +39,22 @@ struct family {
 struct environment {
     int64_t (*now_us)(void *context);
     void *now_context;
+    void (*log)(void *context, enum store_log_level level, const char *message); /* NULL: silent */
+    void *log_context;
+};
+
+/* The log: a batch each, all of them finished as soon as they are written. */
+struct logged {
+    uint64_t sequence;
+    struct store_batch *batch; /* owned */
+};
+struct kept_log {
+    struct logged *items; /* owned; those from `first` on are kept */
+    size_t first, count, capacity;
+    uint64_t bytes, bytes_max; /* bytes_max 0: nothing is kept */
+    uint64_t lost;
+    uint64_t gone; /* the last batch that is not kept; 0: none went */
+    bool forgets_all;
 };
 
 struct store {
@@ -46,6 +62,7 @@ struct store {
     const struct store_semantics *semantics; /* borrowed */
     struct family families[STORE_FAMILY_COUNT];
     uint64_t sequence;
+    struct kept_log kept;
     uint64_t random;
     pthread_rwlock_t lock;
     pthread_mutex_t snapshot_lock;
@@ -187,6 +204,8 @@ static enum status memory_environment_open(const struct store_environment_option
     env = xcalloc(1, sizeof(*env));
     env->now_us = options->now_us;
     env->now_context = options->now_context;
+    env->log = options->log;
+    env->log_context = options->log_context;
     *environment = env;
     return OK;
 }
@@ -208,6 +227,7 @@ static enum status memory_open(const struct store_options *options, struct store
     store->environment = options->environment;
     store->semantics = options->semantics;
     store->random = 42;
+    store->kept.bytes_max = options->log_bytes_max;
     for (int i = 0; i < STORE_FAMILY_COUNT; i++)
         store->families[i].head = node_new(bytes_of(NULL, 0), HEIGHT_MAX);
     pthread_rwlock_init(&store->lock, NULL);
@@ -231,9 +251,151 @@ static void memory_close(struct store *store)
             node = next;
         }
     }
+    for (size_t i = store->kept.first; i < store->kept.count; i++)
+        store_batch_free(store->kept.items[i].batch);
+    free(store->kept.items);
     pthread_rwlock_destroy(&store->lock);
     pthread_mutex_destroy(&store->snapshot_lock);
     free(store);
+}
+
+/* ---- the log ---- */
+
+static void drop_oldest(struct kept_log *kept)
+{
+    struct logged *oldest = &kept->items[kept->first++];
+
+    assert(kept->first <= kept->count);
+    assert(oldest->sequence > kept->gone);
+    kept->gone = oldest->sequence;
+    kept->bytes -= store_batch_bytes(oldest->batch);
+    store_batch_free(oldest->batch);
+    if (kept->first * 2 < kept->count)
+        return;
+    kept->count -= kept->first;
+    memmove(kept->items, kept->items + kept->first, kept->count * sizeof(*kept->items));
+    kept->first = 0;
+}
+
+static struct store_batch *copy_batch(const struct store_batch *batch)
+{
+    struct store_batch *copy = store_batch_new();
+
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+        store_batch_add(copy, &op);
+    }
+    return copy;
+}
+
+static void log_batch(struct store *store, const struct store_batch *batch)
+{
+    struct kept_log *kept = &store->kept;
+    const struct environment *env = store->environment;
+
+    if (!kept->bytes_max || kept->forgets_all) {
+        assert(kept->first == kept->count);
+        kept->gone = store->sequence;
+        return;
+    }
+    if (kept->count == kept->capacity) {
+        kept->capacity = kept->capacity ? kept->capacity * 2 : 64;
+        kept->items = xrealloc(kept->items, kept->capacity * sizeof(*kept->items));
+    }
+    kept->items[kept->count++] = (struct logged){ store->sequence, copy_batch(batch) };
+    kept->bytes += store_batch_bytes(batch);
+    if (kept->bytes <= kept->bytes_max)
+        return;
+    for (; kept->bytes > kept->bytes_max; kept->lost++)
+        drop_oldest(kept);
+    if (env->log)
+        env->log(env->log_context, STORE_LOG_WARN, "The log has passed its bound: the oldest of it went");
+}
+
+struct memory_updates {
+    struct store_updates base; /* first */
+    struct store *store;
+    uint64_t position;
+    struct store_batch *batch; /* owned: the one that is shown */
+};
+
+static enum status memory_updates_since(struct store *store, uint64_t from, struct store_updates **result,
+                                        struct error *err)
+{
+    struct memory_updates *updates = xcalloc(1, sizeof(*updates));
+
+    updates->base.ops = &store_memory_ops;
+    updates->store = store;
+    updates->position = from;
+    *result = &updates->base;
+    return OK;
+}
+
+static void memory_updates_close(struct store_updates *base)
+{
+    struct memory_updates *updates = (struct memory_updates *)base;
+
+    store_batch_free(updates->batch);
+    free(updates);
+}
+
+/* The first that is kept with sequence >= position; NULL: the live end. */
+static const struct logged *find_logged(const struct kept_log *kept, uint64_t position)
+{
+    size_t low = kept->first, high = kept->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (kept->items[middle].sequence < position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < kept->count ? &kept->items[low] : NULL;
+}
+
+static enum status memory_updates_next(struct store_updates *base, struct error *err)
+{
+    struct memory_updates *updates = (struct memory_updates *)base;
+    struct store *store = updates->store;
+    const struct logged *logged = NULL;
+    enum status status = OK;
+
+    store_batch_free(updates->batch);
+    updates->batch = NULL;
+    base->valid = false;
+    pthread_rwlock_rdlock(&store->lock);
+    if (!updates->position)
+        updates->position = store->kept.gone + 1;
+    if (updates->position <= store->kept.gone)
+        status =
+            error_set(err, ERR_NOT_FOUND, "The log does not go back to %llu", (unsigned long long)updates->position);
+    else
+        logged = find_logged(&store->kept, updates->position);
+    if (logged) {
+        updates->batch = copy_batch(logged->batch);
+        base->sequence = logged->sequence;
+    }
+    pthread_rwlock_unlock(&store->lock);
+    if (!logged)
+        return status;
+    base->valid = true;
+    base->batch = updates->batch;
+    base->next = updates->position = base->sequence + 1;
+    return OK;
+}
+
+static enum status memory_updates_forget(struct store *store, uint64_t before, struct error *err)
+{
+    struct kept_log *kept = &store->kept;
+
+    pthread_rwlock_wrlock(&store->lock);
+    kept->forgets_all = before == UINT64_MAX;
+    while (kept->first < kept->count && kept->items[kept->first].sequence < before)
+        drop_oldest(kept);
+    pthread_rwlock_unlock(&store->lock);
+    return OK;
 }
 
 /* ---- writing ---- */
@@ -266,20 +428,28 @@ static void apply(struct store *store, const struct store_op *op, uint64_t oldes
 
 static enum status memory_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
 {
+    size_t log_data = 0;
     uint64_t oldest;
 
     for (size_t i = 0; i < store_batch_count(batch); i++) {
         struct store_op op = store_batch_at(batch, i);
-        if (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX)
+        if (op.kind == STORE_LOG_DATA)
+            log_data++;
+        else if (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX)
             return error_set(err, ERR_INVALID, "A key of %zu bytes", op.key.size);
     }
+    if (log_data && log_data == store_batch_count(batch))
+        return error_set(err, ERR_INVALID, "A batch of log data alone");
     pthread_rwlock_wrlock(&store->lock);
     store->sequence++;
     oldest = oldest_needed(store);
     for (size_t i = 0; i < store_batch_count(batch); i++) {
         struct store_op op = store_batch_at(batch, i);
-        apply(store, &op, oldest);
+        if (op.kind != STORE_LOG_DATA)
+            apply(store, &op, oldest);
     }
+    if (store_batch_count(batch))
+        log_batch(store, batch);
     pthread_rwlock_unlock(&store->lock);
     return OK;
 }
@@ -558,6 +728,8 @@ static void memory_properties(struct store *store, struct store_properties *prop
         properties->memtable_bytes += store->families[i].bytes;
         properties->key_count_estimate += store->families[i].count;
     }
+    properties->kept_log_bytes = store->kept.bytes;
+    properties->logs_lost = store->kept.lost;
     pthread_rwlock_unlock(&store->lock);
 }
 
@@ -591,6 +763,10 @@ const struct store_ops store_memory_ops = {
     .snapshot = memory_snapshot,
     .snapshot_release = memory_snapshot_release,
     .sequence = memory_sequence,
+    .updates_since = memory_updates_since,
+    .updates_next = memory_updates_next,
+    .updates_close = memory_updates_close,
+    .updates_forget = memory_updates_forget,
     .flush = memory_flush,
     .compact = memory_compact,
     .stop_compactions = memory_stop_compactions,

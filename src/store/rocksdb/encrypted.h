@@ -45,6 +45,18 @@ class MayNotWait
     bool before_;
 };
 
+/* While it lives, sizes of logs that this thread asks for are those of their files. What RocksDB wrote into one is less, and known only
+ * by reading it. */
+class RoughSizes
+{
+  public:
+    RoughSizes();
+    ~RoughSizes();
+
+  private:
+    bool before_;
+};
+
 /* Why the last call of this thread that opened a file failed, in our terms (RocksDB's status has no "wrong key"). */
 enum status encrypted_last_failure(struct error *err);
 void encrypted_forget_failure();

@@ -4,6 +4,7 @@
 #include "base/crc.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { SIZE_AT = 0, UNSYNCED_AT = 4, PAYLOAD_CRC_AT = 8, HEAD_CRC_AT = 12 };
@@ -172,6 +173,17 @@ enum status frame_reader_next(struct frame_reader *reader, struct bytes *payload
     *payload = bytes_of(reader->plain + at + FRAME_HEAD_BYTES, head.size);
     reader->place += FRAME_HEAD_BYTES + head.size;
     return OK;
+}
+
+bool frame_reader_grow(struct frame_reader *reader, uint64_t size)
+{
+    assert(reader->place <= reader->size);
+    if (size <= reader->size)
+        return false;
+    reader->size = size;
+    reader->ended = false;
+    reader->window_size = 0; /* its end may have been half of what is there now */
+    return true;
 }
 
 enum status frame_reader_payload_bytes(struct frame_reader *reader, uint64_t *bytes, struct error *err)

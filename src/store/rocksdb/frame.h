@@ -58,6 +58,8 @@ void frame_reader_init(struct frame_reader *reader, const struct frame_source *s
 void frame_reader_fini(struct frame_reader *reader);
 /* The next payload; data NULL: the end, whole or torn. */
 enum status frame_reader_next(struct frame_reader *reader, struct bytes *payload, struct error *err);
+/* The file has `size` bytes by now. False: no more than before. A reader that had ended, be it in a torn frame, goes on. */
+bool frame_reader_grow(struct frame_reader *reader, uint64_t size);
 /* How many bytes the payloads of the frames from here on have, as their heads say, up to the first that is not in order. */
 enum status frame_reader_payload_bytes(struct frame_reader *reader, uint64_t *bytes, struct error *err);
 

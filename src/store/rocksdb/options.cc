@@ -148,6 +148,9 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     options.avoid_flush_during_recovery = true;
     /* Bounds the replay at start, where one family is written and the other keeps the log alive. */
     options.max_total_wal_size = 3 * write_buffer;
+    /* Finished logs go to archive/ and stay: RocksDB would look for what is too old after half of this. KeptLogs removes them. */
+    if (store->log_bytes_max)
+        options.WAL_ttl_seconds = uint64_t(1) << 40;
     options.max_background_jobs = (int)environment->options.background_threads + 1;
     options.max_subcompactions = 1; /* semantics.cc relies on it */
     options.write_buffer_manager = environment->write_buffers;

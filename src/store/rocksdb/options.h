@@ -24,6 +24,9 @@ struct environment {
     std::shared_ptr<rocksdb::Logger> logger;
 };
 
+/* What RocksDB's status is in our terms. */
+enum status status_code(const rocksdb::Status &status);
+
 enum status environment_open(const struct store_environment_options *options, void **environment, struct error *err);
 void environment_close(void *environment);
 void environment_counts(void *environment, struct store_counts *counts);

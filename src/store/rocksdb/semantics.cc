@@ -356,6 +356,10 @@ rocksdb::WalFilter::WalProcessingOption PurgeTracker::Recovery::LogRecordFound(u
     LoggedMin logged(tracker_->semantics_);
     bool is_known = batch.Iterate(&logged).ok();
 
+    /* A record begins with the number of its first operation (8, little-endian); an empty one has none of its own. */
+    if (batch.Count())
+        tracker_->replayed_last_ = load_le64(batch.Data().data()) + batch.Count() - 1;
+
     std::lock_guard<std::mutex> guard(tracker_->lock_);
     for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
         int64_t &active_us = tracker_->families_[i].active_us;
@@ -398,14 +402,19 @@ void PurgeTracker::OnMemTableSealed(const rocksdb::MemTableInfo &info)
     family.active_us = family.writing_us; /* the write under way may be in the new one */
 }
 
-void PurgeTracker::OnFlushCompleted(rocksdb::DB *, const rocksdb::FlushJobInfo &info)
+void PurgeTracker::OnFlushCompleted(rocksdb::DB *db, const rocksdb::FlushJobInfo &info)
 {
     Family &family = families_[info.cf_name == journal_family_name ? STORE_JOURNAL : STORE_DATA];
-    std::lock_guard<std::mutex> guard(lock_);
 
-    /* Its file is in place: whoever looks at memtables first and files second misses nothing. */
-    while (!family.sealed.empty() && family.sealed.front().first <= info.largest_seqno)
-        family.sealed.pop_front();
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+
+        /* Its file is in place: whoever looks at memtables first and files second misses nothing. */
+        while (!family.sealed.empty() && family.sealed.front().first <= info.largest_seqno)
+            family.sealed.pop_front();
+    }
+    if (on_flushed)
+        on_flushed(db);
 }
 
 int64_t PurgeTracker::memtables_min(enum store_family which)

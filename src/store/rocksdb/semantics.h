@@ -60,6 +60,14 @@ class PurgeTracker : public rocksdb::EventListener
         return &recovery_;
     }
 
+    /* The last number that a start read from the log; 0: none. */
+    uint64_t replayed_last() const
+    {
+        return replayed_last_;
+    }
+    /* Called after each flush, from its thread, if set before the instance is opened. */
+    std::function<void(rocksdb::DB *)> on_flushed;
+
     /* The writer calls these around each write. */
     void begin_write(const struct store_batch *batch);
     void end_write();
@@ -114,6 +122,7 @@ class PurgeTracker : public rocksdb::EventListener
     std::mutex lock_;
     Family families_[STORE_FAMILY_COUNT];
     Recovery recovery_;
+    uint64_t replayed_last_ = 0; /* the thread's that opens */
 };
 
 std::shared_ptr<rocksdb::MergeOperator> semantics_merge_operator(const struct store_semantics *semantics);

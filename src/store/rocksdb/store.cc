@@ -27,6 +27,7 @@
 #include "store/rocksdb/load.h"
 #include "store/rocksdb/options.h"
 #include "store/rocksdb/semantics.h"
+#include "store/rocksdb/updates.h"
 
 extern "C" {
 #include "store/rocksdb/rocksdb.h"
@@ -74,36 +75,16 @@ struct store {
     std::atomic<bool> stops_compactions{ false };
     int resume_wait_ms = RESUME_WAIT_MIN_MS; /* the writer's */
     rocksdb::WriteBatch writing;             /* the writer's; kept for its memory */
+
+    LogTail tail;
+    std::unique_ptr<KeptLogs> kept;
+    std::set<Updates *> readers; /* guarded by lock: of the log; each belongs to who opened it */
 };
 
 struct store_snapshot {
     const rocksdb::Snapshot *snapshot;
     struct instance *instance; /* held */
 };
-
-namespace
-{
-
-struct Scan {
-    struct store_scan base; /* first */
-    struct store *store;
-    struct store_scan_options options;
-    Slice lower, upper;
-    rocksdb::Iterator *iterator;
-};
-
-struct Value {
-    struct store *store;
-    rocksdb::PinnableSlice slice;
-};
-static_assert(sizeof(Value) <= sizeof(((struct store_value *)nullptr)->opaque), "a pinned value fits");
-
-Slice slice_of(struct bytes bytes)
-{
-    return Slice((const char *)bytes.data, bytes.size);
-}
-
-/* ---- errors ---- */
 
 enum status status_code(const Status &status)
 {
@@ -125,6 +106,36 @@ enum status status_code(const Status &status)
         return ERR_CLOSED;
     return ERR_SERVER;
 }
+
+namespace
+{
+
+struct Scan {
+    struct store_scan base; /* first */
+    struct store *store;
+    struct store_scan_options options;
+    Slice lower, upper;
+    rocksdb::Iterator *iterator;
+};
+
+struct Reader {
+    struct store_updates base; /* first */
+    struct store *store;
+    Updates updates;
+};
+
+struct Value {
+    struct store *store;
+    rocksdb::PinnableSlice slice;
+};
+static_assert(sizeof(Value) <= sizeof(((struct store_value *)nullptr)->opaque), "a pinned value fits");
+
+Slice slice_of(struct bytes bytes)
+{
+    return Slice((const char *)bytes.data, bytes.size);
+}
+
+/* ---- errors ---- */
 
 enum status translate(const Status &status, const char *what, struct error *err)
 {
@@ -270,6 +281,8 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     store->tracker = std::make_shared<PurgeTracker>(store->semantics, store->environment->options.now_us,
                                                     store->environment->options.now_context,
                                                     [store](const Status &failure) { refuse(store, failure); });
+    if (store->options.log_bytes_max)
+        store->tracker->on_flushed = [store](rocksdb::DB *flushed) { store->kept->trim(flushed); };
     options = instance_options(store->environment, &store->options, store->tracker);
     families.emplace_back(rocksdb::kDefaultColumnFamilyName,
                           family_options(store->environment, &store->options, STORE_DATA, store->tracker));
@@ -286,6 +299,9 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     for (int i = 0; i < STORE_FAMILY_COUNT; i++)
         instance->families[i] = handles[i];
     store->tracker->set_families(handles[STORE_DATA], handles[STORE_JOURNAL]);
+    store->tail.find(db, store->tracker->replayed_last());
+    if (!read_only)
+        store->kept->trim(db);
     *result = instance;
     return OK;
 }
@@ -362,6 +378,7 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     store->options = *options;
     store->path = options->path;
     store->options.path = nullptr; /* the caller's memory */
+    store->kept = std::make_unique<KeptLogs>(store->environment, store->path, options->log_bytes_max);
     status = options->read_only ? OK : make_directory(store.get(), err);
     if (status == OK)
         status = check_not_lost(store.get(), err);
@@ -384,6 +401,7 @@ void rocks_close(struct store *store)
     for (struct counter &counter : store->counters)
         held += counter.held.load();
     assert(held == 0);
+    assert(store->readers.empty());
     instance_close(store, store->instance.load());
     delete store;
 }
@@ -398,19 +416,24 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
     Status status;
 
     writing.Clear();
+    status = store->tail.mark_gap(instance->db, &writing);
     for (size_t i = 0; i < store_batch_count(batch) && status.ok(); i++) {
         struct store_op op = store_batch_at(batch, i);
         rocksdb::ColumnFamilyHandle *family = instance->families[op.family];
 
-        if (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX)
+        if (op.kind != STORE_LOG_DATA && (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX))
             return error_set(err, ERR_INVALID, "A key of %zu bytes", op.key.size);
         switch (op.kind) {
         case STORE_PUT: status = writing.Put(family, slice_of(op.key), slice_of(op.value)); break;
         case STORE_MERGE: status = writing.Merge(family, slice_of(op.key), slice_of(op.value)); break;
         case STORE_DELETE: status = writing.Delete(family, slice_of(op.key)); break;
         case STORE_DELETE_RANGE: status = writing.DeleteRange(family, slice_of(op.key), slice_of(op.value)); break;
+        case STORE_LOG_DATA: status = put_log_data(&writing, op.value); break;
         }
     }
+    /* Without an operation it has no number, and could not be told from the batch after it. */
+    if (status.ok() && store_batch_count(batch) && !writing.Count())
+        return error_set(err, ERR_INVALID, "A batch of log data alone");
     return translate(status, "A batch", err);
 }
 
@@ -432,8 +455,11 @@ enum status rocks_write(struct store *store, const struct store_batch *batch, bo
     store->tracker->end_write();
     if (store->writing.GetDataSize() > WRITING_KEEP_MAX)
         store->writing = rocksdb::WriteBatch();
-    if (status.ok())
+    if (status.ok()) {
+        if (store_batch_count(batch))
+            store->tail.advance(instance->db);
         return OK;
+    }
     refuse(store, status);
     translate(status, "A write", err);
     return error_set(err, (enum status)store->refused.load(), "A write failed: %s", status.ToString().c_str());
@@ -648,6 +674,56 @@ void rocks_scan_close(struct store_scan *base)
     release(store);
 }
 
+/* ---- the log ---- */
+
+enum status rocks_updates_since(struct store *store, uint64_t from, struct store_updates **result, struct error *err)
+{
+    Reader *reader = new Reader{ {}, store, { from, &store->tail, store->kept.get() } };
+    std::lock_guard<std::mutex> guard(store->lock);
+
+    reader->base.ops = &store_rocksdb_ops;
+    store->readers.insert(&reader->updates);
+    *result = &reader->base;
+    return OK;
+}
+
+enum status rocks_updates_next(struct store_updates *base, struct error *err)
+{
+    Reader *reader = reinterpret_cast<Reader *>(base);
+    struct instance *instance;
+    enum status status = acquire(reader->store, true, &instance, err);
+
+    base->valid = false;
+    if (status)
+        return status;
+    status = reader->updates.next(instance->db, base, err);
+    release(reader->store);
+    return status;
+}
+
+void rocks_updates_close(struct store_updates *base)
+{
+    Reader *reader = reinterpret_cast<Reader *>(base);
+
+    {
+        std::lock_guard<std::mutex> guard(reader->store->lock);
+        reader->store->readers.erase(&reader->updates);
+    }
+    delete reader;
+}
+
+enum status rocks_updates_forget(struct store *store, uint64_t before, struct error *err)
+{
+    struct instance *instance;
+    enum status status = acquire_healthy(store, &instance, err);
+
+    if (status)
+        return status;
+    Status forgot = store->kept->forget(instance->db, before, store->tail.last());
+    release(store);
+    return translate(forgot, "Forgetting logs", err);
+}
+
 /* ---- upkeep ---- */
 
 enum status rocks_flush(struct store *store, struct error *err)
@@ -737,6 +813,9 @@ struct listing {
 void add_file(void *context, const char *name)
 {
     listing *list = static_cast<listing *>(context);
+
+    if (!strcmp(name, "archive"))
+        return; /* KeptLogs counts it */
     std::string path = *list->path + "/" + name;
     size_t length = strlen(name);
     struct error err;
@@ -764,6 +843,9 @@ void rocks_properties(struct store *store, struct store_properties *properties)
         for (const std::string &name : names)
             add_file(&list, name.c_str());
     }
+    properties->kept_log_bytes = store->kept->bytes();
+    properties->disk_bytes += properties->kept_log_bytes;
+    properties->logs_lost = store->kept->lost();
     if (acquire(store, false, &instance, &err))
         return;
     for (rocksdb::ColumnFamilyHandle *family : instance->families) {
@@ -817,6 +899,11 @@ enum status reopen(struct store *store, struct error *err)
         return error_set(err, ERR_OVERLOADED, "Readers hold the store: it can't be reopened now");
     }
     store->resume_wait_ms = RESUME_WAIT_MIN_MS;
+    {
+        std::lock_guard<std::mutex> guard(store->lock);
+        for (Updates *reader : store->readers) /* none of them is at work: the counters are zero */
+            reader->let_go();
+    }
     instance_close(store, old);
     store->refused = OK; /* from here on failures are the new instance's */
     status = instance_open(store, false, &fresh, err);
@@ -862,14 +949,13 @@ enum status rocks_resume(struct store *store, struct error *err)
         return OK;
     if (store->options.read_only)
         return refused_error(store, err);
-    /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new log. */
+    /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new log. Kept logs make room. */
     if (refused == ERR_NO_SPACE && instance && !instance->read_only) {
-        Status status;
-
-        if (!has_space(store, instance))
-            return error_set(err, ERR_NO_SPACE, "The disk is still full: the store can't be resumed");
-        status = instance->db->Resume();
-        if (status.ok()) {
+        while (!has_space(store, instance))
+            if (!store->kept->give_up_oldest(instance->db))
+                return error_set(err, ERR_NO_SPACE, "The disk is still full: the store can't be resumed");
+        /* But the next batch would have the number of the one that failed, which may lie in the log that is kept. */
+        if (!store->options.log_bytes_max && instance->db->Resume().ok()) {
             store->refused = OK;
             return OK;
         }
@@ -978,14 +1064,19 @@ class Checker
     enum status list(struct error *err)
     {
         std::vector<std::string> names;
+        std::vector<std::string> archived;
         Status status = env()->GetChildren(store_->path, &names);
 
         if (!status.ok())
             return translate(status, "The store can't be listed", err);
+        if (env()->GetChildren(path_of("archive"), &archived).ok()) /* there if logs were ever kept */
+            for (const std::string &name : archived)
+                if (name != "." && name != "..")
+                    names.push_back("archive/" + name);
         for (const std::string &name : names) {
             uint64_t bytes = 0;
 
-            if (name == "." || name == ".." || name == "LOCK")
+            if (name == "." || name == ".." || name == "LOCK" || name == "archive")
                 continue;
             if (!env()->GetFileSize(path_of(name), &bytes).ok())
                 bytes = 0; /* told when it is read */
@@ -1104,6 +1195,7 @@ enum status rocks_check(const struct store_options *options, const struct store_
     store.options = *options;
     store.path = options->path;
     store.options.path = nullptr;
+    store.kept = std::make_unique<KeptLogs>(store.environment, store.path, options->log_bytes_max);
     return Checker(&store, check).run(err);
 }
 
@@ -1129,6 +1221,10 @@ const struct store_ops store_rocksdb_ops = {
     rocks_snapshot,
     rocks_snapshot_release,
     rocks_sequence,
+    rocks_updates_since,
+    rocks_updates_next,
+    rocks_updates_close,
+    rocks_updates_forget,
     rocks_flush,
     rocks_compact,
     rocks_stop_compactions,

@@ -1,0 +1,338 @@
+/* RocksDB's own iterator over its log does the reading. What it is asked, and what it gives, is checked here: it passes over damage with
+ * a word to its logger, and gives the next batch where the one asked for is gone. */
+#include "store/rocksdb/updates.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "store/rocksdb/encrypted.h"
+
+using rocksdb::Slice;
+using rocksdb::Status;
+
+namespace
+{
+
+constexpr char KIND_DATA = 'd';
+constexpr char KIND_GAP = 'g';
+constexpr size_t GAP_BYTES = 1 + 8;
+
+struct bytes bytes_of_slice(const Slice &slice)
+{
+    return bytes_of(slice.data(), slice.size());
+}
+
+/* Makes a batch of ours again. */
+class Copy : public rocksdb::WriteBatch::Handler
+{
+  public:
+    explicit Copy(struct store_batch *to) : to_(to)
+    {
+    }
+    Status PutCF(uint32_t family, const Slice &key, const Slice &value) override
+    {
+        return add(STORE_PUT, family, key, value);
+    }
+    Status MergeCF(uint32_t family, const Slice &key, const Slice &operand) override
+    {
+        return add(STORE_MERGE, family, key, operand);
+    }
+    Status DeleteCF(uint32_t family, const Slice &key) override
+    {
+        return add(STORE_DELETE, family, key, Slice());
+    }
+    Status DeleteRangeCF(uint32_t family, const Slice &first, const Slice &end) override
+    {
+        return add(STORE_DELETE_RANGE, family, first, end);
+    }
+    void LogData(const Slice &blob) override
+    {
+        if (blob.size() && blob[0] == KIND_DATA) {
+            store_batch_log_data(to_, bytes_of(blob.data() + 1, blob.size() - 1));
+        } else if (blob.size() == GAP_BYTES && blob[0] == KIND_GAP) {
+            follows_gap = true;
+            before_gap = load_be64((const uint8_t *)blob.data() + 1);
+        } else {
+            is_foreign = true;
+        }
+    }
+
+    bool follows_gap = false, is_foreign = false;
+    uint64_t before_gap = 0;
+
+  private:
+    Status add(enum store_op_kind kind, uint32_t family, const Slice &key, const Slice &value)
+    {
+        struct store_op op = { kind, family == 0 ? STORE_DATA : STORE_JOURNAL, bytes_of_slice(key),
+                               bytes_of_slice(value) };
+
+        if (family >= STORE_FAMILY_COUNT)
+            return Status::Corruption("a family that is not ours");
+        store_batch_add(to_, &op);
+        return Status::OK();
+    }
+
+    struct store_batch *to_;
+};
+
+} // namespace
+
+/* ---- the tail ---- */
+
+void LogTail::find(rocksdb::DB *db, uint64_t replayed)
+{
+    uint64_t last = replayed;
+
+    assert(replayed <= db->GetLatestSequenceNumber());
+    if (!replayed && db->GetLatestSequenceNumber()) {
+        /* All was flushed: the last batch is in a finished log, if one is there. */
+        RoughSizes rough;
+        rocksdb::VectorLogPtr logs;
+        std::unique_ptr<rocksdb::TransactionLogIterator> at;
+
+        if (db->GetSortedWalFiles(logs).ok() && !logs.empty() &&
+            db->GetUpdatesSince(logs.back()->StartSequence(), &at).ok())
+            for (; at->Valid(); at->Next()) {
+                rocksdb::BatchResult found = at->GetBatch();
+
+                last = std::max(last, found.sequence + found.writeBatchPtr->Count() - 1);
+            }
+    }
+    /* None at all: who asks for what was before is told that it is gone. */
+    last_.store(last ? last : db->GetLatestSequenceNumber(), std::memory_order_release);
+}
+
+Status LogTail::mark_gap(rocksdb::DB *db, rocksdb::WriteBatch *writing) const
+{
+    uint64_t last = last_.load(std::memory_order_relaxed);
+    uint8_t mark[GAP_BYTES] = { (uint8_t)KIND_GAP };
+
+    assert(last <= db->GetLatestSequenceNumber());
+    if (last == db->GetLatestSequenceNumber())
+        return Status::OK();
+    store_be64(mark + 1, last);
+    return writing->PutLogData(Slice((const char *)mark, sizeof(mark)));
+}
+
+void LogTail::advance(rocksdb::DB *db)
+{
+    last_.store(db->GetLatestSequenceNumber(), std::memory_order_release);
+}
+
+Status put_log_data(rocksdb::WriteBatch *writing, struct bytes data)
+{
+    std::string blob(1, KIND_DATA);
+
+    blob.append((const char *)data.data, data.size);
+    return writing->PutLogData(blob);
+}
+
+/* ---- finished logs ---- */
+
+std::vector<KeptLogs::Log> KeptLogs::list()
+{
+    struct file_system *files = environment_->files;
+    std::vector<Log> logs;
+    std::string archive = directory_ + "/archive";
+    struct error err;
+
+    if (files->ops->list(
+            files, archive.c_str(),
+            [](void *context, const char *name) {
+                char *end;
+                uint64_t number = strtoull(name, &end, 10);
+
+                if (end != name && !strcmp(end, ".log"))
+                    static_cast<std::vector<Log> *>(context)->push_back({ number, name, 0 });
+            },
+            &logs, &err) != OK)
+        logs.clear(); /* none was ever finished */
+    for (Log &log : logs)
+        if (files->ops->size(files, (archive + "/" + log.name).c_str(), &log.bytes, &err) != OK)
+            log.bytes = 0;
+    std::sort(logs.begin(), logs.end(), [](const Log &a, const Log &b) { return a.number < b.number; });
+    return logs;
+}
+
+Status KeptLogs::remove(rocksdb::DB *db, const Log &log)
+{
+    return db->DeleteFile("/archive/" + log.name);
+}
+
+void KeptLogs::say_lost(const Log &log, const char *why)
+{
+    char message[160];
+
+    lost_++;
+    if (!environment_->options.log)
+        return;
+    snprintf(message, sizeof(message), "Log %" PRIu64 " (%" PRIu64 " bytes) was kept for who reads updates, and went: %s",
+             log.number, log.bytes, why);
+    environment_->options.log(environment_->options.log_context, STORE_LOG_WARN, message);
+}
+
+/* Neither lists through RocksDB nor waits for it: the flush that calls this may be what RocksDB waits for. */
+void KeptLogs::trim(rocksdb::DB *db)
+{
+    std::lock_guard<std::mutex> guard(lock_);
+    std::vector<Log> logs = list();
+    bool all = !bytes_max_ || forgets_all_;
+    uint64_t total = 0;
+
+    for (const Log &log : logs)
+        total += log.bytes;
+    for (const Log &log : logs) {
+        if (!all && total <= bytes_max_)
+            return;
+        total -= log.bytes;
+        if (remove(db, log).ok() && !all)
+            say_lost(log, "all of them have more bytes than the bound");
+    }
+    assert(total == 0);
+}
+
+Status KeptLogs::forget(rocksdb::DB *db, uint64_t before, uint64_t tail)
+{
+    RoughSizes rough;
+    rocksdb::VectorLogPtr logs;
+    std::lock_guard<std::mutex> guard(lock_);
+
+    forgets_all_ = before == UINT64_MAX;
+    Status status = db->GetSortedWalFiles(logs);
+    for (size_t i = 0; i < logs.size() && status.ok() && logs[i]->Type() == rocksdb::kArchivedLogFile; i++) {
+        /* A log ends where the next begins, if numbers lie between or not. */
+        uint64_t end = i + 1 < logs.size() ? logs[i + 1]->StartSequence() : tail + 1;
+
+        assert(logs[i]->StartSequence() <= end);
+        if (end > before)
+            break;
+        status = db->DeleteFile(logs[i]->PathName());
+    }
+    return status;
+}
+
+bool KeptLogs::give_up_oldest(rocksdb::DB *db)
+{
+    std::lock_guard<std::mutex> guard(lock_);
+    std::vector<Log> logs = list();
+    struct error err;
+
+    if (logs.empty() || !remove(db, logs[0]).ok())
+        return false;
+    /* A file system may keep its room until it is sure that no crash brings the name back. */
+    (void)environment_->files->ops->sync_directory(environment_->files, (directory_ + "/archive").c_str(), &err);
+    say_lost(logs[0], "the disk is full");
+    return true;
+}
+
+uint64_t KeptLogs::bytes()
+{
+    uint64_t total = 0;
+
+    for (const Log &log : list())
+        total += log.bytes;
+    return total;
+}
+
+/* ---- a reader ---- */
+
+/* Stands at the first batch at or behind the position. Without an error and without an iterator: there is no log at all. */
+Status Updates::begin(rocksdb::DB *db)
+{
+    RoughSizes rough;
+    rocksdb::VectorLogPtr logs;
+    std::lock_guard<std::mutex> guard(kept_->lock());
+    Status status = db->GetSortedWalFiles(logs);
+
+    assert(!iterator_);
+    first_ = 0;
+    if (!status.ok())
+        return status;
+    first_ = logs.empty() ? UINT64_MAX : logs[0]->StartSequence();
+    /* A log whose first batch is not visible yet: RocksDB must not be sent there. */
+    if (first_ > tail_->last()) {
+        if (position_)
+            return Status::NotFound("no log goes as far back");
+        position_ = tail_->last() + 1;
+        return Status::OK();
+    }
+    if (!position_)
+        position_ = first_;
+    return db->GetUpdatesSince(position_, &iterator_);
+}
+
+enum status Updates::missing(const Status &status, struct error *err) const
+{
+    enum status code = status_code(status);
+
+    if (first_ > position_)
+        return error_set(err, ERR_NOT_FOUND, "The log does not go back to %" PRIu64, position_);
+    if (code == ERR_IO)
+        return error_set(err, code, "The log can't be read: %s", status.ToString().c_str());
+    return error_set(err, ERR_CORRUPT, "The log lacks what should follow at %" PRIu64 ": %s", position_,
+                     status.ToString().c_str());
+}
+
+enum status Updates::take(const rocksdb::BatchResult &found, struct store_updates *shown, struct error *err)
+{
+    uint64_t next = found.sequence + found.writeBatchPtr->Count();
+    Copy copy(batch_);
+
+    assert(next > position_ && next <= tail_->last() + 1);
+    if (found.sequence < position_)
+        return error_set(err, ERR_INVALID, "%" PRIu64 " is inside a batch", position_);
+    store_batch_clear(batch_);
+    Status status = found.writeBatchPtr->Iterate(&copy);
+    if (!status.ok() || copy.is_foreign)
+        return error_set(err, ERR_CORRUPT, "A batch of the log can't be read: %s", status.ToString().c_str());
+    if (found.sequence > position_ && !(copy.follows_gap && copy.before_gap < position_))
+        return missing(Status::OK(), err);
+    shown->valid = true;
+    shown->sequence = found.sequence;
+    shown->next = position_ = next;
+    shown->batch = batch_;
+    return OK;
+}
+
+enum status Updates::next(rocksdb::DB *db, struct store_updates *shown, struct error *err)
+{
+    shown->valid = false;
+    while (position_ <= tail_->last()) {
+        bool is_fresh = !iterator_;
+        Status status;
+        struct error damage;
+
+        encrypted_forget_failure();
+        if (is_fresh)
+            status = begin(db);
+        else
+            iterator_->Next();
+        if (encrypted_last_failure(&damage)) {
+            let_go();
+            return error_set(err, damage.status, "%s", damage.message);
+        }
+        if (status.ok() && iterator_ && iterator_->Valid()) {
+            rocksdb::BatchResult found = iterator_->GetBatch();
+
+            if (!found.writeBatchPtr->Count())
+                continue; /* an empty batch */
+            enum status taken = take(found, shown, err);
+            if (taken)
+                let_go();
+            return taken;
+        }
+        if (status.ok() && iterator_)
+            status = iterator_->status();
+        else if (status.ok())
+            continue; /* from the oldest, and there is none: the live end */
+        let_go();
+        /* What is open may be of a time before the last log began, or went: it is looked for once more. */
+        if (is_fresh)
+            return missing(status, err);
+    }
+    return OK;
+}
