@@ -5,9 +5,12 @@
  * What a deletion covers counts no more: the origin's shard begins again from zero, under a clock above the one it had, so that it
  * is the one that stays wherever the two meet. A deleted cell (not row) stays deleted, whatever is added: row/merge.c.
  */
+#include "table/add.h"
+
+#include "base/hash.h"
 #include "row/counter.h"
 #include "row/fragment.h"
-#include "table/shard.h"
+#include "row/merge.h"
 
 #include <assert.h>
 

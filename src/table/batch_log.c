@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "table/command.h"
 #include "table/shard.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* Logged batches over three shards, step by step: the plug is pulled behind each, also with torn files; after the restart there is all of
  * it or nothing, and nothing of the log. What was applied is not applied again; what can't be applied now is applied later. */
 #include "table/bed.h"
+#include "table/batch_log.h"
+#include "table/command.h"
 #include "table/shard.h"
 
 #include <poll.h>

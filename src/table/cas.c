@@ -4,11 +4,14 @@
  * The result of a refusal, flat: part count (4) | per part: exists (1) | clustering: size (4), bytes (of a first row) |
  *                                fragment: size (4), bytes (live cells only).
  */
-#include "table/shard.h"
+#include "table/cas.h"
 
 #include "row/fragment.h"
+#include "row/key.h"
 #include "row/merge.h"
 #include "row/place.h"
+#include "table/kept.h"
+#include "table/read.h"
 #include "types/value.h"
 
 #include <assert.h>

@@ -2,9 +2,10 @@
 #include "row/fragment.h"
 #include "row/key.h"
 #include "store/files/files.h"
+#include "table/due.h"
 #include "table/range.h"
+#include "table/semantics.h"
 #include "table/shard.h"
-#include "table/sweep.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Gathers live rows into a result and stops at the command's limits. */
-#include "table/shard.h"
+#include "table/collect.h"
 
 void collector_init(struct collector *c, const struct read_command *command, struct arena *arena)
 {

@@ -1,6 +1,7 @@
 /* How many partitions a table has and how large they are, without reading all of it: tokens are spread evenly, so the first thousands of
  * keys of each shard, and how far along its tokens they reach, tell the rest. What is small is counted. Rows that merging would hide are
  * counted as well. */
+#include "row/key.h"
 #include "table/shard.h"
 
 enum { SAMPLE_KEYS = 4096, SKIPPED_PARTITIONS = 64 };

@@ -13,7 +13,10 @@
  * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its count down. A wrong
  * guess costs one read; the value is the same whichever way it is written.
  */
-#include "table/shard.h"
+#include "table/hot.h"
+
+#include "base/hash.h"
+#include "table/kept.h"
 
 enum {
     HOT_KEYS = 1024,

@@ -5,6 +5,7 @@
 #include "row/fragment.h"
 #include "row/row_bed.h"
 #include "table/bed.h"
+#include "table/hot.h"
 #include "table/shard.h"
 
 enum { WRITES = 600, ROUNDS = 12, COLD = 97 };

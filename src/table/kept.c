@@ -3,10 +3,12 @@
  * living cells alone (deletions, expiry, timestamps as old as what was deleted) makes the row be forgotten, and the next
  * look reads it again.
  */
-#include "table/shard.h"
+#include "table/kept.h"
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "row/fragment.h"
+#include "row/merge.h"
 
 enum { KEPT_ROWS = 4, KEPT_BYTES_MAX = 32 << 20 };
 

@@ -3,6 +3,7 @@
  */
 #include "row/place.h"
 #include "table/bed.h"
+#include "table/kept.h"
 #include "table/shard.h"
 
 #include <poll.h>

@@ -1,7 +1,10 @@
 /* What an owner knows of the range tombstones of partitions that it changed lately; see range.h. A window's segments lie sorted in one
  * array, each with its bytes in a block of its own.
  */
-#include "table/range.h"
+#include "table/known.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
 
 enum { WINDOWS = 16, WINDOW_SEGMENTS_MAX = 4096, WINDOW_BYTES_MAX = 512 << 10 };
 

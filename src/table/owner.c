@@ -2,14 +2,25 @@
  *
  *     rings of the ports -> turn -> one store_batch -> ops->write (synced) -> rings back -> one eventfd per waiting port
  *
- * A write whose sync failed has an unknown outcome: its clients get a write timeout, the shard refuses writes from then on and
- * a thread of its own tries to resume the store every second, which may take closing and opening it, and waiting for its readers.
- * Meanwhile the owner answers. Reads never pass here.
+ * A write whose sync failed has an unknown outcome: its clients get a write timeout, and failure.c sees to the rest. Reads never pass
+ * here.
  */
-#include "table/shard.h"
+#include "table/owner.h"
 
 #include "base/log.h"
 #include "row/fragment.h"
+#include "row/key.h"
+#include "table/add.h"
+#include "table/batch_log.h"
+#include "table/due.h"
+#include "table/failure.h"
+#include "table/hot.h"
+#include "table/kept.h"
+#include "table/range.h"
+#include "table/shard.h"
+#include "table/still.h"
+#include "table/sweep.h"
+#include "table/warm.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,8 +35,6 @@ enum {
     GATHER_ROWS = 32, /* nor when this much is here */
     TURN_REQUESTS = 4096,
     TURN_BYTES = 8 << 20,
-    RESUME_MS = 1000,
-    RESUME_LOOK_MS = 20,       /* how soon a resumer that waits sees that the shard stops */
     CLOCK_AHEAD_US = 10000000, /* the persisted bound is this far ahead of the clock ... */
     CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
     DEFINITIONS = 16,
@@ -70,21 +79,6 @@ struct turn {
     } definitions[DEFINITIONS]; /* looked up in this turn */
     uint32_t definition_count;
 };
-
-int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
-{
-    int64_t last = atomic_load_explicit(&space->clock_us, memory_order_relaxed), next;
-
-    do {
-        next = space->options.now_us(space->options.clock);
-        if (next <= last)
-            next = last + 1;
-        if (next <= at_least_us)
-            next = at_least_us + 1;
-    } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    return next;
-}
 
 /* ---- work and sleep ---- */
 
@@ -744,63 +738,11 @@ static enum status write_batch(struct turn *turn, struct error *err)
     versions_end(&shard->versions, turn->batch);
     if (!status)
         return OK;
-    atomic_store(&shard->refuses, true);
+    failure_begin(shard, status);
     forget_known(shard);
     shard->clock_bound_us = INT64_MIN; /* it may not have reached the disk */
-    log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
     return error_set(err, ERR_WRITE_TIMEOUT,
                      "Operation timed out - the write could not be synced, its outcome is unknown");
-}
-
-/* ---- after a failure ---- */
-
-/* Whatever the failed write left behind may be there when the store was opened again: no row that a port keeps stays good. */
-static enum status resume_once(struct shard *shard, struct error *err)
-{
-    enum status status;
-
-    versions_begin_all(&shard->versions);
-    status = shard->ops->resume(shard->store, err);
-    versions_end_all(&shard->versions);
-    return status;
-}
-
-static void *resume(void *context)
-{
-    struct shard *shard = context;
-    enum status status;
-    struct error err;
-    char name[16];
-
-    snprintf(name, sizeof(name), "resumer-%u", shard->index);
-    pthread_setname_np(pthread_self(), name);
-    do {
-        for (int ms = 0; ms < RESUME_MS; ms += RESUME_LOOK_MS) {
-            if (atomic_load(&shard->stops))
-                return NULL;
-            usleep(RESUME_LOOK_MS * 1000);
-        }
-        status = resume_once(shard, &err);
-    } while (status);
-    atomic_store(&shard->resumed, true);
-    shard_wake(shard);
-    return NULL;
-}
-
-/* The owner's, while the shard refuses writes. */
-static void mind_failure(struct shard *shard)
-{
-    if (!shard->resumer_runs) { /* if it can't be started now, the next turn tries again */
-        shard->resumer_runs = pthread_create(&shard->resumer, NULL, resume, shard) == 0;
-        return;
-    }
-    if (!atomic_load(&shard->resumed))
-        return;
-    pthread_join(shard->resumer, NULL);
-    shard->resumer_runs = false;
-    atomic_store(&shard->resumed, false);
-    atomic_store(&shard->refuses, false);
-    log_info("table", "shard takes writes again shard=%u", shard->index);
 }
 
 static void take(struct turn *turn, struct table_request *request, uint32_t port, bool may_wait, bool *answered)
@@ -1053,7 +995,7 @@ static void *own(void *context)
         gather(shard, taken);
         taken = run_turn(&turn);
         if (__builtin_expect(atomic_load_explicit(&shard->refuses, memory_order_relaxed), 0))
-            mind_failure(shard);
+            failure_mind(shard);
         if (sweep_if_due(&turn, taken > 0) || taken)
             continue;
         if (atomic_load(&shard->stops))
@@ -1084,12 +1026,6 @@ enum status shard_start(struct shard *shard, struct error *err)
     return OK;
 }
 
-void shard_wake(struct shard *shard)
-{
-    atomic_exchange(&shard->sleeps, 0);
-    syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
 void shard_stop(struct shard *shard)
 {
     if (!shard->owner_runs)
@@ -1098,7 +1034,5 @@ void shard_stop(struct shard *shard)
     shard_wake(shard);
     pthread_join(shard->owner, NULL);
     shard->owner_runs = false;
-    if (shard->resumer_runs)
-        pthread_join(shard->resumer, NULL);
-    shard->resumer_runs = false;
+    failure_stop(shard);
 }

@@ -4,6 +4,8 @@
  * others wait here in its line, so that whoever sends little does not wait behind all that somebody else has sent. While they
  * are cheap, all that comes goes to the rings, which is best for syncing many at once.
  */
+#include "table/port.h"
+
 #include "table/shard.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
 #include "row/key.h"
 #include "row/merge.h"
 #include "table/command.h"
-#include "table/sweep.h"
+#include "table/due.h"
 
 enum { RANGE_LOAD_MAX = 4096 }; /* more is not kept in mind */
 

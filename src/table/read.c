@@ -9,11 +9,17 @@
  * versions a port keeps them. A slice: if the store's sequence number is still the same. If not, which is seldom, or if there are range
  * tombstones, it is read again, under a snapshot.
  */
-#include "table/shard.h"
+#include "table/read.h"
 
 #include "base/log.h"
 #include "row/fragment.h"
+#include "row/key.h"
 #include "row/merge.h"
+#include "table/collect.h"
+#include "table/command.h"
+#include "table/cover.h"
+#include "table/shard.h"
+#include "table/virtual.h"
 
 #include <assert.h>
 

@@ -3,8 +3,10 @@
 
 #include "row/fragment.h"
 #include "row/key.h"
+#include "row/merge.h"
 #include "store/files/files.h"
 #include "table/range.h"
+#include "table/semantics.h"
 #include "table/shard.h"
 
 #include <limits.h>

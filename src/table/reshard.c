@@ -8,10 +8,12 @@
  * writing (DROP, TRUNCATE) have done their work and are left behind.
  */
 #include "row/key.h"
+#include "table/batch_log.h"
+#include "table/due.h"
 #include "table/layout.h"
 #include "table/repair.h"
+#include "table/semantics.h"
 #include "table/shard.h"
-#include "table/sweep.h"
 
 #include <inttypes.h>
 #include <limits.h>

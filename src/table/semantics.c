@@ -1,6 +1,8 @@
 /* Hands row/'s meaning of values to the engine: merge folds, the filter purges by the table's gc_grace. */
-#include "row/semantics.h"
+#include "table/semantics.h"
 
+#include "row/key.h"
+#include "row/semantics.h"
 #include "table/shard.h"
 
 static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,

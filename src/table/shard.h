@@ -1,20 +1,16 @@
-/* table/shard.h: inside table/: a shard, its owner thread, and the rings between it and the ports.
+/* table/shard.h: inside table/: what a space, its shards and ports consist of, and the rings between owners and ports. It knows none of
+ * the files that work on them.
  *
  * Thread:  a ring has one producer and one consumer; what each side may touch is said at the fields.
  */
 #ifndef TABLE_SHARD_H
 #define TABLE_SHARD_H
 
-#include "base/hash.h"
-#include "row/key.h"
-#include "row/merge.h"
+#include "base/buffer.h"
 #include "store/store.h"
-#include "table/batch_log.h"
-#include "table/command.h"
 #include "table/layout.h"
-#include "table/range.h"
 #include "table/row_cache.h"
-#include "table/sweep.h"
+#include "table/table.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -69,6 +65,17 @@ struct channel {
     struct ring to_port;
     uint32_t pending;         /* the port's: submitted and not yet reaped; at most RING_SLOTS, so no ring overflows */
     struct line lines[LINES]; /* the port's */
+};
+
+/* Where the sweeper is (sweep.h): the owner's. */
+struct sweep {
+    struct buffer at;      /* where in the due list the round goes on: after this key, or at it */
+    struct buffer laying;  /* the entry of the partition deletion that is being laid over its segments ... */
+    struct buffer laid_to; /* ... up to this place */
+    int64_t laid_us;       /* ... with this timestamp */
+    int64_t next_us;       /* monotonic: when the owner looks again; INT64_MAX: the list is empty */
+    int64_t earliest_s;    /* of the round: when the next entry will be due; INT64_MAX: none */
+    uint32_t blocked;      /* of the round: entries over rows that can't be read */
 };
 
 /* What the sweeper did since the start: the owner's counters, read by any thread. */
@@ -175,160 +182,7 @@ static inline struct bytes shard_clock_key(uint8_t key[CLOCK_KEY_BYTES])
 /* A server timestamp: at least the wall clock, above every one given before and above at_least_us. */
 int64_t space_stamp_us(struct table_space *space, int64_t at_least_us);
 
-/* semantics.c: row/'s meaning of values as the engine's callbacks; the context is the space. */
-struct store_semantics space_semantics(struct table_space *space);
-
-/* port.c */
-/* As table_port_open. NULL: more are open than the space was made for, or no descriptor is left. */
-struct table_port *port_open(struct table_space *space);
-enum status port_submit_to(struct table_port *port, uint32_t shard, struct table_request *request, struct error *err);
-/* The command to every shard; waits. *any_applied: one of them said so. */
-enum status port_everywhere(struct table_port *port, struct bytes command, bool *any_applied, struct error *err);
-
-/* owner.c */
-enum status shard_start(struct shard *shard, struct error *err);
-void shard_stop(struct shard *shard);
-
-/* Has it look at what it should do besides requests. */
+/* Has the owner look at what it should do besides requests. */
 void shard_wake(struct shard *shard);
-
-/* still.c */
-void still_init(struct still *still);
-void still_fini(struct still *still);
-/* The owner's, between two turns: returns when it may go on. */
-void still_stand(struct shard *shard);
-
-/* hot.c: folds a key that was just written many times, so that its reads don't merge a long chain. */
-enum { HOT_WRITES = 8 };
-struct hot_keys *hot_keys_new(void);
-void hot_keys_free(struct hot_keys *hot);
-/* Adds the fragment to the batch: a merge, or, when enough was written since, a put of all there is. */
-void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
-
-/* kept.c: large rows that were looked into lately, as they live behind the batch under way. The owner's: what it takes back, or
- * writes in another way than by hot_add, it makes them forget. Bounded. */
-struct kept_row_view {
-    const struct row *live; /* NULL: it does not exist */
-    int64_t newest_us;      /* of all timestamps in it, of dead cells too */
-    int64_t range_us;       /* of the range tombstone that covers it; TIMESTAMP_NONE: there is none */
-};
-enum { KEPT_CELLS_MIN = 256 }; /* of fewer a row is not kept */
-struct kept_rows *kept_rows_new(void);
-void kept_rows_free(struct kept_rows *kept);
-bool kept_rows_are_none(const struct kept_rows *kept);
-/* Borrowed until the next write or keep. NULL: it is not kept. */
-const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
-/* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record; floor_us: the newest timestamp of
- * what deletes anything in it. */
-void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
-                    const struct kept_row_view *view, int64_t floor_us);
-/* A stamped fragment was added to the batch. hash: hash_seeded(0, key). */
-void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment);
-void kept_rows_forget(struct kept_rows *kept);
-void kept_rows_forget_row(struct kept_rows *kept, struct bytes key);
-void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record);
-
-/* warm.c: threads that read what commands of the shard need, so that its owner doesn't wait for the disk. They are started when there
- * is work for them. */
-enum { WARMERS_MAX = 4 };
-struct warming { /* a command that a warmer has, or had */
-    struct warming *next;
-    struct table_request *request;
-    uint32_t port;
-};
-struct warmers *warmers_new(struct shard *shard);
-/* No command is under way; waits for the threads. */
-void warmers_free(struct warmers *warmers);
-/* The owner's: hands a command over that was answered ERR_WOULD_WAIT. It comes back in any case. */
-void warm_begin(struct shard *shard, struct table_request *request, uint32_t port);
-/* The owner's: what came back, oldest first; they are freed by free. NULL: nothing. */
-struct warming *warm_take(struct shard *shard);
-/* Something came back. */
-bool warm_is_done(const struct shard *shard);
-/* How many commands were handed over. Any thread. */
-uint64_t warm_count(const struct shard *shard);
-
-/* cas.c: how a command looks at the rows of its partition: through what the turn has written before it. Lives no longer than the command. */
-struct cas_look {
-    struct shard *shard;
-    const struct store_batch *batch;
-    struct range_overlay *overlay;
-    struct range_known *known; /* the owner's; NULL: a warmer looks */
-    struct kept_rows *kept;    /* the same */
-    const struct command_header *header;
-    const struct table_def *def; /* cas_decide and cas_find_places want it */
-    struct arena *arena;         /* what is seen lies there */
-    struct row record;           /* of the partition; cas.c's */
-    struct error *err;
-};
-
-/* Decides; on success adds nothing yet. *applied says whether the conditions hold; *newest_us is the newest timestamp read. When they
- * don't hold, *result gets what was seen. The reader stands after the fragments. */
-enum status cas_decide(struct cas_look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
-                       struct buffer *result);
-
-/* The row (KEY_ROW) or partition record (KEY_PARTITION) as it is stored, nothing hidden, and the newest deletion that covers it from
- * outside; through the batch. Absent: empty. */
-enum status cas_read_row(struct cas_look *look, uint8_t kind, struct bytes clustering, struct row *row,
-                         struct deletion *cover);
-
-/* For who warms: what the owner will read for a partition's first live row, of one of the two kinds that ask for it. */
-enum status cas_read_first_row(struct cas_look *look, enum cas_kind kind);
-
-/* The command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were before the
- * command; those that became empty are left out and not counted. The reader stands at the first. */
-enum status cas_find_places(struct cas_look *look, struct command_reader *reader, struct buffer *fragments,
-                            uint32_t *count);
-
-/* add.c: the rows of counters that a turn has added to: read once, added to in memory, written once. */
-struct counting;
-struct counting *counting_new(void);
-void counting_free(struct counting *counting);
-/* Reads the row of `key`, if it is not here yet; the look's arena becomes the counting's. There is room. */
-enum status counting_load(struct counting *counting, struct cas_look *look, struct bytes key,
-                          const struct command_fragment *fragment);
-/* Adds a stamped fragment's numbers to a row that was loaded; they are copied. clock_us: above all that were given before. */
-void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us);
-/* For so many rows more. */
-bool counting_has_room(const struct counting *counting, uint32_t row_count);
-/* Puts what was added into the batch and forgets it: before the turn is written, and before any command that may look. */
-void counting_emit(struct counting *counting, struct store_batch *batch);
-/* Forgets it without. */
-void counting_forget(struct counting *counting);
-
-/* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
-void drop_lost_cells(const struct table_def *def, struct row *row);
-
-/* virtual.c */
-enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
-                         struct read_result *result, struct error *err);
-
-/* collect.c: rows of partitions into a read_result, under the command's limits. */
-struct collector {
-    const struct read_command *command;
-    struct arena *arena;
-    struct read_partition *partitions;
-    uint32_t partition_count, partition_capacity;
-    struct read_row *rows; /* of the partition at hand */
-    uint32_t row_count, row_capacity;
-    struct bytes partition_key;
-    int64_t token;
-    const struct row *static_row;
-    bool static_stands; /* alone, without rows, for its partition: it was not delivered before */
-    bool any_row;       /* a live row was met though rows are not wanted */
-    uint32_t rows_left; /* of row_limit */
-    uint64_t bytes;
-    bool stopped; /* a limit was reached */
-    struct work_done work;
-};
-void collector_init(struct collector *collector, const struct read_command *command, struct arena *arena);
-/* static_stands: with no live row the partition is given for its static row. */
-void collector_begin(struct collector *collector, int64_t token, struct bytes partition_key,
-                     const struct row *static_row, bool static_stands);
-/* True: give me no more rows of this partition. */
-bool collector_add(struct collector *collector, struct bytes clustering, const struct row *row);
-void collector_end(struct collector *collector);
-void collector_finish(struct collector *collector, struct read_result *result);
-bool slices_contain(const struct read_command *command, struct bytes clustering);
 
 #endif

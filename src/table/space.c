@@ -1,8 +1,18 @@
 /* Opens and closes the shards of a space, and tells of them; what goes to all of them. */
-#include "table/shard.h"
-
 #include "base/log.h"
 #include "store/files/files.h"
+#include "table/batch_log.h"
+#include "table/command.h"
+#include "table/hot.h"
+#include "table/kept.h"
+#include "table/known.h"
+#include "table/owner.h"
+#include "table/port.h"
+#include "table/semantics.h"
+#include "table/shard.h"
+#include "table/still.h"
+#include "table/sweep.h"
+#include "table/warm.h"
 
 #include <assert.h>
 #include <limits.h>

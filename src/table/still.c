@@ -1,8 +1,9 @@
 /* What operators ask of a space that serves: flush, compact, and a copy of all shards of one moment. Only the last makes owners stand
  * still: each comes to a stop between two turns, and goes on when all copies are made. */
-#include "table/shard.h"
+#include "table/still.h"
 
 #include "table/layout.h"
+#include "table/shard.h"
 
 #include <limits.h>
 #include <stdio.h>

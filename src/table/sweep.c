@@ -1,6 +1,8 @@
 #include "table/sweep.h"
 
 #include "row/fragment.h"
+#include "row/merge.h"
+#include "table/due.h"
 #include "table/range.h"
 #include "table/shard.h"
 
@@ -9,60 +11,7 @@ enum {
     SWEEP_SEGMENTS = 256,
     SWEEP_US = 1000,
     SWEEP_BYTES = 1 << 20, /* of rows rewritten */
-    DUE_HEAD_BYTES = 12,
-    DUE_VERSION = 1,
 };
-
-static const uint8_t due_head[DUE_HEAD_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'u', 'e', 0 };
-
-/* ---- entries ---- */
-
-static void append_table(struct buffer *out, uint64_t table_id)
-{
-    buffer_append(out, due_head, DUE_HEAD_BYTES);
-    buffer_append_be64(out, table_id);
-}
-
-static void append_due(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s)
-{
-    append_table(out, load_be64(tombstone_key.data));
-    buffer_append_be64(out, (uint64_t)deleted_s ^ (UINT64_C(1) << 63));
-    buffer_append(out, tombstone_key.data + 8, tombstone_key.size - 8);
-}
-
-void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
-{
-    struct buffer key CLEANUP(buffer_fini) = { 0 };
-    static const uint8_t version = DUE_VERSION;
-
-    append_due(&key, tombstone_key, deleted_s);
-    store_batch_put(batch, STORE_DATA, buffer_bytes(&key), bytes_of(&version, 1));
-}
-
-void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
-{
-    struct buffer key CLEANUP(buffer_fini) = { 0 };
-
-    append_due(&key, tombstone_key, deleted_s);
-    store_batch_delete(batch, STORE_DATA, buffer_bytes(&key));
-}
-
-void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id)
-{
-    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
-
-    append_table(&first, table_id);
-    append_table(&end, end_id);
-    store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
-}
-
-bool due_position(struct bytes key, uint64_t *position)
-{
-    if (key.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || memcmp(key.data, due_head, DUE_HEAD_BYTES))
-        return false;
-    *position = load_be64(key.data + DUE_KEY_BYTES + 8);
-    return true;
-}
 
 void sweep_fini(struct sweep *sweep)
 {
@@ -81,12 +30,8 @@ struct stepping {
     struct arena *arena;
     struct error *err;
     int64_t now_s, until_us;
-    /* the entry at hand */
-    struct bytes entry;
-    int64_t deleted_s;
-    struct bytes key, partition; /* of the tombstone; up to before its kind */
-    enum key_kind kind;
-    bool blocked; /* it can't be swept: a newer version wrote what it covers */
+    struct due_entry due; /* at hand */
+    bool blocked;         /* it can't be swept: a newer version wrote what it covers */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -129,7 +74,7 @@ static void put_row(struct stepping *s, struct bytes key, const struct row *row)
 
 static void drop_entry(struct stepping *s)
 {
-    store_batch_delete(s->batch, STORE_DATA, s->entry);
+    store_batch_delete(s->batch, STORE_DATA, s->due.key);
     count(&s->shard->swept.entries_dropped, 1);
 }
 
@@ -140,18 +85,18 @@ static struct range_owner ranges_of(struct stepping *s, struct range_overlay *no
 
 static struct bytes key_of_kind(struct stepping *s, enum key_kind kind)
 {
-    uint8_t *key = arena_alloc(s->arena, s->partition.size + 1);
+    uint8_t *key = arena_alloc(s->arena, s->due.partition.size + 1);
 
-    memcpy(key, s->partition.data, s->partition.size);
-    key[s->partition.size] = (uint8_t)kind;
-    return bytes_of(key, s->partition.size + 1);
+    memcpy(key, s->due.partition.data, s->due.partition.size);
+    key[s->due.partition.size] = (uint8_t)kind;
+    return bytes_of(key, s->due.partition.size + 1);
 }
 
 /* ---- a partition's deletion: laid over its segments, then taken from its record ---- */
 
 static bool is_being_laid(const struct stepping *s, int64_t timestamp_us)
 {
-    return bytes_equal(buffer_bytes(&s->sweep->laying), s->entry) && s->sweep->laid_us == timestamp_us;
+    return bytes_equal(buffer_bytes(&s->sweep->laying), s->due.key) && s->sweep->laid_us == timestamp_us;
 }
 
 static enum status sweep_partition(struct stepping *s)
@@ -163,7 +108,7 @@ static enum status sweep_partition(struct stepping *s)
     struct bytes value, laid_to;
     struct row row;
     bool found;
-    enum status status = get(s, s->key, &found, &value);
+    enum status status = get(s, s->due.tombstone, &found, &value);
 
     if (status)
         return status;
@@ -171,20 +116,20 @@ static enum status sweep_partition(struct stepping *s)
         s->blocked = true;
         return OK;
     }
-    if (!found || row.deletion.timestamp_us == TIMESTAMP_NONE || row.deletion.deleted_s != s->deleted_s) {
+    if (!found || row.deletion.timestamp_us == TIMESTAMP_NONE || row.deletion.deleted_s != s->due.deleted_s) {
         drop_entry(s);
         return OK;
     }
     all.deletion = row.deletion;
     if (is_being_laid(s, row.deletion.timestamp_us))
         all.lower = buffer_bytes(&sweep->laid_to);
-    status = range_add(&owner, s->batch, s->partition, all, SWEEP_SEGMENTS, &laid_to);
+    status = range_add(&owner, s->batch, s->due.partition, all, SWEEP_SEGMENTS, &laid_to);
     if (status)
         return status;
     if (!bytes_is_null(laid_to)) {
         laid_to = arena_copy(s->arena, laid_to);
         buffer_reset(&sweep->laying);
-        buffer_append_bytes(&sweep->laying, s->entry);
+        buffer_append_bytes(&sweep->laying, s->due.key);
         buffer_reset(&sweep->laid_to);
         buffer_append_bytes(&sweep->laid_to, laid_to);
         sweep->laid_us = row.deletion.timestamp_us;
@@ -193,8 +138,8 @@ static enum status sweep_partition(struct stepping *s)
     buffer_reset(&sweep->laying);
     row_sweep(&row, row.deletion);
     row.has_range_tombstones = true;
-    put_row(s, s->key, &row);
-    store_batch_delete(s->batch, STORE_DATA, s->entry);
+    put_row(s, s->due.tombstone, &row);
+    store_batch_delete(s->batch, STORE_DATA, s->due.key);
     return OK;
 }
 
@@ -214,7 +159,7 @@ static enum status forget_flag(struct stepping *s)
     if (status)
         return status;
     status = s->shard->ops->scan_first(scan, s->err);
-    if (!status && scan->valid && bytes_equal(scan->key, s->key))
+    if (!status && scan->valid && bytes_equal(scan->key, s->due.tombstone))
         status = s->shard->ops->scan_next(scan, s->err);
     others = scan->valid;
     store_scan_close(scan);
@@ -253,15 +198,15 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
     const struct store_ops *ops = s->shard->ops;
     struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
     struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
-    size_t skip = s->partition.size + 1;
+    size_t skip = s->due.partition.size + 1;
     struct store_scan *scan;
     uint32_t rows = 0;
     enum status status;
 
-    buffer_append_bytes(&lower, s->partition);
+    buffer_append_bytes(&lower, s->due.partition);
     buffer_append_u8(&lower, KEY_ROW);
     buffer_append_bytes(&lower, segment->lower);
-    buffer_append_bytes(&upper, s->partition);
+    buffer_append_bytes(&upper, s->due.partition);
     buffer_append_u8(&upper, bytes_is_null(segment->upper) ? KEY_ROW + 1 : KEY_ROW);
     buffer_append_bytes(&upper, segment->upper);
     options.lower = buffer_bytes(&lower);
@@ -289,7 +234,7 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
 
 static enum status sweep_range(struct stepping *s)
 {
-    size_t skip = s->partition.size + 1;
+    size_t skip = s->due.partition.size + 1;
     struct range_overlay none = { 0 };
     struct range_owner owner = ranges_of(s, &none);
     struct range_segment segment;
@@ -297,18 +242,18 @@ static enum status sweep_range(struct stepping *s)
     struct bytes value, swept_to;
     struct row row;
     bool found, end;
-    enum status status = get(s, s->key, &found, &value);
+    enum status status = get(s, s->due.tombstone, &found, &value);
 
     if (!status && found)
-        status = range_decode(bytes_of(s->key.data + skip, s->key.size - skip), &scratch, &segment.lower,
-                              &segment.upper, s->err);
+        status = range_decode(bytes_of(s->due.tombstone.data + skip, s->due.tombstone.size - skip), &scratch,
+                              &segment.lower, &segment.upper, s->err);
     if (status)
         return status;
     if (found && !read_row(s, value, DELETION_NONE, &row)) {
         s->blocked = true;
         return OK;
     }
-    if (!found || row.deletion.deleted_s != s->deleted_s) {
+    if (!found || row.deletion.deleted_s != s->due.deleted_s) {
         drop_entry(s);
         return OK;
     }
@@ -318,40 +263,16 @@ static enum status sweep_range(struct stepping *s)
         return status;
     if (!end && bytes_equal(swept_to, segment.lower))
         return OK; /* nothing was done: its first row is what blocks it */
-    range_forget(s->batch, s->key, segment.deletion);
+    range_forget(s->batch, s->due.tombstone, segment.deletion);
     if (end) {
         count(&s->shard->swept.tombstones, 1);
         return forget_flag(s);
     }
     segment.lower = swept_to;
-    return range_put(&owner, s->batch, s->partition, &segment);
+    return range_put(&owner, s->batch, s->due.partition, &segment);
 }
 
 /* ---- the round ---- */
-
-/* The entry that the scan stands on; false: it is not ours to read. */
-static bool read_entry(struct stepping *s, struct bytes entry, struct bytes value, uint64_t *table_id)
-{
-    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
-    struct key_parts parts;
-    struct error ignored;
-    uint8_t *key;
-
-    if (entry.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || value.size != 1 || value.data[0] != DUE_VERSION)
-        return false;
-    *table_id = load_be64(entry.data + DUE_HEAD_BYTES);
-    s->entry = arena_copy(s->arena, entry);
-    s->deleted_s = (int64_t)(load_be64(entry.data + DUE_HEAD_BYTES + 8) ^ (UINT64_C(1) << 63));
-    key = arena_alloc(s->arena, entry.size - DUE_KEY_BYTES);
-    store_be64(key, *table_id);
-    memcpy(key + 8, entry.data + DUE_KEY_BYTES + 8, entry.size - DUE_KEY_BYTES - 8);
-    s->key = bytes_of(key, entry.size - DUE_KEY_BYTES);
-    if (key_decode(s->key, &scratch, &parts, &ignored))
-        return false;
-    s->kind = parts.kind;
-    s->partition = bytes_of(key, s->key.size - parts.clustering.size - 1);
-    return true;
-}
 
 static void go_on_at(struct stepping *s, struct bytes key, bool behind)
 {
@@ -364,7 +285,7 @@ static void go_on_at(struct stepping *s, struct bytes key, bool behind)
 static void go_on_behind_table(struct stepping *s, uint64_t table_id)
 {
     buffer_reset(&s->sweep->at);
-    append_table(&s->sweep->at, table_id + 1);
+    due_encode_table(&s->sweep->at, table_id + 1);
 }
 
 /* Looks at one entry. *worked: something is in the batch, the step is over. */
@@ -375,11 +296,12 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
     enum status status;
     int64_t due_s;
 
-    if (!read_entry(s, scan->key, scan->value, &table_id)) {
+    if (!due_decode(s->arena, scan->key, scan->value, &s->due)) {
         s->sweep->blocked++;
         go_on_at(s, scan->key, true);
         return OK;
     }
+    table_id = s->due.table_id;
     def = s->step->definition(s->step->context, table_id);
     if (!def) {
         due_forget_tables(s->batch, table_id, table_id + 1);
@@ -388,7 +310,7 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
         *worked = true;
         return OK;
     }
-    due_s = s->deleted_s + def->params.gc_grace_s + 1;
+    due_s = s->due.deleted_s + def->params.gc_grace_s + 1;
     if (s->now_s < due_s) {
         if (due_s < s->sweep->earliest_s)
             s->sweep->earliest_s = due_s;
@@ -396,11 +318,11 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
         return OK;
     }
     s->blocked = false;
-    status = s->kind == KEY_PARTITION ? sweep_partition(s) : sweep_range(s);
+    status = s->due.kind == KEY_PARTITION ? sweep_partition(s) : sweep_range(s);
     *worked = store_batch_count(s->batch) > 0;
     s->sweep->blocked += s->blocked;
     /* What it left, or put in its place, begins at the entry. */
-    go_on_at(s, s->entry, s->blocked);
+    go_on_at(s, s->due.key, s->blocked);
     return status;
 }
 
@@ -408,7 +330,7 @@ enum status sweep_run(struct sweep_step *step, struct error *err)
 {
     struct shard *shard = step->shard;
     struct stepping s = { .step = step, .shard = shard, .sweep = &shard->sweep, .batch = step->batch, .err = err };
-    struct buffer end CLEANUP(buffer_fini) = { 0 };
+    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
     struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
     struct store_scan *scan;
     bool worked = false;
@@ -418,14 +340,13 @@ enum status sweep_run(struct sweep_step *step, struct error *err)
     s.now_s = shard->space->options.now_us(shard->space->options.clock) / 1000000;
     s.until_us = monotonic_us() + SWEEP_US;
     count(&shard->swept.steps, 1);
+    due_encode_bounds(&first, &end);
     if (step->from_start || !shard->sweep.at.size) {
-        go_on_at(&s, bytes_of(due_head, DUE_HEAD_BYTES), false);
+        go_on_at(&s, buffer_bytes(&first), false);
         shard->sweep.earliest_s = INT64_MAX;
         shard->sweep.blocked = 0;
     }
-    buffer_append(&end, due_head, DUE_HEAD_BYTES);
-    end.data[DUE_HEAD_BYTES - 1]++;
-    options.lower = bytes_of(due_head, DUE_HEAD_BYTES);
+    options.lower = buffer_bytes(&first);
     options.upper = buffer_bytes(&end);
     status = shard->ops->scan_open(shard->store, &options, &scan, err);
     if (status)

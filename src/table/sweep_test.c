@@ -8,6 +8,8 @@
 #include "row/fragment.h"
 #include "row/merge.h"
 #include "table/bed.h"
+#include "table/command.h"
+#include "table/due.h"
 #include "table/shard.h"
 
 enum { PARTITIONS = 3, ROWS = 24, COLUMNS = 2, ROUNDS_DEFAULT = 12, OPS = 300 };

@@ -1,4 +1,7 @@
 /* Reads of computed tables: all rows are asked for, keyed and sorted as stored ones would be, then go the way of any row. */
+#include "table/virtual.h"
+
+#include "table/collect.h"
 #include "table/shard.h"
 
 #include "types/value.h"

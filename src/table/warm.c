@@ -7,9 +7,13 @@
  * So a disk that stands still holds the commands that need it and no others. How many there are is bounded by the rings: a command
  * counts as its port's until it is answered.
  */
-#include "table/shard.h"
+#include "table/warm.h"
 
 #include "base/log.h"
+#include "row/key.h"
+#include "table/batch_log.h"
+#include "table/cas.h"
+#include "table/shard.h"
 
 #include <linux/futex.h>
 #include <stdio.h>

@@ -1,0 +1,88 @@
+/* The due list's keys and entries; see due.h. */
+#include "table/due.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { DUE_HEAD_BYTES = 12, DUE_VERSION = 1 };
+
+static const uint8_t due_head[DUE_HEAD_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'u', 'e', 0 };
+
+void due_encode_table(struct buffer *out, uint64_t table_id)
+{
+    buffer_append(out, due_head, DUE_HEAD_BYTES);
+    buffer_append_be64(out, table_id);
+}
+
+static void append_due(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s)
+{
+    due_encode_table(out, load_be64(tombstone_key.data));
+    buffer_append_be64(out, (uint64_t)deleted_s ^ (UINT64_C(1) << 63));
+    buffer_append(out, tombstone_key.data + 8, tombstone_key.size - 8);
+}
+
+void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    static const uint8_t version = DUE_VERSION;
+
+    append_due(&key, tombstone_key, deleted_s);
+    store_batch_put(batch, STORE_DATA, buffer_bytes(&key), bytes_of(&version, 1));
+}
+
+void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+
+    append_due(&key, tombstone_key, deleted_s);
+    store_batch_delete(batch, STORE_DATA, buffer_bytes(&key));
+}
+
+void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id)
+{
+    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
+
+    due_encode_table(&first, table_id);
+    due_encode_table(&end, end_id);
+    store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
+}
+
+void due_encode_bounds(struct buffer *first, struct buffer *end)
+{
+    buffer_append(first, due_head, DUE_HEAD_BYTES);
+    buffer_append(end, due_head, DUE_HEAD_BYTES);
+    end->data[DUE_HEAD_BYTES - 1]++;
+}
+
+bool due_decode(struct arena *arena, struct bytes key, struct bytes value, struct due_entry *entry)
+{
+    struct buffer scratch CLEANUP(buffer_fini) = { 0 };
+    struct key_parts parts;
+    struct error ignored;
+    uint8_t *tombstone;
+
+    if (key.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || value.size != 1 || value.data[0] != DUE_VERSION)
+        return false;
+    entry->key = arena_copy(arena, key);
+    entry->table_id = load_be64(key.data + DUE_HEAD_BYTES);
+    entry->deleted_s = (int64_t)(load_be64(key.data + DUE_HEAD_BYTES + 8) ^ (UINT64_C(1) << 63));
+    tombstone = arena_alloc(arena, key.size - DUE_KEY_BYTES);
+    store_be64(tombstone, entry->table_id);
+    memcpy(tombstone + 8, key.data + DUE_KEY_BYTES + 8, key.size - DUE_KEY_BYTES - 8);
+    entry->tombstone = bytes_of(tombstone, key.size - DUE_KEY_BYTES);
+    if (key_decode(entry->tombstone, &scratch, &parts, &ignored))
+        return false;
+    entry->kind = parts.kind;
+    entry->partition = bytes_of(tombstone, entry->tombstone.size - parts.clustering.size - 1);
+    return true;
+}
+
+bool due_position(struct bytes key, uint64_t *position)
+{
+    if (key.size < DUE_KEY_BYTES + KEY_PREFIX_BYTES || memcmp(key.data, due_head, DUE_HEAD_BYTES))
+        return false;
+    *position = load_be64(key.data + DUE_KEY_BYTES + 8);
+    return true;
+}

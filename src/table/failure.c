@@ -1,0 +1,76 @@
+/* When a write of a shard failed. Its outcome is unknown: the shard refuses writes from then on, and a thread of its own tries to resume
+ * the store every second, which may take closing and opening it, and waiting for its readers. Meanwhile the owner answers, and reads
+ * go on.
+ *
+ *     failure_begin -> refuses -> resumer: ops->resume, until it works -> resumed -> failure_mind: takes writes again
+ */
+#include "table/failure.h"
+
+#include "base/log.h"
+#include "table/shard.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { RESUME_LOOK_MS = 20 }; /* how soon a resumer that waits sees that the shard stops */
+
+/* Whatever the failed write left behind may be there when the store was opened again: no row that a port keeps stays good. */
+static enum status resume_once(struct shard *shard, struct error *err)
+{
+    enum status status;
+
+    versions_begin_all(&shard->versions);
+    status = shard->ops->resume(shard->store, err);
+    versions_end_all(&shard->versions);
+    return status;
+}
+
+void failure_begin(struct shard *shard, enum status status)
+{
+    atomic_store(&shard->refuses, true);
+    log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
+}
+
+static void *resume(void *context)
+{
+    struct shard *shard = context;
+    enum status status;
+    struct error err;
+    char name[16];
+
+    snprintf(name, sizeof(name), "resumer-%u", shard->index);
+    pthread_setname_np(pthread_self(), name);
+    do {
+        for (int ms = 0; ms < RESUME_MS; ms += RESUME_LOOK_MS) {
+            if (atomic_load(&shard->stops))
+                return NULL;
+            usleep(RESUME_LOOK_MS * 1000);
+        }
+        status = resume_once(shard, &err);
+    } while (status);
+    atomic_store(&shard->resumed, true);
+    shard_wake(shard);
+    return NULL;
+}
+
+void failure_mind(struct shard *shard)
+{
+    if (!shard->resumer_runs) { /* if it can't be started now, the next turn tries again */
+        shard->resumer_runs = pthread_create(&shard->resumer, NULL, resume, shard) == 0;
+        return;
+    }
+    if (!atomic_load(&shard->resumed))
+        return;
+    pthread_join(shard->resumer, NULL);
+    shard->resumer_runs = false;
+    atomic_store(&shard->resumed, false);
+    atomic_store(&shard->refuses, false);
+    log_info("table", "shard takes writes again shard=%u", shard->index);
+}
+
+void failure_stop(struct shard *shard)
+{
+    if (shard->resumer_runs)
+        pthread_join(shard->resumer, NULL);
+    shard->resumer_runs = false;
+}

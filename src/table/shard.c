@@ -1,0 +1,27 @@
+/* What all that works on a shard shares: the clock of its space, and waking its owner. */
+#include "table/shard.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
+{
+    int64_t last = atomic_load_explicit(&space->clock_us, memory_order_relaxed), next;
+
+    do {
+        next = space->options.now_us(space->options.clock);
+        if (next <= last)
+            next = last + 1;
+        if (next <= at_least_us)
+            next = at_least_us + 1;
+    } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return next;
+}
+
+void shard_wake(struct shard *shard)
+{
+    atomic_exchange(&shard->sleeps, 0);
+    syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
