@@ -64,7 +64,7 @@ bool counting_has_room(const struct counting *counting, uint32_t row_count)
     return row_count <= ROWS_MAX - counting->row_count && arena_used(counting->arena) < ARENA_BYTES_MAX;
 }
 
-enum status counting_load(struct counting *counting, struct cas_look *look, struct bytes key,
+enum status counting_load(struct counting *counting, struct look *look, struct bytes key,
                           const struct command_fragment *fragment)
 {
     struct counted *counted = &counting->rows[counting->row_count];
@@ -76,7 +76,7 @@ enum status counting_load(struct counting *counting, struct cas_look *look, stru
     assert(counting->row_count < ROWS_MAX);
     *counted = (struct counted){ .row = ROW_EMPTY, .cover = DELETION_NONE };
     look->arena = counting->arena;
-    status = cas_read_row(look, fragment->kind, fragment->clustering, &counted->row, &counted->cover);
+    status = look_read_row(look, fragment->kind, fragment->clustering, &counted->row, &counted->cover);
     if (status)
         return status;
     counted->key = arena_copy(counting->arena, key);

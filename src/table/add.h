@@ -5,13 +5,13 @@
 #ifndef TABLE_ADD_H
 #define TABLE_ADD_H
 
-#include "table/cas.h"
+#include "table/look.h"
 
 struct counting;
 struct counting *counting_new(void);
 void counting_free(struct counting *counting);
 /* Reads the row of `key`, if it is not here yet; the look's arena becomes the counting's. There is room. */
-enum status counting_load(struct counting *counting, struct cas_look *look, struct bytes key,
+enum status counting_load(struct counting *counting, struct look *look, struct bytes key,
                           const struct command_fragment *fragment);
 /* Adds a stamped fragment's numbers to a row that was loaded; they are copied. clock_us: above all that were given before. */
 void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us);

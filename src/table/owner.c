@@ -12,6 +12,7 @@
 #include "row/key.h"
 #include "table/add.h"
 #include "table/batch_log.h"
+#include "table/cas.h"
 #include "table/due.h"
 #include "table/failure.h"
 #include "table/hot.h"
@@ -373,25 +374,25 @@ static enum status add_fragments(struct turn *turn, const struct table_def *def,
     return OK;
 }
 
-static struct cas_look look_of(struct turn *turn, const struct command_header *header, const struct table_def *def,
-                               struct error *err)
+static struct look look_of(struct turn *turn, const struct command_header *header, const struct table_def *def,
+                           struct error *err)
 {
-    return (struct cas_look){ .shard = turn->shard,
-                              .batch = turn->batch,
-                              .overlay = &turn->overlay,
-                              .known = turn->shard->known,
-                              .kept = turn->shard->kept,
-                              .header = header,
-                              .def = def,
-                              .arena = turn->arena,
-                              .err = err };
+    return (struct look){ .shard = turn->shard,
+                          .batch = turn->batch,
+                          .overlay = &turn->overlay,
+                          .known = turn->shard->known,
+                          .kept = turn->shard->kept,
+                          .header = header,
+                          .def = def,
+                          .arena = turn->arena,
+                          .err = err };
 }
 
 /* Adds a command's fragments; first those that ask for places in lists are given them. */
 static enum status find_and_add_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
                                           struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
-    struct cas_look look = look_of(turn, header, def, err);
+    struct look look = look_of(turn, header, def, err);
     struct buffer fragments CLEANUP(buffer_fini) = { 0 };
     struct command_reader found;
     uint32_t count;
@@ -433,7 +434,7 @@ static bool is_addition(const struct row *row)
 static enum status add_numbers(struct turn *turn, const struct command_header *header, struct command_reader *reader,
                                int64_t timestamp_us, struct error *err)
 {
-    struct cas_look look = look_of(turn, header, NULL, err);
+    struct look look = look_of(turn, header, NULL, err);
     size_t prefix = begin_key(turn, header);
     struct command_reader again = *reader;
     struct command_fragment fragment;
@@ -461,7 +462,7 @@ static enum status add_numbers(struct turn *turn, const struct command_header *h
 static enum status add_mixed(struct turn *turn, const struct table_def *def, const struct command_header *header,
                              struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
-    struct cas_look look = look_of(turn, header, def, err);
+    struct look look = look_of(turn, header, def, err);
     size_t prefix = begin_key(turn, header);
 
     for (uint32_t i = 0; i < header->fragment_count; i++) {
@@ -626,7 +627,7 @@ static enum status run_cas(struct turn *turn, struct table_request *request, str
     struct command_reader fragments = *reader;
     const struct table_def *def = definition(turn, header->table_id);
     struct buffer result = { 0 };
-    struct cas_look look = look_of(turn, header, def, request->error);
+    struct look look = look_of(turn, header, def, request->error);
     int64_t newest_us = INT64_MIN;
     enum status status;
 

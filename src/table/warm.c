@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "row/key.h"
 #include "table/batch_log.h"
-#include "table/cas.h"
+#include "table/look.h"
 #include "table/shard.h"
 
 #include <linux/futex.h>
@@ -43,26 +43,26 @@ struct warmer {
 
 /* ---- reading what a command will read; errors are the owner's to meet and to tell ---- */
 
-static struct cas_look begin_look(struct warmer *w, const struct command_header *header, struct error *ignored)
+static struct look begin_look(struct warmer *w, const struct command_header *header, struct error *ignored)
 {
     arena_reset(w->arena);
     range_overlay_reset(&w->overlay);
-    return (struct cas_look){ .shard = w->shard,
-                              .batch = w->nothing,
-                              .overlay = &w->overlay,
-                              .header = header,
-                              .arena = w->arena,
-                              .err = ignored };
+    return (struct look){ .shard = w->shard,
+                          .batch = w->nothing,
+                          .overlay = &w->overlay,
+                          .header = header,
+                          .arena = w->arena,
+                          .err = ignored };
 }
 
 static void read_row(struct warmer *w, const struct command_header *header, uint8_t kind, struct bytes clustering)
 {
     struct error ignored;
-    struct cas_look look = begin_look(w, header, &ignored);
+    struct look look = begin_look(w, header, &ignored);
     struct deletion cover;
     struct row row;
 
-    (void)cas_read_row(&look, kind, clustering, &row, &cover);
+    (void)look_read_row(&look, kind, clustering, &row, &cover);
 }
 
 static void read_range(struct warmer *w, const struct command_header *header, const struct command_fragment *fragment)
@@ -85,9 +85,9 @@ static void read_range(struct warmer *w, const struct command_header *header, co
 static void read_first_row(struct warmer *w, const struct command_header *header, enum cas_kind kind)
 {
     struct error ignored;
-    struct cas_look look = begin_look(w, header, &ignored);
+    struct look look = begin_look(w, header, &ignored);
 
-    (void)cas_read_first_row(&look, kind);
+    (void)look_read_first_row(&look, kind);
 }
 
 static void skip_conditions(struct command_reader *reader, uint32_t count)
