@@ -24,7 +24,7 @@ struct counted {
 };
 
 struct counting {
-    struct arena *arena; /* owned: keys and rows; reset by emit */
+    struct arena *arena; /* owned: keys and rows; reset when they are forgotten */
     struct buffer value;
     struct counted rows[ROWS_MAX];
     uint32_t row_count;
@@ -134,14 +134,15 @@ void counting_forget(struct counting *counting)
     arena_reset(counting->arena);
 }
 
-void counting_emit(struct counting *counting, struct store_batch *batch)
+bool counting_next(struct counting *counting, uint32_t *at, struct bytes *key, struct bytes *value)
 {
-    for (uint32_t i = 0; i < counting->row_count; i++) {
-        if (!counting->rows[i].changed)
-            continue;
-        buffer_reset(&counting->value);
-        fragment_encode(&counting->value, &counting->rows[i].row);
-        store_batch_put(batch, STORE_DATA, counting->rows[i].key, buffer_bytes(&counting->value));
-    }
-    counting_forget(counting);
+    while (*at < counting->row_count && !counting->rows[*at].changed)
+        (*at)++;
+    if (*at == counting->row_count)
+        return false;
+    buffer_reset(&counting->value);
+    fragment_encode(&counting->value, &counting->rows[*at].row);
+    *key = counting->rows[(*at)++].key;
+    *value = buffer_bytes(&counting->value);
+    return true;
 }

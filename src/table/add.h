@@ -17,9 +17,8 @@ enum status counting_load(struct counting *counting, struct look *look, struct b
 void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us);
 /* For so many rows more. */
 bool counting_has_room(const struct counting *counting, uint32_t row_count);
-/* Puts what was added into the batch and forgets it: before the turn is written, and before any command that may look. */
-void counting_emit(struct counting *counting, struct store_batch *batch);
-/* Forgets it without. */
+/* The next row that was added to, from *at (0: the first) on, and all it holds now, which lives until the next call. False: there is none. */
+bool counting_next(struct counting *counting, uint32_t *at, struct bytes *key, struct bytes *value);
 void counting_forget(struct counting *counting);
 
 #endif

@@ -6,55 +6,48 @@
 #include "table/command.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PREFIX_BYTES = 16, ID_BYTES = 8, KEY_BYTES = PREFIX_BYTES + ID_BYTES, FORMAT = 1 };
+enum { PREFIX_BYTES = 16, ID_BYTES = 8, FORMAT = 1 };
+static_assert(PREFIX_BYTES + ID_BYTES == BATCH_LOG_KEY_BYTES, "a key is a prefix and an id");
 
 static const uint8_t intents[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'b', 'a', 't', 'c', 'h' };
 static const uint8_t markers[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'a', 'p', 'p', 'l', 'i', 'e', 'd' };
 
 /* ---- records ---- */
 
-static struct bytes key_of(const uint8_t *prefix, int64_t timestamp_us, uint8_t key[KEY_BYTES])
+static struct bytes key_of(const uint8_t *prefix, int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES])
 {
     memcpy(key, prefix, PREFIX_BYTES);
     store_be64(key + PREFIX_BYTES, (uint64_t)timestamp_us);
-    return bytes_of(key, KEY_BYTES);
+    return bytes_of(key, BATCH_LOG_KEY_BYTES);
 }
 
-void batch_log_add_intent(struct store_batch *batch, int64_t timestamp_us, struct bytes parts)
+struct bytes batch_log_intent_key(int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES])
 {
-    struct buffer value CLEANUP(buffer_fini) = { 0 };
-    uint8_t key[KEY_BYTES];
-
-    buffer_append_u8(&value, FORMAT);
-    buffer_append_bytes(&value, parts);
-    store_batch_put(batch, STORE_DATA, key_of(intents, timestamp_us, key), buffer_bytes(&value));
+    return key_of(intents, timestamp_us, key);
 }
 
-void batch_log_forget_intent(struct store_batch *batch, int64_t timestamp_us)
+struct bytes batch_log_marker_key(int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES])
 {
-    uint8_t key[KEY_BYTES];
-
-    store_batch_delete(batch, STORE_DATA, key_of(intents, timestamp_us, key));
+    return key_of(markers, timestamp_us, key);
 }
 
-void batch_log_add_marker(struct store_batch *batch, int64_t timestamp_us)
+void batch_log_encode_intent(struct buffer *value, struct bytes parts)
+{
+    buffer_append_u8(value, FORMAT);
+    buffer_append_bytes(value, parts);
+}
+
+struct bytes batch_log_marker_value(void)
 {
     static const uint8_t format = FORMAT;
-    uint8_t key[KEY_BYTES];
 
-    store_batch_put(batch, STORE_DATA, key_of(markers, timestamp_us, key), bytes_of(&format, 1));
-}
-
-void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us)
-{
-    uint8_t key[KEY_BYTES];
-
-    store_batch_delete(batch, STORE_DATA, key_of(markers, timestamp_us, key));
+    return bytes_of(&format, 1);
 }
 
 enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
@@ -62,7 +55,7 @@ enum status batch_log_has_marker(struct shard *shard, const struct store_batch *
 {
     struct store_read_options options = { .may_wait = may_wait };
     struct buffer value CLEANUP(buffer_fini) = { 0 };
-    uint8_t key[KEY_BYTES];
+    uint8_t key[BATCH_LOG_KEY_BYTES];
 
     return store_get_through(shard->ops, shard->store, &shard->space->semantics, batch, STORE_DATA,
                              key_of(markers, timestamp_us, key), &options, &value, has, err);
@@ -72,8 +65,8 @@ bool batch_log_has_key(struct bytes key)
 {
     struct bytes prefix = bytes_of(key.data, PREFIX_BYTES);
 
-    return key.size == KEY_BYTES && (bytes_equal(prefix, bytes_of(intents, PREFIX_BYTES)) ||
-                                     bytes_equal(prefix, bytes_of(markers, PREFIX_BYTES)));
+    return key.size == BATCH_LOG_KEY_BYTES && (bytes_equal(prefix, bytes_of(intents, PREFIX_BYTES)) ||
+                                               bytes_equal(prefix, bytes_of(markers, PREFIX_BYTES)));
 }
 
 void table_batch_reached(struct table_port *port, const char *step)
@@ -242,7 +235,7 @@ static enum status forget_applied(struct table_port *port, uint32_t shard, struc
 static enum status next_record(struct shard *shard, const uint8_t *prefix, uint64_t from, bool *found,
                                uint64_t *timestamp_us, struct buffer *value, struct error *err)
 {
-    uint8_t lower[KEY_BYTES], upper[PREFIX_BYTES];
+    uint8_t lower[BATCH_LOG_KEY_BYTES], upper[PREFIX_BYTES];
     struct store_scan_options options = { .family = STORE_DATA,
                                           .lower = key_of(prefix, (int64_t)from, lower),
                                           .upper = bytes_of(upper, sizeof(upper)),
@@ -257,7 +250,7 @@ static enum status next_record(struct shard *shard, const uint8_t *prefix, uint6
     if (status)
         return status;
     status = shard->ops->scan_first(scan, err);
-    if (!status && scan->valid && scan->key.size == KEY_BYTES) {
+    if (!status && scan->valid && scan->key.size == BATCH_LOG_KEY_BYTES) {
         *found = true;
         *timestamp_us = load_be64(scan->key.data + PREFIX_BYTES);
         buffer_reset(value);

@@ -31,17 +31,17 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { FINISH_SECONDS = 10 };
+enum { FINISH_SECONDS = 10, BATCH_LOG_KEY_BYTES = 24 };
 
 struct shard;
 struct store_batch;
 struct table_space;
 
-/* `parts` as in the value above. */
-void batch_log_add_intent(struct store_batch *batch, int64_t timestamp_us, struct bytes parts);
-void batch_log_forget_intent(struct store_batch *batch, int64_t timestamp_us);
-void batch_log_add_marker(struct store_batch *batch, int64_t timestamp_us);
-void batch_log_forget_marker(struct store_batch *batch, int64_t timestamp_us);
+struct bytes batch_log_intent_key(int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES]);
+struct bytes batch_log_marker_key(int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES]);
+/* `parts` as in the value above: the value's last bytes. */
+void batch_log_encode_intent(struct buffer *value, struct bytes parts);
+struct bytes batch_log_marker_value(void);
 /* Also in what the turn is about to write. */
 enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
                                  bool may_wait, bool *has, struct error *err);

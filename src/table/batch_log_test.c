@@ -431,10 +431,13 @@ static void what_could_not_be_written_is_not_remembered(void **state)
 static void one_that_cannot_be_finished_keeps_no_other(void **state)
 {
     struct store_batch *batch = store_batch_new();
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+    uint8_t key[BATCH_LOG_KEY_BYTES];
     struct error err;
 
     open_bed(14);
-    batch_log_add_intent(batch, 1, BYTES_LITERAL("damaged")); /* older than all */
+    batch_log_encode_intent(&value, BYTES_LITERAL("damaged"));
+    store_batch_put(batch, STORE_DATA, batch_log_intent_key(1, key), buffer_bytes(&value)); /* older than all */
     bed_must(bed.space->shards[0].ops->write(bed.space->shards[0].store, batch, true, &err), &err);
     run_steps(1, "new");
     pull_the_plug(false);

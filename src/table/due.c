@@ -1,9 +1,7 @@
 /* The due list's keys and entries; see due.h. */
 #include "table/due.h"
 
-#include "base/buffer.h"
-#include "base/memory.h"
-
+#include <assert.h>
 #include <string.h>
 
 enum { DUE_HEAD_BYTES = 12, DUE_VERSION = 1 };
@@ -16,37 +14,19 @@ void due_encode_table(struct buffer *out, uint64_t table_id)
     buffer_append_be64(out, table_id);
 }
 
-static void append_due(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s)
+void due_encode(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s)
 {
+    assert(tombstone_key.size >= KEY_PREFIX_BYTES);
     due_encode_table(out, load_be64(tombstone_key.data));
     buffer_append_be64(out, (uint64_t)deleted_s ^ (UINT64_C(1) << 63));
     buffer_append(out, tombstone_key.data + 8, tombstone_key.size - 8);
 }
 
-void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
+struct bytes due_value(void)
 {
-    struct buffer key CLEANUP(buffer_fini) = { 0 };
     static const uint8_t version = DUE_VERSION;
 
-    append_due(&key, tombstone_key, deleted_s);
-    store_batch_put(batch, STORE_DATA, buffer_bytes(&key), bytes_of(&version, 1));
-}
-
-void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s)
-{
-    struct buffer key CLEANUP(buffer_fini) = { 0 };
-
-    append_due(&key, tombstone_key, deleted_s);
-    store_batch_delete(batch, STORE_DATA, buffer_bytes(&key));
-}
-
-void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id)
-{
-    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
-
-    due_encode_table(&first, table_id);
-    due_encode_table(&end, end_id);
-    store_batch_delete_range(batch, STORE_DATA, buffer_bytes(&first), buffer_bytes(&end));
+    return bytes_of(&version, 1);
 }
 
 void due_encode_bounds(struct buffer *first, struct buffer *end)

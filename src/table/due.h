@@ -7,23 +7,20 @@
  * seek. A range's segment and its entry come and go together; a partition's deletion leaves entries behind when a newer one replaces it,
  * which are dropped when they are met.
  *
- * Thread:  pure; the batch is the owner's.
+ * Thread:  pure.
  */
 #ifndef TABLE_DUE_H
 #define TABLE_DUE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "row/key.h"
-#include "store/store.h"
 
 enum { DUE_KEY_BYTES = 20 }; /* by which an entry's key is longer than its tombstone's */
 
-/* In the batch of the tombstone. */
-void due_add(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s);
-void due_forget(struct store_batch *batch, struct bytes tombstone_key, int64_t deleted_s);
-/* Of all entries of dropped tables: those from the first id on, before the second. */
-void due_forget_tables(struct store_batch *batch, uint64_t table_id, uint64_t end_id);
-
+/* The key of a tombstone's entry; all entries have the same value. */
+void due_encode(struct buffer *out, struct bytes tombstone_key, int64_t deleted_s);
+struct bytes due_value(void);
 /* Where the list lies: from the first key to before the second. */
 void due_encode_bounds(struct buffer *first, struct buffer *end);
 /* Where the entries of a table begin. */

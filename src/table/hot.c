@@ -15,8 +15,7 @@
  */
 #include "table/hot.h"
 
-#include "base/hash.h"
-#include "table/kept.h"
+#include "base/memory.h"
 
 enum {
     HOT_KEYS = 1024,
@@ -67,10 +66,9 @@ static bool is_due(const struct hot_key *hot)
            (hot->row_bytes > HOT_ROW_BYTES ? hot->bytes / LARGE_PATIENCE : hot->bytes * FOLD_SHARE) >= hot->row_bytes;
 }
 
-/* The key's place, if this write of it is to be folded. */
-static struct hot_key *find_hot(struct hot_key *keys, uint64_t hash, size_t bytes, int64_t now_us)
+struct hot_key *hot_find(struct hot_keys *keys, uint64_t hash, size_t bytes, int64_t now_us)
 {
-    struct hot_key *hot = &keys[hash % HOT_KEYS];
+    struct hot_key *hot = &keys->keys[hash % HOT_KEYS];
 
     if (hot->hash != hash) {
         if (hot->count && now_us - hot->since_us < HOT_US) {
@@ -99,35 +97,32 @@ static void keep_small(struct buffer *buffer)
         buffer_fini(buffer);
 }
 
-void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us)
+bool hot_fold(struct shard *shard, const struct store_batch *batch, struct hot_key *hot, struct bytes key,
+              struct bytes fragment, struct bytes *before, struct bytes *folded)
 {
     const struct store_semantics *semantics = &shard->space->semantics;
     struct store_read_options options = { .may_wait = false }; /* a fold saves time: it is not worth the disk's */
     struct hot_keys *keys = shard->hot;
-    uint64_t hash = hash_seeded(0, key);
-    struct hot_key *hot = find_hot(keys->keys, hash, fragment.size, now_us);
-    enum status status = OK;
     struct error ignored;
     bool found = false;
+    enum status status;
 
-    kept_rows_wrote(shard->kept, hash, key, fragment);
     buffer_reset(&keys->found);
-    if (hot) {
-        status = store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
-                                   &found, &ignored);
-        if (status) {
-            hot->refusals += hot->refusals < REFUSALS_MAX;
-        } else {
-            hot->refusals = 0;
-            hot->row_bytes = keys->found.size;
-        }
+    status = store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
+                               &found, &ignored);
+    if (status) {
+        hot->refusals += hot->refusals < REFUSALS_MAX;
+    } else {
+        hot->refusals = 0;
+        hot->row_bytes = keys->found.size;
     }
     if (status || !found || keys->found.size > HOT_ROW_BYTES) {
-        store_batch_merge(batch, STORE_DATA, key, fragment); /* what can't be read now is folded by whoever can */
         keep_small(&keys->found);
-        return;
+        return false; /* what can't be read now is folded by whoever can */
     }
     buffer_reset(&keys->folded);
     semantics->merge(semantics->context, key, buffer_bytes(&keys->found), &fragment, 1, &keys->folded);
-    store_batch_put(batch, STORE_DATA, key, buffer_bytes(&keys->folded));
+    *before = buffer_bytes(&keys->found);
+    *folded = buffer_bytes(&keys->folded);
+    return true;
 }

@@ -9,9 +9,14 @@
 #include "table/shard.h"
 
 enum { HOT_WRITES = 8 };
+struct hot_keys;
+struct hot_key;
 struct hot_keys *hot_keys_new(void);
 void hot_keys_free(struct hot_keys *hot);
-/* Adds the fragment to the batch: a merge, or, when enough was written since, a put of all there is. */
-void hot_add(struct shard *shard, struct store_batch *batch, struct bytes key, struct bytes fragment, int64_t now_us);
+/* A write of a key, by its hash. Its place, if this one is to be folded; NULL: it is not. */
+struct hot_key *hot_find(struct hot_keys *hot, uint64_t hash, size_t bytes, int64_t now_us);
+/* All that the key holds, through the batch, and with the fragment; both live until the next call. False: it is better left as it is. */
+bool hot_fold(struct shard *shard, const struct store_batch *batch, struct hot_key *hot, struct bytes key,
+              struct bytes fragment, struct bytes *before, struct bytes *folded);
 
 #endif

@@ -3,6 +3,8 @@
  * the store again: scans are counted.
  */
 #include "table/bed.h"
+#include "row/fragment.h"
+#include "row/merge.h"
 #include "table/range.h"
 #include "table/shard.h"
 
@@ -86,6 +88,24 @@ static void write_turn(struct stand *stand)
     range_overlay_reset(&stand->overlay);
 }
 
+/* As the turn's door does, but for the due list. */
+static void write_changes(struct stand *stand, const struct range_changes *changes)
+{
+    struct buffer value CLEANUP(buffer_fini) = { 0 };
+
+    for (uint32_t i = 0; i < changes->count; i++) {
+        struct row row = ROW_EMPTY;
+
+        row.deletion = changes->items[i].deletion;
+        buffer_reset(&value);
+        fragment_encode(&value, &row);
+        if (changes->items[i].comes)
+            store_batch_put(stand->batch, STORE_DATA, changes->items[i].key, buffer_bytes(&value));
+        else
+            store_batch_delete(stand->batch, STORE_DATA, changes->items[i].key);
+    }
+}
+
 /* upper PLACES: to the end. */
 static void add(struct stand *stand, uint32_t partition, uint32_t lower, uint32_t upper, int64_t timestamp_us)
 {
@@ -94,8 +114,11 @@ static void add(struct stand *stand, uint32_t partition, uint32_t lower, uint32_
                                    upper == PLACES ? (struct bytes){ 0 } : bytes_of(&places[1], 1),
                                    { timestamp_us, timestamp_us / 1000 } };
 
+    struct range_changes changes = { 0 };
+
     arena_reset(stand->owner.arena);
-    bed_must(range_add(&stand->owner, stand->batch, partition_of(stand, partition), range, 0, NULL), &stand->err);
+    bed_must(range_add(&stand->owner, partition_of(stand, partition), range, 0, NULL, &changes), &stand->err);
+    write_changes(stand, &changes);
 }
 
 static int64_t find(struct stand *stand, uint32_t partition, uint32_t place)

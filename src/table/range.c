@@ -495,17 +495,17 @@ static void lay_over(struct cut *cut, const struct found_list *old, struct range
         emit(cut, at, range.upper, range.deletion);
 }
 
-void range_forget(struct store_batch *out, struct bytes key, struct deletion deletion)
+void range_change_add(struct arena *arena, struct range_changes *changes, struct bytes key, struct deletion deletion,
+                      bool comes)
 {
-    store_batch_delete(out, STORE_DATA, key);
-    due_forget(out, key, deletion.deleted_s);
+    changes->items = arena_room(arena, changes->items, changes->count, &changes->capacity, 8, sizeof(*changes->items));
+    changes->items[changes->count++] = (struct range_change){ key, deletion, comes };
 }
 
-enum status range_put(struct range_owner *owner, struct store_batch *out, struct bytes partition,
-                      const struct range_segment *segment)
+enum status range_put(struct range_owner *owner, struct bytes partition, const struct range_segment *segment,
+                      struct range_changes *changes)
 {
-    struct buffer key CLEANUP(buffer_fini) = { 0 }, value CLEANUP(buffer_fini) = { 0 };
-    struct row row = ROW_EMPTY;
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
 
     buffer_append_bytes(&key, partition);
     buffer_append_u8(&key, KEY_RANGE);
@@ -513,10 +513,7 @@ enum status range_put(struct range_owner *owner, struct store_batch *out, struct
     if (key.size + DUE_KEY_BYTES > STORE_KEY_BYTES_MAX)
         return error_set(owner->err, ERR_INVALID, "Key length of %zu is longer than maximum of %d",
                          key.size + DUE_KEY_BYTES, STORE_KEY_BYTES_MAX);
-    row.deletion = segment->deletion;
-    fragment_encode(&value, &row);
-    store_batch_put(out, STORE_DATA, buffer_bytes(&key), buffer_bytes(&value));
-    due_add(out, buffer_bytes(&key), segment->deletion.deleted_s);
+    range_change_add(owner->arena, changes, arena_copy(owner->arena, buffer_bytes(&key)), segment->deletion, true);
     return OK;
 }
 
@@ -527,9 +524,9 @@ static bool is_kept(const struct range_segment *a, const struct range_segment *b
            (bytes_is_null(a->upper) || bytes_equal(a->upper, b->upper));
 }
 
-/* Writes what is not the same before and after. Both are in order. */
-static enum status write_changes(struct range_owner *owner, struct store_batch *out, struct bytes partition,
-                                 const struct found_list *old, const struct cut *cut)
+/* What is not the same before and after. Both are in order. */
+static enum status find_changes(struct range_owner *owner, struct bytes partition, const struct found_list *old,
+                                const struct cut *cut, struct range_changes *changes)
 {
     uint32_t a = 0, b = 0;
     enum status status = OK;
@@ -543,18 +540,18 @@ static enum status write_changes(struct range_owner *owner, struct store_batch *
             a++;
             b++;
         } else if (order <= 0) {
-            range_forget(out, old->items[a].key, old->items[a].segment.deletion);
+            range_change_add(owner->arena, changes, old->items[a].key, old->items[a].segment.deletion, false);
             a++;
         } else {
-            status = range_put(owner, out, partition, &cut->items[b++]);
+            status = range_put(owner, partition, &cut->items[b++], changes);
         }
     }
     return status;
 }
 
 /* Of a partition in which little is there that touches the range, or that was changed lately, from what is known. */
-static enum status add_known(struct range_owner *owner, struct store_batch *out, struct range_window *window,
-                             struct range_segment range)
+static enum status add_known(struct range_owner *owner, struct range_window *window, struct range_segment range,
+                             struct range_changes *changes)
 {
     struct cut cut = { .arena = owner->arena };
     struct found_list old = { 0 };
@@ -564,16 +561,16 @@ static enum status add_known(struct range_owner *owner, struct store_batch *out,
     range_window_find(window, range.lower, range.upper, &first, &end);
     take_known(owner, window, first, end, &old);
     lay_over(&cut, &old, range);
-    status = write_changes(owner, out, range_window_partition(window), &old, &cut);
+    status = find_changes(owner, range_window_partition(window), &old, &cut, changes);
     if (status)
-        range_window_forget(window); /* the caller takes back what was written */
+        range_window_forget(window); /* nothing of it will be written */
     else
         range_window_replace(window, first, end, cut.items, cut.count);
     return status;
 }
 
-enum status range_add(struct range_owner *owner, struct store_batch *out, struct bytes partition,
-                      struct range_segment range, uint32_t segments_max, struct bytes *done_to)
+enum status range_add(struct range_owner *owner, struct bytes partition, struct range_segment range,
+                      uint32_t segments_max, struct bytes *done_to, struct range_changes *changes)
 {
     struct cut cut = { .arena = owner->arena };
     struct found_list old = { 0 };
@@ -581,7 +578,7 @@ enum status range_add(struct range_owner *owner, struct store_batch *out, struct
     enum status status = owner->known ? know(owner, partition, range.lower, range.upper, &window) : OK;
 
     if (!status && window)
-        return add_known(owner, out, window, range);
+        return add_known(owner, window, range, changes);
     if (!status)
         status =
             load(owner, partition, range.lower, range.upper, false, segments_max ? segments_max : UINT32_MAX, &old);
@@ -598,5 +595,5 @@ enum status range_add(struct range_owner *owner, struct store_batch *out, struct
         }
     }
     lay_over(&cut, &old, range);
-    return write_changes(owner, out, partition, &old, &cut);
+    return find_changes(owner, partition, &old, &cut, changes);
 }

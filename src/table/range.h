@@ -55,15 +55,27 @@ struct range_owner {
 /* The deletion of the segment that covers a clustering; DELETION_NONE: none does. partition: its key up to before the kind. */
 enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,
                        struct deletion *deletion);
-/* Adds a range to the partition's segments: the batch gets the segments that change, with their places in the due list. With
- * segments_max (and nothing under way in a batch) it stops behind so many that are there already and *done_to is where (NULL data:
- * all done); 0: never. */
-enum status range_add(struct range_owner *owner, struct store_batch *out, struct bytes partition,
-                      struct range_segment range, uint32_t segments_max, struct bytes *done_to);
+/* What becomes of a partition's segments: which come, and which go. A segment's key, its deletion and its place in the due list come and
+ * go together. In the owner's arena; zero-initialise. */
+struct range_changes {
+    struct range_change {
+        struct bytes key; /* with all that stands before the segment */
+        struct deletion deletion;
+        bool comes;
+    } * items;
+    uint32_t count, capacity;
+};
+void range_change_add(struct arena *arena, struct range_changes *changes, struct bytes key, struct deletion deletion,
+                      bool comes);
 
-/* One segment and its place in the due list. key: with all that stands before the segment. */
-enum status range_put(struct range_owner *owner, struct store_batch *out, struct bytes partition,
-                      const struct range_segment *segment);
-void range_forget(struct store_batch *out, struct bytes key, struct deletion deletion);
+/* Adds a range to the partition's segments: `changes` gets those that change, and what is known of the partition counts with them from now
+ * on. With segments_max (and nothing under way in a batch) it stops behind so many that are there already and *done_to is where (NULL
+ * data: all done); 0: never. */
+enum status range_add(struct range_owner *owner, struct bytes partition, struct range_segment range,
+                      uint32_t segments_max, struct bytes *done_to, struct range_changes *changes);
+
+/* One segment that comes. */
+enum status range_put(struct range_owner *owner, struct bytes partition, const struct range_segment *segment,
+                      struct range_changes *changes);
 
 #endif

@@ -4,7 +4,7 @@
 #include "row/merge.h"
 #include "table/due.h"
 #include "table/range.h"
-#include "table/shard.h"
+#include "table/turn.h"
 
 enum {
     SWEEP_ROWS = 256,
@@ -23,15 +23,15 @@ void sweep_fini(struct sweep *sweep)
 /* ---- a step ---- */
 
 struct stepping {
-    struct sweep_step *step;
+    struct turn *turn;
     struct shard *shard;
     struct sweep *sweep;
-    struct store_batch *batch;
     struct arena *arena;
     struct error *err;
     int64_t now_s, until_us;
     struct due_entry due; /* at hand */
-    bool blocked;         /* it can't be swept: a newer version wrote what it covers */
+    const struct table_def *def;
+    bool blocked; /* it can't be swept: a newer version wrote what it covers */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -60,21 +60,58 @@ static bool read_row(struct stepping *s, struct bytes value, struct deletion cov
     return value.size && !row_decode_under(s->arena, value, cover, row, &ignored);
 }
 
-static void put_row(struct stepping *s, struct bytes key, const struct row *row)
+/* Through the turn's door, and none of it a client's. */
+static void change(struct stepping *s, struct mutation *mutation)
+{
+    mutation->origin = ORIGIN_SWEEPER;
+    mutation->def = s->def;
+    (void)turn_apply(s->turn, mutation, s->err); /* what the sweeper asks for does not fail */
+}
+
+/* before: all that the key held. */
+static void put_row(struct stepping *s, struct bytes key, struct bytes before, const struct row *row)
 {
     struct buffer value CLEANUP(buffer_fini) = { 0 };
+    struct mutation mutation = { .kind = MUTATION_DELETE, .key = key, .before = before };
 
-    if (row_is_empty(row)) {
-        store_batch_delete(s->batch, STORE_DATA, key);
-        return;
+    if (!row_is_empty(row)) {
+        fragment_encode(&value, row);
+        mutation.kind = MUTATION_PUT;
+        mutation.at.fragment = buffer_bytes(&value);
     }
-    fragment_encode(&value, row);
-    store_batch_put(s->batch, STORE_DATA, key, buffer_bytes(&value));
+    change(s, &mutation);
+}
+
+static void forget_entry(struct stepping *s)
+{
+    struct mutation mutation = { .kind = MUTATION_DELETE, .key = s->due.key };
+
+    change(s, &mutation);
 }
 
 static void drop_entry(struct stepping *s)
 {
-    store_batch_delete(s->batch, STORE_DATA, s->due.key);
+    forget_entry(s);
+    count(&s->shard->swept.entries_dropped, 1);
+}
+
+static void change_segments(struct stepping *s, const struct range_changes *changes)
+{
+    struct mutation mutation = { .kind = MUTATION_SEGMENTS, .key = s->due.partition, .segments = changes };
+
+    change(s, &mutation);
+}
+
+static void drop_entries_of_table(struct stepping *s, uint64_t table_id)
+{
+    struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
+    struct mutation mutation = { .kind = MUTATION_DELETE_KEYS };
+
+    due_encode_table(&first, table_id);
+    due_encode_table(&end, table_id + 1);
+    mutation.key = buffer_bytes(&first);
+    mutation.end = buffer_bytes(&end);
+    change(s, &mutation);
     count(&s->shard->swept.entries_dropped, 1);
 }
 
@@ -105,6 +142,7 @@ static enum status sweep_partition(struct stepping *s)
     struct range_overlay none = { 0 };
     struct range_owner owner = ranges_of(s, &none);
     struct range_segment all = { bytes_of("", 0), { 0 }, DELETION_NONE };
+    struct range_changes changes = { 0 };
     struct bytes value, laid_to;
     struct row row;
     bool found;
@@ -123,9 +161,10 @@ static enum status sweep_partition(struct stepping *s)
     all.deletion = row.deletion;
     if (is_being_laid(s, row.deletion.timestamp_us))
         all.lower = buffer_bytes(&sweep->laid_to);
-    status = range_add(&owner, s->batch, s->due.partition, all, SWEEP_SEGMENTS, &laid_to);
+    status = range_add(&owner, s->due.partition, all, SWEEP_SEGMENTS, &laid_to, &changes);
     if (status)
         return status;
+    change_segments(s, &changes);
     if (!bytes_is_null(laid_to)) {
         laid_to = arena_copy(s->arena, laid_to);
         buffer_reset(&sweep->laying);
@@ -138,8 +177,8 @@ static enum status sweep_partition(struct stepping *s)
     buffer_reset(&sweep->laying);
     row_sweep(&row, row.deletion);
     row.has_range_tombstones = true;
-    put_row(s, s->due.tombstone, &row);
-    store_batch_delete(s->batch, STORE_DATA, s->due.key);
+    put_row(s, s->due.tombstone, value, &row);
+    forget_entry(s);
     return OK;
 }
 
@@ -169,7 +208,7 @@ static enum status forget_flag(struct stepping *s)
     if (status || !found || !read_row(s, value, DELETION_NONE, &row))
         return status; /* a flag too many costs a lookup */
     row.has_range_tombstones = false;
-    put_row(s, record, &row);
+    put_row(s, record, value, &row);
     return OK;
 }
 
@@ -177,9 +216,10 @@ static enum status forget_flag(struct stepping *s)
 static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct deletion deletion)
 {
     bool is_list = scan->value.size && scan->value.data[0] == FRAGMENT_LIST;
+    struct bytes before = arena_copy(s->arena, scan->value);
     struct row row;
 
-    if (!read_row(s, arena_copy(s->arena, scan->value), deletion, &row)) {
+    if (!read_row(s, before, deletion, &row)) {
         s->blocked = true;
         return false;
     }
@@ -187,7 +227,7 @@ static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct 
     if (!row_sweep(&row, deletion) && !is_list && !row_is_empty(&row))
         return true;
     count(row_is_empty(&row) ? &s->shard->swept.rows_deleted : &s->shard->swept.rows_shrunk, 1);
-    put_row(s, scan->key, &row);
+    put_row(s, scan->key, before, &row);
     return true;
 }
 
@@ -224,7 +264,7 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
         behind[scan->key.size - skip] = 0;
         *swept_to = bytes_of(behind, scan->key.size - skip + 1);
         status = ops->scan_next(scan, s->err);
-        if (++rows == SWEEP_ROWS || store_batch_bytes(s->batch) > SWEEP_BYTES || monotonic_us() >= s->until_us)
+        if (++rows == SWEEP_ROWS || store_batch_bytes(s->turn->batch) > SWEEP_BYTES || monotonic_us() >= s->until_us)
             break;
     }
     *end = !scan->valid;
@@ -237,6 +277,7 @@ static enum status sweep_range(struct stepping *s)
     size_t skip = s->due.partition.size + 1;
     struct range_overlay none = { 0 };
     struct range_owner owner = ranges_of(s, &none);
+    struct range_changes changes = { 0 };
     struct range_segment segment;
     struct buffer scratch CLEANUP(buffer_fini) = { 0 };
     struct bytes value, swept_to;
@@ -263,13 +304,17 @@ static enum status sweep_range(struct stepping *s)
         return status;
     if (!end && bytes_equal(swept_to, segment.lower))
         return OK; /* nothing was done: its first row is what blocks it */
-    range_forget(s->batch, s->due.tombstone, segment.deletion);
-    if (end) {
-        count(&s->shard->swept.tombstones, 1);
-        return forget_flag(s);
-    }
+    range_change_add(s->arena, &changes, s->due.tombstone, segment.deletion, false);
     segment.lower = swept_to;
-    return range_put(&owner, s->batch, s->due.partition, &segment);
+    if (!end)
+        status = range_put(&owner, s->due.partition, &segment, &changes);
+    if (status)
+        return status;
+    change_segments(s, &changes);
+    if (!end)
+        return OK;
+    count(&s->shard->swept.tombstones, 1);
+    return forget_flag(s);
 }
 
 /* ---- the round ---- */
@@ -302,10 +347,9 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
         return OK;
     }
     table_id = s->due.table_id;
-    def = s->step->definition(s->step->context, table_id);
+    s->def = def = turn_definition(s->turn, table_id);
     if (!def) {
-        due_forget_tables(s->batch, table_id, table_id + 1);
-        count(&s->shard->swept.entries_dropped, 1);
+        drop_entries_of_table(s, table_id);
         go_on_behind_table(s, table_id);
         *worked = true;
         return OK;
@@ -319,29 +363,28 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
     }
     s->blocked = false;
     status = s->due.kind == KEY_PARTITION ? sweep_partition(s) : sweep_range(s);
-    *worked = store_batch_count(s->batch) > 0;
+    *worked = store_batch_count(s->turn->batch) > 0;
     s->sweep->blocked += s->blocked;
     /* What it left, or put in its place, begins at the entry. */
     go_on_at(s, s->due.key, s->blocked);
     return status;
 }
 
-enum status sweep_run(struct sweep_step *step, struct error *err)
+enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct error *err)
 {
-    struct shard *shard = step->shard;
-    struct stepping s = { .step = step, .shard = shard, .sweep = &shard->sweep, .batch = step->batch, .err = err };
+    struct shard *shard = turn->shard;
+    struct stepping s = { .turn = turn, .shard = shard, .sweep = &shard->sweep, .arena = turn->arena, .err = err };
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
     struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
     struct store_scan *scan;
     bool worked = false;
     enum status status;
 
-    s.arena = step->arena;
     s.now_s = shard->space->options.now_us(shard->space->options.clock) / 1000000;
     s.until_us = monotonic_us() + SWEEP_US;
     count(&shard->swept.steps, 1);
     due_encode_bounds(&first, &end);
-    if (step->from_start || !shard->sweep.at.size) {
+    if (from_start || !shard->sweep.at.size) {
         go_on_at(&s, buffer_bytes(&first), false);
         shard->sweep.earliest_s = INT64_MAX;
         shard->sweep.blocked = 0;
@@ -351,17 +394,17 @@ enum status sweep_run(struct sweep_step *step, struct error *err)
     status = shard->ops->scan_open(shard->store, &options, &scan, err);
     if (status)
         return status;
-    step->more = true;
-    while (!status && step->more && !worked && monotonic_us() < s.until_us) {
+    *more = true;
+    while (!status && *more && !worked && monotonic_us() < s.until_us) {
         arena_reset(s.arena);
         status = shard->ops->scan_seek(scan, buffer_bytes(&shard->sweep.at), err);
         if (!status && scan->valid)
             status = look(&s, scan, &worked);
         else if (!status)
-            step->more = false;
+            *more = false;
     }
     store_scan_close(scan);
-    if (status || step->more)
+    if (status || *more)
         return status;
     buffer_reset(&shard->sweep.at);
     atomic_store_explicit(&shard->swept.blocked, shard->sweep.blocked, memory_order_relaxed);

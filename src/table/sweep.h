@@ -15,25 +15,15 @@
 #ifndef TABLE_SWEEP_H
 #define TABLE_SWEEP_H
 
-#include "base/arena.h"
 #include "base/error.h"
-#include "schema/schema.h"
 
-struct shard;
-struct store_batch;
+#include <stdbool.h>
+
 struct sweep;
+struct turn;
 void sweep_fini(struct sweep *sweep);
 
-struct sweep_step {
-    struct shard *shard;
-    struct store_batch *batch; /* empty; gets what the step does */
-    struct arena *arena;
-    struct table_def *(*definition)(void *context, uint64_t table_id); /* borrowed; NULL: dropped */
-    void *context;
-    bool from_start; /* begin a round */
-    bool more;       /* out: the round is not over */
-};
-/* One bounded step. The batch is the caller's to write. */
-enum status sweep_run(struct sweep_step *step, struct error *err);
+/* One bounded step, in a batch of its own: empty before, and the caller's to write. from_start: begin a round. *more: it is not over. */
+enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct error *err);
 
 #endif

@@ -265,13 +265,10 @@ static bool has_key(struct shard *shard, struct bytes key)
 
 static bool is_listed(struct shard *shard, struct bytes key, int64_t deleted_s)
 {
-    struct store_batch *batch = store_batch_new();
-    bool listed;
+    struct buffer entry CLEANUP(buffer_fini) = { 0 };
 
-    due_add(batch, key, deleted_s);
-    listed = has_key(shard, store_batch_at(batch, 0).key);
-    store_batch_free(batch);
-    return listed;
+    due_encode(&entry, key, deleted_s);
+    return has_key(shard, buffer_bytes(&entry));
 }
 
 static void count_key(struct shard *shard, struct bytes key, struct bytes value, struct census *census)

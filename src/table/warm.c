@@ -37,7 +37,7 @@ struct warmers {
 struct warmer {
     struct shard *shard;
     struct arena *arena;
-    struct store_batch *nothing, *scratch;
+    struct store_batch *nothing;
     struct range_overlay overlay;
 };
 
@@ -69,6 +69,7 @@ static void read_range(struct warmer *w, const struct command_header *header, co
 {
     struct buffer partition CLEANUP(buffer_fini) = { 0 };
     struct range_segment range = { .deletion = DELETION_NONE };
+    struct range_changes changes = { 0 };
     struct error ignored;
     struct range_owner owner = {
         w->shard->ops, w->shard->store, w->nothing, &w->overlay, w->arena, &ignored, true, NULL
@@ -76,10 +77,9 @@ static void read_range(struct warmer *w, const struct command_header *header, co
 
     arena_reset(w->arena);
     range_overlay_reset(&w->overlay);
-    store_batch_clear(w->scratch);
     key_encode_partition(&partition, header->table_id, header->token, header->partition_key);
     if (range_of_bounds(w->arena, fragment->clustering, fragment->clustering_end, fragment->bounds, &range))
-        (void)range_add(&owner, w->scratch, buffer_bytes(&partition), range, 0, NULL);
+        (void)range_add(&owner, buffer_bytes(&partition), range, 0, NULL, &changes);
 }
 
 static void read_first_row(struct warmer *w, const struct command_header *header, enum cas_kind kind)
@@ -203,7 +203,6 @@ static void *warm(void *context)
         .shard = warmers->shard,
         .arena = arena_new(4096),
         .nothing = store_batch_new(),
-        .scratch = store_batch_new(),
     };
     struct warming *work;
     char name[16];
@@ -217,7 +216,6 @@ static void *warm(void *context)
     }
     range_overlay_fini(&w.overlay);
     store_batch_free(w.nothing);
-    store_batch_free(w.scratch);
     arena_free(w.arena);
     return NULL;
 }

@@ -1,15 +1,13 @@
-/* Compare and set, on the owner: looks at the rows of the conditions (look.h), and decides. In the same
- * way it looks at the lists that operations change by place or by value.
+/* Compare and set, on the owner: looks at the rows of the conditions (look.h), and decides whether the command's fragments are applied.
  *
  * The result of a refusal, flat: part count (4) | per part: exists (1) | clustering: size (4), bytes (of a first row) |
  *                                fragment: size (4), bytes (live cells only).
  */
-#include "table/cas.h"
+#include "table/decide.h"
 
 #include "row/fragment.h"
 #include "row/key.h"
 #include "row/merge.h"
-#include "row/place.h"
 #include "types/value.h"
 
 #include <assert.h>
@@ -296,8 +294,10 @@ static void encode_seen(struct buffer *result, const struct cas_seen *seen)
     store_be32(result->data + at, (uint32_t)(result->size - at - 4));
 }
 
-enum status cas_decide(struct look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
-                       struct buffer *result)
+/* *applied says whether the conditions hold; *newest_us is the newest timestamp read. When they don't hold, *result gets what was seen. The
+ * reader stands at the fragments. */
+static enum status check(struct look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
+                         struct buffer *result)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
     struct cas_seen *seen;
@@ -331,37 +331,30 @@ enum status cas_decide(struct look *look, struct command_reader *reader, bool *a
     return OK;
 }
 
-/* ---- lists ---- */
-
-enum status cas_find_places(struct look *look, struct command_reader *reader, struct buffer *fragments, uint32_t *count)
+enum status decide_cas(struct turn *turn, struct table_request *request, struct command_header *header,
+                       struct command_reader *reader)
 {
-    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    struct command_reader fragments = *reader;
+    const struct table_def *def = turn_definition(turn, header->table_id);
+    struct buffer result = { 0 };
+    struct look look = turn_look(turn, header, def, request->error);
     int64_t newest_us = INT64_MIN;
-    bool has_record = false;
-    enum status status = OK;
+    enum status status;
 
-    *count = 0;
-    for (uint32_t i = 0; i < look->header->fragment_count && !status; i++) {
-        struct command_fragment fragment;
-        const struct row *live;
-        struct row row;
-
-        command_read_fragment(reader, &fragment);
-        if (reader->failed)
-            return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
-        status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
-        if (!status && fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE) {
-            status = look_read_live(look, &key, &has_record, fragment.kind == KEY_PARTITION, fragment.clustering, &live,
-                                    &newest_us);
-            if (!status)
-                status = place_find(look->arena, look->def, &row, live, look->shard->space->options.sum, look->err);
-        }
-        if (status || row_is_empty(&row))
-            continue;
-        command_append_fragment(fragments, &fragment, &row);
-        (*count)++;
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    arena_reset(turn->arena);
+    status = check(&look, reader, &request->applied, &newest_us, &result);
+    if (!status && request->applied) {
+        request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
+        status = decide_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
-    return status;
+    if (status || request->applied) {
+        buffer_fini(&result);
+        return status;
+    }
+    request->result = buffer_bytes(&result); /* the port frees it */
+    return OK;
 }
 
 enum status table_decode_cas_result(struct arena *arena, struct bytes result, struct cas_seen *seen,

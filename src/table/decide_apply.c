@@ -1,0 +1,133 @@
+/* Writes that ask for no condition: a command's fragments as they came, but for operations on lists by place or by value, which look at the
+ * rows before. And the removal of dropped tables.
+ */
+#include "table/decide.h"
+
+#include "row/fragment.h"
+#include "row/merge.h"
+#include "row/place.h"
+#include "table/due.h"
+
+static enum status apply_fragments(struct turn *turn, const struct table_def *def, const struct command_header *header,
+                                   struct command_reader *reader, int64_t timestamp_us, struct error *err)
+{
+    struct mutation mutation;
+
+    turn_begin_command(turn, &mutation, def, header, timestamp_us);
+    for (uint32_t i = 0; i < header->fragment_count; i++) {
+        enum status status = turn_next_fragment(turn, &mutation, reader, err);
+
+        if (!status)
+            status = turn_apply(turn, &mutation, err);
+        if (status)
+            return status;
+    }
+    turn_end_command(turn, &mutation);
+    return OK;
+}
+
+/* The command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were before the
+ * command; those that became empty are left out and not counted. The reader stands at the first. */
+static enum status find_places(struct look *look, struct command_reader *reader, struct buffer *fragments,
+                               uint32_t *count)
+{
+    struct buffer key CLEANUP(buffer_fini) = { 0 };
+    int64_t newest_us = INT64_MIN;
+    bool has_record = false;
+    enum status status = OK;
+
+    *count = 0;
+    for (uint32_t i = 0; i < look->header->fragment_count && !status; i++) {
+        struct command_fragment fragment;
+        const struct row *live;
+        struct row row;
+
+        command_read_fragment(reader, &fragment);
+        if (reader->failed)
+            return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
+        status = fragment_decode(look->arena, fragment.fragment, &row, look->err);
+        if (!status && fragment.bounds & BOUND_PLACES && fragment.kind != KEY_RANGE) {
+            status = look_read_live(look, &key, &has_record, fragment.kind == KEY_PARTITION, fragment.clustering, &live,
+                                    &newest_us);
+            if (!status)
+                status = place_find(look->arena, look->def, &row, live, look->shard->space->options.sum, look->err);
+        }
+        if (status || row_is_empty(&row))
+            continue;
+        command_append_fragment(fragments, &fragment, &row);
+        (*count)++;
+    }
+    return status;
+}
+
+enum status decide_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
+                             struct command_reader *reader, int64_t timestamp_us, struct error *err)
+{
+    struct buffer fragments CLEANUP(buffer_fini) = { 0 };
+    struct command_reader found;
+    struct look look;
+    uint32_t count;
+    enum status status;
+
+    if (__builtin_expect(!header->has_places, 1))
+        return apply_fragments(turn, def, header, reader, timestamp_us, err);
+    look = turn_look(turn, header, def, err);
+    arena_reset(turn->arena);
+    status = find_places(&look, reader, &fragments, &count);
+    if (status)
+        return status;
+    header->fragment_count = count;
+    found = (struct command_reader){ fragments.data, fragments.data + fragments.size, false };
+    return apply_fragments(turn, def, header, &found, timestamp_us, err);
+}
+
+enum status decide_apply(struct turn *turn, struct table_request *request, struct command_header *header,
+                         struct command_reader *reader)
+{
+    const struct table_def *def = turn_definition(turn, header->table_id);
+
+    if (!def)
+        return error_set(request->error, ERR_STALE, "the table was dropped");
+    request->timestamp_us = space_stamp_us(turn->shard->space, INT64_MIN);
+    return decide_fragments(turn, def, header, reader, request->timestamp_us, request->error);
+}
+
+/* Keys of rows begin with their table's id. */
+static enum status remove_tables(struct turn *turn, uint64_t first, uint64_t end, struct error *err)
+{
+    struct buffer from CLEANUP(buffer_fini) = { 0 }, to CLEANUP(buffer_fini) = { 0 };
+    struct mutation mutation = { .kind = MUTATION_DELETE_KEYS, .origin = ORIGIN_SHARD };
+    enum status status;
+
+    buffer_append_be64(&from, first);
+    buffer_append_be64(&to, end);
+    mutation.key = buffer_bytes(&from);
+    mutation.end = buffer_bytes(&to);
+    status = turn_apply(turn, &mutation, err);
+    if (status)
+        return status;
+    buffer_reset(&from);
+    buffer_reset(&to);
+    due_encode_table(&from, first);
+    due_encode_table(&to, end);
+    mutation.key = buffer_bytes(&from);
+    mutation.end = buffer_bytes(&to);
+    return turn_apply(turn, &mutation, err);
+}
+
+enum status decide_remove(struct turn *turn, const struct command_header *header, struct command_reader *reader,
+                          struct error *err)
+{
+    enum status status = OK;
+
+    for (uint32_t i = 0; i < header->part_count && !status; i++) {
+        uint64_t first = command_read_u64(reader), end = command_read_u64(reader);
+
+        if (reader->failed)
+            return error_set(err, ERR_CORRUPT, "a shard command is cut short");
+        status = remove_tables(turn, first, end, err);
+    }
+    turn->durable = true;
+    turn_forget_definitions(turn);
+    return status;
+}
