@@ -96,12 +96,12 @@ struct shard {
     _Atomic uint64_t epoch;  /* odd: the owner may be looking at ports; changes each time it has let go of them */
     _Atomic uint32_t window; /* how many requests of one flow may be with the owner: from 1 to RING_SLOTS */
     _Atomic bool stops;
-    _Atomic bool refuses;   /* a write failed and the store is not writable again yet */
-    pthread_t resumer;      /* makes it writable again, while the owner refuses writes and never touches the store's */
-    bool resumer_runs;      /* the owner's */
-    _Atomic bool resumed;   /* the resumer's last word */
-    struct hot_keys *hot;   /* owned; the owner's: recently written keys, see hot.c */
-    struct kept_rows *kept; /* owned; the owner's: rows it looked into lately */
+    _Atomic bool refuses; /* a write failed and the store is not writable again yet */
+    pthread_t resumer;    /* makes it writable again, while the owner refuses writes and never touches the store's */
+    bool resumer_runs;    /* the owner's */
+    _Atomic bool resumed; /* the resumer's last word */
+    struct fold_hot *fold_hot; /* owned; the owner's: recently written keys, see fold_hot.c */
+    struct kept_rows *kept;    /* owned; the owner's: rows it looked into lately */
     struct range_known *known; /* owned; the owner's: ranges of partitions it changed lately */
     struct versions versions;
     struct sweep sweep; /* the owner's */

@@ -3,7 +3,7 @@
 #include "store/files/files.h"
 #include "table/batch_log.h"
 #include "table/command.h"
-#include "table/hot.h"
+#include "table/fold_hot.h"
 #include "table/kept.h"
 #include "table/known.h"
 #include "table/owner.h"
@@ -120,7 +120,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     *shard = (struct shard){ .space = space,
                              .index = index,
                              .ops = space->options.store,
-                             .hot = hot_keys_new(),
+                             .fold_hot = fold_hot_new(),
                              .kept = kept_rows_new(),
                              .known = range_known_new(),
                              .window = RING_SLOTS };
@@ -185,7 +185,7 @@ void table_space_close(struct table_space *space)
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++) {
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
-        hot_keys_free(space->shards[i].hot);
+        fold_hot_free(space->shards[i].fold_hot);
         kept_rows_free(space->shards[i].kept);
         range_known_free(space->shards[i].known);
         versions_fini(&space->shards[i].versions);

@@ -12,7 +12,7 @@
 #include "table/add.h"
 #include "table/due.h"
 #include "table/failure.h"
-#include "table/hot.h"
+#include "table/fold_hot.h"
 #include "table/kept.h"
 
 #include <assert.h>
@@ -263,7 +263,7 @@ static enum status look_for_deletion(struct turn *turn, struct mutation *mutatio
 }
 
 /* The folded row, by the same door: it is no client's. False: it can't be folded now. */
-static bool fold(struct turn *turn, const struct mutation *mutation, struct hot_key *hot)
+static bool fold(struct turn *turn, const struct mutation *mutation, struct fold_hot_key *hot)
 {
     struct mutation folded = { .kind = MUTATION_PUT,
                                .origin = ORIGIN_FOLDING,
@@ -273,8 +273,8 @@ static bool fold(struct turn *turn, const struct mutation *mutation, struct hot_
                                .prefix = mutation->prefix,
                                .key = mutation->key };
 
-    if (!hot_fold(turn->shard, turn->batch, hot, mutation->key, mutation->at.fragment, &folded.before,
-                  &folded.at.fragment))
+    if (!fold_hot_value(turn->shard, turn->batch, hot, mutation->key, mutation->at.fragment, &folded.before,
+                        &folded.at.fragment))
         return false;
     (void)turn_apply(turn, &folded, NULL); /* a put does not fail */
     return true;
@@ -284,7 +284,7 @@ static enum status add_fragment(struct turn *turn, struct mutation *mutation, st
 {
     struct shard *shard = turn->shard;
     struct bytes fragment = mutation->at.fragment;
-    struct hot_key *hot;
+    struct fold_hot_key *hot;
     uint64_t hash;
 
     if (mutation->at.kind == KEY_RANGE)
@@ -296,7 +296,7 @@ static enum status add_fragment(struct turn *turn, struct mutation *mutation, st
             return status;
     }
     hash = hash_seeded(0, mutation->key);
-    hot = hot_find(shard->hot, hash, fragment.size, mutation->timestamp_us);
+    hot = fold_hot_find(shard->fold_hot, hash, fragment.size, mutation->timestamp_us);
     if (!kept_rows_are_none(shard->kept))
         kept_rows_wrote(shard->kept, hash, mutation->key, fragment);
     if (__builtin_expect(!hot, 1) || !fold(turn, mutation, hot))

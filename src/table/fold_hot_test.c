@@ -5,7 +5,7 @@
 #include "row/fragment.h"
 #include "row/row_bed.h"
 #include "table/bed.h"
-#include "table/hot.h"
+#include "table/fold_hot.h"
 #include "table/shard.h"
 
 enum { WRITES = 600, ROUNDS = 12, COLD = 97 };
@@ -134,7 +134,7 @@ static uint32_t hammer(struct dice *dice, struct arena *arena)
         check(arena, bytes_of(&cold_key, 1), &cold[i]);
     }
     assert_int_equal(atomic_load(&put_count) + atomic_load(&merge_count), WRITES);
-    assert_in_range(atomic_load(&put_count), 0, WRITES * 2 / 3 / HOT_WRITES + 8);
+    assert_in_range(atomic_load(&put_count), 0, WRITES * 2 / 3 / FOLD_HOT_WRITES + 8);
     table_port_close(port);
     bed_close(&bed);
     for (uint32_t i = 0; i < WRITES; i++)
@@ -252,8 +252,8 @@ static void a_cold_key_is_folded_when_it_is_at_hand(void **state)
 {
     enum { COLD_WRITES = 2048 };
 
-    assert_in_range(folds_after(1, COLD_WRITES), COLD_WRITES / HOT_WRITES / 4, COLD_WRITES);
-    assert_in_range(folds_after(4, COLD_WRITES), COLD_WRITES / HOT_WRITES / 4, COLD_WRITES);
+    assert_in_range(folds_after(1, COLD_WRITES), COLD_WRITES / FOLD_HOT_WRITES / 4, COLD_WRITES);
+    assert_in_range(folds_after(4, COLD_WRITES), COLD_WRITES / FOLD_HOT_WRITES / 4, COLD_WRITES);
     assert_int_equal(folds_after(UINT32_MAX, COLD_WRITES * 8), 0);
     assert_in_range(atomic_load(&refused_gets), 4, 32);
 }

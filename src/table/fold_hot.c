@@ -2,8 +2,8 @@
  * 100000 times would cost 100000 merges per read until a flush. So a key that is written often in short order is read, through the
  * turn's own batch, and the folded value is put.
  *
- * What folding costs follows what was written, not the row: between two there are HOT_WRITES writes, and one part in FOLD_SHARE of the
- * row's bytes. A row of more than HOT_ROW_BYTES is left alone, since nobody else of the shard is served while it is folded: its operands are
+ * What folding costs follows what was written, not the row: between two there are FOLD_HOT_WRITES writes, and one part in FOLD_SHARE of the
+ * row's bytes. A row of more than FOLD_HOT_ROW_BYTES is left alone, since nobody else of the shard is served while it is folded: its operands are
  * merged when the memtable that holds them is flushed, and by who reads it before. It is looked at again, since it may have become
  * small, when LARGE_PATIENCE times its bytes were written.
  *
@@ -13,21 +13,21 @@
  * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its count down. A wrong
  * guess costs one read; the value is the same whichever way it is written.
  */
-#include "table/hot.h"
+#include "table/fold_hot.h"
 
 #include "base/memory.h"
 
 enum {
-    HOT_KEYS = 1024,
-    HOT_US = 10000000,
-    HOT_ROW_BYTES = 64 << 10,
+    FOLD_HOT_KEYS = 1024,
+    FOLD_HOT_US = 10000000,
+    FOLD_HOT_ROW_BYTES = 64 << 10,
     FOLD_SHARE = 4,
     LARGE_PATIENCE = 64,
     REFUSALS_MAX = 9, /* that make the wait longer: from 8 writes to 4096 */
     KEPT_BYTES = 1 << 20
 };
 
-struct hot_key {
+struct fold_hot_key {
     uint64_t hash;
     int64_t since_us;
     uint32_t count;     /* of writes since it was folded or refused; at most how many it has to wait for */
@@ -36,17 +36,17 @@ struct hot_key {
     uint64_t bytes;     /* written since */
 };
 
-struct hot_keys {
-    struct hot_key keys[HOT_KEYS];
+struct fold_hot {
+    struct fold_hot_key keys[FOLD_HOT_KEYS];
     struct buffer found, folded;
 };
 
-struct hot_keys *hot_keys_new(void)
+struct fold_hot *fold_hot_new(void)
 {
-    return xcalloc(1, sizeof(struct hot_keys));
+    return xcalloc(1, sizeof(struct fold_hot));
 }
 
-void hot_keys_free(struct hot_keys *hot)
+void fold_hot_free(struct fold_hot *hot)
 {
     if (!hot)
         return;
@@ -55,30 +55,31 @@ void hot_keys_free(struct hot_keys *hot)
     free(hot);
 }
 
-static uint32_t writes_before(const struct hot_key *hot)
+static uint32_t writes_before(const struct fold_hot_key *hot)
 {
-    return (uint32_t)HOT_WRITES << hot->refusals;
+    return (uint32_t)FOLD_HOT_WRITES << hot->refusals;
 }
 
-static bool is_due(const struct hot_key *hot)
+static bool is_due(const struct fold_hot_key *hot)
 {
     return hot->count >= writes_before(hot) &&
-           (hot->row_bytes > HOT_ROW_BYTES ? hot->bytes / LARGE_PATIENCE : hot->bytes * FOLD_SHARE) >= hot->row_bytes;
+           (hot->row_bytes > FOLD_HOT_ROW_BYTES ? hot->bytes / LARGE_PATIENCE : hot->bytes * FOLD_SHARE) >=
+               hot->row_bytes;
 }
 
-struct hot_key *hot_find(struct hot_keys *keys, uint64_t hash, size_t bytes, int64_t now_us)
+struct fold_hot_key *fold_hot_find(struct fold_hot *keys, uint64_t hash, size_t bytes, int64_t now_us)
 {
-    struct hot_key *hot = &keys->keys[hash % HOT_KEYS];
+    struct fold_hot_key *hot = &keys->keys[hash % FOLD_HOT_KEYS];
 
     if (hot->hash != hash) {
-        if (hot->count && now_us - hot->since_us < HOT_US) {
+        if (hot->count && now_us - hot->since_us < FOLD_HOT_US) {
             hot->count--;
             return NULL;
         }
-        *hot = (struct hot_key){ .hash = hash, .since_us = now_us, .count = 1 };
+        *hot = (struct fold_hot_key){ .hash = hash, .since_us = now_us, .count = 1 };
         return NULL;
     }
-    if (hot->count < HOT_WRITES && now_us - hot->since_us >= HOT_US) {
+    if (hot->count < FOLD_HOT_WRITES && now_us - hot->since_us >= FOLD_HOT_US) {
         hot->since_us = now_us;
         hot->count = 0;
     }
@@ -97,12 +98,12 @@ static void keep_small(struct buffer *buffer)
         buffer_fini(buffer);
 }
 
-bool hot_fold(struct shard *shard, const struct store_batch *batch, struct hot_key *hot, struct bytes key,
-              struct bytes fragment, struct bytes *before, struct bytes *folded)
+bool fold_hot_value(struct shard *shard, const struct store_batch *batch, struct fold_hot_key *hot, struct bytes key,
+                    struct bytes fragment, struct bytes *before, struct bytes *folded)
 {
     const struct store_semantics *semantics = &shard->space->semantics;
     struct store_read_options options = { .may_wait = false }; /* a fold saves time: it is not worth the disk's */
-    struct hot_keys *keys = shard->hot;
+    struct fold_hot *keys = shard->fold_hot;
     struct error ignored;
     bool found = false;
     enum status status;
@@ -116,7 +117,7 @@ bool hot_fold(struct shard *shard, const struct store_batch *batch, struct hot_k
         hot->refusals = 0;
         hot->row_bytes = keys->found.size;
     }
-    if (status || !found || keys->found.size > HOT_ROW_BYTES) {
+    if (status || !found || keys->found.size > FOLD_HOT_ROW_BYTES) {
         keep_small(&keys->found);
         return false; /* what can't be read now is folded by whoever can */
     }
