@@ -290,7 +290,7 @@ static void a_condition_is_decided_when_it_comes_back(void **state)
     close_cold();
 }
 
-/* More than there are warmers, of many partitions; each is answered once, and a counter counts each addition. */
+/* More than there are prefetchers, of many partitions; each is answered once, and a counter counts each addition. */
 static void many_wait_together(void **state)
 {
     enum { MANY = 3000 };

@@ -1,5 +1,5 @@
 /* How a command looks at the rows of its partition, on the owner: in the store, through the turn's own batch, so that it sees what the
- * commands before it in the turn have written. A warmer looks in the same way, at the store alone.
+ * commands before it in the turn have written. A prefetcher looks in the same way, at the store alone.
  */
 #include "table/look.h"
 

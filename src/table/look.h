@@ -1,7 +1,7 @@
 /* table/look.h: inside table/: how a command looks at the rows of its partition: through what the turn has written before it.
  *
  * Errors:  ERR_WOULD_WAIT, where the command's header says that it may not wait. ERR_CORRUPT.
- * Thread:  the owner's; a warmer's, which looks for it.
+ * Thread:  the owner's; a prefetcher's, which looks for it.
  */
 #ifndef TABLE_LOOK_H
 #define TABLE_LOOK_H
@@ -16,7 +16,7 @@ struct look {
     struct shard *shard;
     const struct store_batch *batch;
     struct range_overlay *overlay;
-    struct range_known *known; /* the owner's; NULL: a warmer looks */
+    struct range_known *known; /* the owner's; NULL: a prefetcher looks */
     struct kept_rows *kept;    /* the same */
     const struct command_header *header;
     const struct table_def *def; /* cas_decide and cas_find_places want it */
@@ -42,7 +42,7 @@ enum status look_read_live(struct look *look, struct buffer *key, bool *has_reco
 /* The partition's first live row, of one of the two kinds that ask for it. key: the partition's; its record was read. */
 enum status look_first_row(struct look *look, struct buffer *key, enum cas_kind kind, struct cas_seen *seen);
 
-/* For who warms: what the owner will read for a partition's first live row, of one of the two kinds that ask for it. */
+/* For who prefetches: what the owner will read for a partition's first live row, of one of the two kinds that ask for it. */
 enum status look_read_first_row(struct look *look, enum cas_kind kind);
 
 #endif

@@ -12,7 +12,7 @@
 #include "table/failure.h"
 #include "table/still.h"
 #include "table/sweep.h"
-#include "table/warm.h"
+#include "table/prefetch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ struct owner {
     bool *answered;     /* owned: [port_count_max] whose port is to be woken */
     uint32_t ports_end; /* the space's, at the turn's begin */
     uint32_t first_port;
-    struct warming *warmed;         /* commands that come from warmers, oldest first */
+    struct prefetch *prefetched;    /* commands that come from prefetchers, oldest first */
     bool has_reports;               /* one of the requests wants to be told how it went */
     bool sweeps, sweeps_from_start; /* a command asks for a step */
     int64_t cpu_ns;                 /* of this thread, when the last turn ended */
@@ -58,7 +58,7 @@ struct owner {
 
 static uint32_t waiting(struct shard *shard)
 {
-    uint32_t count = warm_is_done(shard), end = atomic_load(&shard->space->ports_end);
+    uint32_t count = prefetch_is_done(shard), end = atomic_load(&shard->space->ports_end);
 
     for (uint32_t i = 0; i < end; i++) {
         struct table_port *port = atomic_load(&shard->space->ports[i]);
@@ -197,7 +197,7 @@ static void take(struct owner *owner, struct table_request *request, uint32_t po
     }
     status = run_command(owner, request, may_wait);
     if (__builtin_expect(status == ERR_WOULD_WAIT, 0) && !may_wait) {
-        warm_begin(owner->shard, request, port);
+        prefetch_begin(owner->shard, request, port);
         return;
     }
     request->status = status;
@@ -212,18 +212,18 @@ static bool has_room(const struct owner *owner)
 }
 
 /* What it reads is in memory now, or was a moment ago: it is not sent off again. */
-static uint32_t take_warmed(struct owner *owner, bool *answered)
+static uint32_t take_prefetched(struct owner *owner, bool *answered)
 {
     uint32_t taken = 0;
 
-    if (!owner->warmed)
-        owner->warmed = warm_take(owner->shard);
-    while (__builtin_expect(owner->warmed != NULL, 0) && has_room(owner)) {
-        struct warming *warmed = owner->warmed;
+    if (!owner->prefetched)
+        owner->prefetched = prefetch_take(owner->shard);
+    while (__builtin_expect(owner->prefetched != NULL, 0) && has_room(owner)) {
+        struct prefetch *prefetched = owner->prefetched;
 
-        owner->warmed = warmed->next;
-        take(owner, warmed->request, warmed->port, true, answered);
-        free(warmed);
+        owner->prefetched = prefetched->next;
+        take(owner, prefetched->request, prefetched->port, true, answered);
+        free(prefetched);
         taken++;
     }
     return taken;
@@ -233,7 +233,7 @@ static uint32_t take_warmed(struct owner *owner, bool *answered)
 static uint32_t take_requests(struct owner *owner, bool *answered)
 {
     struct shard *shard = owner->shard;
-    uint32_t taken = take_warmed(owner, answered);
+    uint32_t taken = take_prefetched(owner, answered);
 
     for (uint32_t n = 0; n < owner->ports_end; n++) {
         uint32_t i = (owner->first_port + n) %
@@ -426,7 +426,7 @@ static void *own(void *context)
         sleep_until_work(shard);
     }
     atomic_fetch_add(&shard->epoch, 1);
-    assert(!owner.warmed);
+    assert(!owner.prefetched);
     free(owner.requests);
     free(owner.answered);
     turn_fini(&owner.turn);

@@ -106,8 +106,8 @@ struct shard {
     struct versions versions;
     struct sweep sweep; /* the owner's */
     struct swept swept;
-    struct warmers *warmers; /* owned */
-    int64_t clock_bound_us;  /* the owner's: server timestamps up to here are promised to be passed after a restart */
+    struct prefetchers *prefetchers; /* owned */
+    int64_t clock_bound_us; /* the owner's: server timestamps up to here are promised to be passed after a restart */
 };
 
 enum { LARGE_KEYS = 64, LARGE_KEY_USES = 100 };

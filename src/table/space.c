@@ -12,7 +12,7 @@
 #include "table/shard.h"
 #include "table/still.h"
 #include "table/sweep.h"
-#include "table/warm.h"
+#include "table/prefetch.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -124,7 +124,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
                              .kept = kept_rows_new(),
                              .known = range_known_new(),
                              .window = RING_SLOTS };
-    shard->warmers = warmers_new(shard);
+    shard->prefetchers = prefetchers_new(shard);
     layout_shard_name(space->generation, index, name);
     snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
     versions_init(&shard->versions);
@@ -189,7 +189,7 @@ void table_space_close(struct table_space *space)
         kept_rows_free(space->shards[i].kept);
         range_known_free(space->shards[i].known);
         versions_fini(&space->shards[i].versions);
-        warmers_free(space->shards[i].warmers);
+        prefetchers_free(space->shards[i].prefetchers);
         sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
@@ -216,7 +216,7 @@ uint64_t table_space_unreadable(struct table_space *space)
 
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard)
 {
-    return warm_count(&space->shards[shard]);
+    return prefetch_count(&space->shards[shard]);
 }
 
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,

@@ -29,7 +29,7 @@ struct turn {
     struct counting *counting; /* owned: what was added to counters and is not in the batch yet ... */
     bool counts;               /* ... there is something of it */
     bool durable;
-    bool may_wait;         /* for the disk, for the command at hand: a warmer has read what it needs */
+    bool may_wait;         /* for the disk, for the command at hand: a prefetcher has read what it needs */
     struct buffer key;     /* of the mutation at hand */
     struct buffer stamped; /* a copy, with its timestamp, of what is added now */
     struct buffer value;   /* of what the door writes by itself */

@@ -1,13 +1,13 @@
 /* Commands that read before they write (conditions, counters, range tombstones), whose rows are on the disk. The owner tries each
- * without waiting; one that would wait goes to a warmer, which reads the same rows, waiting, into the store's cache, and gives it
+ * without waiting; one that would wait goes to a prefetcher, which reads the same rows, waiting, into the store's cache, and gives it
  * back. Then the owner runs it as if it had come only now: what it decides, it decides on what there is then.
  *
- *     owner -- warm_begin --> queue -> warmer -> done (a stack) -- warm_take --> owner
+ *     owner -- prefetch_begin --> queue -> prefetcher -> done (a stack) -- prefetch_take --> owner
  *
  * So a disk that stands still holds the commands that need it and no others. How many there are is bounded by the rings: a command
  * counts as its port's until it is answered.
  */
-#include "table/warm.h"
+#include "table/prefetch.h"
 
 #include "base/log.h"
 #include "row/key.h"
@@ -20,21 +20,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct warmers {
+struct prefetchers {
     struct shard *shard;
     pthread_mutex_t lock; /* guards the queue and the threads */
     pthread_cond_t has_work;
-    struct warming *first, **last;
+    struct prefetch *first, **last;
     uint32_t queued, idle;
-    pthread_t threads[WARMERS_MAX];
+    pthread_t threads[PREFETCHERS_MAX];
     uint32_t thread_count;
     bool stops;
-    _Atomic(struct warming *) done; /* newest first */
+    _Atomic(struct prefetch *) done; /* newest first */
     _Atomic uint64_t count;
 };
 
-/* What a warmer works with. Nothing of it is written. */
-struct warmer {
+/* What a prefetcher works with. Nothing of it is written. */
+struct prefetcher {
     struct shard *shard;
     struct arena *arena;
     struct store_batch *nothing;
@@ -43,7 +43,7 @@ struct warmer {
 
 /* ---- reading what a command will read; errors are the owner's to meet and to tell ---- */
 
-static struct look begin_look(struct warmer *w, const struct command_header *header, struct error *ignored)
+static struct look begin_look(struct prefetcher *w, const struct command_header *header, struct error *ignored)
 {
     arena_reset(w->arena);
     range_overlay_reset(&w->overlay);
@@ -55,7 +55,7 @@ static struct look begin_look(struct warmer *w, const struct command_header *hea
                           .err = ignored };
 }
 
-static void read_row(struct warmer *w, const struct command_header *header, uint8_t kind, struct bytes clustering)
+static void read_row(struct prefetcher *w, const struct command_header *header, uint8_t kind, struct bytes clustering)
 {
     struct error ignored;
     struct look look = begin_look(w, header, &ignored);
@@ -65,7 +65,8 @@ static void read_row(struct warmer *w, const struct command_header *header, uint
     (void)look_read_row(&look, kind, clustering, &row, &cover);
 }
 
-static void read_range(struct warmer *w, const struct command_header *header, const struct command_fragment *fragment)
+static void read_range(struct prefetcher *w, const struct command_header *header,
+                       const struct command_fragment *fragment)
 {
     struct buffer partition CLEANUP(buffer_fini) = { 0 };
     struct range_segment range = { .deletion = DELETION_NONE };
@@ -82,7 +83,7 @@ static void read_range(struct warmer *w, const struct command_header *header, co
         (void)range_add(&owner, buffer_bytes(&partition), range, 0, NULL, &changes);
 }
 
-static void read_first_row(struct warmer *w, const struct command_header *header, enum cas_kind kind)
+static void read_first_row(struct prefetcher *w, const struct command_header *header, enum cas_kind kind)
 {
     struct error ignored;
     struct look look = begin_look(w, header, &ignored);
@@ -104,7 +105,7 @@ static void skip_conditions(struct command_reader *reader, uint32_t count)
     }
 }
 
-static void read_parts(struct warmer *w, const struct command_header *header, struct command_reader *reader)
+static void read_parts(struct prefetcher *w, const struct command_header *header, struct command_reader *reader)
 {
     uint32_t count = command_read_u32(reader);
 
@@ -123,9 +124,9 @@ static void read_parts(struct warmer *w, const struct command_header *header, st
     }
 }
 
-static void read_all(struct warmer *w, struct bytes command);
+static void read_all(struct prefetcher *w, struct bytes command);
 
-static void read_group(struct warmer *w, const struct command_header *header, struct command_reader *reader)
+static void read_group(struct prefetcher *w, const struct command_header *header, struct command_reader *reader)
 {
     struct error ignored;
     bool has_marker;
@@ -136,7 +137,7 @@ static void read_group(struct warmer *w, const struct command_header *header, st
         read_all(w, command_read_bytes(reader));
 }
 
-static void read_all(struct warmer *w, struct bytes command)
+static void read_all(struct prefetcher *w, struct bytes command)
 {
     struct command_reader reader;
     struct command_header header;
@@ -164,55 +165,55 @@ static void read_all(struct warmer *w, struct bytes command)
 
 /* ---- threads ---- */
 
-static struct warming *next_work(struct warmers *warmers)
+static struct prefetch *next_work(struct prefetchers *prefetchers)
 {
-    struct warming *work;
+    struct prefetch *work;
 
-    pthread_mutex_lock(&warmers->lock);
-    warmers->idle++;
-    while (!warmers->first && !warmers->stops)
-        pthread_cond_wait(&warmers->has_work, &warmers->lock);
-    warmers->idle--;
-    work = warmers->first;
+    pthread_mutex_lock(&prefetchers->lock);
+    prefetchers->idle++;
+    while (!prefetchers->first && !prefetchers->stops)
+        pthread_cond_wait(&prefetchers->has_work, &prefetchers->lock);
+    prefetchers->idle--;
+    work = prefetchers->first;
     if (work) {
-        warmers->first = work->next;
-        if (!warmers->first)
-            warmers->last = &warmers->first;
-        warmers->queued--;
+        prefetchers->first = work->next;
+        if (!prefetchers->first)
+            prefetchers->last = &prefetchers->first;
+        prefetchers->queued--;
     }
-    pthread_mutex_unlock(&warmers->lock);
+    pthread_mutex_unlock(&prefetchers->lock);
     return work;
 }
 
 /* The owner may sleep: woken as by a port, see sleep_until_work. */
-static void give_back(struct warmers *warmers, struct warming *work)
+static void give_back(struct prefetchers *prefetchers, struct prefetch *work)
 {
-    struct shard *shard = warmers->shard;
+    struct shard *shard = prefetchers->shard;
 
-    work->next = atomic_load(&warmers->done);
-    while (!atomic_compare_exchange_weak(&warmers->done, &work->next, work))
+    work->next = atomic_load(&prefetchers->done);
+    while (!atomic_compare_exchange_weak(&prefetchers->done, &work->next, work))
         ;
     if (atomic_exchange(&shard->sleeps, 0))
         syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-static void *warm(void *context)
+static void *prefetch(void *context)
 {
-    struct warmers *warmers = context;
-    struct warmer w = {
-        .shard = warmers->shard,
+    struct prefetchers *prefetchers = context;
+    struct prefetcher w = {
+        .shard = prefetchers->shard,
         .arena = arena_new(4096),
         .nothing = store_batch_new(),
     };
-    struct warming *work;
+    struct prefetch *work;
     char name[16];
 
-    snprintf(name, sizeof(name), "warmer-%u", warmers->shard->index);
+    snprintf(name, sizeof(name), "prefetch-%u", prefetchers->shard->index);
     pthread_setname_np(pthread_self(), name);
-    while ((work = next_work(warmers))) {
+    while ((work = next_work(prefetchers))) {
         read_all(&w, work->request->command);
         arena_reset(w.arena);
-        give_back(warmers, work);
+        give_back(prefetchers, work);
     }
     range_overlay_fini(&w.overlay);
     store_batch_free(w.nothing);
@@ -221,51 +222,51 @@ static void *warm(void *context)
 }
 
 /* False: there is none, and none can be started. The lock is held. */
-static bool have_thread(struct warmers *warmers)
+static bool have_thread(struct prefetchers *prefetchers)
 {
-    if (warmers->queued <= warmers->idle || warmers->thread_count == WARMERS_MAX)
+    if (prefetchers->queued <= prefetchers->idle || prefetchers->thread_count == PREFETCHERS_MAX)
         return true;
-    if (pthread_create(&warmers->threads[warmers->thread_count], NULL, warm, warmers) == 0)
-        warmers->thread_count++;
-    return warmers->thread_count > 0;
+    if (pthread_create(&prefetchers->threads[prefetchers->thread_count], NULL, prefetch, prefetchers) == 0)
+        prefetchers->thread_count++;
+    return prefetchers->thread_count > 0;
 }
 
-void warm_begin(struct shard *shard, struct table_request *request, uint32_t port)
+void prefetch_begin(struct shard *shard, struct table_request *request, uint32_t port)
 {
-    struct warmers *warmers = shard->warmers;
-    struct warming *work = xcalloc(1, sizeof(*work));
+    struct prefetchers *prefetchers = shard->prefetchers;
+    struct prefetch *work = xcalloc(1, sizeof(*work));
     bool has_thread;
 
     work->request = request;
     work->port = port;
-    atomic_fetch_add_explicit(&warmers->count, 1, memory_order_relaxed);
-    pthread_mutex_lock(&warmers->lock);
-    warmers->queued++;
-    has_thread = have_thread(warmers);
+    atomic_fetch_add_explicit(&prefetchers->count, 1, memory_order_relaxed);
+    pthread_mutex_lock(&prefetchers->lock);
+    prefetchers->queued++;
+    has_thread = have_thread(prefetchers);
     if (has_thread) {
-        *warmers->last = work;
-        warmers->last = &work->next;
-        pthread_cond_signal(&warmers->has_work);
+        *prefetchers->last = work;
+        prefetchers->last = &work->next;
+        pthread_cond_signal(&prefetchers->has_work);
     } else {
-        warmers->queued--;
+        prefetchers->queued--;
     }
-    pthread_mutex_unlock(&warmers->lock);
+    pthread_mutex_unlock(&prefetchers->lock);
     if (has_thread)
         return;
     log_warn("table", "no thread to read for a write: its owner waits shard=%u", shard->index);
-    give_back(warmers, work);
+    give_back(prefetchers, work);
 }
 
-struct warming *warm_take(struct shard *shard)
+struct prefetch *prefetch_take(struct shard *shard)
 {
-    struct warmers *warmers = shard->warmers;
-    struct warming *newest, *oldest = NULL;
+    struct prefetchers *prefetchers = shard->prefetchers;
+    struct prefetch *newest, *oldest = NULL;
 
-    if (__builtin_expect(!warm_is_done(shard), 1))
+    if (__builtin_expect(!prefetch_is_done(shard), 1))
         return NULL;
-    newest = atomic_exchange(&warmers->done, NULL);
+    newest = atomic_exchange(&prefetchers->done, NULL);
     while (newest) {
-        struct warming *next = newest->next;
+        struct prefetch *next = newest->next;
 
         newest->next = oldest;
         oldest = newest;
@@ -274,38 +275,38 @@ struct warming *warm_take(struct shard *shard)
     return oldest;
 }
 
-bool warm_is_done(const struct shard *shard)
+bool prefetch_is_done(const struct shard *shard)
 {
-    return atomic_load_explicit(&shard->warmers->done, memory_order_acquire) != NULL;
+    return atomic_load_explicit(&shard->prefetchers->done, memory_order_acquire) != NULL;
 }
 
-uint64_t warm_count(const struct shard *shard)
+uint64_t prefetch_count(const struct shard *shard)
 {
-    return atomic_load_explicit(&shard->warmers->count, memory_order_relaxed);
+    return atomic_load_explicit(&shard->prefetchers->count, memory_order_relaxed);
 }
 
-struct warmers *warmers_new(struct shard *shard)
+struct prefetchers *prefetchers_new(struct shard *shard)
 {
-    struct warmers *warmers = xcalloc(1, sizeof(*warmers));
+    struct prefetchers *prefetchers = xcalloc(1, sizeof(*prefetchers));
 
-    warmers->shard = shard;
-    warmers->last = &warmers->first;
-    pthread_mutex_init(&warmers->lock, NULL);
-    pthread_cond_init(&warmers->has_work, NULL);
-    return warmers;
+    prefetchers->shard = shard;
+    prefetchers->last = &prefetchers->first;
+    pthread_mutex_init(&prefetchers->lock, NULL);
+    pthread_cond_init(&prefetchers->has_work, NULL);
+    return prefetchers;
 }
 
-void warmers_free(struct warmers *warmers)
+void prefetchers_free(struct prefetchers *prefetchers)
 {
-    if (!warmers)
+    if (!prefetchers)
         return;
-    pthread_mutex_lock(&warmers->lock);
-    warmers->stops = true;
-    pthread_cond_broadcast(&warmers->has_work);
-    pthread_mutex_unlock(&warmers->lock);
-    for (uint32_t i = 0; i < warmers->thread_count; i++)
-        pthread_join(warmers->threads[i], NULL);
-    pthread_cond_destroy(&warmers->has_work);
-    pthread_mutex_destroy(&warmers->lock);
-    free(warmers);
+    pthread_mutex_lock(&prefetchers->lock);
+    prefetchers->stops = true;
+    pthread_cond_broadcast(&prefetchers->has_work);
+    pthread_mutex_unlock(&prefetchers->lock);
+    for (uint32_t i = 0; i < prefetchers->thread_count; i++)
+        pthread_join(prefetchers->threads[i], NULL);
+    pthread_cond_destroy(&prefetchers->has_work);
+    pthread_mutex_destroy(&prefetchers->lock);
+    free(prefetchers);
 }
