@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "table/decide.h"
 #include "table/failure.h"
-#include "table/still.h"
+#include "table/checkpoint.h"
 #include "table/sweep.h"
 #include "table/prefetch.h"
 
@@ -96,7 +96,7 @@ static void sleep_until_work(struct shard *shard)
 {
     atomic_exchange(&shard->sleeps, 1);
     if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->resumed) &&
-        !atomic_load(&shard->space->still.wanted)) {
+        !atomic_load(&shard->space->checkpoint.wanted)) {
         atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
         futex_wait(&shard->sleeps, 1, sleep_ms(shard));
         atomic_fetch_add(&shard->epoch, 1);
@@ -413,8 +413,8 @@ static void *own(void *context)
     atomic_fetch_add(&shard->epoch, 1);
     for (;;) {
         atomic_fetch_add(&shard->epoch, 2); /* no port is at hand here */
-        if (__builtin_expect(atomic_load_explicit(&shard->space->still.wanted, memory_order_relaxed), 0))
-            still_stand(shard);
+        if (__builtin_expect(atomic_load_explicit(&shard->space->checkpoint.wanted, memory_order_relaxed), 0))
+            checkpoint_stand(shard);
         gather(shard, taken);
         taken = run_turn(&owner);
         if (__builtin_expect(atomic_load_explicit(&shard->refuses, memory_order_relaxed), 0))

@@ -130,8 +130,8 @@ struct table_port {
     _Atomic uint64_t rows_found, rows_missed;
 };
 
-/* Owners stand still, see still.c. */
-struct still {
+/* Owners stand still, see checkpoint.c. */
+struct checkpoint {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     _Atomic bool wanted;
@@ -152,7 +152,7 @@ struct table_space {
     _Atomic uint32_t batches; /* futex: batch_log.c's */
     pthread_t finisher;
     bool finisher_runs;
-    struct still still;
+    struct checkpoint checkpoint;
     _Atomic uint64_t unreadable; /* reads that met a row that can't be read */
     _Atomic bool sweeps;         /* owners sweep when they find the time: every table's definition is known */
 };

@@ -10,7 +10,7 @@
 #include "table/port.h"
 #include "table/semantics.h"
 #include "table/shard.h"
-#include "table/still.h"
+#include "table/checkpoint.h"
 #include "table/sweep.h"
 #include "table/prefetch.h"
 
@@ -151,7 +151,7 @@ enum status table_space_open(const struct table_space_options *options, struct t
     space->environment = options->store_environment;
     space->semantics = space_semantics(space);
     pthread_mutex_init(&space->ports_lock, NULL);
-    still_init(&space->still);
+    checkpoint_init(&space->checkpoint);
     atomic_store(&space->clock_us, INT64_MIN + 16);
     status = choose_layout(options, &layout, err);
     space->shard_count = status ? 0 : layout.shard_count;
@@ -193,7 +193,7 @@ void table_space_close(struct table_space *space)
         sweep_fini(&space->shards[i].sweep);
     }
     pthread_mutex_destroy(&space->ports_lock);
-    still_fini(&space->still);
+    checkpoint_fini(&space->checkpoint);
     free(space->shards);
     free(space->ports);
     free(space);

@@ -1,6 +1,6 @@
 /* What operators ask of a space that serves: flush, compact, and a copy of all shards of one moment. Only the last makes owners stand
  * still: each comes to a stop between two turns, and goes on when all copies are made. */
-#include "table/still.h"
+#include "table/checkpoint.h"
 
 #include "table/layout.h"
 #include "table/shard.h"
@@ -57,73 +57,74 @@ void table_stop_compactions(struct table_space *space)
 
 /* ---- standing still ---- */
 
-void still_init(struct still *still)
+void checkpoint_init(struct checkpoint *checkpoint)
 {
     pthread_condattr_t attributes;
 
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&still->lock, NULL);
-    pthread_cond_init(&still->changed, &attributes);
+    pthread_mutex_init(&checkpoint->lock, NULL);
+    pthread_cond_init(&checkpoint->changed, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
-void still_fini(struct still *still)
+void checkpoint_fini(struct checkpoint *checkpoint)
 {
-    pthread_mutex_destroy(&still->lock);
-    pthread_cond_destroy(&still->changed);
+    pthread_mutex_destroy(&checkpoint->lock);
+    pthread_cond_destroy(&checkpoint->changed);
 }
 
 /* As when it sleeps, the owner looks at no port: they may close. */
-void still_stand(struct shard *shard)
+void checkpoint_stand(struct shard *shard)
 {
-    struct still *still = &shard->space->still;
+    struct checkpoint *checkpoint = &shard->space->checkpoint;
 
     atomic_fetch_add(&shard->epoch, 1);
-    pthread_mutex_lock(&still->lock);
-    still->standing++;
-    pthread_cond_broadcast(&still->changed);
-    while (atomic_load(&still->wanted))
-        pthread_cond_wait(&still->changed, &still->lock);
-    still->standing--;
-    pthread_cond_broadcast(&still->changed);
-    pthread_mutex_unlock(&still->lock);
+    pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->standing++;
+    pthread_cond_broadcast(&checkpoint->changed);
+    while (atomic_load(&checkpoint->wanted))
+        pthread_cond_wait(&checkpoint->changed, &checkpoint->lock);
+    checkpoint->standing--;
+    pthread_cond_broadcast(&checkpoint->changed);
+    pthread_mutex_unlock(&checkpoint->lock);
     atomic_fetch_add(&shard->epoch, 1);
 }
 
-static void go_on(struct still *still)
+static void go_on(struct checkpoint *checkpoint)
 {
-    pthread_mutex_lock(&still->lock);
-    atomic_store(&still->wanted, false);
-    pthread_cond_broadcast(&still->changed);
-    pthread_mutex_unlock(&still->lock);
+    pthread_mutex_lock(&checkpoint->lock);
+    atomic_store(&checkpoint->wanted, false);
+    pthread_cond_broadcast(&checkpoint->changed);
+    pthread_mutex_unlock(&checkpoint->lock);
 }
 
 /* OK: all owners stand, until go_on. */
 static enum status stop_owners(struct table_space *space, struct error *err)
 {
-    struct still *still = &space->still;
+    struct checkpoint *checkpoint = &space->checkpoint;
     struct timespec end;
     bool all = false, is_taken;
 
-    pthread_mutex_lock(&still->lock);
-    is_taken = atomic_load(&still->wanted);
-    atomic_store(&still->wanted, true);
-    pthread_mutex_unlock(&still->lock);
+    pthread_mutex_lock(&checkpoint->lock);
+    is_taken = atomic_load(&checkpoint->wanted);
+    atomic_store(&checkpoint->wanted, true);
+    pthread_mutex_unlock(&checkpoint->lock);
     if (is_taken)
         return error_set(err, ERR_OVERLOADED, "Another copy is being made");
     for (uint32_t i = 0; i < space->shard_count; i++)
         shard_wake(&space->shards[i]);
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += STAND_S;
-    pthread_mutex_lock(&still->lock);
-    while (still->standing < space->shard_count && !pthread_cond_timedwait(&still->changed, &still->lock, &end))
+    pthread_mutex_lock(&checkpoint->lock);
+    while (checkpoint->standing < space->shard_count &&
+           !pthread_cond_timedwait(&checkpoint->changed, &checkpoint->lock, &end))
         ;
-    all = still->standing == space->shard_count;
-    pthread_mutex_unlock(&still->lock);
+    all = checkpoint->standing == space->shard_count;
+    pthread_mutex_unlock(&checkpoint->lock);
     if (all)
         return OK;
-    go_on(still);
+    go_on(checkpoint);
     return error_set(err, ERR_OVERLOADED, "A shard waits for its disk: try again");
 }
 
@@ -154,7 +155,7 @@ enum status table_checkpoint(struct table_space *space, const char *directory, i
         return status;
     began_us = monotonic_us();
     status = copy_shards(space, directory, err);
-    go_on(&space->still);
+    go_on(&space->checkpoint);
     *stood_us = monotonic_us() - began_us;
     return status;
 }
