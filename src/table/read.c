@@ -17,7 +17,7 @@
 #include "row/merge.h"
 #include "table/collect.h"
 #include "table/command.h"
-#include "table/cover.h"
+#include "table/range_cursor.h"
 #include "table/shard.h"
 #include "table/virtual.h"
 

@@ -1,9 +1,9 @@
-/* table/cover.h: inside table/: a reader's way through the range tombstones of a partition.
+/* table/range_cursor.h: inside table/: a reader's way through the range tombstones of a partition.
  *
  * Thread:  the reader's, under its snapshot.
  */
-#ifndef TABLE_COVER_H
-#define TABLE_COVER_H
+#ifndef TABLE_RANGE_CURSOR_H
+#define TABLE_RANGE_CURSOR_H
 
 #include "table/range.h"
 

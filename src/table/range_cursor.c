@@ -1,5 +1,5 @@
 /* A reader's way through the range tombstones of a partition, beside its rows: one seek where a slice begins, then onward. */
-#include "table/cover.h"
+#include "table/range_cursor.h"
 
 #include "row/fragment.h"
 #include "row/key.h"
