@@ -8,7 +8,7 @@
  * this one is COUNTER_ORIGIN, until there are more.
  *
  * What a command carries to the owner is no such value but the number to add: a cell of kind CELL_COUNTER with 8 bytes. It is never
- * stored (table/add.c).
+ * stored (table/counter.c).
  *
  * Errors:  none: a value that is no row of shards counts its whole ones and merges to the larger of two.
  * Thread:  pure.

@@ -1,4 +1,4 @@
-/* Additions to counters. A turn gathers them (add.h): what commands add to a row is added in memory, and one put of the sums goes through
+/* Additions to counters. A turn gathers them (counter.h): what commands add to a row is added in memory, and one put of the sums goes through
  * the door, before the turn is written or before another command looks. A command that adds and does something else too, or more than
  * can be gathered, writes its sums at once, in the order of its fragments.
  */
@@ -6,7 +6,7 @@
 
 #include "row/fragment.h"
 #include "row/key.h"
-#include "table/add.h"
+#include "table/counter.h"
 
 #include <assert.h>
 
@@ -16,14 +16,14 @@ void decide_gathered(struct turn *turn)
 
     if (!turn->counts)
         return;
-    for (uint32_t at = 0; counting_next(turn->counting, &at, &mutation.key, &mutation.at.fragment);)
+    for (uint32_t at = 0; counters_next(turn->counters, &at, &mutation.key, &mutation.at.fragment);)
         (void)turn_apply(turn, &mutation, NULL); /* a put does not fail */
     decide_forget_gathered(turn);
 }
 
 void decide_forget_gathered(struct turn *turn)
 {
-    counting_forget(turn->counting);
+    counters_forget(turn->counters);
     turn->counts = false;
 }
 
@@ -40,12 +40,12 @@ static bool is_addition(const struct row *row)
 static enum status load(struct turn *turn, struct look *look, const struct mutation *mutation)
 {
     turn->counts = true;
-    return counting_load(turn->counting, look, mutation->key, &mutation->at);
+    return counters_load(turn->counters, look, mutation->key, &mutation->at);
 }
 
 static void add(struct turn *turn, const struct mutation *mutation, const struct row *row)
 {
-    counting_add(turn->counting, mutation->key, row, space_stamp_us(turn->shard->space, INT64_MIN));
+    counters_add(turn->counters, mutation->key, row, space_stamp_us(turn->shard->space, INT64_MIN));
 }
 
 /* A command that adds to counters and does nothing else: all its rows are read before anything is added, which cannot fail. */
@@ -130,12 +130,12 @@ static enum status add_or_mix(struct turn *turn, const struct table_def *def, co
             return status;
         only_numbers &= mutation.at.kind != KEY_RANGE && is_addition(&row);
     }
-    if (!only_numbers || !counting_has_room(turn->counting, header->fragment_count)) {
+    if (!only_numbers || !counters_has_room(turn->counters, header->fragment_count)) {
         decide_gathered(turn);
         if (mark)
             *mark = turn_mark(turn); /* a failure must not take others' numbers along */
     }
-    if (only_numbers && counting_has_room(turn->counting, header->fragment_count))
+    if (only_numbers && counters_has_room(turn->counters, header->fragment_count))
         return add_numbers(turn, header, reader, timestamp_us, err);
     return add_mixed(turn, def, header, reader, timestamp_us, err);
 }

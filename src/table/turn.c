@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "row/fragment.h"
 #include "row/key.h"
-#include "table/add.h"
+#include "table/counter.h"
 #include "table/due.h"
 #include "table/failure.h"
 #include "table/fold_hot.h"
@@ -26,7 +26,7 @@ enum {
 void turn_init(struct turn *turn, struct shard *shard)
 {
     *turn = (struct turn){
-        .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096), .counting = counting_new()
+        .shard = shard, .batch = store_batch_new(), .arena = arena_new(4096), .counters = counters_new()
     };
 }
 
@@ -35,7 +35,7 @@ void turn_fini(struct turn *turn)
     assert(!turn->counts && !turn->definition_count);
     store_batch_free(turn->batch);
     arena_free(turn->arena);
-    counting_free(turn->counting);
+    counters_free(turn->counters);
     buffer_fini(&turn->key);
     buffer_fini(&turn->stamped);
     buffer_fini(&turn->value);

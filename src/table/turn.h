@@ -20,13 +20,13 @@
 
 enum { TURN_DEFINITIONS = 16 };
 
-struct counting;
+struct counters;
 
 struct turn {
     struct shard *shard;
     struct store_batch *batch; /* owned */
     struct arena *arena;       /* owned: of the fragment at hand */
-    struct counting *counting; /* owned: what was added to counters and is not in the batch yet ... */
+    struct counters *counters; /* owned: what was added to counters and is not in the batch yet ... */
     bool counts;               /* ... there is something of it */
     bool durable;
     bool may_wait;         /* for the disk, for the command at hand: a prefetcher has read what it needs */

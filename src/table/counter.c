@@ -5,7 +5,7 @@
  * What a deletion covers counts no more: the origin's shard begins again from zero, under a clock above the one it had, so that it
  * is the one that stays wherever the two meet. A deleted cell (not row) stays deleted, whatever is added: row/merge.c.
  */
-#include "table/add.h"
+#include "table/counter.h"
 
 #include "base/hash.h"
 #include "row/counter.h"
@@ -23,7 +23,7 @@ struct counted {
     bool changed;
 };
 
-struct counting {
+struct counters {
     struct arena *arena; /* owned: keys and rows; reset when they are forgotten */
     struct buffer value;
     struct counted rows[ROWS_MAX];
@@ -32,55 +32,55 @@ struct counting {
     struct hash_key hash_key;
 };
 
-struct counting *counting_new(void)
+struct counters *counters_new(void)
 {
-    struct counting *counting = xcalloc(1, sizeof(*counting));
+    struct counters *counters = xcalloc(1, sizeof(*counters));
 
-    counting->arena = arena_new(ARENA_BYTES);
-    hash_key_random(&counting->hash_key);
-    return counting;
+    counters->arena = arena_new(ARENA_BYTES);
+    hash_key_random(&counters->hash_key);
+    return counters;
 }
 
-void counting_free(struct counting *counting)
+void counters_free(struct counters *counters)
 {
-    if (!counting)
+    if (!counters)
         return;
-    arena_free(counting->arena);
-    buffer_fini(&counting->value);
-    free(counting);
+    arena_free(counters->arena);
+    buffer_fini(&counters->value);
+    free(counters);
 }
 
-static uint16_t *place_of(struct counting *counting, struct bytes key)
+static uint16_t *place_of(struct counters *counters, struct bytes key)
 {
-    uint32_t at = (uint32_t)hash_keyed(&counting->hash_key, key) % PLACES;
+    uint32_t at = (uint32_t)hash_keyed(&counters->hash_key, key) % PLACES;
 
-    while (counting->places[at] && !bytes_equal(counting->rows[counting->places[at] - 1].key, key))
+    while (counters->places[at] && !bytes_equal(counters->rows[counters->places[at] - 1].key, key))
         at = (at + 1) % PLACES;
-    return &counting->places[at];
+    return &counters->places[at];
 }
 
-bool counting_has_room(const struct counting *counting, uint32_t row_count)
+bool counters_has_room(const struct counters *counters, uint32_t row_count)
 {
-    return row_count <= ROWS_MAX - counting->row_count && arena_used(counting->arena) < ARENA_BYTES_MAX;
+    return row_count <= ROWS_MAX - counters->row_count && arena_used(counters->arena) < ARENA_BYTES_MAX;
 }
 
-enum status counting_load(struct counting *counting, struct look *look, struct bytes key,
+enum status counters_load(struct counters *counters, struct look *look, struct bytes key,
                           const struct command_fragment *fragment)
 {
-    struct counted *counted = &counting->rows[counting->row_count];
-    uint16_t *place = place_of(counting, key);
+    struct counted *counted = &counters->rows[counters->row_count];
+    uint16_t *place = place_of(counters, key);
     enum status status;
 
     if (*place)
         return OK;
-    assert(counting->row_count < ROWS_MAX);
+    assert(counters->row_count < ROWS_MAX);
     *counted = (struct counted){ .row = ROW_EMPTY, .cover = DELETION_NONE };
-    look->arena = counting->arena;
+    look->arena = counters->arena;
     status = look_read_row(look, fragment->kind, fragment->clustering, &counted->row, &counted->cover);
     if (status)
         return status;
-    counted->key = arena_copy(counting->arena, key);
-    *place = (uint16_t)++counting->row_count;
+    counted->key = arena_copy(counters->arena, key);
+    *place = (uint16_t)++counters->row_count;
     return OK;
 }
 
@@ -101,48 +101,48 @@ static struct cell *find_cell(struct row *row, uint32_t column_id)
 }
 
 /* The cell as it will stand after the addition. */
-static struct cell count(struct counting *counting, struct counted *counted, const struct cell *asked, int64_t clock_us)
+static struct cell count(struct counters *counters, struct counted *counted, const struct cell *asked, int64_t clock_us)
 {
     const struct cell *old = find_cell(&counted->row, asked->column_id);
     struct bytes shards = old && old->kind == CELL_COUNTER && !is_covered(counted, old) ? old->value : bytes_of("", 0);
     struct cell cell = *asked;
 
-    cell.value = counter_add(counting->arena, shards, COUNTER_ORIGIN, clock_us, counter_delta(asked->value));
+    cell.value = counter_add(counters->arena, shards, COUNTER_ORIGIN, clock_us, counter_delta(asked->value));
     return cell;
 }
 
-void counting_add(struct counting *counting, struct bytes key, const struct row *asked, int64_t clock_us)
+void counters_add(struct counters *counters, struct bytes key, const struct row *asked, int64_t clock_us)
 {
-    struct counted *counted = &counting->rows[*place_of(counting, key) - 1];
+    struct counted *counted = &counters->rows[*place_of(counters, key) - 1];
     struct row added = *asked;
 
-    added.cells = arena_alloc(counting->arena, sizeof(*added.cells) * (asked->cell_count + 1));
+    added.cells = arena_alloc(counters->arena, sizeof(*added.cells) * (asked->cell_count + 1));
     for (uint32_t i = 0; i < asked->cell_count; i++)
-        added.cells[i] = count(counting, counted, &asked->cells[i], clock_us);
+        added.cells[i] = count(counters, counted, &asked->cells[i], clock_us);
     if (!bytes_is_null(asked->written_clustering))
-        added.written_clustering = arena_copy(counting->arena, asked->written_clustering);
-    row_merge(counting->arena, &counted->row, &added);
+        added.written_clustering = arena_copy(counters->arena, asked->written_clustering);
+    row_merge(counters->arena, &counted->row, &added);
     counted->changed = true;
 }
 
-void counting_forget(struct counting *counting)
+void counters_forget(struct counters *counters)
 {
-    if (!counting->row_count)
+    if (!counters->row_count)
         return;
-    counting->row_count = 0;
-    memset(counting->places, 0, sizeof(counting->places));
-    arena_reset(counting->arena);
+    counters->row_count = 0;
+    memset(counters->places, 0, sizeof(counters->places));
+    arena_reset(counters->arena);
 }
 
-bool counting_next(struct counting *counting, uint32_t *at, struct bytes *key, struct bytes *value)
+bool counters_next(struct counters *counters, uint32_t *at, struct bytes *key, struct bytes *value)
 {
-    while (*at < counting->row_count && !counting->rows[*at].changed)
+    while (*at < counters->row_count && !counters->rows[*at].changed)
         (*at)++;
-    if (*at == counting->row_count)
+    if (*at == counters->row_count)
         return false;
-    buffer_reset(&counting->value);
-    fragment_encode(&counting->value, &counting->rows[*at].row);
-    *key = counting->rows[(*at)++].key;
-    *value = buffer_bytes(&counting->value);
+    buffer_reset(&counters->value);
+    fragment_encode(&counters->value, &counters->rows[*at].row);
+    *key = counters->rows[(*at)++].key;
+    *value = buffer_bytes(&counters->value);
     return true;
 }
