@@ -22,6 +22,17 @@ static enum status count_and_scan(struct store *store, const struct store_scan_o
     return counted->scan_open(store, options, scan, err);
 }
 
+static uint32_t flag_count;
+
+/* Of partitions' records nothing else is written here. */
+static enum status count_and_write(struct store *store, const struct store_batch *batch, bool durable,
+                                   struct error *err)
+{
+    for (size_t i = 0; i < store_batch_count(batch); i++)
+        flag_count += store_batch_at(batch, i).kind == STORE_MERGE;
+    return counted->write(store, batch, durable, err);
+}
+
 static enum status count_and_seek_back(struct store_scan *scan, struct bytes key, struct error *err)
 {
     look_back_count++;
@@ -221,16 +232,43 @@ static void a_range_that_grows_looks_back_once(void **state)
     stand_fini(&stand);
 }
 
+/* Each flag more would be an operand that every read of the partition merges. One that was forgotten is written again. */
+static void a_partition_is_flagged_once(void **state)
+{
+    enum { DELETES = 50 };
+    struct table_port *port;
+    struct error err;
+
+    bed_open(&bed);
+    port = table_port_open(bed.space);
+    flag_count = 0;
+    for (uint32_t i = 0; i < 2 * DELETES; i++) {
+        uint8_t place = (uint8_t)(i + 1);
+        struct table_fragment fragment = { .kind = KEY_RANGE, .row = ROW_EMPTY };
+
+        fragment.clustering_end = bytes_of(&place, 1);
+        fragment.row.deletion = (struct deletion){ TIMESTAMP_SERVER, 1000 };
+        bed_must(bed_apply(port, BYTES_LITERAL("p"), &fragment, &err), &err);
+        if (i == DELETES) /* the owner sleeps */
+            range_known_forget(bed.space->shards[0].known);
+    }
+    assert_int_equal(flag_count, 2);
+    table_port_close(port);
+    bed_close(&bed);
+}
+
 static int run(const char *name, const struct store_ops *engine)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_known_is_what_is_there),
                                         cmocka_unit_test(the_store_is_not_asked_for_what_is_known),
-                                        cmocka_unit_test(a_range_that_grows_looks_back_once) };
+                                        cmocka_unit_test(a_range_that_grows_looks_back_once),
+                                        cmocka_unit_test(a_partition_is_flagged_once) };
 
     counted = engine;
     counting = *engine;
     counting.scan_open = count_and_scan;
     counting.scan_seek_back = count_and_seek_back;
+    counting.write = count_and_write;
     bed.engine = &counting;
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -50,7 +50,9 @@ struct mutation {
     struct bytes end;           /* MUTATION_DELETE_KEYS */
     struct bytes before; /* all that the key held, where it was read to decide this. NULL data: it was not asked for */
     const struct range_changes *segments; /* MUTATION_SEGMENTS */
-    bool has_ranges, has_deletion;        /* turn_apply's: of the fragments so far; turn_end_command tells of them */
+    /* turn_apply's, of the fragments so far; turn_end_command tells of them. wants_flag: the partition's record may not say yet that there
+     * are range tombstones. */
+    bool has_ranges, has_deletion, wants_flag;
 };
 
 #endif

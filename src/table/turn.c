@@ -108,7 +108,7 @@ void turn_begin_command(struct turn *turn, struct mutation *mutation, const stru
     mutation->timestamp_us = timestamp_us;
     mutation->prefix = turn->key.size;
     mutation->before = (struct bytes){ 0 };
-    mutation->has_ranges = mutation->has_deletion = false;
+    mutation->has_ranges = mutation->has_deletion = mutation->wants_flag = false;
 }
 
 static size_t escaped_size(struct bytes bytes)
@@ -239,6 +239,8 @@ static enum status add_range(struct turn *turn, struct mutation *mutation, struc
     if (!range_of_bounds(turn->arena, at->clustering, at->clustering_end, at->bounds, &range))
         return OK;
     mutation->has_ranges = true;
+    /* A partition whose ranges are known has its flag: it was written with the first that made them known. */
+    mutation->wants_flag |= !range_known_find(turn->shard->known, mutation->key);
     status = range_add(&owner, mutation->key, range, 0, NULL, &changes);
     if (!status)
         change_segments(turn, &changes);
@@ -334,10 +336,12 @@ static void end_ranges(struct turn *turn, const struct mutation *mutation)
 {
     struct row flag = ROW_EMPTY;
 
-    flag.has_range_tombstones = true;
     turn->key.size = mutation->prefix;
     buffer_append_u8(&turn->key, KEY_PARTITION);
     kept_rows_forget_partition(turn->shard->kept, buffer_bytes(&turn->key));
+    if (!mutation->wants_flag)
+        return; /* one more operand for each range would be merged by whoever reads the partition */
+    flag.has_range_tombstones = true;
     buffer_reset(&turn->value);
     fragment_encode(&turn->value, &flag);
     store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->value));
@@ -350,7 +354,7 @@ void turn_end_command(struct turn *turn, struct mutation *mutation)
     notice_due(turn, mutation->def);
     if (mutation->has_ranges)
         end_ranges(turn, mutation);
-    mutation->has_ranges = mutation->has_deletion = false;
+    mutation->has_ranges = mutation->has_deletion = mutation->wants_flag = false;
 }
 
 void turn_take_back(struct turn *turn, size_t mark)
