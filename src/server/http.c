@@ -1,100 +1,74 @@
+/* Two routes, which show what server.c counts; and a word for who asks for something else. */
 #include "server/http.h"
 
-#include "net/listener.h"
+#include "net/http_server.h"
 
-#include <errno.h>
-#include <microhttpd.h>
-
-enum { CONNECTIONS_MAX = 64, TIMEOUT_S = 10, REQUEST_MEMORY_BYTES = 16 << 10 };
+enum { THREADS = 1, WELL = 200, NOT_FOUND = 404, NOT_WELL = 503 };
 
 struct http {
-    struct http_options options;
-    struct MHD_Daemon *daemon; /* owned */
+    struct http_callbacks callbacks;
+    struct http_server *server; /* owned */
 };
 
-static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *type,
-                                 struct buffer *body)
+static void answer_health(const struct http_request *request, struct http_response *response)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body->size, body->data ? (void *)body->data : (void *)"", MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result result = MHD_NO;
+    const struct http *http = request->context;
+    bool is_well = http->callbacks.health(http->callbacks.context, &response->body);
 
-    if (response) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-        result = MHD_queue_response(connection, code, response);
-        MHD_destroy_response(response);
-    }
-    return result;
+    response->status = is_well ? WELL : NOT_WELL;
+    http_response_header(response, "Content-Type", "text/plain; charset=utf-8");
 }
 
-static const char text_type[] = "text/plain; charset=utf-8";
-
-static enum MHD_Result answer_get(struct http *http, struct MHD_Connection *connection, const char *url)
+static void answer_metrics(const struct http_request *request, struct http_response *response)
 {
-    CLEANUP(buffer_fini) struct buffer body = { 0 };
+    const struct http *http = request->context;
 
-    if (strcmp(url, "/health") == 0) {
-        bool is_well = http->options.health(http->options.context, &body);
-
-        return send_text(connection, is_well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text_type, &body);
-    }
-    if (strcmp(url, "/metrics") == 0) {
-        http->options.metrics(http->options.context, &body);
-        return send_text(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &body);
-    }
-    buffer_append_string(&body, "here are /health and /metrics\n");
-    return send_text(connection, MHD_HTTP_NOT_FOUND, text_type, &body);
+    http->callbacks.metrics(http->callbacks.context, &response->body);
+    http_response_header(response, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
 }
 
-static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *upload, size_t *upload_bytes, void **state)
+static void answer_others(const struct http_request *request, struct http_response *response)
 {
-    static int seen;
-    struct http *http = context;
-    CLEANUP(buffer_fini) struct buffer body = { 0 };
-
-    if (!*state) { /* the headers are here; a body may follow */
-        *state = &seen;
-        return MHD_YES;
-    }
-    if (*upload_bytes) { /* nobody wants it, but the protocol wants it read */
-        *upload_bytes = 0;
-        return MHD_YES;
-    }
-    if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
-        return answer_get(http, connection, url);
-    buffer_append_string(&body, "only GET is answered here\n");
-    return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text_type, &body);
+    http_response_text(response, NOT_FOUND, "here are /health and /metrics\n");
 }
 
-enum status http_open(const struct http_options *options, struct http **result, struct error *err)
-{
-    struct http *http;
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
-    enum status status = listener_probe(&options->address, err);
+static const struct http_route routes[] = {
+    { "GET", "/health", false, answer_health },
+    { "GET", "/metrics", false, answer_metrics },
+    { "GET", "/", true, answer_others },
+};
 
-    if (status)
-        return status;
-    http = xcalloc(1, sizeof(*http));
-    http->options = *options;
-    if (options->address.ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, http, MHD_OPTION_SOCK_ADDR,
-                                    (const struct sockaddr *)&options->address, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-                                    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY_BYTES, MHD_OPTION_END);
-    if (!http->daemon) {
+enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,
+                      struct http **result, struct error *err)
+{
+    struct http *http = xcalloc(1, sizeof(*http));
+    struct http_options options = {
+        .address = *address,
+        .limits = http_limits_small(),
+        .routes = routes,
+        .route_count = ARRAY_SIZE(routes),
+        .threads = THREADS,
+        .thread_name = "http",
+        .context = http,
+    };
+    enum status status;
+
+    http->callbacks = *callbacks;
+    status = http_server_open(&options, &http->server, err);
+    if (status) {
         free(http);
-        return error_set_os(err, errno, "Cannot serve HTTP");
+        return status;
     }
     *result = http;
     return OK;
 }
 
-void http_close(struct http *http)
+bool http_close(struct http *http)
 {
     if (!http)
-        return;
-    MHD_stop_daemon(http->daemon);
+        return true;
+    if (!http_server_close(http->server))
+        return false;
     free(http);
+    return true;
 }

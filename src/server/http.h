@@ -1,7 +1,7 @@
-/* server/http.h: /health and /metrics, in a thread of their own.
+/* server/http.h: the port for whoever looks after the server: two routes, /health and /metrics, on net/http_server.h.
  *
  * Errors:  ERR_IO: the port is in use.
- * Thread:  the callbacks are called on the HTTP thread.
+ * Thread:  the callbacks are called on a thread of the port's own, one after another.
  */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
@@ -13,8 +13,7 @@
 
 struct http;
 
-struct http_options {
-    struct sockaddr_storage address;
+struct http_callbacks {
     /* Appends what /metrics shows. */
     void (*metrics)(void *context, struct buffer *out);
     /* Appends one line; false: not well. */
@@ -22,7 +21,9 @@ struct http_options {
     void *context;
 };
 
-enum status http_open(const struct http_options *options, struct http **result, struct error *err);
-void http_close(struct http *http);
+enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,
+                      struct http **result, struct error *err);
+/* NULL: nothing. False: an answer did not end in time, and nothing was freed. */
+bool http_close(struct http *http);
 
 #endif

@@ -608,15 +608,14 @@ static enum status open_control(struct server *server, struct error *err)
 
 static enum status open_http(struct server *server, struct error *err)
 {
-    struct http_options http = { .metrics = show_metrics, .health = show_health, .context = server };
+    struct http_callbacks callbacks = { .metrics = show_metrics, .health = show_health, .context = server };
+    struct sockaddr_storage address;
     enum status status;
 
     if (server->options->http_port == 0)
         return OK;
-    status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &http.address, err);
-    if (status)
-        return status;
-    return http_open(&http, &server->http, err);
+    status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &address, err);
+    return status ? status : http_open(&address, &callbacks, &server->http, err);
 }
 
 /* ---- life ---- */
@@ -712,7 +711,8 @@ enum status server_open(const struct options *options, struct server **result, s
     if (!status)
         status = start_loops(server, err);
     if (status) {
-        close_all(server);
+        if (http_close(server->http))
+            close_all(server);
         return status;
     }
     log_info("server", "serving loops=%u shards=%u workers=%llu connections_max=%u", server->service.loop_count,
@@ -738,9 +738,9 @@ void server_reload(struct server *server)
         native_loop_set_limits(server->service.loops[i], &limits);
 }
 
+/* Without HTTP, which looks at all of it. */
 static void close_all(struct server *server)
 {
-    http_close(server->http);
     control_close(server->control);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
@@ -780,6 +780,8 @@ bool server_close(struct server *server)
         return false;
     }
     catalog_unlisten(server->catalog, &server->listener);
+    if (!http_close(server->http))
+        return false;
     close_all(server);
     log_info("server", "stopped");
     return true;
