@@ -1,4 +1,4 @@
-#include "server/native_connection.h"
+#include "server/native/connection.h"
 
 #include "query/trace.h"
 #include "table/table.h"

@@ -1,4 +1,4 @@
-/* server/native_loop.h: one thread that serves CQL connections: net's loop, wire's messages, query's answers.
+/* server/native/loop.h: one thread that serves CQL connections: net's loop, wire's messages, query's answers.
  *
  * A native_service is what all loops share; a native_loop is one of them. The life of both is server.c's:
  *
@@ -15,9 +15,9 @@
 #include "net/stream_socket.h"
 #include "net/workers.h"
 #include "query/query.h"
-#include "server/clients.h"
+#include "server/native/clients.h"
 #include "server/metrics.h"
-#include "server/slow_log.h"
+#include "server/native/slow_log.h"
 #include "wire/native.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "server/slow_log.h"
+#include "server/native/slow_log.h"
 
 #include "base/log.h"
 #include "base/memory.h"

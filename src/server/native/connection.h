@@ -1,4 +1,4 @@
-/* server/native_connection.h: one CQL connection: frames in, requests run, replies out in any order.
+/* server/native/connection.h: one CQL connection: frames in, requests run, replies out in any order.
  *
  *     NEW --STARTUP--> READY                      (no authentication)
  *     NEW --STARTUP--> ASKED --AUTH_RESPONSE--> READY
@@ -17,7 +17,7 @@
 #ifndef SERVER_NATIVE_CONNECTION_H
 #define SERVER_NATIVE_CONNECTION_H
 
-#include "server/native_loop.h"
+#include "server/native/loop.h"
 #include "wire/native_segment.h"
 
 enum connection_state { CONNECTION_NEW, CONNECTION_ASKED, CONNECTION_READY };

@@ -1,7 +1,7 @@
-#include "server/native_loop.h"
+#include "server/native/loop.h"
 
 #include "base/log.h"
-#include "server/native_connection.h"
+#include "server/native/connection.h"
 #include "table/table.h"
 #include "wire/native_segment.h"
 

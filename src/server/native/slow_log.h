@@ -1,4 +1,4 @@
-/* server/slow_log.h: requests that took too long, one line of the log each:
+/* server/native/slow_log.h: requests that took too long, one line of the log each:
  *
  *     warn slow: ms=812 kind=EXECUTE table=17 statement=9f3a... statements=1 status=ok shape=SELECT _ FROM _ WHERE _ = ?
  *
@@ -10,8 +10,8 @@
  *
  * Thread:  slow_log_wants and slow_log_note: any; the rest: main's.
  */
-#ifndef SERVER_SLOW_LOG_H
-#define SERVER_SLOW_LOG_H
+#ifndef SERVER_NATIVE_SLOW_LOG_H
+#define SERVER_NATIVE_SLOW_LOG_H
 
 #include "cql/shape.h"
 

@@ -1,12 +1,12 @@
-/* server/clients.h: who is connected: the rows of system_views.clients.
+/* server/native/clients.h: who is connected: the rows of system_views.clients.
  *
  * Owns:    a struct client lies in its connection; the strings it keeps of the client are its own.
  * Limits:  of STARTUP's options CLIENT_OPTIONS_BYTES_MAX are kept, of a name CLIENT_NAME_BYTES_MAX.
  * Thread:  a client is changed by its loop, through these functions; rows are made on any thread, under the list's
  * lock.
  */
-#ifndef SERVER_CLIENTS_H
-#define SERVER_CLIENTS_H
+#ifndef SERVER_NATIVE_CLIENTS_H
+#define SERVER_NATIVE_CLIENTS_H
 
 #include "table/table.h"
 #include "wire/native.h"

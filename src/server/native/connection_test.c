@@ -3,7 +3,7 @@
  * take the place of the library's. */
 #include "base/crc.h"
 #include "query/trace.h"
-#include "server/native_connection.h"
+#include "server/native/connection.h"
 #include "table/table.h"
 
 #include <arpa/inet.h>

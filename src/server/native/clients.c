@@ -1,4 +1,4 @@
-#include "server/clients.h"
+#include "server/native/clients.h"
 
 #include "net/listener.h"
 #include "types/text.h"
