@@ -1,10 +1,10 @@
 /* helenus: the command line. What it does is server.h's. */
-#include "server/check.h"
+#include "server/admin/check.h"
 #include "server/help.h"
 #include "server/notify.h"
-#include "server/operate.h"
+#include "server/admin/operate.h"
 #include "server/options.h"
-#include "server/reshard.h"
+#include "server/admin/reshard.h"
 #include "server/server.h"
 
 #include <malloc.h>

@@ -1,4 +1,4 @@
-#include "server/tree.h"
+#include "server/admin/tree.h"
 
 #include "base/memory.h"
 #include "store/files/files.h"

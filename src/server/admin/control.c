@@ -1,8 +1,8 @@
-#include "server/control.h"
+#include "server/admin/control.h"
 
 #include "base/log.h"
 #include "base/random.h"
-#include "server/tree.h"
+#include "server/admin/tree.h"
 #include "types/calendar.h"
 
 #include <assert.h>

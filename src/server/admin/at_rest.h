@@ -1,9 +1,9 @@
-/* server/at_rest.h: a data directory that no server has open: what check and reshard do before they look at it.
+/* server/admin/at_rest.h: a data directory that no server has open: what check and reshard do before they look at it.
  *
  * Errors:  ERR_CONFIG: in use, not a directory, no key; ERR_IO.
  */
-#ifndef SERVER_AT_REST_H
-#define SERVER_AT_REST_H
+#ifndef SERVER_ADMIN_AT_REST_H
+#define SERVER_ADMIN_AT_REST_H
 
 #include "keys/keys.h"
 

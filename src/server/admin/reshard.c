@@ -1,11 +1,11 @@
-#include "server/reshard.h"
+#include "server/admin/reshard.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "catalog/format.h"
-#include "server/at_rest.h"
-#include "server/progress.h"
+#include "server/admin/at_rest.h"
+#include "server/admin/progress.h"
 #include "server/step.h"
 #include "store/rocksdb/rocksdb.h"
 

@@ -1,10 +1,10 @@
-/* server/progress.h: how far a command of the command line is: a bar on stderr if that is a terminal, else a line for every tenth,
+/* server/admin/progress.h: how far a command of the command line is: a bar on stderr if that is a terminal, else a line for every tenth,
  * or nothing.
  *
  * Thread:  the command's.
  */
-#ifndef SERVER_PROGRESS_H
-#define SERVER_PROGRESS_H
+#ifndef SERVER_ADMIN_PROGRESS_H
+#define SERVER_ADMIN_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
-/* server/sweeper.h: what the sweeper of each shard did: the rows of system_views.helenus_sweeper, and metrics.
+/* server/admin/sweeper.h: what the sweeper of each shard did: the rows of system_views.helenus_sweeper, and metrics.
  *
  * Thread:  any.
  */
-#ifndef SERVER_SWEEPER_H
-#define SERVER_SWEEPER_H
+#ifndef SERVER_ADMIN_SWEEPER_H
+#define SERVER_ADMIN_SWEEPER_H
 
 #include "table/table.h"
 

@@ -1,4 +1,4 @@
-/* server/forms.h: rows that an older version wrote under another form of a value than the one that is looked for now.
+/* server/admin/forms.h: rows that an older version wrote under another form of a value than the one that is looked for now.
  *
  * Until values were brought to one form when they are bound, a frozen set or map that a client sent in another order, or with duplicates,
  * was stored as it came. Such a row is sound and comes with every scan, but a key in this form is found by no SELECT that names it, and a
@@ -7,8 +7,8 @@
  *
  * Thread:  pure.
  */
-#ifndef SERVER_FORMS_H
-#define SERVER_FORMS_H
+#ifndef SERVER_ADMIN_FORMS_H
+#define SERVER_ADMIN_FORMS_H
 
 #include "row/key.h"
 #include "row/row.h"

@@ -1,4 +1,4 @@
-#include "server/progress.h"
+#include "server/admin/progress.h"
 
 #include <assert.h>
 #include <inttypes.h>

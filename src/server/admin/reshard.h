@@ -1,4 +1,4 @@
-/* server/reshard.h: `helenus reshard DIR --shards N`: a data directory that no server has open, with another number of shards.
+/* server/admin/reshard.h: `helenus reshard DIR --shards N`: a data directory that no server has open, with another number of shards.
  *
  *     helenus reshard ./data --shards 4 [--key-file FILE]
  *
@@ -8,8 +8,8 @@
  *
  * Exit codes: 0 it has N shards; 2 it could not be done (one line on stderr says why), and all is as it was.
  */
-#ifndef SERVER_RESHARD_H
-#define SERVER_RESHARD_H
+#ifndef SERVER_ADMIN_RESHARD_H
+#define SERVER_ADMIN_RESHARD_H
 
 enum { RESHARD_DONE = 0, RESHARD_CANNOT = 2 };
 

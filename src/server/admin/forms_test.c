@@ -1,5 +1,5 @@
 /* Rows whose keys, clustering, frozen values and elements are in the form that is looked for now, and in others. */
-#include "server/forms.h"
+#include "server/admin/forms.h"
 
 #include "schema/build.h"
 #include "schema/options.h"
@@ -106,5 +106,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(other_forms_are_seen) };
 
-    return cmocka_run_group_tests_name("server/forms", tests, setup, teardown);
+    return cmocka_run_group_tests_name("server/admin/forms", tests, setup, teardown);
 }

@@ -1,4 +1,4 @@
-#include "server/forms.h"
+#include "server/admin/forms.h"
 
 #include "types/value.h"
 

@@ -1,4 +1,4 @@
-#include "server/sweeper.h"
+#include "server/admin/sweeper.h"
 
 #include "server/metrics.h"
 

@@ -1,4 +1,4 @@
-/* server/check.h: `helenus check DIR`: whether a data directory that no server has open is sound, and what to do if it is not.
+/* server/admin/check.h: `helenus check DIR`: whether a data directory that no server has open is sound, and what to do if it is not.
  *
  *     helenus check ./data [--repair] [--key-file FILE]
  *
@@ -9,8 +9,8 @@
  *
  * Exit codes: 0 sound; 1 damaged; 2 could not be checked (one line on stderr says why).
  */
-#ifndef SERVER_CHECK_H
-#define SERVER_CHECK_H
+#ifndef SERVER_ADMIN_CHECK_H
+#define SERVER_ADMIN_CHECK_H
 
 enum { CHECK_SOUND = 0, CHECK_DAMAGED = 1, CHECK_CANNOT = 2 };
 

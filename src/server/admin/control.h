@@ -1,4 +1,4 @@
-/* server/control.h: the control socket of a server: what the command line asks of the process that has a directory open.
+/* server/admin/control.h: the control socket of a server: what the command line asks of the process that has a directory open.
  *
  *     DIR/control     a Unix stream socket, mode 0600. Who connects must be root or the server's own user (SO_PEERCRED).
  *
@@ -21,8 +21,8 @@
  * Errors:  control_open: ERR_IO.
  * Thread:  open and close: main's.
  */
-#ifndef SERVER_CONTROL_H
-#define SERVER_CONTROL_H
+#ifndef SERVER_ADMIN_CONTROL_H
+#define SERVER_ADMIN_CONTROL_H
 
 #include "catalog/catalog.h"
 #include "table/table.h"

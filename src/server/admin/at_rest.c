@@ -1,4 +1,4 @@
-#include "server/at_rest.h"
+#include "server/admin/at_rest.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* server/operate.h: what an operator asks on the command line of a directory that is served, or of a copy of one.
+/* server/admin/operate.h: what an operator asks on the command line of a directory that is served, or of a copy of one.
  *
  *     helenus flush DIR                                 through the control socket (control.h) of the server that has DIR open
  *     helenus compact DIR [KEYSPACE[.TABLE]]            so, too
@@ -16,8 +16,8 @@
  *
  * Exit codes: 0 done; 1 it was begun and failed; 2 it could not be begun: no server, a target that is there (one line on stderr).
  */
-#ifndef SERVER_OPERATE_H
-#define SERVER_OPERATE_H
+#ifndef SERVER_ADMIN_OPERATE_H
+#define SERVER_ADMIN_OPERATE_H
 
 #include <stdbool.h>
 

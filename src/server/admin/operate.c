@@ -1,13 +1,13 @@
-#include "server/operate.h"
+#include "server/admin/operate.h"
 
 #include "base/memory.h"
 #include "catalog/format.h"
-#include "server/at_rest.h"
-#include "server/check.h"
-#include "server/control.h"
-#include "server/progress.h"
+#include "server/admin/at_rest.h"
+#include "server/admin/check.h"
+#include "server/admin/control.h"
+#include "server/admin/progress.h"
 #include "server/step.h"
-#include "server/tree.h"
+#include "server/admin/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* server/tree.h: the files of a data directory, copied to another place as they lie: encrypted ones stay so, with their wrapped keys.
+/* server/admin/tree.h: the files of a data directory, copied to another place as they lie: encrypted ones stay so, with their wrapped keys.
  *
  * Copied are FORMAT, SHARDS and master.key, and the directories of shards with all they hold but LOCK; nothing else is. Sorted files
  * never change: they may be hard links where both are on one file system. All that was written is synced, names too.
@@ -6,8 +6,8 @@
  * Errors:  ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND.
  * Thread:  any.
  */
-#ifndef SERVER_TREE_H
-#define SERVER_TREE_H
+#ifndef SERVER_ADMIN_TREE_H
+#define SERVER_ADMIN_TREE_H
 
 #include "base/error.h"
 

@@ -1,13 +1,13 @@
-#include "server/check.h"
+#include "server/admin/check.h"
 
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "catalog/format.h"
 #include "row/key.h"
-#include "server/at_rest.h"
-#include "server/forms.h"
-#include "server/operate.h"
-#include "server/progress.h"
+#include "server/admin/at_rest.h"
+#include "server/admin/forms.h"
+#include "server/admin/operate.h"
+#include "server/admin/progress.h"
 #include "store/rocksdb/rocksdb.h"
 
 #include <stdio.h>
