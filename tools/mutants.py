@@ -5,7 +5,7 @@
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), an attack of
-tests/hostile/hostile.py (`hostile:name`), a test of tests/process/process.py (`process:name`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
+tests/hostile/hostile.py (`hostile:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
 nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`); the latter need the test clients of `make deps-test` and
 are skipped without them. With `asan-` before any of those of recorded statements (`asan-pipelined:lwt`) the server is built with the
 sanitizers: for what only they see. A sabotage that no test sees is a hole in the
@@ -101,7 +101,7 @@ def folder_of(test):
 
 
 def wants_server(test):
-    return ":" in test and kind_of(test) in ("wire", "operate", "process", "crash", "hostile", *RECORDED)
+    return ":" in test and kind_of(test) in ("wire", "operate", "process", "crash", "hostile", "driver", *RECORDED)
 
 
 def program_of(test):
@@ -132,6 +132,7 @@ def run_test(test):
         kind = kind_of(test)
         command = {"operate": ["tests/process/operate.py", case],
                    "process": ["tests/process/process.py", case],
+                   "driver": ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/drivers/python/{case}.py"],
                    "hostile": ["tests/hostile/hostile.py", case],
                    "crash": [f"tests/crash/{case}.py", "--rounds", "2"],
                    "wire": [f"tests/wire/{case}.py", "--check"]}.get(kind)

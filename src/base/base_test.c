@@ -1,6 +1,7 @@
 /* The ground types: arenas reuse and align, and take out of use what is not given out, buffers grow, spans order as memcmp does, errors keep their words. */
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -144,6 +145,40 @@ static void errors_say_no_space_for_a_full_disk(void **state)
     assert_int_equal(error.os_errno, EIO);
 }
 
+static void clock_ahead_moves_real_time_alone(void **state)
+{
+    struct clock_ahead clock;
+    int64_t real, monotonic;
+
+    clock_ahead_init(&clock);
+    real = clock_realtime_us(&clock.base);
+    monotonic = clock_monotonic_us(&clock.base);
+    assert_true(real >= clock_realtime_us(&clock_system) - 60000000);
+    assert_true(clock_ahead_advance(&clock, 0));
+    assert_true(clock_ahead_advance(&clock, 86400000000));
+    assert_true(clock_ahead_advance(&clock, 86400000000));
+    assert_true(clock_realtime_us(&clock.base) >= real + 2 * 86400000000);
+    assert_true(clock_now_us(&clock) >= real + 2 * 86400000000);
+    assert_true(clock_monotonic_us(&clock.base) - monotonic < 86400000000);
+    assert_false(clock_ahead_advance(&clock, INT64_MAX));
+    assert_false(clock_ahead_advance(&clock, INT64_C(200) * 365 * 86400 * 1000000)); /* with the two days: too far */
+    assert_true(clock_realtime_us(&clock.base) < real + 3 * 86400000000);
+}
+
+static void clock_waits_until(void **state)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+    int64_t until = clock_monotonic_us(&clock_system) + 20000;
+
+    pthread_mutex_lock(&lock);
+    while (clock_wait(&clock_system, &changed, &lock, until))
+        ;
+    assert_true(clock_monotonic_us(&clock_system) >= until);
+    assert_false(clock_wait(&clock_system, &changed, &lock, 0)); /* long ago */
+    pthread_mutex_unlock(&lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +188,8 @@ int main(void)
         cmocka_unit_test(array_keeps_its_items_while_it_grows),
         cmocka_unit_test(buffer_keeps_bytes_while_it_grows),
         cmocka_unit_test(spans_order_bytewise_and_prefix_first),
+        cmocka_unit_test(clock_ahead_moves_real_time_alone),
+        cmocka_unit_test(clock_waits_until),
         cmocka_unit_test(errors_say_no_space_for_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

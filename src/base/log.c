@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <stdatomic.h>
@@ -35,7 +36,8 @@ bool log_level_parse(const char *word, enum log_level *level)
 void log_write(enum log_level level, const char *area, const char *format, ...)
 {
     char line[LOG_LINE_MAX + 1];
-    struct timespec now;
+    int64_t now_us;
+    time_t now_s;
     struct tm utc;
     va_list list;
     int used, more;
@@ -43,11 +45,13 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
 
     if (!log_is_on(level))
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
+    now_us =
+        clock_realtime_us(&clock_system); /* also where a server's is ahead: beside it stand lines of other programs */
+    now_s = (time_t)(now_us / 1000000);
+    gmtime_r(&now_s, &utc);
     used =
         snprintf(line, LOG_LINE_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ %s %s: ", utc.tm_year + 1900, utc.tm_mon + 1,
-                 utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000, level_names[level], area);
+                 utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (long)(now_us % 1000000), level_names[level], area);
     if (used < 0 || used >= LOG_LINE_MAX)
         return;
     va_start(list, format);

@@ -1,5 +1,6 @@
 #include "catalog/catalog.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "catalog/definitions.h"
@@ -310,7 +311,7 @@ static void *remove_rows(void *context)
     pthread_mutex_lock(&catalog->changing);
     port = catalog->space ? table_port_open(catalog->space) : NULL;
     while (catalog->space) {
-        struct timespec again;
+        int64_t again_us;
         enum status status;
 
         if (!catalog->removal_count) {
@@ -324,10 +325,9 @@ static void *remove_rows(void *context)
         if (!status)
             continue;
         log_warn("catalog", "rows of removed tables remain for now: %s", status_name(status));
-        clock_gettime(CLOCK_REALTIME, &again);
-        again.tv_sec += REMOVAL_AGAIN_S;
+        again_us = clock_monotonic_us(&clock_system) + REMOVAL_AGAIN_S * INT64_C(1000000);
         if (catalog->space)
-            pthread_cond_timedwait(&catalog->removes, &catalog->changing, &again);
+            (void)clock_wait(&clock_system, &catalog->removes, &catalog->changing, again_us);
     }
     pthread_mutex_unlock(&catalog->changing);
     if (port)

@@ -28,6 +28,10 @@ static const struct command_help {
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
     { "sweep", "sweep DIR", "a round of purging what old deletions cover",
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
+    { "clock", "clock DIR [--advance DURATION]", "what time it is for its server, or shall be",
+      "With --advance its time goes on from as much later, until it ends: what has a TTL expires, writes have later timestamps. DURATION: 30d,\n"
+      "12h, 90m, 45s, 2w or 1d12h. Only of a server that was started with --dev.\n"
+      "exit codes: 0 done, 1 refused, 2 no server has it open\n" },
     { "snapshot", "snapshot DIR TARGET [--without-key]", "a copy of one moment, of a server at work or not",
       "Files that don't change any more are linked where they can be. The master key is copied, too, unless --without-key.\n"
       "exit codes: 0 done, 1 failed, 2 not begun\n" },

@@ -49,6 +49,7 @@ enum {
 };
 
 struct server {
+    struct clock_ahead clock;      /* all of the server is given it */
     const struct options *options; /* borrowed */
     int lock_fd;                   /* DIR/LOCK, -1: none */
     struct keys *keys;             /* owned, as all below */
@@ -296,7 +297,7 @@ static enum status open_environment(struct server *server, struct error *err)
         .keys = server->keys,
         .log = log_of_store,
         .now_us = clock_now_us,
-        .now_context = (void *)&clock_system,
+        .now_context = &server->clock,
         .test_plain = test_switch("HELENUS_TEST_PLAINTEXT"),
         .test_no_sync = test_switch("HELENUS_TEST_NO_SYNC"),
     };
@@ -333,7 +334,7 @@ static enum status open_catalog(struct server *server, struct error *err)
         .region = server->options->region,
         .wants_password = wants_password(server->options),
         .now_us = clock_now_us,
-        .clock = (void *)&clock_system,
+        .clock = &server->clock,
     };
     enum status status;
 
@@ -356,7 +357,7 @@ static enum status open_space(struct server *server, struct error *err)
         .table_by_id = catalog_table_by_id,
         .context = server->catalog,
         .now_us = clock_now_us,
-        .clock = (void *)&clock_system,
+        .clock = &server->clock,
         .sum = query_sum,
         .port_count_max = loop_count(server->options) + (uint32_t)server->options->workers,
 #ifdef HELENUS_TEST_SWITCHES
@@ -603,7 +604,16 @@ static bool show_health(void *context, struct buffer *out)
 
 static enum status open_control(struct server *server, struct error *err)
 {
-    return control_open(server->options->data, server->space, server->catalog, &server->tasks, &server->control, err);
+    struct control_options options = {
+        .directory = server->options->data,
+        .space = server->space,
+        .catalog = server->catalog,
+        .view = &server->tasks,
+        .clock = &server->clock,
+        .may_advance = server->options->dev,
+    };
+
+    return control_open(&options, &server->control, err);
 }
 
 static enum status open_http(struct server *server, struct error *err)
@@ -688,6 +698,8 @@ enum status server_open(const struct options *options, struct server **result, s
     uint64_t ballast = 0;
     enum status status = OK;
 
+    clock_ahead_init(&server->clock);
+    server->service.clock = &server->clock.base;
     server->options = options;
     server->lock_fd = -1;
     server->listener.changed = schema_changed;

@@ -379,6 +379,8 @@ static uint32_t run_turn(struct owner *owner)
         enum status sweep_status = sweep(&owner->turn, owner->sweeps_from_start, &more, &sweep_err);
 
         answer_sweeps(owner, sweep_status, more, &sweep_err);
+        if (!more) /* real time may have moved: when to look next is found anew */
+            owner->shard->sweep.next_us = monotonic_us();
     }
     for (uint32_t i = 0; i < owner->request_count; i++) {
         struct table_request *request = owner->requests[i].request;

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -34,6 +35,8 @@ struct asker {
 };
 
 struct control {
+    struct clock_ahead *clock;
+    bool may_advance;
     const char *directory;
     struct table_space *space;
     struct catalog *catalog;
@@ -113,13 +116,10 @@ void control_view_fini(struct control_view *view)
 }
 
 /* Version 1: 60 bits of time, the rest is random. */
-static void new_timeuuid(uint8_t uuid[16])
+static void new_timeuuid(const struct clock *clock, uint8_t uuid[16])
 {
-    struct timespec now;
-    uint64_t ticks;
+    uint64_t ticks = (uint64_t)(clock_realtime_us(clock) * 10 + UUID_EPOCH_TICKS);
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    ticks = (uint64_t)UUID_EPOCH_TICKS + (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
     random_bytes(uuid, 16);
     store_be32(uuid, (uint32_t)ticks);
     store_be16(uuid + 4, (uint16_t)(ticks >> 32));
@@ -137,7 +137,7 @@ static void begin_task(struct asker *asker, const char *kind, const char *unit, 
     *asker->task =
         (struct control_task){ .is_used = true, .keyspace = "*", .table = "*", .unit = unit, .total = total };
     snprintf(asker->task->kind, sizeof(asker->task->kind), "%s", kind);
-    new_timeuuid(asker->task->id);
+    new_timeuuid(&asker->control->clock->base, asker->task->id);
     pthread_mutex_unlock(&view->lock);
 }
 
@@ -387,6 +387,37 @@ static void ask_snapshot(struct asker *asker)
     atomic_store(&control->snapshots, false);
 }
 
+/* ---- clock ---- */
+
+static enum status advance_clock(struct control *control, uint64_t seconds, struct error *err)
+{
+    if (!control->may_advance)
+        return error_set(err, ERR_INVALID, "only a server in developer mode (--dev) lets its clock be moved");
+    if (seconds > CONTROL_ADVANCE_MAX_S || !clock_ahead_advance(control->clock, (int64_t)seconds * 1000000))
+        return error_set(err, ERR_INVALID, "this is too far ahead");
+    log_warn("control", "the clock was moved ahead seconds=%" PRIu64, seconds);
+    /* What has come due is swept before the answer, so that who asked sees all that time has brought. */
+    return table_sweep(control->space, err);
+}
+
+static void ask_clock(struct asker *asker, const char *seconds)
+{
+    struct control *control = asker->control;
+    struct error err = { 0 };
+    enum status status = *seconds ? advance_clock(control, strtoull(seconds, NULL, 10), &err) : OK;
+    time_t now_s = (time_t)(clock_realtime_us(&control->clock->base) / 1000000);
+    char text[64];
+    struct tm utc;
+
+    if (status) {
+        tell_error(asker, status, &err);
+        return;
+    }
+    gmtime_r(&now_s, &utc);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    tell(asker, "done at %s", text);
+}
+
 /* ---- asking ---- */
 
 static bool is_allowed(int fd)
@@ -440,6 +471,10 @@ static void answer(struct asker *asker)
         ask_compact(asker, line + 8);
     } else if (strcmp(line, "snapshot") == 0) {
         ask_snapshot(asker);
+    } else if (strcmp(line, "clock") == 0) {
+        ask_clock(asker, "");
+    } else if (strncmp(line, "clock ", 6) == 0 && line[6] && !line[6 + strspn(line + 6, "0123456789")]) {
+        ask_clock(asker, line + 6);
     } else {
         tell(asker, "error this server does not know what is asked");
     }
@@ -537,15 +572,19 @@ static enum status listen_in(struct control *control, struct error *err)
     return listens ? OK : err->status;
 }
 
-enum status control_open(const char *directory, struct table_space *space, struct catalog *catalog,
-                         struct control_view *view, struct control **result, struct error *err)
+enum status control_open(const struct control_options *options, struct control **result, struct error *err)
 {
     struct control *control = xcalloc(1, sizeof(*control));
     enum status status;
     int failed;
 
-    *control =
-        (struct control){ .directory = directory, .space = space, .catalog = catalog, .view = view, .listen_fd = -1 };
+    *control = (struct control){ .clock = options->clock,
+                                 .may_advance = options->may_advance,
+                                 .directory = options->directory,
+                                 .space = options->space,
+                                 .catalog = options->catalog,
+                                 .view = options->view,
+                                 .listen_fd = -1 };
     control->stop_fd = eventfd(0, EFD_CLOEXEC);
     status = control->stop_fd < 0 ? error_set_os(err, errno, "eventfd") : remove_stage(control, err);
     if (!status)

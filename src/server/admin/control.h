@@ -4,7 +4,7 @@
  *
  * Lines of text, each at most CONTROL_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
- *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot
+ *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot | clock | clock SECONDS
  *     <- progress DONE TOTAL UNIT         any number of times
  *     <- done TEXT                        or
  *     <- error TEXT                       nothing was done, or not all of it
@@ -14,6 +14,8 @@
  *     sweep      a round of the sweeper to its end
  *     snapshot   TEXT is the name of a directory in DIR: all shards as they were at one moment (table_checkpoint). It is the asker's to
  *                copy, until the connection ends: then it is removed
+ *     clock      TEXT says the server's real time. SECONDS: it goes on from as many later, of rows and timestamps too, until the server ends;
+ *                then the sweeper does what has come due. In developer mode only
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
  * it is not of one table. A thread for each connection, CONTROL_ASKED_MAX at once, one snapshot at a time.
@@ -24,14 +26,16 @@
 #ifndef SERVER_ADMIN_CONTROL_H
 #define SERVER_ADMIN_CONTROL_H
 
+#include "base/clock.h"
 #include "catalog/catalog.h"
 #include "table/table.h"
 
 #include <pthread.h>
 
 enum { CONTROL_LINE_MAX = 1024, CONTROL_ASKED_MAX = 8 };
-#define CONTROL_SOCKET "control"
-#define CONTROL_STAGE  "snapshot.stage" /* what a snapshot that did not end leaves in DIR: the next start removes it */
+#define CONTROL_ADVANCE_MAX_S UINT64_C(10000000000)
+#define CONTROL_SOCKET        "control"
+#define CONTROL_STAGE         "snapshot.stage" /* what a snapshot that did not end leaves in DIR: the next start removes it */
 
 /* What is under way. */
 struct control_task {
@@ -54,8 +58,15 @@ void control_view_fini(struct control_view *view);
 
 struct control;
 /* All is borrowed until control_close. */
-enum status control_open(const char *directory, struct table_space *space, struct catalog *catalog,
-                         struct control_view *view, struct control **result, struct error *err);
+struct control_options {
+    const char *directory;
+    struct table_space *space;
+    struct catalog *catalog;
+    struct control_view *view;
+    struct clock_ahead *clock;
+    bool may_advance; /* developer mode: the clock may be moved */
+};
+enum status control_open(const struct control_options *options, struct control **result, struct error *err);
 /* What is under way ends: compactions are stopped. NULL: nothing. */
 void control_close(struct control *control);
 

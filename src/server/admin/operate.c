@@ -29,6 +29,7 @@ struct operator
     const char *words[2]; /* the first two that are no options; NULL: not given */
     const char *key_file;
     bool without_key;
+    const char *advance; /* NULL: not given */
     struct progress progress;
     int fd; /* to the server; -1: none */
     char line[CONTROL_LINE_MAX + 1];
@@ -155,6 +156,46 @@ static int run_compact(struct operator* operator)
     if (!operator->words[1])
         return run_online(operator, "compact");
     snprintf(question, sizeof(question), "compact %s", operator->words[1]);
+    return run_online(operator, question);
+}
+
+/* Numbers with their units, e.g. 1d12h. False: it is not that. */
+static bool parse_duration(const char *text, uint64_t *seconds)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = { { 'w', 604800 }, { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+
+    *seconds = 0;
+    for (char *end; *text; text = end + 1) {
+        size_t digits = strspn(text, "0123456789"), i = 0;
+        uint64_t number;
+
+        if (!digits || digits > 10)
+            return false;
+        number = strtoull(text, &end, 10);
+        while (i < ARRAY_SIZE(units) && units[i].unit != *end)
+            i++;
+        if (i == ARRAY_SIZE(units))
+            return false;
+        *seconds += number * units[i].seconds;
+    }
+    return *seconds > 0 && *seconds <= CONTROL_ADVANCE_MAX_S;
+}
+
+static int run_clock(struct operator* operator)
+{
+    char question[CONTROL_LINE_MAX] = "clock";
+    struct error error = { 0 };
+    uint64_t seconds;
+
+    if (operator->advance && !parse_duration(operator->advance, &seconds)) {
+        error_set(&error, ERR_CONFIG, "%s is no duration such as 30d, 12h, 90m, 45s or 1d12h", operator->advance);
+        return cannot(operator, & error);
+    }
+    if (operator->advance)
+        snprintf(question, sizeof(question), "clock %" PRIu64, seconds);
     return run_online(operator, question);
 }
 
@@ -374,13 +415,14 @@ static const struct command {
     const char *name;
     const char *usage;
     int words_min, words_max;
-    bool takes_key_file, takes_without_key;
+    bool takes_key_file, takes_without_key, takes_advance;
 } commands[] = {
-    { "flush", "flush DIR", 1, 1, false, false },
-    { "compact", "compact DIR [KEYSPACE[.TABLE]]", 1, 2, false, false },
-    { "sweep", "sweep DIR", 1, 1, false, false },
-    { "snapshot", "snapshot DIR TARGET [--without-key]", 2, 2, false, true },
-    { "restore", "restore SNAPSHOT DIR [--key-file FILE]", 2, 2, true, false },
+    { "flush", "flush DIR", 1, 1, false, false, false },
+    { "compact", "compact DIR [KEYSPACE[.TABLE]]", 1, 2, false, false, false },
+    { "sweep", "sweep DIR", 1, 1, false, false, false },
+    { "clock", "clock DIR [--advance DURATION]", 1, 1, false, false, true },
+    { "snapshot", "snapshot DIR TARGET [--without-key]", 2, 2, false, true, false },
+    { "restore", "restore SNAPSHOT DIR [--key-file FILE]", 2, 2, true, false, false },
 };
 
 static bool parse(struct operator* operator, const struct command * command, int argc, char *const *argv)
@@ -392,6 +434,10 @@ static bool parse(struct operator* operator, const struct command * command, int
             operator->key_file = argv[i] + 11;
         else if (command->takes_key_file && strcmp(argv[i], "--key-file") == 0 && i + 1 < argc)
             operator->key_file = argv[++i];
+        else if (command->takes_advance && strncmp(argv[i], "--advance=", 10) == 0)
+            operator->advance = argv[i] + 10;
+        else if (command->takes_advance && strcmp(argv[i], "--advance") == 0 && i + 1 < argc)
+            operator->advance = argv[++i];
         else if (command->takes_without_key && strcmp(argv[i], "--without-key") == 0)
             operator->without_key = true;
         else if (argv[i][0] != '-' && argv[i][0] && words < command->words_max)
@@ -412,6 +458,8 @@ static int run(struct operator* operator, const struct command * command, int ar
     }
     if (strcmp(command->name, "compact") == 0)
         return run_compact(operator);
+    if (strcmp(command->name, "clock") == 0)
+        return run_clock(operator);
     if (strcmp(command->name, "snapshot") == 0)
         return run_snapshot(operator);
     if (strcmp(command->name, "restore") == 0)

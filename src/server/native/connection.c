@@ -53,7 +53,7 @@ static void count_reply(struct connection *connection, uint8_t opcode, enum stat
 {
     struct native_loop *home = connection->home;
 
-    home->clock_us = clock_monotonic_us(&clock_system);
+    home->clock_us = clock_monotonic_us(home->service->clock);
     if (opcode < METRICS_OPCODES)
         metric_add(&home->metrics.requests[opcode], 1);
     if (status)
@@ -143,7 +143,7 @@ static void end_trace(struct request *request)
     struct trace *trace = request->query.trace;
 
     request->query.trace = NULL;
-    trace_write(trace, home->context, clock_monotonic_us(&clock_system), trace_written, home);
+    trace_write(trace, home->context, clock_monotonic_us(home->service->clock), trace_written, home);
 }
 
 /* A trace is memory and a write after the reply: only so many at once. */

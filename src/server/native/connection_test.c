@@ -251,6 +251,7 @@ static struct fixture *start(bool password, const struct native_limits *limits)
     f->service.wants_password = password;
     clients_init(&f->clients);
     f->service.clients = &f->clients;
+    f->service.clock = &clock_system;
     assert_int_equal(workers_new(&workers, &f->service.workers, &error), OK);
     f->service.loops = f->loops;
     assert_int_equal(listener_parse("127.0.0.1", 0, &f->address, &error), OK);

@@ -172,6 +172,7 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
                              struct native_loop **result, struct error *err)
 {
     struct native_loop *home = xcalloc(1, sizeof(*home));
+    struct loop_options options = { .clock = service->clock };
     enum status status;
 
     home->service = service;
@@ -185,7 +186,7 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     home->hunger_timer.fire = hunger_fire;
     home->trim_timer.fire = trim_fire;
     home->segment_scratch = xmalloc(NATIVE_SEGMENT_PAYLOAD_MAX);
-    status = loop_open(NULL, &home->loop, err);
+    status = loop_open(&options, &home->loop, err);
     if (status)
         goto free_home;
     home->context = query_context_new(service->engine, false);

@@ -41,6 +41,7 @@ struct native_limits {
 };
 
 struct native_service {
+    const struct clock *clock;   /* borrowed */
     struct query_engine *engine; /* borrowed */
     struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits; /* what a loop begins with; each has its own copy */

@@ -170,8 +170,9 @@ void KeptLogs::say_lost(const Log &log, const char *why)
     lost_++;
     if (!environment_->options.log)
         return;
-    snprintf(message, sizeof(message), "Log %" PRIu64 " (%" PRIu64 " bytes) was kept for who reads updates, and went: %s",
-             log.number, log.bytes, why);
+    snprintf(message, sizeof(message),
+             "Log %" PRIu64 " (%" PRIu64 " bytes) was kept for who reads updates, and went: %s", log.number, log.bytes,
+             why);
     environment_->options.log(environment_->options.log_context, STORE_LOG_WARN, message);
 }
 

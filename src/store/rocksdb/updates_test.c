@@ -487,9 +487,8 @@ static void test_check(void **state)
     struct named log;
 
     fill_logs(&bed);
-    options = (struct store_options){ .path = bed.directory,
-                                      .environment = bed.environment,
-                                      .semantics = &bed.semantics };
+    options =
+        (struct store_options){ .path = bed.directory, .environment = bed.environment, .semantics = &bed.semantics };
     assert_int_equal(bed.ops->check(&options, &check, &bed.err), OK);
     assert_string_equal(damaged, "");
     log = find_log(&bed, "archive/", 0);
@@ -726,13 +725,14 @@ static void test_kept_no_more(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crashes),     cmocka_unit_test(test_crashes_without_sync),
-        cmocka_unit_test(test_kill),        cmocka_unit_test(test_torn_tail),
-        cmocka_unit_test(test_lost_undurable), cmocka_unit_test(test_gap), cmocka_unit_test(test_damaged_log),
-        cmocka_unit_test(test_missing_log), cmocka_unit_test(test_check),
-        cmocka_unit_test(test_nothing_readable), cmocka_unit_test(test_failed_write),
-        cmocka_unit_test(test_full_disk_once), cmocka_unit_test(test_no_space),    cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_load),        cmocka_unit_test(test_kept_no_more),
+        cmocka_unit_test(test_crashes),        cmocka_unit_test(test_crashes_without_sync),
+        cmocka_unit_test(test_kill),           cmocka_unit_test(test_torn_tail),
+        cmocka_unit_test(test_lost_undurable), cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_damaged_log),    cmocka_unit_test(test_missing_log),
+        cmocka_unit_test(test_check),          cmocka_unit_test(test_nothing_readable),
+        cmocka_unit_test(test_failed_write),   cmocka_unit_test(test_full_disk_once),
+        cmocka_unit_test(test_no_space),       cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_load),           cmocka_unit_test(test_kept_no_more),
     };
 
     if (argc == 4 && !strcmp(argv[1], "--child"))
