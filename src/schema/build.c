@@ -1,5 +1,7 @@
 #include "schema/build.h"
 
+#include "schema/option.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -62,12 +64,16 @@ static bool map_is_owned(const struct arena *arena, const struct option_map *map
 
 static bool params_are_owned(const struct arena *arena, const struct table_params *params)
 {
-    return is_owned(arena, params->comment) && is_owned(arena, params->speculative_retry) &&
-           is_owned(arena, params->additional_write_policy) && is_owned(arena, params->read_repair) &&
-           is_owned(arena, params->memtable) && is_owned(arena, params->custom_properties) &&
-           is_owned(arena, params->autoscaling_settings) && map_is_owned(arena, &params->caching) &&
-           map_is_owned(arena, &params->compaction) && map_is_owned(arena, &params->compression) &&
-           map_is_owned(arena, &params->extensions) && map_is_owned(arena, &params->tags);
+    for (size_t i = 0; i < table_option_count; i++) {
+        const void *at = table_option_get(&table_options[i], params);
+        enum option_kind kind = table_options[i].kind;
+
+        if ((kind == OPTION_TEXT || kind == OPTION_NESTED) && !is_owned(arena, *(const struct bytes *)at))
+            return false;
+        if (kind == OPTION_MAP && !map_is_owned(arena, at))
+            return false;
+    }
+    return true;
 }
 
 static bool table_is_owned(const struct table_def *def)
@@ -109,18 +115,16 @@ struct table_def *table_def_new(struct bytes keyspace, struct bytes name)
 void table_params_copy(struct arena *arena, struct table_params *to, const struct table_params *from)
 {
     *to = *from;
-    to->comment = arena_copy(arena, from->comment);
-    to->speculative_retry = arena_copy(arena, from->speculative_retry);
-    to->additional_write_policy = arena_copy(arena, from->additional_write_policy);
-    to->read_repair = arena_copy(arena, from->read_repair);
-    to->memtable = arena_copy(arena, from->memtable);
-    to->custom_properties = arena_copy(arena, from->custom_properties);
-    to->autoscaling_settings = arena_copy(arena, from->autoscaling_settings);
-    option_map_copy(arena, &to->caching, &from->caching);
-    option_map_copy(arena, &to->compaction, &from->compaction);
-    option_map_copy(arena, &to->compression, &from->compression);
-    option_map_copy(arena, &to->extensions, &from->extensions);
-    option_map_copy(arena, &to->tags, &from->tags);
+    for (size_t i = 0; i < table_option_count; i++) {
+        const void *was = table_option_get(&table_options[i], from);
+        void *at = table_option_at(&table_options[i], to);
+        enum option_kind kind = table_options[i].kind;
+
+        if (kind == OPTION_TEXT || kind == OPTION_NESTED)
+            *(struct bytes *)at = arena_copy(arena, *(const struct bytes *)was);
+        else if (kind == OPTION_MAP)
+            option_map_copy(arena, at, was);
+    }
 }
 
 struct table_def *table_def_clone(const struct table_def *from, uint32_t columns_more, uint32_t dropped_more)

@@ -5,6 +5,7 @@
 #include "schema/build.h"
 #include "schema/codec.h"
 #include "schema/ddl.h"
+#include "schema/option.h"
 #include "types/number.h"
 
 #include <stdlib.h>
@@ -196,11 +197,11 @@ static void print_uuid(struct buffer *out, const uint8_t uuid[16])
         buffer_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
 }
 
-static void print_map(struct buffer *out, const char *name, const struct option_map *map)
+static void print_map(struct buffer *out, const struct option_map *map)
 {
     bool first = true;
 
-    buffer_printf(out, "\n    AND %s = {", name);
+    buffer_append_u8(out, '{');
     for (uint32_t i = 0; i < map->count; i++)
         print_pair(out, &first, map->options[i].name, map->options[i].value);
     buffer_append_u8(out, '}');
@@ -212,31 +213,30 @@ static void print_text(struct buffer *out, const char *name, struct bytes value)
     cql_print_string(out, value);
 }
 
+static void print_option(struct buffer *out, const struct table_option *option, const void *at)
+{
+    switch (option->kind) {
+    case OPTION_TEXT: cql_print_string(out, *(const struct bytes *)at); break;
+    case OPTION_INTEGER: buffer_printf(out, "%d", *(const int32_t *)at); break;
+    case OPTION_DOUBLE: double_print(out, *(const double *)at); break;
+    case OPTION_BOOLEAN: buffer_append_string(out, *(const bool *)at ? "true" : "false"); break;
+    case OPTION_MAP: print_map(out, at); break;
+    case OPTION_NESTED:
+    case OPTION_NO_VALUE: abort(); /* none of them is shown */
+    }
+}
+
 static void print_params(struct buffer *out, const struct table_params *params)
 {
-    print_text(out, "additional_write_policy", params->additional_write_policy);
-    buffer_printf(out, "\n    AND allow_auto_snapshot = %s", params->allow_auto_snapshot ? "true" : "false");
-    buffer_append_string(out, "\n    AND bloom_filter_fp_chance = ");
-    double_print(out, params->bloom_filter_fp_chance);
-    print_map(out, "caching", &params->caching);
-    buffer_printf(out, "\n    AND cdc = %s\n    AND ", params->cdc ? "true" : "false");
-    print_text(out, "comment", params->comment);
-    print_map(out, "compaction", &params->compaction);
-    print_map(out, "compression", &params->compression);
-    buffer_append_string(out, "\n    AND ");
-    print_text(out, "memtable", params->memtable);
-    buffer_append_string(out, "\n    AND crc_check_chance = ");
-    double_print(out, params->crc_check_chance);
-    buffer_printf(out, "\n    AND default_time_to_live = %d", params->default_time_to_live_s);
-    print_map(out, "extensions", &params->extensions);
-    buffer_printf(out, "\n    AND gc_grace_seconds = %d", params->gc_grace_s);
-    buffer_printf(out, "\n    AND incremental_backups = %s", params->incremental_backups ? "true" : "false");
-    buffer_printf(out, "\n    AND max_index_interval = %d", params->max_index_interval);
-    buffer_printf(out, "\n    AND memtable_flush_period_in_ms = %d", params->memtable_flush_period_ms);
-    buffer_printf(out, "\n    AND min_index_interval = %d\n    AND ", params->min_index_interval);
-    print_text(out, "read_repair", params->read_repair);
-    buffer_append_string(out, "\n    AND ");
-    print_text(out, "speculative_retry", params->speculative_retry);
+    bool first = true;
+
+    for (size_t i = 0; i < table_option_count; i++) {
+        if (!table_options[i].is_shown)
+            continue;
+        buffer_printf(out, "%s%s = ", first ? "" : "\n    AND ", table_options[i].name);
+        print_option(out, &table_options[i], table_option_get(&table_options[i], params));
+        first = false;
+    }
     buffer_append_u8(out, ';');
 }
 

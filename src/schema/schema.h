@@ -77,7 +77,7 @@ struct table_params {
     struct option_map compaction;
     struct option_map compression;
     struct option_map extensions; /* values are blobs */
-    /* Keyspaces' additions, as given (JSON text of the map), empty when not given. */
+    /* Keyspaces' additions, as given (JSON text of the map), empty when not given; keyspaces.h reads the first. */
     struct bytes custom_properties;
     struct bytes autoscaling_settings;
     struct option_map tags;

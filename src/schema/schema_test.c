@@ -1,5 +1,5 @@
 /* Schemas as versions: lookups by name and id over many tables, changes that share what they leave alone, SELECT * order, references;
- * definitions to bytes and back, and every cut of the bytes refused. What statements do is in catalog/ddl_test.c.
+ * definitions to bytes and back, and every cut of the bytes refused; Keyspaces' properties by their types. What statements do is in catalog/ddl_test.c.
  */
 #include "schema/schema.h"
 
@@ -7,6 +7,7 @@
 #include "schema/build.h"
 #include "schema/codec.h"
 #include "schema/ddl.h"
+#include "schema/keyspaces.h"
 #include "schema/options.h"
 
 #include <setjmp.h>
@@ -301,6 +302,102 @@ static void damaged_bytes_do_no_harm(void **state)
     schema_unref(schema);
 }
 
+static enum status read_properties(const char *map, struct keyspaces_properties *properties, struct error *err)
+{
+    struct schema *schema = new_schema();
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    char text[1024];
+    enum status status;
+
+    snprintf(text, sizeof(text), "CREATE TABLE t (a int PRIMARY KEY) WITH custom_properties = %s", map);
+    status = try_apply(&schema, text, &change, arena, err);
+    if (!status)
+        status = keyspaces_properties_read(
+            arena, schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"))->params.custom_properties, properties,
+            err);
+    if (!status && properties->encryption.key.size)
+        properties->encryption.key = BYTES_LITERAL("a key"); /* the arena's goes */
+    arena_free(arena);
+    schema_unref(schema);
+    return status;
+}
+
+static void custom_properties_have_types(void **state)
+{
+    struct keyspaces_properties p;
+    struct error err;
+
+    assert_int_equal(read_properties("{}", &p, &err), OK);
+    assert_int_equal(p.capacity.mode, THROUGHPUT_PAY_PER_REQUEST);
+    assert_int_equal(p.encryption.type, ENCRYPTION_AWS_OWNED_KEY);
+    assert_int_equal(p.point_in_time_recovery, PROPERTY_DISABLED);
+    assert_int_equal(p.cdc.view, VIEW_NEW_AND_OLD_IMAGES);
+    assert_int_equal(p.warm.read_units, 12000);
+    assert_int_equal(
+        read_properties(
+            "{'capacity_mode': {'throughput_mode': 'provisioned', 'read_capacity_units': 10, 'write_capacity_units': '7'}, "
+            "'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY', 'kms_key_identifier': 'arn:x\"y'}, "
+            "'point_in_time_recovery': {'status': 'ENABLED'}, 'ttl': {'status': 'enabled'}, 'of the future': 'x', "
+            "'cdc_specification': {'view_type': 'KEYS_ONLY', 'propagate_tags': 'TABLE', 'tags': {'a': 'b'}}, "
+            "'warm_throughput': {'write_units_per_second': 5000}}",
+            &p, &err),
+        OK);
+    assert_int_equal(p.capacity.mode, THROUGHPUT_PROVISIONED);
+    assert_int_equal(p.capacity.read_units, 10);
+    assert_int_equal(p.capacity.write_units, 7);
+    assert_int_equal(p.encryption.type, ENCRYPTION_CUSTOMER_MANAGED_KEY);
+    assert_true(p.encryption.key.size > 0);
+    assert_int_equal(p.point_in_time_recovery, PROPERTY_ENABLED);
+    assert_int_equal(p.ttl, PROPERTY_ENABLED);
+    assert_int_equal(p.client_side_timestamps, PROPERTY_DISABLED);
+    assert_int_equal(p.cdc.view, VIEW_KEYS_ONLY);
+    assert_int_equal(p.cdc.propagate_tags, PROPAGATE_TABLE);
+    assert_int_equal(p.warm.read_units, 12000);
+    assert_int_equal(p.warm.write_units, 5000);
+}
+
+static void custom_properties_of_other_types_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "{'capacity_mode': 'PROVISIONED'}",
+        "{'capacity_mode': {'throughput_mode': 'SOME'}}",
+        "{'capacity_mode': {'throughput_mode': 'PROVISIONED'}}",
+        "{'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 1}}",
+        "{'capacity_mode': {'read_capacity_units': 0}}",
+        "{'capacity_mode': {'read_capacity_units': 'x'}}",
+        "{'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY'}}",
+        "{'encryption_specification': {'kms_key_identifier': ''}}",
+        "{'ttl': {'status': 'maybe'}}",
+        "{'ttl': {'status': {'a': 'b'}}}",
+        "{'cdc_specification': {'view_type': ''}}",
+    };
+    struct keyspaces_properties p;
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (read_properties(bad[i], &p, &err) != ERR_INVALID)
+            fail_msg("%s", bad[i]);
+}
+
+/* An entry that ALTER gives replaces the one that was, and leaves the others. */
+static void custom_properties_are_merged(void **state)
+{
+    struct schema *schema = new_schema();
+    struct table_def *table;
+
+    apply(
+        &schema,
+        "CREATE TABLE t (a int PRIMARY KEY) WITH custom_properties = {'ttl': {'status': 'enabled'}, 'a\"{,': {'b': 'c, }'}}");
+    apply(&schema, "ALTER TABLE t WITH custom_properties = {}");
+    apply(&schema, "ALTER TABLE t WITH custom_properties = {'new': 'x', 'ttl': {'status': 'disabled'}}");
+    table = schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"));
+    assert_true(bytes_equal(
+        table->params.custom_properties,
+        BYTES_LITERAL("{\"a\\\"{,\": {\"b\": \"c, }\"}, \"new\": \"x\", \"ttl\": {\"status\": \"disabled\"}}")));
+    schema_unref(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +409,9 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(definitions_survive_as_bytes),
         cmocka_unit_test(damaged_bytes_do_no_harm),
+        cmocka_unit_test(custom_properties_have_types),
+        cmocka_unit_test(custom_properties_of_other_types_are_refused),
+        cmocka_unit_test(custom_properties_are_merged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,102 @@
+/* What is kept in memory: caching, memtable. */
+#include "schema/option.h"
+
+#include "schema/build.h"
+#include "types/number.h"
+
+#include <assert.h>
+#include <ctype.h>
+
+/* Names in the order written, for messages that list them; a set name stands for itself only. */
+static void append_names(struct buffer *out, const struct option_map *map, const struct term *written)
+{
+    bool first = true;
+
+    for (uint32_t i = 0; i < written->item_count; i += 2) {
+        struct bytes name = written->items[i]->literal.text;
+
+        assert(written->items[i]->kind == TERM_LITERAL); /* it was read as a map of them */
+        if (!option_map_find(map, name))
+            continue;
+        if (!first)
+            buffer_append_string(out, ", ");
+        buffer_append_bytes(out, name);
+        first = false;
+    }
+}
+
+enum status option_read_caching(struct arena *arena, const struct cql_option *option, struct option_map *result,
+                                struct error *err)
+{
+    struct option_map given, rest;
+    struct bytes keys = BYTES_LITERAL("NONE"), rows = BYTES_LITERAL("NONE");
+    enum status status = options_read_map(arena, option->name, option->value, &given, err);
+
+    if (status)
+        return status;
+    rest = (struct option_map){ 0 };
+    for (uint32_t i = 0; i < given.count; i++) {
+        struct bytes name = given.options[i].name, value = given.options[i].value;
+        int64_t number;
+
+        if (option_is_name(name, "keys")) {
+            if (option_is_word(value, "ALL"))
+                keys = BYTES_LITERAL("ALL");
+            else if (!option_is_word(value, "NONE"))
+                return error_set(
+                    err, ERR_CONFIG,
+                    "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and 'NONE' are allowed",
+                    BYTES(value));
+        } else if (option_is_name(name, "rows_per_partition")) {
+            if (option_is_word(value, "ALL"))
+                rows = BYTES_LITERAL("ALL");
+            else if (option_is_word(value, "NONE"))
+                rows = BYTES_LITERAL("NONE");
+            else if (value.size && isdigit(value.data[0]) && integer_parse(value, 0, INT32_MAX, &number))
+                rows = number == 0 ? BYTES_LITERAL("NONE")
+                                   : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
+            else
+                return error_set(
+                    err, ERR_CONFIG,
+                    "Invalid value '%.*s' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and integer "
+                    "values are allowed",
+                    BYTES(value));
+        } else {
+            option_map_set(arena, &rest, name, value);
+        }
+    }
+    if (rest.count) {
+        struct buffer names = { 0 };
+
+        append_names(&names, &rest, option->value);
+        status = error_set(err, ERR_CONFIG,
+                           "Invalid caching sub-options [%.*s]: only 'keys' and 'rows_per_partition' are allowed",
+                           BYTES(buffer_bytes(&names)));
+        buffer_fini(&names);
+        return status;
+    }
+    assert(keys.size && rows.size);
+    *result = (struct option_map){ 0 };
+    option_map_set(arena, result, BYTES_LITERAL("keys"), keys);
+    option_map_set(arena, result, BYTES_LITERAL("rows_per_partition"), rows);
+    return OK;
+}
+
+enum status option_read_memtable(const struct cql_option *option, struct bytes *result, struct error *err)
+{
+    struct bytes text;
+    enum status status = option_read_string(option, &text, err);
+
+    if (status)
+        return status;
+    /* The names that a stock cassandra.yaml defines; we keep what was said, and have one kind. */
+    static const struct bytes known[] = { { (const uint8_t *)"default", 7 },
+                                          { (const uint8_t *)"skiplist", 8 },
+                                          { (const uint8_t *)"trie", 4 } };
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (bytes_equal(text, known[i])) {
+            *result = known[i];
+            return OK;
+        }
+    return error_set(err, ERR_CONFIG, "Memtable configuration \"%.*s\" not found.", BYTES(text));
+}
