@@ -7,8 +7,8 @@
 #ifndef QUERY_AGGREGATE_H
 #define QUERY_AGGREGATE_H
 
-#include "query/number_sum.h"
-#include "query/plan.h"
+#include "plan/number_sum.h"
+#include "plan/plan.h"
 
 struct accumulator {
     const struct select_aggregate *aggregate;

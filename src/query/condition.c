@@ -3,7 +3,23 @@
 
 #include "query/operation.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+static const struct {
+    enum condition_op op;
+    const char *name;
+} operators[] = {
+    [OPERATOR_EQ] = { CONDITION_EQ, "=" },
+    [OPERATOR_NE] = { CONDITION_NE, "!=" },
+    [OPERATOR_LT] = { CONDITION_LT, "<" },
+    [OPERATOR_LE] = { CONDITION_LE, "<=" },
+    [OPERATOR_GT] = { CONDITION_GT, ">" },
+    [OPERATOR_GE] = { CONDITION_GE, ">=" },
+    [OPERATOR_IN] = { CONDITION_IN, "IN" },
+    [OPERATOR_CONTAINS] = { CONDITION_CONTAINS, "CONTAINS" },
+    [OPERATOR_CONTAINS_KEY] = { CONDITION_CONTAINS_KEY, "CONTAINS KEY" },
+};
 
 bool plan_is_conditional(const struct modify_plan *modify)
 {
@@ -18,7 +34,7 @@ static enum status condition_values(struct execution *execution, const struct pl
     struct bytes *values;
     enum status status = OK;
 
-    if (from->op == CONDITION_IN && from->value) {
+    if (from->op == OPERATOR_IN && from->value) {
         struct value_iterator iterator;
         struct bytes list, element;
 
@@ -41,21 +57,17 @@ static enum status condition_values(struct execution *execution, const struct pl
         values = arena_alloc(eval->arena, sizeof(*values) * ((size_t)count + 1));
         for (uint32_t i = 0; i < count && !status; i++) {
             status = expr_evaluate(from->value ? from->value : from->values[i], eval, &values[kept], err);
-            if (!status && native_is_unset(values[kept]) && from->op == CONDITION_IN)
+            if (!status && native_is_unset(values[kept]) && from->op == OPERATOR_IN)
                 continue; /* as if it were not in the list */
             if (!status && native_is_unset(values[kept]) &&
-                (from->op == CONDITION_CONTAINS || from->op == CONDITION_CONTAINS_KEY))
+                (from->op == OPERATOR_CONTAINS || from->op == OPERATOR_CONTAINS_KEY))
                 values[kept] = bytes_of("", 0); /* as Cassandra has it: an element that is not there */
             else if (!status && native_is_unset(values[kept]))
                 status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
-            bool orders = from->op != CONDITION_EQ && from->op != CONDITION_NE && from->op != CONDITION_IN;
+            bool orders = from->op != OPERATOR_EQ && from->op != OPERATOR_NE && from->op != OPERATOR_IN;
             if (!status && bytes_is_null(values[kept]) && orders) {
-                static const char *const names[] = {
-                    "=", "!=", "<", "<=", ">", ">=", "IN", "CONTAINS", "CONTAINS KEY"
-                };
-
-                status =
-                    error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[from->op]);
+                status = error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"",
+                                   operators[from->op].name);
             }
             kept++;
         }
@@ -69,7 +81,8 @@ static enum status make_condition(struct execution *execution, const struct plan
 {
     struct eval *eval = &execution->eval;
 
-    *to = (struct condition){ .column_id = from->column->id, .op = from->op };
+    assert((size_t)from->op < sizeof(operators) / sizeof(*operators));
+    *to = (struct condition){ .column_id = from->column->id, .op = operators[from->op].op };
     if (from->field >= 0) {
         uint8_t *path = arena_alloc(eval->arena, 2);
 

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "catalog/catalog.h"
 #include "query/buffer_pool.h"
-#include "query/plan.h"
+#include "plan/plan.h"
 #include "query/prepared.h"
 #include "query/query.h"
 

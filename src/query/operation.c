@@ -1,7 +1,7 @@
 /* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
 #include "query/operation.h"
 
-#include "query/number.h"
+#include "plan/number.h"
 #include "row/counter.h"
 #include "row/merge.h"
 #include "row/place.h"

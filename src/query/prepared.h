@@ -13,7 +13,7 @@
 #ifndef QUERY_PREPARED_H
 #define QUERY_PREPARED_H
 
-#include "query/plan.h"
+#include "plan/plan.h"
 
 #include <stdatomic.h>
 

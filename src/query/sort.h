@@ -8,7 +8,7 @@
 #ifndef QUERY_SORT_H
 #define QUERY_SORT_H
 
-#include "query/plan.h"
+#include "plan/plan.h"
 
 enum { SORTED_ROWS_MAX = 100000 };
 

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "row/place.h"
 #include "row/row.h"
+#include "row/slice.h"
 #include "schema/schema.h"
 
 struct table_space;
@@ -28,15 +29,6 @@ struct store_ops;
 struct file_system;
 
 /* ---- reading ---- */
-
-/* One range of clusterings: bounds are prefixes of encoded clustering components. A bound of size 0 is open on that
- * side. Inclusive means: everything that begins with the bound is inside; exclusive: outside. */
-struct slice {
-    struct bytes start;
-    struct bytes end;
-    bool start_inclusive;
-    bool end_inclusive;
-};
 
 struct read_command {
     uint64_t table_id;

@@ -1,4 +1,4 @@
-/* Records what Apache Cassandra's own number types make of exp, log, log10 and round; src/query/number_test.c checks against it.
+/* Records what Apache Cassandra's own number types make of exp, log, log10 and round; src/plan/number_test.c checks against it.
  *
  *   javac -cp 'cassandra/lib/*' NumberVectors.java &&
  *       java --add-opens java.base/java.io=ALL-UNNAMED --add-opens java.base/sun.nio.ch=ALL-UNNAMED -cp 'cassandra/lib/*:.' NumberVectors |

@@ -1,5 +1,5 @@
 /* WHERE clauses are checked and sorted; see where.h. Source: org.apache.cassandra.cql3.restrictions.StatementRestrictions, release 5.0. */
-#include "query/where.h"
+#include "plan/where.h"
 
 #include "cql/print.h"
 

@@ -1,4 +1,4 @@
-/* query/number.h: CQL's numbers as numbers: arithmetic, casts, sums and averages by Cassandra's rules.
+/* plan/number.h: CQL's numbers as numbers: arithmetic, casts, sums and averages by Cassandra's rules.
  *
  * Shapes:  a value is wire bytes; a struct number is one of them read. Integers wrap as Java's do; decimals are kept to 10000
  *          digits when they are computed with.
@@ -6,8 +6,8 @@
  * Errors:  ERR_INVALID where a result would not fit our limits; ERR_FUNCTION_FAILURE for a division by zero.
  * Thread:  pure.
  */
-#ifndef QUERY_NUMBER_H
-#define QUERY_NUMBER_H
+#ifndef PLAN_NUMBER_H
+#define PLAN_NUMBER_H
 
 #include "types/value.h"
 

@@ -1,9 +1,9 @@
 /* INSERT, UPDATE and DELETE become plans. Source: org.apache.cassandra.cql3.statements.{Update,Delete,Modification}Statement and
  * cql3.Operation, release 5.0. */
-#include "query/plan.h"
+#include "plan/plan.h"
 
 #include "cql/print.h"
-#include "query/number.h"
+#include "plan/number.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -378,24 +378,6 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
 
 /* ---- IF ---- */
 
-static enum status condition_operator(enum cql_operator op, enum condition_op *result)
-{
-    switch (op) {
-    case OPERATOR_EQ: *result = CONDITION_EQ; return OK;
-    case OPERATOR_NE: *result = CONDITION_NE; return OK;
-    case OPERATOR_LT: *result = CONDITION_LT; return OK;
-    case OPERATOR_LE: *result = CONDITION_LE; return OK;
-    case OPERATOR_GT: *result = CONDITION_GT; return OK;
-    case OPERATOR_GE: *result = CONDITION_GE; return OK;
-    case OPERATOR_IN: *result = CONDITION_IN; return OK;
-    case OPERATOR_CONTAINS: *result = CONDITION_CONTAINS; return OK;
-    case OPERATOR_CONTAINS_KEY: *result = CONDITION_CONTAINS_KEY; return OK;
-    case OPERATOR_LIKE:
-    case OPERATOR_IS_NOT_NULL: break;
-    }
-    return ERR_INVALID;
-}
-
 static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from,
                                       struct plan_condition *to)
 {
@@ -413,7 +395,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     const struct type *type = column->type;
     *to = (struct plan_condition){ .column = column, .field = -1 };
     receiver = (struct receiver){ column->name, type };
-    if (condition_operator(from->op, &to->op))
+    to->op = from->op;
+    if (from->op == OPERATOR_LIKE || from->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
     if (from->element) {
         if (!type_is_collection(type))

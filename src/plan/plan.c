@@ -1,5 +1,5 @@
 /* Plans of all kinds: names found, statements handed to their planners, results described. */
-#include "query/plan.h"
+#include "plan/plan.h"
 
 #include <assert.h>
 

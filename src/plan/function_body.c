@@ -1,7 +1,7 @@
 /* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
-#include "query/function_body.h"
+#include "plan/function_body.h"
 
-#include "query/number_sum.h"
+#include "plan/number_sum.h"
 #include "types/calendar.h"
 #include "types/json.h"
 

@@ -1,4 +1,4 @@
-/* query/term.h: typed expressions: a term or selector of the AST, checked against what receives it, ready to evaluate.
+/* plan/term.h: typed expressions: a term or selector of the AST, checked against what receives it, ready to evaluate.
  *
  * Compiling types every literal, names every bind marker and computes what is constant; evaluating takes bound values
  * and, in a SELECT clause, a row.
@@ -8,11 +8,11 @@
  * Errors:  ERR_INVALID, ERR_FUNCTION_FAILURE with Cassandra's words.
  * Thread:  compiled expressions are immutable.
  */
-#ifndef QUERY_TERM_H
-#define QUERY_TERM_H
+#ifndef PLAN_TERM_H
+#define PLAN_TERM_H
 
 #include "cql/ast.h"
-#include "query/function.h"
+#include "plan/function.h"
 #include "row/row.h"
 #include "schema/schema.h"
 #include "wire/native.h"

@@ -1,6 +1,6 @@
 /* Terms of the AST become typed expressions; see term.h. Source: org.apache.cassandra.cql3 (Constants, Lists, Sets, Maps, Tuples,
  * UserTypes, Vectors, FunctionCall), release 5.0. */
-#include "query/term.h"
+#include "plan/term.h"
 
 #include "cql/print.h"
 #include "types/number.h"

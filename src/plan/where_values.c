@@ -1,5 +1,5 @@
 /* The values of a request find partitions, rows and slices of a WHERE clause; see where.h. */
-#include "query/where.h"
+#include "plan/where.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Numbers; see number.h. Source: org.apache.cassandra.db.marshal.NumberType and its subclasses, release 5.0. */
-#include "query/number.h"
+#include "plan/number.h"
 
 #include "types/number.h"
 

@@ -1,7 +1,7 @@
 /* Native functions: names, signatures and resolution; the bodies are in function_body.c. See function.h. */
-#include "query/function.h"
+#include "plan/function.h"
 
-#include "query/function_body.h"
+#include "plan/function_body.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
-/* query/plan.h: a statement as data, ready to be executed with values.
+/* plan/plan.h: a statement as data, ready to be executed with values.
  *
  * Owns:    a plan lives in one arena (a request's for QUERY, its own when prepared) and holds references to the table
  *          definitions it names.
  * Thread:  immutable once made.
  */
-#ifndef QUERY_PLAN_H
-#define QUERY_PLAN_H
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
 
-#include "query/where.h"
+#include "plan/where.h"
 
 /* ---- INSERT, UPDATE, DELETE ---- */
 
@@ -42,7 +42,7 @@ struct plan_condition {
     const struct column_def *column;
     const struct expr *element; /* NULL: none */
     int32_t field;              /* -1: none */
-    enum condition_op op;
+    enum cql_operator op;
     const struct expr *value; /* IN: NULL or the marker */
     const struct expr **values;
     uint32_t value_count;

@@ -1,6 +1,6 @@
 /* Numbers against what Cassandra 5.0.5 answered (tests/cql/functions.expected), what its classes compute (tests/vectors/numbers.txt,
  * recorded by NumberVectors.java) and Java's rules: widths, wrapping, rounding. */
-#include "query/number.h"
+#include "plan/number.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,5 +238,5 @@ int main(void)
         cmocka_unit_test(big_functions_are_cassandras), cmocka_unit_test(big_functions_are_bounded),
     };
 
-    return cmocka_run_group_tests_name("query/number", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("plan/number", tests, NULL, NULL);
 }

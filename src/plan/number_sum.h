@@ -1,4 +1,4 @@
-/* query/number_sum.h: the sum or the average of many numbers, for aggregates and collection functions.
+/* plan/number_sum.h: the sum or the average of many numbers, for aggregates and collection functions.
  *
  * Shapes:  whole numbers wrap in sums, in averages they are added as wide as it takes; floats are added as doubles, with Kahan's
  *          compensation as Cassandra applies it; an average of doubles whose sum overflows goes on in decimals. An average of decimals is
@@ -7,10 +7,10 @@
  * Errors:  ERR_SERVER with Java's words (NaN where decimals are added), ERR_INVALID of arithmetic.
  * Thread:  one at a time.
  */
-#ifndef QUERY_NUMBER_SUM_H
-#define QUERY_NUMBER_SUM_H
+#ifndef PLAN_NUMBER_SUM_H
+#define PLAN_NUMBER_SUM_H
 
-#include "query/number.h"
+#include "plan/number.h"
 
 struct number_sum {
     enum type_kind kind; /* of what is added, and of the result */

@@ -1,4 +1,4 @@
-/* query/where.h: a WHERE clause, checked and sorted into what finds partitions, what slices them, and what filters rows.
+/* plan/where.h: a WHERE clause, checked and sorted into what finds partitions, what slices them, and what filters rows.
  *
  * Shapes:  `partition` has one part per partition key column (kind NONE: not restricted). `clustering` restricts a
  *          contiguous prefix of the clustering columns: EQ or IN parts, then perhaps one slice; parts may cover several columns
@@ -7,11 +7,11 @@
  * Errors:  ERR_INVALID with Cassandra's words.
  * Source:  org.apache.cassandra.cql3.restrictions, release 5.0.
  */
-#ifndef QUERY_WHERE_H
-#define QUERY_WHERE_H
+#ifndef PLAN_WHERE_H
+#define PLAN_WHERE_H
 
-#include "query/term.h"
-#include "table/table.h"
+#include "plan/term.h"
+#include "row/slice.h"
 
 enum { KEYS_MAX = 65535 }; /* partitions or rows that one statement's IN lists may multiply to */
 

@@ -1,5 +1,5 @@
 /* SELECT becomes a plan. Source: org.apache.cassandra.cql3.statements.SelectStatement and cql3.selection, release 5.0. */
-#include "query/plan.h"
+#include "plan/plan.h"
 
 #include "cql/print.h"
 #include "schema/ddl.h"

@@ -5,7 +5,7 @@
  * MPFR computes in bits, with so many more that what is rounded to digits is not what was rounded to bits: a logarithm of what is near to
  * one loses as many digits as the argument has, and an exponent up to 2^31 loses 31 bits.
  */
-#include "query/number.h"
+#include "plan/number.h"
 
 #include <mpfr.h>
 

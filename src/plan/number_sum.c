@@ -1,5 +1,5 @@
 /* Sums and averages; see number_sum.h. Source: org.apache.cassandra.cql3.functions.AggregateFcts, release 5.0. */
-#include "query/number_sum.h"
+#include "plan/number_sum.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* query/function.h: the native functions: which one a call means, and what it gives.
+/* plan/function.h: the native functions: which one a call means, and what it gives.
  *
  * Shapes:  a function is resolved once, when a plan is made, to a struct function with exact argument types; its body
  *          then takes wire values. Operators (+ - * / % and negation) and casts are functions too.
@@ -7,10 +7,10 @@
  * Thread:  immutable once resolved.
  * Source:  org.apache.cassandra.cql3.functions, release 5.0.
  */
-#ifndef QUERY_FUNCTION_H
-#define QUERY_FUNCTION_H
+#ifndef PLAN_FUNCTION_H
+#define PLAN_FUNCTION_H
 
-#include "query/number.h"
+#include "plan/number.h"
 #include "schema/schema.h"
 
 /* Makes version 1 uuids that no other call of this process made. One per context. */

@@ -1,12 +1,12 @@
-/* query/function_body.h: what native functions do; only function.c needs it. Each is a function_body (function.h).
+/* plan/function_body.h: what native functions do; only function.c needs it. Each is a function_body (function.h).
  *
  * Shapes:  arguments are validated wire values of the function's argument types, never null unless it takes nulls.
  * Thread:  pure but for the uuid source.
  */
-#ifndef QUERY_FUNCTION_BODY_H
-#define QUERY_FUNCTION_BODY_H
+#ifndef PLAN_FUNCTION_BODY_H
+#define PLAN_FUNCTION_BODY_H
 
-#include "query/function.h"
+#include "plan/function.h"
 
 #define DECLARE_BODY(name)                                                                                        \
     enum status name(const struct function *function, struct function_context *context, const struct bytes *args, \
