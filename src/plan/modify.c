@@ -80,7 +80,7 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
     const struct table_def *table = planner->table;
     uint32_t first = clustering ? table->partition_key_count : 0,
              count = clustering ? table->clustering_count : table->partition_key_count;
-    const struct key_part *parts = clustering ? modify->where.clustering : modify->where.partition;
+    const struct key_part *parts = clustering ? modify->where.access.clustering : modify->where.access.partition;
     struct buffer names = { 0 };
     uint32_t missing = 0;
 
@@ -106,11 +106,11 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
     if (status)
         return status;
     for (uint32_t i = 0; i < table->clustering_count; i++)
-        given += where->clustering[i].kind != PART_NONE;
-    where->partition_is_complete = true;
+        given += where->access.clustering[i].kind != PART_NONE;
+    where->access.kind = ACCESS_PARTITIONS;
     where->has_clustering = given > 0;
-    where->clustering_count = given == table->clustering_count ? table->clustering_count : 0;
-    where->clustering_is_complete = given == table->clustering_count;
+    where->access.clustering_count = given == table->clustering_count ? table->clustering_count : 0;
+    where->access.clustering_is_complete = given == table->clustering_count;
     if (given != table->clustering_count) {
         /* Only static columns: the partition's static row is written. */
         if (given || modify->touches_rows || !modify->touches_static)
@@ -126,8 +126,9 @@ static void insert_value(struct planner *planner, struct modify_plan *modify, co
                          const struct expr *value)
 {
     if (is_key_column(column)) {
-        struct key_part *part = column->kind == COLUMN_PARTITION_KEY ? &modify->where.partition[column->position]
-                                                                     : &modify->where.clustering[column->position];
+        struct key_part *part = column->kind == COLUMN_PARTITION_KEY
+                                    ? &modify->where.access.partition[column->position]
+                                    : &modify->where.access.clustering[column->position];
 
         *part = eq_part(planner, column->position);
         part->values[0] = value;
@@ -215,8 +216,8 @@ static enum status plan_insert(struct planner *planner, const struct cql_stateme
         return error_set(planner->err, ERR_INVALID,
                          "INSERT statements are not allowed on counter tables, use UPDATE instead");
     modify->operations = arena_new_array(planner->arena, struct operation, table->column_count + 1);
-    modify->where.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
-    modify->where.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
+    modify->where.access.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
+    modify->where.access.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
     modify->if_not_exists = insert->if_not_exists;
     status = insert->json ? plan_insert_json(planner, insert, modify) : plan_insert_values(planner, insert, modify);
     if (!status)
@@ -552,7 +553,7 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     const struct where *where = &modify->where;
 
     /* Conditions need one row, unless all is about static columns. */
-    if ((modify->condition_count || modify->if_exists) && !where->clustering_is_complete) {
+    if ((modify->condition_count || modify->if_exists) && !where->access.clustering_is_complete) {
         if (modify->touches_rows || !modify->operation_count)
             return error_set(
                 planner->err, ERR_INVALID,
@@ -564,11 +565,11 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     }
     if (modify->operation_count == 0) {
         modify->deletes_partitions = !where->has_clustering;
-        modify->deletes_ranges = where->has_clustering && !where->clustering_is_complete;
+        modify->deletes_ranges = where->has_clustering && !where->access.clustering_is_complete;
         if (table->clustering_count == 0)
             modify->deletes_partitions = true;
         modify->touches_rows = true;
-    } else if (modify->touches_rows && !where->clustering_is_complete) {
+    } else if (modify->touches_rows && !where->access.clustering_is_complete) {
         return error_set(planner->err, ERR_INVALID, "Range deletions are not supported for specific columns");
     }
     return OK;

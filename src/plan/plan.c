@@ -45,11 +45,11 @@ void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const stru
     uint32_t count = from->table->partition_key_count;
 
     plan->pk_count = 0;
-    if (!where->partition_is_complete)
+    if (where->access.kind != ACCESS_PARTITIONS)
         return;
     plan->pk_indexes = arena_new_array(planner->arena, uint16_t, count);
     for (uint32_t i = 0; i < count; i++) {
-        const struct key_part *part = &where->partition[i];
+        const struct key_part *part = &where->access.partition[i];
         const struct expr *marker = NULL;
 
         for (uint32_t k = 0; part->values && k < part->value_count; k++)

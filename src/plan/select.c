@@ -821,7 +821,7 @@ static enum status check_distinct(const struct selection *selection, const struc
             return refuse_distinct_column(planner, column);
     }
     /* A whole partition key by EQ need not be selected. */
-    for (uint32_t k = 0; k < table->partition_key_count && select->where.is_key_range; k++)
+    for (uint32_t k = 0; k < table->partition_key_count && select->where.access.kind == ACCESS_RANGE; k++)
         if (!is_used(&used, &table->columns[k]))
             return error_set(planner->err, ERR_INVALID,
                              "SELECT DISTINCT queries must request all the partition key columns (missing %.*s)",
@@ -831,8 +831,8 @@ static enum status check_distinct(const struct selection *selection, const struc
 
 static bool is_eq_restricted(const struct where *where, uint32_t position)
 {
-    for (uint32_t i = 0; i < where->clustering_count; i++) {
-        const struct key_part *part = &where->clustering[i];
+    for (uint32_t i = 0; i < where->access.clustering_count; i++) {
+        const struct key_part *part = &where->access.clustering[i];
 
         if (part->kind == PART_EQ && position >= part->first && position < part->first + part->width)
             return true;
@@ -878,7 +878,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
         return OK;
     if (statement->orderings[0].ann_of)
         return error_set(planner->err, ERR_INVALID, "ANN ordering by vector requires the column to be indexed");
-    if (select->where.is_key_range)
+    if (select->where.access.kind == ACCESS_RANGE)
         return error_set(planner->err, ERR_INVALID,
                          "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
     ordered = arena_new_array(planner->arena, struct ordered, statement->ordering_count);
@@ -965,10 +965,10 @@ static enum status compile_groups(struct selection *selection, const struct sele
                              BYTES(column->name));
         while (next < column->index) {
             const struct column_def *skipped = &table->columns[next];
-            bool eq =
-                skipped->kind == COLUMN_PARTITION_KEY
-                    ? select->where.partition_is_complete && select->where.partition[skipped->position].kind == PART_EQ
-                    : is_eq_restricted(&select->where, skipped->position);
+            bool eq = skipped->kind == COLUMN_PARTITION_KEY
+                          ? select->where.access.kind == ACCESS_PARTITIONS &&
+                                select->where.access.partition[skipped->position].kind == PART_EQ
+                          : is_eq_restricted(&select->where, skipped->position);
             if (!eq)
                 return error_set(
                     planner->err, ERR_INVALID,

@@ -461,32 +461,32 @@ static enum status collect_token(struct collector *collector, const struct relat
     for (uint32_t i = 0; i < table->partition_key_count; i++)
         buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
     struct bytes shown = buffer_to_arena(planner->arena, &names);
-    if (where->token_eq)
+    if (where->access.tokens.eq)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes an Equal", BYTES(shown));
-    where->has_token = true;
+    where->access.tokens.is_restricted = true;
     switch (relation->op) {
     case OPERATOR_EQ:
-        if (where->token_start || where->token_end)
+        if (where->access.tokens.start || where->access.tokens.end)
             return error_set(planner->err, ERR_INVALID,
                              "Columns \"%.*s\" cannot be restricted by both an equality and an inequality relation",
                              BYTES(shown));
-        where->token_eq = value;
+        where->access.tokens.eq = value;
         break;
     case OPERATOR_GT:
     case OPERATOR_GE:
-        if (where->token_start)
+        if (where->access.tokens.start)
             return error_set(planner->err, ERR_INVALID,
                              "More than one restriction was found for the start bound on %.*s", BYTES(shown));
-        where->token_start = value;
-        where->token_start_inclusive = relation->op == OPERATOR_GE;
+        where->access.tokens.start = value;
+        where->access.tokens.start_inclusive = relation->op == OPERATOR_GE;
         break;
     default:
-        if (where->token_end)
+        if (where->access.tokens.end)
             return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s",
                              BYTES(shown));
-        where->token_end = value;
-        where->token_end_inclusive = relation->op == OPERATOR_LE;
+        where->access.tokens.end = value;
+        where->access.tokens.end_inclusive = relation->op == OPERATOR_LE;
         break;
     }
     return OK;
@@ -578,17 +578,16 @@ static enum status sort_partition(struct collector *collector)
     if (filtering && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
     /* With token() beside a whole partition key, its partitions are read if their tokens are inside. */
-    where->is_key_range = !restricted || filtering;
-    where->partition_is_restricted = restricted || where->has_token || collector->partition_contains;
-    where->partition_is_complete = !where->is_key_range;
-    where->partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
+    where->access.kind = !restricted || filtering ? ACCESS_RANGE : ACCESS_PARTITIONS;
+    where->partition_is_restricted = restricted || where->access.tokens.is_restricted || collector->partition_contains;
+    where->access.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     for (uint32_t i = 0; i < table->partition_key_count; i++) {
         const struct restriction *restriction = &collector->restrictions[i];
 
         if (!restriction->columns)
             continue;
-        if (where->partition_is_complete)
-            restriction_to_part(restriction, &where->partition[i]);
+        if (where->access.kind == ACCESS_PARTITIONS)
+            restriction_to_part(restriction, &where->access.partition[i]);
         else
             restriction_to_filters(where, restriction);
     }
@@ -677,7 +676,7 @@ static enum status sort_clustering(struct collector *collector)
     if (status)
         return status;
 
-    where->clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
+    where->access.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
     for (uint32_t i = 0; i < table->clustering_count; i++) {
         const struct restriction *restriction = &collector->restrictions[table->partition_key_count + i];
 
@@ -686,7 +685,7 @@ static enum status sort_clustering(struct collector *collector)
             continue;
         }
         if (!broken) {
-            restriction_to_part(restriction, &where->clustering[where->clustering_count++]);
+            restriction_to_part(restriction, &where->access.clustering[where->access.clustering_count++]);
             if (restriction->kind == PART_SLICE)
                 broken = true;
             else
@@ -707,14 +706,14 @@ static enum status sort_clustering(struct collector *collector)
         }
         i += restriction->width - 1;
     }
-    where->clustering_is_complete = covered == table->clustering_count;
+    where->access.clustering_is_complete = covered == table->clustering_count;
     return OK;
 }
 
 enum status where_check_filtering(struct planner *planner, const struct where_options *options,
                                   const struct where *where)
 {
-    if (where->is_key_range && where->has_clustering && !options->allow_filtering)
+    if (where->access.kind == ACCESS_RANGE && where->has_clustering && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
     return OK;
 }
@@ -787,5 +786,6 @@ enum status where_compile(struct planner *planner, const struct relation *relati
         status = sort_clustering(&collector);
     if (!status)
         status = sort_others(&collector);
+    where->access.has_in = where->partition_has_in || where->clustering_has_in;
     return status;
 }

@@ -122,11 +122,11 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
     struct bytes clustering = bytes_of("", 0);
     enum status status = OK;
 
-    if (table->clustering_count && modify->where.clustering_is_complete) {
+    if (table->clustering_count && modify->where.access.clustering_is_complete) {
         struct clustering_value *rows;
         uint32_t row_count;
 
-        status = where_rows(&modify->where, table, &execution->eval, &rows, &row_count, execution->err);
+        status = access_rows(&modify->where.access, table, &execution->eval, &rows, &row_count, execution->err);
         if (status)
             return status;
         if (row_count != 1)
@@ -137,7 +137,7 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
         cas->whole_rows = true;
         cas->parts[cas->count++] = (struct cas_part){
             .clustering = clustering,
-            .is_static = table->clustering_count && !modify->where.clustering_is_complete,
+            .is_static = table->clustering_count && !modify->where.access.clustering_is_complete,
             .kind = modify->if_exists ? CAS_IF_EXISTS : CAS_IF_NOT_EXISTS,
         };
         return OK;

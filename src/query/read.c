@@ -917,10 +917,11 @@ static enum status read_partitions(struct reader *reader, const struct partition
     uint32_t chunks = 0;
     enum status status = OK;
 
-    if (reader->select->where.has_token) {
+    if (reader->select->where.access.tokens.is_restricted) {
         bool nothing;
 
-        status = where_tokens(&reader->select->where, &execution->eval, &first, &last, &nothing, execution->err);
+        status =
+            access_tokens(&reader->select->where.access, &execution->eval, &first, &last, &nothing, execution->err);
         if (status || nothing)
             return status;
     }
@@ -945,8 +946,8 @@ static enum status read_range(struct reader *reader, struct read_command *comman
     struct execution *execution = reader->execution;
     uint32_t chunks = 0;
     bool nothing;
-    enum status status = where_tokens(&reader->select->where, &execution->eval, &command->token, &command->token_last,
-                                      &nothing, execution->err);
+    enum status status = access_tokens(&reader->select->where.access, &execution->eval, &command->token,
+                                       &command->token_last, &nothing, execution->err);
 
     if (status || nothing)
         return status;
@@ -1102,13 +1103,14 @@ static enum status check_sorted_pages(struct reader *reader, bool nothing, const
 
     if (!reader->select->sort_count || !page_size)
         return OK;
-    assert(!where->is_key_range); /* rows of one partition, and of a range of tokens, come in order */
+    assert(where->access.kind != ACCESS_RANGE); /* rows of one partition, and of a range of tokens, come in order */
     if (nothing && !reader->select->is_aggregate) {
-        bool is_slice = where->clustering_count && where->clustering[where->clustering_count - 1].kind == PART_SLICE;
+        bool is_slice = where->access.clustering_count &&
+                        where->access.clustering[where->access.clustering_count - 1].kind == PART_SLICE;
 
         if (named || is_slice)
             return OK;
-        enum status status = where_partitions(where, reader->table, &execution->eval, &keys, execution->err);
+        enum status status = access_partitions(&where->access, reader->table, &execution->eval, &keys, execution->err);
         if (status || !keys.count)
             return status;
     }
@@ -1178,12 +1180,12 @@ static enum status read_with(struct reader *reader)
         .now_s = execution->eval.now_s,
     };
     struct slice *slices;
-    status =
-        where_slices(&select->where, table, &execution->eval, &slices, &command.slice_count, &nothing, execution->err);
+    status = access_slices(&select->where.access, table, &execution->eval, &slices, &command.slice_count, &nothing,
+                           execution->err);
     if (status)
         return status;
     command.slices = slices;
-    if (!select->where.is_key_range && select->where.clustering_is_complete) {
+    if (select->where.access.kind != ACCESS_RANGE && select->where.access.clustering_is_complete) {
         static const struct slice only = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, true, true };
 
         command.slices_are_rows = true;
@@ -1192,8 +1194,8 @@ static enum status read_with(struct reader *reader)
             command.slice_count = 1;
         }
     }
-    if (!nothing && !select->where.is_key_range) {
-        status = where_partitions(&select->where, table, &execution->eval, &keys, execution->err);
+    if (!nothing && select->where.access.kind != ACCESS_RANGE) {
+        status = access_partitions(&select->where.access, table, &execution->eval, &keys, execution->err);
         if (!status && keys.count > 1 && consistency_is_serial(parameters->consistency))
             status = error_set(execution->err, ERR_INVALID,
                                "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
@@ -1242,7 +1244,7 @@ static enum status check_length(struct execution *execution)
     const struct plan *plan = execution->plan;
 
     if (execution->context->may_wait ||
-        !where_is_long(&plan->select->where, plan->table, &execution->eval, LOOP_KEYS_MAX))
+        !access_is_long(&plan->select->where.access, plan->table, &execution->eval, LOOP_KEYS_MAX))
         return OK;
     return ERR_WOULD_WAIT;
 }

@@ -264,22 +264,22 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
         eval->binds = binds;
     }
-    if (!execution->context->may_wait && where_is_long(&modify->where, table, eval, LOOP_KEYS_MAX))
+    if (!execution->context->may_wait && access_is_long(&modify->where.access, table, eval, LOOP_KEYS_MAX))
         return ERR_WOULD_WAIT;
     status = make_stamp(execution, modify, table, batch_timestamp_us, set->is_conditional, &stamp);
     if (!status)
-        status = where_partitions(&modify->where, table, eval, &keys, err);
+        status = access_partitions(&modify->where.access, table, eval, &keys, err);
     if (status)
         return status;
     if (modify->deletes_ranges) {
         bool nothing;
 
         row_count = 0;
-        status = where_slices(&modify->where, table, eval, &slices, &slice_count, &nothing, err);
+        status = access_slices(&modify->where.access, table, eval, &slices, &slice_count, &nothing, err);
     } else if (!modify->touches_rows) {
         row_count = 0;
     } else if (table->clustering_count && !modify->deletes_partitions) {
-        status = where_rows(&modify->where, table, eval, &rows, &row_count, err);
+        status = access_rows(&modify->where.access, table, eval, &rows, &row_count, err);
     }
     if (status)
         return status;
@@ -361,7 +361,7 @@ static bool names_rows(const struct plan *plan)
 {
     const struct modify_plan *modify = plan->modify;
 
-    return !plan->table->clustering_count || modify->where.clustering_is_complete || modify->deletes_ranges;
+    return !plan->table->clustering_count || modify->where.access.clustering_is_complete || modify->deletes_ranges;
 }
 
 enum query_result execute_modify(struct execution *execution)

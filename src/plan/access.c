@@ -1,5 +1,6 @@
-/* The values of a request find partitions, rows and slices of a WHERE clause; see where.h. */
-#include "plan/where.h"
+/* The values of a request find partitions, rows, slices and tokens; see access.h. INs multiply: what they name is sorted, each once, and
+ * bounded. */
+#include "plan/access.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -193,14 +194,15 @@ static uint64_t count_values(const struct key_part *part, struct eval *eval)
     return load_be32(marker.data);
 }
 
-bool where_ins_are_long(const struct where *where, const struct table_def *table, struct eval *eval, uint32_t count_max)
+bool access_ins_are_long(const struct access *access, const struct table_def *table, struct eval *eval,
+                         uint32_t count_max)
 {
     uint64_t count = 1;
 
-    for (uint32_t i = 0; where->partition_has_in && i < table->partition_key_count && count <= count_max; i++)
-        count *= count_values(&where->partition[i], eval);
-    for (uint32_t i = 0; where->clustering_has_in && i < where->clustering_count && count <= count_max; i++)
-        count *= count_values(&where->clustering[i], eval);
+    for (uint32_t i = 0; i < table->partition_key_count && count <= count_max; i++)
+        count *= count_values(&access->partition[i], eval);
+    for (uint32_t i = 0; i < access->clustering_count && count <= count_max; i++)
+        count *= count_values(&access->clustering[i], eval);
     return count > count_max;
 }
 
@@ -247,8 +249,8 @@ static enum status serialize_key(const struct table_def *table, struct eval *eva
     return partition_key_check(table, *key, err);
 }
 
-enum status where_partitions(const struct where *where, const struct table_def *table, struct eval *eval,
-                             struct partition_list *list, struct error *err)
+enum status access_partitions(const struct access *access, const struct table_def *table, struct eval *eval,
+                              struct partition_list *list, struct error *err)
 {
     uint32_t parts = table->partition_key_count;
     struct bytes **values = arena_alloc(eval->arena, sizeof(*values) * parts);
@@ -256,8 +258,9 @@ enum status where_partitions(const struct where *where, const struct table_def *
     uint32_t *counts = arena_alloc(eval->arena, sizeof(*counts) * parts);
     uint64_t total = 1;
 
+    assert(access->kind == ACCESS_PARTITIONS);
     for (uint32_t i = 0; i < parts; i++) {
-        enum status status = part_values(&where->partition[i], table->columns, eval, &values[i], &counts[i], err);
+        enum status status = part_values(&access->partition[i], table->columns, eval, &values[i], &counts[i], err);
 
         if (status)
             return status;
@@ -342,7 +345,7 @@ static uint32_t sort_prefixes(struct prefix *prefixes, uint32_t count)
 
 /* Every prefix that the EQ and IN parts make, in clustering order. may_be_short: as tuples that are; else these are refused, as they
  * are before other parts. No row has a clustering of fewer columns: where all are given, a short tuple finds none. */
-static enum status make_prefixes(const struct where *where, const struct table_def *table, struct eval *eval,
+static enum status make_prefixes(const struct access *access, const struct table_def *table, struct eval *eval,
                                  bool keep_written, bool may_be_short, struct prefix **result, uint32_t *result_count,
                                  struct error *err)
 {
@@ -351,8 +354,8 @@ static enum status make_prefixes(const struct where *where, const struct table_d
     uint32_t count = 1;
 
     prefixes[0] = (struct prefix){ bytes_of("", 0), bytes_of("", 0) };
-    for (uint32_t p = 0; p < where->clustering_count && where->clustering[p].kind != PART_SLICE; p++) {
-        const struct key_part *part = &where->clustering[p];
+    for (uint32_t p = 0; p < access->clustering_count && access->clustering[p].kind != PART_SLICE; p++) {
+        const struct key_part *part = &access->clustering[p];
         struct bytes *values;
         uint32_t value_count, made = 0;
         enum status status = part_values(part, columns, eval, &values, &value_count, err);
@@ -382,6 +385,7 @@ static enum status make_prefixes(const struct where *where, const struct table_d
     }
     if (count > 1)
         count = sort_prefixes(prefixes, count);
+    assert(count <= KEYS_MAX);
     *result = prefixes;
     *result_count = count;
     return OK;
@@ -411,13 +415,13 @@ static enum status check_clustering(const struct table_def *table, struct eval *
     return size > UINT16_MAX ? key_too_long(size, err) : OK;
 }
 
-enum status where_rows(const struct where *where, const struct table_def *table, struct eval *eval,
-                       struct clustering_value **rows, uint32_t *count, struct error *err)
+enum status access_rows(const struct access *access, const struct table_def *table, struct eval *eval,
+                        struct clustering_value **rows, uint32_t *count, struct error *err)
 {
     static_assert(sizeof(struct prefix) == sizeof(struct clustering_value), "a prefix of all columns is a clustering");
     bool keep = table_keeps_written(table);
     struct prefix *prefixes;
-    enum status status = make_prefixes(where, table, eval, keep, false, &prefixes, count, err);
+    enum status status = make_prefixes(access, table, eval, keep, false, &prefixes, count, err);
 
     if (status)
         return status;
@@ -575,8 +579,8 @@ static int compare_slices(const void *a, const void *b)
     return right->start_inclusive ? 1 : -1;
 }
 
-enum status where_slices(const struct where *where, const struct table_def *table, struct eval *eval,
-                         struct slice **slices, uint32_t *count, bool *nothing, struct error *err)
+enum status access_slices(const struct access *access, const struct table_def *table, struct eval *eval,
+                          struct slice **slices, uint32_t *count, bool *nothing, struct error *err)
 {
     struct slicing slicing = { .table = table, .eval = eval };
     struct bytes *start = NULL, *end = NULL;
@@ -587,12 +591,12 @@ enum status where_slices(const struct where *where, const struct table_def *tabl
     *count = 0;
     *slices = NULL;
     *nothing = false;
-    if (!where->clustering_count)
+    if (!access->clustering_count)
         return OK;
-    status = make_prefixes(where, table, eval, false, true, &prefixes, &prefix_count, err);
+    status = make_prefixes(access, table, eval, false, true, &prefixes, &prefix_count, err);
     if (status)
         return status;
-    slicing.part = &where->clustering[where->clustering_count - 1];
+    slicing.part = &access->clustering[access->clustering_count - 1];
     if (slicing.part->kind != PART_SLICE) {
         slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count + 1));
         for (uint32_t i = 0; i < prefix_count; i++)
@@ -642,38 +646,38 @@ static enum status token_value(const struct expr *expr, struct eval *eval, int64
     return OK;
 }
 
-enum status where_tokens(const struct where *where, struct eval *eval, int64_t *first, int64_t *last, bool *nothing,
-                         struct error *err)
+enum status access_tokens(const struct access *access, struct eval *eval, int64_t *first, int64_t *last, bool *nothing,
+                          struct error *err)
 {
     enum status status = OK;
 
     *first = INT64_MIN;
     *last = INT64_MAX;
     *nothing = false;
-    if (where->token_eq) {
-        status = token_value(where->token_eq, eval, first, err);
+    if (access->tokens.eq) {
+        status = token_value(access->tokens.eq, eval, first, err);
         /* No partition has the least token; from it to itself is the whole ring, as in Cassandra. */
         *last = *first == INT64_MIN ? INT64_MAX : *first;
         return status;
     }
-    if (where->token_start) {
-        status = token_value(where->token_start, eval, first, err);
+    if (access->tokens.start) {
+        status = token_value(access->tokens.start, eval, first, err);
         if (status)
             return status;
-        if (!where->token_start_inclusive) {
+        if (!access->tokens.start_inclusive) {
             *nothing = *first == INT64_MAX;
             if (*first != INT64_MAX)
                 ++*first;
         }
     }
-    if (where->token_end) {
-        status = token_value(where->token_end, eval, last, err);
+    if (access->tokens.end) {
+        status = token_value(access->tokens.end, eval, last, err);
         if (status)
             return status;
         /* The least token, as an end, means the end of the ring: drivers' last range is (t, MIN]. */
         if (*last == INT64_MIN) {
             *last = INT64_MAX;
-        } else if (!where->token_end_inclusive) {
+        } else if (!access->tokens.end_inclusive) {
             --*last;
         }
     }
