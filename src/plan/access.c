@@ -370,9 +370,9 @@ static enum status make_prefixes(const struct access *access, const struct table
                 const struct bytes *group = &values[(size_t)v * part->width];
                 uint32_t width = part->width > 1 ? width_of(group, part->width) : 1;
 
-                if (width < part->width && (!may_be_short || p + 1 < where->clustering_count))
+                if (width < part->width && (!may_be_short || p + 1 < access->clustering_count))
                     return bad_tuple(part, columns, eval->arena, err);
-                if (width == part->width || !where->clustering_is_complete)
+                if (width == part->width || !access->clustering_is_complete)
                     extend_prefix(table, eval, &prefixes[i], part->first, group, width, keep_written, &next[made++]);
             }
             status = arena_check(eval->arena, err);

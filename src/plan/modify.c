@@ -1,6 +1,6 @@
 /* INSERT, UPDATE and DELETE become plans. Source: org.apache.cassandra.cql3.statements.{Update,Delete,Modification}Statement and
  * cql3.Operation, release 5.0. */
-#include "plan/plan.h"
+#include "plan/modify.h"
 
 #include "cql/print.h"
 #include "plan/number.h"
@@ -10,7 +10,7 @@
 
 static enum status undefined_column(struct planner *planner, struct bytes name)
 {
-    return term_undefined_column(planner, name);
+    return planner_undefined_column(planner, name);
 }
 
 static bool is_key_column(const struct column_def *column)

@@ -143,19 +143,12 @@ struct plan {
 
 /* What plans a statement of some kinds. */
 typedef enum status (*plan_function)(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
-enum status plan_select(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
-/* INSERT, UPDATE, DELETE. */
-enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
-enum status plan_batch(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
-/* Its table is looked up when it is run. */
+/* TRUNCATE: its table is looked up when it is run. */
 enum status plan_truncate(struct planner *planner, const struct cql_statement *statement, struct plan *plan);
 
 /* Plans a parsed statement. On failure the plan's references are dropped. how NULL: there is nothing to plan. */
 enum status plan_make(struct planner *planner, plan_function how, const struct cql_statement *statement,
                       struct plan *plan);
-/* Which statements may stand together in a batch of a kind. has_timestamp: the batch itself gives one. */
-enum status plan_check_batch(enum batch_kind kind, const struct plan *const *parts, uint32_t count, bool has_timestamp,
-                             struct error *err);
 /* Drops its references, not its memory. */
 void plan_fini(struct plan *plan);
 /* What became of the definitions that a plan was made for. Worse is greater. */
@@ -171,7 +164,7 @@ void plan_describe(struct plan *plan, struct arena *arena, uint8_t version);
 enum status plan_find_table(struct planner *planner, const struct qualified_name *name, struct table_def **table);
 /* The same, and the plan is about it. */
 enum status plan_use_table(struct planner *planner, const struct qualified_name *name, struct plan *plan);
-/* What the batch's parts name. */
+/* Which marker is which partition key column, if all of `from` are plain markers; of several for one (IN) the last, as in Cassandra. */
 void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from);
 
 #endif

@@ -46,7 +46,7 @@ static enum status find_column(struct planner *planner, struct bytes name, const
 {
     *column = table_def_column(planner->table, name);
     if (!*column)
-        return term_undefined_column(planner, name);
+        return planner_undefined_column(planner, name);
     return OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "cql/parse.h"
 #include "cql/shape.h"
+#include "plan/batch.h"
 #include "query/execute.h"
 #include "query/paging.h"
 #include "query/pending.h"

@@ -1,6 +1,9 @@
 /* The table of statements; see statement.h. */
 #include "query/statement.h"
 
+#include "plan/batch.h"
+#include "plan/modify.h"
+#include "plan/select.h"
 #include "query/definition.h"
 #include "query/describe.h"
 #include "query/read.h"

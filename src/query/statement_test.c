@@ -3,6 +3,7 @@
 #include "query/statement.h"
 
 #include "cql/parse.h"
+#include "plan/modify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
