@@ -1,4 +1,4 @@
-/* plan/function_body.h: what native functions do; only function.c needs it. Each is a function_body (function.h).
+/* plan/function_body.h: what native functions do; only resolve.c needs it. Each is a function_body (function.h).
  *
  * Shapes:  arguments are validated wire values of the function's argument types, never null unless it takes nulls.
  * Thread:  pure but for the uuid source.

@@ -305,17 +305,19 @@ static enum query_result run_plan(struct execution *execution, const struct plan
         trace_execute(request->trace, execution, plan);
     if (plan->bind_count)
         TRACE(request->trace, "Bound %u values", plan->bind_count);
-    if (!statement->run)
-        return execution_failed(execution,
-                                error_set(execution->err, ERR_INVALID, "%s is not supported yet", statement->name));
-    if (statement->takes_values && execution->parameters->consistency == CONSISTENCY_NODE_LOCAL)
+    if (execution->parameters->consistency == CONSISTENCY_NODE_LOCAL && statement->takes_values)
         return execution_failed(
             execution,
             error_set(
                 execution->err, ERR_INVALID,
                 "NODE_LOCAL consistency level is highly dangerous and should be used only for debugging purposes"));
-    if (!statement->runs_on_loop && !execution->context->may_wait)
-        return QUERY_WAITS;
+    if (!statement->runs_on_loop) {
+        if (!statement->run)
+            return execution_failed(execution,
+                                    error_set(execution->err, ERR_INVALID, "%s is not supported yet", statement->name));
+        if (!execution->context->may_wait)
+            return QUERY_WAITS;
+    }
     return statement->run(execution);
 }
 

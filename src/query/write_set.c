@@ -35,7 +35,7 @@ static void hash_parts(struct write_set *set)
     assert(set->count < set->slot_count); /* a place stays free: looking for what is not there ends */
 }
 
-struct write_part *write_set_find(struct write_set *set, const struct table_def *table, struct bytes key)
+struct write_part *write_set_search(struct write_set *set, const struct table_def *table, struct bytes key)
 {
     if (set->count >= PARTS_HASHED) {
         if (set->slot_count < set->count * 2)
@@ -49,12 +49,10 @@ struct write_part *write_set_find(struct write_set *set, const struct table_def 
     return NULL;
 }
 
-void write_set_reserve(struct write_set *set, uint32_t more)
+void write_set_grow(struct write_set *set, uint32_t more)
 {
     struct write_part *parts;
 
-    if (set->capacity - set->count >= more)
-        return;
     set->capacity = set->count + more > set->capacity * 2 ? set->count + more : set->capacity * 2;
     parts = arena_alloc(set->arena, sizeof(*parts) * set->capacity);
     if (set->count)

@@ -32,10 +32,24 @@ struct write_set {
     bool has_places;     /* some fragments have asked cells: row/place.h */
 };
 
-/* NULL: nothing is written to this partition yet. */
-struct write_part *write_set_find(struct write_set *set, const struct table_def *table, struct bytes key);
+/* NULL: nothing is written to this partition yet. What is looked for is most often what was added last. */
+struct write_part *write_set_search(struct write_set *set, const struct table_def *table, struct bytes key);
+static inline struct write_part *write_set_find(struct write_set *set, const struct table_def *table, struct bytes key)
+{
+    struct write_part *last;
+
+    if (!set->count)
+        return NULL;
+    last = &set->parts[set->count - 1];
+    return last->table == table && bytes_equal(last->key, key) ? last : write_set_search(set, table, key);
+}
 /* For so many more partitions. */
-void write_set_reserve(struct write_set *set, uint32_t more);
+void write_set_grow(struct write_set *set, uint32_t more);
+static inline void write_set_reserve(struct write_set *set, uint32_t more)
+{
+    if (set->capacity - set->count < more)
+        write_set_grow(set, more);
+}
 /* A partition that is not there yet. What was found or added before may have moved. */
 struct write_part *write_set_add(struct write_set *set, const struct table_def *table, struct bytes key);
 /* An empty one, the part's last. */
