@@ -100,6 +100,7 @@ static void forgotten(struct table_request *request)
     struct forgetting *forgetting = CONTAINER_OF(request, struct forget_part, request)->whole;
     bool failed = request->status != OK;
 
+    assert(forgetting->left);
     forgetting->left--;
     if (failed) /* an intent that stays is met again; a marker that stays is met at the next start */
         table_batch_is_unfinished(forgetting->port);
@@ -116,6 +117,7 @@ static void forgotten(struct table_request *request)
 
 static void forget(struct forgetting *forgetting, uint32_t i, enum command_kind kind)
 {
+    assert(i < forgetting->shard_count && (i == 0) == (kind == COMMAND_FORGET_INTENT));
     forgetting->parts[i].command[0] = (uint8_t)kind;
     forgetting->parts[i].command[1] = kind == COMMAND_FORGET_INTENT ? COMMAND_DURABLE : 0;
     if (table_submit(forgetting->port, &forgetting->parts[i].request, &forgetting->err) == OK)
@@ -128,6 +130,7 @@ void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int
 {
     struct forgetting *forgetting = xcalloc(1, sizeof(*forgetting) + count * sizeof(forgetting->parts[0]));
 
+    assert(count > 1); /* what one shard has whole needs no intent */
     forgetting->port = port;
     forgetting->shard_count = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -189,6 +192,7 @@ static enum status apply_groups(struct table_port *port, int64_t timestamp_us, s
     for (uint32_t i = 0; i < port->space->shard_count && !status; i++) {
         if (!groups[i].size)
             continue;
+        assert(groups[i].size > GROUP_HEADER_BYTES);
         table_group_set_batch(&groups[i], timestamp_us);
         status = table_apply_wait(port, buffer_bytes(&groups[i]), token_in(port->space, i), err);
         if (!status)
@@ -216,6 +220,7 @@ static enum status forget_applied(struct table_port *port, uint32_t shard, struc
 {
     enum status status = OK;
 
+    assert(timestamps.size % ID_BYTES == 0);
     if (timestamps.size)
         table_batch_reached(port, "finished");
     for (size_t at = 0; at < timestamps.size && !status; at += ID_BYTES) {
@@ -286,6 +291,7 @@ static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t
         status = next_record(&port->space->shards[shard], intents, from, &found, &timestamp_us, &value, &error);
         if (status || !found)
             break;
+        assert(timestamp_us >= from); /* each is met once */
         if ((int64_t)timestamp_us > until_us) {
             sum->younger++; /* and those behind it */
             break;
@@ -405,6 +411,7 @@ enum status table_space_finish_batches(struct table_space *space, struct error *
     enum status status = finish_all(port, INT64_MAX, &any_left, err);
     int failed;
 
+    assert(!space->finisher_runs);
     if (!status)
         status = forget_markers(port, err);
     if (status) {

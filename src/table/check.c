@@ -7,6 +7,7 @@
 #include "table/semantics.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -105,6 +106,7 @@ static enum status check_shard(struct checking *c, struct error *err)
         damaged(c, "", "its directory is missing");
         return OK;
     }
+    assert(c->shard < c->space->shard_count);
     c->bad_values = 0;
     status = options->store->check(&store, &check, err);
     if (status == ERR_NOT_FOUND) {

@@ -5,6 +5,7 @@
 #include "table/layout.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ enum { STAND_S = 20 }; /* an owner that waits for its disk longer is not waited 
 
 enum status table_flush_shard(struct table_space *space, uint32_t shard, struct error *err)
 {
+    assert(shard < space->shard_count && space->shards[shard].store);
     return space->options.store->flush(space->shards[shard].store, err);
 }
 
@@ -31,6 +33,7 @@ enum status table_compact_shard(struct table_space *space, uint32_t shard, uint6
     uint8_t first[8], end[8];
     struct bytes from = { 0 }, to = { 0 };
 
+    assert(shard < space->shard_count && space->shards[shard].store);
     store_be64(first, table_id);
     store_be64(end, table_id + 1);
     if (table_id) {
@@ -81,10 +84,12 @@ void checkpoint_stand(struct shard *shard)
 
     atomic_fetch_add(&shard->epoch, 1);
     pthread_mutex_lock(&checkpoint->lock);
+    assert(checkpoint->standing < shard->space->shard_count);
     checkpoint->standing++;
     pthread_cond_broadcast(&checkpoint->changed);
     while (atomic_load(&checkpoint->wanted))
         pthread_cond_wait(&checkpoint->changed, &checkpoint->lock);
+    assert(checkpoint->standing);
     checkpoint->standing--;
     pthread_cond_broadcast(&checkpoint->changed);
     pthread_mutex_unlock(&checkpoint->lock);
@@ -94,6 +99,7 @@ void checkpoint_stand(struct shard *shard)
 static void go_on(struct checkpoint *checkpoint)
 {
     pthread_mutex_lock(&checkpoint->lock);
+    assert(atomic_load(&checkpoint->wanted)); /* by us */
     atomic_store(&checkpoint->wanted, false);
     pthread_cond_broadcast(&checkpoint->changed);
     pthread_mutex_unlock(&checkpoint->lock);
@@ -120,6 +126,7 @@ static enum status stop_owners(struct table_space *space, struct error *err)
     while (checkpoint->standing < space->shard_count &&
            !pthread_cond_timedwait(&checkpoint->changed, &checkpoint->lock, &end))
         ;
+    assert(checkpoint->standing <= space->shard_count);
     all = checkpoint->standing == space->shard_count;
     pthread_mutex_unlock(&checkpoint->lock);
     if (all)

@@ -1,6 +1,8 @@
 /* Gathers live rows into a result and stops at the command's limits. */
 #include "table/collect.h"
 
+#include <assert.h>
+
 void collector_init(struct collector *c, const struct read_command *command, struct arena *arena)
 {
     *c = (struct collector){ .command = command, .arena = arena, .rows_left = command->row_limit };
@@ -9,6 +11,7 @@ void collector_init(struct collector *c, const struct read_command *command, str
 void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row,
                      bool static_stands)
 {
+    assert(!c->stopped);
     c->token = token;
     c->partition_key = partition_key;
     c->static_row = static_row;
@@ -33,11 +36,13 @@ static void push_row(struct collector *c, struct bytes clustering, const struct 
              first = named && named < 16 ? named : 16;
 
     c->rows = arena_room(c->arena, c->rows, c->row_count, &c->row_capacity, first, sizeof(*c->rows));
+    assert(!c->command->row_limit_per_partition || c->row_count < c->command->row_limit_per_partition);
     c->rows[c->row_count++] = (struct read_row){ clustering, row };
 }
 
 bool collector_add(struct collector *c, struct bytes clustering, const struct row *row)
 {
+    assert(!c->stopped && c->rows_left);
     c->work.rows_read++;
     if (!c->command->rows_wanted) {
         c->any_row = true;
@@ -57,6 +62,7 @@ void collector_end(struct collector *c)
 {
     const struct row *static_row = c->command->static_wanted ? c->static_row : NULL;
 
+    assert(c->row_count <= c->row_capacity && !(c->row_count && c->any_row));
     if (!c->row_count && !c->any_row && !(c->static_row && c->static_stands))
         return;
     c->partitions =
@@ -74,6 +80,8 @@ void collector_end(struct collector *c)
 
 void collector_finish(struct collector *c, struct read_result *result)
 {
+    assert(c->partition_count <= c->partition_capacity);
+    assert(c->rows_left || c->stopped || !c->command->row_limit);
     c->work.bytes_read = c->bytes;
     *result = (struct read_result){ c->partitions, c->partition_count, c->stopped, c->work };
 }

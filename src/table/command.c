@@ -1,7 +1,12 @@
+/* Shard commands: built from what callers want, and read back by owners. A command comes from this process today, but nothing in it is
+ * believed: each size and count is held against what is left before anything is done with it, so that it may come from elsewhere.
+ */
 #include "table/command.h"
 
 #include "row/fragment.h"
 #include "row/key.h"
+
+#include <assert.h>
 
 static void append_sized(struct buffer *out, struct bytes bytes)
 {
@@ -43,6 +48,7 @@ static void append_update(struct buffer *out, enum command_kind kind, const stru
 {
     bool has_places = false;
 
+    assert(command->fragments || !command->fragment_count);
     for (uint32_t i = 0; i < command->fragment_count; i++)
         has_places |= command->fragments[i].has_places;
     buffer_append_u8(out, (uint8_t)kind);
@@ -76,6 +82,7 @@ static void begin_group(struct buffer *group)
 
 static void count_part(struct buffer *group, bool durable)
 {
+    assert(group->size > GROUP_HEADER_BYTES && group->data[0] == COMMAND_GROUP);
     if (durable)
         group->data[GROUP_FLAGS_AT] |= COMMAND_DURABLE;
     store_be32(group->data + GROUP_COUNT_AT, load_be32(group->data + GROUP_COUNT_AT) + 1);
@@ -114,6 +121,7 @@ void table_group_remember(struct buffer *group, const struct bytes *others, uint
 {
     size_t at = group->size;
 
+    assert(group->size > GROUP_HEADER_BYTES && !(group->data[GROUP_FLAGS_AT] & (GROUP_INTENT | GROUP_MARKED)));
     group->data[GROUP_FLAGS_AT] |= GROUP_INTENT | COMMAND_DURABLE;
     buffer_append_be32(group, 0);
     for (uint32_t i = 0; i < count; i++)
@@ -123,12 +131,14 @@ void table_group_remember(struct buffer *group, const struct bytes *others, uint
 
 void table_group_set_batch(struct buffer *group, int64_t timestamp_us)
 {
+    assert(group->size > GROUP_HEADER_BYTES && !(group->data[GROUP_FLAGS_AT] & GROUP_INTENT));
     group->data[GROUP_FLAGS_AT] |= GROUP_MARKED | COMMAND_DURABLE;
     store_be64(group->data + GROUP_TIMESTAMP_AT, (uint64_t)timestamp_us);
 }
 
 void table_group_loosen(struct buffer *group)
 {
+    assert(group->size > GROUP_HEADER_BYTES);
     group->data[GROUP_FLAGS_AT] |= GROUP_LOOSE;
 }
 
@@ -143,6 +153,7 @@ static void append_part(struct buffer *out, const struct cas_part *part)
     buffer_append_u8(out, part->is_static);
     append_sized(out, part->clustering);
     buffer_append_be32(out, part->condition_count);
+    assert(part->conditions || !part->condition_count);
     for (uint32_t i = 0; i < part->condition_count; i++) {
         const struct condition *condition = &part->conditions[i];
 
@@ -165,6 +176,7 @@ void table_encode_cas(struct buffer *out, const struct cas_command *command)
 
 void table_encode_read(struct buffer *out, const struct read_command *command)
 {
+    assert(command->slices || !command->slice_count);
     buffer_append_u8(out, COMMAND_READ);
     buffer_append_u8(out, (command->after_partition_inclusive ? READ_AFTER_PARTITION_INCLUSIVE : 0) |
                               (command->after_static ? READ_AFTER_STATIC : 0) |

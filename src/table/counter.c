@@ -61,6 +61,7 @@ static uint16_t *place_of(struct counters *counters, struct bytes key)
 
 bool counters_has_room(const struct counters *counters, uint32_t row_count)
 {
+    assert(counters->row_count <= ROWS_MAX);
     return row_count <= ROWS_MAX - counters->row_count && arena_used(counters->arena) < ARENA_BYTES_MAX;
 }
 
@@ -107,15 +108,18 @@ static struct cell count(struct counters *counters, struct counted *counted, con
     struct bytes shards = old && old->kind == CELL_COUNTER && !is_covered(counted, old) ? old->value : bytes_of("", 0);
     struct cell cell = *asked;
 
+    assert(asked->kind == CELL_COUNTER);
     cell.value = counter_add(counters->arena, shards, COUNTER_ORIGIN, clock_us, counter_delta(asked->value));
     return cell;
 }
 
 void counters_add(struct counters *counters, struct bytes key, const struct row *asked, int64_t clock_us)
 {
-    struct counted *counted = &counters->rows[*place_of(counters, key) - 1];
+    const uint16_t *place = place_of(counters, key);
+    struct counted *counted = &counters->rows[*place - 1];
     struct row added = *asked;
 
+    assert(*place && *place <= counters->row_count); /* it was loaded */
     added.cells = arena_alloc(counters->arena, sizeof(*added.cells) * (asked->cell_count + 1));
     for (uint32_t i = 0; i < asked->cell_count; i++)
         added.cells[i] = count(counters, counted, &asked->cells[i], clock_us);
@@ -136,6 +140,7 @@ void counters_forget(struct counters *counters)
 
 bool counters_next(struct counters *counters, uint32_t *at, struct bytes *key, struct bytes *value)
 {
+    assert(*at <= counters->row_count);
     while (*at < counters->row_count && !counters->rows[*at].changed)
         (*at)++;
     if (*at == counters->row_count)

@@ -8,11 +8,14 @@
 #include "row/place.h"
 #include "table/due.h"
 
+#include <assert.h>
+
 static enum status apply_fragments(struct turn *turn, const struct table_def *def, const struct command_header *header,
                                    struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
     struct mutation mutation;
 
+    assert(def);
     turn_begin_command(turn, &mutation, def, header, timestamp_us);
     for (uint32_t i = 0; i < header->fragment_count; i++) {
         enum status status = turn_next_fragment(turn, &mutation, reader, err);
@@ -37,6 +40,7 @@ static enum status find_places(struct look *look, struct command_reader *reader,
     enum status status = OK;
 
     *count = 0;
+    assert(look->def && look->arena);
     for (uint32_t i = 0; i < look->header->fragment_count && !status; i++) {
         struct command_fragment fragment;
         const struct row *live;
@@ -76,6 +80,7 @@ enum status decide_fragments(struct turn *turn, const struct table_def *def, str
     status = find_places(&look, reader, &fragments, &count);
     if (status)
         return status;
+    assert(count <= header->fragment_count);
     header->fragment_count = count;
     found = (struct command_reader){ fragments.data, fragments.data + fragments.size, false };
     return apply_fragments(turn, def, header, &found, timestamp_us, err);
@@ -120,6 +125,7 @@ enum status decide_remove(struct turn *turn, const struct command_header *header
 {
     enum status status = OK;
 
+    assert(header->kind == COMMAND_REMOVE);
     for (uint32_t i = 0; i < header->part_count && !status; i++) {
         uint64_t first = command_read_u64(reader), end = command_read_u64(reader);
 

@@ -70,6 +70,7 @@ static enum status column_value(struct look *look, const struct row *row, const 
         if (status)
             return status;
     }
+    assert(packed <= 2 * count + column->type->param_count);
     value_pack(&out, column->type, elements, packed);
     *value = arena_copy(look->arena, buffer_bytes(&out));
     return OK;
@@ -112,6 +113,7 @@ static struct bytes element_value(const struct row *row, const struct column_def
 
     if (first == end)
         return (struct bytes){ 0 };
+    assert(first < end && end <= row->cell_count);
     if (!column->multicell)
         return packed_element(column->type, row->cells[first].value, path);
     if (column->type->kind == TYPE_LIST)
@@ -291,6 +293,7 @@ static void encode_seen(struct buffer *result, const struct cas_seen *seen)
     buffer_append_be32(result, 0);
     if (seen->row)
         fragment_encode(result, seen->row);
+    assert(result->size >= at + 4);
     store_be32(result->data + at, (uint32_t)(result->size - at - 4));
 }
 
@@ -341,6 +344,7 @@ enum status decide_cas(struct turn *turn, struct table_request *request, struct 
     int64_t newest_us = INT64_MIN;
     enum status status;
 
+    assert(header->kind == COMMAND_CAS && !turn->counts);
     if (!def)
         return error_set(request->error, ERR_STALE, "the table was dropped");
     arena_reset(turn->arena);
@@ -349,6 +353,7 @@ enum status decide_cas(struct turn *turn, struct table_request *request, struct 
         request->timestamp_us = space_stamp_us(turn->shard->space, newest_us);
         status = decide_fragments(turn, def, header, &fragments, request->timestamp_us, request->error);
     }
+    assert(status || request->applied || result.size); /* who is refused is told why */
     if (status || request->applied) {
         buffer_fini(&result);
         return status;

@@ -25,6 +25,7 @@ void decide_forget_gathered(struct turn *turn)
 {
     counters_forget(turn->counters);
     turn->counts = false;
+    assert(counters_has_room(turn->counters, 1));
 }
 
 /* Only numbers to add, or something else too? */
@@ -39,6 +40,7 @@ static bool is_addition(const struct row *row)
 
 static enum status load(struct turn *turn, struct look *look, const struct mutation *mutation)
 {
+    assert(mutation->at.kind != KEY_RANGE);
     turn->counts = true;
     return counters_load(turn->counters, look, mutation->key, &mutation->at);
 }
@@ -118,6 +120,7 @@ static enum status add_or_mix(struct turn *turn, const struct table_def *def, co
     struct mutation mutation;
     bool only_numbers = true;
 
+    assert(def && header->kind == COMMAND_ADD);
     turn_begin_command(turn, &mutation, def, header, timestamp_us);
     for (uint32_t i = 0; i < header->fragment_count; i++) {
         struct row row;

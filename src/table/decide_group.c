@@ -6,6 +6,8 @@
 #include "row/fragment.h"
 #include "table/batch_log.h"
 
+#include <assert.h>
+
 static enum status put_record(struct turn *turn, struct bytes key, struct bytes value, struct error *err)
 {
     struct mutation mutation = { .kind = MUTATION_PUT, .origin = ORIGIN_SHARD, .key = key, .at.fragment = value };
@@ -21,6 +23,7 @@ static enum status remember_parts(struct turn *turn, struct bytes others, int64_
     struct command_reader reader;
 
     batch_log_encode_intent(&intent, others);
+    assert(intent.size > others.size);
     reader = (struct command_reader){ intent.data + intent.size - others.size, intent.data + intent.size, false };
     while (reader.at < reader.end) {
         struct command_reader part;
@@ -89,6 +92,7 @@ enum status decide_group(struct turn *turn, struct table_request *request, const
     bool applied = false;
 
     request->timestamp_us = timestamp_us;
+    assert(group->kind == COMMAND_GROUP && !turn->counts);
     if (group->flags & GROUP_MARKED)
         status = mark(turn, timestamp_us, &applied, request->error);
     if (status || applied)
@@ -114,6 +118,7 @@ void decide_forget(struct turn *turn, const struct command_header *header)
     uint8_t key[BATCH_LOG_KEY_BYTES];
     struct mutation mutation = { .kind = MUTATION_DELETE, .origin = ORIGIN_SHARD };
 
+    assert(header->kind == COMMAND_FORGET_INTENT || header->kind == COMMAND_FORGET_MARKER);
     mutation.key = header->kind == COMMAND_FORGET_INTENT ? batch_log_intent_key(timestamp_us, key)
                                                          : batch_log_marker_key(timestamp_us, key);
     (void)turn_apply(turn, &mutation, NULL); /* a deletion does not fail */

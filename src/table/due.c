@@ -31,6 +31,7 @@ struct bytes due_value(void)
 
 void due_encode_bounds(struct buffer *first, struct buffer *end)
 {
+    assert(!first->size && !end->size);
     buffer_append(first, due_head, DUE_HEAD_BYTES);
     buffer_append(end, due_head, DUE_HEAD_BYTES);
     end->data[DUE_HEAD_BYTES - 1]++;

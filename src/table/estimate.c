@@ -4,6 +4,8 @@
 #include "row/key.h"
 #include "table/shard.h"
 
+#include <assert.h>
+
 enum { SAMPLE_KEYS = 4096, SKIPPED_PARTITIONS = 64 };
 
 /* What was seen of one shard, from its first token on. */
@@ -26,7 +28,10 @@ struct sampling {
 static enum status begin_partition(struct sampling *s)
 {
     struct key_parts parts;
-    enum status status = key_decode(s->scan->key, &s->scratch, &parts, s->err);
+    enum status status;
+
+    assert(s->scan->valid && !s->sample->is_all);
+    status = key_decode(s->scan->key, &s->scratch, &parts, s->err);
 
     if (status)
         return status;
@@ -38,6 +43,7 @@ static enum status begin_partition(struct sampling *s)
 
 static void end_partition(struct sampling *s)
 {
+    assert(s->key.size);
     s->sample->partitions++;
     s->sample->bytes += s->sample->open_bytes;
     s->sample->open_bytes = 0;
@@ -130,6 +136,7 @@ enum status table_space_estimate(struct table_space *space, uint64_t table_id, s
 
         if (status)
             return status;
+        assert(sample.is_all || sample.partitions); /* or nothing tells how many there are */
         if (!sample.is_all)
             more = span / ((double)(sample.last_position - first) + 1);
         partitions += (double)sample.partitions * more;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static enum status resume_once(struct shard *shard, struct error *err)
 {
     enum status status;
 
+    assert(atomic_load(&shard->refuses)); /* the owner does not touch the store meanwhile */
     versions_begin_all(&shard->versions);
     status = shard->ops->resume(shard->store, err);
     versions_end_all(&shard->versions);
@@ -27,6 +29,7 @@ static enum status resume_once(struct shard *shard, struct error *err)
 
 void failure_begin(struct shard *shard, enum status status)
 {
+    assert(status && !atomic_load(&shard->refuses) && !shard->resumer_runs);
     atomic_store(&shard->refuses, true);
     log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
 }
@@ -55,6 +58,7 @@ static void *resume(void *context)
 
 void failure_mind(struct shard *shard)
 {
+    assert(atomic_load(&shard->refuses));
     if (!shard->resumer_runs) { /* if it can't be started now, the next turn tries again */
         shard->resumer_runs = pthread_create(&shard->resumer, NULL, resume, shard) == 0;
         return;
@@ -70,6 +74,7 @@ void failure_mind(struct shard *shard)
 
 void failure_stop(struct shard *shard)
 {
+    assert(atomic_load(&shard->stops) && !shard->owner_runs);
     if (shard->resumer_runs)
         pthread_join(shard->resumer, NULL);
     shard->resumer_runs = false;

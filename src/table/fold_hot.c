@@ -17,6 +17,8 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
+
 enum {
     FOLD_HOT_KEYS = 1024,
     FOLD_HOT_US = 10000000,
@@ -57,6 +59,7 @@ void fold_hot_free(struct fold_hot *hot)
 
 static uint32_t writes_before(const struct fold_hot_key *hot)
 {
+    assert(hot->refusals <= REFUSALS_MAX);
     return (uint32_t)FOLD_HOT_WRITES << hot->refusals;
 }
 
@@ -108,6 +111,7 @@ bool fold_hot_value(struct shard *shard, const struct store_batch *batch, struct
     bool found = false;
     enum status status;
 
+    assert(!hot->count && !hot->bytes); /* it is due: fold_hot_find has begun to count anew */
     buffer_reset(&keys->found);
     status = store_get_through(shard->ops, shard->store, semantics, batch, STORE_DATA, key, &options, &keys->found,
                                &found, &ignored);

@@ -10,6 +10,8 @@
 #include "row/fragment.h"
 #include "row/merge.h"
 
+#include <assert.h>
+
 enum { KEPT_ROWS = 4, KEPT_BYTES_MAX = 32 << 20 };
 
 struct kept_row {
@@ -46,6 +48,7 @@ static void forget(struct kept_rows *kept, struct kept_row *entry)
 {
     if (!entry->bytes)
         return;
+    assert(kept->count && kept->size >= entry->size);
     kept->count--;
     kept->size -= entry->size;
     free(entry->row.cells);
@@ -107,6 +110,7 @@ static struct kept_row *make_room(struct kept_rows *kept, size_t size)
         }
     } while (kept->size + size > KEPT_BYTES_MAX && kept->count);
     forget(kept, oldest);
+    assert(!oldest->bytes && kept->count < KEPT_ROWS);
     return oldest;
 }
 
@@ -141,6 +145,7 @@ void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes recor
     size_t size = row_size(live);
     struct kept_row *entry;
 
+    assert(key.size && record.size);
     for (uint32_t i = 0; i < live->cell_count; i++)
         if (live->cells[i].kind != CELL_LIVE)
             return;
@@ -170,6 +175,7 @@ void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes recor
     }
     kept->count++;
     kept->size += size;
+    assert(kept->count <= KEPT_ROWS && kept->size <= KEPT_BYTES_MAX);
 }
 
 void kept_rows_forget_row(struct kept_rows *kept, struct bytes key)
@@ -192,6 +198,7 @@ static void insert_cell(struct kept_row *entry, uint32_t at, const struct cell *
 {
     struct row *row = &entry->row;
 
+    assert(at <= row->cell_count && row->cell_count <= entry->capacity);
     if (row->cell_count == entry->capacity) {
         entry->capacity += entry->capacity / 2;
         row->cells = xrealloc(row->cells, sizeof(*row->cells) * entry->capacity);
@@ -205,6 +212,7 @@ static void remove_cell(struct kept_row *entry, uint32_t at)
 {
     struct row *row = &entry->row;
 
+    assert(at < row->cell_count);
     row->cell_count--;
     memmove(&row->cells[at], &row->cells[at + 1], sizeof(*row->cells) * (row->cell_count - at));
 }
@@ -219,6 +227,7 @@ static bool pack(struct kept_rows *kept, struct kept_row *entry)
     if (entry->row.cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2 ||
         kept->size - entry->size + size > KEPT_BYTES_MAX)
         return false;
+    assert(kept->size >= entry->size);
     kept->size += size - entry->size;
     entry->size = size;
     entry->written = 0;
@@ -253,6 +262,7 @@ static bool write_cell(struct kept_row *entry, const struct cell *written)
         return true;
     if (!found && written->timestamp_us <= entry->floor_us)
         return false;
+    assert(found || at == 0 || cell_compare(&entry->row.cells[at - 1], written) < 0); /* they stay in order */
     entry->written += sizeof(cell) + cell_bytes(&cell);
     copy_bytes(entry, &cell);
     if (found)

@@ -6,6 +6,8 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 
+#include <assert.h>
+
 enum { WINDOWS = 16, WINDOW_SEGMENTS_MAX = 4096, WINDOW_BYTES_MAX = 512 << 10 };
 
 struct known_segment {
@@ -35,7 +37,9 @@ struct range_known *range_known_new(void)
 
 static void free_segments(struct range_window *window, uint32_t first, uint32_t end)
 {
+    assert(first <= end && end <= window->count);
     for (uint32_t i = first; i < end; i++) {
+        assert(window->bytes >= window->segments[i].segment.lower.size + window->segments[i].segment.upper.size);
         window->bytes -= window->segments[i].segment.lower.size + window->segments[i].segment.upper.size;
         free(window->segments[i].block);
     }
@@ -45,6 +49,7 @@ void range_window_forget(struct range_window *window)
 {
     free_segments(window, 0, window->count);
     free(window->segments);
+    assert(!window->bytes);
     buffer_fini(&window->partition);
     buffer_fini(&window->lower);
     buffer_fini(&window->upper);
@@ -84,6 +89,7 @@ struct range_window *range_known_begin(struct range_known *known, struct bytes p
     for (uint32_t i = 1; i < WINDOWS; i++)
         if (known->windows[i].used < window->used)
             window = &known->windows[i];
+    assert(partition.size && !range_known_find(known, partition)); /* one window for each */
     range_window_forget(window);
     buffer_append_bytes(&window->partition, partition);
     range_window_set_lower(window, lower);
@@ -149,10 +155,12 @@ void range_window_find(const struct range_window *window, struct bytes lower, st
         if (!bytes_is_null(upper) && bytes_compare(window->segments[high].segment.lower, upper) > 0)
             break;
     *end = high;
+    assert(*first <= *end && *end <= window->count);
 }
 
 const struct range_segment *range_window_at(const struct range_window *window, uint32_t index)
 {
+    assert(index < window->count);
     return &window->segments[index].segment;
 }
 
@@ -177,6 +185,7 @@ bool range_window_replace(struct range_window *window, uint32_t first, uint32_t 
 {
     uint32_t rest = window->count - end, total = first + count + rest;
 
+    assert(window->partition.size && first <= end && end <= window->count);
     if (total > window->capacity) {
         window->capacity = total + total / 2 + 8;
         window->segments = xrealloc(window->segments, window->capacity * sizeof(*window->segments));
@@ -188,6 +197,7 @@ bool range_window_replace(struct range_window *window, uint32_t first, uint32_t 
         window->segments[first + i] = copy_segment(&segments[i]);
         window->bytes += segments[i].lower.size + segments[i].upper.size;
     }
+    assert(total <= window->capacity);
     window->count = total;
     if (total <= WINDOW_SEGMENTS_MAX && window->bytes <= WINDOW_BYTES_MAX)
         return true;

@@ -1,8 +1,12 @@
+/* The file SHARDS and the directories of shards. What is written is what would be read: a file that we would not have written like that is
+ * damaged, and a start stops there, since a wrong number of shards would show a part of the data as if it were all.
+ */
 #include "table/layout.h"
 
 #include "base/memory.h"
 #include "table/table.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +113,7 @@ enum status layout_read(struct file_system *files, const char *directory, struct
     file->ops->close(file);
     if (status)
         return status;
+    assert(size <= TEXT_MAX);
     text[size] = 0;
     return parse(path, text, layout, err);
 }
@@ -136,6 +141,7 @@ enum status layout_write(struct file_system *files, const char *directory, const
 
     snprintf(path, sizeof(path), "%s/SHARDS", directory);
     snprintf(fresh, sizeof(fresh), "%s/SHARDS.new", directory);
+    assert(layout->shard_count && layout->shard_count <= TABLE_SHARDS_MAX);
     print(layout, text);
     status = write_synced(files, fresh, text, err);
     if (!status)
@@ -194,6 +200,7 @@ static enum status is_there(struct file_system *files, const char *path, bool *i
 enum status layout_check_whole(struct file_system *files, const char *directory, const struct layout *layout,
                                struct error *err)
 {
+    assert(layout->shard_count); /* or everything would be whole */
     for (uint32_t i = 0; i < layout->shard_count; i++) {
         char name[SHARD_NAME_MAX], path[PATH_MAX];
         enum status status;

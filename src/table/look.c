@@ -9,6 +9,7 @@
 #include "table/kept.h"
 #include "table/read.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Of the rows before a partition's first live one. Behind more it is not looked for: the owner has others to serve. */
@@ -61,6 +62,7 @@ enum status look_read_partition(struct look *look, struct buffer *key, int64_t *
     bool found;
     enum status status;
 
+    assert(!key->size && look->batch && look->overlay);
     look->record = ROW_EMPTY;
     key_encode_partition(key, header->table_id, header->token, header->partition_key);
     buffer_append_u8(key, KEY_PARTITION);
@@ -163,6 +165,7 @@ static void follow_view(struct look *look, const struct kept_row_view *view, int
 static void encode_row_key(struct buffer *key, const struct command_header *header, bool is_static,
                            struct bytes clustering)
 {
+    assert(!key->size);
     key_encode_partition(key, header->table_id, header->token, header->partition_key);
     buffer_append_u8(key, is_static ? KEY_PARTITION : KEY_ROW);
     if (!is_static)
@@ -195,6 +198,7 @@ enum status look_read_live(struct look *look, struct buffer *key, bool *has_reco
         status = read_stored(look, key, is_static, clustering, &view, &dead_us);
     if (status)
         return status;
+    assert(*has_record);
     follow_view(look, &view, newest_us);
     *live = view.live;
     if (!view.live || !look->kept || view.live->cell_count < KEPT_CELLS_MIN)
@@ -230,6 +234,7 @@ static struct bytes *batch_keys(const struct look *look, struct bytes prefix, si
         if (op.family == STORE_DATA && op.kind != STORE_DELETE_RANGE && bytes_starts_with(op.key, prefix))
             keys[kept++] = op.key;
     }
+    assert(kept <= all);
     qsort(keys, kept, sizeof(*keys), compare_keys);
     *count = kept;
     return keys;
@@ -250,6 +255,7 @@ static enum status find_live(struct look *look, struct buffer *key, enum cas_kin
 
         if (!scan->valid && !batch_count)
             break;
+        assert(order <= 0 ? scan->valid : batch_count > 0);
         at = arena_copy(look->arena, order <= 0 ? scan->key : *batch);
         seen->clustering = bytes_of(at.data + prefix, at.size - prefix);
         dead_bytes += order <= 0 ? scan->value.size : 0;
@@ -282,6 +288,7 @@ enum status look_first_row(struct look *look, struct buffer *key, enum cas_kind 
     enum status status;
 
     *seen = (struct cas_seen){ 0 };
+    assert(cas_is_first_row(kind) && key->size > KEY_PREFIX_BYTES);
     buffer_append_bytes(&upper, buffer_bytes(key));
     buffer_append_u8(&upper, KEY_ROW + 1);
     buffer_append_u8(key, KEY_ROW);
@@ -317,6 +324,7 @@ enum status look_read_row(struct look *look, uint8_t kind, struct bytes clusteri
     struct bytes value;
     bool found;
 
+    assert(kind == KEY_PARTITION || kind == KEY_ROW);
     *row = ROW_EMPTY;
     if (status)
         return status;

@@ -94,6 +94,7 @@ static int64_t sleep_ms(struct shard *shard)
  * reads what the first wrote, directly or through exchanges in between, and so sees what was done before it. */
 static void sleep_until_work(struct shard *shard)
 {
+    assert(atomic_load_explicit(&shard->epoch, memory_order_relaxed) % 2);
     atomic_exchange(&shard->sleeps, 1);
     if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->resumed) &&
         !atomic_load(&shard->space->checkpoint.wanted)) {
@@ -125,9 +126,11 @@ static void answer(struct owner *owner, uint32_t port_index, struct table_reques
 {
     struct table_port *port = atomic_load_explicit(&owner->shard->space->ports[port_index], memory_order_acquire);
     struct channel *channel = atomic_load_explicit(&port->channels[owner->shard->index], memory_order_acquire);
-    bool pushed = ring_push(&channel->to_port, request);
+    bool pushed;
 
-    assert(pushed);
+    assert(port_index < owner->ports_end && channel); /* it has a request here: it can't be closed */
+    pushed = ring_push(&channel->to_port, request);
+    assert(pushed); /* of at most RING_SLOTS */
     (void)pushed;
 }
 
@@ -182,6 +185,7 @@ static enum status run_command(struct owner *owner, struct table_request *reques
         owner->sweeps_from_start |= header.table_id != 0;
         break;
     }
+    assert(turn_mark(turn) >= mark);
     if (status)
         turn_take_back(turn, mark);
     return status;
@@ -191,6 +195,7 @@ static void take(struct owner *owner, struct table_request *request, uint32_t po
 {
     enum status status;
 
+    assert(owner->request_count < TURN_REQUESTS && port < owner->ports_end);
     if (__builtin_expect(request->report != NULL, 0)) {
         request->report->taken_us = monotonic_us();
         owner->has_reports = true;
@@ -235,6 +240,7 @@ static uint32_t take_requests(struct owner *owner, bool *answered)
     struct shard *shard = owner->shard;
     uint32_t taken = take_prefetched(owner, answered);
 
+    assert(owner->ports_end <= shard->space->options.port_count_max);
     for (uint32_t n = 0; n < owner->ports_end; n++) {
         uint32_t i = (owner->first_port + n) %
                      owner->ports_end; /* another port begins each turn: none starves behind a full one */
@@ -257,6 +263,7 @@ static void fill_reports(struct owner *owner, int64_t began_us)
 {
     int64_t written_us = monotonic_us();
 
+    assert(owner->has_reports && written_us >= began_us);
     for (uint32_t i = 0; i < owner->request_count; i++) {
         struct commit_report *report = owner->requests[i].request->report;
 
@@ -323,6 +330,7 @@ static void answer_sweeps(struct owner *owner, enum status status, bool more, co
 
         if (request->status || request->command.data[0] != COMMAND_SWEEP)
             continue;
+        assert(request->command.size); /* it was run */
         request->applied = more;
         request->status = status;
         if (status)
@@ -344,11 +352,13 @@ static void weigh(struct owner *owner, uint32_t taken)
     int64_t cpu_ns = thread_cpu_ns(), spent_ns = cpu_ns - owner->cpu_ns - TURN_FIXED_NS;
     uint64_t window = RING_SLOTS;
 
+    assert(taken);
     owner->cpu_ns = cpu_ns;
     owner->cost_ns =
         (owner->cost_ns * COST_COMMANDS + (uint64_t)(spent_ns > 0 ? spent_ns : 0)) / (COST_COMMANDS + taken);
     if (owner->cost_ns > DEAR_NS)
         window = FLOW_NS / owner->cost_ns > WINDOW_MIN ? FLOW_NS / owner->cost_ns : WINDOW_MIN;
+    assert(window && window <= RING_SLOTS); /* or a port would wait for ever, or overflow a ring */
     atomic_store_explicit(&owner->shard->window, (uint32_t)window, memory_order_relaxed);
 }
 
@@ -366,6 +376,7 @@ static uint32_t run_turn(struct owner *owner)
     owner->ports_end = atomic_load(&owner->shard->space->ports_end);
     memset(answered, 0, owner->ports_end * sizeof(*answered));
     taken = take_requests(owner, answered);
+    assert(owner->request_count <= taken);
     decide_gathered(&owner->turn);
     if (!taken)
         return 0;
@@ -437,8 +448,10 @@ static void *own(void *context)
 
 enum status shard_start(struct shard *shard, struct error *err)
 {
-    int failed = pthread_create(&shard->owner, NULL, own, shard);
+    int failed;
 
+    assert(shard->store && !shard->owner_runs);
+    failed = pthread_create(&shard->owner, NULL, own, shard);
     if (failed)
         return error_set_os(err, failed, "cannot start a shard's thread");
     shard->owner_runs = true;
@@ -452,6 +465,7 @@ void shard_stop(struct shard *shard)
     atomic_store(&shard->stops, true);
     shard_wake(shard);
     pthread_join(shard->owner, NULL);
+    assert(atomic_load(&shard->epoch) % 2 == 0);
     shard->owner_runs = false;
     failure_stop(shard);
 }

@@ -78,6 +78,7 @@ void table_port_close(struct table_port *port)
     struct table_space *space = port->space;
 
     wait_for(port, &port->pending); /* batches that are being forgotten */
+    assert(!port->pending && atomic_load(&space->ports[port->index]) == port);
     pthread_mutex_lock(&space->ports_lock);
     atomic_store(&space->ports[port->index], NULL);
     pthread_mutex_unlock(&space->ports_lock);
@@ -149,6 +150,7 @@ static bool may_send(const struct table_port *port, uint32_t shard, const struct
 
 static void line_up(struct line *line, struct table_request *request)
 {
+    assert(!line->first || !line->last->next);
     request->next = NULL;
     if (line->first)
         line->last->next = request;
@@ -173,6 +175,7 @@ enum status port_submit_to(struct table_port *port, uint32_t shard, struct table
     struct channel *channel = channel_to(port, shard);
     struct line *line = &channel->lines[request->flow % LINES];
 
+    assert(request->done && channel->pending <= RING_SLOTS && channel->pending <= port->pending);
     if (channel->pending == RING_SLOTS)
         return error_set(err, ERR_OVERLOADED, "Too many writes in flight: try again");
     channel->pending++;
@@ -212,6 +215,7 @@ void table_port_flush(struct table_port *port)
 
         if (!port->touched[i])
             continue;
+        assert(atomic_load_explicit(&port->channels[i], memory_order_relaxed));
         port->touched[i] = false;
         if (atomic_exchange(&shard->sleeps, 0))
             syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -241,6 +245,7 @@ void table_port_reap(struct table_port *port)
         while (channel && (request = ring_pop(&channel->to_port))) {
             struct line *line = &channel->lines[request->flow % LINES];
 
+            assert(channel->pending && port->pending && line->sent);
             channel->pending--;
             port->pending--;
             line->sent--;
@@ -260,6 +265,7 @@ struct wait {
 
 static void wait_done(struct table_request *request)
 {
+    assert(*CONTAINER_OF(request, struct wait, request)->left);
     --*CONTAINER_OF(request, struct wait, request)->left;
 }
 
@@ -312,6 +318,7 @@ enum status port_everywhere(struct table_port *port, struct bytes command, bool 
         if (status)
             *err = errors[i];
     }
+    assert(!left);
     free(waits);
     free(errors);
     return status;

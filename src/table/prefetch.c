@@ -15,6 +15,7 @@
 #include "table/look.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -157,6 +158,7 @@ static void read_all(struct prefetcher *w, struct bytes command)
         else if (header.kind == COMMAND_ADD || fragment.bounds & BOUND_PLACES)
             read_row(w, &header, fragment.kind, fragment.clustering);
     }
+    assert(!store_batch_count(w->nothing));
     if (header.kind == COMMAND_CAS)
         read_parts(w, &header, &reader);
     if (header.kind == COMMAND_GROUP)
@@ -174,6 +176,7 @@ static struct prefetch *next_work(struct prefetchers *prefetchers)
     while (!prefetchers->first && !prefetchers->stops)
         pthread_cond_wait(&prefetchers->has_work, &prefetchers->lock);
     prefetchers->idle--;
+    assert(prefetchers->idle < PREFETCHERS_MAX && !prefetchers->first == !prefetchers->queued);
     work = prefetchers->first;
     if (work) {
         prefetchers->first = work->next;
@@ -190,6 +193,7 @@ static void give_back(struct prefetchers *prefetchers, struct prefetch *work)
 {
     struct shard *shard = prefetchers->shard;
 
+    assert(work->request);
     work->next = atomic_load(&prefetchers->done);
     while (!atomic_compare_exchange_weak(&prefetchers->done, &work->next, work))
         ;
@@ -224,6 +228,7 @@ static void *prefetch(void *context)
 /* False: there is none, and none can be started. The lock is held. */
 static bool have_thread(struct prefetchers *prefetchers)
 {
+    assert(prefetchers->idle <= prefetchers->thread_count && prefetchers->thread_count <= PREFETCHERS_MAX);
     if (prefetchers->queued <= prefetchers->idle || prefetchers->thread_count == PREFETCHERS_MAX)
         return true;
     if (pthread_create(&prefetchers->threads[prefetchers->thread_count], NULL, prefetch, prefetchers) == 0)
@@ -306,6 +311,7 @@ void prefetchers_free(struct prefetchers *prefetchers)
     pthread_mutex_unlock(&prefetchers->lock);
     for (uint32_t i = 0; i < prefetchers->thread_count; i++)
         pthread_join(prefetchers->threads[i], NULL);
+    assert(!prefetchers->first && !prefetchers->queued && !atomic_load(&prefetchers->done));
     pthread_cond_destroy(&prefetchers->has_work);
     pthread_mutex_destroy(&prefetchers->lock);
     free(prefetchers);

@@ -7,6 +7,8 @@
 #include "table/command.h"
 #include "table/due.h"
 
+#include <assert.h>
+
 enum { RANGE_LOAD_MAX = 4096 }; /* more is not kept in mind */
 
 /* ---- places and keys ---- */
@@ -83,6 +85,7 @@ void range_overlay_fini(struct range_overlay *overlay)
 
 static struct bytes op_key(const struct range_owner *owner, uint32_t at)
 {
+    assert(at < owner->overlay->count);
     return store_batch_at(owner->batch, owner->overlay->ops[at]).key;
 }
 
@@ -132,6 +135,7 @@ static void overlay_add(const struct range_owner *owner, uint32_t op)
         overlay->capacity = overlay->capacity ? 2 * overlay->capacity : 64;
         overlay->ops = xrealloc(overlay->ops, overlay->capacity * sizeof(*overlay->ops));
     }
+    assert(overlay->count < overlay->capacity);
     memmove(&overlay->ops[at + 1], &overlay->ops[at], (overlay->count - at) * sizeof(*overlay->ops));
     overlay->ops[at] = op;
     overlay->count++;
@@ -143,6 +147,7 @@ static void overlay_catch_up(const struct range_owner *owner)
 
     if (!owner->batch)
         return;
+    assert(owner->overlay->seen <= store_batch_count(owner->batch)); /* who cuts the batch resets the overlay */
     for (; owner->overlay->seen < store_batch_count(owner->batch); owner->overlay->seen++) {
         struct store_op op = store_batch_at(owner->batch, owner->overlay->seen);
 
@@ -334,6 +339,7 @@ static enum status widen(struct range_owner *owner, struct range_window *window,
         if (!has)
             segments[count++] = list.items[i].segment;
     }
+    assert(count <= list.count);
     *fits = range_window_replace(window, before ? 0 : range_window_count(window),
                                  before ? 0 : range_window_count(window), segments, count);
     return OK;
@@ -364,6 +370,7 @@ static enum status know(struct range_owner *owner, struct bytes partition, struc
     }
     if (status)
         return status;
+    assert(!window || !fits || covers(window, lower, upper));
     if (window && fits) {
         *result = window;
         return OK;
@@ -384,6 +391,7 @@ static void take_known(struct range_owner *owner, const struct range_window *win
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
 
+    assert(first <= end && end <= range_window_count(window));
     for (uint32_t i = first; i < end; i++) {
         const struct range_segment *segment = range_window_at(window, i);
         struct found found = { .segment.deletion = segment->deletion };
@@ -467,6 +475,24 @@ static struct bytes larger(struct bytes a, struct bytes b)
     return place_is_before(a, b) ? b : a;
 }
 
+/* In order, and no two of them overlap. */
+static bool are_disjoint(const struct range_segment *segment, const struct range_segment *next)
+{
+    return place_is_before(segment->lower, segment->upper) && !place_is_before(next->lower, segment->upper);
+}
+
+/* What was disjoint stays so. */
+static void check_cut(const struct cut *cut, const struct found_list *old)
+{
+    bool was = true;
+
+    for (uint32_t i = 1; i < old->count; i++)
+        was &= are_disjoint(&old->items[i - 1].segment, &old->items[i].segment);
+    assert(cut->count <= 2 * old->count + 1);
+    for (uint32_t i = 1; i < cut->count; i++)
+        assert(!was || are_disjoint(&cut->items[i - 1], &cut->items[i]));
+}
+
 /* The old segments with the range laid over them: of two that cover a place, the newer. */
 static void lay_over(struct cut *cut, const struct found_list *old, struct range_segment range)
 {
@@ -498,6 +524,7 @@ static void lay_over(struct cut *cut, const struct found_list *old, struct range
 void range_change_add(struct arena *arena, struct range_changes *changes, struct bytes key, struct deletion deletion,
                       bool comes)
 {
+    assert(key.size);
     changes->items = arena_room(arena, changes->items, changes->count, &changes->capacity, 8, sizeof(*changes->items));
     changes->items[changes->count++] = (struct range_change){ key, deletion, comes };
 }
@@ -507,6 +534,7 @@ enum status range_put(struct range_owner *owner, struct bytes partition, const s
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
 
+    assert(place_is_before(segment->lower, segment->upper));
     buffer_append_bytes(&key, partition);
     buffer_append_u8(&key, KEY_RANGE);
     range_encode(&key, segment->lower, segment->upper);
@@ -561,6 +589,7 @@ static enum status add_known(struct range_owner *owner, struct range_window *win
     range_window_find(window, range.lower, range.upper, &first, &end);
     take_known(owner, window, first, end, &old);
     lay_over(&cut, &old, range);
+    check_cut(&cut, &old);
     status = find_changes(owner, range_window_partition(window), &old, &cut, changes);
     if (status)
         range_window_forget(window); /* nothing of it will be written */
@@ -595,5 +624,6 @@ enum status range_add(struct range_owner *owner, struct bytes partition, struct 
         }
     }
     lay_over(&cut, &old, range);
+    check_cut(&cut, &old);
     return find_changes(owner, partition, &old, &cut, changes);
 }

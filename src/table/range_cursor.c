@@ -4,12 +4,15 @@
 #include "row/fragment.h"
 #include "row/key.h"
 
+#include <assert.h>
+
 enum status range_cursor_open(struct range_cursor *cursor, struct bytes partition, struct error *err)
 {
     struct store_scan_options options = { .family = STORE_DATA,
                                           .snapshot = cursor->snapshot,
                                           .may_wait = cursor->may_wait };
 
+    assert(!cursor->scan && !cursor->first.size && partition.size);
     buffer_append_bytes(&cursor->first, partition);
     buffer_append_u8(&cursor->first, KEY_RANGE);
     buffer_append_bytes(&cursor->end, partition);
@@ -53,6 +56,7 @@ static enum status move(struct range_cursor *cursor, struct error *err)
 {
     const struct store_ops *ops = cursor->ops;
 
+    assert(cursor->valid);
     cursor->passed++;
     if (cursor->deletion.deleted_s >= cursor->gc_before_s)
         cursor->markers += 2;

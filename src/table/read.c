@@ -112,6 +112,7 @@ static enum status get_watched(struct read_context *r, struct bytes key, const s
     if (rows)
         row_cache_prefetch(rows, hash);
     seen = atomic_load_explicit(version, memory_order_acquire);
+    assert(r->watched_count < WATCHED_MAX);
     r->watched[r->watched_count++] = (struct watched){ version, seen };
     if (seen % 2)
         r->moved = true; /* it is being written just now */
@@ -204,6 +205,7 @@ void drop_lost_cells(const struct table_def *def, struct row *row)
             continue;
         row->cells[count++] = row->cells[i];
     }
+    assert(count <= row->cell_count);
     row->cell_count = count;
 }
 
@@ -223,6 +225,7 @@ static const struct row *live_static(struct read_context *r, struct partition_co
 
 static enum status open_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
 {
+    assert(!cover->has_ranges);
     cover->ranges = (struct range_cursor){ .ops = r->shard->ops,
                                            .store = r->shard->store,
                                            .snapshot = r->snapshot,
@@ -268,6 +271,7 @@ static enum status count_markers(struct read_context *r, struct partition_cover 
 
     if (!passed)
         return OK;
+    assert(cover->has_ranges && markers <= 2 * passed);
     cover->ranges.markers = cover->ranges.passed = 0;
     return count_dead(r, markers, passed);
 }
@@ -275,6 +279,7 @@ static enum status count_markers(struct read_context *r, struct partition_cover 
 /* The place that a bound of a slice's keys stands for; NULL data: behind all rows. */
 static struct bytes place_of(const struct buffer *bound, size_t skip)
 {
+    assert(skip > KEY_PREFIX_BYTES);
     return bound->size >= skip && bound->data[skip - 1] == KEY_ROW ? bytes_of(bound->data + skip, bound->size - skip)
                                                                    : (struct bytes){ 0 };
 }
@@ -422,6 +427,7 @@ static enum status read_slice(struct read_context *r, struct partition_cover *co
     slice_bounds(slice, partition, &lower, &upper);
     if (cut)
         cut_bounds(r->command, skip, &lower, &upper);
+    assert(lower.size <= lower.capacity && upper.size <= upper.capacity);
     if (bytes_compare(buffer_bytes(&lower), buffer_bytes(&upper)) >= 0)
         return OK;
     options.lower = buffer_bytes(&lower);
@@ -548,6 +554,7 @@ static enum status read_partition(struct read_context *r)
         close_ranges(&cover);
         return status;
     }
+    assert(r->watches || r->snapshot || r->sequence);
     r->collector->work.last_token = command->token;
     collector_begin(r->collector, command->token, command->partition_key, live_static(r, &cover),
                     !command->after_static);
@@ -608,6 +615,7 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
 {
     struct bytes key = t->scan->key;
 
+    assert(!t->open && !t->cover.has_ranges);
     buffer_reset(&t->prefix);
     buffer_append(&t->prefix, key.data, key.size - parts->clustering.size - 1);
     t->partition_key = arena_copy(t->r->arena, parts->partition_key);
@@ -631,6 +639,7 @@ static enum status move_on(struct token_scan *t, enum move move)
 
     if (move == MOVE_NEXT)
         return t->r->shard->ops->scan_next(t->scan, t->r->err);
+    assert(t->open);
     buffer_append_bytes(&next, buffer_bytes(&t->prefix));
     if (move == MOVE_NEXT_PARTITION) {
         buffer_append_u8(&next, KEY_ROW + 1);
@@ -648,8 +657,10 @@ static enum status move_on(struct token_scan *t, enum move move)
 static enum status meet_ranges(struct token_scan *t)
 {
     struct bytes after = t->resumed ? t->r->command->after_clustering : (struct bytes){ 0 };
-    enum status status = open_ranges(t->r, buffer_bytes(&t->prefix), &t->cover);
+    enum status status;
 
+    assert(t->open);
+    status = open_ranges(t->r, buffer_bytes(&t->prefix), &t->cover);
     return status ? status
                   : range_cursor_seek(&t->cover.ranges, bytes_is_null(after) ? bytes_of("", 0) : after, t->r->err);
 }
@@ -675,6 +686,7 @@ static enum status take_key(struct token_scan *t, enum move *move)
         if (status)
             return status;
     }
+    assert(t->open && key.size > t->prefix.size);
     parts.kind = (enum key_kind)key.data[t->prefix.size];
     parts.clustering = bytes_of(key.data + t->prefix.size + 1, key.size - t->prefix.size - 1);
     if (parts.kind == KEY_PARTITION)
@@ -738,6 +750,7 @@ static enum status scan_shard(struct read_context *r)
         status = end_partition(&t, !r->collector->stopped);
     if (t.open)
         close_ranges(&t.cover);
+    assert(!t.cover.has_ranges);
     store_scan_close(t.scan);
     buffer_fini(&t.prefix);
     buffer_fini(&t.key);
@@ -747,6 +760,7 @@ static enum status scan_shard(struct read_context *r)
 /* What was read is void, and so is what went wrong meanwhile. */
 static void begin_again(struct read_context *r)
 {
+    assert(r->moved && !r->snapshot);
     r->watches = r->moved = false;
     error_clear(r->err);
     collector_init(r->collector, r->command, r->arena);
@@ -757,6 +771,7 @@ static enum status read_in_one_state(struct read_context *r)
     const struct store_ops *ops = r->shard->ops;
     enum status status;
 
+    assert(r->shard && !r->snapshot && !r->watches && !r->moved);
     if (r->command->slices_are_rows && r->command->slice_count < WATCHED_MAX) {
         r->watches = true;
         status = read_partition(r);

@@ -9,6 +9,7 @@
 #include "table/semantics.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -49,6 +50,7 @@ static void keep(struct repairing *r, struct bytes key, struct bytes value)
     buffer_append_be64(&at, position);
     buffer_append_be64(&at, (uint64_t)r->options->now_us(r->options->clock));
     buffer_append_be32(&at, (uint32_t)r->sum->taken_count);
+    assert(at.size == TAKEN_KEY_BYTES);
     buffer_append_u8(&kept, FORMAT);
     buffer_append_be32(&kept, (uint32_t)key.size);
     buffer_append_bytes(&kept, key);
@@ -77,6 +79,7 @@ static enum status take_out(struct repairing *r, struct bytes key, struct bytes 
     struct row rest = ROW_EMPTY;
     enum status status;
 
+    assert(r->store && r->shard < r->space->shard_count);
     store_batch_clear(r->batch);
     keep(r, key, value);
     if (!parts) {
@@ -89,6 +92,7 @@ static enum status take_out(struct repairing *r, struct bytes key, struct bytes 
         put_rest(r, key, parts->kind, &rest);
         taken.rest = !row_is_empty(&rest) && parts->kind != KEY_RANGE;
     }
+    assert(store_batch_count(r->batch) == 2); /* nothing goes that is not kept aside */
     status = r->options->store->write(r->store, r->batch, true, r->err);
     if (status)
         return status;

@@ -15,6 +15,7 @@
 #include "table/semantics.h"
 #include "table/shard.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ static enum status open_store(struct resharding *r, const struct layout *layout,
         .path = path, .environment = r->options->store_environment, .semantics = &r->semantics, .read_only = read_only
     };
 
+    assert(shard < layout->shard_count);
     layout_shard_name(layout->generation, shard, name);
     snprintf(path, sizeof(path), "%s/%s", r->options->directory, name);
     return r->options->store->open(&options, store, r->err);
@@ -189,6 +191,7 @@ static enum status look(struct resharding *r)
         status = check_space(r);
     if (status)
         return status;
+    assert(!r->done);
     total = r->total;
     begin_phase(r, "copying", total);
     return OK;
@@ -230,6 +233,7 @@ static enum status scan_sources(struct building *b, struct bytes lower, struct b
     for (uint32_t i = b->source; i < b->source_end && !status; i++) {
         struct source *source = &r->sources[i];
 
+        assert(source->store);
         store_scan_close(source->scan);
         source->scan = NULL;
         status = r->options->store->scan_open(source->store, &options, &source->scan, r->err);
@@ -242,8 +246,10 @@ static enum status scan_sources(struct building *b, struct bytes lower, struct b
 static enum status copy(struct building *b, struct bytes key, struct bytes value)
 {
     struct resharding *r = b->r;
-    enum status status = r->options->store->load_put(b->load, key, value, r->err);
+    enum status status;
 
+    assert(b->load && key.size);
+    status = r->options->store->load_put(b->load, key, value, r->err);
     r->done++;
     tell(r, false);
     return status;
@@ -281,6 +287,7 @@ static struct source *smallest_source(struct building *b)
     for (uint32_t i = b->source; i < b->source_end; i++) {
         struct source *source = &b->r->sources[i];
 
+        assert(source->store && source->scan);
         if (source->scan->valid && (!smallest || bytes_compare(source->scan->key, smallest->scan->key) < 0))
             smallest = source;
     }
@@ -324,6 +331,7 @@ static enum status settle(struct building *b, struct store_scan *scan)
         status = position_of(r, scan->key, &position);
         if (status || (position >= b->first && position <= b->last))
             return status;
+        assert(position < b->first || position > b->last);
         table_id = load_be64(scan->key.data);
         if (position > b->last && ++table_id == 0) {
             scan->valid = false;
@@ -341,6 +349,7 @@ static enum status copy_table(struct building *b, struct store_scan *scan, uint6
 {
     enum status status = OK;
 
+    assert(table_id); /* 0: the shard's own, which copy_own_records moved */
     while (!status && scan->valid && load_be64(scan->key.data) == table_id) {
         status = copy(b, scan->key, scan->value);
         if (!status)
@@ -408,6 +417,7 @@ static enum status build_shard(struct resharding *r, uint32_t shard)
 
     b.source = shard_of_position(r->from.shard_count, b.first);
     b.source_end = shard_of_position(r->from.shard_count, b.last) + 1;
+    assert(b.first <= b.last && b.source < b.source_end && b.source_end <= r->from.shard_count);
     status = open_sources(&b);
     if (!status)
         status = open_store(r, &r->to, shard, false, &store);
@@ -476,6 +486,7 @@ static enum status compare(struct resharding *r)
     struct tally before = { .clock_bound_us = INT64_MIN }, after = before;
     enum status status = OK;
 
+    assert(r->to.generation == r->from.generation + 1 && !r->to.unfinished);
     begin_phase(r, "comparing", 2 * r->done);
     for (uint32_t i = 0; i < r->from.shard_count && !status; i++)
         status = count_shard(r, &r->from, i, &before);
@@ -527,6 +538,7 @@ static enum status reshard(struct resharding *r)
         layout_strays(r->files, directory, &r->from, true, &count, &ignored); /* else the next start does */
         return status;
     }
+    assert(r->done == 2 * r->sum->value_count); /* both were counted */
     status = layout_write(r->files, directory, &r->to, r->err);
     if (status) /* which of the two stands there is not known: both stay, and the next start reads it */
         return status;
@@ -566,6 +578,8 @@ enum status table_space_reshard(const struct table_space_options *options, const
     hash_key_random(&r.hash);
     r.sources = xcalloc(r.from.shard_count, sizeof(*r.sources));
     status = reshard(&r);
+    for (uint32_t i = 0; i < r.from.shard_count; i++)
+        assert(!r.sources[i].store && !r.sources[i].scan);
     free(r.sources);
     return status;
 }

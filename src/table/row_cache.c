@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ struct row_cache {
 
 static void ring_map(struct ring *ring, uint64_t size)
 {
+    assert((size & (size - 1)) == 0 && size >= ROW_CACHE_BYTES_MIN / 2);
     *ring = (struct ring){ .bytes = map_zeros(size),
                            .size = size,
                            .places = map_zeros(size / RING_PER_DIRECTORY),
@@ -183,6 +185,7 @@ struct row_cache *row_cache_new(uint64_t bytes_max)
 {
     struct row_cache *cache = xcalloc(1, sizeof(*cache));
 
+    assert(bytes_max >= ROW_CACHE_BYTES_MIN);
     cache->bytes_max = bytes_max;
     sem_init(&cache->taken, 0, 0);
     begin_ring(cache, ROW_CACHE_BYTES_MIN / 2);
@@ -289,11 +292,13 @@ static void take_next(struct row_cache *cache)
     }
     if (!atomic_load_explicit(&cache->is_made, memory_order_acquire))
         return;
+    assert(cache->next.size == 2 * cache->ring.size);
     cache->before = cache->ring;
     cache->ring = cache->next;
     cache->next.bytes = NULL;
     cache->written = sizeof(struct entry);
     atomic_store(&cache->is_made, false);
+    assert(cache->ring.bytes && cache->maker_state == MAKER_MAKES);
     cache->maker_state = MAKER_ENDS;
     sem_post(&cache->taken);
 }
@@ -322,6 +327,7 @@ void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, str
         return;
     grow_if_full(cache);
     left = cache->ring.size - cache->written % cache->ring.size;
+    assert(cache->written % UNIT == 0 && size <= cache->ring.size && version % 2 == 0);
     if (size > left)
         cache->written += left;
     entry = entry_at(cache, cache->written);
@@ -331,6 +337,7 @@ void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, str
     entry->version = version;
     entry->key_size = (uint32_t)key.size;
     entry->value_size = absent ? ABSENT : (uint32_t)value.size;
+    assert((uint8_t *)entry + size <= cache->ring.bytes + cache->ring.size); /* it does not go over the ring's end */
     memcpy(entry->bytes, key.data, key.size);
     if (!absent && value.size)
         memcpy(entry->bytes + key.size, value.data, value.size);

@@ -5,6 +5,8 @@
 #include "row/semantics.h"
 #include "table/shard.h"
 
+#include <assert.h>
+
 static void merge(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
                   size_t operand_count, struct buffer *result)
 {
@@ -27,6 +29,7 @@ static enum store_verdict filter(void *context, const struct store_purge *purge,
     if (!purge->whole || purge->family != STORE_DATA || key.size < KEY_PREFIX_BYTES || !load_be64(key.data) ||
         !row_semantics_can_shrink(value))
         return STORE_KEEP;
+    assert(space); /* a directory at rest is not purged */
     def = space->options.table_by_id(space->options.context, load_be64(key.data));
     if (!def)
         return STORE_KEEP;

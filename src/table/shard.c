@@ -1,6 +1,7 @@
 /* What all that works on a shard shares: the clock of its space, and waking its owner. */
 #include "table/shard.h"
 
+#include <assert.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
             next = at_least_us + 1;
     } while (!atomic_compare_exchange_weak_explicit(&space->clock_us, &last, next, memory_order_relaxed,
                                                     memory_order_relaxed));
+    assert(next > last && next > at_least_us);
     return next;
 }
 

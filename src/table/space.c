@@ -125,6 +125,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
                              .known = range_known_new(),
                              .window = RING_SLOTS };
     shard->prefetchers = prefetchers_new(shard);
+    assert(index < space->shard_count);
     layout_shard_name(space->generation, index, name);
     snprintf(path, sizeof(path), "%s/%s", space->options.directory ? space->options.directory : "memory", name);
     versions_init(&shard->versions);
@@ -171,6 +172,7 @@ enum status table_space_open(const struct table_space_options *options, struct t
         table_space_close(space);
         return status;
     }
+    assert(space->shard_count && space->shard_count <= TABLE_SHARDS_MAX);
     *result = space;
     return OK;
 }
@@ -183,6 +185,7 @@ void table_space_close(struct table_space *space)
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++)
         shard_stop(&space->shards[i]);
     for (uint32_t i = 0; space->shards && i < space->shard_count; i++) {
+        assert(!space->shards[i].owner_runs && !space->shards[i].resumer_runs);
         if (space->shards[i].store)
             space->shards[i].ops->close(space->shards[i].store);
         fold_hot_free(space->shards[i].fold_hot);
@@ -206,6 +209,7 @@ uint32_t table_space_shard_count(const struct table_space *space)
 
 bool table_space_refuses_writes(struct table_space *space, uint32_t shard)
 {
+    assert(shard < space->shard_count);
     return atomic_load(&space->shards[shard].refuses);
 }
 
@@ -216,6 +220,7 @@ uint64_t table_space_unreadable(struct table_space *space)
 
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard)
 {
+    assert(shard < space->shard_count);
     return prefetch_count(&space->shards[shard]);
 }
 
@@ -274,6 +279,7 @@ enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint3
         buffer_append_be64(&command, table_ids[next - 1] + 1);
         range_count++;
     }
+    assert(range_count <= count);
     store_be32(command.data + count_at, range_count);
     return port_everywhere(port, buffer_bytes(&command), &ignored, err);
 }
@@ -307,6 +313,7 @@ void table_space_sweep_progress(struct table_space *space, uint32_t shard, struc
 {
     struct swept *swept = &space->shards[shard].swept;
 
+    assert(shard < space->shard_count);
     *progress = (struct sweep_progress){
         .steps = atomic_load_explicit(&swept->steps, memory_order_relaxed),
         .rows_deleted = atomic_load_explicit(&swept->rows_deleted, memory_order_relaxed),

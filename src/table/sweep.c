@@ -1,3 +1,7 @@
+/* The sweeper's steps. A round goes through the due list (due.h) once; a step looks at entries until it has done something for one, or its
+ * time is over, so that requests wait for little. What is left of a tombstone is a tombstone again, with its own entry, so a step that is
+ * lost in a crash is done again and nothing has to be remembered.
+ */
 #include "table/sweep.h"
 
 #include "row/fragment.h"
@@ -5,6 +9,8 @@
 #include "table/due.h"
 #include "table/range.h"
 #include "table/turn.h"
+
+#include <assert.h>
 
 enum {
     SWEEP_ROWS = 256,
@@ -74,6 +80,7 @@ static void put_row(struct stepping *s, struct bytes key, struct bytes before, c
     struct buffer value CLEANUP(buffer_fini) = { 0 };
     struct mutation mutation = { .kind = MUTATION_DELETE, .key = key, .before = before };
 
+    assert(before.size);
     if (!row_is_empty(row)) {
         fragment_encode(&value, row);
         mutation.kind = MUTATION_PUT;
@@ -99,6 +106,7 @@ static void change_segments(struct stepping *s, const struct range_changes *chan
 {
     struct mutation mutation = { .kind = MUTATION_SEGMENTS, .key = s->due.partition, .segments = changes };
 
+    assert(s->due.partition.size);
     change(s, &mutation);
 }
 
@@ -158,6 +166,7 @@ static enum status sweep_partition(struct stepping *s)
         drop_entry(s);
         return OK;
     }
+    assert(s->due.kind == KEY_PARTITION && s->def);
     all.deletion = row.deletion;
     if (is_being_laid(s, row.deletion.timestamp_us))
         all.lower = buffer_bytes(&sweep->laid_to);
@@ -267,6 +276,7 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
         if (++rows == SWEEP_ROWS || store_batch_bytes(s->turn->batch) > SWEEP_BYTES || monotonic_us() >= s->until_us)
             break;
     }
+    assert(rows <= SWEEP_ROWS);
     *end = !scan->valid;
     store_scan_close(scan);
     return status;
@@ -321,6 +331,7 @@ static enum status sweep_range(struct stepping *s)
 
 static void go_on_at(struct stepping *s, struct bytes key, bool behind)
 {
+    assert(key.size);
     buffer_reset(&s->sweep->at);
     buffer_append_bytes(&s->sweep->at, key);
     if (behind)
@@ -380,6 +391,7 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
     bool worked = false;
     enum status status;
 
+    assert(!store_batch_count(turn->batch) && !turn->counts); /* a batch of its own */
     s.now_s = shard->space->options.now_us(shard->space->options.clock) / 1000000;
     s.until_us = monotonic_us() + SWEEP_US;
     count(&shard->swept.steps, 1);
@@ -403,6 +415,7 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
         else if (!status)
             *more = false;
     }
+    assert(status || worked == (store_batch_count(turn->batch) > 0));
     store_scan_close(scan);
     if (status || *more)
         return status;

@@ -32,7 +32,7 @@ void turn_init(struct turn *turn, struct shard *shard)
 
 void turn_fini(struct turn *turn)
 {
-    assert(!turn->counts && !turn->definition_count);
+    assert(atomic_load(&turn->shard->stops) && !turn->counts && !turn->definition_count);
     store_batch_free(turn->batch);
     arena_free(turn->arena);
     counters_free(turn->counters);
@@ -101,6 +101,7 @@ void turn_begin_command(struct turn *turn, struct mutation *mutation, const stru
 {
     buffer_reset(&turn->key);
     key_encode_partition(&turn->key, header->table_id, header->token, header->partition_key);
+    assert(turn->key.size >= KEY_PREFIX_BYTES);
     mutation->kind = MUTATION_ADD;
     mutation->origin = ORIGIN_CLIENT;
     mutation->def = def;
@@ -207,6 +208,7 @@ static void change_segments(struct turn *turn, const struct range_changes *chang
         const struct range_change *change = &changes->items[i];
         struct row row = ROW_EMPTY;
 
+        assert(!change->comes || change->key.size + DUE_KEY_BYTES <= STORE_KEY_BYTES_MAX);
         if (!change->comes) {
             store_batch_delete(turn->batch, STORE_DATA, change->key);
             forget_due(turn, change->key, change->deletion.deleted_s);
@@ -231,6 +233,7 @@ static enum status add_range(struct turn *turn, struct mutation *mutation, struc
     struct row row;
     enum status status;
 
+    assert(mutation->key.size == mutation->prefix && mutation->def);
     arena_reset(turn->arena);
     status = fragment_decode(turn->arena, at->fragment, &row, err);
     if (status)
@@ -253,6 +256,7 @@ static enum status look_for_deletion(struct turn *turn, struct mutation *mutatio
     struct row row;
     enum status status;
 
+    assert(mutation->at.fragment.size >= FRAGMENT_BYTES_MIN); /* turn_read_fragment saw to it */
     if (!(mutation->at.fragment.data[1] & FRAGMENT_DELETION))
         return OK;
     arena_reset(turn->arena);
@@ -275,6 +279,7 @@ static bool fold(struct turn *turn, const struct mutation *mutation, struct fold
                                .prefix = mutation->prefix,
                                .key = mutation->key };
 
+    assert(mutation->kind == MUTATION_ADD && mutation->origin == ORIGIN_CLIENT);
     if (!fold_hot_value(turn->shard, turn->batch, hot, mutation->key, mutation->at.fragment, &folded.before,
                         &folded.at.fragment))
         return false;
@@ -311,6 +316,7 @@ enum status turn_apply(struct turn *turn, struct mutation *mutation, struct erro
     assert(mutation->key.size);
     if (__builtin_expect(mutation->kind == MUTATION_ADD, 1))
         return add_fragment(turn, mutation, err);
+    assert(mutation->kind != MUTATION_SEGMENTS || mutation->segments);
     if (mutation->origin == ORIGIN_SWEEPER || mutation->kind == MUTATION_DELETE_KEYS)
         forget_known(turn->shard);
     switch (mutation->kind) {
@@ -351,6 +357,7 @@ void turn_end_command(struct turn *turn, struct mutation *mutation)
 {
     if (__builtin_expect(!mutation->has_ranges && !mutation->has_deletion, 1))
         return;
+    assert(mutation->def && mutation->prefix <= turn->key.size);
     notice_due(turn, mutation->def);
     if (mutation->has_ranges)
         end_ranges(turn, mutation);
@@ -392,6 +399,7 @@ enum status turn_write(struct turn *turn, struct error *err)
     assert(!turn->counts);
     if (!store_batch_count(turn->batch))
         return OK;
+    assert(!atomic_load_explicit(&shard->refuses, memory_order_relaxed)); /* or what failed would be followed by more */
     persist_clock(turn);
     versions_begin(&shard->versions, turn->batch);
     status = shard->ops->write(shard->store, turn->batch, turn->durable, err);

@@ -6,6 +6,8 @@
 
 #include "types/value.h"
 
+#include <assert.h>
+
 enum { VIRTUAL_ROWS_MAX = 1000000 };
 
 struct virtual_row {
@@ -91,6 +93,7 @@ static struct row *make_row(struct gathering *g, const struct bytes *values, uin
             row->cells[row->cell_count++] =
                 (struct cell){ .column_id = column->id, .kind = CELL_LIVE, .local_s = TIME_NONE, .value = value };
     }
+    assert(row->cell_count <= cells);
     return row;
 }
 
@@ -123,6 +126,7 @@ static void take(struct virtual_emit *emit, const struct bytes *values)
         return;
     }
     g->rows = arena_room(g->arena, g->rows, g->count, &g->capacity, 64, sizeof(*g->rows));
+    assert(g->count < g->capacity);
     row = &g->rows[g->count++];
     row->partition_key = partition_key_of(g, values);
     row->token = token_of_partition_key(row->partition_key);
@@ -222,6 +226,7 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
                    (!bytes_is_null(command->after_partition) && rows[0].token == command->token &&
                     bytes_equal(rows[0].partition_key, command->after_partition));
 
+    assert(count && rows[0].row);
     collector_begin(c, rows[0].token, rows[0].partition_key, rows[0].static_row, !(resumed && command->after_static));
     for (uint32_t i = 0; i < count; i++) {
         const struct virtual_row *row = &rows[c->command->reversed ? count - 1 - i : i];
@@ -239,6 +244,7 @@ enum status virtual_read(const struct table_def *def, const struct read_command 
     struct gathering g = { .emit = { take, wants }, .command = command, .def = def, .arena = arena };
     struct collector collector;
 
+    assert(def->virtual_table && def->partition_key_count);
     def->virtual_table->rows(def->virtual_table, &g.emit);
     if (g.overflowed)
         return error_set(err, ERR_READ_FAILURE, "more than %d rows in a computed table", VIRTUAL_ROWS_MAX);
