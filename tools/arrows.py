@@ -1,6 +1,7 @@
 """Draws which folder of src/ includes which, and points at an arrow that goes up the map.
 
-The map is the order of LAYERS in the Makefile. Exit code 1 if a folder includes one below it.
+The map is the order of LAYERS in the Makefile. Exit code 1 if a folder includes one below it, or if within a folder of WITHOUT_CIRCLES
+files need each other in a circle: a file is its header and its body together, tests apart.
 """
 import pathlib
 import re
@@ -10,6 +11,40 @@ root = pathlib.Path(__file__).resolve().parent.parent
 layers = re.search(r"^LAYERS := (.*)$", (root / "Makefile").read_text(), re.M).group(1).split()
 rank = {name: i for i, name in enumerate(layers)}
 edges, wrong = {}, []
+WITHOUT_CIRCLES = ["base", "net", "wire", "row", "keys", "table"]
+
+
+def circle(needs):
+    """Files that need each other, one after the other; [] if there are none."""
+    done, path = set(), []
+
+    def visit(name):
+        if name in path:
+            return path[path.index(name):] + [name]
+        if name in done:
+            return []
+        path.append(name)
+        for other in sorted(needs.get(name, ())):
+            found = visit(other)
+            if found:
+                return found
+        done.add(path.pop())
+        return []
+
+    return next((found for found in map(visit, sorted(needs)) if found), [])
+
+
+for folder in WITHOUT_CIRCLES:
+    needs = {}
+    for path in (root / "src" / folder).glob("*.[ch]*"):
+        if path.stem.endswith(("_test", "_fuzz")):
+            continue
+        for name in re.findall(rf'^#include "{folder}/(\w+)\.h"', path.read_text(), re.M):
+            if name != path.stem:
+                needs.setdefault(path.stem, set()).add(name)
+    found = circle(needs)
+    if found:
+        wrong.append(f"src/{folder}: files need each other: " + " -> ".join(found))
 for path in sorted((root / "src").rglob("*")):
     if path.suffix not in {".c", ".h", ".cc", ".re", ".y"}:
         continue
