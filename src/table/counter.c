@@ -21,6 +21,7 @@ struct counted {
     struct row row; /* as stored, with what was added */
     struct deletion cover;
     bool changed;
+    uint16_t place; /* in `places` */
 };
 
 struct counters {
@@ -81,6 +82,7 @@ enum status counters_load(struct counters *counters, struct look *look, struct b
     if (status)
         return status;
     counted->key = arena_copy(counters->arena, key);
+    counted->place = (uint16_t)(place - counters->places);
     *place = (uint16_t)++counters->row_count;
     return OK;
 }
@@ -131,10 +133,11 @@ void counters_add(struct counters *counters, struct bytes key, const struct row 
 
 void counters_forget(struct counters *counters)
 {
-    if (!counters->row_count)
-        return;
+    for (uint32_t i = 0; i < counters->row_count; i++) {
+        assert(counters->places[counters->rows[i].place] == i + 1);
+        counters->places[counters->rows[i].place] = 0;
+    }
     counters->row_count = 0;
-    memset(counters->places, 0, sizeof(counters->places));
     arena_reset(counters->arena);
 }
 

@@ -51,63 +51,59 @@ static void add(struct turn *turn, const struct mutation *mutation, const struct
 }
 
 /* A command that adds to counters and does nothing else: all its rows are read before anything is added, which cannot fail. */
-static enum status add_numbers(struct turn *turn, const struct command_header *header, struct command_reader *reader,
-                               int64_t timestamp_us, struct error *err)
+static enum status add_numbers(struct turn *turn, struct mutation *mutation, const struct command_header *header,
+                               struct command_reader *reader, struct error *err)
 {
     struct look look = turn_look(turn, header, NULL, err);
     struct command_reader again = *reader;
-    struct mutation mutation;
     enum status status = OK;
 
-    turn_begin_command(turn, &mutation, NULL, header, timestamp_us);
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
-        status = turn_read_fragment(turn, &mutation, reader, err);
+        status = turn_read_fragment(turn, mutation, reader, err);
         if (!status)
-            status = load(turn, &look, &mutation);
+            status = load(turn, &look, mutation);
     }
     for (uint32_t i = 0; i < header->fragment_count && !status; i++) {
         struct row row;
 
-        status = turn_next_fragment(turn, &mutation, &again, err);
+        status = turn_next_fragment(turn, mutation, &again, err);
         arena_reset(turn->arena);
         if (!status)
-            status = fragment_decode(turn->arena, mutation.at.fragment, &row, err);
+            status = fragment_decode(turn->arena, mutation->at.fragment, &row, err);
         assert(!status); /* all of them were read before */
-        add(turn, &mutation, &row);
+        add(turn, mutation, &row);
     }
     return status;
 }
 
 /* Numbers and deletions in one command, in their order; or more rows than are gathered. Nothing of other commands is gathered now. */
-static enum status add_mixed(struct turn *turn, const struct table_def *def, const struct command_header *header,
-                             struct command_reader *reader, int64_t timestamp_us, struct error *err)
+static enum status add_mixed(struct turn *turn, struct mutation *mutation, const struct command_header *header,
+                             struct command_reader *reader, struct error *err)
 {
-    struct look look = turn_look(turn, header, def, err);
-    struct mutation mutation;
+    struct look look = turn_look(turn, header, mutation->def, err);
 
     assert(!turn->counts);
-    turn_begin_command(turn, &mutation, def, header, timestamp_us);
     for (uint32_t i = 0; i < header->fragment_count; i++) {
         struct row row;
-        enum status status = turn_next_fragment(turn, &mutation, reader, err);
+        enum status status = turn_next_fragment(turn, mutation, reader, err);
 
         if (status)
             return status;
         arena_reset(turn->arena);
-        status = fragment_decode(turn->arena, mutation.at.fragment, &row, err);
+        status = fragment_decode(turn->arena, mutation->at.fragment, &row, err);
         if (status)
             return status;
-        if (mutation.at.kind != KEY_RANGE && is_addition(&row)) {
-            status = load(turn, &look, &mutation);
+        if (mutation->at.kind != KEY_RANGE && is_addition(&row)) {
+            status = load(turn, &look, mutation);
             if (!status)
-                add(turn, &mutation, &row);
+                add(turn, mutation, &row);
             decide_gathered(turn);
         } else {
-            status = turn_apply(turn, &mutation, err);
+            status = turn_apply(turn, mutation, err);
         }
         if (status)
             return status;
-        turn_end_command(turn, &mutation); /* at once: the next addition must see its tombstones */
+        turn_end_command(turn, mutation); /* at once: the next addition must see its tombstones */
     }
     return OK;
 }
@@ -139,8 +135,8 @@ static enum status add_or_mix(struct turn *turn, const struct table_def *def, co
             *mark = turn_mark(turn); /* a failure must not take others' numbers along */
     }
     if (only_numbers && counters_has_room(turn->counters, header->fragment_count))
-        return add_numbers(turn, header, reader, timestamp_us, err);
-    return add_mixed(turn, def, header, reader, timestamp_us, err);
+        return add_numbers(turn, &mutation, header, reader, err);
+    return add_mixed(turn, &mutation, header, reader, err);
 }
 
 enum status decide_numbers(struct turn *turn, const struct table_def *def, const struct command_header *header,
