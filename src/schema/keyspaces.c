@@ -20,7 +20,10 @@ static const struct member {
     const char *words[WORDS_MAX]; /* MEMBER_WORD: by its enum, NULL at the end */
 } members[] = {
 #define AT(member) offsetof(struct keyspaces_properties, member)
-#define STATUS     { "disabled", "enabled" }
+#define STATUS                \
+    {                         \
+        "disabled", "enabled" \
+    }
     { "capacity_mode", "throughput_mode", MEMBER_WORD, AT(capacity.mode), { "PAY_PER_REQUEST", "PROVISIONED" } },
     { "capacity_mode", "read_capacity_units", MEMBER_UNITS, AT(capacity.read_units), { NULL } },
     { "capacity_mode", "write_capacity_units", MEMBER_UNITS, AT(capacity.write_units), { NULL } },
@@ -45,14 +48,15 @@ static const struct member {
 #undef AT
 };
 
-static_assert(sizeof(enum throughput_mode) == sizeof(int) && sizeof(enum view_type) == sizeof(int), "words are stored as int");
+static_assert(sizeof(enum throughput_mode) == sizeof(int) && sizeof(enum view_type) == sizeof(int),
+              "words are stored as int");
 
 enum { WARM_READ_UNITS = 12000, WARM_WRITE_UNITS = 4000 };
 
 static enum status refuse(const struct member *member, struct bytes text, const char *what, struct error *err)
 {
-    return error_set(err, ERR_INVALID, "Invalid value '%.*s' of '%s' in custom property '%s': it should be %s", BYTES(text),
-                     member->name, member->property, what);
+    return error_set(err, ERR_INVALID, "Invalid value '%.*s' of '%s' in custom property '%s': it should be %s",
+                     BYTES(text), member->name, member->property, what);
 }
 
 static enum status set_word(const struct member *member, struct bytes text, int *at, struct error *err)
@@ -144,8 +148,9 @@ static enum status check_whole(const struct keyspaces_properties *properties, st
     bool has_units = properties->capacity.read_units && properties->capacity.write_units;
 
     if (properties->capacity.mode == THROUGHPUT_PROVISIONED && !has_units)
-        return error_set(err, ERR_INVALID,
-                         "Provisioned capacity needs 'read_capacity_units' and 'write_capacity_units' in 'capacity_mode'");
+        return error_set(
+            err, ERR_INVALID,
+            "Provisioned capacity needs 'read_capacity_units' and 'write_capacity_units' in 'capacity_mode'");
     if (properties->encryption.type == ENCRYPTION_CUSTOMER_MANAGED_KEY && !properties->encryption.key.size)
         return error_set(err, ERR_INVALID, "A customer's key needs 'kms_key_identifier' in 'encryption_specification'");
     return OK;

@@ -14,7 +14,15 @@
 #include "schema/options.h"
 
 /* What lies in table_params: struct bytes, int32_t, double, bool, struct option_map; NESTED: maps within maps, as JSON text. */
-enum option_kind { OPTION_TEXT, OPTION_INTEGER, OPTION_DOUBLE, OPTION_BOOLEAN, OPTION_MAP, OPTION_NESTED, OPTION_NO_VALUE };
+enum option_kind {
+    OPTION_TEXT,
+    OPTION_INTEGER,
+    OPTION_DOUBLE,
+    OPTION_BOOLEAN,
+    OPTION_MAP,
+    OPTION_NESTED,
+    OPTION_NO_VALUE
+};
 
 /* A statement's option on its way into params. */
 struct option_setting {

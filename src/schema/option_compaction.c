@@ -76,9 +76,9 @@ static bool is_boolean(struct bytes text)
 
 static enum status check_quoted_boolean(const char *name, struct bytes value, struct error *err)
 {
-    return is_boolean(value) ? OK
-                             : error_set(err, ERR_CONFIG, "'%s' should be either 'true' or 'false', not '%.*s'", name,
-                                         BYTES(value));
+    return is_boolean(value)
+               ? OK
+               : error_set(err, ERR_CONFIG, "'%s' should be either 'true' or 'false', not '%.*s'", name, BYTES(value));
 }
 
 static enum status check_boolean(const char *name, struct bytes value, struct error *err)
@@ -221,7 +221,7 @@ static enum status check_scaling(const char *name, struct bytes value, struct er
         if (fan)
             digits = bytes_of(word.data + 1, word.size - 1);
         if (!option_is_name(word, "N") && (!digits.size || (fan && !isdigit(digits.data[0])) ||
-                                    !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
+                                           !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
             return error_set(err, ERR_CONFIG, "Scaling parameter %.*s must match N|L[0-9]+|T[0-9]+|[+-]?[0-9]+",
                              BYTES(word));
         if (fan && number < 2)
@@ -260,10 +260,9 @@ static enum status check_size_target(const char *name, struct bytes value, struc
     if (real < 0)
         return error_set(err, ERR_CONFIG, "%s %.*s is not a valid size in bytes: %.*s does not end in unit B", name,
                          BYTES(value), BYTES(value));
-    return real >= 1048576
-               ? OK
-               : error_set(err, ERR_CONFIG, "%s %.*s is not acceptable, size must be at least 1.000MiB", name,
-                           BYTES(value));
+    return real >= 1048576 ? OK
+                           : error_set(err, ERR_CONFIG, "%s %.*s is not acceptable, size must be at least 1.000MiB",
+                                       name, BYTES(value));
 }
 
 static enum status check_size(const char *name, struct bytes value, struct error *err)

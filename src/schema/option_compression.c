@@ -66,7 +66,8 @@ static enum status read_common(const struct option_map *given, struct common *co
     if (chunk && !integer_parse(chunk->value, INT32_MIN, INT32_MAX, &common->chunk_kb))
         return error_set(err, ERR_CONFIG, "Invalid value for chunk_length_in_kb");
     if (common->chunk_kb > INT32_MAX / 1024)
-        return error_set(err, ERR_CONFIG, "Value of chunk_length_in_kb is too large (%lld)", (long long)common->chunk_kb);
+        return error_set(err, ERR_CONFIG, "Value of chunk_length_in_kb is too large (%lld)",
+                         (long long)common->chunk_kb);
     if (ratio && !double_parse(ratio->value, &common->ratio))
         return error_set(err, ERR_CONFIG, "Invalid value %.*s for min_compress_ratio", BYTES(ratio->value));
     return OK;

@@ -189,8 +189,9 @@ uint32_t options_factor(const struct option *option)
 {
     int64_t factor;
 
-    return !option_is_name(option->name, "class") && integer_parse(option->value, 0, INT32_MAX, &factor) ? (uint32_t)factor
-                                                                                                  : 0;
+    return !option_is_name(option->name, "class") && integer_parse(option->value, 0, INT32_MAX, &factor)
+               ? (uint32_t)factor
+               : 0;
 }
 
 uint32_t options_replication_factor(const struct option_map *replication)
