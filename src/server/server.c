@@ -68,7 +68,7 @@ struct server {
     struct control *control;
     struct http *http;
     struct sockaddr_storage address;
-    struct sockaddr_storage told; /* what system.local says, but for the port */
+    struct sockaddr_storage advertised; /* what system.local says, but for the port */
 };
 
 /* ---- the data directory ---- */
@@ -315,7 +315,7 @@ static bool wants_password(const struct options *options)
 static void own_address(const struct server *server, struct catalog_options *catalog)
 {
     static const uint8_t any[16], loopback[] = { 127, 0, 0, 1 };
-    uint8_t size = listener_address_bytes((const struct sockaddr *)&server->told, catalog->address);
+    uint8_t size = listener_address_bytes((const struct sockaddr *)&server->advertised, catalog->address);
 
     catalog->cql_port = (uint16_t)server_cql_port(server);
     catalog->address_is_ipv6 = size == 16;
@@ -550,11 +550,11 @@ static void show_metrics(void *context, struct buffer *out)
     struct row_cache_use rows;
 
     for (uint32_t i = 0; i < server->service.loop_count; i++) {
-        struct native_loop *home = server->service.loops[i];
+        struct native_loop *loop = server->service.loops[i];
 
-        metrics_sum(&sum, &home->metrics);
-        sum.bytes_in += __atomic_load_n(&home->budget.bytes_in, __ATOMIC_RELAXED);
-        sum.bytes_out += __atomic_load_n(&home->budget.bytes_out, __ATOMIC_RELAXED);
+        metrics_sum(&sum, &loop->metrics);
+        sum.bytes_in += __atomic_load_n(&loop->budget.bytes_in, __ATOMIC_RELAXED);
+        sum.bytes_out += __atomic_load_n(&loop->budget.bytes_out, __ATOMIC_RELAXED);
     }
     metrics_print(out, &sum);
     query_engine_stats(server->engine, &stats);
@@ -638,7 +638,7 @@ static enum status check_ports(struct server *server, struct error *err)
 
     if (status)
         return error_set(err, ERR_CONFIG, "--listen: %s is not an IPv4 or IPv6 address", options->listen);
-    if (listener_parse(options->rpc_address ? options->rpc_address : options->listen, 0, &server->told, err))
+    if (listener_parse(options->rpc_address ? options->rpc_address : options->listen, 0, &server->advertised, err))
         return error_set(err, ERR_CONFIG, "--rpc-address: %s is not an IPv4 or IPv6 address", options->rpc_address);
     if (options->dev && !options->dev_remote && !listener_is_loopback(&server->address))
         return error_set(err, ERR_CONFIG,

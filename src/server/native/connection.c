@@ -39,7 +39,7 @@ static void end_segment(struct connection *connection)
 
     if (framing && framing->out) {
         native_segments_end(framing->out, framing->out_start, framing->in.compression,
-                            &connection->home->segment_packed);
+                            &connection->loop->segment_packed);
         framing->out = NULL;
     }
 }
@@ -51,14 +51,14 @@ static void leaving(struct stream_socket *socket)
 
 static void count_reply(struct connection *connection, uint8_t opcode, enum status status, int64_t began_us)
 {
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
 
-    home->clock_us = clock_monotonic_us(home->service->clock);
+    loop->clock_us = clock_monotonic_us(loop->service->clock);
     if (opcode < METRICS_OPCODES)
-        metric_add(&home->metrics.requests[opcode], 1);
+        metric_add(&loop->metrics.requests[opcode], 1);
     if (status)
-        metric_add(&home->metrics.errors[status], 1);
-    metrics_latency(&home->metrics, home->clock_us > began_us ? (uint64_t)(home->clock_us - began_us) : 0);
+        metric_add(&loop->metrics.errors[status], 1);
+    metrics_latency(&loop->metrics, loop->clock_us > began_us ? (uint64_t)(loop->clock_us - began_us) : 0);
 }
 
 /* Where a reply begins. With v5 it goes on a segment that an earlier reply of this turn began, unless that one's buffer is
@@ -101,7 +101,7 @@ static void reply_error(struct connection *connection, const struct native_heade
     native_encode_error(out, reply.version, error, NULL);
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
-    count_reply(connection, header->opcode, error->status, connection->home->clock_us);
+    count_reply(connection, header->opcode, error->status, connection->loop->clock_us);
 }
 
 static const char *write_type(const struct native_request *message)
@@ -128,38 +128,38 @@ static bool is_set_keyspace(const struct buffer *out, size_t start)
 
 static void trace_written(void *argument, bool written)
 {
-    struct native_loop *home = argument;
+    struct native_loop *loop = argument;
 
-    metric_add(written ? &home->metrics.traces_written : &home->metrics.traces_failed, 1);
-    home->traces--;
-    home->request_count--;
-    native_loop_idle(home);
+    metric_add(written ? &loop->metrics.traces_written : &loop->metrics.traces_failed, 1);
+    loop->traces--;
+    loop->request_count--;
+    native_loop_idle(loop);
 }
 
 /* Its request has been answered, or nobody is there to hear it. */
 static void end_trace(struct request *request)
 {
-    struct native_loop *home = request->connection->home;
+    struct native_loop *loop = request->connection->loop;
     struct trace *trace = request->query.trace;
 
     request->query.trace = NULL;
-    trace_write(trace, home->context, clock_monotonic_us(home->service->clock), trace_written, home);
+    trace_write(trace, loop->context, clock_monotonic_us(loop->service->clock), trace_written, loop);
 }
 
 /* A trace is memory and a write after the reply: only so many at once. */
 static void begin_trace(struct request *request)
 {
     struct connection *connection = request->connection;
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
     struct query_request *query = &request->query;
 
-    if (home->traces == NATIVE_TRACES_MAX) {
-        metric_add(&home->metrics.traces_refused, 1);
+    if (loop->traces == NATIVE_TRACES_MAX) {
+        metric_add(&loop->metrics.traces_refused, 1);
         return;
     }
-    home->traces++;
-    home->request_count++;
-    query->trace = trace_new(home->context, query->session, query->now_us, request->began_us);
+    loop->traces++;
+    loop->request_count++;
+    query->trace = trace_new(loop->context, query->session, query->now_us, request->began_us);
 }
 
 /* The reply says where the trace will be, or that there will be none. */
@@ -194,13 +194,13 @@ static const char *kind_of(uint8_t opcode)
 
 static void note_slow(struct request *request)
 {
-    struct native_loop *home = request->connection->home;
-    struct slow_note note = { .took_us = home->clock_us - request->began_us };
+    struct native_loop *loop = request->connection->loop;
+    struct slow_note note = { .took_us = loop->clock_us - request->began_us };
     struct query_shape shape;
 
-    if (!slow_log_wants(home->service->slow_log, home->clock_us))
+    if (!slow_log_wants(loop->service->slow_log, loop->clock_us))
         return;
-    query_shape(home->context, &request->query, &shape);
+    query_shape(loop->context, &request->query, &shape);
     note.table_id = request->query.table_id;
     note.kind = kind_of(request->message.header.opcode);
     note.status = status_name(request->query.error.status);
@@ -208,7 +208,7 @@ static void note_slow(struct request *request)
     memcpy(note.statement, shape.statement, sizeof(note.statement));
     if (shape.text.size)
         memcpy(note.shape, shape.text.data, shape.text.size);
-    slow_log_note(home->service->slow_log, &note);
+    slow_log_note(loop->service->slow_log, &note);
 }
 
 /* Ends the frame whose body stands behind `start`, or holds an error instead. */
@@ -229,7 +229,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
     } else if (__builtin_expect(is_set_keyspace(out, start), 0)) {
-        clients_uses(connection->home->service->clients, &connection->client, connection->session.keyspace);
+        clients_uses(connection->loop->service->clients, &connection->client, connection->session.keyspace);
     }
     reply.warnings = query->warnings;
     reply.warning_count = query->warning_count;
@@ -238,8 +238,8 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
     count_reply(connection, request->message.header.opcode, query->error.status, request->began_us);
-    if (__builtin_expect(connection->home->clock_us - request->began_us >= connection->home->limits.slow_us, 0) &&
-        connection->home->limits.slow_us)
+    if (__builtin_expect(connection->loop->clock_us - request->began_us >= connection->loop->limits.slow_us, 0) &&
+        connection->loop->limits.slow_us)
         note_slow(request);
     if (__builtin_expect(query->trace != NULL, 0))
         end_trace(request);
@@ -250,12 +250,12 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
 static void release_run(struct loop_task *task)
 {
     struct connection *connection = CONTAINER_OF(task, struct connection, release);
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
 
     free((void *)connection->session.keyspace.data);
     free(connection->framing);
     free(connection);
-    native_loop_idle(home);
+    native_loop_idle(loop);
 }
 
 /* Counts what the reader of segments holds now. */
@@ -264,39 +264,39 @@ static void hold_segments(struct connection *connection)
     struct framing *framing = connection->framing;
     size_t held = native_segments_held(&framing->in);
 
-    connection->home->budget.input_bytes += held - framing->held;
+    connection->loop->budget.input_bytes += held - framing->held;
     if (held < framing->held)
-        connection->home->requests.freed += framing->held - held;
+        connection->loop->requests.freed += framing->held - held;
     framing->held = held;
 }
 
 static void closed(struct stream_socket *socket, enum stream_end end)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
 
-    loop_timer_clear(home->loop, &connection->startup_timer);
+    loop_timer_clear(loop->net_loop, &connection->startup_timer);
     if (connection->framing) {
         native_segments_fini(&connection->framing->in);
         hold_segments(connection);
         connection->framing->out = NULL;
     }
-    native_loop_forget_hungry(home, connection);
+    native_loop_forget_hungry(loop, connection);
     if (end == STREAM_END_STALLED)
-        metric_add(&home->metrics.connections_stalled, 1);
+        metric_add(&loop->metrics.connections_stalled, 1);
     if (end == STREAM_END_MEMORY)
-        metric_add(&home->metrics.connections_over_memory, 1);
-    clients_remove(home->service->clients, &connection->client);
+        metric_add(&loop->metrics.connections_over_memory, 1);
+    clients_remove(loop->service->clients, &connection->client);
     if (connection->previous)
         connection->previous->next = connection->next;
     else
-        home->connections = connection->next;
+        loop->connections = connection->next;
     if (connection->next)
         connection->next->previous = connection->previous;
-    atomic_fetch_sub_explicit(&home->service->connection_count, 1, memory_order_relaxed);
-    metric_add(&home->metrics.connections_open, (uint64_t)-1);
+    atomic_fetch_sub_explicit(&loop->service->connection_count, 1, memory_order_relaxed);
+    metric_add(&loop->metrics.connections_open, (uint64_t)-1);
     if (connection->in_flight == 0)
-        loop_defer(home->loop, &connection->release);
+        loop_defer(loop->net_loop, &connection->release);
 }
 
 void connection_close(struct connection *connection)
@@ -319,15 +319,15 @@ void connection_drain(struct connection *connection)
 /* It may be of its arena: nothing of it is used afterwards. */
 static void release(struct request *request)
 {
-    struct native_loop *home = request->connection->home;
+    struct native_loop *loop = request->connection->loop;
 
     budget_charge_end(&request->charge, request->arena);
-    native_loop_release_arena(home, request->arena);
+    native_loop_release_arena(loop, request->arena);
 }
 
 static bool is_full(const struct connection *connection)
 {
-    const struct native_limits *limits = &connection->home->limits;
+    const struct native_limits *limits = &connection->loop->limits;
 
     return connection->in_flight >= limits->requests_in_flight_max || connection->waits >= limits->waits_in_flight_max;
 }
@@ -339,8 +339,8 @@ static void went_off(struct request *request)
 
     budget_charge_add(&request->charge, 2 * NATIVE_ARENA_BYTES);
     connection->in_flight++;
-    connection->home->request_count++;
-    metric_add(&connection->home->metrics.in_flight, 1);
+    connection->loop->request_count++;
+    metric_add(&connection->loop->metrics.in_flight, 1);
     if (is_full(connection))
         stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
 }
@@ -348,25 +348,25 @@ static void went_off(struct request *request)
 static void landed(struct connection *connection)
 {
     connection->in_flight--;
-    connection->home->request_count--;
-    metric_add(&connection->home->metrics.in_flight, (uint64_t)-1);
+    connection->loop->request_count--;
+    metric_add(&connection->loop->metrics.in_flight, (uint64_t)-1);
 }
 
 /* It has landed, and was answered if anybody is there to hear it. */
 static void settle(struct request *request)
 {
     struct connection *connection = request->connection;
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
 
     if (__builtin_expect(request->query.trace != NULL, 0))
         end_trace(request); /* the connection was closed meanwhile */
     release(request);
     if (connection->socket.is_closed) {
         if (connection->in_flight == 0)
-            loop_defer(home->loop, &connection->release);
+            loop_defer(loop->net_loop, &connection->release);
         return;
     }
-    if (home->is_draining) {
+    if (loop->is_draining) {
         connection_drain(connection);
         return;
     }
@@ -402,7 +402,7 @@ static void pending_done(struct query_request *query)
 {
     struct request *request = CONTAINER_OF(query, struct request, query);
     struct connection *connection = request->connection;
-    struct query_context *context = connection->home->context;
+    struct query_context *context = connection->loop->context;
     struct buffer *out;
     size_t start;
 
@@ -422,7 +422,7 @@ static void pending_done(struct query_request *query)
 static void job_run(struct worker_job *job, void *local)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
-    struct budget *budget = &request->connection->home->requests;
+    struct budget *budget = &request->connection->loop->requests;
     enum query_result result;
 
     TRACE(request->query.trace, "Begun again by a worker");
@@ -470,7 +470,7 @@ static struct bytes copy_keyspace(struct bytes keyspace)
 /* No request takes more than a connection's share. */
 static size_t expected_bytes(const struct request *request)
 {
-    size_t expected = request->body_bytes * EXPECTED_PER_BYTE, most = request->connection->home->limits.share_bytes_max;
+    size_t expected = request->body_bytes * EXPECTED_PER_BYTE, most = request->connection->loop->limits.share_bytes_max;
 
     return expected < most ? expected : most;
 }
@@ -479,7 +479,7 @@ static size_t expected_bytes(const struct request *request)
 static bool send_to_worker(struct request *request)
 {
     struct connection *connection = request->connection;
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
     struct query_request *query = &request->query;
 
     request->job_session = connection->session;
@@ -488,7 +488,7 @@ static bool send_to_worker(struct request *request)
                                                               : connection->session.keyspace;
     request->job_out = (struct buffer){ 0 };
     request->job =
-        (struct worker_job){ .run = job_run, .done = job_done, .loop = home->loop, .group = query->waits_for };
+        (struct worker_job){ .run = job_run, .done = job_done, .loop = loop->net_loop, .group = query->waits_for };
     query->session = &request->job_session;
     query->done = NULL;
     query->state = NULL;
@@ -499,11 +499,11 @@ static bool send_to_worker(struct request *request)
     /* Counted first: the worker may be done before submit returns. */
     connection->waits++;
     went_off(request);
-    if (workers_submit(home->service->workers, &request->job)) {
-        metric_add(&home->metrics.waited, 1);
+    if (workers_submit(loop->service->workers, &request->job)) {
+        metric_add(&loop->metrics.waited, 1);
         return true;
     }
-    metric_add(&home->metrics.wait_refused, 1);
+    metric_add(&loop->metrics.wait_refused, 1);
     free((void *)request->job_session.keyspace.data);
     connection->waits--;
     landed(connection);
@@ -525,7 +525,7 @@ static bool is_long_work(const struct request *request)
 static void run_query(struct request *request)
 {
     struct connection *connection = request->connection;
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
     struct query_request *query = &request->query;
     struct buffer *out;
     size_t start = begin_reply(connection, &out);
@@ -534,7 +534,7 @@ static void run_query(struct request *request)
     query->session = &connection->session;
     query->arena = request->arena;
     query->message = &request->message;
-    query->now_us = loop_realtime_us(home->loop);
+    query->now_us = loop_realtime_us(loop->net_loop);
     error_clear(&query->error);
     query->warnings = NULL;
     query->warning_count = 0;
@@ -545,7 +545,7 @@ static void run_query(struct request *request)
     query->trace = NULL;
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);
-    result = is_long_work(request) ? QUERY_WAITS : query_run(home->context, query, out);
+    result = is_long_work(request) ? QUERY_WAITS : query_run(loop->context, query, out);
     if (!is_answered(request, result, &out, &start))
         return;
     finish_reply(request, out, start);
@@ -591,7 +591,7 @@ static enum status unknown_compression(struct bytes name, struct error *err)
 static void become_ready(struct connection *connection)
 {
     connection->state = CONNECTION_READY;
-    loop_timer_clear(connection->home->loop, &connection->startup_timer);
+    loop_timer_clear(connection->loop->net_loop, &connection->startup_timer);
     if (connection->framing)
         connection->framing->in.takes_large = true;
 }
@@ -602,7 +602,7 @@ static void begin_segments(struct connection *connection)
     struct framing *framing = xcalloc(1, sizeof(*framing));
 
     framing->in.compression = connection->compression;
-    framing->in.body_bytes_max = connection->home->limits.frame_bytes_max;
+    framing->in.body_bytes_max = connection->loop->limits.frame_bytes_max;
     framing->in.takes_large = connection->state == CONNECTION_READY;
     connection->framing = framing;
 }
@@ -610,7 +610,7 @@ static void begin_segments(struct connection *connection)
 static enum status start_session(struct connection *connection, const struct native_request *message,
                                  enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
-    struct native_service *service = connection->home->service;
+    struct native_service *service = connection->loop->service;
     struct bytes cql = option_of(message, BYTES_LITERAL("CQL_VERSION"));
     struct bytes compression = option_of(message, BYTES_LITERAL("COMPRESSION"));
 
@@ -691,7 +691,7 @@ static enum status answer_session(struct connection *connection, const struct na
         status = check_password(message->auth_response.token, &user, err);
         if (status)
             return status;
-        clients_authenticated(connection->home->service->clients, &connection->client, user);
+        clients_authenticated(connection->loop->service->clients, &connection->client, user);
         become_ready(connection);
         *opcode = NATIVE_AUTH_SUCCESS;
         native_encode_auth_success(out, (struct bytes){ NULL, 0 });
@@ -757,7 +757,7 @@ static void run_session(struct connection *connection, const struct native_reque
     }
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
-    count_reply(connection, message->header.opcode, status, connection->home->clock_us);
+    count_reply(connection, message->header.opcode, status, connection->loop->clock_us);
     if (!status && message->header.opcode == NATIVE_STARTUP && message->version >= NATIVE_V5)
         begin_segments(connection);
 }
@@ -785,7 +785,7 @@ static enum status open_body(struct connection *connection, const struct native_
      * the flag says nothing, as to Cassandra; and v5 compresses segments. */
     if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE &&
         !connection->framing)
-        return native_decompress(connection->compression, body, connection->home->limits.frame_bytes_max, arena, result,
+        return native_decompress(connection->compression, body, connection->loop->limits.frame_bytes_max, arena, result,
                                  err);
     *result = arena_copy(arena, body);
     return OK;
@@ -797,7 +797,7 @@ static enum status check_load(const struct connection *connection, const struct 
 {
     if (is_session_request(header->opcode) || budget_admits(&connection->share))
         return OK;
-    metric_add(&connection->home->metrics.overloaded, 1);
+    metric_add(&connection->loop->metrics.overloaded, 1);
     return budget_overloaded(&connection->share, err);
 }
 
@@ -806,15 +806,15 @@ static bool may_take(struct connection *connection)
 {
     if (__builtin_expect(budget_admits(&connection->share), 1) || connection->throws_on_overload)
         return true;
-    native_loop_starve(connection->home, connection);
+    native_loop_starve(connection->loop, connection);
     return false;
 }
 
 /* False: the body was not understood. */
 static bool take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
 {
-    struct native_loop *home = connection->home;
-    struct arena *arena = native_loop_arena(home);
+    struct native_loop *loop = connection->loop;
+    struct arena *arena = native_loop_arena(loop);
     struct request *request = arena_alloc(arena, sizeof(*request)); /* each member is set before it is used */
     struct error *err = &request->query.error;
     enum status status;
@@ -822,7 +822,7 @@ static bool take_frame(struct connection *connection, const struct native_header
 
     request->connection = connection;
     request->arena = arena;
-    request->began_us = home->clock_us;
+    request->began_us = loop->clock_us;
     budget_charge_begin(&request->charge, &connection->share, arena);
     metric_add(&connection->client.request_count, 1);
     status = check_version(connection, header, err);
@@ -851,17 +851,17 @@ static bool take_frame(struct connection *connection, const struct native_header
 /* The next envelope of a v5 connection. False: more must come first. */
 static bool take_envelope(struct connection *connection, struct bytes rest, size_t *taken, bool *is_broken)
 {
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
     struct native_segments *segments = &connection->framing->in;
     struct native_header header;
     struct bytes body;
     struct error error;
     size_t wanted;
 
-    switch (native_segments_next(segments, rest, home->segment_scratch, &header, &body, taken, &wanted, &error)) {
+    switch (native_segments_next(segments, rest, loop->segment_scratch, &header, &body, taken, &wanted, &error)) {
     case NATIVE_SEGMENTS_ENVELOPE:
         *is_broken = !native_segments_failed(segments, !take_frame(connection, &header, body));
-        loop_spend(home->loop, 1);
+        loop_spend(loop->net_loop, 1);
         return true;
     case NATIVE_SEGMENTS_NONE: return true;
     case NATIVE_SEGMENTS_INCOMPLETE: stream_socket_want(&connection->socket, wanted); return false;
@@ -874,7 +874,7 @@ static bool take_envelope(struct connection *connection, struct bytes rest, size
 static size_t input_segments(struct connection *connection, struct bytes data)
 {
     struct stream_socket *socket = &connection->socket;
-    struct native_loop *home = connection->home;
+    struct native_loop *loop = connection->loop;
     struct framing *framing = connection->framing;
     bool is_broken = false;
     size_t all = 0;
@@ -882,7 +882,7 @@ static size_t input_segments(struct connection *connection, struct bytes data)
     while (!socket->is_closed && !socket->pauses) {
         size_t taken = 0;
 
-        if (!loop_may_go_on(home->loop)) {
+        if (!loop_may_go_on(loop->net_loop)) {
             stream_socket_again(socket);
             break;
         }
@@ -898,7 +898,7 @@ static size_t input_segments(struct connection *connection, struct bytes data)
     }
     if (socket->is_closed)
         return all;
-    native_segments_keep(&framing->in, home->segment_scratch);
+    native_segments_keep(&framing->in, loop->segment_scratch);
     hold_segments(connection);
     return all;
 }
@@ -914,11 +914,11 @@ static size_t skip(struct connection *connection, size_t available)
 static size_t input(struct stream_socket *socket, struct bytes data)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
-    struct native_loop *home = connection->home;
-    uint32_t body_bytes_max = home->limits.frame_bytes_max;
+    struct native_loop *loop = connection->loop;
+    uint32_t body_bytes_max = loop->limits.frame_bytes_max;
     size_t taken = skip(connection, data.size);
 
-    home->clock_us = loop_now_us(home->loop);
+    loop->clock_us = loop_now_us(loop->net_loop);
     while (!socket->is_closed && !socket->pauses && !connection->framing) {
         struct bytes rest = { data.data + taken, data.size - taken };
         struct native_header header;
@@ -926,7 +926,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
         size_t wanted;
         uint64_t skip_bytes;
 
-        if (!loop_may_go_on(home->loop)) {
+        if (!loop_may_go_on(loop->net_loop)) {
             stream_socket_again(socket);
             break;
         }
@@ -946,7 +946,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
                 return taken;
             take_frame(connection, &header, bytes_of(rest.data + NATIVE_HEADER_BYTES, header.length));
             taken += wanted;
-            loop_spend(home->loop, 1);
+            loop_spend(loop->net_loop, 1);
             break;
         }
     }
@@ -990,38 +990,38 @@ static void startup_fire(struct loop_timer *timer)
     connection_close(CONTAINER_OF(timer, struct connection, startup_timer));
 }
 
-void connection_open(struct native_loop *home, int fd, const struct sockaddr *address)
+void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address)
 {
-    const struct native_limits *limits = &home->limits;
-    struct stream_options options = { limits->output_bytes_max, limits->stall_us, &home->budget };
+    const struct native_limits *limits = &loop->limits;
+    struct stream_options options = { limits->output_bytes_max, limits->stall_us, &loop->budget };
     struct connection *connection;
     struct error error;
 
-    metric_add(&home->metrics.connections_opened, 1);
-    if (atomic_fetch_add_explicit(&home->service->connection_count, 1, memory_order_relaxed) >= limits->connections_max)
+    metric_add(&loop->metrics.connections_opened, 1);
+    if (atomic_fetch_add_explicit(&loop->service->connection_count, 1, memory_order_relaxed) >= limits->connections_max)
         goto refuse;
     connection = xcalloc(1, sizeof(*connection));
-    if (stream_socket_open(&connection->socket, home->loop, fd, &connection_ops, &options, &error)) {
+    if (stream_socket_open(&connection->socket, loop->net_loop, fd, &connection_ops, &options, &error)) {
         free(connection);
         goto refuse;
     }
-    connection->home = home;
-    connection->share.budget = &home->requests;
+    connection->loop = loop;
+    connection->share.budget = &loop->requests;
     connection->startup_timer.fire = startup_fire;
     connection->release.run = release_run;
-    connection->session.flow = home->flow_next++;
+    connection->session.flow = loop->flow_next++;
     connection->session.client_is_ipv6 = listener_address_bytes(address, connection->session.client_address) == 16;
-    clients_add(home->service->clients, &connection->client, address);
-    connection->next = home->connections;
+    clients_add(loop->service->clients, &connection->client, address);
+    connection->next = loop->connections;
     if (connection->next)
         connection->next->previous = connection;
-    home->connections = connection;
-    metric_add(&home->metrics.connections_open, 1);
-    loop_timer_set(home->loop, &connection->startup_timer, loop_now_us(home->loop) + limits->startup_us);
+    loop->connections = connection;
+    metric_add(&loop->metrics.connections_open, 1);
+    loop_timer_set(loop->net_loop, &connection->startup_timer, loop_now_us(loop->net_loop) + limits->startup_us);
     return;
 
 refuse:
-    atomic_fetch_sub_explicit(&home->service->connection_count, 1, memory_order_relaxed);
-    metric_add(&home->metrics.connections_refused, 1);
+    atomic_fetch_sub_explicit(&loop->service->connection_count, 1, memory_order_relaxed);
+    metric_add(&loop->metrics.connections_refused, 1);
     close(fd);
 }

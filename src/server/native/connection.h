@@ -32,8 +32,8 @@ struct framing {
 
 struct connection {
     struct stream_socket socket;
-    struct native_loop *home;           /* borrowed */
-    struct connection *next, *previous; /* home's list */
+    struct native_loop *loop;           /* borrowed */
+    struct connection *next, *previous; /* loop's list */
     struct connection *hungry_next;     /* of those that wait for memory */
     struct budget_share share;          /* what its requests hold */
     struct loop_timer startup_timer;
@@ -53,7 +53,7 @@ struct connection {
 };
 
 /* Takes the descriptor over; closes it if the connection cannot be made. */
-void connection_open(struct native_loop *home, int fd, const struct sockaddr *address);
+void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address);
 /* Reads no more; ends when its requests are answered and the replies have left. */
 void connection_drain(struct connection *connection);
 void connection_close(struct connection *connection);

@@ -62,7 +62,7 @@ enum {
 };
 
 struct native_loop {
-    struct loop *loop; /* owned */
+    struct loop *net_loop; /* owned */
     struct native_service *service;
     struct native_limits limits;   /* now in force */
     struct query_context *context; /* owned */
@@ -95,15 +95,15 @@ struct native_loop {
 /* Listens on *address; with port 0 the kernel chooses and *address tells. */
 enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
                              struct native_loop **result, struct error *err);
-enum status native_loop_start(struct native_loop *home, unsigned index, struct error *err);
+enum status native_loop_start(struct native_loop *loop, unsigned index, struct error *err);
 /* Puts other limits in force for what comes: connections that are open keep those they were opened with (output, stall, startup,
  * and with v5 the size of a frame). Any thread, not after native_loop_drain. */
-void native_loop_set_limits(struct native_loop *home, const struct native_limits *limits);
+void native_loop_set_limits(struct native_loop *loop, const struct native_limits *limits);
 /* Accepts no more, lets requests end, closes connections, stops: any thread. */
-void native_loop_drain(struct native_loop *home);
+void native_loop_drain(struct native_loop *loop);
 /* False: requests were still with their owners when the time was over; nothing below may be closed any more. */
-bool native_loop_join(struct native_loop *home);
-void native_loop_close(struct native_loop *home);
+bool native_loop_join(struct native_loop *loop);
+void native_loop_close(struct native_loop *loop);
 
 /* Each worker's own context: start and stop of struct workers_options, with the engine as context. */
 void *native_worker_start(void *engine);
@@ -112,12 +112,12 @@ void native_worker_stop(void *local);
 /* Sends an EVENT to all connections that registered for it. Any thread. */
 void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body);
 
-struct arena *native_loop_arena(struct native_loop *home);
-void native_loop_release_arena(struct native_loop *home, struct arena *arena);
+struct arena *native_loop_arena(struct native_loop *loop);
+void native_loop_release_arena(struct native_loop *loop, struct arena *arena);
 /* Goes on reading from the connection when there is memory for its requests. */
-void native_loop_starve(struct native_loop *home, struct connection *connection);
-void native_loop_forget_hungry(struct native_loop *home, struct connection *connection);
+void native_loop_starve(struct native_loop *loop, struct connection *connection);
+void native_loop_forget_hungry(struct native_loop *loop, struct connection *connection);
 /* A request has left: the last of a draining loop stops it. */
-void native_loop_idle(struct native_loop *home);
+void native_loop_idle(struct native_loop *loop);
 
 #endif
