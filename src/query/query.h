@@ -49,7 +49,8 @@ struct query_request {
     struct native_error_detail detail; /* out: what ERROR carries besides: of a failed function, of a write its type */
     uint64_t table_id;                 /* out: of the table, of a batch's first one; 0: there is none */
     uint32_t waits_for;                /* out, QUERY_WAITS: 1 + the shard whose disk it may wait for; 0: unknown */
-    struct bytes *warnings;            /* out, in the arena */
+    bool was_use;           /* out: the session has another keyspace than before, or the same one once more */
+    struct bytes *warnings; /* out, in the arena */
     uint32_t warning_count;
     void (*done)(struct query_request *request); /* QUERY_PENDING: called once, on the context's loop */
     void *context;                               /* the caller's */

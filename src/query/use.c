@@ -16,6 +16,7 @@ enum query_result execute_use(struct execution *execution)
     char *copy = xstrndup(keyspace.data, keyspace.size);
     free((void *)session->keyspace.data);
     session->keyspace = bytes_of(copy, keyspace.size);
+    execution->request->was_use = true;
     native_encode_result_set_keyspace(execution->out, keyspace);
     return QUERY_DONE;
 }

@@ -116,14 +116,6 @@ static const char *write_type(const struct native_request *message)
     return "SIMPLE";
 }
 
-/* A body of the query layer that tells of a USE. */
-static bool is_set_keyspace(const struct buffer *out, size_t start)
-{
-    size_t body_at = start + NATIVE_HEADER_BYTES;
-
-    return out->size >= body_at + 4 && load_be32(out->data + body_at) == NATIVE_RESULT_SET_KEYSPACE;
-}
-
 /* ---- traces ---- */
 
 static void trace_written(void *argument, bool written)
@@ -228,7 +220,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
         out->size = start + NATIVE_HEADER_BYTES;
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
-    } else if (__builtin_expect(is_set_keyspace(out, start), 0)) {
+    } else if (__builtin_expect(query->was_use, 0)) {
         clients_uses(connection->loop->service->clients, &connection->client, connection->session.keyspace);
     }
     reply.warnings = query->warnings;
@@ -542,6 +534,7 @@ static void run_query(struct request *request)
     query->context = NULL;
     query->state = NULL;
     query->waits_for = 0;
+    query->was_use = false;
     query->trace = NULL;
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);

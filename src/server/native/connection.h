@@ -33,7 +33,7 @@ struct framing {
 struct connection {
     struct stream_socket socket;
     struct native_loop *loop;           /* borrowed */
-    struct connection *next, *previous; /* loop's list */
+    struct connection *next, *previous; /* the list of its loop */
     struct connection *hungry_next;     /* of those that wait for memory */
     struct budget_share share;          /* what its requests hold */
     struct loop_timer startup_timer;

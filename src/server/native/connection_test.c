@@ -142,6 +142,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
     } else if (says(text, "use ", &rest)) {
         free((void *)request->session->keyspace.data);
         request->session->keyspace = bytes_of(xstrndup(rest.data, rest.size), rest.size);
+        request->was_use = true;
         native_encode_result_set_keyspace(out, rest);
     } else if (says(text, "keyspace", &rest)) {
         native_encode_result_set_keyspace(out, request->session->keyspace);
