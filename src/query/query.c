@@ -637,18 +637,20 @@ static enum query_result run_batch(struct execution *execution)
 /* Of a request's first statement; NULL data: an id that is not known (any more). */
 static struct bytes first_text(struct query_context *context, const struct native_request *message)
 {
-    struct bytes text = message->query.statement, id = { NULL, 0 };
+    struct bytes text = { NULL, 0 }, id = { NULL, 0 };
     struct prepared *prepared;
 
-    if (message->header.opcode == NATIVE_EXECUTE) {
-        text = (struct bytes){ NULL, 0 };
-        id = message->execute.id;
-    } else if (message->header.opcode == NATIVE_BATCH) {
-        text = (struct bytes){ NULL, 0 };
+    switch (message->header.opcode) {
+    case NATIVE_QUERY: text = message->query.statement; break;
+    case NATIVE_PREPARE: text = message->prepare.statement; break;
+    case NATIVE_EXECUTE: id = message->execute.id; break;
+    case NATIVE_BATCH:
         if (message->batch.entry_count) {
             text = message->batch.entries[0].statement;
             id = message->batch.entries[0].id;
         }
+        break;
+    default: break; /* no statement */
     }
     if (text.data || id.size != PREPARED_ID_BYTES)
         return text;
