@@ -338,7 +338,7 @@ static void a_newer_format_is_refused(void **state)
     file = fopen(path, "w");
     fprintf(file, "helenus data format %d\n", DATA_FORMAT + 1);
     fclose(file);
-    assert_int_equal(format_check(directory, &err), ERR_CORRUPT);
+    assert_int_equal(format_check(directory, &err), ERR_CONFIG);
     assert_non_null(strstr(err.message, "newer"));
     file = fopen(path, "w");
     fclose(file);

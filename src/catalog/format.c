@@ -20,10 +20,10 @@ static enum status check_text(char *text, struct error *err)
         sscanf(text + strlen(FORMAT_WORDS), "%u%c", &number, &newline) != 2 || newline != '\n')
         return error_set(err, ERR_CORRUPT, "The data directory's file FORMAT is damaged, or not of helenus");
     if (number > DATA_FORMAT)
-        return error_set(err, ERR_CORRUPT, "The data directory is of format %u, newer than format %d of this server",
+        return error_set(err, ERR_CONFIG, "The data directory is of format %u, newer than format %d of this server",
                          number, DATA_FORMAT);
     if (number < DATA_FORMAT)
-        return error_set(err, ERR_CORRUPT, "The data directory is of format %u; this server reads format %d only",
+        return error_set(err, ERR_CONFIG, "The data directory is of format %u; this server reads format %d only",
                          number, DATA_FORMAT);
     return OK;
 }

@@ -3,7 +3,7 @@
  * Looked at before anything else of the directory is. The number changes when keys, fragments or anything else laid down changes so
  * that an older server must not touch it.
  *
- * Errors:  ERR_CORRUPT: another format, not our file, or lost; ERR_IO, ERR_NO_SPACE.
+ * Errors:  ERR_CORRUPT: not our file, or lost; ERR_CONFIG: another format, newer or older; ERR_IO, ERR_NO_SPACE.
  */
 #ifndef CATALOG_FORMAT_H
 #define CATALOG_FORMAT_H

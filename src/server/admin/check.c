@@ -134,7 +134,7 @@ static enum status check_format(struct checker *checker, struct error *err)
     }
     if (format_check(checker->directory, err) == OK)
         return OK;
-    if (err->status != ERR_CORRUPT || strstr(err->message, "is of format"))
+    if (err->status != ERR_CORRUPT)
         return err->status;
     tell_damage(checker, "FORMAT", "it is damaged, or not of helenus");
     return OK;
