@@ -1,0 +1,42 @@
+/* server/state.h: all that a server is made of, for the files that build it and show it. Nobody else includes this.
+ *
+ * Owns:    what server_open built, in the order of its members; server_close takes it down from the last to the first.
+ * Thread:  main's, but for what http.h's callbacks look at: counts, which any thread may read.
+ */
+#ifndef SERVER_STATE_H
+#define SERVER_STATE_H
+
+#include "base/clock.h"
+#include "catalog/catalog.h"
+#include "server/admin/control.h"
+#include "server/admin/sweeper.h"
+#include "server/native/loop.h"
+#include "server/server.h"
+
+struct http;
+struct keys;
+
+struct server {
+    struct clock_ahead clock;      /* all of the server is given it */
+    const struct options *options; /* borrowed */
+    int lock_fd;                   /* DIR/LOCK, -1: none */
+    struct keys *keys;             /* owned, as all below */
+    const struct store_ops *store;
+    void *environment;
+    struct catalog *catalog;
+    struct catalog_listener listener;
+    struct table_space *space;
+    bool catalog_is_open;
+    struct query_engine *engine;
+    struct native_service service;
+    struct clients clients;
+    struct slow_log slow_log;
+    struct sweeper_view sweeper;
+    struct control_view tasks;
+    struct control *control;
+    struct http *http;
+    struct sockaddr_storage address;
+    struct sockaddr_storage advertised; /* what system.local says, but for the port */
+};
+
+#endif
