@@ -229,6 +229,7 @@ static struct outcome run(struct table_port *port, struct bytes command, int64_t
 
         assert_int_equal(poll(&fd, 1, 30000), 1);
         table_port_reap(port);
+        table_port_flush(port);
     }
     outcome.status = request.status;
     outcome.applied = request.applied;

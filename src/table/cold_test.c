@@ -128,6 +128,7 @@ static void await(struct asked *asked)
 
         assert_int_equal(poll(&fd, 1, 30000), 1);
         table_port_reap(port);
+        table_port_flush(port);
     }
 }
 

@@ -71,6 +71,7 @@ static void wait_for(struct table_port *port, uint32_t count)
 
         poll(&fd, 1, 100);
         table_port_reap(port);
+        table_port_flush(port);
     }
 }
 

@@ -125,9 +125,10 @@ static uint32_t hammer(struct dice *dice, struct arena *arena)
         if (i == WRITES / 2)
             bed_must(table_flush(bed.space, &err), &err);
     }
-    table_port_flush(port);
-    while (done < WRITES)
+    do {
+        table_port_flush(port); /* what waits behind what was answered, too */
         table_port_reap(port);
+    } while (done < WRITES);
     check(arena, BYTES_LITERAL("hot"), &hot);
     for (int i = 0; i < COLD; i++) {
         cold_key = (uint8_t)i;
@@ -188,9 +189,10 @@ static void write_elements(struct table_port *port, struct arena *arena, uint32_
 
         submit(port, &writes[i], BYTES_LITERAL("hot"), &row);
     }
-    table_port_flush(port);
-    while (done < PIPELINED)
+    do {
+        table_port_flush(port);
         table_port_reap(port);
+    } while (done < PIPELINED);
     for (uint32_t i = 0; i < PIPELINED; i++)
         buffer_fini(&writes[i].command);
 }

@@ -133,6 +133,7 @@ static void wait_for_all(void)
 
         assert_int_equal(poll(&fd, 1, 30000), 1);
         table_port_reap(port);
+        table_port_flush(port);
     }
 }
 

@@ -235,7 +235,8 @@ struct table_port *table_port_open(struct table_space *space);
 void table_port_keep_rows(struct table_port *port, uint64_t bytes_max);
 void table_port_close(struct table_port *port);   /* all requests must be done */
 int table_port_fd(const struct table_port *port); /* readable: call table_port_reap */
-void table_port_flush(struct table_port *port);   /* once a turn */
+/* Once a turn, behind table_port_reap: what was answered may have let something go on that waited in the port. */
+void table_port_flush(struct table_port *port);
 void table_port_reap(struct table_port *port);
 uint32_t table_port_pending(const struct table_port *port);
 /* 1 + the shard of the latest read answered ERR_WOULD_WAIT, 0 if there was none since it was asked: whoever runs it again may wait for

@@ -609,8 +609,10 @@ static void submit_together(struct table_request *requests, struct buffer *comma
     }
     table_port_flush(port);
     for (uint32_t i = 0; i < count; i++) {
-        while (requests[i].command.data)
+        while (requests[i].command.data) {
             table_port_reap(port);
+            table_port_flush(port);
+        }
         must(requests[i].status, &errors[i]);
         buffer_fini(&commands[i]);
     }

@@ -194,6 +194,7 @@ static void a_full_ring_refuses(void **state)
 
         assert_int_equal(poll(&fd, 1, 20000), 1);
         table_port_reap(port);
+        table_port_flush(port);
     }
     assert_int_equal(table_port_pending(port), 0);
     table_port_close(port);
@@ -309,9 +310,10 @@ static void conditions_see_their_own_turn(void **state)
     submit_cas(port, &steps[6], CAS_IF_EXISTS, &insert);     /* the partition's deletion took it */
     submit_cas(port, &steps[7], CAS_IF_NOT_EXISTS, &insert); /* applied */
     submit_cas(port, &steps[8], CAS_IF_EXISTS, &insert);     /* applied */
-    table_port_flush(port);
-    while (answered < 9)
+    while (answered < 9) {
+        table_port_flush(port);
         table_port_reap(port);
+    }
     for (uint32_t i = 0; i < 9; i++) {
         if (i != 4 && i != 5)
             assert_int_equal(steps[i].request.applied, expected[at++]);
