@@ -1,6 +1,7 @@
 /* Conditions of IF; see condition.h. Source: org.apache.cassandra.cql3.statements.CQL3CasRequest, release 5.0. */
 #include "query/condition.h"
 
+#include "query/assemble.h"
 #include "query/operation.h"
 
 #include <assert.h>

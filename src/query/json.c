@@ -1,6 +1,8 @@
-/* INSERT JSON: an object's members become the columns' values. The values themselves are types/'s to read; here the object is
+/* INSERT JSON: an object's members become the columns' values; see json.h. The values themselves are types/'s to read; here the object is
  * taken apart. */
-#include "query/execute.h"
+#include "query/json.h"
+
+#include "plan/expr.h"
 
 struct scan {
     const uint8_t *at, *end;

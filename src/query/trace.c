@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "catalog/rows.h"
-#include "query/execute.h"
+#include "query/context.h"
 #include "table/table.h"
 #include "types/text.h"
 

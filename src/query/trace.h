@@ -13,7 +13,8 @@
 #ifndef QUERY_TRACE_H
 #define QUERY_TRACE_H
 
-#include "query/query.h"
+#include "query/engine.h"
+#include "query/request.h"
 
 struct trace;
 struct plan;

@@ -3,6 +3,7 @@
 
 #include "query/batch_warning.h"
 #include "query/condition.h"
+#include "query/json.h"
 #include "query/operation.h"
 #include "query/submit.h"
 #include "row/key.h"

@@ -1,0 +1,90 @@
+/* Engines and contexts are made and go; see engine.h. */
+#include "query/engine.h"
+
+#include "query/context.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+const struct query_thresholds query_thresholds_default = {
+    .tombstone_warn = 1000,
+    .tombstone_fail = 100000,
+    .batch_warn_bytes = 5 << 10,
+    .batch_fail_bytes = 50 << 10,
+    .batch_warn_partitions = 10,
+};
+
+void query_engine_set_thresholds(struct query_engine *engine, const struct query_thresholds *thresholds)
+{
+    atomic_store_explicit(&engine->tombstone_warn, thresholds->tombstone_warn, memory_order_relaxed);
+    atomic_store_explicit(&engine->tombstone_fail, thresholds->tombstone_fail, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_warn_bytes, thresholds->batch_warn_bytes, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_fail_bytes, thresholds->batch_fail_bytes, memory_order_relaxed);
+    atomic_store_explicit(&engine->batch_warn_partitions, thresholds->batch_warn_partitions, memory_order_relaxed);
+}
+
+struct query_engine *query_engine_new(const struct query_options *options)
+{
+    struct query_engine *engine = xcalloc(1, sizeof(*engine));
+
+    engine->catalog = options->catalog;
+    engine->space = options->space;
+    engine->keys = options->keys;
+    engine->page_rows_max = options->page_rows_max;
+    engine->page_bytes_max = options->page_bytes_max;
+    engine->row_cache_bytes = options->row_cache_bytes;
+    query_engine_set_thresholds(engine, options->thresholds ? options->thresholds : &query_thresholds_default);
+    engine->cache = prepared_cache_new(options->prepared_bytes_max);
+    hash_key_random(&engine->hash_key);
+    if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
+        abort();
+    return engine;
+}
+
+void query_engine_free(struct query_engine *engine)
+{
+    if (!engine)
+        return;
+    prepared_cache_free(engine->cache);
+    free(engine);
+}
+
+struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
+{
+    struct query_context *context = xcalloc(1, sizeof(*context));
+
+    context->engine = engine;
+    context->may_wait = may_wait;
+    context->port = table_port_open(engine->space);
+    if (!may_wait)
+        table_port_keep_rows(context->port, engine->row_cache_bytes);
+    prepared_lookaside_init(&context->lookaside);
+    uuid_source_init(&context->uuids);
+    return context;
+}
+
+void query_context_free(struct query_context *context)
+{
+    if (!context)
+        return;
+    prepared_lookaside_fini(&context->lookaside);
+    buffer_pool_fini(&context->buffers);
+    buffer_fini(&context->scratch);
+    buffer_fini(&context->key_scratch);
+    buffer_fini(&context->last_key);
+    buffer_fini(&context->last_clustering);
+    buffer_fini(&context->next_clustering);
+    catalog_view_fini(&context->view);
+    table_port_close(context->port);
+    free(context);
+}
+
+struct table_port *query_context_port(struct query_context *context)
+{
+    return context->port;
+}
+
+void query_engine_stats(struct query_engine *engine, struct query_stats *stats)
+{
+    prepared_stats(engine->cache, &stats->prepared_count, &stats->prepared_bytes, &stats->prepared_evicted);
+}

@@ -1,0 +1,87 @@
+/* Warnings, errors and the beginning of rows, for all that executes; see execute.h. */
+#include "query/execute.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { WARNINGS_MAX = 32 };
+
+void execution_warn(struct query_request *request, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    if (request->warning_count >= WARNINGS_MAX)
+        return;
+    struct bytes *warnings = arena_new_array(request->arena, struct bytes, request->warning_count + 1);
+    if (request->warning_count)
+        memcpy(warnings, request->warnings, sizeof(*warnings) * request->warning_count);
+    warnings[request->warning_count++] = arena_copy(request->arena, bytes_of_string(text));
+    request->warnings = warnings;
+}
+
+enum status execution_read(struct execution *execution, const struct read_command *command, struct read_result *result)
+{
+    return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result,
+                      execution->err);
+}
+
+void execution_describe_failure(struct query_request *request, const struct function *function)
+{
+    struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
+
+    request->detail.function_keyspace = BYTES_LITERAL("system");
+    request->detail.function_name = arena_copy(request->arena, function->name);
+    for (uint32_t i = 0; i < function->arg_count; i++)
+        types[i] = type_name(request->arena, function->arg_types[i]);
+    request->detail.argument_types = types;
+    request->detail.argument_count = function->arg_count;
+}
+
+enum query_result execution_failed(struct execution *execution, enum status status)
+{
+    if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
+        error_clear(&execution->request->error);
+        execution->request->waits_for = table_port_waited(execution->context->port);
+        return QUERY_WAITS;
+    }
+    if (execution->request->error.status == OK)
+        error_set(&execution->request->error, status, "The statement failed");
+    if (execution->request->error.status == ERR_FUNCTION_FAILURE && execution->eval.functions.failed)
+        execution_describe_failure(execution->request, execution->eval.functions.failed);
+    return QUERY_DONE;
+}
+
+/* EXECUTE of v5 brings the id of the columns it knows. Columns that no table holds were not among what PREPARED told. */
+static enum native_rows_metadata said_of_columns(const struct execution *execution,
+                                                 const struct native_metadata *metadata, bool are_unprepared)
+{
+    const struct native_request *message = execution->request->message;
+    bool is_execute = message->header.opcode == NATIVE_EXECUTE;
+
+    if (is_execute && execution->version >= NATIVE_V5) {
+        if (!bytes_equal(message->execute.metadata_id, bytes_of(metadata->id, sizeof(metadata->id))))
+            return NATIVE_METADATA_CHANGED;
+    } else if (is_execute && are_unprepared) {
+        return NATIVE_METADATA_SENT;
+    }
+    return execution->parameters->skip_metadata ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT;
+}
+
+void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
+                          uint32_t count, struct bytes paging_state)
+{
+    const struct native_metadata *metadata = &execution->plan->metadata[execution->version - NATIVE_V3];
+    struct native_metadata built;
+
+    if (columns) {
+        native_metadata_build(&built, execution->request->arena, execution->version, columns, count);
+        metadata = &built;
+    }
+    native_rows_begin(rows, execution->out, metadata, said_of_columns(execution, metadata, columns != NULL),
+                      paging_state);
+}

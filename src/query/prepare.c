@@ -1,0 +1,131 @@
+/* Planning for requests; see prepare.h. A prepared statement goes by the definitions it was planned with: when others are in force it is
+ * compared with them, once for each version of the schema, and planned again if its client need not know. */
+#include "query/prepare.h"
+
+#include "cql/parse.h"
+#include "query/statement.h"
+#include "query/trace.h"
+#include "types/text.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { STATEMENT_BYTES_MAX = 16 << 20 };
+
+enum status prepare_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text,
+                         struct plan *plan)
+{
+    struct cql_statement *statement;
+    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids, NULL };
+    struct planner planner = {
+        .arena = arena,
+        .schema = execution->schema,
+        .session_keyspace = keyspace,
+        .functions = &functions,
+        .err = execution->err,
+    };
+    enum status status;
+
+    struct trace *trace = execution->request->trace;
+
+    if (text.size > STATEMENT_BYTES_MAX)
+        return error_set(execution->err, ERR_INVALID, "The statement is too long");
+    TRACE(trace, "Parsing %.*s", BYTES(text_cut(text, STATEMENT_SHOWN_BYTES)));
+    status = cql_parse(arena, text, &statement, execution->err);
+    TRACE(trace, "Preparing statement");
+    if (!status)
+        status = plan_make(&planner, statement_of(statement->kind)->plan, statement, plan);
+    TRACE(trace, "The plan is %s", status ? status_name(status) : "made");
+    if (status == ERR_FUNCTION_FAILURE && functions.failed)
+        execution_describe_failure(execution->request, functions.failed);
+    return status;
+}
+
+enum status prepare_text(struct execution *execution, struct bytes keyspace, struct bytes text,
+                         struct prepared **result)
+{
+    struct arena *arena = arena_new(4096);
+    struct prepared *prepared = arena_new_struct(arena, struct prepared);
+    enum status status;
+
+    prepared->arena = arena;
+    prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
+    prepared->text = arena_copy(arena, text);
+    prepared_id(keyspace, text, prepared->id);
+    status = prepare_plan(execution, arena, prepared->keyspace, prepared->text, &prepared->plan);
+    if (status) {
+        arena_free(arena);
+        return status;
+    }
+    for (int version = NATIVE_V3; version <= NATIVE_V5; version++)
+        plan_describe(&prepared->plan, arena, (uint8_t)version);
+    atomic_init(&prepared->refs, 1);
+    atomic_init(&prepared->used, true);
+    atomic_init(&prepared->checked_version, schema_version_number(execution->schema));
+    prepared->bytes = arena_used(arena) + sizeof(*prepared);
+    *result = prepared;
+    return OK;
+}
+
+static void set_unprepared(struct execution *execution, struct bytes id)
+{
+    struct error *err = execution->err;
+    char hex[2 * 64 + 1] = "";
+
+    for (size_t i = 0; i < id.size && i < 64; i++)
+        snprintf(hex + 2 * i, 3, "%02x", id.data[i]);
+    error_set(
+        err, ERR_UNPREPARED,
+        "Prepared query with ID %s not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
+        hex);
+    memset(err->id, 0, sizeof(err->id));
+    memcpy(err->id, id.data, id.size < sizeof(err->id) ? id.size : sizeof(err->id));
+}
+
+/* The statement with the definitions in force, under the id that its client knows. */
+static enum status plan_again(struct execution *execution, const struct prepared *old, struct prepared **result)
+{
+    struct query_engine *engine = execution->context->engine;
+    struct prepared *again;
+    uint8_t id[PREPARED_ID_BYTES];
+    enum status status = prepare_text(execution, old->keyspace, old->text, &again);
+
+    if (status)
+        return status;
+    memcpy(id, old->id, sizeof(id)); /* the lookaside lets the old one go */
+    status = prepared_insert(engine->cache, again, execution->err);
+    if (status) {
+        prepared_unref(again);
+        return status;
+    }
+    *result = prepared_find(engine->cache, &execution->context->lookaside, id);
+    if (*result)
+        return OK;
+    set_unprepared(execution, bytes_of(id, sizeof(id))); /* its tables have changed once more */
+    return ERR_UNPREPARED;
+}
+
+enum status prepare_find(struct execution *execution, struct bytes id, struct prepared **result)
+{
+    struct query_engine *engine = execution->context->engine;
+    uint64_t version = schema_version_number(execution->schema);
+    struct prepared *found = NULL;
+
+    if (id.size == PREPARED_ID_BYTES)
+        found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+    if (!found) {
+        set_unprepared(execution, id);
+        return ERR_UNPREPARED;
+    }
+    *result = found;
+    if (prepared_is_checked(found, execution->schema))
+        return OK;
+    switch (plan_fit(&found->plan, execution->schema)) {
+    case PLAN_FITS: atomic_store_explicit(&found->checked_version, version, memory_order_relaxed); return OK;
+    case PLAN_FITS_CHANGED: return plan_again(execution, found, result);
+    case PLAN_FITS_NO_MORE: break;
+    }
+    prepared_forget(engine->cache, found);
+    set_unprepared(execution, id);
+    return ERR_UNPREPARED;
+}
