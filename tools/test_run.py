@@ -74,11 +74,12 @@ def runners(words):
                       ("one shard's disk", ["python3", "tests/storage/one_shard.py"], 300)],
         "check": [("helenus check", ["python3", "tests/storage/check.py"], 300)],
         "reshard": [("helenus reshard", [PYTHON, "tests/storage/reshard.py"], 600)],
+        "forward": [("a directory of an older format", [PYTHON, "tests/storage/forward.py"], 300)],
         "plaintext": [("plaintext", ["python3", "tests/security/plaintext.py"], 300)],
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:

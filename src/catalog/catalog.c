@@ -1,3 +1,5 @@
+/* One change at a time: decide (schema/ddl), save, put in force, tell, remove rows; and the life of all that around it. A change holds
+ * `changing` while the disk is waited for; readers take a reference under `lock`, which nobody holds for longer than that takes. */
 #include "catalog/catalog.h"
 
 #include "base/clock.h"
@@ -5,6 +7,8 @@
 #include "base/random.h"
 #include "catalog/definitions.h"
 #include "catalog/format.h"
+#include "catalog/forward.h"
+#include "catalog/loading.h"
 #include "catalog/state.h"
 #include "catalog/system_tables.h"
 #include "cql/parse.h"
@@ -73,6 +77,8 @@ struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
 
     if (table_id == CATALOG_TABLE_ID)
         return table_def_ref(catalog->own_table);
+    if (table_id == CATALOG_OLD_TABLE_ID)
+        return catalog->old_table ? table_def_ref(catalog->old_table) : NULL;
     pthread_mutex_lock(&catalog->lock);
     def = schema_table_by_id(catalog->current, table_id);
     if (def)
@@ -107,7 +113,7 @@ static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
     for (size_t i = 0; i < table.size; i++)
         hash = (hash ^ table.data[i]) * 16777619u;
     hash &= CATALOG_TABLE_IDS_FROM - 1;
-    return hash <= CATALOG_TABLE_ID ? hash + 2 : hash;
+    return hash <= CATALOG_TABLE_ID ? hash + CATALOG_TABLE_ID + 1 : hash;
 }
 
 /* Names that meet in one id would meet in each other's rows: whoever adds a table must give it another one. */
@@ -209,13 +215,21 @@ enum status catalog_register(struct catalog *catalog, const char *create_table, 
 
 /* ---- opening ---- */
 
+static void make_uuid(struct catalog *catalog, uint8_t uuid[16])
+{
+    catalog->options.random(catalog->options.random_context, uuid, 16);
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
 enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err)
 {
     static const uint8_t no_uuid[16];
     struct catalog *catalog;
-    enum status status;
+    uint32_t format = DATA_FORMAT;
+    enum status status = options->directory ? format_find(options->directory, &format, err) : OK;
 
-    if (options->directory && (status = format_check(options->directory, err)))
+    if (status)
         return status;
     catalog = xcalloc(1, sizeof(*catalog));
     catalog->options = *options;
@@ -223,15 +237,14 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
         catalog->options.random = kernel_random;
     catalog->cluster_name = xstrdup(options->cluster_name ? options->cluster_name : "Test Cluster");
     catalog->started_s = options->now_us(options->clock) / 1000000;
-    catalog->options.random(catalog->options.random_context, catalog->host_id, 16);
-    catalog->host_id[6] = (uint8_t)((catalog->host_id[6] & 0x0f) | 0x40);
-    catalog->host_id[8] = (uint8_t)((catalog->host_id[8] & 0x3f) | 0x80);
+    make_uuid(catalog, catalog->host_id);
     catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_mutex_init(&catalog->changing, NULL);
     pthread_cond_init(&catalog->removes, NULL);
     pthread_cond_init(&catalog->removed, NULL);
     catalog->own_table = definitions_own_table();
+    catalog->old_table = format < DATA_FORMAT ? forward_old_table() : NULL;
     catalog->current = schema_new(0, no_uuid);
     status = define_system_tables(catalog, err);
     if (status) {
@@ -246,6 +259,7 @@ void catalog_free(struct catalog *catalog)
 {
     schema_unref(catalog->current);
     table_def_unref(catalog->own_table);
+    table_def_unref(catalog->old_table);
     pthread_mutex_destroy(&catalog->lock);
     pthread_mutex_destroy(&catalog->changing);
     pthread_cond_destroy(&catalog->removes);
@@ -257,6 +271,12 @@ void catalog_free(struct catalog *catalog)
 }
 
 /* ---- rows of tables that are no longer ---- */
+
+static enum status save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
+                             struct error *err)
+{
+    return definitions_save_meta(catalog, port, schema_version_number(schema), schema_version_uuid(schema), err);
+}
 
 enum { REMOVALS_AT_ONCE = 4096, REMOVAL_AGAIN_S = 1 };
 
@@ -294,7 +314,7 @@ static enum status remove_some(struct catalog *catalog, struct table_port *port,
     if (!status) {
         forget_removals(catalog, ids, count);
         if (!catalog->removal_count && !catalog->in_doubt)
-            status = definitions_save_meta(catalog, port, catalog->current, err);
+            status = save_meta(catalog, port, catalog->current, err);
     }
     free(ids);
     return status;
@@ -355,24 +375,44 @@ enum status catalog_end_removals(struct catalog *catalog, struct error *err)
     return status;
 }
 
-/* Reads the definitions and puts them in force. With `changing` held. */
-static enum status load(struct catalog *catalog, struct table_port *port, struct error *err)
+/* What was read replaces what we knew. */
+static void take_over(struct catalog *catalog, struct loading *l, struct schema *schema)
 {
-    struct schema *schema;
-    bool is_new;
-    enum status status = definitions_load(catalog, port, &schema, &is_new, err);
-
-    if (status)
-        return status;
-    if (is_new)
-        status = definitions_save_meta(catalog, port, schema, err);
-    if (status) {
-        schema_unref(schema);
-        return status;
+    if (l->has_meta) {
+        memcpy(catalog->host_id, l->host_id, 16);
+        catalog->next_table_id = l->next_table_id;
+        free(catalog->removals);
+        catalog->removals = l->removals;
+        catalog->removal_count = l->removal_count;
+        l->removals = NULL;
     }
     put_in_force(catalog, schema);
     catalog->in_doubt = false;
-    return OK;
+}
+
+/* Reads the definitions and puts them in force. With `changing` held. */
+static enum status load(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    struct loading l;
+    enum status status;
+
+    loading_init(&l);
+    status = definitions_load(catalog, port, &l, err);
+    if (!status) {
+        struct schema *schema;
+
+        if (!l.has_meta)
+            make_uuid(catalog, l.uuid);
+        schema = loading_schema(&l, catalog->current);
+        if (!l.has_meta)
+            status = save_meta(catalog, port, schema, err);
+        if (status)
+            schema_unref(schema);
+        else
+            take_over(catalog, &l, schema);
+    }
+    loading_fini(&l);
+    return status;
 }
 
 enum status catalog_open(struct catalog *catalog, struct table_space *space, struct error *err)
@@ -381,7 +421,9 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
     enum status status;
 
     pthread_mutex_lock(&catalog->changing);
-    status = load(catalog, port, err);
+    status = catalog->old_table ? forward_run(catalog, port, err) : OK;
+    if (!status)
+        status = load(catalog, port, err);
     if (!status) {
         int failed;
 

@@ -5,12 +5,12 @@
  *     catalog_new            checks the data directory's format, makes the system keyspaces: catalog_table_by_id works
  *     (catalog_register)     computed tables of others, e.g. system_views.clients
  *     table_space_open       with .table_by_id = catalog_table_by_id, .context = catalog
- *     catalog_open           reads the definitions, goes on with removals that were interrupted
+ *     catalog_open           brings an older format forward, reads the definitions, goes on with removals that were interrupted
  *     ... serve ...
  *     catalog_close          before table_space_close; catalog_table_by_id still works
  *     catalog_free           after table_space_close
  *
- * The durable form: a row per keyspace and per table in the internal table system.helenus_catalog, one partition, so that
+ * The durable form: a row per keyspace, type and table in the internal table system.helenus_definitions, one partition, so that
  * one write command makes a change whole or not at all; drawn in catalog/definitions.h. system_schema.* is computed from
  * the schema in force.
  *
@@ -48,6 +48,9 @@ struct catalog_options {
     void *clock;
     void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */
     void *random_context;
+    /* For tests, which end the process there: each step of bringing a directory forward. NULL: not wanted */
+    void (*reached)(void *context, const char *step);
+    void *reached_context;
 };
 
 enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err);
@@ -66,8 +69,8 @@ struct catalog_check *catalog_check_new(struct catalog *catalog);
 enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
                               const struct row *row, struct error *err);
 /* Once all rows were handed over: a table's definition, borrowed; NULL: there is none. Is any a table of this sort? */
-const struct table_def *catalog_check_table(const struct catalog_check *check, uint64_t table_id);
-bool catalog_check_any(const struct catalog_check *check, bool (*is_wanted)(const struct table_def *table));
+const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id);
+bool catalog_check_any(struct catalog_check *check, bool (*is_wanted)(const struct table_def *table));
 enum status catalog_check_end(struct catalog_check *check, struct error *err);
 
 /* ---- the schema in force ---- */

@@ -2,135 +2,15 @@
  * are gone; a newer format is refused. And the schema in force: views, listeners, the system tables' rows. On store/rocksdb, with store/memory where
  * nothing is reopened.
  */
-#include "catalog/catalog.h"
-
+#include "catalog/bed.h"
+#include "catalog/definitions.h"
 #include "catalog/format.h"
-#include "cql/parse.h"
-#include "keys/keys.h"
-#include "row/key.h"
+#include "catalog/rows.h"
 #include "schema/codec.h"
-#include "store/memory/memory.h"
-#include "store/rocksdb/rocksdb.h"
-#include "types/value.h"
 
-#include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-static char directory[] = "/tmp/helenus-catalog-XXXXXX";
-static const struct store_ops *engine;
-static struct keys *keys;
-static void *environment;
-static struct catalog *catalog;
-static struct table_space *space;
-static struct table_port *port;
-
-static int64_t now_us(void *clock)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-static void must(enum status status, const struct error *err)
-{
-    if (status)
-        fail_msg("%s: %s", status_name(status), err->message);
-}
-
-static void open_all(const struct store_ops *ops)
-{
-    bool on_disk = ops != &store_memory_ops;
-    struct catalog_options options = {
-        .directory = on_disk ? directory : NULL, .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us
-    };
-    struct table_space_options space_options = { .directory = on_disk ? directory : NULL,
-                                                 .shard_count = on_disk ? 0 : 1,
-                                                 .store = ops,
-                                                 .table_by_id = catalog_table_by_id,
-                                                 .now_us = now_us };
-    struct store_environment_options environment_options = { .now_us = now_us };
-    struct error err;
-
-    engine = ops;
-    must(catalog_new(&options, &catalog, &err), &err);
-    if (on_disk)
-        must(keys_open_directory(directory, true, &keys, &err), &err);
-    environment_options.keys = keys;
-    must(ops->environment_open(&environment_options, &environment, &err), &err);
-    space_options.context = catalog;
-    space_options.store_environment = environment;
-    must(table_space_open(&space_options, &space, &err), &err);
-    must(catalog_open(catalog, space, &err), &err);
-    port = table_port_open(space);
-}
-
-static void close_all(void)
-{
-    table_port_close(port);
-    catalog_close(catalog);
-    table_space_close(space);
-    catalog_free(catalog);
-    engine->environment_close(environment);
-    if (keys)
-        keys_close(keys);
-    keys = NULL;
-}
-
-static enum status try_run(const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
-{
-    struct cql_statement *statement;
-    enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
-
-    return status ? status : catalog_change(catalog, port, statement, BYTES_LITERAL("k"), arena, change, err);
-}
-
-static void run(const char *text)
-{
-    struct arena *arena = arena_new(4096);
-    struct ddl_change change;
-    struct error err;
-
-    must(try_run(text, &change, arena, &err), &err);
-    arena_free(arena);
-}
-
-static struct table_def *table(const char *name)
-{
-    struct schema *schema = catalog_ref_schema(catalog);
-    struct table_def *def = schema_table(schema, BYTES_LITERAL("k"), bytes_of_string(name));
-
-    if (def)
-        table_def_ref(def);
-    schema_unref(schema);
-    return def;
-}
-
-static int setup(void **state)
-{
-    snprintf(directory, sizeof(directory), "/tmp/helenus-catalog-XXXXXX");
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[300];
-
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
-}
-
-#define CREATE_K \
-    "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND tags = {'a': 'b'}"
 
 static void definitions_outlive_a_restart(void **state)
 {
@@ -148,6 +28,12 @@ static void definitions_outlive_a_restart(void **state)
     run("ALTER TABLE t ADD e int");
     run("ALTER TABLE t DROP e");
     run("DROP TABLE gone");
+    run("CREATE TYPE before (f frozen<ty>)");
+    run("CREATE TYPE zz (y int)");
+    run("ALTER TYPE before ADD g frozen<zz>");
+    run("ALTER TYPE ty ADD h frozen<zz>"); /* both stand behind zz now, and `before` behind ty */
+    run("CREATE TYPE no_more (a int)");
+    run("DROP TYPE no_more");
     run("ALTER KEYSPACE system_auth WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
     run("CREATE KEYSPACE other WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3} AND durable_writes = false");
     run("DROP KEYSPACE other");
@@ -170,6 +56,8 @@ static void definitions_outlive_a_restart(void **state)
                             BYTES_LITERAL("3")));
     assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->table_count, 8);
     assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("k"))->tags.count, 1);
+    assert_int_equal(schema_keyspace(schema, BYTES_LITERAL("k"))->type_count, 3);
+    assert_int_equal(schema_type(schema, BYTES_LITERAL("k"), BYTES_LITERAL("before"))->params[0]->param_count, 3);
     schema_unref(schema);
     assert_null(table("gone"));
     def = table("t");
@@ -192,51 +80,6 @@ static void definitions_outlive_a_restart(void **state)
     close_all();
     buffer_fini(&before);
     buffer_fini(&after);
-}
-
-static struct bytes key_of(uint8_t bytes[4], int32_t v)
-{
-    store_be32(bytes, (uint32_t)v);
-    return bytes_of(bytes, 4);
-}
-
-static void insert(uint64_t table_id, int32_t key)
-{
-    uint8_t bytes[4];
-    struct table_fragment fragment = { .kind = KEY_ROW, .row = ROW_EMPTY };
-    struct apply_command command = { .table_id = table_id,
-                                     .partition_key = key_of(bytes, key),
-                                     .fragments = &fragment,
-                                     .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000,
-                                     .durable = true };
-    struct buffer encoded = { 0 };
-    struct error err;
-
-    command.token = token_of_partition_key(command.partition_key);
-    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
-    table_encode_apply(&encoded, &command);
-    must(table_apply_wait(port, buffer_bytes(&encoded), command.token, &err), &err);
-    buffer_fini(&encoded);
-}
-
-static uint32_t count_rows(uint64_t table_id)
-{
-    struct read_command command = { .table_id = table_id,
-                                    .token = INT64_MIN,
-                                    .token_last = INT64_MAX,
-                                    .rows_wanted = true,
-                                    .row_limit = 1000,
-                                    .now_s = now_us(NULL) / 1000000 };
-    struct arena *arena = arena_new(4096);
-    struct read_result result;
-    struct error err;
-    uint32_t count;
-
-    must(table_read(port, &command, true, arena, &result, &err), &err);
-    count = result.partition_count;
-    arena_free(arena);
-    return count;
 }
 
 static void truncate_and_drop_remove_rows(void **state)
@@ -354,6 +197,63 @@ static void a_newer_format_is_refused(void **state)
     assert_int_equal(format_check(directory, &err), ERR_CORRUPT);
     snprintf(path, sizeof(path), "%s/FORMAT", directory);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+static void put_definition(int32_t kind, const char *scope, const char *name, const char *value)
+{
+    struct table_def *def = definitions_own_table();
+    struct arena *arena = arena_new(1024);
+    struct rows rows;
+    struct error err;
+
+    rows_begin(&rows, def, arena, now_us(NULL) / 1000000, TTL_NONE);
+    rows_put(&rows, "key", BYTES_LITERAL("definitions"));
+    rows_add(&rows);
+    rows_put_number(&rows, "kind", kind);
+    rows_put(&rows, "scope", bytes_of_string(scope));
+    rows_put(&rows, "name", bytes_of_string(name));
+    *value ? rows_put(&rows, "value", bytes_of_string(value)) : rows_delete(&rows);
+    must(rows_save(&rows, port, &err), &err);
+    arena_free(arena);
+    table_def_unref(def);
+}
+
+/* Kinds and encodings that we don't know, and what stands where it can't be: nothing is served without it. */
+static void definitions_that_cannot_be_read_are_refused(void **state)
+{
+    static const struct {
+        int32_t kind;
+        const char *scope, *name, *value, *said;
+    } cases[] = {
+        { 90, "k", "x", "\1", "kind 90" },
+        { 30, "k", "x", "\2", "newer version" },
+        { 20, "k", "x", "\2", "newer version" },
+        { 10, "", "x", "\3", "newer version" },
+        { 30, "none", "t", "\1", "without its keyspace" },
+        { 30, "k", "t", "\1", "damaged" },
+        { 20, "k", "x", "\1", "damaged" },
+    };
+    struct error err;
+
+    open_all(&store_rocksdb_ops);
+    run(CREATE_K);
+    close_all();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        open_all(&store_rocksdb_ops);
+        put_definition(cases[i].kind, cases[i].scope, cases[i].name, cases[i].value);
+        close_all();
+        assert_int_equal(try_open(&store_rocksdb_ops, &err), ERR_CORRUPT);
+        if (!strstr(err.message, cases[i].said))
+            fail_msg("%s", err.message);
+        open_below(&store_rocksdb_ops);
+        port = table_port_open(space);
+        put_definition(cases[i].kind, cases[i].scope, cases[i].name, "");
+        table_port_close(port);
+        close_below();
+    }
+    open_all(&store_rocksdb_ops);
+    run("CREATE TABLE t (a int PRIMARY KEY)");
+    close_all();
 }
 
 struct heard {
@@ -612,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(truncate_and_drop_remove_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(a_keyspace_of_many_tables_is_dropped_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(definitions_that_cannot_be_read_are_refused, setup, teardown),
         cmocka_unit_test(views_and_listeners_follow),
         cmocka_unit_test_setup_teardown(estimates_are_told_of_stored_tables, setup, teardown),
         cmocka_unit_test(system_tables_have_their_rows),

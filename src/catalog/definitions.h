@@ -1,11 +1,15 @@
-/* catalog/definitions.h: the definitions on disk: one partition of an internal table, system.helenus_catalog.
+/* catalog/definitions.h: the definitions on disk: one partition of an internal table, system.helenus_definitions.
  *
- *     keyspace_name text, table_name text, PRIMARY KEY within the one partition "catalog"; value blob:
+ *     kind int, scope text, name text, PRIMARY KEY within the one partition "definitions"; value blob:
  *
- *     ('', '')        meta: format (1) = 1 | host id (16) | next table id (8) | schema version (8) | its uuid (16)
- *                           | removals (4) | table id (8)*
- *     (keyspace, '')  a keyspace with its types       (schema/codec.h)
- *     (keyspace, t)   a table                          (schema/codec.h)
+ *     (0, '', '')             meta: encoding (1) = 2 | host id (16) | next table id (8) | schema version (8) | its uuid (16)
+ *     (10, '', keyspace)      a keyspace        (schema/codec.h)
+ *     (20, keyspace, type)    a type            (schema/codec.h)
+ *     (30, keyspace, table)   a table           (schema/codec.h)
+ *     (200, '', '')           removals: encoding (1) = 1 | table id (8)*
+ *
+ * A kind of definition is a line of a table in definitions.c; its number says where its rows stand: behind those of the kinds that it
+ * needs. Each value begins with the encoding of its kind; one that is newer than ours, or a kind that we don't know, is refused.
  *
  * A change writes the keyspace's rows that differ and the meta row with one command to this one partition: after a crash it has happened
  * whole or not at all. Removals are ids of tables that are no longer defined and whose rows may still be there.
@@ -21,14 +25,24 @@
 
 #include "catalog/catalog.h"
 
+struct loading;
+struct rows_view;
+
 struct table_def *definitions_own_table(void);
-/* The schema of the system keyspaces in force and those on disk. Sets host id, next table id and removals. is_new: there was nothing. */
-enum status definitions_load(struct catalog *catalog, struct table_port *port, struct schema **result, bool *is_new,
+/* All of them, gathered. Ended only if OK. */
+enum status definitions_load(const struct catalog *catalog, struct table_port *port, struct loading *loading,
                              struct error *err);
+/* One row of it: for definitions_load, and for a check. */
+enum status definitions_take(struct loading *loading, const struct rows_view *row, struct error *err);
+
 /* Saves what differs between `from` and `to` in this keyspace, and meta. */
-enum status definitions_save_change(struct catalog *catalog, struct table_port *port, const struct schema *from,
+enum status definitions_save_change(const struct catalog *catalog, struct table_port *port, const struct schema *from,
                                     const struct schema *to, struct bytes keyspace, struct error *err);
-enum status definitions_save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
-                                  struct error *err);
+/* Meta and removals. version: of the schema; uuid: its 16 bytes. */
+enum status definitions_save_meta(const struct catalog *catalog, struct table_port *port, uint64_t version,
+                                  const uint8_t *uuid, struct error *err);
+/* Saves all that was gathered, but not meta: in several commands, so it is there only when the meta row says so. */
+enum status definitions_save_all(const struct catalog *catalog, struct table_port *port, const struct loading *loading,
+                                 struct error *err);
 
 #endif

@@ -1,3 +1,4 @@
+/* The data directory's file FORMAT; see format.h. Written aside and renamed: a crash leaves the one before or the one after. */
 #include "catalog/format.h"
 
 #include "store/files/files.h"
@@ -11,7 +12,7 @@
 
 #define FORMAT_WORDS "helenus data format "
 
-static enum status check_text(char *text, struct error *err)
+static enum status check_text(char *text, uint32_t *format, struct error *err)
 {
     unsigned number;
     char newline;
@@ -20,15 +21,20 @@ static enum status check_text(char *text, struct error *err)
         sscanf(text + strlen(FORMAT_WORDS), "%u%c", &number, &newline) != 2 || newline != '\n')
         return error_set(err, ERR_CORRUPT, "The data directory's file FORMAT is damaged, or not of helenus");
     if (number > DATA_FORMAT)
-        return error_set(err, ERR_CONFIG, "The data directory is of format %u, newer than format %d of this server",
+        return error_set(err, ERR_CONFIG,
+                         "The data directory is of format %u, newer than format %d of this server: start the version "
+                         "that wrote it, or a later one",
                          number, DATA_FORMAT);
-    if (number < DATA_FORMAT)
-        return error_set(err, ERR_CONFIG, "The data directory is of format %u; this server reads format %d only",
-                         number, DATA_FORMAT);
+    if (number < DATA_FORMAT_OLDEST)
+        return error_set(err, ERR_CONFIG,
+                         "The data directory is of format %u; this server reads format %d, and brings formats from %d "
+                         "on forward: read the data with the version that wrote it, and write it anew",
+                         number, DATA_FORMAT, DATA_FORMAT_OLDEST);
+    *format = number;
     return OK;
 }
 
-static enum status read_file(int fd, struct error *err)
+static enum status read_file(int fd, uint32_t *format, struct error *err)
 {
     char text[128];
     ssize_t size = read(fd, text, sizeof(text) - 1);
@@ -36,7 +42,7 @@ static enum status read_file(int fd, struct error *err)
     if (size < 0)
         return error_set_os(err, errno, "Reading FORMAT");
     text[size] = '\0';
-    return check_text(text, err);
+    return check_text(text, format, err);
 }
 
 /* Whole or not at all: written aside, synced, renamed, the name synced. */
@@ -77,22 +83,46 @@ bool format_holds_data(const char *directory)
     return holds_data || (status && status != ERR_NOT_FOUND); /* what can't be looked at is not new */
 }
 
-enum status format_check(const char *directory, struct error *err)
+static enum status path_of(char path[PATH_MAX], const char *directory, struct error *err)
+{
+    if ((size_t)snprintf(path, PATH_MAX, "%s/FORMAT", directory) >= PATH_MAX)
+        return error_set(err, ERR_INVALID, "The data directory's path is too long");
+    return OK;
+}
+
+enum status format_find(const char *directory, uint32_t *format, struct error *err)
 {
     char path[PATH_MAX];
-    enum status status;
+    enum status status = path_of(path, directory, err);
     int fd;
 
-    if ((size_t)snprintf(path, sizeof(path), "%s/FORMAT", directory) >= sizeof(path))
-        return error_set(err, ERR_INVALID, "The data directory's path is too long");
+    if (status)
+        return status;
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    if (fd < 0 && errno == ENOENT) {
+        *format = DATA_FORMAT;
         return format_holds_data(directory)
                    ? error_set(err, ERR_CORRUPT, "The data directory has lost its file FORMAT: put it back")
                    : make_file(directory, path, err);
+    }
     if (fd < 0)
         return error_set_os(err, errno, "Opening FORMAT");
-    status = read_file(fd, err);
+    status = read_file(fd, format, err);
     close(fd);
     return status;
+}
+
+enum status format_check(const char *directory, struct error *err)
+{
+    uint32_t format;
+
+    return format_find(directory, &format, err);
+}
+
+enum status format_write(const char *directory, struct error *err)
+{
+    char path[PATH_MAX];
+    enum status status = path_of(path, directory, err);
+
+    return status ? status : make_file(directory, path, err);
 }

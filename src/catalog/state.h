@@ -1,4 +1,4 @@
-/* catalog/state.h: what catalog.c, definitions.c and system_rows.c share. For this folder only.
+/* catalog/state.h: what the files of this folder share
  *
  * Thread:  as said at the locks; what neither guards is written before catalog_new returns.
  */
@@ -9,14 +9,16 @@
 
 #include <pthread.h>
 
-enum { CATALOG_FORMAT = 1, CATALOG_TABLE_ID = 1, CATALOG_TABLE_IDS_FROM = 1 << 30 };
+/* Ids of our own tables, on the disk: never change them. */
+enum { CATALOG_OLD_TABLE_ID = 1, CATALOG_TABLE_ID = 2, CATALOG_TABLE_IDS_FROM = 1 << 30 };
 
 struct catalog {
     struct catalog_options options;
     char *cluster_name; /* owned */
     int64_t started_s;
     uint8_t host_id[16];
-    struct table_def *own_table; /* system.helenus_catalog: not in the schema, nobody else sees it */
+    struct table_def *own_table; /* system.helenus_definitions: not in the schema, nobody else sees it */
+    struct table_def *old_table; /* where format 2 has its definitions; NULL: the directory was not of format 2 */
 
     pthread_mutex_t lock;     /* current, listeners: held for moments */
     struct schema *current;   /* owned reference */

@@ -1,9 +1,12 @@
+/* Definitions as bytes; the layout is drawn in codec.h. What is decoded comes from the disk: it is checked, never asserted, and one flag
+ * says at the end whether all of it was there. */
 #include "schema/codec.h"
 
 #include "schema/build.h"
 #include "schema/ddl.h"
 #include "schema/resolve.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Codes of nodes that have no option id of their own. They are in files: never change them. */
@@ -139,7 +142,7 @@ static void put_params(struct buffer *out, const struct table_params *params)
 
 void schema_encode_table(struct buffer *out, const struct table_def *table)
 {
-    buffer_append_u8(out, SCHEMA_FORMAT);
+    buffer_append_u8(out, SCHEMA_TABLE_ENCODING);
     buffer_append_be64(out, table->id);
     buffer_append(out, table->uuid, 16);
     buffer_append_be64(out, table->version);
@@ -169,49 +172,76 @@ void schema_encode_table(struct buffer *out, const struct table_def *table)
     put_params(out, &table->params);
 }
 
-static void visit_type(const struct keyspace_def *keyspace, uint32_t index, bool *seen, const struct type **order,
-                       uint32_t *count)
+/* What a walk over a keyspace's types has found: each behind those it uses, and their levels (0: not visited). */
+struct type_walk {
+    const struct keyspace_def *keyspace;
+    const struct type **order; /* NULL: not wanted */
+    uint32_t *levels;
+    uint32_t count;
+};
+
+static void visit_type(struct type_walk *walk, uint32_t index)
 {
-    if (seen[index])
+    const struct keyspace_def *keyspace = walk->keyspace;
+    uint32_t level = 1;
+
+    if (walk->levels[index])
         return;
-    seen[index] = true;
+    walk->levels[index] = level; /* seen */
     for (uint32_t i = 0; i < keyspace->type_count; i++)
         for (uint32_t j = 0; i != index && j < keyspace->types[index]->param_count; j++)
-            if (type_uses_udt(keyspace->types[index]->params[j], keyspace->types[i]->name))
-                visit_type(keyspace, i, seen, order, count);
-    order[(*count)++] = keyspace->types[index];
+            if (type_uses_udt(keyspace->types[index]->params[j], keyspace->types[i]->name)) {
+                visit_type(walk, i);
+                if (level <= walk->levels[i])
+                    level = walk->levels[i] + 1;
+            }
+    walk->levels[index] = level;
+    if (walk->order)
+        walk->order[walk->count] = keyspace->types[index];
+    walk->count++;
+}
+
+static void visit_types(struct type_walk *walk)
+{
+    for (uint32_t i = 0; i < walk->keyspace->type_count; i++)
+        visit_type(walk, i);
+    assert(walk->count == walk->keyspace->type_count);
 }
 
 void schema_types_in_order(const struct keyspace_def *keyspace, const struct type **order)
 {
-    bool *seen = xcalloc(keyspace->type_count + 1, sizeof(*seen));
-    uint32_t count = 0;
+    uint32_t *levels = xcalloc(keyspace->type_count + 1, sizeof(*levels));
 
-    for (uint32_t i = 0; i < keyspace->type_count; i++)
-        visit_type(keyspace, i, seen, order, &count);
-    free(seen);
+    visit_types(&(struct type_walk){ .keyspace = keyspace, .order = order, .levels = levels });
+    free(levels);
+}
+
+void schema_type_levels(const struct keyspace_def *keyspace, uint32_t *levels)
+{
+    memset(levels, 0, keyspace->type_count * sizeof(*levels));
+    visit_types(&(struct type_walk){ .keyspace = keyspace, .levels = levels });
 }
 
 void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
 {
-    const struct type **order = xcalloc(keyspace->type_count + 1, sizeof(*order));
-
-    buffer_append_u8(out, SCHEMA_FORMAT);
+    buffer_append_u8(out, SCHEMA_KEYSPACE_ENCODING);
     put_text(out, keyspace->name);
     buffer_append_u8(out, keyspace->durable_writes);
     put_map(out, &keyspace->replication);
     put_map(out, &keyspace->tags);
-    buffer_append_be32(out, keyspace->type_count);
-    schema_types_in_order(keyspace, order);
-    for (uint32_t i = 0; i < keyspace->type_count; i++) {
-        put_text(out, order[i]->name);
-        buffer_append_be32(out, order[i]->param_count);
-        for (uint32_t j = 0; j < order[i]->param_count; j++) {
-            put_text(out, order[i]->field_names[j]);
-            put_node(out, order[i]->params[j]);
-        }
+}
+
+void schema_encode_type(struct buffer *out, const struct type *type, uint32_t level)
+{
+    assert(type->kind == TYPE_UDT && !type->frozen && level > 0);
+    buffer_append_u8(out, SCHEMA_TYPE_ENCODING);
+    buffer_append_be32(out, level);
+    put_text(out, type->name);
+    buffer_append_be32(out, type->param_count);
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        put_text(out, type->field_names[i]);
+        put_node(out, type->params[i]);
     }
-    free(order);
 }
 
 /* ---- decoding ---- */
@@ -502,53 +532,78 @@ static struct table_def *get_table(struct reader *r)
     return def;
 }
 
-static enum status check_format(uint8_t format, struct error *err)
+static enum status check_encoding(const char *what, uint8_t encoding, uint8_t least, uint8_t most, struct error *err)
 {
-    if (format == SCHEMA_FORMAT)
+    if (encoding >= least && encoding <= most)
         return OK;
-    return error_set(err, ERR_CORRUPT, "Definitions are of format %u; this server reads format %d%s", format,
-                     SCHEMA_FORMAT, format > SCHEMA_FORMAT ? ": the data is of a newer version" : "");
+    return error_set(err, ERR_CORRUPT, "The definition of a %s is of encoding %u; this server reads up to %u%s", what,
+                     encoding, most, encoding > most ? ": the data is of a newer version" : "");
 }
 
-enum status schema_decode_keyspace(struct bytes encoded, uint32_t table_room, struct keyspace_def **result,
-                                   struct error *err)
+/* The types that stood in a keyspace of encoding 1. */
+static struct keyspace_def *get_types(struct reader *r, struct keyspace_def *bare)
+{
+    uint32_t count = get_count(r, 8);
+    struct keyspace_def *def = keyspace_def_clone(bare, 0, count);
+
+    keyspace_def_unref(bare);
+    r->keyspace = def;
+    for (uint32_t i = 0; i < count && !r->failed; i++)
+        get_type(r, def);
+    return def;
+}
+
+enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **result, struct error *err)
 {
     struct reader r = { .at = encoded.data, .left = encoded.size };
     struct option_map replication, tags;
-    struct keyspace_def *empty, *def;
-    enum status status = check_format(get_u8(&r), err);
+    struct keyspace_def *def;
+    uint8_t encoding = get_u8(&r);
+    enum status status = check_encoding("keyspace", encoding, 1, SCHEMA_KEYSPACE_ENCODING, err);
     struct bytes name;
-    uint32_t count;
     bool durable;
 
     if (status)
         return status;
     name = get_text(&r);
     durable = get_u8(&r);
-    empty = keyspace_def_new(name, &(struct option_map){ 0 }, durable);
-    get_map(&r, empty->arena, &replication);
-    get_map(&r, empty->arena, &tags);
-    option_map_copy(empty->arena, &empty->replication, &replication);
-    option_map_copy(empty->arena, &empty->tags, &tags);
-    count = get_count(&r, 8);
-    def = keyspace_def_clone(empty, table_room, count);
-    keyspace_def_unref(empty);
-    r.keyspace = def;
-    for (uint32_t i = 0; i < count && !r.failed; i++)
-        get_type(&r, def);
+    def = keyspace_def_new(name, &(struct option_map){ 0 }, durable);
+    get_map(&r, def->arena, &replication);
+    get_map(&r, def->arena, &tags);
+    option_map_copy(def->arena, &def->replication, &replication);
+    option_map_copy(def->arena, &def->tags, &tags);
+    if (encoding == 1)
+        def = get_types(&r, def);
     if (r.failed || r.left) {
         keyspace_def_unref(def);
-        return error_set(err, ERR_CORRUPT, "Definitions of a keyspace are damaged");
+        return error_set(err, ERR_CORRUPT, "The definition of a keyspace is damaged");
     }
     *result = def;
     return OK;
+}
+
+uint32_t schema_type_level(struct bytes encoded)
+{
+    return encoded.size < 5 ? 0 : load_be32(encoded.data + 1);
+}
+
+enum status schema_decode_type(struct bytes encoded, struct keyspace_def *keyspace, struct error *err)
+{
+    struct reader r = { .at = encoded.data, .left = encoded.size, .keyspace = keyspace };
+    enum status status = check_encoding("type", get_u8(&r), SCHEMA_TYPE_ENCODING, SCHEMA_TYPE_ENCODING, err);
+
+    if (status)
+        return status;
+    get_be32(&r); /* its level */
+    get_type(&r, keyspace);
+    return r.failed || r.left ? error_set(err, ERR_CORRUPT, "The definition of a type is damaged") : OK;
 }
 
 enum status schema_decode_table(struct bytes encoded, const struct keyspace_def *keyspace, struct table_def **result,
                                 struct error *err)
 {
     struct reader r = { .at = encoded.data, .left = encoded.size, .keyspace = keyspace };
-    enum status status = check_format(get_u8(&r), err);
+    enum status status = check_encoding("table", get_u8(&r), SCHEMA_TABLE_ENCODING, SCHEMA_TABLE_ENCODING, err);
     struct table_def *def;
 
     if (status)
@@ -556,7 +611,7 @@ enum status schema_decode_table(struct bytes encoded, const struct keyspace_def 
     def = get_table(&r);
     if (!def || r.left) {
         table_def_unref(def);
-        return error_set(err, ERR_CORRUPT, "Definitions of a table are damaged");
+        return error_set(err, ERR_CORRUPT, "The definition of a table is damaged");
     }
     *result = def;
     return OK;

@@ -224,6 +224,40 @@ static void bombs_are_refused(void **state)
     schema_unref(schema);
 }
 
+/* Through bytes: whole they are the same again, and cut short they are refused. */
+static struct keyspace_def *copy_keyspace(const struct keyspace_def *keyspace)
+{
+    struct keyspace_def *bare, *copy;
+    struct buffer bytes = { 0 }, again = { 0 };
+    uint32_t levels[2];
+    struct error err;
+
+    schema_encode_keyspace(&bytes, keyspace);
+    for (size_t i = 0; i < bytes.size; i++)
+        assert_int_equal(schema_decode_keyspace(bytes_of(bytes.data, i), &copy, &err), ERR_CORRUPT);
+    assert_int_equal(schema_decode_keyspace(buffer_bytes(&bytes), &bare, &err), OK);
+    schema_encode_keyspace(&again, bare);
+    assert_true(bytes_equal(buffer_bytes(&bytes), buffer_bytes(&again)));
+    copy = keyspace_def_clone(bare, 0, keyspace->type_count);
+    keyspace_def_unref(bare);
+
+    assert_int_equal(keyspace->type_count, 2);
+    schema_type_levels(keyspace, levels);
+    assert_int_equal(levels[0], 2); /* aa uses zz */
+    assert_int_equal(levels[1], 1);
+    for (int i = 1; i >= 0; i--) {
+        buffer_reset(&bytes);
+        schema_encode_type(&bytes, keyspace->types[i], levels[i]);
+        assert_int_equal(schema_type_level(buffer_bytes(&bytes)), levels[i]);
+        for (size_t j = 0; j < bytes.size; j++)
+            assert_int_equal(schema_decode_type(bytes_of(bytes.data, j), copy, &err), ERR_CORRUPT);
+        assert_int_equal(schema_decode_type(buffer_bytes(&bytes), copy, &err), OK);
+    }
+    buffer_fini(&bytes);
+    buffer_fini(&again);
+    return copy;
+}
+
 static void definitions_survive_as_bytes(void **state)
 {
     struct schema *schema = new_schema();
@@ -246,13 +280,9 @@ static void definitions_survive_as_bytes(void **state)
     assert_true(bytes_equal(keyspace->tables[0]->params.custom_properties,
                             BYTES_LITERAL("{\"a\": {\"b\": \"c\"}, \"d\": \"e\"}")));
 
-    schema_encode_keyspace(&bytes, keyspace);
-    for (size_t i = 0; i < bytes.size; i++)
-        assert_int_equal(schema_decode_keyspace(bytes_of(bytes.data, i), 1, &copy, &err), ERR_CORRUPT);
-    assert_int_equal(schema_decode_keyspace(buffer_bytes(&bytes), 1, &copy, &err), OK);
-    schema_encode_keyspace(&again, copy);
-    assert_true(bytes_equal(buffer_bytes(&bytes), buffer_bytes(&again)));
+    copy = copy_keyspace(keyspace);
     assert_true(type_equal(copy->types[0], keyspace->types[0]));
+    assert_true(type_equal(copy->types[1], keyspace->types[1]));
 
     buffer_reset(&bytes);
     buffer_reset(&again);
@@ -267,7 +297,7 @@ static void definitions_survive_as_bytes(void **state)
     assert_int_equal(table->params.gc_grace_s, 7);
     assert_true(table->params.cdc && table->dropped_count == 1);
 
-    bytes.data[0] = SCHEMA_FORMAT + 1;
+    bytes.data[0] = SCHEMA_TABLE_ENCODING + 1;
     table_def_unref(table);
     assert_int_equal(schema_decode_table(buffer_bytes(&bytes), copy, &table, &err), ERR_CORRUPT);
     assert_non_null(strstr(err.message, "newer version"));

@@ -155,6 +155,9 @@ static enum status open_catalog(struct server *server, struct error *err)
         .wants_password = wants_password(server->options),
         .now_us = clock_now_us,
         .clock = &server->clock,
+#ifdef HELENUS_TEST_SWITCHES
+        .reached = step_reached,
+#endif
     };
     enum status status;
 

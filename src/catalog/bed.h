@@ -1,0 +1,202 @@
+/* catalog/bed.h: what the tests of catalog/ share: a catalog over a space, in a directory of its own or in memory; statements and rows. Only
+ * for tests, which include its bodies with it.
+ */
+#ifndef CATALOG_BED_H
+#define CATALOG_BED_H
+
+#include "catalog/catalog.h"
+
+#include "cql/parse.h"
+#include "keys/keys.h"
+#include "row/key.h"
+#include "store/memory/memory.h"
+#include "store/rocksdb/rocksdb.h"
+#include "types/value.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char directory[] = "/tmp/helenus-catalog-XXXXXX";
+static const struct store_ops *engine;
+static struct keys *keys;
+static void *environment;
+static struct catalog *catalog;
+static struct table_space *space;
+static struct table_port *port;
+static void (*bed_reached)(void *context, const char *step);
+
+static inline int64_t now_us(void *clock)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static inline void must(enum status status, const struct error *err)
+{
+    if (status)
+        fail_msg("%s: %s", status_name(status), err->message);
+}
+
+static inline void close_below(void)
+{
+    table_space_close(space);
+    catalog_free(catalog);
+    engine->environment_close(environment);
+    if (keys)
+        keys_close(keys);
+    keys = NULL;
+}
+
+/* All but the catalog's second phase. */
+static inline void open_below(const struct store_ops *ops)
+{
+    bool on_disk = ops != &store_memory_ops;
+    struct catalog_options options = { .directory = on_disk ? directory : NULL,
+                                       .address = { 127, 0, 0, 1 },
+                                       .cql_port = 9042,
+                                       .now_us = now_us,
+                                       .reached = bed_reached };
+    struct table_space_options space_options = { .directory = on_disk ? directory : NULL,
+                                                 .shard_count = on_disk ? 0 : 1,
+                                                 .store = ops,
+                                                 .table_by_id = catalog_table_by_id,
+                                                 .now_us = now_us };
+    struct store_environment_options environment_options = { .now_us = now_us };
+    struct error err;
+
+    engine = ops;
+    must(catalog_new(&options, &catalog, &err), &err);
+    if (on_disk)
+        must(keys_open_directory(directory, true, &keys, &err), &err);
+    environment_options.keys = keys;
+    must(ops->environment_open(&environment_options, &environment, &err), &err);
+    space_options.context = catalog;
+    space_options.store_environment = environment;
+    must(table_space_open(&space_options, &space, &err), &err);
+}
+
+/* What catalog_open says. Not OK: all is closed again. */
+static inline enum status try_open(const struct store_ops *ops, struct error *err)
+{
+    open_below(ops);
+    if (catalog_open(catalog, space, err)) {
+        close_below();
+        return err->status;
+    }
+    port = table_port_open(space);
+    return OK;
+}
+
+static inline void open_all(const struct store_ops *ops)
+{
+    struct error err;
+
+    must(try_open(ops, &err), &err);
+}
+
+static inline void close_all(void)
+{
+    table_port_close(port);
+    catalog_close(catalog);
+    close_below();
+}
+
+static inline enum status try_run(const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
+{
+    struct cql_statement *statement;
+    enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
+
+    return status ? status : catalog_change(catalog, port, statement, BYTES_LITERAL("k"), arena, change, err);
+}
+
+static inline void run(const char *text)
+{
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    struct error err;
+
+    must(try_run(text, &change, arena, &err), &err);
+    arena_free(arena);
+}
+
+static inline struct table_def *table(const char *name)
+{
+    struct schema *schema = catalog_ref_schema(catalog);
+    struct table_def *def = schema_table(schema, BYTES_LITERAL("k"), bytes_of_string(name));
+
+    if (def)
+        table_def_ref(def);
+    schema_unref(schema);
+    return def;
+}
+
+static inline int setup(void **state)
+{
+    snprintf(directory, sizeof(directory), "/tmp/helenus-catalog-XXXXXX");
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static inline int teardown(void **state)
+{
+    char command[300];
+
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+#define CREATE_K \
+    "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND tags = {'a': 'b'}"
+
+static inline struct bytes key_of(uint8_t bytes[4], int32_t v)
+{
+    store_be32(bytes, (uint32_t)v);
+    return bytes_of(bytes, 4);
+}
+
+static inline void insert(uint64_t table_id, int32_t key)
+{
+    uint8_t bytes[4];
+    struct table_fragment fragment = { .kind = KEY_ROW, .row = ROW_EMPTY };
+    struct apply_command command = { .table_id = table_id,
+                                     .partition_key = key_of(bytes, key),
+                                     .fragments = &fragment,
+                                     .fragment_count = 1,
+                                     .now_s = now_us(NULL) / 1000000,
+                                     .durable = true };
+    struct buffer encoded = { 0 };
+    struct error err;
+
+    command.token = token_of_partition_key(command.partition_key);
+    fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
+    table_encode_apply(&encoded, &command);
+    must(table_apply_wait(port, buffer_bytes(&encoded), command.token, &err), &err);
+    buffer_fini(&encoded);
+}
+
+static inline uint32_t count_rows(uint64_t table_id)
+{
+    struct read_command command = { .table_id = table_id,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .rows_wanted = true,
+                                    .row_limit = 1000,
+                                    .now_s = now_us(NULL) / 1000000 };
+    struct arena *arena = arena_new(4096);
+    struct read_result result;
+    struct error err;
+    uint32_t count;
+
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    count = result.partition_count;
+    arena_free(arena);
+    return count;
+}
+
+#endif

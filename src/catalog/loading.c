@@ -1,0 +1,238 @@
+/* Definitions being read; see loading.h. A keyspace never changes once it is in a schema, so what is in it is gathered first, and then put
+ * into a clone that has just the room. Types are decoded by level: each finds those it uses. */
+#include "catalog/loading.h"
+
+#include "schema/build.h"
+#include "schema/codec.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void loading_init(struct loading *l)
+{
+    *l = (struct loading){ .arena = arena_new(4096) };
+}
+
+void loading_fini(struct loading *l)
+{
+    for (uint32_t i = 0; i < l->table_count; i++)
+        table_def_unref(l->tables[i]);
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        keyspace_def_unref(l->keyspaces[i]);
+    free(l->tables);
+    free(l->types);
+    free(l->keyspaces);
+    free(l->removals);
+    arena_free(l->arena);
+}
+
+/* An array of the heap with room for one more. */
+static void *room(void *items, uint32_t count, uint32_t *capacity, size_t size)
+{
+    assert(count <= *capacity);
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity ? *capacity * 2 : 64;
+    return xrealloc(items, *capacity * size);
+}
+
+static int compare_levels(const void *left, const void *right)
+{
+    const struct loading_type *a = left, *b = right;
+
+    return (a->level > b->level) - (a->level < b->level);
+}
+
+/* The open keyspace gets what was gathered of it. */
+static enum status flush(struct loading *l, struct error *err)
+{
+    struct keyspace_def *bare, *def;
+    enum status status = OK;
+
+    if (!l->table_count && !l->type_count)
+        return OK;
+    assert(l->open < l->keyspace_count);
+    bare = l->keyspaces[l->open];
+    def = keyspace_def_clone(bare, l->table_count, l->type_count);
+    qsort(l->types, l->type_count, sizeof(*l->types), compare_levels);
+    for (uint32_t i = 0; i < l->type_count && !status; i++)
+        status = schema_decode_type(l->types[i].value, def, err);
+    for (uint32_t i = 0; i < l->table_count; i++)
+        keyspace_def_put_table(def, l->tables[i]);
+    l->table_count = l->type_count = 0;
+    arena_reset(l->arena);
+    keyspace_def_unref(bare);
+    l->keyspaces[l->open] = def;
+    return status;
+}
+
+/* What comes now is of this keyspace. They come in order, so it is mostly the open one, or one behind it. */
+static enum status open_keyspace(struct loading *l, struct bytes name, struct error *err)
+{
+    uint32_t low = 0, high = l->keyspace_count;
+    enum status status;
+
+    if (l->keyspace_count && bytes_equal(l->keyspaces[l->open]->name, name))
+        return OK;
+    status = flush(l, err);
+    if (status)
+        return status;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (bytes_compare(l->keyspaces[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == l->keyspace_count || !bytes_equal(l->keyspaces[low]->name, name))
+        return error_set(err, ERR_CORRUPT, "The catalog has a definition without its keyspace");
+    l->open = low;
+    return OK;
+}
+
+static enum status misplaced(struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "The catalog has a definition under another's name");
+}
+
+enum status loading_add_keyspace(struct loading *l, struct bytes name, struct bytes value, struct error *err)
+{
+    struct keyspace_def *def;
+    enum status status = flush(l, err);
+
+    if (!status)
+        status = schema_decode_keyspace(value, &def, err);
+    if (status)
+        return status;
+    if (!bytes_equal(def->name, name) ||
+        (l->keyspace_count && bytes_compare(l->keyspaces[l->keyspace_count - 1]->name, name) >= 0)) {
+        keyspace_def_unref(def);
+        return misplaced(err);
+    }
+    l->keyspaces = room(l->keyspaces, l->keyspace_count, &l->keyspace_capacity, sizeof(struct keyspace_def *));
+    l->open = l->keyspace_count;
+    l->keyspaces[l->keyspace_count++] = def;
+    return OK;
+}
+
+enum status loading_add_type(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+                             struct error *err)
+{
+    enum status status = open_keyspace(l, keyspace, err);
+
+    if (status)
+        return status;
+    assert(!l->table_count); /* kinds come one after another */
+    l->types = room(l->types, l->type_count, &l->type_capacity, sizeof(*l->types));
+    l->types[l->type_count++] =
+        (struct loading_type){ .value = arena_copy(l->arena, value), .level = schema_type_level(value) };
+    return OK;
+}
+
+enum status loading_add_table(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+                              struct error *err)
+{
+    enum status status = open_keyspace(l, keyspace, err);
+    struct table_def *def;
+
+    if (!status && l->type_count) /* which it may use */
+        status = flush(l, err);
+    if (!status)
+        status = schema_decode_table(value, l->keyspaces[l->open], &def, err);
+    if (status)
+        return status;
+    if (!bytes_equal(def->name, name)) {
+        table_def_unref(def);
+        return misplaced(err);
+    }
+    l->tables = room(l->tables, l->table_count, &l->table_capacity, sizeof(struct table_def *));
+    l->tables[l->table_count++] = def;
+    return OK;
+}
+
+void loading_set_removals(struct loading *l, const uint8_t *ids, uint32_t count)
+{
+    l->removals = xrealloc(l->removals, (count + 1) * sizeof(*l->removals));
+    l->removal_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        l->removals[i] = load_be64(ids + 8 * (size_t)i);
+}
+
+enum status loading_end(struct loading *l, struct error *err)
+{
+    enum status status = flush(l, err);
+
+    if (!status && !l->has_meta && l->keyspace_count)
+        status = error_set(err, ERR_CORRUPT, "The catalog's first row is missing");
+    return status;
+}
+
+const struct table_def *loading_find_table(const struct loading *l, uint64_t table_id)
+{
+    assert(!l->table_count && !l->type_count);
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        for (uint32_t j = 0; j < l->keyspaces[i]->table_count; j++)
+            if (l->keyspaces[i]->tables[j]->id == table_id)
+                return l->keyspaces[i]->tables[j];
+    return NULL;
+}
+
+/* ---- the schema ---- */
+
+/* A system keyspace that was changed: as the program has it, with what a client may change. */
+static struct keyspace_def *overlay(const struct keyspace_def *ours, const struct keyspace_def *saved)
+{
+    struct keyspace_def *def = keyspace_def_clone(ours, 0, 0);
+
+    option_map_copy(def->arena, &def->replication, &saved->replication);
+    def->durable_writes = saved->durable_writes;
+    for (uint32_t i = 0; i < ours->table_count; i++) {
+        struct table_def *table = table_def_clone(ours->tables[i], 0, 0);
+
+        for (uint32_t j = 0; j < saved->table_count; j++)
+            if (bytes_equal(saved->tables[j]->name, table->name))
+                table->id = saved->tables[j]->id;
+        table->durable_writes = saved->durable_writes;
+        table_def_finish(table);
+        keyspace_def_put_table(def, table);
+    }
+    return def;
+}
+
+static bool is_system(struct bytes name)
+{
+    return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) ||
+           ddl_is_virtual_system_keyspace(name);
+}
+
+static struct keyspace_def *saved_keyspace(const struct loading *l, struct bytes name)
+{
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        if (bytes_equal(l->keyspaces[i]->name, name))
+            return l->keyspaces[i];
+    return NULL;
+}
+
+struct schema *loading_schema(const struct loading *l, const struct schema *ours)
+{
+    struct keyspace_def **all =
+        xmalloc((schema_keyspace_count(ours) + l->keyspace_count + 1) * sizeof(struct keyspace_def *));
+    uint64_t version = schema_version_number(ours) + 1;
+    uint32_t count = 0;
+    struct schema *schema;
+
+    for (uint32_t i = 0; i < schema_keyspace_count(ours); i++) {
+        const struct keyspace_def *def = schema_keyspace_at(ours, i);
+        const struct keyspace_def *saved = saved_keyspace(l, def->name);
+
+        if (is_system(def->name))
+            all[count++] = saved ? overlay(def, saved) : keyspace_def_ref((struct keyspace_def *)def);
+    }
+    for (uint32_t i = 0; i < l->keyspace_count; i++)
+        if (!is_system(l->keyspaces[i]->name))
+            all[count++] = keyspace_def_ref(l->keyspaces[i]);
+    schema = schema_of(l->version > version ? l->version : version, l->uuid, all, count);
+    free(all);
+    return schema;
+}

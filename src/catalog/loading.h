@@ -1,0 +1,56 @@
+/* catalog/loading.h: definitions being read: gathered row by row, in the order of their kinds, and put together to a schema. For this folder only.
+ *
+ * Keyspaces come before what is in them; what is of one keyspace and kind comes together.
+ *
+ * Owns:    what was gathered, until loading_fini; the schema has references of its own.
+ * Errors:  ERR_CORRUPT: a definition doesn't decode, stands under another name, or without its keyspace.
+ */
+#ifndef CATALOG_LOADING_H
+#define CATALOG_LOADING_H
+
+#include "catalog/catalog.h"
+
+struct loading_type {
+    struct bytes value; /* in `arena` */
+    uint32_t level;
+};
+
+struct loading {
+    struct keyspace_def **keyspaces; /* owned, references too; by name */
+    uint32_t keyspace_count, keyspace_capacity;
+    /* Of the keyspace `open`, until the next one's come: */
+    uint32_t open;
+    struct table_def **tables; /* owned, references too */
+    uint32_t table_count, table_capacity;
+    struct loading_type *types; /* owned */
+    uint32_t type_count, type_capacity;
+    struct arena *arena; /* owned */
+    /* The first row. */
+    bool has_meta;
+    uint8_t host_id[16];
+    uint64_t next_table_id;
+    uint64_t version;
+    uint8_t uuid[16];
+    uint64_t *removals; /* owned: tables whose rows are to be removed */
+    uint32_t removal_count;
+};
+
+void loading_init(struct loading *l);
+void loading_fini(struct loading *l);
+
+enum status loading_add_keyspace(struct loading *l, struct bytes name, struct bytes value, struct error *err);
+enum status loading_add_type(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+                             struct error *err);
+enum status loading_add_table(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+                              struct error *err);
+/* count ids (8 bytes each). */
+void loading_set_removals(struct loading *l, const uint8_t *ids, uint32_t count);
+/* All was added. ERR_CORRUPT: definitions, but no first row. */
+enum status loading_end(struct loading *l, struct error *err);
+
+/* Afterwards. Borrowed; NULL: there is none. */
+const struct table_def *loading_find_table(const struct loading *l, uint64_t table_id);
+/* The system keyspaces of `ours`, and those that were read. */
+struct schema *loading_schema(const struct loading *l, const struct schema *ours);
+
+#endif
