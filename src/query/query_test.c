@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "query/context.h"
+#include "query/query.h"
 #include "query/trace.h"
 #include "store/memory/memory.h"
 #include "table/table.h"
