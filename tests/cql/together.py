@@ -145,8 +145,9 @@ class Sequence:
         if isinstance(message, protocol.QueryMessage) and not message.query_params and PREPARABLE.match(statement.text) and self.random.random() < 0.5:
             prepared = (yield [prepare])[0]
             if isinstance(prepared, protocol.ErrorMessage):
-                return prepared
-            if not prepared.bind_metadata:
+                if not message.paging_state:
+                    return prepared  # else the statement itself: a PREPARE brings no state that could be refused first
+            elif not prepared.bind_metadata:
                 message = protocol.ExecuteMessage(prepared.query_id, [], message.consistency_level, message.serial_consistency_level, message.fetch_size,
                                                   message.paging_state, message.timestamp, result_metadata_id=getattr(prepared, "result_metadata_id", None))
         messages = [message]
