@@ -4,7 +4,7 @@
 #ifndef CATALOG_BED_H
 #define CATALOG_BED_H
 
-#include "catalog/catalog.h"
+#include "catalog/job.h"
 
 #include "cql/parse.h"
 #include "keys/keys.h"
@@ -28,6 +28,8 @@ static void *environment;
 static struct catalog *catalog;
 static struct table_space *space;
 static struct table_port *port;
+static const struct job_kind *const *bed_job_kinds;
+static uint32_t bed_job_kind_count;
 static void (*bed_reached)(void *context, const char *step);
 
 static inline int64_t now_us(void *clock)
@@ -62,6 +64,8 @@ static inline void open_below(const struct store_ops *ops)
                                        .address = { 127, 0, 0, 1 },
                                        .cql_port = 9042,
                                        .now_us = now_us,
+                                       .job_kinds = bed_job_kinds,
+                                       .job_kind_count = bed_job_kind_count,
                                        .reached = bed_reached };
     struct table_space_options space_options = { .directory = on_disk ? directory : NULL,
                                                  .shard_count = on_disk ? 0 : 1,

@@ -1,14 +1,14 @@
-/* One change at a time: decide (schema/ddl), save, put in force, tell, remove rows; and the life of all that around it. A change holds
+/* One change at a time: decide (schema/ddl), save, put in force, tell; and the life of all that around it. A change holds
  * `changing` while the disk is waited for; readers take a reference under `lock`, which nobody holds for longer than that takes. */
 #include "catalog/catalog.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "catalog/definitions.h"
 #include "catalog/format.h"
 #include "catalog/forward.h"
 #include "catalog/loading.h"
+#include "catalog/removal.h"
 #include "catalog/state.h"
 #include "catalog/system_tables.h"
 #include "cql/parse.h"
@@ -94,6 +94,7 @@ static void put_in_force(struct catalog *catalog, struct schema *schema)
 
     pthread_mutex_lock(&catalog->lock);
     old = catalog->current;
+    assert(schema_version_number(schema) > schema_version_number(old)); /* views go by it */
     catalog->current = schema;
     atomic_store_explicit(&catalog->version, schema_version_number(schema), memory_order_release);
     pthread_mutex_unlock(&catalog->lock);
@@ -241,8 +242,9 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_mutex_init(&catalog->changing, NULL);
-    pthread_cond_init(&catalog->removes, NULL);
-    pthread_cond_init(&catalog->removed, NULL);
+    pthread_cond_init(&catalog->has_job, NULL);
+    pthread_cond_init(&catalog->job_stepped, NULL);
+    jobs_init(&catalog->jobs);
     catalog->own_table = definitions_own_table();
     catalog->old_table = format < DATA_FORMAT ? forward_old_table() : NULL;
     catalog->current = schema_new(0, no_uuid);
@@ -257,122 +259,18 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
 
 void catalog_free(struct catalog *catalog)
 {
+    assert(!catalog->space);
     schema_unref(catalog->current);
     table_def_unref(catalog->own_table);
     table_def_unref(catalog->old_table);
     pthread_mutex_destroy(&catalog->lock);
     pthread_mutex_destroy(&catalog->changing);
-    pthread_cond_destroy(&catalog->removes);
-    pthread_cond_destroy(&catalog->removed);
-    free(catalog->removals);
+    pthread_cond_destroy(&catalog->has_job);
+    pthread_cond_destroy(&catalog->job_stepped);
+    jobs_fini(&catalog->jobs);
     free(catalog->bodies);
     free(catalog->cluster_name);
     free(catalog);
-}
-
-/* ---- rows of tables that are no longer ---- */
-
-static enum status save_meta(struct catalog *catalog, struct table_port *port, const struct schema *schema,
-                             struct error *err)
-{
-    return definitions_save_meta(catalog, port, schema_version_number(schema), schema_version_uuid(schema), err);
-}
-
-enum { REMOVALS_AT_ONCE = 4096, REMOVAL_AGAIN_S = 1 };
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-    return (left > right) - (left < right);
-}
-
-/* Those have gone, ascending, as table_remove_all leaves them; the list may have been read anew meanwhile. */
-static void forget_removals(struct catalog *catalog, const uint64_t *gone, uint32_t count)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < catalog->removal_count; i++)
-        if (!bsearch(&catalog->removals[i], gone, count, sizeof(*gone), compare_ids))
-            catalog->removals[kept++] = catalog->removals[i];
-    assert(kept <= catalog->removal_count - count); /* all that are gone were in the list */
-    catalog->removal_count = kept;
-}
-
-/* With `changing` held, but not while rows are removed. The list on disk follows with the next change, or when it is empty: rows that are
- * removed once more are not there. */
-static enum status remove_some(struct catalog *catalog, struct table_port *port, struct error *err)
-{
-    uint32_t count = catalog->removal_count < REMOVALS_AT_ONCE ? catalog->removal_count : REMOVALS_AT_ONCE;
-    uint64_t *ids = xmalloc(count * sizeof(*ids));
-    enum status status;
-
-    memcpy(ids, catalog->removals, count * sizeof(*ids));
-    pthread_mutex_unlock(&catalog->changing);
-    status = table_remove_all(port, ids, count, err);
-    pthread_mutex_lock(&catalog->changing);
-    if (!status) {
-        forget_removals(catalog, ids, count);
-        if (!catalog->removal_count && !catalog->in_doubt)
-            status = save_meta(catalog, port, catalog->current, err);
-    }
-    free(ids);
-    return status;
-}
-
-/* What was decided is done. What fails is tried again, and at the next start. */
-static void *remove_rows(void *context)
-{
-    struct catalog *catalog = context;
-    struct table_port *port;
-    struct error err;
-
-    pthread_setname_np(pthread_self(), "remover");
-    pthread_mutex_lock(&catalog->changing);
-    port = catalog->space ? table_port_open(catalog->space) : NULL;
-    while (catalog->space) {
-        int64_t again_us;
-        enum status status;
-
-        if (!catalog->removal_count) {
-            pthread_cond_wait(&catalog->removes, &catalog->changing);
-            continue;
-        }
-        status = remove_some(catalog, port, &err);
-        if (status)
-            catalog->removal_error = err;
-        pthread_cond_broadcast(&catalog->removed);
-        if (!status)
-            continue;
-        log_warn("catalog", "rows of removed tables remain for now: %s", status_name(status));
-        again_us = clock_monotonic_us(&clock_system) + REMOVAL_AGAIN_S * INT64_C(1000000);
-        if (catalog->space)
-            (void)clock_wait(&clock_system, &catalog->removes, &catalog->changing, again_us);
-    }
-    pthread_mutex_unlock(&catalog->changing);
-    if (port)
-        table_port_close(port);
-    return NULL;
-}
-
-uint32_t catalog_removal_count(const struct catalog *catalog)
-{
-    return atomic_load_explicit(&catalog->removal_count, memory_order_relaxed);
-}
-
-enum status catalog_end_removals(struct catalog *catalog, struct error *err)
-{
-    enum status status;
-
-    pthread_mutex_lock(&catalog->changing);
-    error_clear(&catalog->removal_error);
-    while (catalog->removal_count && !catalog->removal_error.status)
-        pthread_cond_wait(&catalog->removed, &catalog->changing);
-    status = catalog->removal_error.status;
-    if (status)
-        *err = catalog->removal_error;
-    pthread_mutex_unlock(&catalog->changing);
-    return status;
 }
 
 /* What was read replaces what we knew. */
@@ -381,10 +279,8 @@ static void take_over(struct catalog *catalog, struct loading *l, struct schema 
     if (l->has_meta) {
         memcpy(catalog->host_id, l->host_id, 16);
         catalog->next_table_id = l->next_table_id;
-        free(catalog->removals);
-        catalog->removals = l->removals;
-        catalog->removal_count = l->removal_count;
-        l->removals = NULL;
+        jobs_replace(&catalog->jobs, &l->jobs);
+        jobs_find_kinds(catalog);
     }
     put_in_force(catalog, schema);
     catalog->in_doubt = false;
@@ -405,7 +301,8 @@ static enum status load(struct catalog *catalog, struct table_port *port, struct
             make_uuid(catalog, l.uuid);
         schema = loading_schema(&l, catalog->current);
         if (!l.has_meta)
-            status = save_meta(catalog, port, schema, err);
+            status =
+                definitions_save_meta(catalog, port, schema_version_number(schema), schema_version_uuid(schema), err);
         if (status)
             schema_unref(schema);
         else
@@ -428,7 +325,7 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
         int failed;
 
         catalog->space = space;
-        failed = pthread_create(&catalog->remover, NULL, remove_rows, catalog);
+        failed = pthread_create(&catalog->job_thread, NULL, jobs_run, catalog);
         if (failed) {
             catalog->space = NULL;
             status = error_set_os(err, failed, "Cannot start the thread that removes rows of dropped tables");
@@ -442,10 +339,11 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
 void catalog_close(struct catalog *catalog)
 {
     pthread_mutex_lock(&catalog->changing);
+    assert(catalog->space);
     catalog->space = NULL;
-    pthread_cond_signal(&catalog->removes);
+    pthread_cond_signal(&catalog->has_job);
     pthread_mutex_unlock(&catalog->changing);
-    pthread_join(catalog->remover, NULL);
+    pthread_join(catalog->job_thread, NULL);
 }
 
 /* ---- changes ---- */
@@ -461,39 +359,39 @@ static void tell(struct catalog *catalog, const struct ddl_change *change)
         listener->changed(listener, change);
 }
 
-static void add_removals(struct catalog *catalog, const struct ddl_change *change)
+/* Refused for certain, nothing happened. Anything else may have, or not: nothing more is decided on what we believe, and an id that may be
+ * on the disk is not given again. */
+static void give_up(struct catalog *catalog, enum status status, uint64_t next_table_id)
 {
-    catalog->removals = xrealloc(catalog->removals, (catalog->removal_count + change->removed_table_count + 1) *
-                                                        sizeof(*catalog->removals));
-    for (uint32_t i = 0; i < change->removed_table_count; i++)
-        catalog->removals[catalog->removal_count++] = change->removed_table_ids[i];
+    assert(status && next_table_id + 1 == catalog->next_table_id);
+    if (status == ERR_WRITE_FAILURE || status == ERR_OVERLOADED || status == ERR_INVALID)
+        catalog->next_table_id = next_table_id;
+    else
+        catalog->in_doubt = true;
 }
 
 /* Saves `schema` (reference taken over), puts it in force, has rows removed. With `changing` held. */
 static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema,
                              const struct ddl_change *change, bool is_told, struct error *err)
 {
-    uint32_t removal_count = catalog->removal_count;
-    uint64_t next_table_id = catalog->next_table_id;
+    uint64_t next_table_id = catalog->next_table_id++; /* it may have become a table's, and a job's */
+    struct removal_undo undo =
+        removal_add(catalog, next_table_id, change->removed_table_ids, change->removed_table_count);
     enum status status;
 
-    add_removals(catalog, change);
-    catalog->next_table_id++;
+    assert(change->happened && catalog->space && !catalog->in_doubt);
     status = definitions_save_change(catalog, port, catalog->current, schema, change->keyspace, err);
     if (status) {
-        catalog->removal_count = removal_count;
-        /* Refused for certain, nothing happened. Anything else may have, or not: nothing more is decided on what we believe. */
-        if (status == ERR_WRITE_FAILURE || status == ERR_OVERLOADED || status == ERR_INVALID)
-            catalog->next_table_id = next_table_id;
-        else
-            catalog->in_doubt = true;
+        removal_undo(catalog, &undo);
+        give_up(catalog, status, next_table_id);
         schema_unref(schema);
         return status;
     }
+    jobs_set_clean(&catalog->jobs);
     put_in_force(catalog, schema);
     if (is_told)
         tell(catalog, change);
-    pthread_cond_signal(&catalog->removes);
+    pthread_cond_signal(&catalog->has_job);
     return OK;
 }
 
@@ -546,6 +444,33 @@ enum status catalog_truncate(struct catalog *catalog, struct table_port *port, s
         status = carry_out(catalog, port, schema, &change, false, err);
     pthread_mutex_unlock(&catalog->changing);
     arena_free(arena);
+    return status;
+}
+
+enum status catalog_add_job(struct catalog *catalog, struct table_port *port, const struct job_kind *kind,
+                            struct bytes state, uint64_t total, struct error *err)
+{
+    enum status status;
+
+    pthread_mutex_lock(&catalog->changing);
+    status = ready_for_change(catalog, port, err);
+    if (!status) {
+        const struct schema *schema = catalog->current;
+        uint64_t id = catalog->next_table_id++;
+        struct job *job = jobs_add(&catalog->jobs, id, bytes_of_string(kind->name), state, 0, total);
+
+        assert(job); /* ids are given once */
+        job->kind = kind;
+        status = definitions_save_meta(catalog, port, schema_version_number(schema), schema_version_uuid(schema), err);
+        if (status) {
+            jobs_remove(&catalog->jobs, job);
+            give_up(catalog, status, id);
+        } else {
+            jobs_set_clean(&catalog->jobs);
+            pthread_cond_signal(&catalog->has_job);
+        }
+    }
+    pthread_mutex_unlock(&catalog->changing);
     return status;
 }
 

@@ -5,7 +5,7 @@
  *     catalog_new            checks the data directory's format, makes the system keyspaces: catalog_table_by_id works
  *     (catalog_register)     computed tables of others, e.g. system_views.clients
  *     table_space_open       with .table_by_id = catalog_table_by_id, .context = catalog
- *     catalog_open           brings an older format forward, reads the definitions, goes on with removals that were interrupted
+ *     catalog_open           brings an older format forward, reads the definitions, goes on with jobs that were interrupted
  *     ... serve ...
  *     catalog_close          before table_space_close; catalog_table_by_id still works
  *     catalog_free           after table_space_close
@@ -14,8 +14,7 @@
  * one write command makes a change whole or not at all; drawn in catalog/definitions.h. system_schema.* is computed from
  * the schema in force.
  *
- * Rows of dropped and truncated tables are removed behind the answer, by a thread, however many tables it was: their ids are remembered
- * with the change and forgotten when they are gone. Meanwhile nobody finds them: ids are never given again.
+ * Rows of dropped and truncated tables are removed behind the answer, by a durable job (catalog/job.h), many tables at once.
  *
  * Reading the schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
  * atomic load while nothing has changed. What it returns is borrowed until the view's next call; whoever keeps
@@ -33,6 +32,7 @@
 #include "table/table.h"
 
 struct cql_statement; /* cql/ast.h */
+struct job_kind;      /* catalog/job.h */
 
 struct catalog;
 
@@ -48,6 +48,9 @@ struct catalog_options {
     void *clock;
     void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */
     void *random_context;
+    /* Kinds of jobs besides the catalog's own (catalog/job.h). Borrowed until catalog_close */
+    const struct job_kind *const *job_kinds;
+    uint32_t job_kind_count;
     /* For tests, which end the process there: each step of bringing a directory forward. NULL: not wanted */
     void (*reached)(void *context, const char *step);
     void *reached_context;
@@ -98,10 +101,8 @@ enum status catalog_change(struct catalog *catalog, struct table_port *port, con
 enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
                              struct bytes table, struct error *err);
 
-/* Dropped and truncated tables whose rows are not removed yet. */
-uint32_t catalog_removal_count(const struct catalog *catalog);
-/* Waits until there are none, or some could not be removed. */
-enum status catalog_end_removals(struct catalog *catalog, struct error *err);
+/* Dropped and truncated tables whose rows are not removed yet. Any thread. */
+uint64_t catalog_removal_count(struct catalog *catalog);
 
 /* Called for each change, on the thread that made it, in the order of changes. Must not call the catalog's changes. */
 struct catalog_listener {

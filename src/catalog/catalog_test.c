@@ -101,12 +101,12 @@ static void truncate_and_drop_remove_rows(void **state)
     assert_true(after->id > def->id);
     assert_memory_equal(after->uuid, def->uuid, 16);
     assert_true(catalog_version(catalog) > version);
-    must(catalog_end_removals(catalog, &err), &err);
+    must(catalog_end_jobs(catalog, &err), &err);
     assert_int_equal(count_rows(def->id), 0);
     assert_int_equal(count_rows(after->id), 0);
     insert(after->id, 1);
     run("DROP TABLE t");
-    must(catalog_end_removals(catalog, &err), &err);
+    must(catalog_end_jobs(catalog, &err), &err);
     assert_int_equal(count_rows(after->id), 0);
     assert_null(catalog_table_by_id(catalog, after->id));
     table_def_unref(def);
@@ -156,7 +156,7 @@ static void a_keyspace_of_many_tables_is_dropped_at_once(void **state)
     insert(other, 1);
     atomic_store(&write_count, 0);
     run("DROP KEYSPACE k");
-    must(catalog_end_removals(catalog, &err), &err);
+    must(catalog_end_jobs(catalog, &err), &err);
     assert_in_range(atomic_load(&write_count), 1, 2 + (int)table_space_shard_count(space));
     for (int i = 0; i < TABLES; i++)
         assert_int_equal(count_rows(ids[i]), 0);
@@ -164,7 +164,7 @@ static void a_keyspace_of_many_tables_is_dropped_at_once(void **state)
     run("DROP KEYSPACE o");
     close_all();
     open_all(&counting_ops);
-    must(catalog_end_removals(catalog, &err), &err);
+    must(catalog_end_jobs(catalog, &err), &err);
     assert_int_equal(count_rows(other), 0);
     close_all();
 }

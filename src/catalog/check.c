@@ -6,6 +6,7 @@
 #include "catalog/rows.h"
 #include "catalog/state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct catalog_check {
@@ -36,6 +37,7 @@ enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, st
     struct rows_view view;
     enum status status;
 
+    assert(!check->is_ended);
     if ((!is_old && table_id != CATALOG_TABLE_ID) || !row->cell_count)
         return OK;
     arena = arena_new(1024);

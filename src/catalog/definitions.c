@@ -10,9 +10,17 @@
 #include "schema/options.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { META_ENCODING = 2, META_BYTES = 1 + 16 + 8 + 8 + 16, REMOVALS_ENCODING = 1, COMMAND_BYTES = 1 << 20 };
+enum {
+    META_ENCODING = 2,
+    META_BYTES = 1 + 16 + 8 + 8 + 16,
+    JOB_ENCODING = 1,
+    JOB_HEAD_BYTES = 1 + 8 + 8,
+    COMMAND_BYTES = 1 << 20
+};
 
 #define PARTITION BYTES_LITERAL("definitions")
 #define NO_NAME   BYTES_LITERAL("")
@@ -128,7 +136,7 @@ static const struct kind {
     { 30, SCHEMA_TABLE_ENCODING, "table", true, count_tables, table_name, table_identity, encode_table,
       loading_add_table },
 };
-enum { META = 0, REMOVALS = 200 };
+enum { META = 0, JOB = 200 };
 
 static const struct kind *find_kind(int64_t number)
 {
@@ -178,6 +186,28 @@ static void put_row(struct saving *s, int32_t kind, struct bytes scope, struct b
     rows_put(&s->rows, "value", buffer_bytes(value));
 }
 
+/* All done: its row goes. */
+static void put_job(struct saving *s, const struct job *job, const struct job_work *work)
+{
+    struct bytes kind = bytes_of_string(job->kind_name);
+    struct buffer value = { 0 };
+    char id[17];
+
+    assert(job->id && work->done <= work->total);
+    snprintf(id, sizeof(id), "%016llx", (unsigned long long)job->id);
+    if (work->done == work->total) {
+        add_row(s, JOB, kind, bytes_of_string(id));
+        rows_delete(&s->rows);
+        return;
+    }
+    buffer_append_u8(&value, JOB_ENCODING);
+    buffer_append_be64(&value, work->done);
+    buffer_append_be64(&value, work->total);
+    buffer_append_bytes(&value, buffer_bytes(&work->state));
+    put_row(s, JOB, kind, bytes_of_string(id), &value);
+    buffer_fini(&value);
+}
+
 static void put_meta(struct saving *s, uint64_t version, const uint8_t *uuid)
 {
     const struct catalog *catalog = s->catalog;
@@ -190,12 +220,10 @@ static void put_meta(struct saving *s, uint64_t version, const uint8_t *uuid)
     buffer_append(&value, uuid, 16);
     assert(value.size == META_BYTES);
     put_row(s, META, NO_NAME, NO_NAME, &value);
-    buffer_reset(&value);
-    buffer_append_u8(&value, REMOVALS_ENCODING);
-    for (uint32_t i = 0; i < catalog->removal_count; i++)
-        buffer_append_be64(&value, catalog->removals[i]);
-    put_row(s, REMOVALS, NO_NAME, NO_NAME, &value);
     buffer_fini(&value);
+    for (uint32_t i = 0; i < catalog->jobs.count; i++)
+        if (catalog->jobs.list[i]->is_dirty)
+            put_job(s, catalog->jobs.list[i], &catalog->jobs.list[i]->work);
 }
 
 /* Is the definition another one? Encodes it, to be written. */
@@ -229,6 +257,8 @@ static enum status put_kind(struct saving *s, const struct kind *kind, struct by
     while (!status && (i < from_count || j < to_count)) {
         int order = i == from_count ? 1 : j == to_count ? -1 : bytes_compare(kind->name(from, i), kind->name(to, j));
 
+        assert(!i || i == from_count || bytes_compare(kind->name(from, i - 1), kind->name(from, i)) < 0);
+        assert(!j || j == to_count || bytes_compare(kind->name(to, j - 1), kind->name(to, j)) < 0);
         buffer_reset(&value);
         if (order < 0) {
             add_row(s, kind->number, scope, kind->name(from, i));
@@ -271,6 +301,16 @@ enum status definitions_save_meta(const struct catalog *catalog, struct table_po
 
     begin(&s, catalog, port);
     put_meta(&s, version, uuid);
+    return end(&s, err);
+}
+
+enum status definitions_save_job(const struct catalog *catalog, struct table_port *port, const struct job *job,
+                                 const struct job_work *work, struct error *err)
+{
+    struct saving s;
+
+    begin(&s, catalog, port);
+    put_job(&s, job, work);
     return end(&s, err);
 }
 
@@ -320,11 +360,22 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     return OK;
 }
 
-static enum status take_removals(struct loading *l, struct bytes value, struct error *err)
+static enum status take_job(struct loading *l, struct bytes kind, struct bytes name, struct bytes value,
+                            struct error *err)
 {
-    if (value.size % 8 != 1 || value.data[0] != REMOVALS_ENCODING)
-        return error_set(err, ERR_CORRUPT, "The catalog's list of removals is damaged");
-    loading_set_removals(l, value.data + 1, (uint32_t)(value.size / 8));
+    uint64_t id = 0, done, total;
+
+    if (value.size && value.data[0] > JOB_ENCODING)
+        return error_set(err, ERR_CORRUPT,
+                         "A job is of encoding %u; this server reads up to %d: the data is of a newer version",
+                         value.data[0], JOB_ENCODING);
+    for (size_t i = 0; i < name.size && isxdigit(name.data[i]); i++)
+        id = id << 4 | (uint64_t)(isdigit(name.data[i]) ? name.data[i] - '0' : (name.data[i] | 0x20) - 'a' + 10);
+    done = value.size < JOB_HEAD_BYTES ? 0 : load_be64(value.data + 1);
+    total = value.size < JOB_HEAD_BYTES ? 0 : load_be64(value.data + 9);
+    if (done >= total || name.size != 16 || !kind.size || kind.size > JOB_KIND_BYTES_MAX ||
+        !jobs_add(&l->jobs, id, kind, bytes_of(value.data + JOB_HEAD_BYTES, value.size - JOB_HEAD_BYTES), done, total))
+        return error_set(err, ERR_CORRUPT, "The catalog has a job that is damaged");
     return OK;
 }
 
@@ -336,8 +387,8 @@ enum status definitions_take(struct loading *l, const struct rows_view *row, str
 
     if (number == META)
         return take_meta(l, value, err);
-    if (number == REMOVALS)
-        return take_removals(l, value, err);
+    if (number == JOB)
+        return take_job(l, rows_get(row, "scope"), rows_get(row, "name"), value, err);
     if (!kind)
         return error_set(err, ERR_CORRUPT,
                          "The catalog has definitions of kind %d, unknown to this server: the data is of a newer "

@@ -6,13 +6,13 @@
  *     (10, '', keyspace)      a keyspace        (schema/codec.h)
  *     (20, keyspace, type)    a type            (schema/codec.h)
  *     (30, keyspace, table)   a table           (schema/codec.h)
- *     (200, '', '')           removals: encoding (1) = 1 | table id (8)*
+ *     (200, kind, id)         a job             encoding (1) = 1 | done (8) | total (8) | its state; id: 16 hexadecimal digits
  *
  * A kind of definition is a line of a table in definitions.c; its number says where its rows stand: behind those of the kinds that it
  * needs. Each value begins with the encoding of its kind; one that is newer than ours, or a kind that we don't know, is refused.
  *
- * A change writes the keyspace's rows that differ and the meta row with one command to this one partition: after a crash it has happened
- * whole or not at all. Removals are ids of tables that are no longer defined and whose rows may still be there.
+ * A change writes the keyspace's rows that differ, the meta row and the job that it leaves (catalog/job.h) with one command to this one
+ * partition: after a crash it has happened whole or not at all.
  *
  * The system keyspaces are made anew at each start. Of the replicated ones (system_auth, ...) rows are here once a client changed them:
  * then replication, durable_writes and internal table ids (TRUNCATE) come from here, columns and options from the program.
@@ -25,6 +25,8 @@
 
 #include "catalog/catalog.h"
 
+struct job;
+struct job_work;
 struct loading;
 struct rows_view;
 
@@ -35,12 +37,15 @@ enum status definitions_load(const struct catalog *catalog, struct table_port *p
 /* One row of it: for definitions_load, and for a check. */
 enum status definitions_take(struct loading *loading, const struct rows_view *row, struct error *err);
 
-/* Saves what differs between `from` and `to` in this keyspace, and meta. */
+/* Saves what differs between `from` and `to` in this keyspace, meta, and jobs that are dirty. */
 enum status definitions_save_change(const struct catalog *catalog, struct table_port *port, const struct schema *from,
                                     const struct schema *to, struct bytes keyspace, struct error *err);
-/* Meta and removals. version: of the schema; uuid: its 16 bytes. */
+/* Meta, and jobs that are dirty. version: of the schema; uuid: its 16 bytes. */
 enum status definitions_save_meta(const struct catalog *catalog, struct table_port *port, uint64_t version,
                                   const uint8_t *uuid, struct error *err);
+/* What a step left of a job: nothing, once all is done. */
+enum status definitions_save_job(const struct catalog *catalog, struct table_port *port, const struct job *job,
+                                 const struct job_work *work, struct error *err);
 /* Saves all that was gathered, but not meta: in several commands, so it is there only when the meta row says so. */
 enum status definitions_save_all(const struct catalog *catalog, struct table_port *port, const struct loading *loading,
                                  struct error *err);

@@ -5,6 +5,7 @@
 #include "catalog/definitions.h"
 #include "catalog/format.h"
 #include "catalog/loading.h"
+#include "catalog/removal.h"
 #include "catalog/rows.h"
 #include "catalog/state.h"
 #include "schema/build.h"
@@ -35,6 +36,7 @@ struct table_def *forward_old_table(void)
 
 static enum status take_meta(struct loading *l, struct bytes value, struct error *err)
 {
+    struct buffer removals = { 0 };
     uint32_t count;
 
     if (value.size < OLD_META_BYTES || value.data[0] != OLD_FORMAT)
@@ -46,7 +48,12 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     l->next_table_id = load_be64(value.data + 17);
     l->version = load_be64(value.data + 25);
     memcpy(l->uuid, value.data + 33, 16);
-    loading_set_removals(l, value.data + OLD_META_BYTES, count);
+    /* What was still to be removed, and now this table too. */
+    buffer_append(&removals, value.data + OLD_META_BYTES, value.size - OLD_META_BYTES);
+    buffer_append_be64(&removals, CATALOG_OLD_TABLE_ID);
+    jobs_add(&l->jobs, l->next_table_id++, bytes_of_string(removal_kind.name), buffer_bytes(&removals), 0,
+             (uint64_t)count + 1);
+    buffer_fini(&removals);
     l->has_meta = true;
     return OK;
 }
@@ -73,20 +80,18 @@ static void reached(const struct catalog *catalog, const char *step)
         catalog->options.reached(catalog->options.reached_context, step);
 }
 
-/* The counters, and what is still to be removed: all that meta says of itself. */
-static void take_over(struct catalog *catalog, const struct loading *l)
+/* The counters and jobs: all that meta says of itself, and what is saved with it. */
+static void take_over(struct catalog *catalog, struct loading *l)
 {
     memcpy(catalog->host_id, l->host_id, 16);
+    assert(l->has_meta && !catalog->jobs.count && l->jobs.count == 1);
     catalog->next_table_id = l->next_table_id;
-    catalog->removals = xrealloc(catalog->removals, (l->removal_count + 1) * sizeof(*catalog->removals));
-    for (uint32_t i = 0; i < l->removal_count; i++)
-        catalog->removals[i] = l->removals[i];
-    catalog->removals[l->removal_count] = CATALOG_OLD_TABLE_ID;
-    catalog->removal_count = l->removal_count + 1;
+    jobs_replace(&catalog->jobs, &l->jobs);
+    for (uint32_t i = 0; i < catalog->jobs.count; i++)
+        catalog->jobs.list[i]->is_dirty = true;
 }
 
-static enum status write_all(struct catalog *catalog, struct table_port *port, const struct loading *l,
-                             struct error *err)
+static enum status write_all(struct catalog *catalog, struct table_port *port, struct loading *l, struct error *err)
 {
     uint64_t new_table = CATALOG_TABLE_ID;
     enum status status = table_remove_all(port, &new_table, 1, err); /* what a run before this one left */

@@ -11,6 +11,7 @@
 void loading_init(struct loading *l)
 {
     *l = (struct loading){ .arena = arena_new(4096) };
+    jobs_init(&l->jobs);
 }
 
 void loading_fini(struct loading *l)
@@ -22,7 +23,7 @@ void loading_fini(struct loading *l)
     free(l->tables);
     free(l->types);
     free(l->keyspaces);
-    free(l->removals);
+    jobs_fini(&l->jobs);
     arena_free(l->arena);
 }
 
@@ -149,14 +150,6 @@ enum status loading_add_table(struct loading *l, struct bytes keyspace, struct b
     l->tables = room(l->tables, l->table_count, &l->table_capacity, sizeof(struct table_def *));
     l->tables[l->table_count++] = def;
     return OK;
-}
-
-void loading_set_removals(struct loading *l, const uint8_t *ids, uint32_t count)
-{
-    l->removals = xrealloc(l->removals, (count + 1) * sizeof(*l->removals));
-    l->removal_count = count;
-    for (uint32_t i = 0; i < count; i++)
-        l->removals[i] = load_be64(ids + 8 * (size_t)i);
 }
 
 enum status loading_end(struct loading *l, struct error *err)

@@ -8,7 +8,7 @@
 #ifndef CATALOG_LOADING_H
 #define CATALOG_LOADING_H
 
-#include "catalog/catalog.h"
+#include "catalog/jobs.h"
 
 struct loading_type {
     struct bytes value; /* in `arena` */
@@ -31,8 +31,7 @@ struct loading {
     uint64_t next_table_id;
     uint64_t version;
     uint8_t uuid[16];
-    uint64_t *removals; /* owned: tables whose rows are to be removed */
-    uint32_t removal_count;
+    struct jobs jobs;
 };
 
 void loading_init(struct loading *l);
@@ -43,8 +42,6 @@ enum status loading_add_type(struct loading *l, struct bytes keyspace, struct by
                              struct error *err);
 enum status loading_add_table(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
                               struct error *err);
-/* count ids (8 bytes each). */
-void loading_set_removals(struct loading *l, const uint8_t *ids, uint32_t count);
 /* All was added. ERR_CORRUPT: definitions, but no first row. */
 enum status loading_end(struct loading *l, struct error *err);
 

@@ -5,9 +5,7 @@
 #ifndef CATALOG_STATE_H
 #define CATALOG_STATE_H
 
-#include "catalog/catalog.h"
-
-#include <pthread.h>
+#include "catalog/jobs.h"
 
 /* Ids of our own tables, on the disk: never change them. */
 enum { CATALOG_OLD_TABLE_ID = 1, CATALOG_TABLE_ID = 2, CATALOG_TABLE_IDS_FROM = 1 << 30 };
@@ -25,17 +23,17 @@ struct catalog {
     _Atomic uint64_t version; /* current's */
     struct catalog_listener *listeners;
 
-    pthread_mutex_t changing;  /* one change at a time; held while the disk is waited for. Guards what follows */
-    struct table_space *space; /* NULL: not open */
-    pthread_t remover;         /* removes rows of the tables below, while the space is there */
-    pthread_cond_t removes;    /* there is something for it, or it shall end */
-    pthread_cond_t removed;    /* it has removed something, or could not */
-    struct error removal_error;
-    uint64_t next_table_id;
-    uint64_t *removals; /* owned: tables whose rows are to be removed; on disk too, where it may be longer */
-    _Atomic uint32_t removal_count; /* read by any thread */
-    bool in_doubt; /* a write of definitions failed without an outcome: read them again before the next */
+    pthread_mutex_t changing;   /* one change at a time; held while the disk is waited for. Guards what follows */
+    struct table_space *space;  /* NULL: not open */
+    pthread_t job_thread;       /* while the space is there */
+    pthread_cond_t has_job;     /* there is something for it, or it shall end */
+    pthread_cond_t job_stepped; /* a step has ended */
+    struct error job_error;     /* of the last step that failed */
+    struct jobs jobs;
+    uint64_t next_table_id; /* ids of jobs are taken from it too */
+    bool in_doubt;          /* a write of definitions failed without an outcome: read them again before the next */
     struct virtual_table *bodies; /* owned, one per computed system table */
+    struct virtual_table jobs_table;
 };
 
 #endif

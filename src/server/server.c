@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include "catalog/format.h"
+#include "catalog/job.h"
 #include "keys/keys.h"
 #include "server/admin/at_rest.h"
 #include "server/ballast.h"
@@ -168,6 +169,8 @@ static enum status open_catalog(struct server *server, struct error *err)
         status = catalog_register(server->catalog, clients_create_table, &server->clients.table, err);
     if (!status)
         status = catalog_register(server->catalog, sweeper_create_table, &server->sweeper.table, err);
+    if (!status)
+        status = catalog_register(server->catalog, catalog_jobs_create_table, catalog_jobs_table(server->catalog), err);
     return status ? status : catalog_register(server->catalog, control_create_table, &server->tasks.table, err);
 }
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile  # noqa: E402
@@ -93,6 +94,11 @@ def answers(data):
         if list(session.execute("SELECT a FROM k.later")) != [(1,)]:
             wrong["later"] = "not there"
         session.execute("DROP TABLE k.later")
+        end = time.monotonic() + 20
+        while jobs := list(session.execute("SELECT kind, done, total, unit, failure FROM system_views.helenus_jobs")):
+            if jobs[0][0] != "removal" or jobs[0][3] != "tables" or time.monotonic() > end:
+                wrong["jobs"] = jobs
+                break
         cluster.shutdown()
     return wrong
 

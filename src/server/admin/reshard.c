@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "catalog/format.h"
+#include "catalog/job.h"
 #include "server/admin/at_rest.h"
 #include "server/admin/progress.h"
 #include "server/step.h"
@@ -71,7 +72,7 @@ static enum status settle(struct resharder *resharder, struct error *err)
         if (!status) {
             status = table_space_finish_batches(space, err);
             if (!status)
-                status = catalog_end_removals(catalog, err);
+                status = catalog_end_jobs(catalog, err);
             if (!status)
                 status = table_flush(space, err);
             catalog_close(catalog);
