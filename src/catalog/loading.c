@@ -55,7 +55,8 @@ static enum status flush(struct loading *l, struct error *err)
     assert(l->open < l->keyspace_count);
     bare = l->keyspaces[l->open];
     def = keyspace_def_clone(bare, l->table_count, l->type_count);
-    qsort(l->types, l->type_count, sizeof(*l->types), compare_levels);
+    if (l->type_count)
+        qsort(l->types, l->type_count, sizeof(*l->types), compare_levels);
     for (uint32_t i = 0; i < l->type_count && !status; i++)
         status = schema_decode_type(l->types[i].value, def, err);
     for (uint32_t i = 0; i < l->table_count; i++)

@@ -47,7 +47,8 @@ static int compare_cells(const void *left, const void *right)
 
 static void sort_cells(struct cell *cells, uint32_t count)
 {
-    qsort(cells, count, sizeof(*cells), compare_cells);
+    if (count)
+        qsort(cells, count, sizeof(*cells), compare_cells);
     for (uint32_t i = 1; i < count; i++)
         assert(compare_cells(&cells[i - 1], &cells[i]) < 0); /* nothing was put twice */
 }
