@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -45,7 +46,8 @@ const struct clock clock_system = { system_realtime_us, system_monotonic_us, sys
 
 static int64_t ahead_realtime_us(const struct clock *self)
 {
-    return read_us(CLOCK_REALTIME) + __atomic_load_n(&((const struct clock_ahead *)self)->ahead_us, __ATOMIC_RELAXED);
+    return read_us(CLOCK_REALTIME) +
+           atomic_load_explicit(&((struct clock_ahead *)self)->ahead_us, memory_order_relaxed);
 }
 
 void clock_ahead_init(struct clock_ahead *clock)
@@ -63,8 +65,7 @@ bool clock_ahead_advance(struct clock_ahead *clock, int64_t by_us)
         assert(before >= 0 && before <= AHEAD_MAX_US);
         if (by_us > AHEAD_MAX_US - before)
             return false;
-    } while (!__atomic_compare_exchange_n(&clock->ahead_us, &before, before + by_us, false, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (!atomic_compare_exchange_strong(&clock->ahead_us, &before, before + by_us));
     return true;
 }
 
