@@ -68,17 +68,11 @@ static enum status flush(struct loading *l, struct error *err)
     return status;
 }
 
-/* What comes now is of this keyspace. They come in order, so it is mostly the open one, or one behind it. */
-static enum status open_keyspace(struct loading *l, struct bytes name, struct error *err)
+/* Where it is in the list, which is in order; behind its end: it is not there. */
+static uint32_t find_keyspace(const struct loading *l, struct bytes name)
 {
     uint32_t low = 0, high = l->keyspace_count;
-    enum status status;
 
-    if (l->keyspace_count && bytes_equal(l->keyspaces[l->open]->name, name))
-        return OK;
-    status = flush(l, err);
-    if (status)
-        return status;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
@@ -87,9 +81,24 @@ static enum status open_keyspace(struct loading *l, struct bytes name, struct er
         else
             high = middle;
     }
-    if (low == l->keyspace_count || !bytes_equal(l->keyspaces[low]->name, name))
+    return low < l->keyspace_count && bytes_equal(l->keyspaces[low]->name, name) ? low : l->keyspace_count;
+}
+
+/* What comes now is of this keyspace. They come in order, so it is mostly the open one, or one behind it. */
+static enum status open_keyspace(struct loading *l, struct bytes name, struct error *err)
+{
+    uint32_t at;
+    enum status status;
+
+    if (l->keyspace_count && bytes_equal(l->keyspaces[l->open]->name, name))
+        return OK;
+    status = flush(l, err);
+    if (status)
+        return status;
+    at = find_keyspace(l, name);
+    if (at == l->keyspace_count)
         return error_set(err, ERR_CORRUPT, "The catalog has a definition without its keyspace");
-    l->open = low;
+    l->open = at;
     return OK;
 }
 
@@ -200,14 +209,6 @@ static bool is_system(struct bytes name)
            ddl_is_virtual_system_keyspace(name);
 }
 
-static struct keyspace_def *saved_keyspace(const struct loading *l, struct bytes name)
-{
-    for (uint32_t i = 0; i < l->keyspace_count; i++)
-        if (bytes_equal(l->keyspaces[i]->name, name))
-            return l->keyspaces[i];
-    return NULL;
-}
-
 struct schema *loading_schema(const struct loading *l, const struct schema *ours)
 {
     struct keyspace_def **all =
@@ -218,10 +219,11 @@ struct schema *loading_schema(const struct loading *l, const struct schema *ours
 
     for (uint32_t i = 0; i < schema_keyspace_count(ours); i++) {
         const struct keyspace_def *def = schema_keyspace_at(ours, i);
-        const struct keyspace_def *saved = saved_keyspace(l, def->name);
+        uint32_t saved = find_keyspace(l, def->name);
 
         if (is_system(def->name))
-            all[count++] = saved ? overlay(def, saved) : keyspace_def_ref((struct keyspace_def *)def);
+            all[count++] = saved < l->keyspace_count ? overlay(def, l->keyspaces[saved])
+                                                     : keyspace_def_ref((struct keyspace_def *)def);
     }
     for (uint32_t i = 0; i < l->keyspace_count; i++)
         if (!is_system(l->keyspaces[i]->name))
