@@ -278,15 +278,29 @@ static void fill_reports(struct owner *owner, int64_t began_us)
     }
 }
 
-/* One step of the sweeper, in a batch of its own: what was taken is written and not yet answered, or there was nothing. */
-static enum status sweep(struct turn *turn, bool from_start, bool *more, struct error *err)
+static int64_t thread_cpu_ns(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* One step of the sweeper, in a batch of its own: what was taken is written and not yet answered, or there was nothing. No command pays
+ * for its time: see weigh. */
+static enum status sweep(struct owner *owner, bool from_start, bool *more, struct error *err)
+{
+    struct turn *turn = &owner->turn;
+    int64_t began_ns = thread_cpu_ns();
     enum status status;
 
     turn_begin(turn);
     arena_reset(turn->arena);
     status = sweep_run(turn, from_start, more, err);
-    return status ? status : turn_write(turn, err);
+    if (!status)
+        status = turn_write(turn, err);
+    owner->cpu_ns += thread_cpu_ns() - began_ns;
+    return status;
 }
 
 /* Sweeps a step if it is time. True: there is more to do at once, if nothing else is. */
@@ -302,7 +316,7 @@ static bool sweep_if_due(struct owner *owner, bool busy)
     if (began_us < state->next_us || !atomic_load_explicit(&space->sweeps, memory_order_relaxed) ||
         atomic_load_explicit(&owner->shard->refuses, memory_order_relaxed))
         return false;
-    status = sweep(&owner->turn, false, &more, &err);
+    status = sweep(owner, false, &more, &err);
     turn_forget_definitions(&owner->turn);
     end_us = monotonic_us();
     if (status) {
@@ -336,14 +350,6 @@ static void answer_sweeps(struct owner *owner, enum status status, bool more, co
         if (status)
             *request->error = *err;
     }
-}
-
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 /* What commands cost lately says how many of a flow may be with the owner at once. */
@@ -387,7 +393,7 @@ static uint32_t run_turn(struct owner *owner)
     if (!status && owner->sweeps) {
         bool more = false;
         struct error sweep_err;
-        enum status sweep_status = sweep(&owner->turn, owner->sweeps_from_start, &more, &sweep_err);
+        enum status sweep_status = sweep(owner, owner->sweeps_from_start, &more, &sweep_err);
 
         answer_sweeps(owner, sweep_status, more, &sweep_err);
         if (!more) /* real time may have moved: when to look next is found anew */
