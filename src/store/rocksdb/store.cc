@@ -299,7 +299,7 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     for (int i = 0; i < STORE_FAMILY_COUNT; i++)
         instance->families[i] = handles[i];
     store->tracker->set_families(handles[STORE_DATA], handles[STORE_JOURNAL]);
-    store->tail.find(db, store->tracker->replayed_last());
+    store->tail.find(db, store->kept.get(), store->tracker->replayed_last());
     if (!read_only)
         store->kept->trim(db);
     *result = instance;

@@ -83,7 +83,7 @@ class Copy : public rocksdb::WriteBatch::Handler
 
 /* ---- the tail ---- */
 
-void LogTail::find(rocksdb::DB *db, uint64_t replayed)
+void LogTail::find(rocksdb::DB *db, KeptLogs *kept, uint64_t replayed)
 {
     uint64_t last = replayed;
 
@@ -91,11 +91,11 @@ void LogTail::find(rocksdb::DB *db, uint64_t replayed)
     if (!replayed && db->GetLatestSequenceNumber()) {
         /* All was flushed: the last batch is in a finished log, if one is there. */
         RoughSizes rough;
-        rocksdb::VectorLogPtr logs;
+        std::vector<KeptLogs::Log> logs;
         std::unique_ptr<rocksdb::TransactionLogIterator> at;
 
-        if (db->GetSortedWalFiles(logs).ok() && !logs.empty() &&
-            db->GetUpdatesSince(logs.back()->StartSequence(), &at).ok())
+        if (kept->list_all(&logs).ok() && !logs.empty() && logs.back().first <= db->GetLatestSequenceNumber() &&
+            db->GetUpdatesSince(logs.back().first, &at).ok())
             for (; at->Valid(); at->Next()) {
                 rocksdb::BatchResult found = at->GetBatch();
 
@@ -133,33 +133,104 @@ Status put_log_data(rocksdb::WriteBatch *writing, struct bytes data)
 
 /* ---- finished logs ---- */
 
-std::vector<KeptLogs::Log> KeptLogs::list()
+enum status KeptLogs::list_in(const std::string &directory, bool is_archived, std::vector<Log> *logs, struct error *err)
 {
     struct file_system *files = environment_->files;
+    std::vector<std::string> names;
+    enum status status = files->ops->list(
+        files, directory.c_str(),
+        [](void *context, const char *name) { static_cast<std::vector<std::string> *>(context)->push_back(name); },
+        &names, err);
+
+    for (const std::string &name : names) {
+        char *end;
+        uint64_t number = strtoull(name.c_str(), &end, 10);
+        Log log = { number, is_archived, name, 0, 0 };
+
+        if (end == name.c_str() || strcmp(end, ".log") != 0)
+            continue;
+        if (files->ops->size(files, (directory + "/" + name).c_str(), &log.bytes, err) != OK)
+            log.bytes = 0;
+        logs->push_back(log);
+    }
+    return status == ERR_NOT_FOUND ? OK : status; /* archive: none was ever finished */
+}
+
+static bool is_older(uint64_t number, bool is_archived, uint64_t other_number, bool other_is_archived)
+{
+    return number != other_number ? number < other_number : is_archived && !other_is_archived;
+}
+
+std::vector<KeptLogs::Log> KeptLogs::list()
+{
     std::vector<Log> logs;
-    std::string archive = directory_ + "/archive";
     struct error err;
 
-    if (files->ops->list(
-            files, archive.c_str(),
-            [](void *context, const char *name) {
-                char *end;
-                uint64_t number = strtoull(name, &end, 10);
-
-                if (end != name && !strcmp(end, ".log"))
-                    static_cast<std::vector<Log> *>(context)->push_back({ number, name, 0 });
-            },
-            &logs, &err) != OK)
-        logs.clear(); /* none was ever finished */
-    for (Log &log : logs)
-        if (files->ops->size(files, (archive + "/" + log.name).c_str(), &log.bytes, &err) != OK)
-            log.bytes = 0;
+    if (list_in(directory_ + "/archive", true, &logs, &err))
+        logs.clear(); /* the next flush looks again */
     std::sort(logs.begin(), logs.end(), [](const Log &a, const Log &b) { return a.number < b.number; });
     return logs;
 }
 
+/* A record begins with its checksum (4), size (2) and kind (1); a batch with the number of its first operation (8, little-endian). */
+Status KeptLogs::read_first(Log *log)
+{
+    enum { RECORD_HEAD_BYTES = 7, BYTES = RECORD_HEAD_BYTES + 8 };
+    char scratch[BYTES];
+    std::unique_ptr<rocksdb::SequentialFile> file;
+    rocksdb::Env *env = environment_->env.get();
+    Slice got;
+    Status status = Status::PathNotFound();
+
+    if (!log->is_archived)
+        status = env->NewSequentialFile(directory_ + "/" + log->name, &file, rocksdb::EnvOptions());
+    if (status.IsPathNotFound()) { /* or it was finished meanwhile */
+        log->is_archived = true;
+        status = env->NewSequentialFile(directory_ + "/archive/" + log->name, &file, rocksdb::EnvOptions());
+    }
+    if (status.ok())
+        status = file->Read(BYTES, &got, scratch);
+    if (status.ok() && got.size() == BYTES)
+        log->first = load_le64(got.data() + RECORD_HEAD_BYTES);
+    return status;
+}
+
+/* Not by RocksDB's GetSortedWalFiles, which waits for threads of RocksDB that may wait for our lock in trim, and can miss their end. */
+Status KeptLogs::list_all(std::vector<Log> *logs)
+{
+    std::vector<Log> found;
+    struct error err;
+
+    /* In this order: what is finished meanwhile is seen twice, and not never. */
+    if (list_in(directory_, false, &found, &err) || list_in(directory_ + "/archive", true, &found, &err))
+        return Status::IOError(err.message);
+    std::sort(found.begin(), found.end(),
+              [](const Log &a, const Log &b) { return is_older(a.number, a.is_archived, b.number, b.is_archived); });
+    for (Log &log : found) {
+        Status status;
+
+        if (!logs->empty() && logs->back().number == log.number)
+            continue;
+        auto known = firsts_.find(log.number);
+        if (known != firsts_.end())
+            log.first = known->second;
+        else
+            status = read_first(&log);
+        if (status.IsPathNotFound())
+            continue; /* nothing is kept, and it went */
+        if (!status.ok())
+            return status;
+        if (!log.first)
+            continue; /* it is empty */
+        firsts_[log.number] = log.first;
+        logs->push_back(log);
+    }
+    return Status::OK();
+}
+
 Status KeptLogs::remove(rocksdb::DB *db, const Log &log)
 {
+    firsts_.erase(log.number);
     return db->DeleteFile("/archive/" + log.name);
 }
 
@@ -198,20 +269,18 @@ void KeptLogs::trim(rocksdb::DB *db)
 
 Status KeptLogs::forget(rocksdb::DB *db, uint64_t before, uint64_t tail)
 {
-    RoughSizes rough;
-    rocksdb::VectorLogPtr logs;
+    std::vector<Log> logs;
     std::lock_guard<std::mutex> guard(lock_);
+    Status status = list_all(&logs);
 
     forgets_all_ = before == UINT64_MAX;
-    Status status = db->GetSortedWalFiles(logs);
-    for (size_t i = 0; i < logs.size() && status.ok() && logs[i]->Type() == rocksdb::kArchivedLogFile; i++) {
+    for (size_t i = 0; i < logs.size() && status.ok() && logs[i].is_archived; i++) {
         /* A log ends where the next begins, if numbers lie between or not. */
-        uint64_t end = i + 1 < logs.size() ? logs[i + 1]->StartSequence() : tail + 1;
+        uint64_t end = i + 1 < logs.size() ? logs[i + 1].first : tail + 1;
 
-        assert(logs[i]->StartSequence() <= end);
         if (end > before)
             break;
-        status = db->DeleteFile(logs[i]->PathName());
+        status = remove(db, logs[i]);
     }
     return status;
 }
@@ -245,15 +314,15 @@ uint64_t KeptLogs::bytes()
 Status Updates::begin(rocksdb::DB *db)
 {
     RoughSizes rough;
-    rocksdb::VectorLogPtr logs;
+    std::vector<KeptLogs::Log> logs;
     std::lock_guard<std::mutex> guard(kept_->lock());
-    Status status = db->GetSortedWalFiles(logs);
+    Status status = kept_->list_all(&logs);
 
     assert(!iterator_);
     first_ = 0;
     if (!status.ok())
         return status;
-    first_ = logs.empty() ? UINT64_MAX : logs[0]->StartSequence();
+    first_ = logs.empty() ? UINT64_MAX : logs[0].first;
     /* A log whose first batch is not visible yet: RocksDB must not be sent there. */
     if (first_ > tail_->last()) {
         if (position_)

@@ -17,6 +17,7 @@
 #include <rocksdb/transaction_log.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +30,7 @@ class LogTail
 {
   public:
     /* Of a store just opened; replayed: the last number that the start read from logs, 0: none. */
-    void find(rocksdb::DB *db, uint64_t replayed);
+    void find(rocksdb::DB *db, class KeptLogs *kept, uint64_t replayed);
     /* Before a batch is written: says in it which numbers no batch has. */
     rocksdb::Status mark_gap(rocksdb::DB *db, rocksdb::WriteBatch *writing) const;
     /* It was written and is visible. */
@@ -69,14 +70,20 @@ class KeptLogs
         return lock_;
     }
 
-  private:
     struct Log {
         uint64_t number;
+        bool is_archived; /* finished */
         std::string name;
         uint64_t bytes;
+        uint64_t first; /* the number of its first batch, by list_all */
     };
+    /* All that are not empty, oldest first, finished or not. */
+    rocksdb::Status list_all(std::vector<Log> *logs);
 
-    std::vector<Log> list(); /* oldest first */
+  private:
+    std::vector<Log> list(); /* the finished ones, oldest first */
+    enum status list_in(const std::string &directory, bool is_archived, std::vector<Log> *logs, struct error *err);
+    rocksdb::Status read_first(Log *log);
     rocksdb::Status remove(rocksdb::DB *db, const Log &log);
     void say_lost(const Log &log, const char *why);
 
@@ -85,6 +92,7 @@ class KeptLogs
     const uint64_t bytes_max_;
     std::atomic<uint64_t> lost_{ 0 };
     std::atomic<bool> forgets_all_{ false };
+    std::map<uint64_t, uint64_t> firsts_; /* of logs that were looked at; guarded by lock once the store is open */
     std::mutex lock_;
 };
 

@@ -643,7 +643,7 @@ static void *read_tail(void *context)
         }
         tail->failed = id != tail->read + 1;
         tail->read++;
-        if (id % 1000 == 0)
+        if (id % 200 == 0)
             tail->failed |= bed.ops->updates_forget(bed.store, updates->next, &bed.err) != OK;
     }
     store_updates_close(updates);
@@ -662,7 +662,7 @@ static void test_tail(void **state)
     pthread_create(&thread, NULL, read_tail, &tail);
     for (int64_t id = 1; id <= tail.last; id++) {
         assert_int_equal(write_id(&bed, id), OK);
-        if (id % 700 == 0)
+        if (id % 100 == 0)
             assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
     }
     pthread_join(thread, NULL);
