@@ -1,7 +1,8 @@
-/* Putting together what cells hold; see assemble.h. */
+/* Putting rows together; see assemble.h. What no cell holds as it is (a collection, a counter's total, a clustering value) is written to a
+ * scratch buffer, which may move while it grows: slots point into it when the row is complete. */
 #include "query/assemble.h"
 
-#include "types/value.h"
+#include "row/counter.h"
 #include "wire/native.h"
 
 #include <assert.h>
@@ -51,4 +52,146 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
             native_append_value(out, cells[i].value);
     }
     return true;
+}
+
+void assembler_init(struct assembler *assembler, struct arena *arena, const struct select_plan *select,
+                    struct buffer *scratch)
+{
+    size_t slots = select->slot_count + 1, each = sizeof(struct bytes) + sizeof(struct cell *) + sizeof(uint32_t);
+    uint8_t *block = arena_alloc(arena, slots * (each + sizeof(size_t)));
+
+    assert(select->partition_slots + select->clustering_slots + select->cell_slot_count == select->slot_count);
+    memset(block, 0xff, slots * sizeof(size_t));
+    memset(block + slots * sizeof(size_t), 0, slots * each);
+    assembler->select = select;
+    assembler->scratch = scratch;
+    assembler->offsets = (size_t *)block; /* the widest first, so that all are aligned */
+    assembler->slots = (struct bytes *)(assembler->offsets + slots);
+    assembler->cells = (const struct cell **)(assembler->slots + slots);
+    assembler->cell_counts = (uint32_t *)(assembler->cells + slots);
+}
+
+static void fill_cells(struct assembler *assembler, const struct row *row, bool is_static)
+{
+    const struct select_plan *select = assembler->select;
+    struct buffer *scratch = assembler->scratch;
+    uint32_t at = 0, count = row ? row->cell_count : 0;
+
+    for (uint32_t i = 0; i < select->cell_slot_count; i++) {
+        uint32_t slot = select->slot_of_id_index[i], first, end;
+        const struct column_def *column = select->slots[slot];
+
+        if ((column->kind == COLUMN_STATIC) != is_static)
+            continue;
+        while (at < count && row->cells[at].column_id < column->id)
+            at++;
+        for (first = at, end = at; end < count && row->cells[end].column_id == column->id; end++)
+            ;
+        at = end;
+        assembler->offsets[slot] = SIZE_MAX;
+        assembler->slots[slot] = bytes_of(NULL, 0);
+        assembler->cells[slot] = first < end ? &row->cells[first] : NULL;
+        assembler->cell_counts[slot] = end - first;
+        if (first == end)
+            continue;
+        if (row->cells[first].kind == CELL_COUNTER) {
+            assembler->offsets[slot] = scratch->size;
+            assembler->slots[slot].size = 8;
+            buffer_append_be64(scratch, (uint64_t)counter_total(row->cells[first].value));
+        } else if (!column->multicell) {
+            assembler->slots[slot] = row->cells[first].value;
+        } else {
+            size_t offset = scratch->size;
+
+            if (assemble_collection(scratch, column->type, &row->cells[first], end - first)) {
+                assembler->offsets[slot] = offset;
+                assembler->slots[slot].size = scratch->size - offset;
+            }
+        }
+    }
+}
+
+/* Now that the scratch no longer moves. */
+static void resolve_offsets(struct assembler *assembler, uint32_t first, uint32_t end)
+{
+    const struct buffer *scratch = assembler->scratch;
+
+    for (uint32_t i = first; i < end; i++)
+        if (assembler->offsets[i] != SIZE_MAX)
+            assembler->slots[i].data = scratch->data ? scratch->data + assembler->offsets[i] : (const uint8_t *)"";
+}
+
+void assemble_partition(struct assembler *assembler, const struct read_partition *partition, struct arena *chunk)
+{
+    const struct select_plan *select = assembler->select;
+    struct buffer *scratch = assembler->scratch;
+    struct bytes key = partition->partition_key;
+    size_t at = 0;
+
+    if (select->partition_slots == 1) {
+        assembler->slots[0] = key;
+    } else {
+        for (uint32_t i = 0; i < select->partition_slots && at + 3 <= key.size; i++) {
+            uint16_t size = load_be16(key.data + at);
+
+            assembler->slots[i] = bytes_of(key.data + at + 2, size);
+            at += 3 + (size_t)size;
+        }
+    }
+    if (!select->static_wanted)
+        return;
+    buffer_reset(scratch);
+    fill_cells(assembler, partition->static_row, true);
+    resolve_offsets(assembler, select->partition_slots + select->clustering_slots, select->slot_count);
+    for (uint32_t i = select->partition_slots + select->clustering_slots; i < select->slot_count; i++)
+        if (select->slots[i]->kind == COLUMN_STATIC && assembler->offsets[i] != SIZE_MAX) {
+            assembler->slots[i] = arena_copy(chunk, assembler->slots[i]); /* rows reuse the scratch */
+            assembler->offsets[i] = SIZE_MAX;
+        }
+}
+
+enum status assemble_row(struct assembler *assembler, const struct read_row *row, struct error *err)
+{
+    const struct select_plan *select = assembler->select;
+    struct buffer *scratch = assembler->scratch;
+    uint32_t first = select->partition_slots, end = first + select->clustering_slots;
+
+    buffer_reset(scratch);
+    if (!row) {
+        for (uint32_t i = first; i < end; i++) {
+            assembler->slots[i] = bytes_of(NULL, 0);
+            assembler->offsets[i] = SIZE_MAX;
+        }
+    } else if (!bytes_is_null(row->row->written_clustering)) {
+        struct bytes written = row->row->written_clustering;
+
+        for (uint32_t i = first; i < end && written.size >= 4; i++) {
+            uint32_t size = load_be32(written.data);
+
+            if (size > written.size - 4)
+                return error_set(err, ERR_CORRUPT, "A row's clustering is cut");
+            assembler->slots[i] = bytes_of(written.data + 4, size);
+            assembler->offsets[i] = SIZE_MAX;
+            written = bytes_of(written.data + 4 + size, written.size - 4 - size);
+        }
+    } else {
+        struct bytes rest = row->clustering;
+
+        for (uint32_t i = first; i < end; i++) {
+            const struct column_def *column = select->slots[i];
+            size_t offset = scratch->size;
+            enum status status = value_decode_key(&rest, column->type, column->descending, scratch, err);
+
+            if (status)
+                return status;
+            assembler->offsets[i] = offset;
+            assembler->slots[i].size = scratch->size - offset;
+        }
+    }
+    fill_cells(assembler, row ? row->row : NULL, false);
+    resolve_offsets(assembler, first, end);
+    for (uint32_t i = end; i < select->slot_count; i++)
+        if (select->slots[i]->kind == COLUMN_REGULAR)
+            resolve_offsets(assembler, i, i + 1);
+    return OK;
 }

@@ -1,20 +1,20 @@
-/* Executing SELECT: partitions and slices are read in chunks; rows are filtered, grouped, and written to the reply.
+/* Executing SELECT: partitions and slices are read in chunks, until a page is full; see read.h. A row on its way: assemble.h puts it
+ * together, filter.h lets it pass, group.h adds it to its group, result.h writes it, page.h counts it.
  *
- * A page ends by rows or by bytes; where it ended goes to the client as a paging state. What is not paged is bounded, with an error.
- * The first chunk lies in the request's arena; later ones in an arena that is emptied for each, so that a scan of any length takes
- * the memory of one chunk. On a loop a scan that needs many chunks is handed to a worker. */
+ * A page ends by rows or by bytes; where it ended goes to the client as a paging state. The first chunk lies in the request's arena; later
+ * ones in an arena that is emptied for each, so that a scan of any length takes the memory of one chunk. On a loop a scan that needs many
+ * chunks is handed to a worker. */
 #include "query/read.h"
 
-#include "query/aggregate.h"
 #include "query/assemble.h"
-#include "query/paging.h"
-#include "query/sort.h"
+#include "query/filter.h"
+#include "query/group.h"
+#include "query/page.h"
+#include "query/result.h"
 #include "query/trace.h"
-#include "row/counter.h"
 #include "types/text.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 enum {
     CHUNK_ROWS = 5000,
@@ -23,628 +23,105 @@ enum {
     LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
     LOOP_BYTES = 1 << 20,
     LOOP_KEYS_MAX = 256, /* that INs name */
-    PAGE_ROWS_DEFAULT = 1000000,
-    PAGE_BYTES_DEFAULT = 64 << 20,
-    PAGE_BYTES_SOFT = 8 << 20, /* a paged reply ends past this many bytes */
 };
 
-struct value_list {
-    struct bytes *values; /* sorted, each once */
-    uint32_t count;
+/* What was met, over all chunks. */
+struct read_work {
+    uint64_t tombstones, rows;
+    int64_t last_token;
 };
 
 struct reader {
     struct execution *execution;
     const struct table_def *table;
     const struct select_plan *select;
-    struct bytes *slots;
-    const struct cell **cells;
-    uint32_t *cell_counts;
-    struct row_view view;
-    size_t *offsets;           /* into scratch, while a row is put together */
+    struct assembler row; /* the row at hand ... */
+    struct row_view view; /* ... as expressions see it */
+    struct filters filters;
+    struct groups groups; /* where there are any */
+    struct result result;
+    struct page page;
+    struct buffer
+        *next_clustering;      /* of the last row that was looked at: the next chunk begins behind it; the context's */
     struct arena *chunk;       /* what lives as long as the rows just read */
     struct arena *owned_chunk; /* owned; NULL until a second chunk is read */
-    /* Filters' operands, evaluated once. */
-    struct bytes *filter_values;
-    struct bytes *filter_keys;
-    struct value_list *filter_lists;
-    /* Where reading stands: the partition, and its last row that was given. The context's. */
-    struct buffer *key, *clustering;
-    bool has_clustering;
-    bool in_partition; /* key is set and the partition may go on */
-    bool rows_met;     /* in it: if nothing more comes, it was not a static row alone */
-    bool distinct_met; /* in it, for DISTINCT beside aggregates */
-    struct buffer
-        *next_clustering; /* of the last row that was looked at: the next chunk begins behind it; the context's */
-    /* What may still be given: rows; groups when there are any. */
-    uint32_t remaining, left_in_partition, per_partition, page_left;
-    bool is_paged, page_full, full_of_bytes;
-    uint32_t rows_max; /* LIMIT, for each page */
-    size_t bytes_at;   /* out->size where rows begin */
-    struct native_rows rows;
-    /* What was met, over all chunks. */
-    uint64_t tombstones, rows_read;
-    int64_t last_token;
-    /* Groups. */
-    struct accumulator *accumulators; /* owned */
-    bool group_open;
-    struct arena *group_arena; /* owned */
-    struct bytes *group_slots, *group_keys;
-    const struct cell **group_cells;
-    uint32_t *group_cell_counts;
-    struct bytes group_function_value;
-    struct sorter sorter;
+    struct read_work work;
 };
-
-/* ---- putting a row together ---- */
-
-static void fill_cells(struct reader *reader, const struct row *row, bool is_static)
-{
-    const struct select_plan *select = reader->select;
-    struct buffer *scratch = &reader->execution->context->scratch;
-    uint32_t at = 0, count = row ? row->cell_count : 0;
-
-    for (uint32_t i = 0; i < select->cell_slot_count; i++) {
-        uint32_t slot = select->slot_of_id_index[i], first, end;
-        const struct column_def *column = select->slots[slot];
-
-        if ((column->kind == COLUMN_STATIC) != is_static)
-            continue;
-        while (at < count && row->cells[at].column_id < column->id)
-            at++;
-        for (first = at, end = at; end < count && row->cells[end].column_id == column->id; end++)
-            ;
-        at = end;
-        reader->offsets[slot] = SIZE_MAX;
-        reader->slots[slot] = bytes_of(NULL, 0);
-        reader->cells[slot] = first < end ? &row->cells[first] : NULL;
-        reader->cell_counts[slot] = end - first;
-        if (first == end)
-            continue;
-        if (row->cells[first].kind == CELL_COUNTER) {
-            reader->offsets[slot] = scratch->size;
-            reader->slots[slot].size = 8;
-            buffer_append_be64(scratch, (uint64_t)counter_total(row->cells[first].value));
-        } else if (!column->multicell) {
-            reader->slots[slot] = row->cells[first].value;
-        } else {
-            size_t offset = scratch->size;
-
-            if (assemble_collection(scratch, column->type, &row->cells[first], end - first)) {
-                reader->offsets[slot] = offset;
-                reader->slots[slot].size = scratch->size - offset;
-            }
-        }
-    }
-}
-
-/* Now that the scratch no longer moves. */
-static void resolve_offsets(struct reader *reader, uint32_t first, uint32_t end)
-{
-    const struct buffer *scratch = &reader->execution->context->scratch;
-
-    for (uint32_t i = first; i < end; i++)
-        if (reader->offsets[i] != SIZE_MAX)
-            reader->slots[i].data = scratch->data ? scratch->data + reader->offsets[i] : (const uint8_t *)"";
-}
-
-static void fill_partition(struct reader *reader, const struct read_partition *partition)
-{
-    const struct select_plan *select = reader->select;
-    const struct table_def *table = reader->table;
-    struct buffer *scratch = &reader->execution->context->scratch;
-    struct bytes key = partition->partition_key;
-    size_t at = 0;
-
-    if (select->partition_slots == 1) {
-        reader->slots[0] = key;
-    } else {
-        for (uint32_t i = 0; i < select->partition_slots && at + 3 <= key.size; i++) {
-            uint16_t size = load_be16(key.data + at);
-
-            reader->slots[i] = bytes_of(key.data + at + 2, size);
-            at += 3 + (size_t)size;
-        }
-    }
-    if (!table->static_count)
-        return;
-    buffer_reset(scratch);
-    fill_cells(reader, partition->static_row, true);
-    resolve_offsets(reader, select->partition_slots + select->clustering_slots, select->slot_count);
-    for (uint32_t i = select->partition_slots + select->clustering_slots; i < select->slot_count; i++)
-        if (select->slots[i]->kind == COLUMN_STATIC && reader->offsets[i] != SIZE_MAX) {
-            reader->slots[i] = arena_copy(reader->chunk, reader->slots[i]); /* rows reuse the scratch */
-            reader->offsets[i] = SIZE_MAX;
-        }
-}
-
-static enum status fill_row(struct reader *reader, const struct read_row *row, struct error *err)
-{
-    const struct select_plan *select = reader->select;
-    struct buffer *scratch = &reader->execution->context->scratch;
-    uint32_t first = select->partition_slots, end = first + select->clustering_slots;
-
-    buffer_reset(scratch);
-    if (!row) {
-        for (uint32_t i = first; i < end; i++) {
-            reader->slots[i] = bytes_of(NULL, 0);
-            reader->offsets[i] = SIZE_MAX;
-        }
-    } else if (!bytes_is_null(row->row->written_clustering)) {
-        struct bytes written = row->row->written_clustering;
-
-        for (uint32_t i = first; i < end && written.size >= 4; i++) {
-            uint32_t size = load_be32(written.data);
-
-            if (size > written.size - 4)
-                return error_set(err, ERR_CORRUPT, "A row's clustering is cut");
-            reader->slots[i] = bytes_of(written.data + 4, size);
-            reader->offsets[i] = SIZE_MAX;
-            written = bytes_of(written.data + 4 + size, written.size - 4 - size);
-        }
-    } else {
-        struct bytes rest = row->clustering;
-
-        for (uint32_t i = first; i < end; i++) {
-            const struct column_def *column = select->slots[i];
-            size_t offset = scratch->size;
-            enum status status = value_decode_key(&rest, column->type, column->descending, scratch, err);
-
-            if (status)
-                return status;
-            reader->offsets[i] = offset;
-            reader->slots[i].size = scratch->size - offset;
-        }
-    }
-    fill_cells(reader, row ? row->row : NULL, false);
-    resolve_offsets(reader, first, end);
-    for (uint32_t i = end; i < select->slot_count; i++)
-        if (select->slots[i]->kind == COLUMN_REGULAR)
-            resolve_offsets(reader, i, i + 1);
-    return OK;
-}
-
-/* ---- filters ---- */
-
-static enum status filter_operand(const struct expr *expr, struct eval *eval, const struct column_def *column,
-                                  struct bytes *value, struct error *err)
-{
-    enum status status = expr_evaluate(expr, eval, value, err);
-
-    if (status)
-        return status;
-    bool is_key = column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
-    if (native_is_unset(*value))
-        return error_set(err, ERR_INVALID, "%s unset value for column %.*s", is_key ? "Invalid" : "Unsupported",
-                         BYTES(column->name));
-    if (bytes_is_null(*value))
-        return error_set(err, ERR_INVALID,
-                         is_key ? "Invalid null value in condition for column %.*s"
-                                : "Unsupported null value for column %.*s",
-                         BYTES(column->name));
-    return OK;
-}
-
-/* The values of IN in order: they are looked up for every row. */
-static enum status filter_list(const struct filter *filter, struct eval *eval, struct value_list *list,
-                               struct error *err)
-{
-    uint32_t room = filter->value_count, count = 0;
-    struct value_iterator iterator;
-    struct bytes marker = { 0 };
-    enum status status = OK;
-
-    if (filter->value) {
-        status = filter_operand(filter->value, eval, filter->column, &marker, err);
-        if (status)
-            return status;
-        room = marker.size >= 4 ? load_be32(marker.data) : 0;
-    }
-    list->values = arena_alloc(eval->arena, sizeof(*list->values) * ((size_t)room + 1));
-    if (filter->value) {
-        value_iterator_init(&iterator, filter->value->type, marker);
-        while (count < room && value_iterator_next(&iterator, &list->values[count])) {
-            list->values[count] = value_of_in(filter->column->type, list->values[count]);
-            count += !bytes_is_null(list->values[count]); /* what is null equals nothing */
-        }
-    }
-    for (; !filter->value && count < room && !status; count++)
-        status = filter_operand(filter->values[count], eval, filter->column, &list->values[count], err);
-    if (!status)
-        list->count = value_sort(filter->column->type, list->values, count);
-    return status;
-}
-
-static enum status prepare_filters(struct reader *reader, struct error *err)
-{
-    const struct where *where = &reader->select->where;
-    struct eval *eval = &reader->execution->eval;
-    enum status status = OK;
-
-    if (!where->filter_count)
-        return OK;
-    reader->filter_values = arena_new_array(eval->arena, struct bytes, where->filter_count);
-    reader->filter_keys = arena_new_array(eval->arena, struct bytes, where->filter_count);
-    reader->filter_lists = arena_new_array(eval->arena, struct value_list, where->filter_count);
-    for (uint32_t i = 0; i < where->filter_count && !status; i++) {
-        const struct filter *filter = &where->filters[i];
-
-        if (filter->key)
-            status = filter_operand(filter->key, eval, filter->column, &reader->filter_keys[i], err);
-        if (!status && filter->op == OPERATOR_IN)
-            status = filter_list(filter, eval, &reader->filter_lists[i], err);
-        else if (!status)
-            status = filter_operand(filter->value, eval, filter->column, &reader->filter_values[i], err);
-    }
-    return status;
-}
-
-static bool order_satisfies(enum cql_operator op, int order)
-{
-    switch (op) {
-    case OPERATOR_EQ: return order == 0;
-    case OPERATOR_LT: return order < 0;
-    case OPERATOR_LE: return order <= 0;
-    case OPERATOR_GT: return order > 0;
-    case OPERATOR_GE: return order >= 0;
-    default: return false;
-    }
-}
-
-/* Does the collection hold the wanted element, key, or entry? */
-static bool collection_holds(const struct filter *filter, struct bytes collection, struct bytes wanted,
-                             struct bytes wanted_key)
-{
-    const struct type *type = filter->column->type;
-    struct value_iterator iterator;
-    struct bytes element, value;
-
-    if (collection.size == 0)
-        return false;
-    value_iterator_init(&iterator, type, collection);
-    while (value_iterator_next(&iterator, &element)) {
-        value = element;
-        if (type->kind == TYPE_MAP && !value_iterator_next(&iterator, &value))
-            return false;
-        if (filter->key) {
-            if (value_compare(type->params[0], element, wanted_key) == 0 &&
-                value_compare(type->params[1], value, wanted) == 0)
-                return true;
-        } else if (filter->op == OPERATOR_CONTAINS_KEY) {
-            if (value_compare(type->params[0], element, wanted) == 0)
-                return true;
-        } else if (value_compare(type->kind == TYPE_MAP ? type->params[1] : type->params[0], value, wanted) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool passes_filters(const struct reader *reader)
-{
-    const struct where *where = &reader->select->where;
-
-    for (uint32_t i = 0; i < where->filter_count; i++) {
-        const struct filter *filter = &where->filters[i];
-        struct bytes value = reader->slots[filter->slot], wanted = reader->filter_values[i];
-        bool fits;
-
-        if (bytes_is_null(value))
-            return false;
-        if (filter->key || filter->op == OPERATOR_CONTAINS || filter->op == OPERATOR_CONTAINS_KEY)
-            fits = collection_holds(filter, value, wanted, reader->filter_keys[i]);
-        else if (filter->op == OPERATOR_IN)
-            fits =
-                value_find(filter->column->type, reader->filter_lists[i].values, reader->filter_lists[i].count, value);
-        else
-            fits = order_satisfies(filter->op, value_compare(filter->column->type, value, wanted));
-        if (!fits)
-            return false;
-    }
-    return true;
-}
-
-static bool has_row_restrictions(const struct where *where)
-{
-    if (where->has_clustering)
-        return true;
-    for (uint32_t i = 0; i < where->filter_count; i++)
-        if (where->filters[i].column->kind == COLUMN_REGULAR || where->filters[i].column->kind == COLUMN_CLUSTERING)
-            return true;
-    return false;
-}
-
-/* ---- giving rows ---- */
-
-static enum status check_unpaged_bytes(const struct reader *reader, size_t bytes)
-{
-    const struct query_engine *engine = reader->execution->context->engine;
-    uint64_t bytes_max = engine->page_bytes_max ? engine->page_bytes_max : PAGE_BYTES_DEFAULT;
-    uint32_t rows_max = engine->page_rows_max ? engine->page_rows_max : PAGE_ROWS_DEFAULT;
-
-    if (reader->rows.row_count > rows_max || bytes > bytes_max)
-        return error_set(reader->execution->err, ERR_INVALID,
-                         "The result is larger than %u rows or %llu bytes: page it", rows_max,
-                         (unsigned long long)bytes_max);
-    return OK;
-}
-
-static enum status check_unpaged(const struct reader *reader)
-{
-    return check_unpaged_bytes(reader, reader->execution->out->size - reader->bytes_at);
-}
-
-static enum status write_json_row(struct reader *reader, const struct bytes *values)
-{
-    const struct select_plan *select = reader->select;
-    struct buffer text = { 0 };
-
-    buffer_append_string(&text, "{");
-    for (uint32_t i = 0; i < select->result_count; i++) {
-        if (i)
-            buffer_append_string(&text, ", ");
-        buffer_append_bytes(&text, select->json_names[i]);
-        if (bytes_is_null(values[i]))
-            buffer_append_string(&text, "null");
-        else
-            value_print_json(&text, select->results[i]->type, values[i]);
-    }
-    buffer_append_string(&text, "}");
-    native_rows_value(&reader->rows, buffer_bytes(&text));
-    buffer_fini(&text);
-    return OK;
-}
-
-/* One row may say a large value thousands of times. */
-static enum status write_value(struct reader *reader, struct bytes value)
-{
-    enum { LARGE_BYTES = 4096 };
-
-    native_rows_value(&reader->rows, value);
-    return value.size < LARGE_BYTES ? OK : check_unpaged(reader);
-}
-
-static enum status write_row(struct reader *reader, const struct bytes *values)
-{
-    enum status status = OK;
-
-    if (reader->rows.row_count >= reader->rows_max)
-        return OK; /* the limit that a state of another statement brought was wider */
-    if (reader->select->is_json)
-        write_json_row(reader, values);
-    else
-        for (uint32_t i = 0; i < reader->select->result_count && !status; i++)
-            status = write_value(reader, values[i]);
-    native_rows_end_row(&reader->rows);
-    return status ? status : check_unpaged(reader);
-}
-
-static enum status keep_sorted(struct reader *reader, const struct bytes *slots, const struct bytes *values)
-{
-    const struct select_plan *select = reader->select;
-    struct bytes *row = arena_alloc(reader->chunk, sizeof(*row) * sorter_width(select));
-
-    memcpy(row, values, sizeof(*row) * select->result_count);
-    for (uint32_t i = 0; i < select->sort_count; i++)
-        row[select->result_count + i] = slots[select->sort[i].slot];
-    return sorter_add(&reader->sorter, row, reader->execution->err);
-}
-
-static enum status evaluate_results(struct reader *reader, struct bytes *values)
-{
-    const struct select_plan *select = reader->select;
-    struct eval *eval = &reader->execution->eval;
-    size_t bytes = 0;
-
-    for (uint32_t i = 0; i < select->result_count; i++) {
-        enum status status = expr_evaluate(select->results[i], eval, &values[i], reader->execution->err);
-
-        if (status)
-            return status;
-        if (native_is_unset(values[i]))
-            values[i] = bytes_of(NULL, 0);
-        bytes += values[i].size;
-        status = check_unpaged_bytes(reader, bytes);
-        if (status)
-            return status;
-    }
-    return OK;
-}
-
-static enum status give_row(struct reader *reader)
-{
-    const struct select_plan *select = reader->select;
-
-    if (select->is_plain) {
-        enum status status = OK;
-
-        for (uint32_t i = 0; i < select->result_count && !status; i++)
-            status = write_value(reader, reader->slots[select->results[i]->index]);
-        native_rows_end_row(&reader->rows);
-        return status ? status : check_unpaged(reader);
-    }
-    struct bytes *values = arena_alloc(reader->chunk, sizeof(*values) * (select->result_count + 1));
-    enum status status = evaluate_results(reader, values);
-    if (status)
-        return status;
-    return select->sort_count ? keep_sorted(reader, reader->slots, values) : write_row(reader, values);
-}
-
-static void count_down(uint32_t *limit)
-{
-    if (*limit != PAGING_NO_LIMIT && *limit)
-        --*limit;
-}
-
-/* A row, or a group that is closed. */
-static void count_given(struct reader *reader)
-{
-    count_down(&reader->remaining);
-    count_down(&reader->left_in_partition);
-    if (!reader->is_paged)
-        return;
-    if (reader->page_left)
-        reader->page_left--;
-    reader->full_of_bytes = reader->execution->out->size - reader->bytes_at > PAGE_BYTES_SOFT;
-    reader->page_full = !reader->page_left || reader->full_of_bytes;
-}
-
-static bool is_full(const struct reader *reader)
-{
-    return reader->page_full || reader->remaining == 0;
-}
 
 /* ---- groups ---- */
 
 static enum status close_group(struct reader *reader)
 {
-    const struct select_plan *select = reader->select;
     struct eval *eval = &reader->execution->eval;
-    struct bytes *results = arena_new_array(reader->group_arena, struct bytes, select->aggregate_count + 1);
-    struct bytes *values = arena_new_array(reader->group_arena, struct bytes, select->result_count + 1);
-    struct row_view view = reader->view, *kept = (struct row_view *)eval->row;
-    enum status status = OK;
+    const struct row_view *kept = eval->row;
+    struct row_view view;
+    enum status status = groups_show(&reader->groups, &view, reader->execution->err);
 
-    for (uint32_t i = 0; i < select->aggregate_count && !status; i++)
-        status = accumulator_result(&reader->accumulators[i], &results[i], reader->execution->err);
     if (status)
         return status;
-    view.slots = reader->group_slots;
-    view.cells = (const struct cell *const *)reader->group_cells;
-    view.cell_counts = reader->group_cell_counts;
-    view.aggregates = results;
     eval->row = &view;
-    status = evaluate_results(reader, values);
+    status = result_give(&reader->result, view.slots, reader->groups.arena);
     eval->row = kept;
-    if (!status)
-        status = select->sort_count ? keep_sorted(reader, reader->group_slots, values) : write_row(reader, values);
-    for (uint32_t i = 0; i < select->aggregate_count; i++)
-        accumulator_reset(&reader->accumulators[i]);
-    reader->group_open = false;
-    if (select->group_count)
-        count_given(reader);
+    groups_close(&reader->groups);
+    if (reader->select->group_count)
+        page_count(&reader->page, result_bytes(&reader->result));
     return status;
 }
 
 /* Groups of GROUP BY lie within a partition. */
 static enum status close_groups_of_partition(struct reader *reader)
 {
-    return reader->group_open && reader->select->group_count ? close_group(reader) : OK;
+    return reader->groups.is_open && reader->select->group_count ? close_group(reader) : OK;
 }
 
-/* The first row of a group is what selectors outside of aggregates see. */
-static void open_group(struct reader *reader)
+/* The group of the row at hand is open, or *stopped, or *skipped: it belongs to no group that is given. */
+static enum status find_group(struct reader *reader, bool *skipped, bool *stopped)
 {
     const struct select_plan *select = reader->select;
-    struct arena *arena = reader->group_arena;
+    struct bytes function_value = { NULL, 0 };
+    enum status status = OK;
 
-    arena_reset(arena);
-    reader->group_slots = arena_new_array(arena, struct bytes, select->slot_count + 1);
-    reader->group_cells = arena_new_array(arena, const struct cell *, select->slot_count + 1);
-    reader->group_cell_counts = arena_new_array(arena, uint32_t, select->slot_count + 1);
-    reader->group_keys = arena_new_array(arena, struct bytes, select->group_count + 1);
-    for (uint32_t i = 0; i < select->slot_count; i++) {
-        if (!bytes_is_null(reader->slots[i]))
-            reader->group_slots[i] = arena_copy(arena, reader->slots[i]);
-        if (select->wants_cells && reader->cells[i]) {
-            struct cell *cells = arena_alloc(arena, sizeof(*cells) * reader->cell_counts[i]);
-
-            memcpy(cells, reader->cells[i], sizeof(*cells) * reader->cell_counts[i]);
-            for (uint32_t k = 0; k < reader->cell_counts[i]; k++)
-                if (!bytes_is_null(cells[k].path))
-                    cells[k].path = arena_copy(arena, cells[k].path);
-            reader->group_cells[i] = cells;
-            reader->group_cell_counts[i] = reader->cell_counts[i];
-        }
+    if (!select->group_count) {
+        if (!reader->groups.is_open)
+            groups_open(&reader->groups, &reader->view, function_value);
+        return OK;
     }
-    for (uint32_t i = 0; i < select->group_count; i++)
-        reader->group_keys[i] = reader->group_slots[i];
-    reader->group_open = true;
-}
-
-static bool same_group(const struct reader *reader, struct bytes function_value)
-{
-    const struct select_plan *select = reader->select;
-    uint32_t plain = select->group_count - (select->group_function ? 1 : 0);
-
-    if (!reader->group_open)
-        return false;
-    for (uint32_t i = 0; i < plain; i++)
-        if (bytes_is_null(reader->group_keys[i]) != bytes_is_null(reader->slots[i]) ||
-            !bytes_equal(reader->group_keys[i], reader->slots[i]))
-            return false;
-    if (!select->group_function)
-        return true;
-    return bytes_is_null(function_value) == bytes_is_null(reader->group_function_value) &&
-           bytes_equal(function_value, reader->group_function_value);
+    if (select->group_function)
+        status =
+            expr_evaluate(select->group_function, &reader->execution->eval, &function_value, reader->execution->err);
+    if (status || groups_hold(&reader->groups, reader->row.slots, function_value))
+        return status;
+    if (reader->groups.is_open) {
+        status = close_group(reader);
+        *stopped = !status && page_is_full(&reader->page);             /* this row belongs to the next page */
+        *skipped = *stopped || !reader->page.limits.left_in_partition; /* PER PARTITION LIMIT counts groups */
+        if (status || *skipped)
+            return status;
+    }
+    groups_open(&reader->groups, &reader->view, function_value);
+    return OK;
 }
 
 static enum status group_row(struct reader *reader, bool *taken, bool *stopped)
 {
-    const struct select_plan *select = reader->select;
-    struct eval *eval = &reader->execution->eval;
-    struct error *err = reader->execution->err;
-    struct bytes function_value = { NULL, 0 };
-    enum status status = OK;
+    bool skipped = false;
+    enum status status = find_group(reader, &skipped, stopped);
 
-    if (select->group_count) {
-        if (select->group_function)
-            status = expr_evaluate(select->group_function, eval, &function_value, err);
-        if (status)
-            return status;
-        if (!same_group(reader, function_value)) {
-            if (reader->group_open) {
-                status = close_group(reader);
-                if (status)
-                    return status;
-                if (is_full(reader)) {
-                    *stopped = true; /* this row belongs to the next page */
-                    return OK;
-                }
-                if (!reader->left_in_partition)
-                    return OK; /* PER PARTITION LIMIT counts groups */
-            }
-            open_group(reader);
-            reader->group_function_value =
-                bytes_is_null(function_value) ? function_value : arena_copy(reader->group_arena, function_value);
-        }
-    } else if (!reader->group_open) {
-        open_group(reader);
-    }
+    if (status || skipped)
+        return status;
     *taken = true;
-    if (select->distinct && reader->distinct_met)
+    if (reader->select->distinct && reader->page.position.distinct_met)
         return OK;
-    reader->distinct_met = true;
-    if (!select->group_count) { /* a state of another statement may bring limits */
-        count_down(&reader->remaining);
-        count_down(&reader->left_in_partition);
-        *stopped = reader->remaining == 0;
+    reader->page.position.distinct_met = true;
+    if (!reader->select->group_count) { /* a state of another statement may bring limits */
+        limit_count_down(&reader->page.limits.remaining);
+        limit_count_down(&reader->page.limits.left_in_partition);
+        *stopped = reader->page.limits.remaining == 0;
     }
-    for (uint32_t i = 0; i < select->aggregate_count && !status; i++) {
-        struct bytes value = { NULL, 0 };
-
-        if (select->aggregates[i].argument)
-            status = expr_evaluate(select->aggregates[i].argument, eval, &value, err);
-        if (!status && native_is_unset(value))
-            value = bytes_of(NULL, 0);
-        if (!status)
-            status = accumulator_add(&reader->accumulators[i], value, err);
-    }
-    return status;
+    return groups_add(&reader->groups, &reader->execution->eval, reader->execution->err);
 }
 
-/* ---- reading ---- */
-
-static void remember(struct reader *reader, struct bytes clustering)
-{
-    reader->has_clustering = !bytes_is_null(clustering);
-    buffer_reset(reader->clustering);
-    buffer_append_bytes(reader->clustering, clustering);
-    if (reader->has_clustering && !reader->clustering->data)
-        buffer_reserve(reader->clustering, 1);
-    if (!reader->table->clustering_count)
-        reader->left_in_partition = 0; /* it has no other row */
-}
+/* ---- rows and partitions ---- */
 
 /* One row, or a static row alone. *taken: it was given or is part of a group. *stopped: nothing more may be given on this page. */
 static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
@@ -652,33 +129,23 @@ static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
     enum status status;
 
     *taken = false;
-    if (!reader->left_in_partition || !passes_filters(reader))
+    if (!reader->page.limits.left_in_partition || !filters_pass(&reader->filters, reader->row.slots))
         return OK;
     if (reader->select->is_aggregate)
         return group_row(reader, taken, stopped);
-    status = give_row(reader);
+    status = result_give(&reader->result, reader->row.slots, reader->chunk);
     if (status)
         return status;
     *taken = true;
-    count_given(reader);
-    *stopped = is_full(reader);
+    page_count(&reader->page, result_bytes(&reader->result));
+    *stopped = page_is_full(&reader->page);
     return OK;
-}
-
-static void begin_partition(struct reader *reader, struct bytes key)
-{
-    buffer_reset(reader->key);
-    buffer_append_bytes(reader->key, key);
-    reader->left_in_partition = reader->per_partition;
-    reader->rows_met = reader->distinct_met = false;
-    reader->has_clustering = false;
-    reader->in_partition = true;
 }
 
 static enum status take_static_row(struct reader *reader, bool *stopped)
 {
     bool taken;
-    enum status status = fill_row(reader, NULL, reader->execution->err);
+    enum status status = assemble_row(&reader->row, NULL, reader->execution->err);
 
     if (!status)
         status = take_row(reader, &taken, stopped);
@@ -686,8 +153,8 @@ static enum status take_static_row(struct reader *reader, bool *stopped)
         status = close_groups_of_partition(reader);
     if (status)
         return status;
-    *stopped |= is_full(reader);
-    reader->left_in_partition = 0; /* there is nothing more in it */
+    *stopped |= page_is_full(&reader->page);
+    reader->page.limits.left_in_partition = 0; /* there is nothing more in it */
     return OK;
 }
 
@@ -695,24 +162,25 @@ static enum status take_partition(struct reader *reader, const struct read_parti
 {
     enum status status = OK;
 
-    if (!reader->in_partition || !bytes_equal(buffer_bytes(reader->key), partition->partition_key)) {
+    if (!reader->page.position.in_partition ||
+        !bytes_equal(buffer_bytes(reader->page.position.key), partition->partition_key)) {
         status = close_groups_of_partition(reader);
-        if (!status && is_full(reader))
+        if (!status && page_is_full(&reader->page))
             *stopped = true; /* this partition belongs to the next page */
         if (status || *stopped)
             return status;
-        begin_partition(reader, partition->partition_key);
+        page_begin_partition(&reader->page, partition->partition_key);
     }
-    fill_partition(reader, partition);
-    if (!partition->row_count && partition->static_row && !reader->rows_met &&
-        !has_row_restrictions(&reader->select->where))
+    assemble_partition(&reader->row, partition, reader->chunk);
+    if (!partition->row_count && partition->static_row && !reader->page.position.rows_met &&
+        !filters_ask_rows(&reader->select->where))
         return take_static_row(reader, stopped);
     const struct read_row *last = NULL;
     for (uint32_t i = 0; i < partition->row_count && !*stopped; i++) {
         bool taken;
 
-        reader->rows_met = true;
-        status = fill_row(reader, &partition->rows[i], reader->execution->err);
+        reader->page.position.rows_met = true;
+        status = assemble_row(&reader->row, &partition->rows[i], reader->execution->err);
         if (!status)
             status = take_row(reader, &taken, stopped);
         if (status)
@@ -721,9 +189,11 @@ static enum status take_partition(struct reader *reader, const struct read_parti
             last = &partition->rows[i];
     }
     if (last)
-        remember(reader, last->clustering);
+        page_remember(&reader->page, last->clustering);
     return OK;
 }
+
+/* ---- commands ---- */
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -736,7 +206,7 @@ static uint32_t tombstone_limit(const struct reader *reader)
     uint64_t limit = atomic_load_explicit(&reader->execution->context->engine->tombstone_fail, memory_order_relaxed);
 
     if (limit)
-        limit = limit > reader->tombstones ? limit - reader->tombstones : 1;
+        limit = limit > reader->work.tombstones ? limit - reader->work.tombstones : 1;
     return limit < UINT32_MAX ? (uint32_t)limit : 0;
 }
 
@@ -744,13 +214,13 @@ static void warn_of_tombstones(const struct reader *reader)
 {
     struct execution *execution = reader->execution;
 
-    if (!is_past_threshold(&execution->context->engine->tombstone_warn, reader->tombstones))
+    if (!is_past_threshold(&execution->context->engine->tombstone_warn, reader->work.tombstones))
         return;
     execution_warn(
         execution->request,
         "Read %llu live rows and %llu tombstone cells for query %.*s; token %lld (see tombstone_warn_threshold)",
-        (unsigned long long)reader->rows_read, (unsigned long long)reader->tombstones,
-        BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->last_token);
+        (unsigned long long)reader->work.rows, (unsigned long long)reader->work.tombstones,
+        BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->work.last_token);
 }
 
 /* Said as Cassandra says it of its one replica. */
@@ -758,8 +228,8 @@ static void tell_too_many_tombstones(struct reader *reader, const struct read_re
 {
     struct query_request *request = reader->execution->request;
 
-    reader->tombstones += result->work.tombstones_read;
-    reader->last_token = result->work.last_token;
+    reader->work.tombstones += result->work.tombstones_read;
+    reader->work.last_token = result->work.last_token;
     warn_of_tombstones(reader);
     request->detail.failure_reason = NATIVE_FAILURE_TOO_MANY_TOMBSTONES;
     error_set(reader->execution->err, ERR_READ_FAILURE,
@@ -770,20 +240,20 @@ static void set_limits(const struct reader *reader, struct read_command *command
 {
     const struct where *where = &reader->select->where;
     bool counts_rows = !reader->select->is_aggregate && !where->filter_count;
-    uint32_t per_partition = reader->per_partition;
+    uint32_t per_partition = reader->page.limits.per_partition;
 
     bool may_wait = reader->execution->context->may_wait;
 
-    command->row_limit = may_wait ? CHUNK_ROWS : LOOP_ROWS_MAX - (uint32_t)reader->rows_read;
+    command->row_limit = may_wait ? CHUNK_ROWS : LOOP_ROWS_MAX - (uint32_t)reader->work.rows;
     command->row_limit_per_partition = UINT32_MAX;
     command->byte_limit = may_wait ? CHUNK_BYTES : LOOP_BYTES;
     command->tombstone_limit = tombstone_limit(reader);
     if (counts_rows) {
-        command->row_limit = least(command->row_limit, reader->remaining);
-        if (reader->is_paged)
-            command->row_limit = least(command->row_limit, reader->page_left);
-        if (reader->in_partition && reader->left_in_partition > per_partition)
-            per_partition = reader->left_in_partition; /* of the first one; take_row counts */
+        command->row_limit = least(command->row_limit, reader->page.limits.remaining);
+        if (reader->page.limits.is_paged)
+            command->row_limit = least(command->row_limit, reader->page.limits.page_left);
+        if (reader->page.position.in_partition && reader->page.limits.left_in_partition > per_partition)
+            per_partition = reader->page.limits.left_in_partition; /* of the first one; take_row counts */
         if (per_partition != PAGING_NO_LIMIT)
             command->row_limit_per_partition = per_partition;
     }
@@ -794,9 +264,9 @@ static void count_work(struct reader *reader, const struct read_command *command
 {
     struct trace *trace = reader->execution->request->trace;
 
-    reader->tombstones += result->work.tombstones_read;
-    reader->rows_read += result->work.rows_read;
-    reader->last_token = result->work.last_token;
+    reader->work.tombstones += result->work.tombstones_read;
+    reader->work.rows += result->work.rows_read;
+    reader->work.last_token = result->work.last_token;
     if (__builtin_expect(!trace, 1))
         return;
     if (bytes_is_null(command->partition_key))
@@ -812,7 +282,7 @@ static void count_work(struct reader *reader, const struct read_command *command
 /* Makes the command go on behind the last row that was looked at. False: there is nothing more in its one partition. */
 static bool go_on(struct reader *reader, struct read_command *command, const struct read_partition *last)
 {
-    bool enters = reader->left_in_partition && last->row_count;
+    bool enters = reader->page.limits.left_in_partition && last->row_count;
 
     if (enters) {
         struct bytes clustering = last->rows[last->row_count - 1].clustering;
@@ -824,8 +294,8 @@ static bool go_on(struct reader *reader, struct read_command *command, const str
     command->after_clustering = enters ? buffer_bytes(reader->next_clustering) : bytes_of(NULL, 0);
     if (!bytes_is_null(command->partition_key))
         return enters;
-    command->token = token_of_partition_key(buffer_bytes(reader->key));
-    command->after_partition = buffer_bytes(reader->key);
+    command->token = token_of_partition_key(buffer_bytes(reader->page.position.key));
+    command->after_partition = buffer_bytes(reader->page.position.key);
     command->after_partition_inclusive = enters;
     return true;
 }
@@ -837,7 +307,7 @@ static enum status read_all(struct reader *reader, struct read_command *command,
     struct read_result result;
 
     do {
-        if ((++*chunks > LOOP_CHUNKS_MAX || reader->rows_read >= LOOP_ROWS_MAX) && !execution->context->may_wait)
+        if ((++*chunks > LOOP_CHUNKS_MAX || reader->work.rows >= LOOP_ROWS_MAX) && !execution->context->may_wait)
             return ERR_WOULD_WAIT;
         if (*chunks == 2) {
             reader->owned_chunk = arena_new(1 << 16);
@@ -884,13 +354,14 @@ static enum status read_partitions(struct reader *reader, const struct partition
         command->token = token_of_partition_key(keys->keys[i]);
         if (command->token < first || command->token > last)
             continue;
-        if (!reader->in_partition || !bytes_equal(buffer_bytes(reader->key), keys->keys[i]))
-            begin_partition(reader, keys->keys[i]);
-        command->after_clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0);
+        if (!reader->page.position.in_partition || !bytes_equal(buffer_bytes(reader->page.position.key), keys->keys[i]))
+            page_begin_partition(&reader->page, keys->keys[i]);
+        command->after_clustering =
+            reader->page.position.has_clustering ? buffer_bytes(reader->page.position.clustering) : bytes_of(NULL, 0);
         status = read_all(reader, command, &chunks, stopped);
         if (!status && !*stopped)
             status = close_groups_of_partition(reader);
-        *stopped |= is_full(reader);
+        *stopped |= page_is_full(&reader->page);
     }
     return status;
 }
@@ -905,17 +376,18 @@ static enum status read_range(struct reader *reader, struct read_command *comman
 
     if (status || nothing)
         return status;
-    if (reader->in_partition) {
-        int64_t token = token_of_partition_key(buffer_bytes(reader->key));
+    if (reader->page.position.in_partition) {
+        int64_t token = token_of_partition_key(buffer_bytes(reader->page.position.key));
 
         if (token > command->token_last)
             return OK;
         if (token >= command->token) {
             command->token = token;
-            command->after_partition = buffer_bytes(reader->key);
-            command->after_partition_inclusive = reader->has_clustering && reader->left_in_partition;
+            command->after_partition = buffer_bytes(reader->page.position.key);
+            command->after_partition_inclusive =
+                reader->page.position.has_clustering && reader->page.limits.left_in_partition;
             if (command->after_partition_inclusive)
-                command->after_clustering = buffer_bytes(reader->clustering);
+                command->after_clustering = buffer_bytes(reader->page.position.clustering);
         }
     }
     status = read_all(reader, command, &chunks, stopped);
@@ -924,126 +396,22 @@ static enum status read_range(struct reader *reader, struct read_command *comman
     return status;
 }
 
-/* ---- where a page began and ended ---- */
+/* ---- the whole ---- */
 
-/* Of several partitions, which to begin with; as many as there are: with none of them. One partition alone is not looked for. */
-static uint32_t resume(struct reader *reader, const struct paging_state *state, const struct partition_list *keys)
-{
-    uint32_t i = 0;
-
-    reader->remaining = state->remaining;
-    if (keys && keys->count != 1)
-        while (i < keys->count && !bytes_equal(keys->keys[i], state->partition_key))
-            i++;
-    if (keys && i == keys->count)
-        return i;
-    begin_partition(reader, keys ? keys->keys[i] : state->partition_key);
-    if (keys && bytes_is_null(state->clustering) && state->left_in_partition)
-        return i;
-    reader->left_in_partition = least(state->left_in_partition, reader->select->distinct ? 1 : reader->per_partition);
-    if (!bytes_is_null(state->clustering)) {
-        reader->rows_met = true;
-        remember(reader, state->clustering);
-    }
-    return i;
-}
-
-/* Whether to say that there is more, and where, as Cassandra's pagers do: a page that is full has a next one, which may turn out to be
- * empty, unless LIMIT is reached or the partition cannot have another row. */
-static bool has_more(const struct reader *reader, const struct partition_list *keys, struct paging_state *state)
-{
-    bool is_one = keys && keys->count == 1;
-
-    if (!reader->page_full || !reader->remaining)
-        return false;
-    *state = (struct paging_state){
-        .partition_key = is_one ? bytes_of(NULL, 0) : buffer_bytes(reader->key),
-        .clustering = reader->has_clustering ? buffer_bytes(reader->clustering) : bytes_of(NULL, 0),
-        .remaining = reader->remaining,
-        .left_in_partition = reader->left_in_partition,
-        .full_of_bytes = reader->full_of_bytes,
-    };
-    if (!keys || reader->left_in_partition)
-        return true;
-    for (uint32_t i = 0; i + 1 < keys->count; i++)
-        if (bytes_equal(keys->keys[i], buffer_bytes(reader->key))) {
-            state->partition_key = keys->keys[i + 1];
-            state->clustering = bytes_of(NULL, 0);
-            state->left_in_partition = reader->per_partition;
-            return true;
-        }
-    return false;
-}
-
-/* ---- limits ---- */
-
-static enum status read_limit(struct execution *execution, const struct expr *expr, uint32_t *limit)
-{
-    struct bytes value;
-    enum status status;
-
-    *limit = PAGING_NO_LIMIT;
-    if (!expr)
-        return OK;
-    status = expr_evaluate(expr, &execution->eval, &value, execution->err);
-    if (status || native_is_unset(value))
-        return status;
-    if (bytes_is_null(value))
-        return error_set(execution->err, ERR_INVALID, "Invalid null value of limit");
-    if (value.size != 4)
-        return error_set(execution->err, ERR_INVALID, "Invalid limit value");
-    int32_t number = (int32_t)load_be32(value.data);
-    if (number <= 0)
-        return error_set(execution->err, ERR_INVALID, "LIMIT must be strictly positive");
-    *limit = (uint32_t)number;
-    return OK;
-}
-
+/* The group that is still open; an aggregate of nothing is a row too. */
 static enum status finish_rows(struct reader *reader)
 {
     const struct select_plan *select = reader->select;
     enum status status = OK;
 
     if (select->is_aggregate && !select->group_count) {
-        if (!reader->group_open) {
-            memset(reader->slots, 0, sizeof(*reader->slots) * select->slot_count);
-            open_group(reader);
+        if (!reader->groups.is_open) {
+            memset(reader->row.slots, 0, sizeof(*reader->row.slots) * select->slot_count);
+            groups_open(&reader->groups, &reader->view, bytes_of(NULL, 0));
         }
         status = close_group(reader);
     }
-    if (status || !select->sort_count)
-        return status;
-    sorter_finish(&reader->sorter);
-    for (uint32_t i = 0; i < reader->sorter.count && !status; i++)
-        status = write_row(reader, reader->sorter.rows[i].values);
-    return status;
-}
-
-/* The page is not the last: its state goes before the rows, which stand already. */
-static void put_paging_state(struct reader *reader, const struct paging_scope *scope, const struct paging_state *state)
-{
-    struct execution *execution = reader->execution;
-    struct arena *arena = execution->request->arena;
-    struct buffer *out = execution->out;
-    uint32_t count = reader->rows.row_count;
-    struct bytes rows = arena_copy(arena, bytes_of(out->data + reader->bytes_at, out->size - reader->bytes_at));
-    struct bytes encoded = paging_encode(arena, scope, state);
-
-    out->size = reader->rows.count_at; /* set to the start of the body below */
-    execution_begin_rows(execution, &reader->rows, NULL, 0, encoded);
-    buffer_append_bytes(out, rows);
-    reader->rows.row_count = count;
-}
-
-static void reader_fini(struct reader *reader)
-{
-    for (uint32_t i = 0; reader->accumulators && i < reader->select->aggregate_count; i++)
-        accumulator_fini(&reader->accumulators[i]);
-    free(reader->accumulators);
-    if (reader->group_arena)
-        arena_free(reader->group_arena);
-    if (reader->owned_chunk)
-        arena_free(reader->owned_chunk);
+    return status ? status : result_finish(&reader->result);
 }
 
 /* What is sorted afterwards has no pages. As in Cassandra that is no matter where no read is made: not of an aggregate, which always
@@ -1073,57 +441,42 @@ static enum status check_sorted_pages(struct reader *reader, bool nothing, const
         "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
 }
 
-static enum status read_with(struct reader *reader)
+/* The state that a request brings. Whoever breaks the protocol with it is not told anything else. */
+static enum status take_state(struct reader *reader, const struct paging_scope *scope, struct paging_state *state)
 {
     struct execution *execution = reader->execution;
-    const struct select_plan *select = reader->select;
-    const struct table_def *table = reader->table;
-    const struct native_parameters *parameters = execution->parameters;
-    struct buffer *out = execution->out;
-    size_t body_at = out->size;
-    struct paging_scope scope = {
-        .keys = execution->context->engine->keys,
-        .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
-        .table = bytes_of(table->uuid, sizeof(table->uuid)),
-    };
-    struct paging_state state;
-    struct partition_list keys, *named = NULL;
-    bool has_state = parameters->paging_state.size > 0, stopped = false, nothing = false;
-    uint32_t limit, page_size = parameters->page_size > 0 ? (uint32_t)parameters->page_size : 0, first_key = 0;
-    enum status status = read_limit(execution, select->per_partition_limit, &reader->per_partition);
+    enum status status = paging_decode(execution->parameters->paging_state, scope, state, execution->err);
 
-    if (!status)
-        status = read_limit(execution, select->limit, &limit);
-    if (!status)
-        status = prepare_filters(reader, execution->err);
     if (status)
-        return status;
-    if (has_state) {
-        status = paging_decode(parameters->paging_state, &scope, &state, execution->err);
-        if (status) {
-            execution->request->warning_count = 0; /* what breaks the protocol is not looked at further */
-            return status;
-        }
-        /* What is not paged begins anew, as in Cassandra. */
-        has_state = select->is_aggregate || state.full_of_bytes || (page_size && limit > page_size);
-    }
-    bool limits_rows = !select->sort_count && !(select->is_aggregate && !select->group_count);
-    reader->remaining = limits_rows ? limit : PAGING_NO_LIMIT;
-    reader->rows_max = limit;
-    sorter_init(&reader->sorter, select, execution->request->arena, limit);
-    if (select->distinct && !select->is_aggregate)
-        reader->per_partition = 1;
-    reader->left_in_partition = reader->per_partition;
-    reader->is_paged = page_size && !(select->is_aggregate && (!select->group_count || select->distinct));
-    reader->page_left = reader->is_paged ? page_size : 0;
-    if (select->is_aggregate) {
-        reader->group_arena = arena_new(4096);
-        reader->accumulators = xcalloc(select->aggregate_count + 1, sizeof(*reader->accumulators));
-        for (uint32_t i = 0; i < select->aggregate_count; i++)
-            accumulator_init(&reader->accumulators[i], &select->aggregates[i]);
-    }
+        execution->request->warning_count = 0;
+    return status;
+}
 
-    struct read_command command = {
+/* LIMIT, PER PARTITION LIMIT and the size of a page, before a state narrows them. */
+static void set_page(struct reader *reader, uint32_t limit, uint32_t page_size)
+{
+    const struct select_plan *select = reader->select;
+    struct limits *limits = &reader->page.limits;
+    bool limits_rows = !select->sort_count && !(select->is_aggregate && !select->group_count);
+
+    limits->remaining = limits_rows ? limit : PAGING_NO_LIMIT;
+    if (select->distinct && !select->is_aggregate)
+        limits->per_partition = 1;
+    limits->left_in_partition = limits->per_partition;
+    limits->is_paged = page_size && !(select->is_aggregate && (!select->group_count || select->distinct));
+    limits->page_left = limits->is_paged ? page_size : 0;
+}
+
+/* What all commands of the statement have in common. `nothing`: no row can be inside. */
+static enum status make_command(struct reader *reader, struct read_command *command, bool *nothing)
+{
+    static const struct slice only = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, true, true };
+    const struct select_plan *select = reader->select;
+    const struct access *access = &select->where.access;
+    const struct table_def *table = reader->table;
+    struct slice *slices;
+
+    *command = (struct read_command){
         .table_id = table->id,
         .schema_version = table->version,
         .def = table,
@@ -1131,57 +484,105 @@ static enum status read_with(struct reader *reader)
         .reversed = select->reversed,
         .rows_wanted = select->rows_wanted,
         .static_wanted = select->static_wanted,
-        .now_s = execution->eval.now_s,
+        .now_s = reader->execution->eval.now_s,
     };
-    struct slice *slices;
-    status = access_slices(&select->where.access, table, &execution->eval, &slices, &command.slice_count, &nothing,
-                           execution->err);
+    enum status status = access_slices(access, table, &reader->execution->eval, &slices, &command->slice_count, nothing,
+                                       reader->execution->err);
     if (status)
         return status;
-    command.slices = slices;
-    if (select->where.access.kind != ACCESS_RANGE && select->where.access.clustering_is_complete) {
-        static const struct slice only = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, true, true };
+    command->slices = slices;
+    if (access->kind != ACCESS_PARTITIONS || !access->clustering_is_complete)
+        return OK;
+    command->slices_are_rows = true;
+    if (!table->clustering_count) {
+        command->slices = &only;
+        command->slice_count = 1;
+    }
+    return OK;
+}
 
-        command.slices_are_rows = true;
-        if (!table->clustering_count) {
-            command.slices = &only;
-            command.slice_count = 1;
-        }
+static enum status name_partitions(struct reader *reader, struct partition_list *keys)
+{
+    struct execution *execution = reader->execution;
+    enum status status =
+        access_partitions(&reader->select->where.access, reader->table, &execution->eval, keys, execution->err);
+
+    if (!status && keys->count > 1 && consistency_is_serial(execution->parameters->consistency))
+        status = error_set(execution->err, ERR_INVALID,
+                           "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
+    return status;
+}
+
+/* Goes the way that the plan's access names. */
+static enum status read_rows(struct reader *reader, const struct partition_list *named, uint32_t first_key,
+                             struct read_command *command)
+{
+    bool stopped = false;
+
+    switch (reader->select->where.access.kind) {
+    case ACCESS_PARTITIONS: return read_partitions(reader, named, first_key, command, &stopped);
+    case ACCESS_RANGE: return read_range(reader, command, &stopped);
     }
-    if (!nothing && select->where.access.kind != ACCESS_RANGE) {
-        status = access_partitions(&select->where.access, table, &execution->eval, &keys, execution->err);
-        if (!status && keys.count > 1 && consistency_is_serial(parameters->consistency))
-            status = error_set(execution->err, ERR_INVALID,
-                               "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time");
-        if (status)
-            return status;
+    return OK;
+}
+
+static enum status read_with(struct reader *reader)
+{
+    struct execution *execution = reader->execution;
+    const struct select_plan *select = reader->select;
+    const struct native_parameters *parameters = execution->parameters;
+    struct paging_scope scope = {
+        .keys = execution->context->engine->keys,
+        .key = bytes_of(execution->context->engine->mac_key, MAC_KEY_BYTES),
+        .table = bytes_of(reader->table->uuid, sizeof(reader->table->uuid)),
+    };
+    struct paging_state state;
+    struct read_command command;
+    struct partition_list keys, *named = NULL;
+    bool has_state = parameters->paging_state.size > 0, nothing = false;
+    uint32_t limit, page_size = parameters->page_size > 0 ? (uint32_t)parameters->page_size : 0, first_key = 0;
+    enum status status = limit_evaluate(select->per_partition_limit, &execution->eval,
+                                        &reader->page.limits.per_partition, execution->err);
+
+    if (!status)
+        status = limit_evaluate(select->limit, &execution->eval, &limit, execution->err);
+    if (!status)
+        status = filters_prepare(&reader->filters, &select->where, &execution->eval, execution->err);
+    if (!status && has_state)
+        status = take_state(reader, &scope, &state);
+    if (status)
+        return status;
+    /* What is not paged begins anew, as in Cassandra. */
+    if (has_state)
+        has_state = select->is_aggregate || state.full_of_bytes || (page_size && limit > page_size);
+    set_page(reader, limit, page_size);
+    status = make_command(reader, &command, &nothing);
+    if (!status && !nothing && select->where.access.kind == ACCESS_PARTITIONS) {
+        status = name_partitions(reader, &keys);
         named = &keys;
-        nothing = !keys.count;
+        nothing = !status && !keys.count;
     }
-    status = check_sorted_pages(reader, nothing, named, page_size);
+    if (!status)
+        status = check_sorted_pages(reader, nothing, named, page_size);
     if (status)
         return status;
     if (!nothing && has_state && !named && bytes_is_null(state.partition_key))
         return paging_refuse(execution->err);
     if (!nothing && has_state)
-        first_key = resume(reader, &state, named);
-    execution_begin_rows(execution, &reader->rows, NULL, 0, bytes_of(NULL, 0));
-    reader->bytes_at = out->size;
+        first_key = page_resume(&reader->page, &state, named);
+    result_begin(&reader->result, execution, select, limit);
     execution->eval.row = &reader->view;
-    if (!nothing && reader->remaining)
-        status = named ? read_partitions(reader, named, first_key, &command, &stopped)
-                       : read_range(reader, &command, &stopped);
+    if (!nothing && reader->page.limits.remaining)
+        status = read_rows(reader, named, first_key, &command);
     if (!status)
         status = finish_rows(reader);
     if (status)
         return status;
     warn_of_tombstones(reader);
-    TRACE(execution->request->trace, "Answering %u rows", reader->rows.row_count);
-    if (has_more(reader, named, &state)) {
-        reader->rows.count_at = body_at;
-        put_paging_state(reader, &scope, &state);
-    }
-    native_rows_end(&reader->rows);
+    TRACE(execution->request->trace, "Answering %u rows", reader->result.rows.row_count);
+    if (page_has_more(&reader->page, named, &state))
+        result_put_state(&reader->result, paging_encode(execution->request->arena, &scope, &state));
+    native_rows_end(&reader->result.rows);
     return OK;
 }
 
@@ -1203,40 +604,55 @@ static enum status check_length(struct execution *execution)
     return ERR_WOULD_WAIT;
 }
 
-enum query_result execute_select(struct execution *execution)
+static void reader_init(struct reader *reader, struct execution *execution)
 {
     const struct select_plan *select = execution->plan->select;
+    struct query_context *context = execution->context;
     struct arena *arena = execution->request->arena;
-    size_t body_at = execution->out->size;
-    struct reader reader = {
+
+    *reader = (struct reader){
         .execution = execution,
         .table = execution->plan->table,
         .select = select,
-        .slots = arena_new_array(arena, struct bytes, select->slot_count + 1),
-        .cells = arena_new_array(arena, const struct cell *, select->slot_count + 1),
-        .cell_counts = arena_new_array(arena, uint32_t, select->slot_count + 1),
-        .offsets = arena_alloc(arena, sizeof(size_t) * (select->slot_count + 1)),
+        .page = { .select = select,
+                  .position = { .key = &context->last_key, .clustering = &context->last_clustering } },
+        .next_clustering = &context->next_clustering,
         .chunk = arena,
-        .key = &execution->context->last_key,
-        .clustering = &execution->context->last_clustering,
-        .next_clustering = &execution->context->next_clustering,
     };
-    enum status status = check_read_consistency(execution);
-
-    buffer_reset(reader.key);
-    buffer_reset(reader.clustering);
-    memset(reader.offsets, 0xff, sizeof(size_t) * (select->slot_count + 1));
-    reader.view = (struct row_view){
-        .slots = reader.slots,
-        .cells = reader.cells,
-        .cell_counts = reader.cell_counts,
+    buffer_reset(reader->page.position.key);
+    buffer_reset(reader->page.position.clustering);
+    assembler_init(&reader->row, arena, select, &context->scratch);
+    if (select->is_aggregate)
+        groups_init(&reader->groups, select);
+    reader->view = (struct row_view){
+        .slots = reader->row.slots,
+        .cells = reader->row.cells,
+        .cell_counts = reader->row.cell_counts,
         .columns = select->slots,
     };
+}
+
+static void reader_fini(struct reader *reader)
+{
+    if (reader->select->is_aggregate)
+        groups_fini(&reader->groups);
+    if (reader->owned_chunk)
+        arena_free(reader->owned_chunk);
+}
+
+enum query_result execute_select(struct execution *execution)
+{
+    size_t body_at = execution->out->size;
+    struct reader reader;
+    enum status status = check_read_consistency(execution);
+
     if (!status)
         status = check_length(execution);
-    if (!status)
+    if (!status) {
+        reader_init(&reader, execution);
         status = read_with(&reader);
-    reader_fini(&reader);
+        reader_fini(&reader);
+    }
     if (status) {
         execution->out->size = body_at;
         return execution_failed(execution, status);
