@@ -298,6 +298,7 @@ static void extend_prefix(const struct table_def *table, struct eval *eval, cons
 {
     struct buffer *out = eval->scratch;
 
+    assert(out && first + width <= table->clustering_count);
     buffer_reset(out);
     buffer_append_bytes(out, from->encoded);
     for (uint32_t i = 0; i < width; i++) {
@@ -597,6 +598,7 @@ enum status access_slices(const struct access *access, const struct table_def *t
     if (status)
         return status;
     slicing.part = &access->clustering[access->clustering_count - 1];
+    assert(slicing.part->first + slicing.part->width <= table->clustering_count);
     if (slicing.part->kind != PART_SLICE) {
         slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count + 1));
         for (uint32_t i = 0; i < prefix_count; i++)

@@ -43,6 +43,7 @@ enum status plan_batch(struct planner *planner, const struct cql_statement *stat
         plan->parts[i]->statement = batch->statements[i];
         plan->part_count = i + 1;
         status = plan_modify(planner, batch->statements[i], plan->parts[i]);
+        assert(status || plan->parts[i]->modify);
         plan->is_qualified &= plan->parts[i]->is_qualified;
         if (!status && plan->batch_timestamp && plan->parts[i]->modify->timestamp)
             status =

@@ -46,6 +46,7 @@ static int compare_operations(const void *a, const void *b)
 
 static void add_operation(struct modify_plan *modify, const struct operation *operation)
 {
+    assert(operation->column && !is_key_column(operation->column));
     modify->operations[modify->operation_count] = *operation;
     modify->operations[modify->operation_count].number = modify->operation_count;
     modify->operation_count++;
@@ -131,6 +132,7 @@ static void insert_value(struct planner *planner, struct modify_plan *modify, co
                                     : &modify->where.access.clustering[column->position];
 
         *part = eq_part(planner, column->position);
+        assert(part->width == 1 && part->first == column->position);
         part->values[0] = value;
         return;
     }
@@ -673,6 +675,7 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
     if (status)
         return status;
     qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);
+    assert(modify->where.access.kind == ACCESS_PARTITIONS && modify->where.access.partition);
     if (modify->if_not_exists || modify->if_exists || modify->condition_count)
         status = check_conditional(planner, modify);
     return status;

@@ -43,6 +43,7 @@ void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const stru
     const struct where *where = from->select ? &from->select->where : &from->modify->where;
     uint32_t count = from->table->partition_key_count;
 
+    assert(from->select || from->modify);
     plan->pk_count = 0;
     if (where->access.kind != ACCESS_PARTITIONS)
         return;
@@ -123,6 +124,7 @@ enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
     const struct table_def *now;
     enum plan_fit worst = PLAN_FITS;
 
+    assert(!plan->part_count || !plan->table); /* a batch's tables are its parts' */
     for (uint32_t i = 0; i < plan->part_count; i++) {
         enum plan_fit fit = plan_fit(plan->parts[i], schema);
 
@@ -140,6 +142,7 @@ enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
 
 void plan_describe(struct plan *plan, struct arena *arena, uint8_t version)
 {
+    assert(version >= NATIVE_V3 && version < NATIVE_V3 + METADATA_VERSIONS);
     native_metadata_build(&plan->metadata[version - NATIVE_V3], arena, version, plan->columns, plan->column_count);
     native_metadata_build(&plan->bind_metadata[version - NATIVE_V3], arena, version, plan->binds, plan->bind_count);
 }

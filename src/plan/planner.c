@@ -1,6 +1,7 @@
 /* See planner.h. */
 #include "plan/planner.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,6 +12,7 @@ void planner_warn(struct planner *planner, const char *format, ...)
     char text[1024];
     va_list list;
 
+    assert(planner->warning_count <= WARNINGS_MAX);
     va_start(list, format);
     vsnprintf(text, sizeof(text), format, list);
     va_end(list);

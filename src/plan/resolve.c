@@ -4,6 +4,7 @@
 #include "plan/function_body.h"
 #include "plan/number.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,7 @@ static struct function *candidate_add(struct candidates *candidates, const char 
     candidates->list = arena_room(candidates->arena, candidates->list, candidates->count, &candidates->capacity, 4,
                                   sizeof(*candidates->list));
     struct function *function = &candidates->list[candidates->count++];
+    assert(returns && count <= FUNCTION_ARGUMENTS_MAX);
     *function = (struct function){
         .name = bytes_of_string(name),
         .is_pure = true,
@@ -668,6 +670,7 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
     *result = NULL;
     if (!status && candidates.count)
         status = choose(scope, &candidates, args, count, result, err);
+    assert(status || !*result || (*result)->arg_count == count);
     return status;
 }
 
@@ -678,6 +681,7 @@ static struct function *make_function(struct arena *arena, const char *name, con
     const struct type **copy = arena_new_array(arena, const struct type *, count);
     struct function *function = arena_new_struct(arena, struct function);
 
+    assert(returns && body);
     memcpy(copy, args, sizeof(*args) * count);
     *function = (struct function){
         .name = bytes_of_string(name),
@@ -699,6 +703,7 @@ static struct function *make_operator(const struct function_scope *scope, char o
                        : op == '*' ? "_multiply"
                        : op == '/' ? "_divide"
                                    : "_modulo";
+    assert(strchr("+-*/%", op) && op);
     struct function *function = make_function(scope->arena, name, returns, args, 2, body);
 
     function->is_operator = true;

@@ -48,6 +48,8 @@ static enum status compile_results(struct selection *selection, const struct sel
         }
     }
     select->result_count = plan->column_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        assert(select->results[i] && plan->columns[i].type);
     return OK;
 }
 
@@ -224,6 +226,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
             (struct select_ordering){ selection_slot(selection, column), column->type, ordered[i].descending };
     }
     select->reversed = reversed == 1;
+    assert(!select->reversed || select->where.access.kind == ACCESS_PARTITIONS);
     select->sort_count = select->where.partition_has_in ? count : 0;
     return OK;
 }
@@ -337,6 +340,7 @@ static void index_cell_slots(struct planner *planner, struct select_plan *select
 {
     uint32_t first = select->partition_slots + select->clustering_slots;
 
+    assert(first <= select->slot_count);
     select->cell_slot_count = select->slot_count - first;
     select->slot_of_id_index = arena_new_array(planner->arena, uint32_t, select->cell_slot_count + 1);
     for (uint32_t i = 0; i < select->cell_slot_count; i++)
@@ -361,6 +365,7 @@ static enum status compile_limits(struct planner *planner, const struct select_s
 static void make_json(struct planner *planner, struct select_plan *select, struct plan *plan)
 {
     select->is_json = true;
+    assert(plan->column_count == select->result_count);
     select->json_names = arena_new_array(planner->arena, struct bytes, plan->column_count);
     for (uint32_t i = 0; i < plan->column_count; i++) {
         struct bytes name = plan->columns[i].name;
@@ -427,6 +432,8 @@ enum status plan_select(struct planner *planner, const struct cql_statement *sta
     enum status status = plan_use_table(planner, &statement->select->table, plan);
 
     plan->select = select;
+    if (!status)
+        assert(planner->table == plan->table);
     if (!status)
         status = compile_clauses(&selection, statement->select, plan);
     if (status)

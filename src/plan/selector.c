@@ -17,6 +17,7 @@ uint32_t selection_slot(struct selection *selection, const struct column_def *co
         if (select->slots[i] == column)
             return i;
     select->slots[select->slot_count] = column;
+    assert(select->slot_count < selection->planner->table->column_count);
     return select->slot_count++;
 }
 
@@ -25,6 +26,7 @@ static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const
     struct expr *expr = arena_new_struct(planner->arena, struct expr);
 
     expr->kind = kind;
+    assert(type);
     expr->type = type;
     expr->field = -1;
     expr->arg_count = arg_count;
@@ -226,6 +228,7 @@ static enum status add_aggregate(struct selection *selection, enum aggregate_kin
     if (!select->aggregates)
         select->aggregates = arena_new_array(selection->planner->arena, struct select_aggregate, AGGREGATES_MAX);
     expr->index = select->aggregate_count++;
+    assert(kind != AGGREGATE_NONE && (argument || kind == AGGREGATE_COUNT_ROWS));
     select->aggregates[expr->index] = (struct select_aggregate){ kind, argument, type };
     select->is_aggregate = true;
     *result = expr;
@@ -539,6 +542,7 @@ static enum status compile_pack(struct selection *selection, const struct term *
         }
     }
     struct receiver receiver = { selector_name(planner, term), wanted };
+    assert(wanted);
     if (!contains_column(term))
         return term_compile(planner, term, &receiver, result);
 
@@ -622,6 +626,7 @@ enum status selector_compile(struct selection *selection, const struct term *ter
 
     switch (term->kind) {
     case TERM_COLUMN: {
+        assert(planner->table && selection->select->slots);
         status = selection_column(selection, term->column, &column);
         if (status)
             return status;
@@ -663,6 +668,7 @@ enum status selector_compile(struct selection *selection, const struct term *ter
             return status;
         struct expr *expr = new_expr(planner, EXPR_CALL, type, 1);
         expr->function = function;
+        assert(function && function->is_cast);
         expr->args[0] = from;
         *result = expr;
         return OK;

@@ -5,6 +5,7 @@
 #include "cql/print.h"
 #include "types/number.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -194,6 +195,7 @@ static size_t memo_place(struct call_memo *const *memos, uint32_t capacity, cons
 {
     size_t at = ((uintptr_t)term >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
 
+    assert(capacity && !(capacity & (capacity - 1)));
     while (memos[at & (capacity - 1)] && memos[at & (capacity - 1)]->term != term)
         at++;
     return at & (capacity - 1);
@@ -215,6 +217,7 @@ static struct call_memo *memo_of(struct planner *planner, const struct term *ter
         planner->memo_capacity = capacity;
     }
     size_t at = memo_place(memos, capacity, term);
+    assert(planner->memo_count < planner->memo_capacity); /* a place stays free: looking ends */
     if (memos[at])
         return memos[at];
     memo = memos[at] = arena_new_struct(planner->arena, struct call_memo);
@@ -255,6 +258,7 @@ static enum assignability test_call(struct planner *planner, const struct term *
     if (memo->tests[type->kind])
         return memo->tests[type->kind] - 1;
     result = ask_call(planner, term, type);
+    assert(result <= ASSIGNABLE_EXACTLY);
     memo->tests[type->kind] = (uint8_t)(result + 1);
     return result;
 }
@@ -479,8 +483,10 @@ static enum status resolve_call(struct planner *planner, const struct term *term
     }
     planner->call_depth++;
     const struct function_argument *args = make_arguments(planner, term);
+    assert(planner->call_depth <= CALL_DEPTH_MAX);
     enum status status = resolve_arguments(planner, term, &scope, args, function);
     planner->call_depth--;
+    assert(status || !*function || (*function)->return_type);
     if (planner->calls > CALLS_MAX)
         return error_set(planner->err, ERR_INVALID, "The nesting of calls is too complex");
     return status;
@@ -532,6 +538,7 @@ static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const
 {
     struct expr *expr = arena_new_struct(planner->arena, struct expr);
 
+    assert(type);
     expr->kind = kind;
     expr->type = type;
     expr->field = -1;
@@ -549,6 +556,7 @@ const struct expr *term_constant(struct planner *planner, const struct type *typ
 
 const struct expr *term_component(struct planner *planner, const struct expr *tuple, uint32_t index)
 {
+    assert(index < (tuple->kind == EXPR_PACK ? tuple->arg_count : tuple->type->param_count));
     if (tuple->kind == EXPR_PACK)
         return tuple->args[index];
     struct expr *expr = new_expr(planner, EXPR_COMPONENT, tuple->type->params[index]);
@@ -579,6 +587,7 @@ static enum status fold(struct planner *planner, struct expr *expr, const struct
     if (!constant)
         return OK;
     struct eval eval = { .arena = planner->arena, .functions = *planner->functions };
+    assert(!eval.row && !eval.binds);
     eval.functions.arena = planner->arena;
     enum status status = expr_evaluate_slow(expr, &eval, &value, planner->err);
     if (!status)
@@ -621,6 +630,7 @@ static enum status compile_marker(struct planner *planner, const struct term *te
     struct expr *expr = new_expr(planner, EXPR_BIND, receiver->type);
     bool has_table = planner->table != NULL;
 
+    assert(term->marker.index < planner->statement->marker_count);
     expr->index = term->marker.index;
     planner->binds[term->marker.index] = (struct native_column){
         .keyspace = has_table ? planner->table->keyspace : planner->session_keyspace,
@@ -640,7 +650,7 @@ static enum status compile_items(struct planner *planner, const struct term *ter
     pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
         enum status status = term_compile(planner, term->items[i], i % 2 ? odd : even, &pack->args[i]);
-
+        assert(status || pack->args[i]);
         if (status)
             return status;
     }
@@ -659,6 +669,7 @@ static enum status compile_sequence(struct planner *planner, const struct term *
     const struct type *type = receiver->type;
     struct receiver element = receiver_of(planner->arena, "value", receiver->name, type->params[0]);
 
+    assert(type->kind == TYPE_LIST || type->kind == TYPE_SET || type->kind == TYPE_VECTOR);
     if (type->kind == TYPE_VECTOR && term->item_count != type->dimension)
         return error_set(planner->err, ERR_INVALID,
                          "Invalid vector literal for %.*s of type %.*s; expected %u elements, but given %u",
@@ -681,6 +692,7 @@ static enum status compile_map(struct planner *planner, const struct term *term,
     struct receiver key = receiver_of(planner->arena, "key", receiver->name, type->params[0]);
     struct receiver value = receiver_of(planner->arena, "value", receiver->name, type->params[1]);
 
+    assert(type->kind == TYPE_MAP && term->item_count % 2 == 0);
     for (uint32_t i = 0; i < term->item_count; i++)
         if (term_test(planner, term->items[i], type->params[i % 2]) == ASSIGNABLE_NOT)
             return error_set(planner->err, ERR_INVALID, "Invalid map literal for %.*s: %s %.*s is not of type %.*s",
@@ -698,6 +710,7 @@ static enum status compile_udt(struct planner *planner, const struct term *term,
     struct expr *pack = new_expr(planner, EXPR_PACK, type);
 
     pack->arg_count = type->param_count;
+    assert(type->kind == TYPE_UDT && type->field_names);
     pack->args = arena_new_array(planner->arena, const struct expr *, type->param_count + 1);
     for (uint32_t i = 0; i < type->param_count; i++)
         pack->args[i] = new_expr(planner, EXPR_NULL, type->params[i]);
@@ -732,6 +745,7 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     const struct type *type = receiver->type;
     struct expr *pack = new_expr(planner, EXPR_PACK, type);
 
+    assert(type->kind == TYPE_TUPLE);
     if (term->item_count > type->param_count)
         return error_set(planner->err, ERR_INVALID,
                          "Invalid tuple literal for %.*s: too many elements. Type %.*s expects %u but got %u",
@@ -780,6 +794,7 @@ static enum status compile_call(struct planner *planner, const struct term *term
                          BYTES(type_name(planner->arena, function->return_type)), BYTES(receiver->name),
                          BYTES(type_name(planner->arena, receiver->type)));
     struct expr *call = new_expr(planner, EXPR_CALL, function->return_type);
+    assert(function->arg_count == term->item_count && function->body);
     call->function = function;
     call->is_checked = function->return_type->kind == TYPE_TIMEUUID && function->arg_count == 1 && !function->is_cast;
     call->arg_count = term->item_count;
@@ -821,6 +836,7 @@ enum status term_compile(struct planner *planner, const struct term *term, const
 {
     const struct type *type = receiver->type;
 
+    assert(type && planner->statement);
     switch (term->kind) {
     case TERM_LITERAL: return compile_literal(planner, term, receiver, result);
     case TERM_NULL: *result = new_expr(planner, EXPR_NULL, type); return OK;

@@ -3,6 +3,7 @@
 
 #include "types/calendar.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
@@ -31,6 +32,7 @@ void uuid_make_time(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 {
     uint64_t ticks = (uint64_t)(now_us * 10 + UUID_EPOCH_TICKS);
 
+    assert(source->node >> 63); /* it was initialised: the variant is there */
     if (ticks <= source->last_ticks)
         ticks = source->last_ticks + 1;
     source->last_ticks = ticks;

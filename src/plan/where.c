@@ -3,6 +3,8 @@
 
 #include "cql/print.h"
 
+#include <assert.h>
+
 #define FILTERING_MESSAGE                                                                                               \
     "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you " \
     "want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
@@ -106,6 +108,7 @@ static enum status join(struct planner *planner, struct restriction *old, const 
 {
     struct bytes names = common_columns(planner, added, old);
 
+    assert(names.size && old->kind != PART_NONE && added->kind != PART_NONE);
     if (old->kind == PART_EQ || old->kind == PART_IN)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes %s", BYTES(names),
@@ -142,6 +145,7 @@ static enum status merge(struct collector *collector, const struct restriction *
 {
     uint32_t none = collector->planner->table->column_count, last = none;
 
+    assert(added->width && added->columns);
     for (uint32_t i = 0; i < added->width; i++)
         for (uint32_t k = 0; k < none; k++) {
             struct restriction *old = &collector->restrictions[k];
@@ -214,6 +218,7 @@ static void set_bound(struct restriction *restriction, enum cql_operator op, con
 {
     struct bound bound = { values, count, op == OPERATOR_LE || op == OPERATOR_GE };
 
+    assert(is_slice(op) && count);
     restriction->kind = PART_SLICE;
     if (op == OPERATOR_GT || op == OPERATOR_GE)
         restriction->start = bound;
@@ -233,6 +238,7 @@ static enum status collect_contains(struct collector *collector, const struct re
     enum status status = OK;
 
     *filter = (struct filter){ .column = column, .op = relation->op };
+    assert(type_is_collection(type) && (!key || type->kind == TYPE_MAP));
     if (relation->key) {
         struct receiver key_receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
 
@@ -504,6 +510,7 @@ static void restriction_to_filters(struct where *where, const struct restriction
 {
     struct filter filter = { .column = restriction->columns[0] };
 
+    assert(restriction->width == 1 && restriction->kind != PART_NONE);
     if (restriction->kind == PART_EQ) {
         filter.op = OPERATOR_EQ;
         filter.value = restriction->values[0];
@@ -530,6 +537,7 @@ static void restriction_to_filters(struct where *where, const struct restriction
 
 static void restriction_to_part(const struct restriction *restriction, struct key_part *part)
 {
+    assert(restriction->columns && restriction->width && part->kind == PART_NONE);
     *part = (struct key_part){
         .kind = restriction->kind,
         .first = restriction->columns[0]->position,
@@ -707,6 +715,7 @@ static enum status sort_clustering(struct collector *collector)
         i += restriction->width - 1;
     }
     where->access.clustering_is_complete = covered == table->clustering_count;
+    assert(covered <= table->clustering_count && where->access.clustering_count <= table->clustering_count);
     return OK;
 }
 
@@ -766,6 +775,7 @@ enum status where_compile(struct planner *planner, const struct relation *relati
     enum status status = OK;
     uint32_t columns = 0;
 
+    assert(table && planner->statement);
     *where = (struct where){ 0 };
     for (uint32_t i = 0; i < count && !status; i++) {
         columns += relations[i].column_count;
@@ -787,5 +797,6 @@ enum status where_compile(struct planner *planner, const struct relation *relati
     if (!status)
         status = sort_others(&collector);
     where->access.has_in = where->partition_has_in || where->clustering_has_in;
+    assert(where->filter_count <= 2 * (columns + count));
     return status;
 }

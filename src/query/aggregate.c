@@ -1,6 +1,8 @@
 /* Aggregates. Source: org.apache.cassandra.cql3.functions.AggregateFcts, release 5.0. */
 #include "query/aggregate.h"
 
+#include <assert.h>
+
 static bool is_total(const struct select_aggregate *aggregate)
 {
     return aggregate->kind == AGGREGATE_SUM || aggregate->kind == AGGREGATE_AVG;
@@ -9,6 +11,7 @@ static bool is_total(const struct select_aggregate *aggregate)
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate)
 {
     *accumulator = (struct accumulator){ .aggregate = aggregate };
+    assert(aggregate->kind != AGGREGATE_NONE && (aggregate->argument || aggregate->kind == AGGREGATE_COUNT_ROWS));
     if (is_total(aggregate))
         number_sum_init(&accumulator->sum, aggregate->argument->type->kind, aggregate->kind == AGGREGATE_AVG);
 }

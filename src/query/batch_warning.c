@@ -3,6 +3,8 @@
 
 #include "row/key.h"
 
+#include <assert.h>
+
 enum {
     LIVENESS_BYTES = 8,           /* as Cassandra's dataSize counts: a timestamp ... */
     EXPIRING_LIVENESS_BYTES = 20, /* ... and with a TTL, that and when it ends */
@@ -126,9 +128,11 @@ static enum status check_size(struct execution *execution, const struct write_se
     const struct query_engine *engine = execution->context->engine;
     uint64_t sum = set_bytes(set, NULL), limit;
 
+    assert(set->count > 1);
     if (!is_past_threshold(&engine->batch_warn_bytes, sum) && !is_past_threshold(&engine->batch_fail_bytes, sum))
         return OK;
     sum = set_bytes(set, &scratch);
+    assert(sum);
     if (is_past_threshold(&engine->batch_fail_bytes, sum))
         return error_set(execution->err, ERR_INVALID, "Batch too large");
     limit = atomic_load_explicit(&engine->batch_warn_bytes, memory_order_relaxed);

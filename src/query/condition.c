@@ -169,6 +169,7 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
             known |= cas->columns[k] == column;
         if (!known)
             cas->columns[cas->column_count++] = column;
+        assert(cas->column_count <= table->column_count);
     }
     return OK;
 }
@@ -185,6 +186,7 @@ void cas_add_shown(struct cas_set *cas)
 {
     bool only_static = true;
 
+    assert(cas->count); /* who asks nothing is not here */
     for (uint32_t i = 0; i < cas->count; i++)
         only_static &= cas->parts[i].is_static;
     if (cas->wants_static)
@@ -210,6 +212,7 @@ static struct bytes key_component(const struct cas_outcome *outcome, uint32_t po
 {
     size_t at = 0;
 
+    assert(position < outcome->table->partition_key_count);
     if (outcome->table->partition_key_count == 1)
         return outcome->key;
     for (uint32_t k = 0; k < position; k++)
@@ -227,6 +230,7 @@ static struct bytes clustering_component(const struct cas_outcome *outcome, uint
 
     if (from->is_static)
         return bytes_of(NULL, 0);
+    assert(position < table->clustering_count);
     for (uint32_t k = 0; k <= position; k++) {
         const struct column_def *component = &table->columns[table->partition_key_count + k];
 
@@ -318,6 +322,7 @@ static bool shows_static(const struct cas_outcome *outcome, uint32_t part)
     bool asked = cas->wants_static;
     uint32_t cell_count;
 
+    assert(part < cas->count);
     if (!row || !cas->parts[part].is_static)
         return false;
     for (uint32_t i = 0; i < cas->column_count && !asked; i++) {
@@ -362,6 +367,7 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
 
     if (outcome->seen)
         row_count = parts_to_show(outcome, list);
+    assert(row_count <= cas->count);
     for (uint32_t i = 0; row_count && i < cas->count && !answer.static_row; i++)
         if (cas->parts[i].is_static)
             answer.static_row = outcome->seen[i].row;

@@ -80,6 +80,7 @@ enum query_result execute_describe(struct execution *execution)
         state = bytes_of(at, PAGING_DESCRIBE_BYTES);
     }
     execution_begin_rows(execution, &rows, columns, column_count, state);
+    assert(first <= count && count <= result.row_count);
     for (uint32_t i = first; i < count; i++) {
         native_rows_value(&rows, result.rows[i].keyspace_name);
         native_rows_value(&rows, result.rows[i].type);

@@ -3,6 +3,7 @@
 
 #include "query/context.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
 {
     struct query_engine *engine = xcalloc(1, sizeof(*engine));
 
+    assert(options->catalog && options->space);
     engine->catalog = options->catalog;
     engine->space = options->space;
     engine->keys = options->keys;
@@ -56,6 +58,7 @@ struct query_context *query_context_new(struct query_engine *engine, bool may_wa
     context->engine = engine;
     context->may_wait = may_wait;
     context->port = table_port_open(engine->space);
+    assert(context->port);
     if (!may_wait)
         table_port_keep_rows(context->port, engine->row_cache_bytes);
     prepared_lookaside_init(&context->lookaside);

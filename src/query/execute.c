@@ -34,6 +34,7 @@ void execution_describe_failure(struct query_request *request, const struct func
 {
     struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
 
+    assert(function->name.size);
     request->detail.function_keyspace = BYTES_LITERAL("system");
     request->detail.function_name = arena_copy(request->arena, function->name);
     for (uint32_t i = 0; i < function->arg_count; i++)
@@ -44,6 +45,7 @@ void execution_describe_failure(struct query_request *request, const struct func
 
 enum query_result execution_failed(struct execution *execution, enum status status)
 {
+    assert(status && !execution->request->state); /* nothing is on its way */
     if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
         error_clear(&execution->request->error);
         execution->request->waits_for = table_port_waited(execution->context->port);
@@ -78,6 +80,7 @@ void execution_begin_rows(struct execution *execution, struct native_rows *rows,
     const struct native_metadata *metadata = &execution->plan->metadata[execution->version - NATIVE_V3];
     struct native_metadata built;
 
+    assert(execution->version >= NATIVE_V3 && execution->version < NATIVE_V3 + METADATA_VERSIONS);
     if (columns) {
         native_metadata_build(&built, execution->request->arena, execution->version, columns, count);
         metadata = &built;

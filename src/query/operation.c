@@ -6,6 +6,8 @@
 #include "row/place.h"
 #include "types/calendar.h"
 
+#include <assert.h>
+
 static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
 {
     list->cells = arena_room(list->arena, list->cells, list->count, &list->capacity, 16, sizeof(*list->cells));
@@ -114,6 +116,7 @@ static void add_elements(struct execution *execution, struct cell_list *list, co
     struct value_iterator iterator;
     struct bytes element, mapped;
 
+    assert(column->multicell);
     if (value.size == 0)
         return;
     value_iterator_init(&iterator, type, value);
@@ -159,6 +162,7 @@ static void prepend_elements(struct execution *execution, struct cell_list *list
     struct bytes *elements = arena_alloc(list->arena, sizeof(*elements) * ((size_t)count + 1)), element;
     struct value_iterator iterator;
 
+    assert(column->type->kind == TYPE_LIST && column->multicell);
     value_iterator_init(&iterator, column->type, value);
     while (kept < count && value_iterator_next(&iterator, &element))
         elements[kept++] = element;
@@ -218,6 +222,7 @@ static enum status index_operation(struct execution *execution, struct cell_list
     bool set = operation->kind == OPERATION_SET_INDEX;
     enum status status = expr_evaluate(operation->key, &execution->eval, &index, err);
 
+    assert(operation->column->type->kind == TYPE_LIST);
     if (!status && set)
         status = expr_evaluate(operation->value, &execution->eval, &value, err);
     if (status)
@@ -242,6 +247,7 @@ static void discard_operation(struct cell_list *list, const struct operation *op
 
     fill_tombstone(cell, stamp);
     cell->path_value = value;
+    assert(operation->kind == OPERATION_REMOVE && operation->column->type->kind == TYPE_LIST);
     ask(list, cell, PLACE_DISCARD, bytes_of("", 0));
 }
 
@@ -253,6 +259,7 @@ static enum status delete_element(struct execution *execution, struct cell_list 
     enum status status = expr_evaluate(operation->key, &execution->eval, &key, execution->err);
     bool map = column->type->kind == TYPE_MAP;
 
+    assert(map || column->type->kind == TYPE_SET);
     if (status)
         return status;
     if (native_is_unset(key))
@@ -293,6 +300,7 @@ static enum status count(struct execution *execution, struct cell_list *list, co
     struct cell *cell = list->count ? &list->cells[list->count - 1] : NULL;
     uint64_t delta;
 
+    assert(operation->column->type->kind == TYPE_COUNTER);
     if (value.size != COUNTER_DELTA_BYTES)
         return error_set(execution->err, ERR_INVALID, "Invalid null value for counter increment");
     delta = load_be64(value.data);

@@ -75,6 +75,7 @@ uint32_t page_resume(struct page *page, const struct paging_state *state, const 
 {
     uint32_t i = 0;
 
+    assert(!page->position.in_partition);
     page->limits.remaining = state->remaining;
     if (keys && keys->count != 1)
         while (i < keys->count && !bytes_equal(keys->keys[i], state->partition_key))
@@ -109,6 +110,7 @@ bool page_goes_on(const struct page *page, const struct partition_list *keys, st
         return true;
     for (uint32_t i = 0; i + 1 < keys->count; i++)
         if (bytes_equal(keys->keys[i], buffer_bytes(page->position.key))) {
+            assert(!is_one);
             state->partition_key = keys->keys[i + 1];
             state->clustering = bytes_of(NULL, 0);
             state->left_in_partition = page->limits.per_partition;

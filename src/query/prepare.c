@@ -32,6 +32,7 @@ enum status prepare_plan(struct execution *execution, struct arena *arena, struc
         return error_set(execution->err, ERR_INVALID, "The statement is too long");
     TRACE(trace, "Parsing %.*s", BYTES(text_cut(text, STATEMENT_SHOWN_BYTES)));
     status = cql_parse(arena, text, &statement, execution->err);
+    assert(status || statement_of(statement->kind)->kind == statement->kind);
     TRACE(trace, "Preparing statement");
     if (!status)
         status = plan_make(&planner, statement_of(statement->kind)->plan, statement, plan);
@@ -52,6 +53,7 @@ enum status prepare_text(struct execution *execution, struct bytes keyspace, str
     prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
     prepared->text = arena_copy(arena, text);
     prepared_id(keyspace, text, prepared->id);
+    assert(arena_owns(arena, prepared->text.data) || !prepared->text.size);
     status = prepare_plan(execution, arena, prepared->keyspace, prepared->text, &prepared->plan);
     if (status) {
         arena_free(arena);

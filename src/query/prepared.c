@@ -1,6 +1,7 @@
 /* The cache of prepared statements; see prepared.h. */
 #include "query/prepared.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
 {
     struct prepared **at = bucket_of(cache, entry->id);
 
+    assert(cache->count && cache->bytes >= entry->bytes &&
+           !atomic_load_explicit(&entry->evicted, memory_order_relaxed));
     while (*at != entry)
         at = &(*at)->chain;
     *at = entry->chain;
@@ -72,6 +75,7 @@ static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
     cache->bytes -= entry->bytes;
     cache->count--;
     atomic_store_explicit(&entry->evicted, true, memory_order_release);
+    assert(atomic_load_explicit(&entry->refs, memory_order_relaxed) > 0);
     prepared_unref(entry);
 }
 
@@ -79,6 +83,7 @@ void prepared_cache_free(struct prepared_cache *cache)
 {
     while (cache->ring.newer != &cache->ring)
         remove_entry(cache, cache->ring.newer);
+    assert(!cache->count && !cache->bytes && cache->hand == &cache->ring);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
@@ -187,6 +192,7 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
     if (old)
         remove_entry(cache, old);
     struct prepared **bucket = bucket_of(cache, prepared->id);
+    assert(!prepared->chain && prepared->bytes && atomic_load_explicit(&prepared->refs, memory_order_relaxed));
     prepared->chain = *bucket;
     *bucket = prepared;
     prepared->older = cache->ring.older;
@@ -197,6 +203,7 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
     cache->count++;
     while (cache->bytes > cache->bytes_max && cache->count > 1)
         evict_one(cache, prepared);
+    assert(cache->count && lookup(cache, prepared->id) == prepared);
     pthread_mutex_unlock(&cache->lock);
     return OK;
 }

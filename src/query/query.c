@@ -44,6 +44,7 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     const struct statement *statement = statement_of(plan->statement->kind);
     struct query_request *request = execution->request;
 
+    assert(!request->state);
     execution->plan = plan;
     request->table_id = plan->table ? plan->table->id : 0;
     init_eval(execution);
@@ -264,6 +265,7 @@ static enum query_result run_batch(struct execution *execution)
     init_eval(execution);
     execution->prepared = holder.held;
     execution->prepared_count = holder.held_count;
+    assert(holder.made + holder.held_count <= count);
     result = status ? execution_failed(execution, status) : execute_batch(execution, plans, evals, count, kind, NULL);
     batch_fini(&holder);
     return result;

@@ -317,6 +317,7 @@ static enum status read_all(struct reader *reader, struct read_command *command,
         }
         execution->eval.arena = execution->eval.functions.arena = reader->chunk;
         set_limits(reader, command);
+        assert(command->row_limit && reader->chunk);
         enum status status = table_read(execution->context->port, command, execution->context->may_wait, reader->chunk,
                                         &result, execution->err);
         if (!status)
@@ -349,6 +350,7 @@ static enum status read_partitions(struct reader *reader, const struct partition
         if (status || nothing)
             return status;
     }
+    assert(first_key <= keys->count);
     for (uint32_t i = first_key; i < keys->count && !*stopped && !status; i++) {
         command->partition_key = keys->keys[i];
         command->token = token_of_partition_key(keys->keys[i]);

@@ -18,6 +18,7 @@ static enum status write_json_row(struct result *result, const struct bytes *val
     struct buffer text = { 0 };
 
     buffer_append_string(&text, "{");
+    assert(select->is_json && select->json_names);
     for (uint32_t i = 0; i < select->result_count; i++) {
         if (i)
             buffer_append_string(&text, ", ");
@@ -54,6 +55,7 @@ static enum status keep_sorted(struct result *result, const struct bytes *slots,
     const struct select_plan *select = result->select;
     struct bytes *row = arena_alloc(chunk, sizeof(*row) * sorter_width(select));
 
+    assert(select->sort_count && !select->is_plain);
     memcpy(row, values, sizeof(*row) * select->result_count);
     for (uint32_t i = 0; i < select->sort_count; i++)
         row[select->result_count + i] = slots[select->sort[i].slot];

@@ -70,6 +70,7 @@ enum status sorter_add(struct sorter *sorter, const struct bytes *values, struct
 {
     struct sorted_row row = { .values = (struct bytes *)values, .number = sorter->met++ };
 
+    assert(sorter->count <= sorter->max && sorter->count <= SORTED_ROWS_MAX);
     if (sorter->count == sorter->max) {
         if (compare(&row, &sorter->rows[0], (void *)sorter->select) < 0) {
             put(sorter, &sorter->rows[0], &row);

@@ -1,3 +1,5 @@
+/* A trace's memory, and its rows; see trace.h. Events wait in an arena until the reply has left; then two commands write them: the
+ * events, and when they stand the session, which is what a client asks for first. */
 #include "query/trace.h"
 
 #include "base/clock.h"
@@ -6,6 +8,7 @@
 #include "table/table.h"
 #include "types/text.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +56,7 @@ struct trace *trace_new(struct query_context *context, const struct query_sessio
     trace->started_us = started_us;
     trace->began_us = began_us;
     trace->client_bytes = session->client_is_ipv6 ? 16 : 4;
+    static_assert(sizeof(trace->client) == sizeof(session->client_address), "an address is copied whole");
     memcpy(trace->client, session->client_address, trace->client_bytes);
     uuid_make_time(&context->uuids, started_us, trace->id);
     return trace;
@@ -75,6 +79,7 @@ static void add_event(struct trace *trace, int64_t at_us, const char *thread, st
 {
     struct event *event;
 
+    assert(trace->event_count <= TRACE_EVENTS_MAX);
     if (trace->event_count == TRACE_EVENTS_MAX || arena_used(trace->arena) > TRACE_BYTES_MAX)
         return;
     if (!trace->events)
@@ -315,6 +320,7 @@ void trace_write(struct trace *trace, struct query_context *context, int64_t end
     struct rows rows;
     struct uuid_source uuids; /* its own: what others made since would push the events' times on */
 
+    assert(!trace->context && done); /* it is written once */
     trace->context = context;
     trace->ended_us = ended_us;
     trace->done = done;

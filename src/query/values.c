@@ -1,8 +1,6 @@
 /* Binding; see values.h. Collections are brought to the one form that is compared and stored: drivers send them in any order. */
 #include "query/values.h"
 
-#include <assert.h>
-
 static enum status find_named(const struct native_values *given, struct bytes name, struct bytes *value)
 {
     for (uint32_t i = 0; i < given->count; i++)

@@ -91,6 +91,7 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
         }
     }
     stamp->ttl_s = (int32_t)ttl;
+    assert(ttl >= 0 && ttl <= TTL_SECONDS_MAX);
     if (ttl)
         stamp->expires_s = stamp->now_s + ttl;
     if (ttl && stamp->expires_s > EXPIRES_MAX_S)
@@ -128,6 +129,7 @@ static enum status read_row_first(struct execution *execution, const struct tabl
     *row = NULL;
     if (status || !result.partition_count)
         return status;
+    assert(result.partition_count == 1 && result.partitions[0].row_count <= 1);
     if (is_static)
         *row = result.partitions[0].static_row;
     else if (result.partitions[0].row_count)
@@ -214,6 +216,7 @@ static enum status add_partitions(struct execution *execution, const struct modi
     uint32_t shared = UINT32_MAX;
     enum status status = OK;
 
+    assert(!row_count || !slice_count); /* rows are written, or ranges of them deleted */
     write_set_reserve(set, keys->count);
     for (uint32_t i = 0; i < keys->count && !status; i++) {
         struct write_part *part = is_first ? NULL : write_set_find(set, table, keys->keys[i]); /* keys are there once */
@@ -326,6 +329,7 @@ static enum status find_places(struct execution *execution, struct write_set *se
             part->fragments[kept++] = *fragment;
         }
         part->count = kept;
+        assert(kept <= part->capacity);
     }
     return OK;
 }
@@ -383,7 +387,8 @@ enum query_result execute_modify(struct execution *execution)
         cas.wants_static = plan->modify->touches_static;
         cas.wants_rows = names_rows(plan);
         status = cas_add(execution, plan, &cas);
-        cas_add_shown(&cas);
+        if (!status)
+            cas_add_shown(&cas);
     }
     if (status)
         return execution_failed(execution, status);
@@ -446,6 +451,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
     if (conditional)
         cas_add_shown(&cas);
     set.logged = kind == BATCH_LOGGED && !conditional;
+    assert(!conditional || set.count <= 1);
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }
 
