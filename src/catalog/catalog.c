@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/uuid.h"
 #include "catalog/definitions.h"
 #include "catalog/format.h"
 #include "catalog/forward.h"
@@ -219,8 +220,7 @@ enum status catalog_register(struct catalog *catalog, const char *create_table, 
 static void make_uuid(struct catalog *catalog, uint8_t uuid[16])
 {
     catalog->options.random(catalog->options.random_context, uuid, 16);
-    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
-    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    uuid_set_random(uuid);
 }
 
 enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err)

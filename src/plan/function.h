@@ -9,7 +9,7 @@
 #ifndef PLAN_FUNCTION_H
 #define PLAN_FUNCTION_H
 
-#include "plan/uuid.h"
+#include "base/uuid.h"
 #include "schema/schema.h"
 
 struct function_context {

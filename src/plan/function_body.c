@@ -105,8 +105,7 @@ BODY(body_uuid)
 
     if (RAND_bytes(at, 16) != 1)
         return error_set(err, ERR_SERVER, "No randomness");
-    at[6] = (uint8_t)((at[6] & 0x0f) | 0x40);
-    at[8] = (uint8_t)((at[8] & 0x3f) | 0x80);
+    uuid_set_random(at);
     *result = bytes_of(at, 16);
     return OK;
 }
@@ -127,7 +126,7 @@ BODY(body_bound_timeuuid)
 static int64_t ms_of(const struct type *type, struct bytes value)
 {
     switch (type->kind) {
-    case TYPE_TIMEUUID: return uuid_time_ms(value);
+    case TYPE_TIMEUUID: return uuid_time_ms(value.data);
     case TYPE_DATE: return (int64_t)(int32_t)(load_be32(value.data) - 0x80000000u) * MS_PER_DAY;
     default: return (int64_t)load_be64(value.data);
     }

@@ -1,6 +1,7 @@
 /* What CREATE, ALTER and DROP share; see change.h. */
 #include "schema/change.h"
 
+#include "base/uuid.h"
 #include "schema/build.h"
 #include "schema/options.h"
 #include "schema/resolve.h"
@@ -79,21 +80,14 @@ enum status change_no_keyspace(struct change *c, struct bytes name)
 static void new_uuid(struct change *c, uint8_t uuid[16])
 {
     c->context->random(c->context->random_context, uuid, 16);
-    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
-    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    uuid_set_random(uuid);
 }
 
 /* Version 1, as Cassandra's table ids are: drivers and people read the time in them. */
 void change_new_timeuuid(struct change *c, uint8_t uuid[16])
 {
-    uint64_t ticks = (uint64_t)c->context->now_us * 10 + UUID_EPOCH_TICKS;
-
     c->context->random(c->context->random_context, uuid, 16);
-    store_be32(uuid, (uint32_t)ticks);
-    store_be16(uuid + 4, (uint16_t)(ticks >> 32));
-    store_be16(uuid + 6, (uint16_t)((ticks >> 48 & 0x0fff) | 0x1000));
-    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
-    uuid[10] |= 1; /* a node that is no network card */
+    uuid_set_time(uuid, (uint64_t)c->context->now_us * 10 + UUID_EPOCH_TICKS);
 }
 
 enum status change_none(struct change *c)

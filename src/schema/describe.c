@@ -1,5 +1,6 @@
 #include "schema/describe.h"
 
+#include "base/uuid.h"
 #include "cql/ast.h"
 #include "cql/print.h"
 #include "schema/build.h"
@@ -191,12 +192,6 @@ static void print_clustering_order(struct buffer *out, const struct table_def *t
     buffer_append_string(out, ")\n    AND ");
 }
 
-static void print_uuid(struct buffer *out, const uint8_t uuid[16])
-{
-    for (int i = 0; i < 16; i++)
-        buffer_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
-}
-
 static void print_map(struct buffer *out, const struct option_map *map)
 {
     bool first = true;
@@ -285,7 +280,7 @@ void describe_table(struct buffer *out, const struct table_def *table, bool with
     buffer_append_string(out, ") WITH ");
     if (with_internals && !is_virtual(table)) {
         buffer_append_string(out, "ID = ");
-        print_uuid(out, table->uuid);
+        uuid_print(out, table->uuid);
         buffer_append_string(out, "\n    AND ");
     }
     if (table->clustering_count)

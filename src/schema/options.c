@@ -2,11 +2,11 @@
  * files of their own (option.h). */
 #include "schema/option.h"
 
+#include "base/uuid.h"
 #include "schema/build.h"
 #include "schema/keyspaces.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -66,32 +66,6 @@ static enum status set_extensions(const struct option_setting *setting, void *at
     return options_read_map(setting->arena, setting->option->name, setting->option->value, &ignored, err);
 }
 
-static bool parse_uuid(struct bytes text, uint8_t uuid[16])
-{
-    size_t at = 0;
-
-    if (text.size != 36)
-        return false;
-    for (size_t i = 0; i < 36; i++) {
-        uint8_t c = text.data[i];
-
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (c != '-')
-                return false;
-            continue;
-        }
-        if (!isxdigit(c))
-            return false;
-        c = (uint8_t)(isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
-        if (at % 2 == 0)
-            uuid[at / 2] = (uint8_t)(c << 4);
-        else
-            uuid[at / 2] |= c;
-        at++;
-    }
-    return true;
-}
-
 static enum status set_id(const struct option_setting *setting, void *at, struct error *err)
 {
     struct bytes text;
@@ -102,7 +76,7 @@ static enum status set_id(const struct option_setting *setting, void *at, struct
     assert(setting->id || !setting->has_id);
     if (!setting->has_id)
         return error_set(err, ERR_CONFIG, "Cannot alter table id.");
-    if (!parse_uuid(text, setting->id))
+    if (!uuid_parse(text, setting->id))
         return error_set(err, ERR_CONFIG, "Invalid table id");
     *setting->has_id = true;
     return OK;

@@ -11,9 +11,6 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* From 1582-10-15, where the ticks of 100 ns in a timeuuid begin, to 1970-01-01. */
-#define UUID_EPOCH_TICKS INT64_C(0x01b21dd213814000)
-
 /* "2020-01-31"; years past 9999 as "+10000-01-31", before 0 as "-0001-01-31". */
 void date_print(struct buffer *out, int64_t days);
 /* "2020-01-31T04:05:06.789Z", with a space for the T in JSON. Years count in their era, as Java's 'y' does. */

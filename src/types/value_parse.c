@@ -1,4 +1,5 @@
 /* Constants of the language, and strings in JSON, into wire bytes. */
+#include "base/uuid.h"
 #include "types/calendar.h"
 #include "types/number.h"
 #include "types/text.h"
@@ -78,31 +79,10 @@ static enum status parse_hex(struct bytes text, struct buffer *out, struct error
     return OK;
 }
 
-static bool parse_uuid(struct bytes text, uint8_t *uuid)
-{
-    size_t digits = 0;
-
-    if (text.size != 36)
-        return false;
-    for (size_t i = 0; i < 36; i++) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text.data[i] != '-')
-                return false;
-            continue;
-        }
-        int digit = hex_digit(text.data[i]);
-        if (digit < 0)
-            return false;
-        uuid[digits / 2] = (uint8_t)(digits % 2 ? uuid[digits / 2] | digit : digit << 4);
-        digits++;
-    }
-    return true;
-}
-
 static enum status parse_uuid_type(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
 {
     uint8_t uuid[16];
-    bool ok = parse_uuid(text, uuid);
+    bool ok = uuid_parse(text, uuid);
 
     if (!ok && type->kind == TYPE_UUID)
         return error_set(err, ERR_INVALID, "Unable to make UUID from '%.*s'", BYTES(text));

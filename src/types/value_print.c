@@ -1,4 +1,5 @@
 /* Values as CQL literals and as JSON, as Cassandra 5.0 writes them. */
+#include "base/uuid.h"
 #include "types/calendar.h"
 #include "types/number.h"
 #include "types/value.h"
@@ -30,12 +31,6 @@ static void print_quoted(struct buffer *out, struct bytes text)
         buffer_append_u8(out, text.data[i]);
     }
     buffer_append_u8(out, '\'');
-}
-
-static void print_uuid(struct buffer *out, struct bytes value)
-{
-    for (size_t i = 0; i < 16; i++)
-        buffer_printf(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", value.data[i]);
 }
 
 /* IPv6 in eight groups, nothing left out, as Java prints it. */
@@ -96,7 +91,7 @@ static void print_bare(struct buffer *out, const struct type *type, struct bytes
     case TYPE_VARINT: varint_print(out, value); return;
     case TYPE_DECIMAL: decimal_print(out, value); return;
     case TYPE_UUID:
-    case TYPE_TIMEUUID: print_uuid(out, value); return;
+    case TYPE_TIMEUUID: uuid_print(out, value.data); return;
     case TYPE_INET: print_inet(out, value); return;
     case TYPE_DATE: date_print(out, (int64_t)load_be32(value.data) - (1LL << 31)); return;
     case TYPE_TIME: time_print(out, (int64_t)load_be64(value.data)); return;

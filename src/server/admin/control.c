@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/uuid.h"
 #include "server/admin/tree.h"
-#include "types/calendar.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -115,17 +115,10 @@ void control_view_fini(struct control_view *view)
     pthread_mutex_destroy(&view->lock);
 }
 
-/* Version 1: 60 bits of time, the rest is random. */
-static void new_timeuuid(const struct clock *clock, uint8_t uuid[16])
+static void new_timeuuid(const struct clock *clock, uint8_t uuid[UUID_BYTES])
 {
-    uint64_t ticks = (uint64_t)(clock_realtime_us(clock) * 10 + UUID_EPOCH_TICKS);
-
-    random_bytes(uuid, 16);
-    store_be32(uuid, (uint32_t)ticks);
-    store_be16(uuid + 4, (uint16_t)(ticks >> 32));
-    store_be16(uuid + 6, (uint16_t)((ticks >> 48 & 0x0fff) | 0x1000));
-    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
-    uuid[10] |= 1; /* no card's address */
+    random_bytes(uuid, UUID_BYTES);
+    uuid_set_time(uuid, (uint64_t)(clock_realtime_us(clock) * 10 + UUID_EPOCH_TICKS));
 }
 
 static void begin_task(struct asker *asker, const char *kind, const char *unit, uint64_t total)
