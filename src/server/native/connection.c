@@ -1,6 +1,7 @@
 #include "server/native/connection.h"
 
 #include "query/trace.h"
+#include "server/native/memory.h"
 #include "table/table.h"
 
 #include <assert.h>
@@ -273,7 +274,7 @@ static void closed(struct stream_socket *socket, enum stream_end end)
         hold_segments(connection);
         connection->framing->out = NULL;
     }
-    native_loop_forget_hungry(loop, connection);
+    native_memory_forget(loop, connection);
     if (end == STREAM_END_STALLED)
         metric_add(&loop->metrics.connections_stalled, 1);
     if (end == STREAM_END_MEMORY)
@@ -314,7 +315,7 @@ static void release(struct request *request)
     struct native_loop *loop = request->connection->loop;
 
     budget_charge_end(&request->charge, request->arena);
-    native_loop_release_arena(loop, request->arena);
+    native_memory_release(loop, request->arena);
 }
 
 static bool is_full(const struct connection *connection)
@@ -799,7 +800,7 @@ static bool may_take(struct connection *connection)
 {
     if (__builtin_expect(budget_admits(&connection->share), 1) || connection->throws_on_overload)
         return true;
-    native_loop_starve(connection->loop, connection);
+    native_memory_starve(connection->loop, connection);
     return false;
 }
 
@@ -807,7 +808,7 @@ static bool may_take(struct connection *connection)
 static bool take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
 {
     struct native_loop *loop = connection->loop;
-    struct arena *arena = native_loop_arena(loop);
+    struct arena *arena = native_memory_arena(loop);
     struct request *request = arena_alloc(arena, sizeof(*request)); /* each member is set before it is used */
     struct error *err = &request->query.error;
     enum status status;

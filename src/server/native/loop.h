@@ -112,11 +112,6 @@ void native_worker_stop(void *local);
 /* Sends an EVENT to all connections that registered for it. Any thread. */
 void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body);
 
-struct arena *native_loop_arena(struct native_loop *loop);
-void native_loop_release_arena(struct native_loop *loop, struct arena *arena);
-/* Goes on reading from the connection when there is memory for its requests. */
-void native_loop_starve(struct native_loop *loop, struct connection *connection);
-void native_loop_forget_hungry(struct native_loop *loop, struct connection *connection);
 /* A request has left: the last of a draining loop stops it. */
 void native_loop_idle(struct native_loop *loop);
 
