@@ -1,5 +1,5 @@
-/* UUIDs as RFC 9562 lays them out, of the two versions that CQL makes: 1, of a time, and 4, of randomness. A node is never a network card's
- * address: it is random, with the bit that says so. */
+/* UUIDs as RFC 9562 lays them out, of the two versions that CQL makes: 1, of a time, and 4, of randomness. A node is
+ * never a network card's address: it is random, with the bit that says so. */
 #include "base/uuid.h"
 
 #include "base/random.h"

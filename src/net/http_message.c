@@ -1,5 +1,6 @@
-/* Targets, parameters, headers and routes. A target is kept as it came beside what it means: a signature is made of the one, a handler
- * looks at the other. What could be read in two ways is not read at all: who stands before us may have read the other one. */
+/* Targets, parameters, headers and routes. A target is kept as it came beside what it means: a signature is made of
+ * the one, a handler looks at the other. What could be read in two ways is not read at all: who stands before us may
+ * have read the other one. */
 #include "net/http_message.h"
 
 #include <assert.h>

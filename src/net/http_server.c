@@ -1,10 +1,12 @@
-/* libmicrohttpd reads and writes what HTTP looks like; nobody else in the house knows it. It is driven by a loop of ours (it has no
- * thread), for three things it does not do: a deadline for a whole request, not only for silence; a refusal that a client can read
- * where there are too many connections; and handlers that wait while other connections are served. A connection whose request is at a
- * handler is suspended, and the library does not touch it; so all of this is one thread's, but for the handlers.
+/* libmicrohttpd reads and writes what HTTP looks like; nobody else in the house knows it. It is driven by a loop of
+ * ours (it has no thread), for three things it does not do: a deadline for a whole request, not only for silence; a
+ * refusal that a client can read where there are too many connections; and handlers that wait while other
+ * connections are served. A connection whose request is at a handler is suspended, and the library does not touch
+ * it; so all of this is one thread's, but for the handlers.
  *
- * What the library itself finds wrong (a length that is no number, a chunk that is none, a head far beyond the limits) it answers with
- * the right status, text of its own, and ends. It may learn late that a client has gone which ended its side together with its last bytes: then its deadline ends it.
+ * What the library itself finds wrong (a length that is no number, a chunk that is none, a head far beyond the
+ * limits) it answers with the right status, text of its own, and ends. It may learn late that a client has gone
+ * which ended its side together with its last bytes: then its deadline ends it.
  *
  * TLS would be the library's, or a descriptor that does it: only say_and_cut writes to a socket itself. */
 #include "net/http_server.h"

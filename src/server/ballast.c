@@ -1,3 +1,5 @@
+/* The file's blocks are asked for piece by piece: what cannot be had (a full disk, no leave) is simply not held, for a
+ * server without it is no worse off than before. */
 #include "server/ballast.h"
 
 #include "base/log.h"

@@ -1,4 +1,5 @@
-/* The data directory is made with all that is above it, and each name is synced; then it is locked: two servers would ruin it. */
+/* The data directory is made with all that is above it, and each name is synced; then it is locked: two servers
+ * would ruin it. */
 #include "server/directory.h"
 
 #include "base/memory.h"

@@ -1,3 +1,5 @@
+/* A process may have less than the machine: each cgroup from its own up to the root may limit it, and the least
+ * counts. v2 has one tree; of v1 the controller "memory" has its own. */
 #include "server/memory.h"
 
 #include <inttypes.h>

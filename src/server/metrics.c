@@ -1,3 +1,4 @@
+/* Counters of loops are words, so that a sum is a loop over them; names, kinds and help are what Prometheus shows. */
 #include "server/metrics.h"
 
 #include "wire/native.h"

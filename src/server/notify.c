@@ -1,3 +1,4 @@
+/* One datagram, sent and forgotten: a manager that does not listen must not hold up the process. */
 #include "server/notify.h"
 
 #include "base/clock.h"

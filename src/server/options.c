@@ -1,3 +1,5 @@
+/* One table of options, and all that is done with them (defaults, command line, file, reload, help, reference) goes
+ * through it. */
 #include "server/options.h"
 
 #include "base/memory.h"

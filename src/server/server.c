@@ -1,5 +1,5 @@
-/* Builds a server from the bottom up: directory, keys, store, catalog, tables, query, loops, control, HTTP; each step says why it cannot.
- * What was built is taken down in the other order, also when a later step fails. */
+/* Builds a server from the bottom up: directory, keys, store, catalog, tables, query, loops, control, HTTP; each
+ * step says why it cannot. What was built is taken down in the other order, also when a later step fails. */
 #include "server/server.h"
 
 #include "catalog/format.h"

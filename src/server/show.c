@@ -1,5 +1,5 @@
-/* What is counted here and there, gathered when somebody asks. Nothing is counted twice, and nothing is counted for this alone: the
- * numbers are their owners'. */
+/* What is counted here and there, gathered when somebody asks. Nothing is counted twice, and nothing is counted for
+ * this alone: the numbers are their owners'. */
 #include "server/show.h"
 
 #include "query/query.h"

@@ -1,5 +1,6 @@
-/* What an option does not say follows from the machine: three loops for four processors, an eighth of the memory for the cache, and so on.
- * Most is a loop's part of what all of them may take, but never so little that one request which is allowed would not fit. */
+/* What an option does not say follows from the machine: three loops for four processors, an eighth of the memory for
+ * the cache, and so on. Most is a loop's part of what all of them may take, but never so little that one request
+ * which is allowed would not fit. */
 #include "server/sizes.h"
 
 #include "server/memory.h"

@@ -1,3 +1,4 @@
+/* Who looks at a directory takes its lock first, as a server would: none can start meanwhile. */
 #include "server/admin/at_rest.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Looks at a directory from end to end, and goes on after what it finds: who has damage wants to know all of it.
+ * Rows that are sound but under an older form of a value are counted beside. */
 #include "server/admin/check.h"
 
 #include "base/clock.h"

@@ -1,3 +1,6 @@
+/* A thread listens, and one for each who asks: what they ask for takes long, and none of it is done by threads that
+ * serve. Who has asked and goes away has what it asked for ended, where that can be; a snapshot's stage goes with
+ * its connection. */
 #include "server/admin/control.h"
 
 #include "base/log.h"

@@ -1,3 +1,5 @@
+/* A value in the form that is looked for is the value itself again when it is brought to that form: where it is not,
+ * it was written before. */
 #include "server/admin/forms.h"
 
 #include "types/value.h"

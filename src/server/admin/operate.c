@@ -1,3 +1,6 @@
+/* A table of commands: those for a server at work ask it through the control socket and show what it says; those
+ * that copy do it themselves, of a server's stage or of a directory at rest. What they make has another name, or a
+ * mark in it, until it is whole. */
 #include "server/admin/operate.h"
 
 #include "base/memory.h"

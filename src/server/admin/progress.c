@@ -1,3 +1,4 @@
+/* What is shown goes to stderr: stdout is what a command was asked for. */
 #include "server/admin/progress.h"
 
 #include <assert.h>

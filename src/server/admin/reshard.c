@@ -1,3 +1,4 @@
+/* The command line of table/reshard.c: lock, keys, store, and what is shown meanwhile. */
 #include "server/admin/reshard.h"
 
 #include "base/clock.h"

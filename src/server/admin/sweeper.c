@@ -1,3 +1,4 @@
+/* Numbers of the shards' sweepers, asked for when somebody looks: a row for each shard, and their sums as metrics. */
 #include "server/admin/sweeper.h"
 
 #include "server/metrics.h"

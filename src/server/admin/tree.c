@@ -1,3 +1,5 @@
+/* Each file is copied and synced, and the directories after their files: whoever gives the whole its name, or takes
+ * its mark away, does so when all of it would outlive a power cut. */
 #include "server/admin/tree.h"
 
 #include "base/memory.h"

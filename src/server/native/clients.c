@@ -1,3 +1,4 @@
+/* A list under a lock: connections come and go on their loops, rows are asked for on any thread. */
 #include "server/native/clients.h"
 
 #include "net/listener.h"

@@ -1,3 +1,7 @@
+/* A request's way: a frame is read where it lies in the input, decoded into an arena, and run at once; what memory
+ * cannot answer is run again by a worker, what owners must decide comes back when they have. Replies go straight
+ * into the socket's output, in the order in which they are ready: a client tells them apart by their stream ids. A
+ * connection that is closed meanwhile lives on until its last request has landed. */
 #include "server/native/connection.h"
 
 #include "query/trace.h"
@@ -123,6 +127,7 @@ static void trace_written(void *argument, bool written)
 {
     struct native_loop *loop = argument;
 
+    assert(loop->traces > 0 && loop->request_count > 0);
     metric_add(written ? &loop->metrics.traces_written : &loop->metrics.traces_failed, 1);
     loop->traces--;
     loop->request_count--;
@@ -135,6 +140,7 @@ static void end_trace(struct request *request)
     struct native_loop *loop = request->connection->loop;
     struct trace *trace = request->query.trace;
 
+    assert(trace);
     request->query.trace = NULL;
     trace_write(trace, loop->context, clock_monotonic_us(loop->service->clock), trace_written, loop);
 }
@@ -211,6 +217,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     struct query_request *query = &request->query;
     struct native_reply reply = reply_to(connection, &request->message.header, NATIVE_RESULT);
 
+    assert(out->size >= start + NATIVE_HEADER_BYTES && !connection->socket.is_closed);
     if (!query->error.status && out->size - start > (size_t)NATIVE_REPLY_BYTES_MAX)
         error_set(&query->error, ERR_INVALID, "The result is larger than a frame can be: ask for pages");
     if (query->error.status) {
@@ -245,6 +252,7 @@ static void release_run(struct loop_task *task)
     struct connection *connection = CONTAINER_OF(task, struct connection, release);
     struct native_loop *loop = connection->loop;
 
+    assert(connection->socket.is_closed && connection->in_flight == 0 && connection->waits == 0);
     free((void *)connection->session.keyspace.data);
     free(connection->framing);
     free(connection);
@@ -330,6 +338,7 @@ static void went_off(struct request *request)
 {
     struct connection *connection = request->connection;
 
+    assert(connection->waits <= connection->in_flight + 1);
     budget_charge_add(&request->charge, 2 * NATIVE_ARENA_BYTES);
     connection->in_flight++;
     connection->loop->request_count++;
@@ -340,6 +349,7 @@ static void went_off(struct request *request)
 
 static void landed(struct connection *connection)
 {
+    assert(connection->in_flight > 0 && connection->loop->request_count > 0);
     connection->in_flight--;
     connection->loop->request_count--;
     metric_add(&connection->loop->metrics.in_flight, (uint64_t)-1);
@@ -434,6 +444,7 @@ static void job_done(struct worker_job *job)
     struct request *request = CONTAINER_OF(job, struct request, job);
     struct connection *connection = request->connection;
 
+    assert(connection->waits > 0);
     connection->waits--;
     connection->session.warned_of_use |= request->job_session.warned_of_use;
     if (!bytes_equal(request->job_session.keyspace, request->job_keyspace)) { /* it was USE */
@@ -524,6 +535,7 @@ static void run_query(struct request *request)
     size_t start = begin_reply(connection, &out);
     enum query_result result;
 
+    assert(connection->state == CONNECTION_READY && request->arena);
     query->session = &connection->session;
     query->arena = request->arena;
     query->message = &request->message;
@@ -584,6 +596,7 @@ static enum status unknown_compression(struct bytes name, struct error *err)
 
 static void become_ready(struct connection *connection)
 {
+    assert(connection->state != CONNECTION_READY);
     connection->state = CONNECTION_READY;
     loop_timer_clear(connection->loop->net_loop, &connection->startup_timer);
     if (connection->framing)
@@ -595,6 +608,7 @@ static void begin_segments(struct connection *connection)
 {
     struct framing *framing = xcalloc(1, sizeof(*framing));
 
+    assert(!connection->framing);
     framing->in.compression = connection->compression;
     framing->in.body_bytes_max = connection->loop->limits.frame_bytes_max;
     framing->in.takes_large = connection->state == CONNECTION_READY;

@@ -1,5 +1,6 @@
-/* The life of a loop that serves connections, and what reaches it from other threads: the shards' answers, other limits, events, the wish
- * to stop. A stop waits for each request that is with its owner; past drain_us it waits no more, and says so. */
+/* The life of a loop that serves connections, and what reaches it from other threads: the shards' answers, other
+ * limits, events, the wish to stop. A stop waits for each request that is with its owner; past drain_us it waits no
+ * more, and says so. */
 #include "server/native/loop.h"
 
 #include "base/log.h"

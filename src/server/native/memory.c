@@ -1,5 +1,6 @@
-/* What requests and replies of a loop hold is one budget: where it is full connections are not read, and are let in again one by one, who
- * came first first. Who takes nothing of the replies that fill it loses them. What a burst took goes back to the system a second after it. */
+/* What requests and replies of a loop hold is one budget: where it is full connections are not read, and are let in
+ * again one by one, who came first first. Who takes nothing of the replies that fill it loses them. What a burst
+ * took goes back to the system a second after it. */
 #include "server/native/memory.h"
 
 #include "server/native/connection.h"

@@ -1,3 +1,5 @@
+/* A ring of notes between loops and a thread that writes: a loop never waits for stderr, and what does not fit is
+ * counted instead. */
 #include "server/native/slow_log.h"
 
 #include "base/log.h"
