@@ -2,6 +2,7 @@
  * says at the end whether all of it was there. */
 #include "schema/codec.h"
 
+#include "base/cursor.h"
 #include "schema/build.h"
 #include "schema/ddl.h"
 #include "schema/resolve.h"
@@ -247,47 +248,41 @@ void schema_encode_type(struct buffer *out, const struct type *type, uint32_t le
 /* ---- decoding ---- */
 
 struct reader {
-    const uint8_t *at;
-    size_t left;
-    bool failed;                         /* once cut short, everything reads as zero */
+    struct cursor in;
     const struct keyspace_def *keyspace; /* where user types are looked up */
 };
 
+/* Once cut short, everything reads as zero. */
 static const uint8_t *take(struct reader *r, size_t size)
 {
     static const uint8_t zeros[16];
-    const uint8_t *at = r->at;
+    struct bytes taken = cursor_take(&r->in, size);
 
-    if (r->failed || r->left < size) {
-        r->failed = true;
-        return size <= sizeof(zeros) ? zeros : NULL;
-    }
-    r->at += size;
-    r->left -= size;
-    return at;
+    assert(size <= sizeof(zeros));
+    return taken.data ? taken.data : zeros;
 }
 
 static uint8_t get_u8(struct reader *r)
 {
-    return *take(r, 1);
+    return cursor_u8(&r->in);
 }
 
 static uint32_t get_be32(struct reader *r)
 {
-    return load_be32(take(r, 4));
+    return cursor_be32(&r->in);
 }
 
 static uint64_t get_be64(struct reader *r)
 {
-    return load_be64(take(r, 8));
+    return cursor_be64(&r->in);
 }
 
 static struct bytes get_text(struct reader *r)
 {
     uint32_t size = get_be32(r);
-    const uint8_t *at = take(r, size);
+    struct bytes text = cursor_take(&r->in, size);
 
-    return r->failed ? BYTES_LITERAL("") : bytes_of(at, size);
+    return r->in.failed ? BYTES_LITERAL("") : text;
 }
 
 /* A count of things that take at least `least` bytes each. */
@@ -295,9 +290,9 @@ static uint32_t get_count(struct reader *r, size_t least)
 {
     uint32_t count = get_be32(r);
 
-    if (count > r->left / least)
-        r->failed = true;
-    return r->failed ? 0 : count;
+    if (count > r->in.left / least)
+        cursor_fail(&r->in);
+    return r->in.failed ? 0 : count;
 }
 
 static void get_map(struct reader *r, struct arena *arena, struct option_map *map)
@@ -342,7 +337,7 @@ static const struct type *get_udt(struct reader *r, struct arena *arena, bool fr
     for (uint32_t i = 0; i < r->keyspace->type_count; i++)
         if (bytes_equal(r->keyspace->types[i]->name, name))
             return frozen ? type_freeze(arena, r->keyspace->types[i]) : r->keyspace->types[i];
-    r->failed = true;
+    cursor_fail(&r->in);
     return type_native(TYPE_BLOB);
 }
 
@@ -362,8 +357,8 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     bool frozen = head[2];
     uint32_t dimension;
 
-    if (r->failed || depth > RESOLVE_DEPTH_MAX) {
-        r->failed = true;
+    if (r->in.failed || depth > RESOLVE_DEPTH_MAX) {
+        cursor_fail(&r->in);
         return type_native(TYPE_BLOB);
     }
     switch (code) {
@@ -380,7 +375,7 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
         for (int kind = TYPE_ASCII; kind < TYPE_EMPTY; kind++)
             if (kind != TYPE_DURATION && type_wire_id(type_native((enum type_kind)kind)) == code)
                 return type_native((enum type_kind)kind);
-        r->failed = true;
+        cursor_fail(&r->in);
         return type_native(TYPE_BLOB);
     }
 }
@@ -397,14 +392,14 @@ static void get_type(struct reader *r, struct keyspace_def *keyspace)
         names[i] = get_text(r);
         fields[i] = get_node(r, arena, 0);
     }
-    if (!r->failed)
+    if (!r->in.failed)
         keyspace_def_put_type(keyspace, type_udt(arena, keyspace->name, name, names, fields, count, false));
 }
 
 static int32_t int_param(struct bytes value, struct reader *r)
 {
     if (value.size != 4) {
-        r->failed = true;
+        cursor_fail(&r->in);
         return 0;
     }
     return (int32_t)load_be32(value.data);
@@ -416,7 +411,7 @@ static double double_param(struct bytes value, struct reader *r)
     double result;
 
     if (value.size != 8) {
-        r->failed = true;
+        cursor_fail(&r->in);
         return 0;
     }
     bits = load_be64(value.data);
@@ -426,11 +421,11 @@ static double double_param(struct bytes value, struct reader *r)
 
 static void map_param(struct bytes value, struct arena *arena, struct option_map *map, struct reader *r)
 {
-    struct reader inner = { .at = value.data, .left = value.size };
+    struct reader inner = { .in = cursor_of(value) };
 
     get_map(&inner, arena, map);
-    if (inner.failed || inner.left)
-        r->failed = true;
+    if (inner.in.failed || inner.in.left)
+        cursor_fail(&r->in);
 }
 
 static void get_param(struct reader *r, struct arena *arena, struct table_params *params)
@@ -453,7 +448,7 @@ static void get_param(struct reader *r, struct arena *arena, struct table_params
     case PARAM_MEMTABLE: params->memtable = arena_copy(arena, value); break;
     case PARAM_FLAGS:
         if (value.size != 1) {
-            r->failed = true;
+            cursor_fail(&r->in);
             break;
         }
         params->cdc = value.data[0] & FLAG_CDC;
@@ -524,7 +519,7 @@ static struct table_def *get_table(struct reader *r)
     params = get_u8(r);
     for (uint32_t i = 0; i < params; i++)
         get_param(r, arena, &def->params);
-    if (r->failed || !columns_are_sound(def)) {
+    if (r->in.failed || !columns_are_sound(def)) {
         table_def_unref(def);
         return NULL;
     }
@@ -548,14 +543,14 @@ static struct keyspace_def *get_types(struct reader *r, struct keyspace_def *bar
 
     keyspace_def_unref(bare);
     r->keyspace = def;
-    for (uint32_t i = 0; i < count && !r->failed; i++)
+    for (uint32_t i = 0; i < count && !r->in.failed; i++)
         get_type(r, def);
     return def;
 }
 
 enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **result, struct error *err)
 {
-    struct reader r = { .at = encoded.data, .left = encoded.size };
+    struct reader r = { .in = cursor_of(encoded) };
     struct option_map replication, tags;
     struct keyspace_def *def;
     uint8_t encoding = get_u8(&r);
@@ -574,7 +569,7 @@ enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **r
     option_map_copy(def->arena, &def->tags, &tags);
     if (encoding == 1)
         def = get_types(&r, def);
-    if (r.failed || r.left) {
+    if (r.in.failed || r.in.left) {
         keyspace_def_unref(def);
         return error_set(err, ERR_CORRUPT, "The definition of a keyspace is damaged");
     }
@@ -589,27 +584,27 @@ uint32_t schema_type_level(struct bytes encoded)
 
 enum status schema_decode_type(struct bytes encoded, struct keyspace_def *keyspace, struct error *err)
 {
-    struct reader r = { .at = encoded.data, .left = encoded.size, .keyspace = keyspace };
+    struct reader r = { .in = cursor_of(encoded), .keyspace = keyspace };
     enum status status = check_encoding("type", get_u8(&r), SCHEMA_TYPE_ENCODING, SCHEMA_TYPE_ENCODING, err);
 
     if (status)
         return status;
     get_be32(&r); /* its level */
     get_type(&r, keyspace);
-    return r.failed || r.left ? error_set(err, ERR_CORRUPT, "The definition of a type is damaged") : OK;
+    return r.in.failed || r.in.left ? error_set(err, ERR_CORRUPT, "The definition of a type is damaged") : OK;
 }
 
 enum status schema_decode_table(struct bytes encoded, const struct keyspace_def *keyspace, struct table_def **result,
                                 struct error *err)
 {
-    struct reader r = { .at = encoded.data, .left = encoded.size, .keyspace = keyspace };
+    struct reader r = { .in = cursor_of(encoded), .keyspace = keyspace };
     enum status status = check_encoding("table", get_u8(&r), SCHEMA_TABLE_ENCODING, SCHEMA_TABLE_ENCODING, err);
     struct table_def *def;
 
     if (status)
         return status;
     def = get_table(&r);
-    if (!def || r.left) {
+    if (!def || r.in.left) {
         table_def_unref(def);
         return error_set(err, ERR_CORRUPT, "The definition of a table is damaged");
     }

@@ -29,10 +29,10 @@ static enum status truncated(struct error *err)
     return error_set(err, ERR_PROTOCOL, "Message body is shorter than its contents say");
 }
 
-static enum status decode_pairs(struct reader *in, struct arena *arena, bool are_bytes, uint32_t *count,
+static enum status decode_pairs(struct cursor *in, struct arena *arena, bool are_bytes, uint32_t *count,
                                 const struct native_pair **pairs, struct error *err)
 {
-    uint32_t n = read_u16(in);
+    uint32_t n = cursor_be16(in);
     size_t least = are_bytes ? 6 : 4;
     struct native_pair *list;
 
@@ -51,12 +51,12 @@ static enum status decode_pairs(struct reader *in, struct arena *arena, bool are
 }
 
 /* [value]: -1 is null, -2 is unset (v4), other negative lengths are an error. */
-static inline enum status decode_value(struct reader *in, uint8_t version, struct bytes *value, struct error *err)
+static inline enum status decode_value(struct cursor *in, uint8_t version, struct bytes *value, struct error *err)
 {
-    uint32_t size = read_u32(in);
+    uint32_t size = cursor_be32(in);
 
     if (__builtin_expect(size <= INT32_MAX, 1)) {
-        *value = read_raw(in, size);
+        *value = cursor_take(in, size);
         return OK; /* whether it was there at all is checked once, at the end */
     }
     if (size == (uint32_t)-1) {
@@ -73,10 +73,10 @@ static inline enum status decode_value(struct reader *in, uint8_t version, struc
     return OK;
 }
 
-static enum status decode_values(struct reader *in, struct arena *arena, uint8_t version, bool has_names,
+static enum status decode_values(struct cursor *in, struct arena *arena, uint8_t version, bool has_names,
                                  struct native_values *values, struct error *err)
 {
-    uint32_t count = read_u16(in);
+    uint32_t count = cursor_be16(in);
     size_t least = has_names ? 6 : 4;
     struct bytes *list, *names = NULL;
 
@@ -102,9 +102,9 @@ static enum status decode_values(struct reader *in, struct arena *arena, uint8_t
     return OK;
 }
 
-static enum status decode_consistency(struct reader *in, enum consistency *consistency, struct error *err)
+static enum status decode_consistency(struct cursor *in, enum consistency *consistency, struct error *err)
 {
-    uint16_t code = read_u16(in);
+    uint16_t code = cursor_be16(in);
 
     if (in->failed)
         return truncated(err);
@@ -114,10 +114,10 @@ static enum status decode_consistency(struct reader *in, enum consistency *consi
     return OK;
 }
 
-static enum status decode_timestamp(struct reader *in, struct native_parameters *parameters, struct error *err)
+static enum status decode_timestamp(struct cursor *in, struct native_parameters *parameters, struct error *err)
 {
     parameters->has_timestamp = true;
-    parameters->timestamp_us = (int64_t)read_u64(in);
+    parameters->timestamp_us = (int64_t)cursor_be64(in);
     if (parameters->timestamp_us == INT64_MIN)
         return error_set(err, ERR_PROTOCOL, "Out of bound timestamp, must be in [%lld, %lld] (got %lld)",
                          (long long)INT64_MIN + 1, (long long)INT64_MAX, (long long)INT64_MIN);
@@ -125,7 +125,7 @@ static enum status decode_timestamp(struct reader *in, struct native_parameters 
 }
 
 /* What follows paging in QUERY and EXECUTE, and ends BATCH. */
-static enum status decode_tail(struct reader *in, uint8_t version, uint32_t flags, struct native_parameters *parameters,
+static enum status decode_tail(struct cursor *in, uint8_t version, uint32_t flags, struct native_parameters *parameters,
                                struct error *err)
 {
     enum status status;
@@ -144,18 +144,18 @@ static enum status decode_tail(struct reader *in, uint8_t version, uint32_t flag
         parameters->keyspace = read_string(in);
     if (version >= NATIVE_V5 && (flags & HAS_NOW)) {
         parameters->has_now = true;
-        parameters->now_s = read_u32(in);
+        parameters->now_s = cursor_be32(in);
     }
     return in->failed ? truncated(err) : OK;
 }
 
-static uint32_t decode_flags(struct reader *in, uint8_t version)
+static uint32_t decode_flags(struct cursor *in, uint8_t version)
 {
     /* Cassandra ignores bits it does not know; so do we. */
-    return version >= NATIVE_V5 ? read_u32(in) & FLAGS_V5 : read_u8(in) & FLAGS_V4;
+    return version >= NATIVE_V5 ? cursor_be32(in) & FLAGS_V5 : cursor_u8(in) & FLAGS_V4;
 }
 
-static enum status decode_parameters(struct reader *in, struct arena *arena, uint8_t version,
+static enum status decode_parameters(struct cursor *in, struct arena *arena, uint8_t version,
                                      struct native_parameters *parameters, struct error *err)
 {
     enum status status = decode_consistency(in, &parameters->consistency, err);
@@ -171,7 +171,7 @@ static enum status decode_parameters(struct reader *in, struct arena *arena, uin
     }
     parameters->skip_metadata = flags & SKIP_METADATA;
     if (flags & HAS_PAGE_SIZE)
-        parameters->page_size = (int32_t)read_u32(in);
+        parameters->page_size = (int32_t)cursor_be32(in);
     if (parameters->page_size == 0 && !in->failed)
         return error_set(err, ERR_PROTOCOL, "The page size cannot be 0");
     if (flags & HAS_PAGING_STATE)
@@ -179,29 +179,29 @@ static enum status decode_parameters(struct reader *in, struct arena *arena, uin
     return decode_tail(in, version, flags, parameters, err);
 }
 
-static enum status decode_startup(struct reader *in, struct arena *arena, struct native_request *request,
+static enum status decode_startup(struct cursor *in, struct arena *arena, struct native_request *request,
                                   struct error *err)
 {
     return decode_pairs(in, arena, false, &request->startup.option_count, &request->startup.options, err);
 }
 
-static enum status decode_query(struct reader *in, struct arena *arena, struct native_request *request,
+static enum status decode_query(struct cursor *in, struct arena *arena, struct native_request *request,
                                 struct error *err)
 {
     request->query.statement = read_long_string(in);
     return decode_parameters(in, arena, request->version, &request->parameters, err);
 }
 
-static enum status decode_prepare(struct reader *in, struct native_request *request, struct error *err)
+static enum status decode_prepare(struct cursor *in, struct native_request *request, struct error *err)
 {
     request->prepare.statement = read_long_string(in);
     request->prepare.keyspace = no_bytes;
-    if (request->version >= NATIVE_V5 && (read_u32(in) & PREPARE_HAS_KEYSPACE))
+    if (request->version >= NATIVE_V5 && (cursor_be32(in) & PREPARE_HAS_KEYSPACE))
         request->prepare.keyspace = read_string(in);
     return in->failed ? truncated(err) : OK;
 }
 
-static enum status decode_execute(struct reader *in, struct arena *arena, struct native_request *request,
+static enum status decode_execute(struct cursor *in, struct arena *arena, struct native_request *request,
                                   struct error *err)
 {
     request->execute.id = read_string(in);
@@ -209,10 +209,10 @@ static enum status decode_execute(struct reader *in, struct arena *arena, struct
     return decode_parameters(in, arena, request->version, &request->parameters, err);
 }
 
-static enum status decode_batch_entry(struct reader *in, struct arena *arena, uint8_t version,
+static enum status decode_batch_entry(struct cursor *in, struct arena *arena, uint8_t version,
                                       struct native_batch_entry *entry, struct error *err)
 {
-    uint8_t kind = read_u8(in);
+    uint8_t kind = cursor_u8(in);
 
     *entry = (struct native_batch_entry){ 0 };
     if (kind == 0)
@@ -224,11 +224,11 @@ static enum status decode_batch_entry(struct reader *in, struct arena *arena, ui
     return decode_values(in, arena, version, false, &entry->values, err);
 }
 
-static enum status decode_batch(struct reader *in, struct arena *arena, struct native_request *request,
+static enum status decode_batch(struct cursor *in, struct arena *arena, struct native_request *request,
                                 struct error *err)
 {
-    uint8_t kind = read_u8(in);
-    uint32_t count = read_u16(in);
+    uint8_t kind = cursor_u8(in);
+    uint32_t count = cursor_be16(in);
     struct native_batch_entry *entries;
     enum status status;
     uint32_t flags;
@@ -266,9 +266,9 @@ static const struct {
     { "TRACE_COMPLETE", NATIVE_EVENT_TRACE, 4 }, /* Cassandra takes it and never sends one */
 };
 
-static enum status decode_register(struct reader *in, struct native_request *request, struct error *err)
+static enum status decode_register(struct cursor *in, struct native_request *request, struct error *err)
 {
-    uint32_t count = read_u16(in);
+    uint32_t count = cursor_be16(in);
 
     for (uint32_t i = 0; i < count && !in->failed; i++) {
         struct bytes name = read_string(in);
@@ -289,7 +289,7 @@ static enum status decode_register(struct reader *in, struct native_request *req
     return in->failed ? truncated(err) : OK;
 }
 
-static enum status decode_body(struct reader *in, struct arena *arena, struct native_request *request,
+static enum status decode_body(struct cursor *in, struct arena *arena, struct native_request *request,
                                struct error *err)
 {
     uint8_t opcode = request->header.opcode;
@@ -313,7 +313,7 @@ static enum status decode_body(struct reader *in, struct arena *arena, struct na
 enum status native_decode(const struct native_header *header, struct bytes body, struct arena *arena,
                           struct native_request *request, struct error *err)
 {
-    struct reader in = reader_of(body);
+    struct cursor in = cursor_of(body);
     enum status status;
 
     memset(request, 0, sizeof(*request));

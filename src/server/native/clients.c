@@ -35,8 +35,8 @@ enum column {
 /* The value of a packed map<text, text>. */
 static struct bytes option_of(struct bytes options, struct bytes name)
 {
-    struct reader in = reader_of(options);
-    uint32_t count = read_u32(&in);
+    struct cursor in = cursor_of(options);
+    uint32_t count = cursor_be32(&in);
 
     for (uint32_t i = 0; i < count && !in.failed; i++) {
         struct bytes key = read_bytes(&in), value = read_bytes(&in);
