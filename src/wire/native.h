@@ -225,7 +225,6 @@ enum status native_decode(const struct native_header *header, struct bytes body,
 
 void native_encode_ready(struct buffer *out);
 void native_encode_authenticate(struct buffer *out, const char *authenticator);
-void native_encode_auth_challenge(struct buffer *out, struct bytes token);
 void native_encode_auth_success(struct buffer *out, struct bytes token);
 /* name, then its values; ends with a NULL name. */
 struct native_supported {
@@ -372,14 +371,6 @@ struct native_schema_change {
 void native_encode_result_schema_change(struct buffer *out, const struct native_schema_change *change);
 
 /* EVENT */
-struct native_address {
-    uint8_t bytes[16];
-    uint8_t size; /* 4 or 16 */
-    uint16_t port;
-};
-void native_encode_event_topology(struct buffer *out, bool is_new,
-                                  const struct native_address *address); /* NEW_NODE, REMOVED_NODE */
-void native_encode_event_status(struct buffer *out, bool is_up, const struct native_address *address); /* UP, DOWN */
 void native_encode_event_schema(struct buffer *out, const struct native_schema_change *change);
 
 /* ---- replies: frames ---- */

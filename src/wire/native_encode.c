@@ -22,11 +22,6 @@ void native_encode_authenticate(struct buffer *out, const char *authenticator)
     write_word(out, authenticator);
 }
 
-void native_encode_auth_challenge(struct buffer *out, struct bytes token)
-{
-    native_append_value(out, token);
-}
-
 void native_encode_auth_success(struct buffer *out, struct bytes token)
 {
     native_append_value(out, token);
@@ -277,26 +272,4 @@ void native_encode_event_schema(struct buffer *out, const struct native_schema_c
 {
     write_word(out, "SCHEMA_CHANGE");
     append_schema_change(out, change);
-}
-
-static void append_inet(struct buffer *out, const struct native_address *address)
-{
-    assert(address->size == 4 || address->size == 16);
-    buffer_append_u8(out, address->size);
-    buffer_append(out, address->bytes, address->size);
-    buffer_append_be32(out, address->port);
-}
-
-void native_encode_event_topology(struct buffer *out, bool is_new, const struct native_address *address)
-{
-    write_word(out, "TOPOLOGY_CHANGE");
-    write_word(out, is_new ? "NEW_NODE" : "REMOVED_NODE");
-    append_inet(out, address);
-}
-
-void native_encode_event_status(struct buffer *out, bool is_up, const struct native_address *address)
-{
-    write_word(out, "STATUS_CHANGE");
-    write_word(out, is_up ? "UP" : "DOWN");
-    append_inet(out, address);
 }

@@ -707,7 +707,6 @@ static void emit_schema_and_events(struct emitter *e)
 {
     static const struct bytes arguments[] = { { (const uint8_t *)"int", 3 }, { (const uint8_t *)"text", 4 } };
     static const char *const names[] = { "keyspace", "table", "type", "function", "aggregate" };
-    struct native_address v4 = { { 127, 0, 0, 1 }, 4, 9042 }, v6 = { { [15] = 1 }, 16, 9042 };
 
     for (int target = NATIVE_TARGET_KEYSPACE; target <= NATIVE_TARGET_AGGREGATE; target++) {
         struct native_schema_change change = { (enum native_change)(target % 3),
@@ -728,14 +727,6 @@ static void emit_schema_and_events(struct emitter *e)
         native_encode_event_schema(&e->out, &change);
         emit_end(e);
     }
-    emit_begin(e, "event_topology", NATIVE_EVENT);
-    e->reply.stream_id = -1;
-    native_encode_event_topology(&e->out, true, &v4);
-    emit_end(e);
-    emit_begin(e, "event_status", NATIVE_EVENT);
-    e->reply.stream_id = -1;
-    native_encode_event_status(&e->out, false, &v6);
-    emit_end(e);
 }
 
 static void emit_session(struct emitter *e)
@@ -750,9 +741,6 @@ static void emit_session(struct emitter *e)
     emit_end(e);
     emit_begin(e, "authenticate", NATIVE_AUTHENTICATE);
     native_encode_authenticate(&e->out, "org.apache.cassandra.auth.PasswordAuthenticator");
-    emit_end(e);
-    emit_begin(e, "challenge", NATIVE_AUTH_CHALLENGE);
-    native_encode_auth_challenge(&e->out, BYTES_LITERAL("who?"));
     emit_end(e);
     emit_begin(e, "auth_success", NATIVE_AUTH_SUCCESS);
     native_encode_auth_success(&e->out, (struct bytes){ NULL, 0 });

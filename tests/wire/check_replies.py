@@ -12,7 +12,7 @@ import cassandra
 import lz4.block
 import snappy
 from cassandra import protocol
-from cassandra.protocol import (AuthChallengeMessage, AuthenticateMessage, AuthSuccessMessage, ErrorMessage, EventMessage,
+from cassandra.protocol import (AuthenticateMessage, AuthSuccessMessage, ErrorMessage,
                                 ReadyMessage, ResultMessage, SupportedMessage)
 
 
@@ -48,7 +48,6 @@ r = replies
 check("ready", isinstance(r["ready"], ReadyMessage))
 check("authenticate", isinstance(r["authenticate"], AuthenticateMessage)
       and r["authenticate"].authenticator == "org.apache.cassandra.auth.PasswordAuthenticator")
-check("challenge", isinstance(r["challenge"], AuthChallengeMessage) and r["challenge"].challenge == b"who?")
 check("auth_success", isinstance(r["auth_success"], AuthSuccessMessage) and not r["auth_success"].token)
 check("supported", isinstance(r["supported"], SupportedMessage) and r["supported"].cql_versions == ["3.4.7"]
       and r["supported"].options["COMPRESSION"] == ["snappy", "lz4"])
@@ -102,7 +101,4 @@ for target, change in targets.items():
 check("schema table", r["schema_table"].schema_change_event["table"] == "thing")
 function = r["schema_function"].schema_change_event["function"]
 check("schema function", function.name == "thing" and list(function.argument_types) == ["int", "text"])
-check("topology", isinstance(r["event_topology"], EventMessage) and r["event_topology"].event_args
-      == {"change_type": "NEW_NODE", "address": ("127.0.0.1", 9042)})
-check("status", r["event_status"].event_args == {"change_type": "DOWN", "address": ("::1", 9042)})
 print(f"{len(replies)} replies read by cassandra-driver {cassandra.__version__}")
