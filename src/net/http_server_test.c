@@ -60,6 +60,17 @@ static void show(const struct http_request *request, struct http_response *respo
     http_response_header(response, "X-Shown", "yes");
 }
 
+/* The two look-ups: names of headers in any case, those of parameters as they are. */
+static void look_up(const struct http_request *request, struct http_response *response)
+{
+    struct bytes header = http_request_header(request, "x-wanted"),
+                 parameter = http_request_parameter(request, "Wanted");
+
+    assert_true(bytes_is_null(http_request_header(request, "x-wante")));
+    assert_true(bytes_is_null(http_request_parameter(request, "wanted")));
+    buffer_printf(&response->body, "%.*s|%.*s", BYTES(header), BYTES(parameter));
+}
+
 static void echo(const struct http_request *request, struct http_response *response)
 {
     response->status = 201;
@@ -87,7 +98,7 @@ static const struct http_route routes[] = {
     { "GET", "/hold", false, hold },       { "POST", "/hold", false, hold }, { "GET", "/large", false, large },
     { "GET", "/broken", false, broken },   { "POST", "/echo", false, echo }, { "PUT", "/echo", false, echo },
     { NULL, "/any", false, show },         { "GET", "/show", false, show },  { "GET", "/show/", true, show },
-    { "POST", "/show/post", false, show }, { "OPTIONS", "*", false, show },
+    { "POST", "/show/post", false, show }, { "OPTIONS", "*", false, show },  { "GET", "/look", false, look_up },
 };
 
 /* ---- servers and clients ---- */
@@ -316,6 +327,8 @@ static void requests_come_as_they_were_sent(void **state)
     expect_body(fd, 200, "GET|/show|/show|q|q=,|Host:here;");
     say(fd, "OPTIONS * HTTP/1.1\r\nHost: here\r\n\r\n");
     expect_body(fd, 200, "OPTIONS|*|*|||Host:here;");
+    say(fd, "GET /look?Wanted=first&Wanted=2 HTTP/1.1\r\nHost: here\r\nX-WANTED: one\r\nX-Wanted: two\r\n\r\n");
+    expect_body(fd, 200, "one|first");
     say(fd, "DELETE /any HTTP/1.1\r\nHost: here\r\n\r\n");
     expect_body(fd, 200, "DELETE|/any|/any|||Host:here;");
     close(fd);
