@@ -158,7 +158,6 @@ static void clock_ahead_moves_real_time_alone(void **state)
     assert_true(clock_ahead_advance(&clock, 86400000000));
     assert_true(clock_ahead_advance(&clock, 86400000000));
     assert_true(clock_realtime_us(&clock.base) >= real + 2 * 86400000000);
-    assert_true(clock_now_us(&clock) >= real + 2 * 86400000000);
     assert_true(clock_monotonic_us(&clock.base) - monotonic < 86400000000);
     assert_false(clock_ahead_advance(&clock, INT64_MAX));
     assert_false(clock_ahead_advance(&clock, INT64_C(200) * 365 * 86400 * 1000000)); /* with the two days: too far */

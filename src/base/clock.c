@@ -3,9 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { US = 1000000 };
 /* Ahead of 1970 by more, a time in nanoseconds would not fit: CQL's time and date functions know some of them. */
@@ -40,7 +43,25 @@ static bool system_wait(const struct clock *self, pthread_cond_t *changed, pthre
     return !failed;
 }
 
-const struct clock clock_system = { system_realtime_us, system_monotonic_us, system_wait };
+static void system_wait_word(const struct clock *self, clock_word *word, uint32_t value, int64_t until_us)
+{
+    struct timespec until = { until_us / US, until_us % US * 1000 };
+
+    assert(until_us >= 0);
+    /* WAIT_BITSET takes a time of the monotonic clock, WAIT how long from now. */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, until_us == CLOCK_FOR_EVER ? NULL : &until, NULL,
+            FUTEX_BITSET_MATCH_ANY);
+}
+
+const struct clock clock_system = { system_realtime_us, system_monotonic_us, system_wait, system_wait_word };
+
+int64_t clock_thread_cpu_ns(void)
+{
+    struct timespec spent;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (int64_t)spent.tv_sec * 1000 * US + spent.tv_nsec;
+}
 
 /* ---- ahead ---- */
 
@@ -52,13 +73,13 @@ static int64_t ahead_realtime_us(const struct clock *self)
 
 void clock_ahead_init(struct clock_ahead *clock)
 {
-    clock->base = (struct clock){ ahead_realtime_us, system_monotonic_us, system_wait };
-    clock->ahead_us = 0;
+    clock->base = (struct clock){ ahead_realtime_us, system_monotonic_us, system_wait, system_wait_word };
+    atomic_init(&clock->ahead_us, 0);
 }
 
 bool clock_ahead_advance(struct clock_ahead *clock, int64_t by_us)
 {
-    int64_t before = clock->ahead_us;
+    int64_t before = atomic_load(&clock->ahead_us);
 
     assert(by_us >= 0);
     do {
@@ -67,9 +88,4 @@ bool clock_ahead_advance(struct clock_ahead *clock, int64_t by_us)
             return false;
     } while (!atomic_compare_exchange_strong(&clock->ahead_us, &before, before + by_us));
     return true;
-}
-
-int64_t clock_now_us(void *clock)
-{
-    return clock_realtime_us(clock);
 }

@@ -4,6 +4,7 @@
 #ifndef CATALOG_BED_H
 #define CATALOG_BED_H
 
+#include "base/clock.h"
 #include "catalog/job.h"
 
 #include "cql/parse.h"
@@ -32,14 +33,6 @@ static const struct job_kind *const *bed_job_kinds;
 static uint32_t bed_job_kind_count;
 static void (*bed_reached)(void *context, const char *step);
 
-static inline int64_t now_us(void *clock)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static inline void must(enum status status, const struct error *err)
 {
     if (status)
@@ -63,7 +56,7 @@ static inline void open_below(const struct store_ops *ops)
     struct catalog_options options = { .directory = on_disk ? directory : NULL,
                                        .address = { 127, 0, 0, 1 },
                                        .cql_port = 9042,
-                                       .now_us = now_us,
+                                       .clock = &clock_system,
                                        .job_kinds = bed_job_kinds,
                                        .job_kind_count = bed_job_kind_count,
                                        .reached = bed_reached };
@@ -71,8 +64,8 @@ static inline void open_below(const struct store_ops *ops)
                                                  .shard_count = on_disk ? 0 : 1,
                                                  .store = ops,
                                                  .table_by_id = catalog_table_by_id,
-                                                 .now_us = now_us };
-    struct store_environment_options environment_options = { .now_us = now_us };
+                                                 .clock = &clock_system };
+    struct store_environment_options environment_options = { .clock = &clock_system };
     struct error err;
 
     engine = ops;
@@ -172,7 +165,7 @@ static inline void insert(uint64_t table_id, int32_t key)
                                      .partition_key = key_of(bytes, key),
                                      .fragments = &fragment,
                                      .fragment_count = 1,
-                                     .now_s = now_us(NULL) / 1000000,
+                                     .now_s = clock_realtime_us(&clock_system) / 1000000,
                                      .durable = true };
     struct buffer encoded = { 0 };
     struct error err;
@@ -191,7 +184,7 @@ static inline uint32_t count_rows(uint64_t table_id)
                                     .token_last = INT64_MAX,
                                     .rows_wanted = true,
                                     .row_limit = 1000,
-                                    .now_s = now_us(NULL) / 1000000 };
+                                    .now_s = clock_realtime_us(&clock_system) / 1000000 };
     struct arena *arena = arena_new(4096);
     struct read_result result;
     struct error err;

@@ -31,7 +31,7 @@ static struct ddl_context ddl_context(struct catalog *catalog, struct bytes curr
         .current_keyspace = current_keyspace,
         .region = catalog->options.region ? bytes_of(catalog->options.region, strlen(catalog->options.region))
                                           : bytes_of(NULL, 0),
-        .now_us = catalog->options.now_us(catalog->options.clock),
+        .now_us = clock_realtime_us(catalog->options.clock),
         .next_table_id = catalog->next_table_id,
         .random = catalog->options.random,
         .random_context = catalog->options.random_context,
@@ -237,7 +237,7 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     if (!catalog->options.random)
         catalog->options.random = kernel_random;
     catalog->cluster_name = xstrdup(options->cluster_name ? options->cluster_name : "Test Cluster");
-    catalog->started_s = options->now_us(options->clock) / 1000000;
+    catalog->started_s = clock_realtime_us(options->clock) / 1000000;
     make_uuid(catalog, catalog->host_id);
     catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
     pthread_mutex_init(&catalog->lock, NULL);

@@ -27,6 +27,7 @@
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H
 
+#include "base/clock.h"
 #include "schema/ddl.h"
 #include "schema/schema.h"
 #include "table/table.h"
@@ -43,9 +44,8 @@ struct catalog_options {
     uint8_t address[16];      /* what system.local tells clients: the CQL listener's */
     bool address_is_ipv6;
     uint16_t cql_port;
-    bool wants_password; /* system_views.settings says so */
-    int64_t (*now_us)(void *clock);
-    void *clock;
+    bool wants_password;                                   /* system_views.settings says so */
+    const struct clock *clock;                             /* borrowed */
     void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */
     void *random_context;
     /* Kinds of jobs besides the catalog's own (catalog/job.h). Borrowed until catalog_close */

@@ -206,7 +206,7 @@ static void put_definition(int32_t kind, const char *scope, const char *name, co
     struct rows rows;
     struct error err;
 
-    rows_begin(&rows, def, arena, now_us(NULL) / 1000000, TTL_NONE);
+    rows_begin(&rows, def, arena, clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
     rows_put(&rows, "key", BYTES_LITERAL("definitions"));
     rows_add(&rows);
     rows_put_number(&rows, "kind", kind);

@@ -25,21 +25,13 @@ static struct table_port *port;
 static void *environment;
 static char current[64];
 
-static int64_t now_us(void *clock)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static void open_catalog(void)
 {
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
+    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
     struct table_space_options space_options = {
-        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .now_us = now_us
+        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .clock = &clock_system
     };
-    struct store_environment_options environment_options = { .now_us = now_us };
+    struct store_environment_options environment_options = { .clock = &clock_system };
     struct error err;
 
     if (catalog_new(&options, &catalog, &err))

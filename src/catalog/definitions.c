@@ -158,7 +158,7 @@ struct saving {
 static void begin(struct saving *s, const struct catalog *catalog, struct table_port *port)
 {
     *s = (struct saving){ .catalog = catalog, .port = port };
-    rows_begin(&s->rows, catalog->own_table, arena_new(4096), catalog->options.now_us(catalog->options.clock) / 1000000,
+    rows_begin(&s->rows, catalog->own_table, arena_new(4096), clock_realtime_us(catalog->options.clock) / 1000000,
                TTL_NONE);
     rows_put(&s->rows, "key", PARTITION);
 }
@@ -411,7 +411,7 @@ enum status definitions_load(const struct catalog *catalog, struct table_port *p
                              struct error *err)
 {
     enum status status = rows_read(port, catalog->own_table, PARTITION,
-                                   catalog->options.now_us(catalog->options.clock) / 1000000, take_row, l, err);
+                                   clock_realtime_us(catalog->options.clock) / 1000000, take_row, l, err);
 
     return status ? status : loading_end(l, err);
 }

@@ -115,7 +115,7 @@ enum status forward_run(struct catalog *catalog, struct table_port *port, struct
 
     assert(catalog->old_table && !catalog->space);
     loading_init(&l);
-    status = rows_read(port, catalog->old_table, PARTITION, catalog->options.now_us(catalog->options.clock) / 1000000,
+    status = rows_read(port, catalog->old_table, PARTITION, clock_realtime_us(catalog->options.clock) / 1000000,
                        take_row, &l, err);
     if (!status)
         status = loading_end(&l, err);

@@ -30,9 +30,9 @@ static struct table_def *old_table_by_id(void *context, uint64_t id)
 static void open_old(void)
 {
     struct table_space_options options = {
-        .directory = directory, .store = &store_rocksdb_ops, .table_by_id = old_table_by_id, .now_us = now_us
+        .directory = directory, .store = &store_rocksdb_ops, .table_by_id = old_table_by_id, .clock = &clock_system
     };
-    struct store_environment_options environment_options = { .now_us = now_us };
+    struct store_environment_options environment_options = { .clock = &clock_system };
     struct error err;
 
     engine = &store_rocksdb_ops;
@@ -77,7 +77,7 @@ static unsigned read_format(void)
 
 static void begin_old(struct rows *rows)
 {
-    rows_begin(rows, old_table, arena_new(4096), now_us(NULL) / 1000000, TTL_NONE);
+    rows_begin(rows, old_table, arena_new(4096), clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
     rows_put(rows, "key", BYTES_LITERAL("catalog"));
 }
 

@@ -300,7 +300,7 @@ static void a_step_of_an_older_job_is_not_believed(void **state)
     buffer_append_be64(&value, 3);
     buffer_append_u8(&value, 'm');
     snprintf(id, sizeof(id), "%016llx", (unsigned long long)catalog->jobs.list[0]->id);
-    rows_begin(&rows, catalog->own_table, arena, now_us(NULL) / 1000000, TTL_NONE);
+    rows_begin(&rows, catalog->own_table, arena, clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
     rows_put(&rows, "key", BYTES_LITERAL("definitions"));
     rows_add(&rows);
     rows_put_number(&rows, "kind", 200);

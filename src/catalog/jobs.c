@@ -280,8 +280,8 @@ static void wait_for_work(struct catalog *catalog)
         pthread_cond_wait(&catalog->has_job, &catalog->changing);
         return;
     }
-    again_us = clock_monotonic_us(&clock_system) + TRIED_AGAIN_S * INT64_C(1000000);
-    (void)clock_wait(&clock_system, &catalog->has_job, &catalog->changing, again_us);
+    again_us = clock_monotonic_us(catalog->options.clock) + TRIED_AGAIN_S * INT64_C(1000000);
+    (void)clock_wait(catalog->options.clock, &catalog->has_job, &catalog->changing, again_us);
     for (uint32_t i = 0; i < jobs->count; i++)
         set_failed(jobs, jobs->list[i], OK);
 }

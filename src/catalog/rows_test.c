@@ -1,6 +1,7 @@
 /* Rows of our own: what was put under a name is got under it, of every kind and in every place of a row; they expire, are deleted and
  * replaced as a client's would; many are read page by page; what the definition doesn't fit is said. On store/memory.
  */
+#include "base/clock.h"
 #include "catalog/rows.h"
 
 #include "schema/build.h"
@@ -19,10 +20,12 @@ static struct table_space *space;
 static struct table_port *port;
 static int64_t clock_us = INT64_C(1700000000000000);
 
-static int64_t now_us(void *clock)
+static int64_t now_us(const struct clock *clock)
 {
     return clock_us;
 }
+
+static struct clock test_clock; /* the machine's, but for real time */
 
 static int64_t now_s(void)
 {
@@ -59,9 +62,9 @@ static struct table_def *make_table(void)
 static int setup(void **state)
 {
     struct table_space_options options = {
-        .shard_count = 1, .store = &store_memory_ops, .table_by_id = table_by_id, .now_us = now_us
+        .shard_count = 1, .store = &store_memory_ops, .table_by_id = table_by_id, .clock = &test_clock
     };
-    struct store_environment_options environment_options = { .now_us = now_us };
+    struct store_environment_options environment_options = { .clock = &test_clock };
     struct error err;
 
     def = make_table();
@@ -279,5 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_damaged_is_said, setup, teardown),
     };
 
+    test_clock = clock_system;
+    test_clock.realtime_us = now_us;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

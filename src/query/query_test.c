@@ -29,14 +29,6 @@ static struct arena *arena;
 static struct buffer out;
 static char shown[1 << 16];
 
-static int64_t now_us(void *clock)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static void must(enum status status, const struct error *err)
 {
     if (status)
@@ -45,13 +37,13 @@ static void must(enum status status, const struct error *err)
 
 static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
 {
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
+    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
     struct table_space_options space_options = { .shard_count = 1,
                                                  .store = &store_memory_ops,
                                                  .table_by_id = catalog_table_by_id,
-                                                 .now_us = now_us,
+                                                 .clock = &clock_system,
                                                  .sum = query_sum };
-    struct store_environment_options environment_options = { .now_us = now_us };
+    struct store_environment_options environment_options = { .clock = &clock_system };
     struct error err;
 
     must(catalog_new(&options, &catalog, &err), &err);
@@ -106,9 +98,11 @@ static enum query_result run(struct query_context *context)
     arena_reset(arena);
     buffer_reset(&out);
     was_done = false;
-    request = (struct query_request){
-        .session = &session, .arena = arena, .message = &message, .now_us = now_us(NULL), .done = note_done
-    };
+    request = (struct query_request){ .session = &session,
+                                      .arena = arena,
+                                      .message = &message,
+                                      .now_us = clock_realtime_us(&clock_system),
+                                      .done = note_done };
     request.trace = next_trace;
     next_trace = NULL;
     return query_run(context, &request, &out);
@@ -710,7 +704,7 @@ static int trace_is_written; /* -1: not yet */
 
 static void begin_trace(void)
 {
-    next_trace = trace_new(worker, &session, now_us(NULL), clock_monotonic_us(&clock_system));
+    next_trace = trace_new(worker, &session, clock_realtime_us(&clock_system), clock_monotonic_us(&clock_system));
     memcpy(traced_id, trace_id(next_trace), 16);
 }
 

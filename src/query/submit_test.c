@@ -40,14 +40,6 @@ struct asked {
     bool is_done;
 };
 
-static int64_t now_us(void *clock)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static void must(enum status status, const struct error *err)
 {
     if (status)
@@ -92,7 +84,7 @@ static void begin(struct asked *asked, struct query_context *context)
     asked->request = (struct query_request){ .session = &session,
                                              .arena = asked->arena,
                                              .message = &asked->message,
-                                             .now_us = now_us(NULL),
+                                             .now_us = clock_realtime_us(&clock_system),
                                              .done = on_done,
                                              .context = asked };
     asked->is_done = false;
@@ -176,11 +168,11 @@ static char *for_keys(const char *head, int first, int count)
 
 static int setup(void **state)
 {
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .now_us = now_us };
+    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
     struct table_space_options space_options = {
-        .shard_count = SHARDS, .store = &failing, .table_by_id = catalog_table_by_id, .now_us = now_us
+        .shard_count = SHARDS, .store = &failing, .table_by_id = catalog_table_by_id, .clock = &clock_system
     };
-    struct store_environment_options environment_options = { .now_us = now_us };
+    struct store_environment_options environment_options = { .clock = &clock_system };
     struct error err;
 
     failing = store_memory_ops;

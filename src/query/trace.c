@@ -25,7 +25,8 @@ struct event {
 struct trace {
     struct arena *arena; /* owned; holds the trace too */
     uint8_t id[16];
-    int64_t started_us; /* real time */
+    const struct clock *clock; /* the space's: what owners report is its time, too */
+    int64_t started_us;        /* real time */
     int64_t began_us;
     int64_t ended_us;
     uint8_t client[16];
@@ -53,6 +54,7 @@ struct trace *trace_new(struct query_context *context, const struct query_sessio
     struct trace *trace = arena_new_struct(arena, struct trace);
 
     trace->arena = arena;
+    trace->clock = table_space_clock(context->engine->space);
     trace->started_us = started_us;
     trace->began_us = began_us;
     trace->client_bytes = session->client_is_ipv6 ? 16 : 4;
@@ -100,7 +102,7 @@ void trace_event(struct trace *trace, const char *format, ...)
     vsnprintf(text, sizeof(text), format, list);
     va_end(list);
     pthread_getname_np(pthread_self(), thread, sizeof(thread));
-    add_event(trace, clock_monotonic_us(&clock_system), thread, bytes_of_string(text));
+    add_event(trace, clock_monotonic_us(trace->clock), thread, bytes_of_string(text));
 }
 
 void trace_commit(struct trace *trace, const struct commit_report *report)

@@ -116,8 +116,7 @@ static enum status open_environment(struct server *server, struct error *err)
         .files = test_files(),
         .keys = server->keys,
         .log = log_of_store,
-        .now_us = clock_now_us,
-        .now_context = &server->clock,
+        .clock = &server->clock.base,
         .test_plain = test_switch("HELENUS_TEST_PLAINTEXT"),
         .test_no_sync = test_switch("HELENUS_TEST_NO_SYNC"),
     };
@@ -154,8 +153,7 @@ static enum status open_catalog(struct server *server, struct error *err)
         .directory = is_memory(server) ? NULL : server->options->data,
         .region = server->options->region,
         .wants_password = wants_password(server->options),
-        .now_us = clock_now_us,
-        .clock = &server->clock,
+        .clock = &server->clock.base,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,
 #endif
@@ -183,8 +181,7 @@ static enum status open_space(struct server *server, struct error *err)
         .store_environment = server->environment,
         .table_by_id = catalog_table_by_id,
         .context = server->catalog,
-        .now_us = clock_now_us,
-        .clock = &server->clock,
+        .clock = &server->clock.base,
         .sum = query_sum,
         .port_count_max = sizes_loop_count(server->options) + (uint32_t)server->options->workers,
 #ifdef HELENUS_TEST_SWITCHES

@@ -100,11 +100,6 @@ static enum status fixed_master(void *context, uint8_t master[KEYS_KEY_BYTES], s
     return OK;
 }
 
-static int64_t now_us(void *context)
-{
-    return clock_realtime_us(&clock_system);
-}
-
 static void count_warning(void *context, enum store_log_level level, const char *message)
 {
     struct bed *bed = context;
@@ -120,7 +115,7 @@ static void open_environment(struct bed *bed)
         .test_plain = bed->plain,
         .test_no_sync = bed->no_sync,
         .cache_bytes = 8 << 20,
-        .now_us = now_us,
+        .clock = &clock_system,
         .log = count_warning,
         .log_context = bed,
     };

@@ -99,6 +99,7 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
 
 /* ---- options ---- */
 
+struct clock;       /* base/clock.h */
 struct keys;        /* keys/keys.h */
 struct file_system; /* store/files/files.h */
 
@@ -114,10 +115,9 @@ struct store_environment_options {
     /* Never carries a key, name or value of a user. NULL: silent. Any thread. */
     void (*log)(void *context, enum store_log_level level, const char *message);
     void *log_context;
-    int64_t (*now_us)(void *context); /* wall clock for store_purge. Always given */
-    void *now_context;
-    bool test_plain;   /* tests only: neither encrypted nor compressed */
-    bool test_no_sync; /* tests only: never sync, so that a crash test can show that it notices */
+    const struct clock *clock; /* borrowed; its real time is store_purge's. Always given */
+    bool test_plain;           /* tests only: neither encrypted nor compressed */
+    bool test_no_sync;         /* tests only: never sync, so that a crash test can show that it notices */
 };
 
 struct store_options {

@@ -349,11 +349,6 @@ static enum status forget_markers(struct table_port *port, struct error *err)
 
 /* ---- the thread ---- */
 
-static void wait_while(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0);
-}
-
 static void wake(_Atomic uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -365,8 +360,8 @@ static void *finish(void *context)
 {
     struct table_space *space = context;
     struct table_port *port = table_port_open(space);
+    const struct clock *clock = space->options.clock;
     const uint32_t ms = space->options.batch_retry_ms ? space->options.batch_retry_ms : FINISH_SECONDS * 1000;
-    const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
 
     pthread_setname_np(pthread_self(), "batches");
     for (;;) {
@@ -377,7 +372,8 @@ static void *finish(void *context)
 
         if (state == BATCHES_STOP)
             break;
-        wait_while(&space->batches, state, state == BATCHES_DONE ? NULL : &pause);
+        clock_wait_word(clock, &space->batches, state,
+                        state == BATCHES_DONE ? CLOCK_FOR_EVER : clock_monotonic_us(clock) + ms * INT64_C(1000));
         if (state == BATCHES_DONE || atomic_load(&space->batches) == BATCHES_STOP)
             continue;
         if (!atomic_compare_exchange_strong(&space->batches, &state, BATCHES_DONE))

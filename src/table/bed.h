@@ -4,6 +4,7 @@
 #ifndef TABLE_BED_H
 #define TABLE_BED_H
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "keys/keys.h"
 #include "row/key.h"
@@ -35,7 +36,8 @@ struct table_bed {
     void *environment;
     struct table_space *space;
     struct table_def def;
-    _Atomic int64_t clock_us;
+    _Atomic int64_t clock_us; /* real time, which stands where it is put */
+    struct clock clock;
 };
 
 static inline void bed_must(enum status status, const struct error *err)
@@ -59,9 +61,9 @@ static struct table_def *bed_table_by_id(void *context, uint64_t id)
     return id == BED_TABLE || (id && id == atomic_load(&bed->other_table)) ? table_def_ref(&bed->def) : NULL;
 }
 
-static int64_t bed_now_us(void *clock)
+static int64_t bed_realtime_us(const struct clock *clock)
 {
-    return atomic_load(&((struct table_bed *)clock)->clock_us);
+    return atomic_load(&CONTAINER_OF(clock, struct table_bed, clock)->clock_us);
 }
 
 /* Environment and space; what is on the disk stays. */
@@ -71,8 +73,7 @@ static inline void bed_open_space(struct table_bed *bed)
                                                  .keys = bed->keys,
                                                  .test_no_sync = bed->no_sync,
                                                  .cache_bytes = 8 << 20,
-                                                 .now_us = bed_now_us,
-                                                 .now_context = bed };
+                                                 .clock = &bed->clock };
     struct table_space_options space = { .directory = !strcmp(bed->engine->name, "memory") ? NULL : bed->directory,
                                          .files = bed->files,
                                          .shard_count = bed->shards,
@@ -80,8 +81,7 @@ static inline void bed_open_space(struct table_bed *bed)
                                          .store = bed->engine,
                                          .table_by_id = bed_table_by_id,
                                          .context = bed,
-                                         .now_us = bed_now_us,
-                                         .clock = bed };
+                                         .clock = &bed->clock };
     struct error err;
 
     bed_must(bed->engine->environment_open(&options, &bed->environment, &err), &err);
@@ -101,6 +101,8 @@ static inline void bed_open(struct table_bed *bed)
     struct error err;
 
     bed->def = (struct table_def){ .refs = 1, .id = BED_TABLE, .params = { .gc_grace_s = 864000 } };
+    bed->clock = clock_system;
+    bed->clock.realtime_us = bed_realtime_us;
     if (!bed->clock_us)
         bed->clock_us = 1000000000000000;
     snprintf(bed->directory, sizeof(bed->directory), "/tmp/helenus-table-XXXXXX");

@@ -62,13 +62,8 @@ void table_stop_compactions(struct table_space *space)
 
 void checkpoint_init(struct checkpoint *checkpoint)
 {
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&checkpoint->lock, NULL);
-    pthread_cond_init(&checkpoint->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&checkpoint->changed, NULL);
 }
 
 void checkpoint_fini(struct checkpoint *checkpoint)
@@ -109,7 +104,7 @@ static void go_on(struct checkpoint *checkpoint)
 static enum status stop_owners(struct table_space *space, struct error *err)
 {
     struct checkpoint *checkpoint = &space->checkpoint;
-    struct timespec end;
+    int64_t end_us;
     bool all = false, is_taken;
 
     pthread_mutex_lock(&checkpoint->lock);
@@ -120,11 +115,10 @@ static enum status stop_owners(struct table_space *space, struct error *err)
         return error_set(err, ERR_OVERLOADED, "Another copy is being made");
     for (uint32_t i = 0; i < space->shard_count; i++)
         shard_wake(&space->shards[i]);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += STAND_S;
+    end_us = space_monotonic_us(space) + STAND_S * INT64_C(1000000);
     pthread_mutex_lock(&checkpoint->lock);
     while (checkpoint->standing < space->shard_count &&
-           !pthread_cond_timedwait(&checkpoint->changed, &checkpoint->lock, &end))
+           clock_wait(space->options.clock, &checkpoint->changed, &checkpoint->lock, end_us))
         ;
     assert(checkpoint->standing <= space->shard_count);
     all = checkpoint->standing == space->shard_count;
@@ -160,9 +154,9 @@ enum status table_checkpoint(struct table_space *space, const char *directory, i
     status = stop_owners(space, err);
     if (status)
         return status;
-    began_us = monotonic_us();
+    began_us = space_monotonic_us(space);
     status = copy_shards(space, directory, err);
     go_on(&space->checkpoint);
-    *stood_us = monotonic_us() - began_us;
+    *stood_us = space_monotonic_us(space) - began_us;
     return status;
 }

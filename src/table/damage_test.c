@@ -269,19 +269,15 @@ static void show_nothing(void *context, uint32_t shard, uint32_t shard_count, ui
 
 static struct table_space_options options_of(void)
 {
-    return (struct table_space_options){ .directory = bed.directory,
-                                         .store = bed.engine,
-                                         .store_environment = bed.environment,
-                                         .now_us = bed_now_us,
-                                         .clock = &bed };
+    return (struct table_space_options){
+        .directory = bed.directory, .store = bed.engine, .store_environment = bed.environment, .clock = &bed.clock
+    };
 }
 
 /* Of a space that is closed. */
 static void open_environment(void)
 {
-    struct store_environment_options options = {
-        .keys = bed.keys, .cache_bytes = 8 << 20, .now_us = bed_now_us, .now_context = &bed
-    };
+    struct store_environment_options options = { .keys = bed.keys, .cache_bytes = 8 << 20, .clock = &bed.clock };
     struct error err;
 
     bed_must(bed.engine->environment_open(&options, &bed.environment, &err), &err);

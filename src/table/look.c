@@ -47,8 +47,7 @@ static int64_t newest_of(const struct row *row, int64_t newest_us)
  * future is not followed there, as in Cassandra, where the ballot is the clock's. */
 static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
 {
-    int64_t now_us = atomic_load(&look->shard->space->clock_us),
-            wall_us = look->shard->space->options.now_us(look->shard->space->options.clock);
+    int64_t now_us = atomic_load(&look->shard->space->clock_us), wall_us = space_realtime_us(look->shard->space);
 
     if (wall_us > now_us)
         now_us = wall_us;

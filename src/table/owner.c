@@ -71,23 +71,12 @@ static uint32_t waiting(struct shard *shard)
     return count;
 }
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ms)
+/* When the disk is tried again, or the sweeper has something to do. */
+static int64_t sleep_until_us(struct shard *shard)
 {
-    struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
-
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
-}
-
-/* Until the disk is tried again, or the sweeper has something to do; -1: for as long as it takes. */
-static int64_t sleep_ms(struct shard *shard)
-{
-    int64_t left_us = shard->sweep.next_us - monotonic_us();
-
     if (atomic_load(&shard->refuses))
-        return RESUME_MS;
-    if (!atomic_load(&shard->space->sweeps) || shard->sweep.next_us == INT64_MAX)
-        return -1;
-    return left_us > 0 ? left_us / 1000 + 1 : 0;
+        return space_monotonic_us(shard->space) + RESUME_MS * INT64_C(1000);
+    return atomic_load(&shard->space->sweeps) ? shard->sweep.next_us : CLOCK_FOR_EVER;
 }
 
 /* No wake-up is lost: a port pushes, then exchanges `sleeps` for 0; we exchange it for 1, then look. Whichever exchange comes second
@@ -99,7 +88,7 @@ static void sleep_until_work(struct shard *shard)
     if (!waiting(shard) && !atomic_load(&shard->stops) && !atomic_load(&shard->resumed) &&
         !atomic_load(&shard->space->checkpoint.wanted)) {
         atomic_fetch_add(&shard->epoch, 1); /* asleep, no port is looked at: they may close */
-        futex_wait(&shard->sleeps, 1, sleep_ms(shard));
+        clock_wait_word(shard->space->options.clock, &shard->sleeps, 1, sleep_until_us(shard));
         atomic_fetch_add(&shard->epoch, 1);
     }
     atomic_exchange(&shard->sleeps, 0);
@@ -113,8 +102,8 @@ static void gather(struct shard *shard, uint32_t completed)
 
     if (target <= 1)
         return;
-    end = monotonic_us() + GATHER_US;
-    while (there < target - target / 8 && there < GATHER_ROWS && monotonic_us() < end) {
+    end = space_monotonic_us(shard->space) + GATHER_US;
+    while (there < target - target / 8 && there < GATHER_ROWS && space_monotonic_us(shard->space) < end) {
         sched_yield();
         there = waiting(shard);
     }
@@ -197,7 +186,7 @@ static void take(struct owner *owner, struct table_request *request, uint32_t po
 
     assert(owner->request_count < TURN_REQUESTS && port < owner->ports_end);
     if (__builtin_expect(request->report != NULL, 0)) {
-        request->report->taken_us = monotonic_us();
+        request->report->taken_us = space_monotonic_us(owner->shard->space);
         owner->has_reports = true;
     }
     status = run_command(owner, request, may_wait);
@@ -261,7 +250,7 @@ static uint32_t take_requests(struct owner *owner, bool *answered)
 /* Before the answers: an answered request is its port's again. */
 static void fill_reports(struct owner *owner, int64_t began_us)
 {
-    int64_t written_us = monotonic_us();
+    int64_t written_us = space_monotonic_us(owner->shard->space);
 
     assert(owner->has_reports && written_us >= began_us);
     for (uint32_t i = 0; i < owner->request_count; i++) {
@@ -308,7 +297,7 @@ static bool sweep_if_due(struct owner *owner, bool busy)
 {
     struct sweep *state = &owner->shard->sweep;
     struct table_space *space = owner->shard->space;
-    int64_t began_us = monotonic_us(), now_s, end_us;
+    int64_t began_us = space_monotonic_us(space), now_s, end_us;
     enum status status;
     struct error err;
     bool more;
@@ -318,7 +307,7 @@ static bool sweep_if_due(struct owner *owner, bool busy)
         return false;
     status = sweep(owner, false, &more, &err);
     turn_forget_definitions(&owner->turn);
-    end_us = monotonic_us();
+    end_us = space_monotonic_us(space);
     if (status) {
         log_warn("table", "sweeping stopped shard=%u status=%s", owner->shard->index, status_name(status));
         state->next_us = end_us + SWEEP_LOOK_US;
@@ -328,7 +317,7 @@ static bool sweep_if_due(struct owner *owner, bool busy)
         state->next_us = busy ? end_us + SWEEP_SHARE * (end_us - began_us) : end_us;
         return !busy;
     }
-    now_s = space->options.now_us(space->options.clock) / 1000000;
+    now_s = space_realtime_us(space) / 1000000;
     state->next_us = INT64_MAX;
     if (state->earliest_s != INT64_MAX || state->blocked)
         state->next_us = end_us + SWEEP_LOOK_US;
@@ -355,7 +344,7 @@ static void answer_sweeps(struct owner *owner, enum status status, bool more, co
 /* What commands cost lately says how many of a flow may be with the owner at once. */
 static void weigh(struct owner *owner, uint32_t taken)
 {
-    int64_t cpu_ns = thread_cpu_ns(), spent_ns = cpu_ns - owner->cpu_ns - TURN_FIXED_NS;
+    int64_t cpu_ns = clock_thread_cpu_ns(), spent_ns = cpu_ns - owner->cpu_ns - TURN_FIXED_NS;
     uint64_t window = RING_SLOTS;
 
     assert(taken);
@@ -386,7 +375,7 @@ static uint32_t run_turn(struct owner *owner)
     decide_gathered(&owner->turn);
     if (!taken)
         return 0;
-    began_us = owner->has_reports ? monotonic_us() : 0;
+    began_us = owner->has_reports ? space_monotonic_us(owner->shard->space) : 0;
     status = turn_write(&owner->turn, &err);
     if (owner->has_reports)
         fill_reports(owner, began_us);
@@ -397,7 +386,7 @@ static uint32_t run_turn(struct owner *owner)
 
         answer_sweeps(owner, sweep_status, more, &sweep_err);
         if (!more) /* real time may have moved: when to look next is found anew */
-            owner->shard->sweep.next_us = monotonic_us();
+            owner->shard->sweep.next_us = space_monotonic_us(owner->shard->space);
     }
     for (uint32_t i = 0; i < owner->request_count; i++) {
         struct table_request *request = owner->requests[i].request;

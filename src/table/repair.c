@@ -48,7 +48,7 @@ static void keep(struct repairing *r, struct bytes key, struct bytes value)
         position = shard_first_position(r->space->shard_count, r->shard);
     buffer_append(&at, taken_prefix, TAKEN_PREFIX_BYTES);
     buffer_append_be64(&at, position);
-    buffer_append_be64(&at, (uint64_t)r->options->now_us(r->options->clock));
+    buffer_append_be64(&at, (uint64_t)clock_realtime_us(r->options->clock));
     buffer_append_be32(&at, (uint32_t)r->sum->taken_count);
     assert(at.size == TAKEN_KEY_BYTES);
     buffer_append_u8(&kept, FORMAT);

@@ -258,7 +258,7 @@ static void reached(void *context, const char *step)
 static enum status reshard(uint32_t count, struct steps *steps, struct table_resharded *sum, struct error *err)
 {
     struct store_environment_options environment = {
-        .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20, .now_us = bed_now_us, .now_context = &bed
+        .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20, .clock = &bed.clock
     };
     struct table_space_options options = { .directory = bed.directory, .files = bed.files, .store = bed.engine };
     struct table_reshard asked = { .shard_count = count, .reached = reached, .context = steps };
@@ -460,15 +460,14 @@ static void a_failing_disk_leaves_old_or_new(void **state)
 static void try_to_start(void)
 {
     struct store_environment_options environment = {
-        .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20, .now_us = bed_now_us, .now_context = &bed
+        .files = bed.files, .keys = bed.keys, .cache_bytes = 8 << 20, .clock = &bed.clock
     };
     struct table_space_options options = { .directory = bed.directory,
                                            .files = bed.files,
                                            .store = bed.engine,
                                            .table_by_id = bed_table_by_id,
                                            .context = &bed,
-                                           .now_us = bed_now_us,
-                                           .clock = &bed };
+                                           .clock = &bed.clock };
     struct table_space *space;
     struct error err;
 
@@ -547,7 +546,7 @@ static void a_record_of_unknown_kind_is_not_moved(void **state)
 static void shards_without_their_number_are_not_begun_anew(void **state)
 {
     struct table_space_options options = {
-        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .clock = &bed.clock
     };
     struct table_space *space;
     char path[128];
@@ -570,7 +569,7 @@ static void shards_without_their_number_are_not_begun_anew(void **state)
 static void a_wrong_generation_removes_nothing(void **state)
 {
     struct table_space_options options = {
-        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .clock = &bed.clock
     };
     struct file_system *files = file_system_posix();
     const struct layout right = { 2, 0 }, wrong = { 2, 7 };
@@ -598,8 +597,7 @@ static void is_refused(const char *says)
                                            .store = bed.engine,
                                            .table_by_id = bed_table_by_id,
                                            .context = &bed,
-                                           .now_us = bed_now_us,
-                                           .clock = &bed };
+                                           .clock = &bed.clock };
     struct table_space *space;
     struct error err;
 
@@ -640,7 +638,7 @@ static void an_unfinished_first_start_goes_on(void **state)
     struct table_check check = { .damaged = NULL };
     struct table_checked sum;
     struct table_space_options options = {
-        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .now_us = bed_now_us, .clock = &bed
+        .store = bed.engine, .table_by_id = bed_table_by_id, .context = &bed, .clock = &bed.clock
     };
     struct table_reshard wish = { .shard_count = 5 };
     struct table_resharded done;

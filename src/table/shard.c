@@ -11,7 +11,7 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
     int64_t last = atomic_load_explicit(&space->clock_us, memory_order_relaxed), next;
 
     do {
-        next = space->options.now_us(space->options.clock);
+        next = space_realtime_us(space);
         if (next <= last)
             next = last + 1;
         if (next <= at_least_us)

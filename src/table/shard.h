@@ -6,6 +6,7 @@
 #ifndef TABLE_SHARD_H
 #define TABLE_SHARD_H
 
+#include "base/clock.h"
 #include "base/buffer.h"
 #include "store/store.h"
 #include "table/layout.h"
@@ -157,12 +158,14 @@ struct table_space {
     _Atomic bool sweeps;         /* owners sweep when they find the time: every table's definition is known */
 };
 
-static inline int64_t monotonic_us(void)
+static inline int64_t space_monotonic_us(const struct table_space *space)
 {
-    struct timespec t;
+    return clock_monotonic_us(space->options.clock);
+}
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+static inline int64_t space_realtime_us(const struct table_space *space)
+{
+    return clock_realtime_us(space->options.clock);
 }
 
 static inline uint32_t shard_of_token(const struct table_space *space, int64_t token)

@@ -143,7 +143,7 @@ enum status table_space_open(const struct table_space_options *options, struct t
     struct layout layout;
     enum status status;
 
-    assert(options->now_us);
+    assert(options->clock);
     space->options = *options;
     if (!space->options.port_count_max)
         space->options.port_count_max = PORTS_DEFAULT;
@@ -200,6 +200,11 @@ void table_space_close(struct table_space *space)
     free(space->shards);
     free(space->ports);
     free(space);
+}
+
+const struct clock *table_space_clock(const struct table_space *space)
+{
+    return space->options.clock;
 }
 
 uint32_t table_space_shard_count(const struct table_space *space)

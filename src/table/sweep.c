@@ -273,7 +273,8 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
         behind[scan->key.size - skip] = 0;
         *swept_to = bytes_of(behind, scan->key.size - skip + 1);
         status = ops->scan_next(scan, s->err);
-        if (++rows == SWEEP_ROWS || store_batch_bytes(s->turn->batch) > SWEEP_BYTES || monotonic_us() >= s->until_us)
+        if (++rows == SWEEP_ROWS || store_batch_bytes(s->turn->batch) > SWEEP_BYTES ||
+            space_monotonic_us(s->shard->space) >= s->until_us)
             break;
     }
     assert(rows <= SWEEP_ROWS);
@@ -392,8 +393,8 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
     enum status status;
 
     assert(!store_batch_count(turn->batch) && !turn->counts); /* a batch of its own */
-    s.now_s = shard->space->options.now_us(shard->space->options.clock) / 1000000;
-    s.until_us = monotonic_us() + SWEEP_US;
+    s.now_s = space_realtime_us(shard->space) / 1000000;
+    s.until_us = space_monotonic_us(shard->space) + SWEEP_US;
     count(&shard->swept.steps, 1);
     due_encode_bounds(&first, &end);
     if (from_start || !shard->sweep.at.size) {
@@ -407,7 +408,7 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
     if (status)
         return status;
     *more = true;
-    while (!status && *more && !worked && monotonic_us() < s.until_us) {
+    while (!status && *more && !worked && space_monotonic_us(shard->space) < s.until_us) {
         arena_reset(s.arena);
         status = shard->ops->scan_seek(scan, buffer_bytes(&shard->sweep.at), err);
         if (!status && scan->valid)

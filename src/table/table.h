@@ -25,6 +25,7 @@
 
 struct table_space;
 struct table_port;
+struct clock; /* base/clock.h */
 struct store_ops;
 struct file_system;
 
@@ -253,17 +254,18 @@ struct table_space_options {
     /* The definitions now in force: a reference, or what it returns is borrowed for the call. By table id; NULL: dropped. */
     struct table_def *(*table_by_id)(void *context, uint64_t table_id); /* returns a new reference */
     void *context;
-    int64_t (*now_us)(void *clock); /* wall clock; always given to who opens a space */
-    void *clock;
-    place_sum sum;           /* what an owner adds with (row/place.h); NULL: nobody asks for it */
-    uint32_t port_count_max; /* ports open at once, but for the few of the space itself; 0: 64 */
-    uint32_t batch_retry_ms; /* unfinished batches are tried again after this; 0: 10 s */
+    const struct clock *clock; /* borrowed; always given to who opens a space */
+    place_sum sum;             /* what an owner adds with (row/place.h); NULL: nobody asks for it */
+    uint32_t port_count_max;   /* ports open at once, but for the few of the space itself; 0: 64 */
+    uint32_t batch_retry_ms;   /* unfinished batches are tried again after this; 0: 10 s */
     /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL: not wanted. Any thread */
     void (*reached)(void *context, const char *step);
 };
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
 void table_space_close(struct table_space *space);
 uint32_t table_space_shard_count(const struct table_space *space);
+/* What it was opened with. */
+const struct clock *table_space_clock(const struct table_space *space);
 
 struct store_properties;
 /* For metrics. Any thread. */
@@ -373,7 +375,7 @@ struct table_repaired {
     uint64_t value_count, taken_count;
 };
 /* Takes out of a directory that nobody has open each value that can't be read, and keeps it aside in the same store (repair.h); the rest
- * of the value stays. Files and checksums are not its matter. options: directory, files, store, store_environment, now_us and clock.
+ * of the value stays. Files and checksums are not its matter. options: directory, files, store, store_environment and clock.
  * Any error or crash leaves what was done; run it again. */
 enum status table_space_repair(const struct table_space_options *options, const struct table_repair *repair,
                                struct table_repaired *sum, struct error *err);

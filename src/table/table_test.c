@@ -32,10 +32,12 @@ static struct table_def def;
 static struct column_def columns[4];
 static uint32_t index_by_id[] = { 0, 1, 2, 3 };
 
-static int64_t now_us(void *clock)
+static int64_t now_us(const struct clock *clock)
 {
     return atomic_load(&clock_us);
 }
+
+static struct clock test_clock; /* the machine's, but for real time */
 
 static struct table_def *table_by_id(void *context, uint64_t id)
 {
@@ -56,7 +58,7 @@ static void open_space(uint32_t shards)
                                            .store = engine,
                                            .store_environment = environment,
                                            .table_by_id = table_by_id,
-                                           .now_us = now_us };
+                                           .clock = &test_clock };
     struct error err;
 
     must(table_space_open(&options, &space, &err), &err);
@@ -71,7 +73,7 @@ static void close_space(void)
 
 static int setup(void **state)
 {
-    struct store_environment_options options = { .files = files, .now_us = now_us };
+    struct store_environment_options options = { .files = files, .clock = &test_clock };
     struct error err;
 
     dropped = false;
@@ -1055,8 +1057,8 @@ static enum status open_counted(struct file_system *disk, uint32_t shards, uint3
                                            .shard_count = shards,
                                            .store = &store_memory_ops,
                                            .table_by_id = table_by_id,
-                                           .now_us = now_us };
-    struct store_environment_options environment_options = { .now_us = now_us };
+                                           .clock = &test_clock };
+    struct store_environment_options environment_options = { .clock = &test_clock };
     struct table_space *opened;
     enum status status;
 
@@ -1186,6 +1188,8 @@ int main(void)
     int failed;
 
     engine = &store_memory_ops;
+    test_clock = clock_system;
+    test_clock.realtime_us = now_us;
     failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     engine = &store_rocksdb_ops;
     return failed + cmocka_run_group_tests_name("rocksdb", tests, NULL, NULL);

@@ -332,7 +332,7 @@ enum status turn_apply(struct turn *turn, struct mutation *mutation, struct erro
 /* A tombstone was written: the sweeper looks when it is due. */
 static void notice_due(struct turn *turn, const struct table_def *def)
 {
-    int64_t at_us = monotonic_us() + (INT64_C(1) + def->params.gc_grace_s) * 1000000;
+    int64_t at_us = space_monotonic_us(turn->shard->space) + (INT64_C(1) + def->params.gc_grace_s) * 1000000;
 
     if (at_us < turn->shard->sweep.next_us)
         turn->shard->sweep.next_us = at_us;

@@ -148,8 +148,7 @@ static enum status repair_space(struct checker *checker, struct table_space_opti
     struct table_repaired sum;
     enum status status;
 
-    options->now_us = clock_now_us;
-    options->clock = (void *)&clock_system;
+    options->clock = &clock_system;
     status = table_space_repair(options, &repair, &sum, err);
     checker->repaired = !status;
     if (sum.taken_count)
@@ -161,9 +160,7 @@ static enum status repair_space(struct checker *checker, struct table_space_opti
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
                                struct error *err)
 {
-    struct store_environment_options environment = { .keys = (struct keys *)keys,
-                                                     .now_us = clock_now_us,
-                                                     .now_context = (void *)&clock_system };
+    struct store_environment_options environment = { .keys = (struct keys *)keys, .clock = &clock_system };
     struct table_check check = { show_progress, tell_damage, see_row, checker };
     struct table_space_options options = { .directory = checker->directory, .store = &store_rocksdb_ops };
     enum status status = options.store->environment_open(&environment, &options.store_environment, err);
@@ -201,7 +198,7 @@ static enum status check_once(struct checker *checker, struct catalog *catalog, 
 
 static enum status check_all(struct checker *checker, struct table_checked *sum, struct error *err)
 {
-    struct catalog_options options = { .now_us = clock_now_us, .clock = (void *)&clock_system };
+    struct catalog_options options = { .clock = &clock_system };
     struct catalog *catalog;
     struct keys *keys;
     enum status status = check_format(checker, err);

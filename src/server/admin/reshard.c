@@ -56,9 +56,7 @@ static void log_of_store(void *context, enum store_log_level level, const char *
 /* As a start does: the log is replayed, and what a crash interrupted is ended. Then all of it goes into sorted files. */
 static enum status settle(struct resharder *resharder, struct error *err)
 {
-    struct catalog_options options = { .directory = resharder->directory,
-                                       .now_us = clock_now_us,
-                                       .clock = (void *)&clock_system };
+    struct catalog_options options = { .directory = resharder->directory, .clock = &clock_system };
     struct catalog *catalog;
     struct table_space *space;
     enum status status = catalog_new(&options, &catalog, err);
@@ -105,9 +103,9 @@ static enum status reshard(struct resharder *resharder, struct error *err)
 
 static enum status reshard_space(struct resharder *resharder, struct error *err)
 {
-    struct store_environment_options environment = {
-        .keys = resharder->keys, .log = log_of_store, .now_us = clock_now_us, .now_context = (void *)&clock_system
-    };
+    struct store_environment_options environment = { .keys = resharder->keys,
+                                                     .log = log_of_store,
+                                                     .clock = &clock_system };
     uint32_t shard_count;
     enum status status = table_space_read_shard_count(&resharder->space, &shard_count, err);
 
@@ -187,8 +185,7 @@ int reshard_run(int argc, char *const *argv)
         return cannot(&error);
     resharder.space = (struct table_space_options){ .directory = resharder.directory,
                                                     .store = &store_rocksdb_ops,
-                                                    .now_us = clock_now_us,
-                                                    .clock = (void *)&clock_system };
+                                                    .clock = &clock_system };
     status = at_rest_lock(resharder.directory, &lock_fd, &error);
     if (!status)
         status = reshard_directory(&resharder, &error);

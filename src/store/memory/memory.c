@@ -1,5 +1,6 @@
 #include "store/memory/memory.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -37,8 +38,7 @@ struct family {
 };
 
 struct environment {
-    int64_t (*now_us)(void *context);
-    void *now_context;
+    const struct clock *clock;                                                   /* borrowed */
     void (*log)(void *context, enum store_log_level level, const char *message); /* NULL: silent */
     void *log_context;
 };
@@ -199,11 +199,10 @@ static enum status memory_environment_open(const struct store_environment_option
 {
     struct environment *env;
 
-    if (!options->now_us)
+    if (!options->clock)
         return error_set(err, ERR_CONFIG, "The store needs a clock");
     env = xcalloc(1, sizeof(*env));
-    env->now_us = options->now_us;
-    env->now_context = options->now_context;
+    env->clock = options->clock;
     env->log = options->log;
     env->log_context = options->log_context;
     *environment = env;
@@ -672,7 +671,7 @@ static enum status memory_compact(struct store *store, enum store_family which, 
 {
     const struct store_semantics *semantics = store->semantics;
     struct family *family = &store->families[which];
-    struct store_purge purge = { which, true, INT64_MAX, store->environment->now_us(store->environment->now_context) };
+    struct store_purge purge = { which, true, INT64_MAX, clock_realtime_us(store->environment->clock) };
     struct buffer changed = { 0 };
     struct node *before[HEIGHT_MAX];
     struct node *node;

@@ -87,7 +87,7 @@ enum status environment_open(const struct store_environment_options *options, vo
         filled.write_buffer_bytes = 256 * MIB;
     if (!filled.background_threads)
         filled.background_threads = 2;
-    if (!filled.now_us)
+    if (!filled.clock)
         return error_set(err, ERR_CONFIG, "The store needs a clock");
     if (!filled.keys && !filled.test_plain)
         return error_set(err, ERR_CONFIG, "The store needs a master key");

@@ -8,6 +8,10 @@
 #include <cassert>
 #include <vector>
 
+extern "C" {
+#include "base/clock.h"
+}
+
 using rocksdb::Slice;
 
 const char min_timestamp_property[] = "helenus.min_timestamp_us";
@@ -389,7 +393,7 @@ struct store_purge PurgeTracker::purge_now(uint32_t family_id) const
 
     if (running.known && running.purge.family == family)
         return running.purge;
-    struct store_purge nothing = { family, false, INT64_MIN, now_us_(now_context_) };
+    struct store_purge nothing = { family, false, INT64_MIN, clock_realtime_us(clock_) };
     return nothing;
 }
 
@@ -474,7 +478,7 @@ void PurgeTracker::OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJ
                 whole = false; /* older data of these keys may lie there */
         }
     running.known = true;
-    running.purge = { which, whole, min_us, now_us_(now_context_) };
+    running.purge = { which, whole, min_us, clock_realtime_us(clock_) };
 }
 
 void PurgeTracker::OnCompactionCompleted(rocksdb::DB *, const rocksdb::CompactionJobInfo &)

@@ -47,10 +47,9 @@ class PurgeTracker : public rocksdb::EventListener
 {
   public:
     /* on_error: a background job failed. */
-    PurgeTracker(const struct store_semantics *semantics, int64_t (*now_us)(void *), void *now_context,
+    PurgeTracker(const struct store_semantics *semantics, const struct clock *clock,
                  std::function<void(const rocksdb::Status &)> on_error)
-        : semantics_(semantics), now_us_(now_us), now_context_(now_context), on_error_(std::move(on_error)),
-          recovery_(this)
+        : semantics_(semantics), clock_(clock), on_error_(std::move(on_error)), recovery_(this)
     {
     }
 
@@ -116,8 +115,7 @@ class PurgeTracker : public rocksdb::EventListener
     int64_t memtables_min(enum store_family family);
 
     const struct store_semantics *semantics_;
-    int64_t (*now_us_)(void *);
-    void *now_context_;
+    const struct clock *clock_;
     std::function<void(const rocksdb::Status &)> on_error_;
     std::mutex lock_;
     Family families_[STORE_FAMILY_COUNT];

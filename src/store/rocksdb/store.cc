@@ -278,8 +278,7 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     rocksdb::DB *db = nullptr;
     Status status;
 
-    store->tracker = std::make_shared<PurgeTracker>(store->semantics, store->environment->options.now_us,
-                                                    store->environment->options.now_context,
+    store->tracker = std::make_shared<PurgeTracker>(store->semantics, store->environment->options.clock,
                                                     [store](const Status &failure) { refuse(store, failure); });
     if (store->options.log_bytes_max)
         store->tracker->on_flushed = [store](rocksdb::DB *flushed) { store->kept->trim(flushed); };
