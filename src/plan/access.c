@@ -354,6 +354,8 @@ static enum status make_prefixes(const struct access *access, const struct table
     struct prefix *prefixes = arena_alloc(eval->arena, sizeof(*prefixes));
     uint32_t count = 1;
 
+    *result = NULL; /* what fails makes none */
+    *result_count = 0;
     prefixes[0] = (struct prefix){ bytes_of("", 0), bytes_of("", 0) };
     for (uint32_t p = 0; p < access->clustering_count && access->clustering[p].kind != PART_SLICE; p++) {
         const struct key_part *part = &access->clustering[p];

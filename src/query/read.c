@@ -342,6 +342,7 @@ static enum status read_partitions(struct reader *reader, const struct partition
     uint32_t chunks = 0;
     enum status status = OK;
 
+    assert(keys); /* who reads by keys has named some, or none */
     if (reader->select->where.access.tokens.is_restricted) {
         bool nothing;
 
