@@ -1,7 +1,7 @@
 /* base/error.h: what can go wrong, in helenus' own terms.
  *
  * A function that can fail returns an enum status and takes a struct error as its last parameter,
- * which it fills on failure. Only wire/ and api/ turn a status into CQL codes or HTTP names.
+ * which it fills on failure. Only wire/ turns a status into CQL's codes.
  *
  * Shapes:  a message is NUL-terminated UTF-8, cut at ERROR_MESSAGE_MAX. It may quote a client's
  *          identifiers (it goes to that client), so it must never be logged; log the status.
