@@ -31,6 +31,8 @@ static const struct command_help {
     { "clock", "clock DIR [--advance DURATION]", "what time it is for its server, or shall be",
       "With --advance its time goes on from as much later, until it ends: what has a TTL expires, writes have later timestamps. DURATION: 30d,\n"
       "12h, 90m, 45s, 2w or 1d12h. Only of a server that was started with --dev.\n"
+      "Drivers stamp what they write with their own clock, which stays: a plain write then loses against what the server has stamped ahead\n"
+      "(IF .., and writes of who sends no timestamp). Tell drivers to send none (in Python: session.use_client_timestamp = False).\n"
       "exit codes: 0 done, 1 refused, 2 no server has it open\n" },
     { "snapshot", "snapshot DIR TARGET [--without-key]", "a copy of one moment, of a server at work or not",
       "Files that don't change any more are linked where they can be. The master key is copied, too, unless --without-key.\n"

@@ -35,6 +35,11 @@ static int print_about(const char *word)
     return EXIT_CANNOT_START;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 /* A numeric IPv6 address stands in brackets before a port. */
 static void print_screen(const struct options *options, const struct server *server)
 {
@@ -165,6 +170,8 @@ int main(int argc, char **argv)
     int code;
 
     give_memory_back();
+    if (argc > 2 && asks_for_help(argv[2]))
+        return print_about(command);
     if (strcmp(command, "serve") == 0)
         return serve(argc - 2, argv + 2);
     if (strcmp(command, "check") == 0)
@@ -179,7 +186,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "help") == 0 && argc > 2)
         return print_about(argv[2]);
-    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+    if (strcmp(command, "help") == 0 || asks_for_help(command)) {
         help_print(stdout, HELENUS_VERSION);
         return argc > 1 ? 0 : EXIT_CANNOT_START;
     }

@@ -61,10 +61,12 @@ static void print_latency(struct buffer *out, const struct metrics *sum)
 
 void metrics_print(struct buffer *out, const struct metrics *sum)
 {
-    head(out, "helenus_requests_total", "counter", "Requests, by kind.");
+    head(out, "helenus_requests_total", "counter",
+         "Requests, by kind. NONE: refused before that was known, as a driver's first try with a later protocol is.");
     for (unsigned i = 0; i < METRICS_OPCODES; i++)
         if (sum->requests[i] && native_opcode_name((enum native_opcode)i))
-            buffer_printf(out, "helenus_requests_total{kind=\"%s\"} %llu\n", native_opcode_name((enum native_opcode)i),
+            buffer_printf(out, "helenus_requests_total{kind=\"%s\"} %llu\n",
+                          i == NATIVE_ERROR ? "NONE" : native_opcode_name((enum native_opcode)i),
                           (unsigned long long)sum->requests[i]);
     head(out, "helenus_errors_total", "counter", "Replies that were errors, by reason.");
     for (unsigned i = 0; i < METRICS_STATUSES; i++)

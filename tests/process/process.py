@@ -51,6 +51,8 @@ def help_of_each_command():
         done = run("help", command)
         assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith(f"usage: helenus {command}"), done
         assert command in ("version", "help") or "exit codes: 0 " in done.stdout, done.stdout
+        for word in ("--help", "-h"):
+            assert run(command, word).stdout == done.stdout, command
         # What a command says of itself when it is called wrongly is the same.
         if command in ("check", "reshard", "flush", "compact", "sweep", "snapshot", "restore"):
             usage = done.stdout.splitlines()[0]
@@ -446,6 +448,11 @@ def health_and_metrics():
             pass
         after = http(server, "/metrics")[1]
         query, errors = 'helenus_requests_total{kind="QUERY"}', 'helenus_errors_total{reason="syntax"}'
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as later:
+            later.sendall(b"\x42\0\0\0\x05\0\0\0\0")  # a version that is not there yet
+            assert later.recv(1)
+        refused = metric(http(server, "/metrics")[1], 'helenus_requests_total{kind="NONE"}')
+        assert refused == 1 and 'kind="ERROR"' not in after, after
         assert metric(after, query) - metric(before, query) == 11, after
         assert metric(after, errors) - metric(before, errors) == 1
         assert metric(after, "helenus_connections") == 1
