@@ -49,7 +49,7 @@ static void print_screen(const struct options *options, const struct server *ser
     unsigned port = server_cql_port(server);
     /* Where to connect from this machine, also if we listen on every address. */
     const char *near = strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
-    bool password = strcmp(options->auth, "password") == 0;
+    bool password = strcmp(options->auth, "password") == 0, in_memory = strcmp(options->store, "memory") == 0;
 
     printf("\n"
            "  helenus " HELENUS_VERSION "%s\n"
@@ -69,11 +69,11 @@ static void print_screen(const struct options *options, const struct server *ser
     printf("            session.execute(\"SELECT release_version FROM system.local\").one()\n");
     if (server_http_port(server))
         printf("  health    http://%s%s%s:%u/health, /metrics\n", open, near, close, server_http_port(server));
-    if (strcmp(options->store, "memory") == 0)
+    if (in_memory)
         printf("  data      in memory: forgotten at the end\n");
     else
         printf("  data      %s, encrypted; remove it to begin anew\n", options->data);
-    printf("  stop      Ctrl-C; acknowledged writes are safe however it ends\n\n");
+    printf("  stop      Ctrl-C%s\n\n", in_memory ? "" : "; acknowledged writes are safe however it ends");
     printf("Starting listening for CQL clients on %s%s%s:%u\n", open, host, close, port);
     fflush(stdout);
 }

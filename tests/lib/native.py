@@ -56,6 +56,7 @@ class Server:
                 self.kill()
                 raise RuntimeError(f"the server did not start: {seen.decode()} {self.log_tail()}")
             seen += chunk
+        self.said = seen.decode()
         return self
 
     def log_tail(self):

@@ -60,6 +60,14 @@ def help_of_each_command():
     assert "--cql-port" in run("help", "serve").stdout
 
 
+def the_screen_promises_what_is_so():
+    with Server() as server:
+        assert f"cqlsh 127.0.0.1 {server.port} " in server.said and server.data in server.said, server.said
+        assert "Ctrl-C; acknowledged writes are safe" in server.said, server.said
+    with Server(None, "--store", "memory") as server:
+        assert "forgotten at the end" in server.said and "safe" not in server.said, server.said
+
+
 def mistakes():
     with tempfile.TemporaryDirectory(prefix="helenus-process-") as top:
         data = os.path.join(top, "data")
@@ -539,7 +547,8 @@ def stop_drains():
     assert server.stop() == 0
 
 
-TESTS = [help_and_version, help_of_each_command, mistakes, developer_mode_is_open_only_knowingly, one_process_per_directory, configuration_file,
+TESTS = [help_and_version, help_of_each_command, the_screen_promises_what_is_so, mistakes, developer_mode_is_open_only_knowingly,
+         one_process_per_directory, configuration_file,
          configuration_reference, configuration_mistakes, configuration_reload, slow_log, slow_log_holds_nobody_up,
          a_huge_row_holds_nobody_up, service_manager,
          one_request_always_fits, options_at_their_ends, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
