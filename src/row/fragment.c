@@ -1,9 +1,25 @@
+/* Rows to bytes and back: the stored form that row/fragment.h draws.
+ *
+ * The form is made for rows of few cells that were written together: one base timestamp and TTL for
+ * all, and a cell that has just these costs its column, a zero and its value. Every size and count
+ * is checked when bytes are read, since a disk may be damaged, and commands bring fragments from
+ * elsewhere.
+ *
+ * What is acknowledged must never be refused by who reads it. So the two directions share the
+ * predicates that say what may stand in a fragment, the encoder asserts them, and a debug build
+ * decodes all that it encodes. The two faults that broke this rule in the past were duplicates and
+ * timestamps at the edge: see mend.
+ *
+ * The format is laid down: golden bytes in fragment_test.c hold it, fragment_fuzz.c feeds foreign
+ * bytes. */
 #include "row/fragment.h"
 
 #include "row/merge.h"
 
 #include <assert.h>
 
+/* Bits of the liveness and of a cell, as drawn. KNOWN: with another bit set it is not of this
+ * version. */
 enum { LIVENESS_OWN_TIMESTAMP = 1, LIVENESS_BASE_TTL = 2, LIVENESS_OWN_TTL = 4, LIVENESS_KNOWN = 7 };
 enum {
     CELL_KIND_MASK = 3,
@@ -13,33 +29,42 @@ enum {
     CELL_PATH_VALUE = 0x20,
     CELL_KNOWN = 0x3F
 };
+/* Where the base timestamp stands, which the owner patches, and what comes behind it. */
 enum { BASE_AT = 2, BODY_AT = 10 };
+static_assert(FRAGMENT_BYTES_MIN == BODY_AT + 1, "the shortest fragment has a head and a count of no cells");
 
 /* ---- what may stand in a fragment: said once, for those who write and those who read ---- */
 
-/* Timestamps with a meaning of their own: bytes that say them without the flag are not ours. */
+/* Timestamps that mean something else in memory: none, and "the owner's time". No client can ask for
+ * them, so bytes that hold one as a number are damaged or not ours. */
 static bool is_reserved(int64_t timestamp_us)
 {
     return timestamp_us == TIMESTAMP_NONE || timestamp_is_server(timestamp_us);
 }
 
-/* server: the base is the owner's time to be, and so are the others. */
+/* Whether a timestamp may be in a fragment. A fragment that waits for its timestamp (`server`) holds
+ * only such as wait, the others only real ones: a mixture could not be stamped by patching one
+ * place. */
 static bool may_stand(int64_t timestamp_us, bool server)
 {
     return server ? timestamp_is_server(timestamp_us) : !is_reserved(timestamp_us);
 }
 
+/* Zero is said by leaving the TTL away. What is larger than an int32 does not come from CQL. */
 static bool is_ttl(uint64_t ttl_s)
 {
     return ttl_s && ttl_s <= INT32_MAX;
 }
 
-/* How a cell and the one before it stand: below 0 as they should, by (column, path) without repetition: merging relies on it. */
+/* How a cell and the one before it stand: below 0 as they should, by (column, path) without
+ * repetition. Merging relies on it. Most neighbours are of different columns, and their paths are
+ * not looked at. */
 static inline int compare_neighbours(const struct cell *before, const struct cell *cell)
 {
     return before->column_id < cell->column_id ? -1 : cell_compare(before, cell);
 }
 
+/* Asked once for each row that is encoded or decoded; it is the only check of the order. */
 static inline bool is_sorted(const struct row *row)
 {
     for (uint32_t i = 1; i < row->cell_count; i++)
@@ -53,6 +78,7 @@ static inline bool is_sorted(const struct row *row)
 
 /* ---- encoding ---- */
 
+/* A number in as few bytes as it needs, seven bits in each: at most ten. */
 static void append_varint(struct buffer *out, uint64_t v)
 {
     uint8_t *at = buffer_reserve(out, 10);
@@ -63,9 +89,12 @@ static void append_varint(struct buffer *out, uint64_t v)
         v >>= 7;
     }
     at[n++] = (uint8_t)v;
+    assert(n <= 10);
     out->size += n;
 }
 
+/* Small numbers of either sign become small ones without (zigzag), so that differences cost a byte
+ * or two. */
 static void append_signed(struct buffer *out, int64_t v)
 {
     append_varint(out, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
@@ -77,7 +106,8 @@ static void append_sized(struct buffer *out, struct bytes bytes)
     buffer_append_bytes(out, bytes);
 }
 
-/* What every other timestamp is told as a difference to: the one that most cells have. */
+/* What every other timestamp is told as a difference to. The first that there is: a statement writes
+ * all with one timestamp, so most of the others are equal to it and cost nothing. */
 static int64_t base_timestamp(const struct row *row)
 {
     if (row->liveness.timestamp_us != TIMESTAMP_NONE)
@@ -91,6 +121,7 @@ static int64_t base_timestamp(const struct row *row)
     return 0;
 }
 
+/* What a fragment says once for all of its cells. */
 struct base {
     int64_t timestamp_us;
     int32_t ttl_s;
@@ -98,6 +129,7 @@ struct base {
     bool server; /* timestamp_us is TIMESTAMP_SERVER */
 };
 
+/* Differences wrap: the extremes of a client's timestamps are further apart than an int64 reaches. */
 static void append_delta(struct buffer *out, const struct base *base, int64_t timestamp_us)
 {
     assert(may_stand(timestamp_us, base->server));
@@ -117,6 +149,7 @@ static void append_liveness(struct buffer *out, const struct base *base, const s
     bool base_ttl = liveness->ttl_s && liveness->ttl_s == base->ttl_s && liveness->expires_s == base->expires_s;
     bool own_ttl = liveness->ttl_s && !base_ttl;
 
+    assert(liveness->timestamp_us != TIMESTAMP_NONE && !(base_ttl && own_ttl));
     buffer_append_u8(out, (own_timestamp ? LIVENESS_OWN_TIMESTAMP : 0) | (base_ttl ? LIVENESS_BASE_TTL : 0) |
                               (own_ttl ? LIVENESS_OWN_TTL : 0));
     if (own_timestamp)
@@ -125,12 +158,16 @@ static void append_liveness(struct buffer *out, const struct base *base, const s
         append_ttl(out, liveness->ttl_s, liveness->expires_s);
 }
 
+/* A cell says only what differs from the base. A tombstone has no value, and only it says when it
+ * was made; of a cell that expires the time of expiry stands beside the TTL. */
 static void append_cell(struct buffer *out, const struct base *base, const struct cell *cell)
 {
     bool own_timestamp = cell->timestamp_us != base->timestamp_us;
     bool own_ttl = cell->kind == CELL_EXPIRING && !(cell->ttl_s == base->ttl_s && cell->local_s == base->expires_s);
     bool path = !bytes_is_null(cell->path), path_value = !bytes_is_null(cell->path_value);
 
+    assert(cell->kind <= CELL_COUNTER);
+    assert(own_timestamp || may_stand(cell->timestamp_us, base->server));
     append_varint(out, cell->column_id);
     buffer_append_u8(out, (uint8_t)cell->kind | (own_timestamp ? CELL_OWN_TIMESTAMP : 0) |
                               (own_ttl ? CELL_OWN_TTL : 0) | (path ? CELL_PATH : 0) |
@@ -149,6 +186,8 @@ static void append_cell(struct buffer *out, const struct base *base, const struc
         append_sized(out, cell->value);
 }
 
+/* The base TTL is the liveness's, or else the first cell's: an INSERT has the first, an UPDATE only
+ * the second. */
 static struct base choose_base(const struct row *row)
 {
     struct base base = { base_timestamp(row), row->liveness.ttl_s, row->liveness.expires_s };
@@ -156,6 +195,7 @@ static struct base choose_base(const struct row *row)
     base.server = timestamp_is_server(base.timestamp_us);
     if (base.server)
         base.timestamp_us = TIMESTAMP_SERVER;
+    assert(row->cells || !row->cell_count);
     if (!base.ttl_s && row->cell_count && row->cells[0].kind == CELL_EXPIRING) {
         base.ttl_s = row->cells[0].ttl_s;
         base.expires_s = row->cells[0].local_s;
@@ -163,6 +203,7 @@ static struct base choose_base(const struct row *row)
     return base;
 }
 
+/* The rule of the head comment, checked where it costs too much for a release. */
 #ifdef HELENUS_DEBUG
 static void must_decode(struct bytes fragment)
 {
@@ -179,6 +220,8 @@ static inline void must_decode(struct bytes fragment)
 }
 #endif
 
+/* The order of what is appended is the format: the body first tells what is in the head's flags,
+ * then the cells. */
 void fragment_encode(struct buffer *out, const struct row *row)
 {
     struct base base = choose_base(row);
@@ -204,6 +247,7 @@ void fragment_encode(struct buffer *out, const struct row *row)
     }
     if (written)
         append_sized(out, row->written_clustering);
+    assert(row->complexes || !row->complex_count);
     if (row->complex_count) {
         append_varint(out, row->complex_count);
         for (uint32_t i = 0; i < row->complex_count; i++) {
@@ -215,9 +259,11 @@ void fragment_encode(struct buffer *out, const struct row *row)
     append_varint(out, row->cell_count);
     for (uint32_t i = 0; i < row->cell_count; i++)
         append_cell(out, &base, &row->cells[i]);
+    assert(out->size - begin >= FRAGMENT_BYTES_MIN);
     must_decode(bytes_of(out->data + begin, out->size - begin));
 }
 
+/* Stored fragments always are: who stores one that waits for its time would make it unreadable. */
 bool fragment_is_stamped(struct bytes fragment)
 {
     return fragment.size >= BODY_AT && !(fragment.data[1] & FRAGMENT_SERVER);
@@ -229,23 +275,30 @@ bool fragment_is_readable(struct bytes fragment)
            !(fragment.data[1] & FRAGMENT_SHADOWABLE);
 }
 
+/* Gives a fragment its timestamp by patching one number: all others are differences to it. In place
+ * and without decoding, because the owner does it for every write. Cells "just before" have the
+ * difference -1 and follow. */
 void fragment_stamp(uint8_t *fragment, size_t size, int64_t timestamp_us)
 {
     assert(size >= BODY_AT && fragment[0] == FRAGMENT_VERSION);
     if (!(fragment[1] & FRAGMENT_SERVER))
         return;
+    assert(!is_reserved(timestamp_us));
     fragment[1] &= (uint8_t)~FRAGMENT_SERVER;
     store_be64(fragment + BASE_AT, (uint64_t)timestamp_us);
 }
 
 /* ---- decoding ---- */
 
+/* Reading never stops at once: the first mistake is kept in `failed`, everything behind it is zero,
+ * and one check at the end of the fragment finds it. This keeps the readers of single fields short. */
 struct cursor {
     const uint8_t *at;
     const uint8_t *end;
     bool failed; /* set by the first read past the end; what is read after it is zero */
 };
 
+/* Ten bytes at most: one that goes on after the 64th bit is damaged. */
 static uint64_t read_long_varint(struct cursor *c)
 {
     uint64_t v = 0;
@@ -264,6 +317,7 @@ static uint64_t read_long_varint(struct cursor *c)
     return 0;
 }
 
+/* Nearly all numbers are below 128: these are read without a call. */
 static inline uint64_t read_varint(struct cursor *c)
 {
     return c->at < c->end && *c->at < 0x80 ? *c->at++ : read_long_varint(c);
@@ -285,6 +339,8 @@ static uint8_t read_u8(struct cursor *c)
     return *c->at++;
 }
 
+/* An empty span has a pointer that is not NULL: an empty value is a value, and NULL means that there
+ * is none. */
 static inline struct bytes read_sized(struct cursor *c)
 {
     uint64_t size = read_varint(c);
@@ -299,6 +355,7 @@ static inline struct bytes read_sized(struct cursor *c)
     return bytes;
 }
 
+/* The opposite of append_delta. A sum that gives a reserved number is not what we wrote. */
 static int64_t read_timestamp(struct cursor *c, const struct base *base)
 {
     int64_t timestamp_us = (int64_t)((uint64_t)base->timestamp_us + (uint64_t)read_signed(c));
@@ -318,6 +375,8 @@ static void read_ttl(struct cursor *c, int32_t *ttl_s, int64_t *expires_s)
     *expires_s = read_signed(c);
 }
 
+/* An absent TTL is TTL_NONE, whatever the base says: a row may be written without TTL and its cells
+ * with one. */
 static void read_liveness(struct cursor *c, const struct base *base, struct liveness *liveness)
 {
     uint8_t bits = read_u8(c);
@@ -335,7 +394,8 @@ static void read_liveness(struct cursor *c, const struct base *base, struct live
     }
 }
 
-/* All but what most cells are. */
+/* Reads every kind of cell but the plain one, which read_cell does itself: live, with the base
+ * timestamp, of a simple column. The order of the fields is the format's. */
 static void read_special_cell(struct cursor *c, const struct base *base, uint8_t bits, struct cell *cell)
 {
     if (bits & ~CELL_KNOWN)
@@ -361,6 +421,8 @@ static void read_special_cell(struct cursor *c, const struct base *base, uint8_t
         cell->value = read_sized(c);
 }
 
+/* This runs for every cell that is read from the store: the usual one takes a compare and no further
+ * call. */
 static inline void read_cell(struct cursor *c, const struct base *base, struct cell *cell)
 {
     uint32_t column_id = (uint32_t)read_varint(c);
@@ -373,7 +435,9 @@ static inline void read_cell(struct cursor *c, const struct base *base, struct c
     cell->column_id = column_id;
 }
 
-/* Earlier versions wrote what an overwritten collection's deletion is at the least timestamp: the one before, which is none. */
+/* Reads the deletion of a collection. An earlier version wrote "the time before the statement's"
+ * also for the least timestamp there is, which gave TIMESTAMP_NONE. That means no deletion, and mend
+ * takes it out. */
 static void read_complex(struct cursor *c, const struct base *base, struct complex_deletion *complex)
 {
     complex->column_id = (uint32_t)read_varint(c);
@@ -383,7 +447,8 @@ static void read_complex(struct cursor *c, const struct base *base, struct compl
         c->failed = true;
 }
 
-/* A count of things that take at least least_bytes each. */
+/* A count of things that take at least least_bytes each. A larger count than the rest of the bytes
+ * can hold is damage: found here, before memory is taken for it. */
 static uint32_t read_count(struct cursor *c, size_t least_bytes)
 {
     uint64_t count = read_varint(c);
@@ -395,7 +460,8 @@ static uint32_t read_count(struct cursor *c, size_t least_bytes)
     return (uint32_t)count;
 }
 
-/* With no timestamp there are no cells, only deletions that are none: read_complex. */
+/* A fragment whose base is TIMESTAMP_NONE has no cells, only a collection's deletion that is none
+ * (read_complex): a cell without a timestamp cannot be merged. */
 static uint32_t read_cell_count(struct cursor *c, const struct base *base)
 {
     uint32_t count = read_count(c, 2);
@@ -405,7 +471,9 @@ static uint32_t read_cell_count(struct cursor *c, const struct base *base)
     return count;
 }
 
-/* All that stands before the complex deletions. False: not a format that this code knows. */
+/* Reads all that stands before the complex deletions. False: this code does not know the format (a
+ * later version, or a flag that is reserved). Damage behind the first ten bytes is told by c->failed
+ * instead. */
 static bool read_head(struct cursor *c, struct bytes fragment, struct base *base, struct row *row)
 {
     uint8_t flags;
@@ -435,8 +503,10 @@ static bool read_head(struct cursor *c, struct bytes fragment, struct base *base
     return true;
 }
 
-/* Earlier versions wrote what a statement said twice (DELETE v, v) twice: neighbours that are of one cell, or one collection. And
- * deletions that are none. Neither leaves a doubt about what is meant. False: it is not in order, and not what they wrote. */
+/* Repairs what earlier versions wrote and could not read again. They wrote what a statement said
+ * twice (DELETE v, v) twice: neighbours that are of one cell, or of one collection. And they wrote
+ * deletions that are none. Neither leaves a doubt about what is meant, so the rows are understood
+ * instead of lost. False: it is not in order for another reason, and so damaged. */
 static bool mend(struct row *row)
 {
     uint32_t cells = 0, complexes = 0;
@@ -458,10 +528,12 @@ static bool mend(struct row *row)
             row->cells[cells - 1].timestamp_us != cell->timestamp_us || cell_compare(&row->cells[cells - 1], cell))
             row->cells[cells++] = *cell;
     }
+    assert(cells <= row->cell_count);
     row->cell_count = cells;
     return is_sorted(row);
 }
 
+/* Rare: asked only so that mend is not called for rows that are as they should be. */
 static bool has_deletion_of_none(const struct row *row)
 {
     for (uint32_t i = 0; i < row->complex_count; i++)
@@ -470,6 +542,9 @@ static bool has_deletion_of_none(const struct row *row)
     return false;
 }
 
+/* What a caller may rely on after OK: cells and complex deletions are sorted, each once, with
+ * timestamps that may stand; so merging needs no checks of its own. The arrays have one element of
+ * room more, which also keeps them from being NULL when they are empty. */
 enum status fragment_decode(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
 {
     struct cursor c;
@@ -483,6 +558,7 @@ enum status fragment_decode(struct arena *arena, struct bytes fragment, struct r
         for (uint32_t i = 0; i < row->complex_count; i++)
             read_complex(&c, &base, &row->complexes[i]);
     }
+    assert(c.at <= c.end);
     row->cell_count = read_cell_count(&c, &base);
     row->cells = arena_alloc(arena, sizeof(*row->cells) * (row->cell_count + 1));
     for (uint32_t i = 0; i < row->cell_count; i++)
@@ -492,6 +568,8 @@ enum status fragment_decode(struct arena *arena, struct bytes fragment, struct r
     return OK;
 }
 
+/* Flush and compaction ask this of every value, so it takes no memory: the cells are read one by one
+ * and forgotten. Whether they are sorted is not looked at. */
 bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary)
 {
     struct complex_deletion complex;
@@ -523,11 +601,13 @@ bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary)
         if (cell.timestamp_us < least_us)
             least_us = cell.timestamp_us;
     }
+    assert(c.at <= c.end);
     summary->min_timestamp_us = least_us;
     return !c.failed && c.at == c.end;
 }
 
-/* What is stored was stamped: else merging could meet timestamps of both sorts. */
+/* For stored values. One that still waits for its time is refused: merging would otherwise compare
+ * the number that stands for "the owner's time" with real timestamps. */
 static enum status decode_stamped(struct arena *arena, struct bytes fragment, struct row *row, struct error *err)
 {
     if (!fragment_is_stamped(fragment))
@@ -535,6 +615,9 @@ static enum status decode_stamped(struct arena *arena, struct bytes fragment, st
     return fragment_decode(arena, fragment, row, err);
 }
 
+/* A fragment that cannot be read any more counts as deleted by a deletion that is not older than its
+ * base. The other timestamps are unknown; but a statement's cells have the base's own, and without
+ * this rule a damaged row could never be healed by deleting it. */
 bool fragment_is_covered(struct bytes fragment, struct deletion deletion)
 {
     int64_t base_us;
@@ -555,15 +638,18 @@ struct reading {
     struct error *err; /* of the last of them */
 };
 
+/* One fragment of a value: merged into what was read before, or noted as one that cannot be read. */
 static void read_one(struct reading *r, struct bytes fragment)
 {
     struct row next;
 
     if (decode_stamped(r->arena, fragment, &next, r->err)) {
         r->unread = arena_room(r->arena, r->unread, r->unread_count, &r->unread_capacity, 4, sizeof(*r->unread));
+        assert(r->unread_count < r->unread_capacity);
         r->unread[r->unread_count++] = fragment;
         return;
     }
+    assert(r->row && &next != r->row);
     if (r->any)
         row_merge(r->arena, r->row, &next);
     else
@@ -571,6 +657,9 @@ static void read_one(struct reading *r, struct bytes fragment)
     r->any = true;
 }
 
+/* A value is a list only while one of its fragments cannot be read by this version:
+ * row_semantics_merge keeps such a fragment beside the others, for a later version or for `helenus
+ * check --repair`. */
 static enum status read_list(struct reading *r, struct bytes list)
 {
     const uint8_t *at = list.data + 1, *end = list.data + list.size;
@@ -588,6 +677,8 @@ static enum status read_list(struct reading *r, struct bytes list)
     return OK;
 }
 
+/* What a reader uses. Nearly all values are one fragment that can be read: that way has no list and
+ * no bookkeeping. The rest decides whether damage matters: what a deletion hides need not be read. */
 enum status row_decode_under(struct arena *arena, struct bytes value, struct deletion cover, struct row *row,
                              struct error *err)
 {
@@ -601,10 +692,12 @@ enum status row_decode_under(struct arena *arena, struct bytes value, struct del
         read_one(&r, value);
     else if (read_list(&r, value))
         return ERR_CORRUPT;
+    assert(r.any || r.unread_count);
     if (!r.unread_count)
         return OK;
     if (!r.any)
         *row = ROW_EMPTY;
+    /* The newest deletion counts, the row's own or the one from outside. */
     if (deletion_supersedes(row->deletion, cover))
         cover = row->deletion;
     for (uint32_t i = 0; i < r.unread_count; i++)
@@ -613,11 +706,14 @@ enum status row_decode_under(struct arena *arena, struct bytes value, struct del
     return OK;
 }
 
+/* For `helenus check --repair` and for who must go on: gives what there is, and says how much is
+ * missing. A list whose sizes do not fit counts as one more. */
 uint32_t row_decode_rest(struct arena *arena, struct bytes value, struct row *row)
 {
     struct error ignored;
     struct reading r = { .arena = arena, .row = row, .err = &ignored };
 
+    assert(value.data || !value.size);
     *row = ROW_EMPTY;
     if (!value.size || value.data[0] != FRAGMENT_LIST)
         read_one(&r, value);
