@@ -1,4 +1,13 @@
-/* Operations lie one after another in one buffer; an index of key hashes is made only when somebody looks one up. */
+/* A batch: the operations of one write, in their order, and reading through a batch that is not yet
+ * written.
+ *
+ * All operations lie one after another in one buffer, because a batch is built, written and cleared
+ * for each turn of an owner: no memory is taken for a single operation. Both bodies of the store
+ * take the same batch, so a test can give one to each and compare.
+ *
+ * An owner decides each command on what the commands before it in its turn have written. Those lie
+ * only in the batch, so reads go through it: store_get_through. An index of key hashes makes that
+ * cheap; it is built only when somebody looks something up, since most turns never do. */
 #include "store/store.h"
 
 #include "base/hash.h"
@@ -7,6 +16,7 @@
 
 #include <assert.h>
 
+/* One operation. Offsets, not pointers: the buffer moves when it grows. */
 struct op_entry {
     uint32_t kind : 8;
     uint32_t family : 8;
@@ -30,6 +40,7 @@ struct store_batch {
     uint64_t seed; /* of the hashes: clients choose keys, and shall not choose which of them share a chain */
 };
 
+/* The seed is random for each batch: the keys are clients' own. */
 struct store_batch *store_batch_new(void)
 {
     struct store_batch *batch = xcalloc(1, sizeof(*batch));
@@ -49,10 +60,12 @@ void store_batch_free(struct store_batch *batch)
     free(batch);
 }
 
+/* The index is thrown away whenever operations go: chains have no way back. */
 static void forget_index(struct store_batch *batch)
 {
     if (batch->indexed)
         memset(batch->heads, 0, batch->head_count * sizeof(*batch->heads));
+    assert(batch->indexed <= batch->chain_capacity);
     batch->indexed = 0;
 }
 
@@ -64,6 +77,8 @@ void store_batch_clear(struct store_batch *batch)
     forget_index(batch);
 }
 
+/* Every operation comes through here. Key and value are copied: the caller's bytes may be of a
+ * command that is released before the batch is written. */
 static void add(struct store_batch *batch, enum store_op_kind kind, enum store_family family, struct bytes key,
                 struct bytes value)
 {
@@ -75,6 +90,7 @@ static void add(struct store_batch *batch, enum store_op_kind kind, enum store_f
         batch->capacity = batch->capacity ? batch->capacity * 2 : 64;
         batch->entries = xrealloc(batch->entries, batch->capacity * sizeof(*batch->entries));
     }
+    assert(batch->count < batch->capacity);
     entry = &batch->entries[batch->count++];
     *entry = (struct op_entry){ kind, family, (uint32_t)key.size, (uint32_t)value.size, batch->bytes.size };
     buffer_append_bytes(&batch->bytes, key);
@@ -96,8 +112,11 @@ void store_batch_delete(struct store_batch *batch, enum store_family family, str
     add(batch, STORE_DELETE, family, key, bytes_of(NULL, 0));
 }
 
+/* The flag keeps lookups right and cheap: a range touches keys that no hash leads to, so with one in
+ * the batch the index is not used. */
 void store_batch_delete_range(struct store_batch *batch, enum store_family family, struct bytes first, struct bytes end)
 {
+    assert(bytes_compare(first, end) <= 0);
     batch->has_range = true;
     add(batch, STORE_DELETE_RANGE, family, first, end);
 }
@@ -130,20 +149,26 @@ struct store_op store_batch_at(const struct store_batch *batch, size_t index)
     const uint8_t *at = batch->bytes.data ? batch->bytes.data + entry->offset : NULL;
 
     assert(index < batch->count);
+    assert(entry->offset + entry->key_size + entry->value_size <= batch->bytes.size);
     return (struct store_op){ entry->kind, entry->family, bytes_of(at, entry->key_size),
                               bytes_of(at ? at + entry->key_size : NULL, entry->value_size) };
 }
 
+/* How a command that failed leaves no trace: its operations were the last. has_range stays set,
+ * though a range may have gone: that only makes lookups slower until the batch is cleared. */
 void store_batch_truncate(struct store_batch *batch, size_t count)
 {
     assert(count <= batch->count);
     if (count == batch->count)
         return;
+    assert(batch->entries[count].offset <= batch->bytes.size);
     batch->bytes.size = batch->entries[count].offset;
     batch->count = count;
     forget_index(batch);
 }
 
+/* For who must know whether a partition was written in this turn. Goes through all of the batch: it
+ * is asked seldom. */
 bool store_batch_touches(const struct store_batch *batch, enum store_family family, struct bytes prefix)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -160,6 +185,7 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
     return false;
 }
 
+/* Folded to 32 bits: the chains' heads are numbers of 32 bits. */
 static uint32_t hash_key(const struct store_batch *batch, enum store_family family, struct bytes key)
 {
     uint64_t hash = hash_seeded(batch->seed + family, key);
@@ -167,7 +193,8 @@ static uint32_t hash_key(const struct store_batch *batch, enum store_family fami
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* The index is a cache of the batch: looking up does not change what it says. */
+/* Enters what was added since the last lookup. The index is a cache of the batch: looking up does
+ * not change what the batch says, so it is allowed on a batch that is const to its reader (collect). */
 static void extend_index(struct store_batch *batch)
 {
     if (batch->chain_capacity < batch->capacity) {
@@ -180,6 +207,7 @@ static void extend_index(struct store_batch *batch)
         batch->heads = xcalloc(batch->head_count, sizeof(*batch->heads));
         batch->indexed = 0;
     }
+    assert(batch->head_count >= batch->capacity && (batch->head_count & (batch->head_count - 1)) == 0);
     for (; batch->indexed < batch->count; batch->indexed++) {
         struct store_op op = store_batch_at(batch, batch->indexed);
         uint32_t *head = &batch->heads[hash_key(batch, op.family, op.key) & (batch->head_count - 1)];
@@ -198,6 +226,9 @@ struct key_ops {
     size_t operand_count;
 };
 
+/* Finds what the batch says of one key, from the newest operation back to the last put or delete:
+ * what lies before that one no longer counts. The operands are found newest first and turned round
+ * at the end. */
 static void collect(struct store_batch *batch, enum store_family family, struct bytes key, struct key_ops *ops)
 {
     size_t capacity = 0;
@@ -237,6 +268,7 @@ static void collect(struct store_batch *batch, enum store_family family, struct 
         ops->base = op.value;
         break;
     }
+    assert(ops->operand_count <= batch->count && (!ops->has_base || ops->replaced));
     for (size_t i = 0; i < ops->operand_count / 2; i++) {
         struct bytes swap = ops->operands[i];
         ops->operands[i] = ops->operands[ops->operand_count - 1 - i];
@@ -244,6 +276,8 @@ static void collect(struct store_batch *batch, enum store_family family, struct 
     }
 }
 
+/* The store is asked only if the batch does not hide what it has. An empty value is a value: it gets
+ * a pointer that is not NULL, since NULL means "there is none" to the semantics. */
 enum status store_get_through(const struct store_ops *ops, struct store *store, const struct store_semantics *semantics,
                               const struct store_batch *batch, enum store_family family, struct bytes key,
                               const struct store_read_options *options, struct buffer *result, bool *found,
@@ -267,6 +301,7 @@ enum status store_get_through(const struct store_ops *ops, struct store *store, 
             goto release;
         status = OK;
     }
+    assert(!pending.operand_count || semantics->merge);
     if (pending.operand_count) {
         semantics->merge(semantics->context, key, base, pending.operands, pending.operand_count, result);
         *found = true;

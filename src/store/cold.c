@@ -1,11 +1,21 @@
-/* Refuses reads that may not wait, in front of another body. */
+/* A body for tests: refuses reads that may not wait, as if the disk had to be asked, and hands all
+ * else to the body below.
+ *
+ * A statement whose read would wait starts again from the beginning on a worker. Whether it does the
+ * same thing twice is a kind of fault that warm tests never see: every recorded statement is
+ * therefore also run over this body (HELENUS_TEST_COLD).
+ *
+ * The operations have no argument of their own where the body below could be kept, so there is one
+ * per process. */
 #include "store/cold.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+/* A scan of the body below, behind one of our own that may say "would wait". */
 struct cold_scan {
     struct store_scan base; /* first */
     struct store_scan *scan;
@@ -16,7 +26,9 @@ static const struct store_ops *below;
 static struct store_ops ops; /* the body's, but for what is below */
 static unsigned one_in;
 
-/* Each thread counts for itself, by steps of no pattern that a statement's reads could have. */
+/* Whether this read is refused. Each thread counts for itself, so no lock changes the timing of what is
+ * tested. The numbers are those of a simple generator: a fixed step could always hit the same read of a
+ * statement. */
 static bool is_refused(bool may_wait)
 {
     static _Thread_local uint32_t state = 1;
@@ -24,6 +36,7 @@ static bool is_refused(bool may_wait)
     if (may_wait)
         return false;
     state = state * 1664525 + 1013904223;
+    assert(one_in > 0);
     return (state >> 16) % one_in == 0;
 }
 
@@ -44,6 +57,7 @@ static enum status cold_snapshot(struct store *store, bool may_wait, struct stor
     return is_refused(may_wait) ? refuse(err) : below->snapshot(store, may_wait, snapshot, err);
 }
 
+/* Opening is never refused: the first move is where a scan reads. */
 static enum status cold_scan_open(struct store *store, const struct store_scan_options *options,
                                   struct store_scan **result, struct error *err)
 {
@@ -54,6 +68,7 @@ static enum status cold_scan_open(struct store *store, const struct store_scan_o
     if (status)
         return status;
     cold = xcalloc(1, sizeof(*cold));
+    assert(scan && !scan->valid);
     cold->base.ops = &ops;
     cold->scan = scan;
     cold->may_wait = options->may_wait;
@@ -69,7 +84,8 @@ static void cold_scan_close(struct store_scan *base)
     free(cold);
 }
 
-/* A refused move leaves a scan that stands nowhere, as a failed one does. */
+/* A refused move leaves a scan that stands nowhere, as a failed one does: nobody may go on from
+ * there. */
 static bool is_refused_move(struct cold_scan *cold)
 {
     if (!is_refused(cold->may_wait))
@@ -78,14 +94,18 @@ static bool is_refused_move(struct cold_scan *cold)
     return true;
 }
 
+/* What the scan below shows is shown as ours. Key and value are borrowed from it until its next
+ * move. */
 static enum status moved(struct cold_scan *cold, enum status status)
 {
+    assert(cold->scan->ops != &ops);
     cold->base.valid = cold->scan->valid;
     cold->base.key = cold->scan->key;
     cold->base.value = cold->scan->value;
     return status;
 }
 
+/* The moves differ in nothing but which one is handed on. */
 #define MOVE(name)                                                             \
     static enum status cold_##name(struct store_scan *base, struct error *err) \
     {                                                                          \
@@ -111,8 +131,11 @@ MOVE(scan_prev)
 MOVE_TO(scan_seek)
 MOVE_TO(scan_seek_back)
 
+/* All operations that are not replaced here are the body's: writes, flushes and reads of the log
+ * never refuse. */
 const struct store_ops *cold_over(const struct store_ops *body, unsigned refused_one_in)
 {
+    assert(body && body != &ops && refused_one_in > 0);
     below = body;
     one_in = refused_one_in;
     ops = *body;

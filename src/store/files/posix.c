@@ -1,7 +1,16 @@
+/* The machine's file system, as struct file_ops.
+ *
+ * What the store relies on, and what is done for it: an append is whole or an error, so partial
+ * writes go on; a read that may not wait asks the kernel for what is in memory and nothing else
+ * (RWF_NOWAIT); a file's bytes are synced with fdatasync, which also brings the size; a name is
+ * synced with its directory. Files are made for this user only.
+ *
+ * An error names the call and the path, which are ours, and never a byte of what is stored. */
 #include "store/files/files.h"
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +31,8 @@ struct posix_file {
 
 static const struct file_ops posix_ops;
 
+/* Three failures have a status of their own, because callers act on them; the rest is the system's
+ * error. */
 static enum status path_error(struct error *err, const char *what, const char *path)
 {
     int os_errno = errno;
@@ -33,6 +44,8 @@ static enum status path_error(struct error *err, const char *what, const char *p
     return error_set_os(err, os_errno, "%s %s", what, path);
 }
 
+/* O_APPEND: nobody writes anywhere but at the end. A signal may interrupt the open of a file on some
+ * file systems. */
 static enum status posix_open(struct file_system *fs, const char *path, enum file_mode mode, struct file **result,
                               struct error *err)
 {
@@ -44,11 +57,13 @@ static enum status posix_open(struct file_system *fs, const char *path, enum fil
     struct posix_file *file;
     int fd;
 
+    assert(mode >= FILE_READ && mode <= FILE_APPEND);
     do
         fd = open(path, flags[mode] | O_CLOEXEC, 0600);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return path_error(err, "open", path);
+    assert(fd >= 0);
     file = xcalloc(1, sizeof(*file));
     file->base.ops = &posix_ops;
     file->fd = fd;
@@ -64,6 +79,8 @@ static void posix_close(struct file *base)
     free(file);
 }
 
+/* The kernel may take less than it was given (a full disk, a signal). After an error the caller does
+ * not know how much was written, and must not append again: encrypted.cc refuses to. */
 static enum status posix_append(struct file *base, const void *data, size_t size, struct error *err)
 {
     struct posix_file *file = (struct posix_file *)base;
@@ -76,12 +93,16 @@ static enum status posix_append(struct file *base, const void *data, size_t size
             continue;
         if (put < 0)
             return error_set_os(err, errno, "write");
+        assert(put >= 0 && (size_t)put <= size);
         at += put;
         size -= (size_t)put;
     }
     return OK;
 }
 
+/* A loop never waits for the disk: it asks with RWF_NOWAIT and is told EAGAIN if not all is in
+ * memory. Then a worker asks again. A file system that does not know the flag is remembered for the
+ * file, so it is not asked in vain each time. */
 static enum status posix_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait, size_t *got,
                               struct error *err)
 {
@@ -106,12 +127,15 @@ static enum status posix_read(struct file *base, uint64_t offset, void *data, si
             return error_set_os(err, errno, "read");
         if (n == 0)
             break;
+        assert((size_t)n <= size - have);
         have += (size_t)n;
     }
+    assert(have <= size);
     *got = have;
     return OK;
 }
 
+/* fdatasync leaves out the times of the file, which nobody needs after a crash. */
 static enum status posix_sync(struct file *base, struct error *err)
 {
     if (fdatasync(((struct posix_file *)base)->fd))
@@ -136,6 +160,7 @@ static enum status posix_file_size(struct file *base, uint64_t *size, struct err
     return OK;
 }
 
+/* A hint: what the kernel answers does not matter. */
 static void posix_prefetch(struct file *base, uint64_t offset, uint64_t size)
 {
     posix_fadvise(((struct posix_file *)base)->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
@@ -146,6 +171,7 @@ static void posix_expect_random(struct file *base, bool random)
     posix_fadvise(((struct posix_file *)base)->fd, 0, 0, random ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
 }
 
+/* Tries it on the first byte. Any other failure than "not supported" means that the flag is known. */
 static bool posix_reads_now(struct file *base)
 {
     struct posix_file *file = (struct posix_file *)base;
@@ -210,6 +236,8 @@ static enum status posix_remove_directory(struct file_system *fs, const char *pa
     return rmdir(path) ? path_error(err, "remove directory", path) : OK;
 }
 
+/* Without this a new file, a rename or a removal may be undone by a crash, though the file's own
+ * bytes were synced. */
 static enum status posix_sync_directory(struct file_system *fs, const char *path, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -223,6 +251,7 @@ static enum status posix_sync_directory(struct file_system *fs, const char *path
     return status;
 }
 
+/* readdir tells an error only through errno, so it is cleared before each call. */
 static enum status posix_list(struct file_system *fs, const char *path, void (*name)(void *context, const char *name),
                               void *context, struct error *err)
 {
@@ -241,7 +270,8 @@ static enum status posix_list(struct file_system *fs, const char *path, void (*n
     return status;
 }
 
-/* Locks of open file descriptions: they hold between processes and between two opens of one process alike. */
+/* Locks of open file descriptions: they hold between processes and between two opens of one process
+ * alike. The kernel lets go of them when the process dies, so a killed server leaves no stale lock. */
 static enum status posix_lock(struct file_system *fs, const char *path, struct file **lock, struct error *err)
 {
     struct posix_file *file;
@@ -256,6 +286,7 @@ static enum status posix_lock(struct file_system *fs, const char *path, struct f
             return error_set(err, ERR_IO, "lock %s: another process has it", path);
         return error_set_os(err, os_errno, "lock %s", path);
     }
+    assert(fd >= 0);
     file = xcalloc(1, sizeof(*file));
     file->base.ops = &posix_ops;
     file->fd = fd;
@@ -263,12 +294,14 @@ static enum status posix_lock(struct file_system *fs, const char *path, struct f
     return OK;
 }
 
+/* What an ordinary user may still take: some of what is free is kept for root. */
 static enum status posix_free_bytes(struct file_system *fs, const char *path, uint64_t *bytes, struct error *err)
 {
     struct statvfs info;
 
     if (statvfs(path, &info))
         return path_error(err, "free space of", path);
+    assert(info.f_bavail <= info.f_blocks);
     *bytes = (uint64_t)info.f_bavail * info.f_frsize;
     return OK;
 }

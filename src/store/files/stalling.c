@@ -1,13 +1,23 @@
-/* A disk that stands still: another body, whose reads below one directory wait for as long as they are told to. */
+/* A disk that stands still, for tests: another body, whose reads below one directory wait for as
+ * long as they are told to.
+ *
+ * A disk that fails is tested with the forgetful body. A disk that only becomes very slow is another
+ * kind of trouble: one shard's reads must not hold up loops, other shards, or a stop of the server.
+ * Reads that may not wait are told that they would; those that may stand still, and are counted, so
+ * that a test knows when somebody is there.
+ *
+ * All calls but reads go straight to the body below. */
 #include "store/files/files.h"
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* How often a read that stands still looks whether it may go on. */
 enum { LOOK_US = 2000 };
 
 struct stalling {
@@ -25,11 +35,14 @@ struct stalling_file {
     struct stalling *of; /* NULL: not in the directory */
 };
 
+/* By a call of the same process, or by a file that a test of a whole server makes and removes. */
 static bool is_stalled(const struct stalling *stalling)
 {
+    assert(stalling->below && stalling->directory);
     return atomic_load(&stalling->stalled) || (stalling->control && access(stalling->control, F_OK) == 0);
 }
 
+/* At any depth below the directory, but not the directory itself. */
 static bool is_in(const char *path, const char *directory)
 {
     size_t size = strlen(directory);
@@ -39,6 +52,7 @@ static bool is_in(const char *path, const char *directory)
 
 static const struct file_ops stalling_ops;
 
+/* Whether a file stalls is settled when it is opened: files are few, reads are many. */
 static enum status stalling_open(struct file_system *fs, const char *path, enum file_mode mode, struct file **result,
                                  struct error *err)
 {
@@ -49,6 +63,7 @@ static enum status stalling_open(struct file_system *fs, const char *path, enum 
 
     if (status)
         return status;
+    assert(below && below->ops);
     file = xcalloc(1, sizeof(*file));
     file->base.ops = &stalling_ops;
     file->below = below;
@@ -57,10 +72,12 @@ static enum status stalling_open(struct file_system *fs, const char *path, enum 
     return OK;
 }
 
+/* The file below is this one's alone. */
 static void stalling_close(struct file *base)
 {
     struct stalling_file *file = (struct stalling_file *)base;
 
+    assert(file->base.ops == &stalling_ops);
     file->below->ops->close(file->below);
     free(file);
 }
@@ -72,6 +89,7 @@ static enum status stalling_append(struct file *base, const void *data, size_t s
     return below->ops->append(below, data, size, err);
 }
 
+/* The lock and the size of the file are not asked while it stands: who stands still holds nothing. */
 static enum status stalling_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait,
                                  size_t *got, struct error *err)
 {
@@ -130,6 +148,7 @@ static bool stalling_reads_now(struct file *base)
     return below->ops->reads_now(below);
 }
 
+/* Calls on names are handed on as they are. */
 #define BELOW (((struct stalling *)fs)->below)
 static enum status stalling_rename(struct file_system *fs, const char *from, const char *to, struct error *err)
 {
@@ -188,8 +207,10 @@ static enum status stalling_lock(struct file_system *fs, const char *path, struc
     return BELOW->ops->lock(BELOW, path, lock, err);
 }
 
+/* It is the body's own, so its own operations are asked. */
 static void stalling_unlock(struct file *lock)
 {
+    assert(lock->ops != &stalling_ops);
     lock->ops->unlock(lock);
 }
 
@@ -228,6 +249,7 @@ struct file_system *stalling_new(struct file_system *below, const char *director
 {
     struct stalling *stalling = xcalloc(1, sizeof(*stalling));
 
+    assert(below && directory);
     stalling->base.ops = &stalling_ops;
     stalling->below = below;
     stalling->directory = xstrndup(directory, strlen(directory));
@@ -235,12 +257,14 @@ struct file_system *stalling_new(struct file_system *below, const char *director
     return &stalling->base;
 }
 
+/* Reads that still stand there would look into freed memory: all files are closed before. */
 void stalling_free(struct file_system *fs)
 {
     struct stalling *stalling = (struct stalling *)fs;
 
     if (!stalling)
         return;
+    assert(atomic_load(&stalling->standing) == 0);
     free(stalling->directory);
     free(stalling->control);
     free(stalling);
