@@ -1,4 +1,17 @@
-/* Names and contents are kept twice: as they are, and as a disk is sure to have them. Few files, so plain arrays. */
+/* A disk in memory that forgets, when the power is cut, whatever was not synced. For tests.
+ *
+ * It answers the question that a real disk answers only once in a while: is everything that was
+ * acknowledged really synced, its bytes and its name? So names and contents are kept twice: as a
+ * running process sees them, and as a disk is sure to have them. A cut throws the first away. A real
+ * disk may have more than that: with `torn` some of what was not synced is there too, chosen by a
+ * seed, so that a failing test can be repeated.
+ *
+ * It can also fail a call (the nth, or every sync), be full, and pretend that nothing is in memory.
+ * Every call that can fail on a real disk is counted, so a test can fail the first, the second, the
+ * third, until all passed.
+ *
+ * One lock around everything: what is tested are its users' threads, not its speed. Few files, so
+ * plain arrays. */
 #include "store/files/files.h"
 
 #include "base/buffer.h"
@@ -8,6 +21,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* A file's contents, which names and open files share: a hard link is two names of one. */
 struct inode {
     unsigned refs; /* names, synced names and open files */
     bool directory;
@@ -18,6 +32,7 @@ struct inode {
     int64_t modified_s;
 };
 
+/* A path, what it leads to now, and what it will lead to after a cut. */
 struct name {
     char *path;           /* owned */
     struct inode *now;    /* NULL: does not exist */
@@ -36,6 +51,8 @@ struct forgetful {
     bool down, sticky, failed, fail_sync, cold;
 };
 
+/* Knows the power cut before which it was opened: later calls through it fail, as a process is dead
+ * after one. */
 struct forgetful_file {
     struct file base; /* first */
     struct forgetful *fs;
@@ -46,26 +63,32 @@ struct forgetful_file {
 
 static const struct file_ops forgetful_ops;
 
+/* The next number of the seed: whatever is left to chance asks here, so that a seed repeats a run. */
 static uint64_t draw(struct forgetful *fs)
 {
     fs->random = fs->random * 6364136223846793005u + 1442695040888963407u;
     return fs->random >> 33;
 }
 
+/* Bytes count as used until the last name and the last open file let go, as on a real disk. */
 static void inode_unref(struct forgetful *fs, struct inode *inode)
 {
     if (!inode || --inode->refs)
         return;
+    assert(fs->used >= inode->data.size);
     fs->used -= inode->data.size;
     buffer_fini(&inode->data);
     buffer_fini(&inode->synced);
     free(inode);
 }
 
+/* Makes a name, a synced name or a file lead to an inode. The new one is held first: it may be the
+ * same. */
 static void point(struct forgetful *fs, struct inode **where, struct inode *inode)
 {
     if (inode)
         inode->refs++;
+    assert(!inode || inode->refs > 0);
     inode_unref(fs, *where);
     *where = inode;
 }
@@ -75,6 +98,8 @@ static enum status enter(struct forgetful *fs, const char *what, struct error *e
 {
     bool fail;
 
+    /* Calls are counted also while the power is off: a test that counts calls sees the same numbers
+     * each time. */
     pthread_mutex_lock(&fs->lock);
     fs->calls++;
     fail = fs->fail_at && fs->calls >= fs->fail_at && (fs->sticky || fs->calls == fs->fail_at);
@@ -86,10 +111,12 @@ static enum status enter(struct forgetful *fs, const char *what, struct error *e
     return error_set(err, ERR_IO, "%s: %s", what, fail ? "a failure was asked for" : "the power is off");
 }
 
+/* As enter, for a call on an open file. */
 static enum status enter_file(struct forgetful_file *file, const char *what, struct error *err)
 {
     enum status status = enter(file->fs, what, err);
 
+    assert(status || file->inode->refs > 0);
     if (status == OK && file->epoch != file->fs->epoch) {
         pthread_mutex_unlock(&file->fs->lock);
         return error_set(err, ERR_IO, "%s: opened before the power went", what);
@@ -97,6 +124,7 @@ static enum status enter_file(struct forgetful_file *file, const char *what, str
     return status;
 }
 
+/* Lets go of the lock on the way of the answer: return leave(fs, ...) is how each call ends. */
 static enum status leave(struct forgetful *fs, enum status status)
 {
     pthread_mutex_unlock(&fs->lock);
@@ -111,7 +139,8 @@ static struct name *find(struct forgetful *fs, const char *path)
     return NULL;
 }
 
-/* Paths are written "a//b" or "a/" by some callers. */
+/* One form for each path, in memory of the caller's: paths are written "a//b" or "a/" by some
+ * callers. */
 static char *tidy(const char *path)
 {
     char *copy = xstrdup(path), *to = copy;
@@ -121,10 +150,12 @@ static char *tidy(const char *path)
             *to++ = *from;
     if (to > copy + 1 && to[-1] == '/')
         to--;
+    assert(to <= copy + strlen(path));
     *to = 0;
     return copy;
 }
 
+/* The name, if a running process would see it. */
 static struct name *find_now(struct forgetful *fs, const char *path)
 {
     char *clean = tidy(path);
@@ -134,6 +165,7 @@ static struct name *find_now(struct forgetful *fs, const char *path)
     return name && name->now ? name : NULL;
 }
 
+/* The array may move: pointers to names are void after this. */
 static struct name *find_or_add(struct forgetful *fs, const char *path)
 {
     char *clean = tidy(path);
@@ -159,9 +191,12 @@ static void sweep(struct forgetful *fs)
         else
             free(fs->names[i].path);
     }
+    assert(kept <= fs->name_count);
     fs->name_count = kept;
 }
 
+/* Directly in the directory, not below one of its own: a sync of a directory is about its own names
+ * only. */
 static bool is_in(const char *path, const char *directory)
 {
     size_t size = strlen(directory);
@@ -171,6 +206,7 @@ static bool is_in(const char *path, const char *directory)
     return !strncmp(path, directory, size) && path[size] == '/' && !strchr(path + size + 1, '/');
 }
 
+/* A call on a name fails if its directory is not there. Relative paths have none that is looked for. */
 static bool parent_exists(struct forgetful *fs, const char *path)
 {
     char *clean = tidy(path), *slash = strrchr(clean, '/');
@@ -193,6 +229,7 @@ static struct file *file_new(struct forgetful *fs, struct inode *inode)
     file->base.ops = &forgetful_ops;
     file->fs = fs;
     file->epoch = fs->epoch;
+    assert(inode && inode->refs > 0);
     point(fs, &file->inode, inode);
     return &file->base;
 }
@@ -214,6 +251,7 @@ static enum status enter_name(struct forgetful *fs, const char *path, const char
     return *name ? OK : leave(fs, no_such(err, path));
 }
 
+/* Its time is a counter: what is written later is newer, and no run depends on the clock. */
 static struct inode *inode_new(struct forgetful *fs, bool directory)
 {
     struct inode *inode = xcalloc(1, sizeof(*inode));
@@ -223,6 +261,8 @@ static struct inode *inode_new(struct forgetful *fs, bool directory)
     return inode;
 }
 
+/* FILE_CREATE empties a file that is there but keeps what is synced of it: until the next sync a cut
+ * brings the old bytes back, as a real disk may. */
 static enum status forgetful_open(struct file_system *base, const char *path, enum file_mode mode, struct file **file,
                                   struct error *err)
 {
@@ -241,6 +281,7 @@ static enum status forgetful_open(struct file_system *base, const char *path, en
         name = find_or_add(fs, path);
         point(fs, &name->now, inode_new(fs, false));
     } else if (mode == FILE_CREATE) {
+        assert(fs->used >= name->now->data.size);
         fs->used -= name->now->data.size;
         name->now->data.size = 0;
         name->now->same = 0;
@@ -249,6 +290,7 @@ static enum status forgetful_open(struct file_system *base, const char *path, en
     return leave(fs, OK);
 }
 
+/* A lock of before a cut no longer locks anything: the process that held it is dead. */
 static void forgetful_close(struct file *base)
 {
     struct forgetful_file *file = (struct forgetful_file *)base;
@@ -271,9 +313,11 @@ static enum status forgetful_append(struct file *base, const void *data, size_t 
 
     if (status)
         return status;
-    /* As a real disk does, a full one takes what fits. */
+    /* As a real disk does, a full one takes what fits. Whoever appends must expect a part of it in
+     * the file. */
     if (fs->capacity - fs->used < size && fs->capacity != UINT64_MAX)
         fits = fs->used < fs->capacity ? (size_t)(fs->capacity - fs->used) : 0;
+    assert(fits <= size);
     buffer_append(&file->inode->data, data, fits);
     fs->used += fits;
     file->inode->modified_s = ++fs->clock_s;
@@ -292,12 +336,15 @@ static enum status forgetful_read(struct file *base, uint64_t offset, void *data
     if (!may_wait && file->fs->cold)
         return leave(file->fs, ERR_WOULD_WAIT);
     have = file->inode->data.size > offset ? file->inode->data.size - (size_t)offset : 0;
+    assert(!file->inode->directory);
     *got = size < have ? size : have;
     if (*got)
         memcpy(data, file->inode->data.data + offset, *got);
     return leave(file->fs, OK);
 }
 
+/* Only what is behind the part that both agree on is copied, or a test that syncs often would copy
+ * its files each time. */
 static enum status forgetful_sync(struct file *base, struct error *err)
 {
     struct forgetful_file *file = (struct forgetful_file *)base;
@@ -311,12 +358,14 @@ static enum status forgetful_sync(struct file *base, struct error *err)
         return leave(file->fs, error_set(err, ERR_NO_SPACE, "sync: the disk is full"));
     if (file->fs->fail_sync)
         return leave(file->fs, error_set(err, ERR_IO, "sync: a failure was asked for"));
+    assert(inode->same <= inode->data.size && inode->same <= inode->synced.size);
     inode->synced.size = inode->same;
     buffer_append(&inode->synced, inode->data.data + inode->same, inode->data.size - inode->same);
     inode->same = inode->data.size;
     return leave(file->fs, OK);
 }
 
+/* The cut itself is not synced: after a power cut the longer file may be back. */
 static enum status forgetful_truncate(struct file *base, uint64_t size, struct error *err)
 {
     struct forgetful_file *file = (struct forgetful_file *)base;
@@ -332,6 +381,7 @@ static enum status forgetful_truncate(struct file *base, uint64_t size, struct e
     } else {
         file->fs->used -= inode->data.size - size;
         inode->data.size = (size_t)size;
+        assert(inode->data.size == size);
         if (inode->same > size)
             inode->same = (size_t)size;
     }
@@ -362,6 +412,8 @@ static void forgetful_prefetch(struct file *base, uint64_t offset, uint64_t size
 {
 }
 
+/* One step: no reader finds neither of the names, and `to` never leads to nothing. After a cut each
+ * of them may still lead to what was synced. */
 static enum status forgetful_rename(struct file_system *base, const char *from, const char *to, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -375,6 +427,7 @@ static enum status forgetful_rename(struct file_system *base, const char *from, 
     point(fs, &inode, find_now(fs, from)->now);
     point(fs, &find_or_add(fs, to)->now, inode);
     point(fs, &find_now(fs, from)->now, NULL);
+    assert(inode && inode->refs > 1);
     inode_unref(fs, inode);
     sweep(fs);
     return leave(fs, OK);
@@ -393,6 +446,7 @@ static enum status forgetful_remove(struct file_system *base, const char *path, 
     return leave(fs, OK);
 }
 
+/* A second name for the same contents, as checkpoints use it. */
 static enum status forgetful_link(struct file_system *base, const char *from, const char *to, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -404,6 +458,7 @@ static enum status forgetful_link(struct file_system *base, const char *from, co
         return status;
     if (find_now(fs, to))
         return leave(fs, error_set(err, ERR_ALREADY_EXISTS, "%s exists", to));
+    assert(name->now);
     inode = name->now; /* names move when one is added */
     point(fs, &find_or_add(fs, to)->now, inode);
     return leave(fs, OK);
@@ -460,6 +515,8 @@ static enum status forgetful_make_directory(struct file_system *base, const char
     return leave(fs, OK);
 }
 
+/* What names the directory has now is what they are after a cut. Their files' bytes are another
+ * matter. */
 static enum status forgetful_sync_directory(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -525,6 +582,7 @@ static enum status forgetful_remove_directory(struct file_system *base, const ch
     return leave(fs, OK);
 }
 
+/* The lock lies in the file itself: a second one is refused, from this process too. */
 static enum status forgetful_lock(struct file_system *base, const char *path, struct file **lock, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -538,12 +596,14 @@ static enum status forgetful_lock(struct file_system *base, const char *path, st
         point(fs, &name->now, inode_new(fs, false));
     if (name->now->locked)
         return leave(fs, error_set(err, ERR_IO, "lock %s: somebody has it", path));
+    assert(!name->now->locked);
     name->now->locked = true;
     *lock = file_new(fs, name->now);
     ((struct forgetful_file *)*lock)->is_lock = true;
     return leave(fs, OK);
 }
 
+/* A disk may be full beyond its end, if a test has made it smaller. */
 static enum status forgetful_free_bytes(struct file_system *base, const char *path, uint64_t *bytes, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -592,6 +652,7 @@ struct file_system *forgetful_new(uint64_t seed)
     fs->capacity = UINT64_MAX;
     fs->clock_s = 1700000000;
     pthread_mutex_init(&fs->lock, NULL);
+    assert(fs->name_count == 0);
     point(fs, &find_or_add(fs, "/")->now, inode_new(fs, true));
     point(fs, &find(fs, "/")->synced, find(fs, "/")->now);
     return &fs->base;
@@ -611,6 +672,8 @@ void forgetful_free(struct file_system *base)
     free(fs);
 }
 
+/* Everything is forgotten at the restart, not here: threads that are in a call get their error
+ * first. */
 void forgetful_cut(struct file_system *base)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -620,6 +683,9 @@ void forgetful_cut(struct file_system *base)
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* What is left of a file's bytes after a cut: what was synced, and with `torn` perhaps a part of
+ * what was appended since. Where the file was cut or written anew since its sync, the synced bytes
+ * come back whole. */
 static void forget_content(struct forgetful *fs, struct inode *inode, bool torn)
 {
     size_t extra = 0;
@@ -628,6 +694,7 @@ static void forget_content(struct forgetful *fs, struct inode *inode, bool torn)
     if (inode->same < inode->synced.size || inode->data.size > inode->same) {
         if (torn && inode->same == inode->synced.size)
             extra = draw(fs) % (inode->data.size - inode->same + 1);
+        assert(fs->used >= inode->data.size && extra <= inode->data.size - inode->same);
         fs->used -= inode->data.size;
         inode->data.size = inode->same;
         if (inode->same < inode->synced.size)
@@ -637,10 +704,12 @@ static void forget_content(struct forgetful *fs, struct inode *inode, bool torn)
         fs->used += inode->data.size;
         inode->synced.size = 0;
         buffer_append_bytes(&inode->synced, buffer_bytes(&inode->data));
+        assert(inode->synced.size == inode->data.size);
         inode->same = inode->data.size;
     }
 }
 
+/* Files of before stay dead (epoch), demands for failures are forgotten, and the seed goes on. */
 void forgetful_restart(struct file_system *base, bool torn)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -720,11 +789,13 @@ void forgetful_cold(struct file_system *base, bool cold)
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* A number of the state, read under the lock. */
 static uint64_t peek(struct file_system *base, size_t offset)
 {
     struct forgetful *fs = (struct forgetful *)base;
     uint64_t value;
 
+    assert(offset + sizeof(value) <= sizeof(*fs));
     pthread_mutex_lock(&fs->lock);
     memcpy(&value, (char *)fs + offset, sizeof(value));
     pthread_mutex_unlock(&fs->lock);
@@ -753,6 +824,7 @@ void forgetful_each(struct file_system *base, void (*each)(void *context, const 
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* A flipped bit is on the disk as well: no cut heals it. */
 void forgetful_damage(struct file_system *base, const char *path, uint64_t offset, uint8_t bits)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -762,6 +834,7 @@ void forgetful_damage(struct file_system *base, const char *path, uint64_t offse
     name = find_now(fs, path);
     assert(name && offset < name->now->data.size);
     name->now->data.data[offset] ^= bits;
+    assert(name->now->same <= name->now->synced.size);
     if (offset < name->now->same)
         name->now->synced.data[offset] ^= bits;
     pthread_mutex_unlock(&fs->lock);
@@ -774,6 +847,7 @@ void forgetful_tear(struct file_system *base, const char *path, uint64_t size)
 
     pthread_mutex_lock(&fs->lock);
     inode = find_now(fs, path)->now;
+    assert(fs->used >= size);
     assert(size <= inode->data.size);
     fs->used -= size;
     inode->data.size -= (size_t)size;

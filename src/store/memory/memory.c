@@ -1,3 +1,16 @@
+/* The reference body of a store: a skip list per family, each key with its versions. It keeps
+ * nothing over a restart.
+ *
+ * Written first and kept simple: it says what an ordered key space means. store_test.c runs the same
+ * suite and the same random histories over this and over RocksDB, and whatever differs is a fault of
+ * one of the two. The server can run on it for tests that need no disk.
+ *
+ * Where it differs on purpose: a merge folds at once, since there is no disk to save from reading; a
+ * batch is its own log entry; every compaction sees all there is of a key.
+ *
+ * Readers take a lock for reading, so each looks at a state between two batches. A reader that looks
+ * several times does it under a snapshot, a number: versions that no snapshot can see any more are
+ * freed when the key is written again. */
 #include "store/memory/memory.h"
 
 #include "base/clock.h"
@@ -8,8 +21,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* A quarter of the nodes of each level stand on the next one too: enough for four to the sixteenth
+ * keys. */
 enum { HEIGHT_MAX = 16 };
 
+/* One value that a key had: newest first. A deletion is a version, too, since older snapshots still
+ * see what was before. */
 struct version {
     struct version *older; /* owned */
     uint64_t sequence;     /* visible to snapshots taken at or after it */
@@ -18,6 +35,7 @@ struct version {
     uint8_t data[];
 };
 
+/* A key. Its height is drawn when it is inserted; level 0 has all nodes. */
 struct node {
     struct version *newest; /* owned */
     uint8_t *key;           /* owned */
@@ -37,6 +55,7 @@ struct family {
     uint64_t bytes;
 };
 
+/* What stores of a process share: here it is only their clock and their log. */
 struct environment {
     const struct clock *clock;                                                   /* borrowed */
     void (*log)(void *context, enum store_log_level level, const char *message); /* NULL: silent */
@@ -81,10 +100,12 @@ struct memory_scan {
 
 /* ---- the skip list ---- */
 
+/* The head's key is empty: it gets a byte of memory all the same, so that no node's key is NULL. */
 static struct node *node_new(struct bytes key, int height)
 {
     struct node *node = xcalloc(1, sizeof(*node) + (size_t)height * sizeof(node->next[0]));
 
+    assert(height >= 1 && height <= HEIGHT_MAX);
     node->height = height;
     node->key_size = key.size;
     node->key = xmalloc(key.size ? key.size : 1);
@@ -107,7 +128,8 @@ static void versions_free(struct version *version)
     }
 }
 
-/* before[i]: the last node of level i whose key is smaller than `key`. */
+/* Returns the last node whose key is smaller than `key`: the head, if there is none. before[i] is
+ * the same for level i, as insertion and removal need it. */
 static struct node *find(const struct family *family, struct bytes key, struct node **before)
 {
     struct node *at = family->head;
@@ -118,9 +140,11 @@ static struct node *find(const struct family *family, struct bytes key, struct n
         if (before)
             before[i] = at;
     }
+    assert(at == family->head || bytes_compare(node_key(at), key) < 0);
     return at;
 }
 
+/* Under the lock for writing. A level has a quarter of the nodes of the one below it, by chance. */
 static struct node *find_or_insert(struct store *store, struct family *family, struct bytes key)
 {
     struct node *before[HEIGHT_MAX];
@@ -132,6 +156,7 @@ static struct node *find_or_insert(struct store *store, struct family *family, s
     store->random = store->random * 6364136223846793005u + 1442695040888963407u;
     for (uint64_t bits = store->random >> 32; height < HEIGHT_MAX && (bits & 3) == 0; bits >>= 2)
         height++;
+    assert(height <= HEIGHT_MAX);
     node = node_new(key, height);
     for (int i = 0; i < height; i++) {
         node->next[i] = before[i]->next[i];
@@ -142,6 +167,7 @@ static struct node *find_or_insert(struct store *store, struct family *family, s
     return node;
 }
 
+/* What a reader of that sequence sees. NULL: nothing, or a deletion. */
 static const struct version *version_at(const struct node *node, uint64_t sequence)
 {
     const struct version *version = node->newest;
@@ -158,6 +184,7 @@ static uint64_t oldest_needed(struct store *store)
 
     pthread_mutex_lock(&store->snapshot_lock);
     oldest = store->sequence;
+    assert(store->snapshots.next && store->snapshots.prev);
     for (struct store_snapshot *s = store->snapshots.next; s != &store->snapshots; s = s->next)
         if (s->sequence < oldest)
             oldest = s->sequence;
@@ -165,6 +192,9 @@ static uint64_t oldest_needed(struct store *store)
     return oldest;
 }
 
+/* Puts a version on top of a key's others, and frees those that nobody can see any more: of the same
+ * batch (no reader ever looks into the middle of one), and below the first that the oldest reader
+ * sees. */
 static void set(struct family *family, struct node *node, uint64_t sequence, uint64_t oldest, bool deleted,
                 struct bytes value)
 {
@@ -173,12 +203,14 @@ static void set(struct family *family, struct node *node, uint64_t sequence, uin
     *version = (struct version){ .older = node->newest, .sequence = sequence, .deleted = deleted, .size = value.size };
     if (value.size)
         memcpy(version->data, value.data, value.size);
+    assert(!node->newest || node->newest->sequence <= sequence);
     node->newest = version;
     family->bytes += value.size;
     /* Within one batch only the last counts; older ones until the first that the oldest reader sees. */
     while (version->older && version->older->sequence == sequence) {
         struct version *gone = version->older;
         version->older = gone->older;
+        assert(family->bytes >= gone->size);
         family->bytes -= gone->size;
         free(gone);
     }
@@ -187,6 +219,7 @@ static void set(struct family *family, struct node *node, uint64_t sequence, uin
     if (version) {
         for (struct version *v = version->older; v; v = v->older)
             family->bytes -= v->size;
+        assert(version->sequence <= oldest);
         versions_free(version->older);
         version->older = NULL;
     }
@@ -194,6 +227,7 @@ static void set(struct family *family, struct node *node, uint64_t sequence, uin
 
 /* ---- environment, open, close ---- */
 
+/* The clock is for store_purge alone: without it a test could not say how late it is. */
 static enum status memory_environment_open(const struct store_environment_options *options, void **environment,
                                            struct error *err)
 {
@@ -209,6 +243,7 @@ static enum status memory_environment_open(const struct store_environment_option
     return OK;
 }
 
+/* Nothing is ever read from a disk. */
 static void memory_environment_counts(void *environment, struct store_counts *counts)
 {
     *counts = (struct store_counts){ 0 };
@@ -223,6 +258,7 @@ static enum status memory_open(const struct store_options *options, struct store
 {
     struct store *store = xcalloc(1, sizeof(*store));
 
+    assert(options->environment && options->semantics);
     store->environment = options->environment;
     store->semantics = options->semantics;
     store->random = 42;
@@ -236,6 +272,7 @@ static enum status memory_open(const struct store_options *options, struct store
     return OK;
 }
 
+/* Whoever has a scan or a snapshot open would look into freed memory. */
 static void memory_close(struct store *store)
 {
     assert(store->snapshots.next == &store->snapshots);
@@ -260,6 +297,8 @@ static void memory_close(struct store *store)
 
 /* ---- the log ---- */
 
+/* The oldest batch goes. The array is moved together when half of it is empty: each batch is moved a
+ * few times at most. */
 static void drop_oldest(struct kept_log *kept)
 {
     struct logged *oldest = &kept->items[kept->first++];
@@ -267,6 +306,7 @@ static void drop_oldest(struct kept_log *kept)
     assert(kept->first <= kept->count);
     assert(oldest->sequence > kept->gone);
     kept->gone = oldest->sequence;
+    assert(kept->bytes >= store_batch_bytes(oldest->batch));
     kept->bytes -= store_batch_bytes(oldest->batch);
     store_batch_free(oldest->batch);
     if (kept->first * 2 < kept->count)
@@ -276,6 +316,7 @@ static void drop_oldest(struct kept_log *kept)
     kept->first = 0;
 }
 
+/* A batch belongs to its writer, who clears it for the next turn. */
 static struct store_batch *copy_batch(const struct store_batch *batch)
 {
     struct store_batch *copy = store_batch_new();
@@ -284,9 +325,12 @@ static struct store_batch *copy_batch(const struct store_batch *batch)
         struct store_op op = store_batch_at(batch, i);
         store_batch_add(copy, &op);
     }
+    assert(store_batch_count(copy) == store_batch_count(batch));
     return copy;
 }
 
+/* Keeps what was written for readers of updates, within the bound. The bound is kept by losing the
+ * oldest, aloud: a reader that comes too late gets an error, never a gap. */
 static void log_batch(struct store *store, const struct store_batch *batch)
 {
     struct kept_log *kept = &store->kept;
@@ -311,6 +355,8 @@ static void log_batch(struct store *store, const struct store_batch *batch)
         env->log(env->log_context, STORE_LOG_WARN, "The log has passed its bound: the oldest of it went");
 }
 
+/* A reader is only a position: the batches are looked for at each move, so that forgetting needs not
+ * know of readers. */
 struct memory_updates {
     struct store_updates base; /* first */
     struct store *store;
@@ -354,6 +400,7 @@ static const struct logged *find_logged(const struct kept_log *kept, uint64_t po
     return low < kept->count ? &kept->items[low] : NULL;
 }
 
+/* Gives a copy: the batch may be forgotten while the reader looks at it. */
 static enum status memory_updates_next(struct store_updates *base, struct error *err)
 {
     struct memory_updates *updates = (struct memory_updates *)base;
@@ -379,6 +426,7 @@ static enum status memory_updates_next(struct store_updates *base, struct error 
     pthread_rwlock_unlock(&store->lock);
     if (!logged)
         return status;
+    assert(base->sequence >= updates->position);
     base->valid = true;
     base->batch = updates->batch;
     base->next = updates->position = base->sequence + 1;
@@ -399,6 +447,8 @@ static enum status memory_updates_forget(struct store *store, uint64_t before, s
 
 /* ---- writing ---- */
 
+/* One operation of a batch. Merging needs what lies below at once: here a key always has its whole
+ * value. */
 static void apply(struct store *store, const struct store_op *op, uint64_t oldest)
 {
     struct family *family = &store->families[op->family];
@@ -411,6 +461,7 @@ static void apply(struct store *store, const struct store_op *op, uint64_t oldes
             set(family, node, store->sequence, oldest, true, bytes_of(NULL, 0));
         return;
     }
+    assert(op->key.size > 0 && op->kind != STORE_LOG_DATA);
     node = find_or_insert(store, family, op->key);
     if (op->kind == STORE_MERGE) {
         const struct version *under = node->newest && !node->newest->deleted ? node->newest : NULL;
@@ -425,6 +476,8 @@ static void apply(struct store *store, const struct store_op *op, uint64_t oldes
     }
 }
 
+/* All is checked before the first operation is applied, so a batch that is refused has done nothing.
+ * Readers see it whole: they wait for the lock. `durable` means nothing here. */
 static enum status memory_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
 {
     size_t log_data = 0;
@@ -441,6 +494,7 @@ static enum status memory_write(struct store *store, const struct store_batch *b
         return error_set(err, ERR_INVALID, "A batch of log data alone");
     pthread_rwlock_wrlock(&store->lock);
     store->sequence++;
+    assert(store->sequence > 0);
     oldest = oldest_needed(store);
     for (size_t i = 0; i < store_batch_count(batch); i++) {
         struct store_op op = store_batch_at(batch, i);
@@ -460,6 +514,7 @@ static void value_release(struct store_value *value)
     free((void *)value->bytes.data);
 }
 
+/* The value is copied: it may be replaced as soon as the lock is let go. */
 static enum status memory_get(struct store *store, enum store_family family, struct bytes key,
                               const struct store_read_options *options, struct store_value *value, struct error *err)
 {
@@ -467,6 +522,7 @@ static enum status memory_get(struct store *store, enum store_family family, str
     const struct node *node;
 
     pthread_rwlock_rdlock(&store->lock);
+    assert((int)family < STORE_FAMILY_COUNT);
     node = find(&store->families[family], key, NULL)->next[0];
     if (node && bytes_equal(node_key(node), key))
         version = version_at(node, options->snapshot ? options->snapshot->sequence : store->sequence);
@@ -480,6 +536,8 @@ static enum status memory_get(struct store *store, enum store_family family, str
     return version ? OK : ERR_NOT_FOUND;
 }
 
+/* The sequence is read and entered under both locks: else a writer could free, in between, what it
+ * should keep. */
 static enum status memory_snapshot(struct store *store, bool may_wait, struct store_snapshot **result,
                                    struct error *err)
 {
@@ -497,9 +555,11 @@ static enum status memory_snapshot(struct store *store, bool may_wait, struct st
     return OK;
 }
 
+/* What it kept alive goes when its keys are written again. */
 static void memory_snapshot_release(struct store *store, struct store_snapshot *snapshot)
 {
     pthread_mutex_lock(&store->snapshot_lock);
+    assert(snapshot->prev->next == snapshot && snapshot->next->prev == snapshot);
     snapshot->prev->next = snapshot->next;
     snapshot->next->prev = snapshot->prev;
     pthread_mutex_unlock(&store->snapshot_lock);
@@ -516,11 +576,13 @@ static uint64_t memory_sequence(struct store *store)
     return sequence;
 }
 
+/* A scan sees the state of its opening, so without a snapshot of the caller's it takes one. */
 static enum status memory_scan_open(struct store *store, const struct store_scan_options *options,
                                     struct store_scan **result, struct error *err)
 {
     struct memory_scan *scan = xcalloc(1, sizeof(*scan));
 
+    assert((int)options->family < STORE_FAMILY_COUNT);
     scan->base.ops = &store_memory_ops;
     scan->store = store;
     scan->options = *options;
@@ -551,12 +613,14 @@ static bool within(const struct memory_scan *scan, struct bytes key)
            (!scan->options.upper.size || bytes_compare(key, scan->options.upper) < 0);
 }
 
-/* Stands on the node if it is inside the bounds. */
+/* Stands on the node if it is inside the bounds. Key and value are copied into the scan: between two
+ * moves no lock is held. */
 static void stand(struct memory_scan *scan, const struct node *node, const struct version *version)
 {
     scan->base.valid = node && within(scan, node_key(node));
     if (!scan->base.valid)
         return;
+    assert(version && !version->deleted && version->sequence <= scan->sequence);
     buffer_retire(&scan->key);
     buffer_retire(&scan->value);
     buffer_append_bytes(&scan->key, node_key(node));
@@ -565,7 +629,8 @@ static void stand(struct memory_scan *scan, const struct node *node, const struc
     scan->base.value = scan->value.data ? buffer_bytes(&scan->value) : bytes_of("", 0);
 }
 
-/* The first visible node with key >= at, or > at. */
+/* Moves to the first visible node with key >= at, or > at. Each move searches from the top, since
+ * the node it stood on may be gone. */
 static void stand_forward(struct memory_scan *scan, struct bytes at, bool after)
 {
     const struct family *family = &scan->store->families[scan->options.family];
@@ -608,7 +673,7 @@ static void stand_backward(struct memory_scan *scan, struct bytes at, bool inclu
         if (inclusive && node->next[0] && bytes_equal(node_key(node->next[0]), at))
             node = node->next[0];
     }
-    /* The list has no back pointers: the predecessor is searched. */
+    /* The list has no back pointers: the predecessor is searched for. Slow, and simple. */
     while (node != family->head && !(version = version_at(node, scan->sequence)))
         node = find(family, node_key(node), NULL);
     stand(scan, node == family->head ? NULL : node, version);
@@ -666,6 +731,9 @@ static void memory_stop_compactions(struct store *store, bool stop)
 {
 }
 
+/* Asks the filter about every key of the range, as a compaction to the last level that sees all of
+ * it. What the filter says becomes a version like any other, so open snapshots keep what they see. A
+ * key goes when no reader can see anything of it. */
 static enum status memory_compact(struct store *store, enum store_family which, struct bytes first, struct bytes end,
                                   struct error *err)
 {
@@ -680,6 +748,7 @@ static enum status memory_compact(struct store *store, enum store_family which, 
     pthread_rwlock_wrlock(&store->lock);
     store->sequence++;
     oldest = oldest_needed(store);
+    assert(which == STORE_DATA || which == STORE_JOURNAL);
     find(family, first, before);
     while ((node = before[0]->next[0]) && (!end.size || bytes_compare(node_key(node), end) < 0)) {
         const struct version *newest = version_at(node, UINT64_MAX);
@@ -696,6 +765,7 @@ static enum status memory_compact(struct store *store, enum store_family which, 
             assert(node->height > 0);
             for (int i = 0; i < node->height; i++)
                 before[i]->next[i] = node->next[i];
+            assert(family->count > 0);
             family->count--;
             family->bytes -= node->key_size;
             for (struct version *v = node->newest; v; v = v->older)
@@ -737,6 +807,7 @@ static enum status memory_health(struct store *store)
     return OK;
 }
 
+/* A write never fails. */
 static enum status memory_resume(struct store *store, struct error *err)
 {
     return OK;

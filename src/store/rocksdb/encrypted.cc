@@ -1,3 +1,16 @@
+/* The file system that RocksDB is handed: store/files below, and encryption and frames between.
+ *
+ * RocksDB opens, reads and writes all its files through this, so nothing of a row is ever readable
+ * on a disk. A file begins with a header block (header.h) that RocksDB never sees: offsets and sizes
+ * are moved by it. What follows is AES-256 in counter mode, which can be read at any place and does
+ * not grow the bytes. Its one condition: no byte of key stream is ever used for two different bytes.
+ * So a file is only appended to, never after it was cut, and never in a later run.
+ *
+ * Logs and manifests lie in frames as well (frame.h): RocksDB reads and writes the payloads.
+ *
+ * A status of RocksDB cannot say "wrong key" and loses our words for damage. So the last such
+ * failure of a thread is kept beside, and whoever asked RocksDB looks there first. Whether a read
+ * may wait is also the thread's: RocksDB hands no argument of ours down to its files. */
 #include "store/rocksdb/encrypted.h"
 
 #include <openssl/evp.h>
@@ -29,6 +42,8 @@ thread_local bool sizes_may_be_rough = false;
 thread_local enum status last_failure = OK;
 thread_local std::string last_message;
 
+/* In RocksDB's words. "Would wait" has none: Incomplete is what its own block-cache-only reads
+ * answer. */
 IOStatus translate(enum status status, const struct error &err)
 {
     switch (status) {
@@ -53,7 +68,8 @@ IOStatus note(enum status status, const struct error &err)
 
 /* ---- the cipher ---- */
 
-/* The counter that belongs to an offset: IV + offset / 16, 128 bits, big-endian. */
+/* The counter that belongs to an offset: IV + offset / 16, 128 bits, big-endian. It wraps as
+ * OpenSSL's does. */
 void counter_at(const uint8_t iv[FILE_IV_BYTES], uint64_t offset, uint8_t counter[FILE_IV_BYTES])
 {
     unsigned __int128 n = 0;
@@ -65,6 +81,7 @@ void counter_at(const uint8_t iv[FILE_IV_BYTES], uint64_t offset, uint8_t counte
         counter[i] = (uint8_t)n;
 }
 
+/* A failure here leaves nothing to go on with: no file could be read or written. */
 EVP_CIPHER_CTX *context_new()
 {
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -74,7 +91,8 @@ EVP_CIPHER_CTX *context_new()
     return context;
 }
 
-/* Encrypts or decrypts (the same in CTR) from wherever the context stands. */
+/* Encrypts or decrypts (the same in CTR) from wherever the context stands. OpenSSL counts in int:
+ * large spans go in parts. */
 void crypt(EVP_CIPHER_CTX *context, const uint8_t *from, uint8_t *to, size_t size)
 {
     while (size) {
@@ -82,12 +100,15 @@ void crypt(EVP_CIPHER_CTX *context, const uint8_t *from, uint8_t *to, size_t siz
 
         if (EVP_EncryptUpdate(context, to, &done, from, part) != 1 || done != part)
             abort();
+        assert((size_t)part <= size);
         from += part;
         to += part;
         size -= (size_t)part;
     }
 }
 
+/* Places the context at any byte. A counter is of 16 bytes: the rest of the way is gone by
+ * encrypting bytes that nobody wants. key null: the context has it already. */
 void stand_at(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t iv[FILE_IV_BYTES], uint64_t offset)
 {
     uint8_t counter[FILE_IV_BYTES], skipped[16] = { 0 };
@@ -95,10 +116,12 @@ void stand_at(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t iv[FILE
     counter_at(iv, offset, counter);
     if (EVP_EncryptInit_ex(context, nullptr, nullptr, key, counter) != 1)
         abort();
+    assert(context && offset % 16 < sizeof(skipped));
     crypt(context, skipped, skipped, offset % 16);
 }
 
-/* Readers of one file run side by side, so the context belongs to the thread; it is keyed again only when the file changes. */
+/* Readers of one file run side by side, so the context belongs to the thread. Keying takes
+ * time of its own, so it is done again only when the file changes. */
 class ThreadContext
 {
   public:
@@ -111,6 +134,7 @@ class ThreadContext
     }
     void decrypt(uint64_t file_number, const struct file_cipher &cipher, uint64_t offset, uint8_t *data, size_t size)
     {
+        assert(file_number != 0);
         stand_at(context_, file_number == keyed_for_ ? nullptr : cipher.key, cipher.iv, offset);
         keyed_for_ = file_number;
         crypt(context_, data, data, size);
@@ -121,6 +145,7 @@ class ThreadContext
     uint64_t keyed_for_ = 0;
 };
 
+/* A number for each opened file, never used again: a pointer could be another file's by then. */
 std::atomic<uint64_t> next_file_number{ 1 };
 
 /* What opened files share: the file below and its cipher. */
@@ -137,11 +162,13 @@ class Opened
         keys_wipe(&cipher_, sizeof(cipher_));
     }
 
+    /* A read at any place, from any thread, as sorted files are read. */
     IOStatus read(uint64_t offset, size_t n, Slice *result, char *scratch) const
     {
         struct error err;
         size_t got = 0;
 
+        /* What a crash left of a file's creation reads as an empty file. */
         if (empty_) {
             *result = Slice(scratch, 0);
             return IOStatus::OK();
@@ -156,6 +183,7 @@ class Opened
             static thread_local ThreadContext context;
             context.decrypt(number_, cipher_, offset, (uint8_t *)scratch, got);
         }
+        assert(got <= n);
         *result = Slice(scratch, got);
         return IOStatus::OK();
     }
@@ -175,6 +203,7 @@ class Opened
 
         if (status)
             return status;
+        assert(encrypted_ && *got <= size);
         memcpy(plain, raw, *got);
         context.decrypt(number_, cipher_, place, plain, *got);
         return OK;
@@ -183,6 +212,7 @@ class Opened
     {
         enum status status = file_->ops->file_size(file_, size, err);
 
+        /* A file shorter than its header is one that was never finished: it holds nothing. */
         if (status == OK)
             *size = *size > header_bytes() ? *size - header_bytes() : 0;
         return status;
@@ -198,7 +228,7 @@ class Opened
 
 /* ---- files ---- */
 
-/* A log as it was before it was laid into frames. */
+/* The payloads of a log one after another: the log as it was before it was laid into frames. */
 class Frames
 {
   public:
@@ -217,7 +247,7 @@ class Frames
     {
         frame_reader_fini(&reader_);
     }
-    /* Fewer than n bytes only at the end. */
+    /* Fewer than n bytes only at the end. to null: they are skipped. */
     enum status read(size_t n, char *to, size_t *got, struct error *err)
     {
         for (*got = 0; *got < n;) {
@@ -229,6 +259,7 @@ class Frames
                 if (status || !left_.data)
                     return status;
             }
+            assert(*got < n && left_.size > 0);
             size_t part = std::min(n - *got, left_.size);
             if (to)
                 memcpy(to + *got, left_.data, part);
@@ -256,7 +287,8 @@ class Frames
     struct bytes left_ = {};
 };
 
-/* How many bytes RocksDB wrote into it. */
+/* How many bytes RocksDB wrote into a file. Of a log that is what its frames hold, known only by
+ * reading their heads. */
 enum status logical_size(Opened *opened, uint64_t *size, struct error *err)
 {
     enum status status = opened->empty_ ? OK : opened->bytes_behind_header(size, err);
@@ -268,6 +300,7 @@ enum status logical_size(Opened *opened, uint64_t *size, struct error *err)
     return Frames(opened, *size).payload_bytes(size, err);
 }
 
+/* A log as RocksDB reads it at a start, or while it reads updates. */
 class FramedFile : public rocksdb::FSSequentialFile
 {
   public:
@@ -313,6 +346,7 @@ class FramedFile : public rocksdb::FSSequentialFile
     std::string path_;
 };
 
+/* Any other file that is read from front to back. */
 class SequentialFile : public rocksdb::FSSequentialFile
 {
   public:
@@ -340,6 +374,7 @@ class SequentialFile : public rocksdb::FSSequentialFile
     uint64_t offset_ = 0;
 };
 
+/* A sorted file, read by many threads at once. */
 class RandomAccessFile : public rocksdb::FSRandomAccessFile
 {
   public:
@@ -373,6 +408,7 @@ class RandomAccessFile : public rocksdb::FSRandomAccessFile
     std::unique_ptr<Opened> opened_;
 };
 
+/* A file that grows. What was written to it once is never written again (see the head comment). */
 class WritableFile : public rocksdb::FSWritableFile
 {
   public:
@@ -402,6 +438,7 @@ class WritableFile : public rocksdb::FSWritableFile
             return account(opened_->file_->ops->append(opened_->file_, data.data(), data.size(), &err), err,
                            data.size());
         /* Bytes once encrypted for an offset may never be others: that would be the same key stream twice. */
+        assert(size_ <= written_to_);
         if (size_ != written_to_)
             return IOStatus::NotSupported("append after truncate");
         for (size_t at = 0; at < data.size();) {
@@ -417,11 +454,14 @@ class WritableFile : public rocksdb::FSWritableFile
                 account(opened_->file_->ops->append(opened_->file_, scratch_.data(), head + part, &err), err, part);
             if (!status.ok())
                 return status;
+            assert(!head || part <= FRAME_PAYLOAD_MAX);
             place_.store(place_.load(std::memory_order_relaxed) + head + part, std::memory_order_release);
             at += part;
         }
         return IOStatus::OK();
     }
+    /* RocksDB cuts a file whose buffers it had rounded up. A log is never cut: its frames would no
+     * longer fit. */
     IOStatus Truncate(uint64_t size, const IOOptions &, IODebugContext *) override
     {
         struct error err;
@@ -445,12 +485,14 @@ class WritableFile : public rocksdb::FSWritableFile
     {
         return IOStatus::OK();
     }
+    /* Notes how much is surely on the disk: frames written from now on say so. */
     IOStatus Sync(const IOOptions &, IODebugContext *) override
     {
         struct error err;
         uint64_t place = place_.load(std::memory_order_acquire); /* what is appended meanwhile is not promised */
         enum status status = opened_->file_->ops->sync(opened_->file_, &err);
 
+        assert(place <= place_.load(std::memory_order_acquire));
         if (status == OK)
             synced_.store(place, std::memory_order_release);
         return translate(status, err);
@@ -472,10 +514,12 @@ class WritableFile : public rocksdb::FSWritableFile
     enum { SCRATCH_MAX = 64 * 1024 };
     static_assert((int)SCRATCH_MAX <= (int)FRAME_PAYLOAD_MAX, "an append is a frame");
 
+    /* A head in front of the payload, encrypted as all bytes are. */
     void crypt_head(struct bytes payload)
     {
         uint64_t place = place_.load(std::memory_order_relaxed);
 
+        assert(payload.size > 0 && scratch_.size() >= FRAME_HEAD_BYTES + payload.size);
         frame_write_head(scratch_.data(), place, payload, place - synced_.load(std::memory_order_acquire));
         crypt(context_, scratch_.data(), scratch_.data(), FRAME_HEAD_BYTES);
     }
@@ -484,6 +528,7 @@ class WritableFile : public rocksdb::FSWritableFile
     IOStatus account(enum status status, const struct error &err, size_t size)
     {
         if (status == OK) {
+            assert(size_ == written_to_);
             size_ += size;
             written_to_ = size_;
         } else
@@ -502,6 +547,7 @@ class WritableFile : public rocksdb::FSWritableFile
     bool broken_ = false;
 };
 
+/* Only synced: names are kept by the calls on paths. */
 class Directory : public rocksdb::FSDirectory
 {
   public:
@@ -587,6 +633,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
             result->reset(new WritableFile(std::move(opened), options, 0));
         return status;
     }
+    /* RocksDB opens a log or manifest of an earlier run again to sync or cut it. */
     IOStatus ReopenWritableFile(const std::string &path, const FileOptions &options,
                                 std::unique_ptr<rocksdb::FSWritableFile> *result, IODebugContext *dbg) override
     {
@@ -621,6 +668,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         result->reset(new Directory(files_, path));
         return IOStatus::OK();
     }
+    /* Not there is an answer, not a failure. */
     IOStatus FileExists(const std::string &path, const IOOptions &, IODebugContext *) override
     {
         struct error err;
@@ -652,6 +700,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         return translate(files_->ops->remove(files_, path.c_str(), &err), err);
     }
+    /* Of a file by its name. */
     IOStatus Truncate(const std::string &path, size_t size, const IOOptions &, IODebugContext *) override
     {
         std::unique_ptr<Opened> opened;
@@ -681,6 +730,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         return translate(files_->ops->remove_directory(files_, path.c_str(), &err), err);
     }
+    /* As RocksDB counts: without the header, and of a log without the heads of frames. */
     IOStatus GetFileSize(const std::string &path, const IOOptions &, uint64_t *size, IODebugContext *) override
     {
         struct error err;
@@ -786,6 +836,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         }
     };
 
+    /* Opens a file and learns its key from its header. */
     IOStatus open(const std::string &path, enum file_mode mode, std::unique_ptr<Opened> *result)
     {
         uint8_t header[FILE_HEADER_BYTES];
@@ -813,6 +864,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         return IOStatus::OK();
     }
 
+    /* Creates a file, also over an old one, under a new key. */
     IOStatus create(const std::string &path, std::unique_ptr<Opened> *result)
     {
         uint8_t header[FILE_HEADER_BYTES];

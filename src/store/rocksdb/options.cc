@@ -1,3 +1,10 @@
+/* Every setting of RocksDB that is not its default, with the reason, and what all instances of a
+ * process share: cache, threads, memory for writes, and the log of what happens.
+ *
+ * The settings serve three aims. A write is durable when it is answered, and damage is an error and
+ * never a missing row. A loop never waits: files stay open, their indexes and filters stay in
+ * memory, removal goes to background threads. Many shards fit into a small machine: what can be
+ * shared is, and an idle shard costs little. */
 #include "store/rocksdb/options.h"
 
 #include <rocksdb/filter_policy.h>
@@ -6,6 +13,7 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdarg>
 #include <cstdio>
 
@@ -61,6 +69,7 @@ class ShortSleeps : public rocksdb::SystemClockWrapper
     }
 };
 
+/* RocksDB's environment as ours: our file system, and the clock with short sleeps. */
 class Environment : public rocksdb::EnvWrapper
 {
   public:
@@ -75,6 +84,8 @@ class Environment : public rocksdb::EnvWrapper
 
 } // namespace
 
+/* Fills the defaults in and makes what is shared. Without a clock or a key it is refused: a store
+ * that is not encrypted is for tests alone, which say so. */
 enum status environment_open(const struct store_environment_options *options, void **result, struct error *err)
 {
     std::unique_ptr<struct environment> environment(new struct environment);
@@ -97,6 +108,7 @@ enum status environment_open(const struct store_environment_options *options, vo
     /* Threads are started when there is work, and shared by all instances: flushes must not wait behind compactions. */
     environment->env->SetBackgroundThreads((int)filled.background_threads, rocksdb::Env::LOW);
     environment->env->SetBackgroundThreads(1, rocksdb::Env::HIGH);
+    assert(environment->files && environment->env);
     rocksdb::LRUCacheOptions cache;
     cache.capacity = filled.cache_bytes;
     cache.num_shard_bits = 4; /* few cores; each shard has tables of its own */
@@ -127,12 +139,15 @@ void environment_counts(void *context, struct store_counts *counts)
     counts->cache_bytes_max = environment->cache->GetCapacity();
 }
 
+/* One instance's settings. The tracker listens to it and filters its log at a start, so it lives as
+ * long as the instance. */
 rocksdb::DBOptions instance_options(struct environment *environment, const struct store_options *store,
                                     std::shared_ptr<PurgeTracker> tracker)
 {
     uint64_t write_buffer = store->write_buffer_bytes ? store->write_buffer_bytes : 32 * MIB;
     rocksdb::DBOptions options;
 
+    assert(environment->env && tracker);
     options.create_if_missing = true;
     options.create_missing_column_families = true;
     options.env = environment->env.get();
@@ -169,6 +184,8 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     return options;
 }
 
+/* How a sorted file is laid out. Blocks of 4 KiB: most reads are of one row, and a block is what
+ * each of them decodes. */
 static rocksdb::BlockBasedTableOptions table_options(struct environment *environment)
 {
     rocksdb::BlockBasedTableOptions table;
@@ -186,11 +203,14 @@ static rocksdb::BlockBasedTableOptions table_options(struct environment *environ
     return table;
 }
 
+/* One family's settings. Both have the same, but for the filters of prefixes, which only rows' keys
+ * have. */
 rocksdb::ColumnFamilyOptions family_options(struct environment *environment, const struct store_options *store,
                                             enum store_family family, std::shared_ptr<PurgeTracker> tracker)
 {
     rocksdb::ColumnFamilyOptions options;
 
+    assert(store->semantics && environment->cache);
     options.write_buffer_size = store->write_buffer_bytes ? store->write_buffer_bytes : 32 * MIB;
     options.max_write_buffer_number = 2;
     options.arena_block_size = 128 * 1024; /* an idle shard holds one */
@@ -199,6 +219,8 @@ rocksdb::ColumnFamilyOptions family_options(struct environment *environment, con
     options.target_file_size_base = store->target_file_bytes ? store->target_file_bytes : 64 * MIB;
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.periodic_compaction_seconds = store->periodic_compaction_s ? store->periodic_compaction_s : 7 * 86400;
+    /* Fast above; small at the last level, where nine tenths of the bytes are and files are written
+     * seldom. */
     options.compression = rocksdb::kLZ4Compression;
     options.bottommost_compression = rocksdb::kZSTD;
     if (environment->options.test_plain)

@@ -1,3 +1,15 @@
+/* Gives RocksDB the meaning of values: how versions merge, what a compaction may drop, and how it
+ * can know.
+ *
+ * Merging and filtering are row/'s; what is RocksDB's is the question when a tombstone may go. It
+ * may only if nothing older lies anywhere else: in a memtable, or in a file that is not part of the
+ * compaction. RocksDB knows sequence numbers, but our order is by timestamp. So each file carries
+ * the smallest timestamp in it as a property, memtables are followed as they fill, and each
+ * compaction that begins is told the smallest of all that it does not read (PurgeTracker;
+ * semantics.h).
+ *
+ * The safe answer is always "purge nothing": INT64_MIN. Whatever cannot be known for certain ends
+ * there. */
 #include "store/rocksdb/semantics.h"
 
 #include <rocksdb/db.h>
@@ -20,12 +32,14 @@ const char journal_family_name[] = "journal";
 namespace
 {
 
+/* An empty slice may have no pointer; to row/, NULL means that there is no value. */
 struct bytes bytes_of_slice(const Slice &slice)
 {
     return bytes_of(slice.data() ? slice.data() : "", slice.size());
 }
 
-/* A buffer per thread: results are made in it and copied once to where RocksDB wants them. */
+/* A buffer per thread for results of row/, which then are copied once to where RocksDB wants them.
+ * One that grew large is given back: a thread that merged a large row once need not keep its memory. */
 class Scratch
 {
   public:
@@ -63,7 +77,9 @@ enum store_family family_of(uint32_t family_id)
 
 /* ---- merging ---- */
 
-/* Of the Get that runs on this thread: OperandLimit. */
+/* How many operands the Get that runs on this thread puts up with (OperandLimit). A key with very
+ * many operands would hold a loop for long; it gives up, and a worker does it. RocksDB has no
+ * argument for this, so it is the thread's. */
 struct Patience {
     size_t operands_max = SIZE_MAX;
     bool exceeded = false;
@@ -102,6 +118,7 @@ class Merge : public rocksdb::MergeOperator
         Scratch scratch;
         std::vector<struct bytes> operands;
 
+        assert(!in.operand_list.empty());
         operands.reserve(in.operand_list.size());
         for (const Slice &operand : in.operand_list)
             operands.push_back(bytes_of_slice(operand));
@@ -112,12 +129,15 @@ class Merge : public rocksdb::MergeOperator
         return true;
     }
 
+    /* Folds operands without knowing what lies below them, which keeps a key that is written often
+     * from growing in operands. */
     bool PartialMergeMulti(const Slice &key, const std::deque<Slice> &list, std::string *value,
                            rocksdb::Logger *) const override
     {
         Scratch scratch;
         std::vector<struct bytes> operands;
 
+        assert(!list.empty());
         operands.reserve(list.size());
         for (const Slice &operand : list)
             operands.push_back(bytes_of_slice(operand));
@@ -145,6 +165,8 @@ struct Running {
 };
 thread_local Running running;
 
+/* Only whole values are looked at. Operands that compaction could not merge into a value say nothing
+ * alone. */
 class Filter : public rocksdb::CompactionFilter
 {
   public:
@@ -179,6 +201,7 @@ class Filter : public rocksdb::CompactionFilter
     const struct store_purge purge_;
 };
 
+/* Decides for each compaction whether it needs a filter at all. */
 class FilterFactory : public rocksdb::CompactionFilterFactory
 {
   public:
@@ -209,6 +232,7 @@ class FilterFactory : public rocksdb::CompactionFilterFactory
 
 /* ---- what a file knows of its timestamps ---- */
 
+/* Unknown is "as old as can be". */
 int64_t min_timestamp(const struct store_semantics *semantics, enum store_family family, struct bytes key,
                       struct bytes value)
 {
@@ -250,6 +274,8 @@ class LoggedMin : public rocksdb::WriteBatch::Handler
     const struct store_semantics *semantics_;
 };
 
+/* Notes the smallest timestamp of a file while it is written, as a property of the file. So it is
+ * known after a restart too, without reading the file. */
 class Collector : public rocksdb::TablePropertiesCollector
 {
   public:
@@ -268,6 +294,7 @@ class Collector : public rocksdb::TablePropertiesCollector
         switch (type) {
         case rocksdb::kEntryPut:
         case rocksdb::kEntryMerge:
+            /* Once unknown it stays so, and nothing more is decoded. */
             if (min_us_ != INT64_MIN)
                 min_us_ =
                     std::min(min_us_, min_timestamp(semantics_, family_, bytes_of_slice(key), bytes_of_slice(value)));
@@ -298,6 +325,7 @@ class Collector : public rocksdb::TablePropertiesCollector
     int64_t min_us_ = INT64_MAX;
 };
 
+/* RocksDB makes a collector for each file. */
 class CollectorFactory : public rocksdb::TablePropertiesCollectorFactory
 {
   public:
@@ -317,6 +345,7 @@ class CollectorFactory : public rocksdb::TablePropertiesCollectorFactory
     const struct store_semantics *semantics_;
 };
 
+/* The property of one file; a file without it (of another program, damaged) counts as unknown. */
 int64_t file_min(const rocksdb::TablePropertiesCollection &properties, const std::string &name)
 {
     /* The collection is keyed by path; file names are unique within a shard's directory. */
@@ -335,6 +364,8 @@ int64_t file_min(const rocksdb::TablePropertiesCollection &properties, const std
 
 } // namespace
 
+/* Before the write, so that a compaction which begins in the middle of it already knows of the
+ * batch. What the write fails with does not matter: a minimum that is too small only purges less. */
 void PurgeTracker::begin_write(const struct store_batch *batch)
 {
     int64_t min_us[STORE_FAMILY_COUNT] = { INT64_MAX, INT64_MAX };
@@ -346,13 +377,16 @@ void PurgeTracker::begin_write(const struct store_batch *batch)
             min_us[op.family] = std::min(min_us[op.family], min_timestamp(semantics_, op.family, op.key, op.value));
     }
     std::lock_guard<std::mutex> guard(lock_);
+    assert(families_[STORE_DATA].writing_us == INT64_MAX && families_[STORE_JOURNAL].writing_us == INT64_MAX);
     for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
         families_[i].writing_us = min_us[i];
         families_[i].active_us = std::min(families_[i].active_us, min_us[i]);
     }
 }
 
-/* What lies in files already is read again as well: too small a minimum only purges less, until the memtable is flushed. */
+/* For each record that a start reads from the log: what it brings goes into memtables without
+ * begin_write. What lies in files already is read again as well: too small a minimum only purges
+ * less, until the memtable is flushed. */
 rocksdb::WalFilter::WalProcessingOption PurgeTracker::Recovery::LogRecordFound(unsigned long long, const std::string &,
                                                                                const rocksdb::WriteBatch &batch,
                                                                                rocksdb::WriteBatch *, bool *)
@@ -373,6 +407,7 @@ rocksdb::WalFilter::WalProcessingOption PurgeTracker::Recovery::LogRecordFound(u
     return WalProcessingOption::kContinueProcessing;
 }
 
+/* The write has landed in a memtable, whose minimum has it. */
 void PurgeTracker::end_write()
 {
     std::lock_guard<std::mutex> guard(lock_);
@@ -380,13 +415,18 @@ void PurgeTracker::end_write()
         family.writing_us = INT64_MAX;
 }
 
+/* A compaction may begin while the instance is still being opened: without handles it purges
+ * nothing. */
 void PurgeTracker::set_families(rocksdb::ColumnFamilyHandle *data, rocksdb::ColumnFamilyHandle *journal)
 {
     std::lock_guard<std::mutex> guard(lock_);
+    assert(!data == !journal);
     families_[STORE_DATA].handle = data;
     families_[STORE_JOURNAL].handle = journal;
 }
 
+/* For the thread that runs the compaction: OnCompactionBegin ran on it just before. If it did not,
+ * nothing is purged. */
 struct store_purge PurgeTracker::purge_now(uint32_t family_id) const
 {
     enum store_family family = family_of(family_id);
@@ -397,6 +437,8 @@ struct store_purge PurgeTracker::purge_now(uint32_t family_id) const
     return nothing;
 }
 
+/* A full memtable waits for its flush, and another one is written to. A write under way may land in
+ * either. */
 void PurgeTracker::OnMemTableSealed(const rocksdb::MemTableInfo &info)
 {
     Family &family = families_[info.cf_name == journal_family_name ? STORE_JOURNAL : STORE_DATA];
@@ -406,6 +448,8 @@ void PurgeTracker::OnMemTableSealed(const rocksdb::MemTableInfo &info)
     family.active_us = family.writing_us; /* the write under way may be in the new one */
 }
 
+/* Sealed memtables go in the order in which they were sealed: their minimum is the file's from now
+ * on. */
 void PurgeTracker::OnFlushCompleted(rocksdb::DB *db, const rocksdb::FlushJobInfo &info)
 {
     Family &family = families_[info.cf_name == journal_family_name ? STORE_JOURNAL : STORE_DATA];
@@ -421,9 +465,11 @@ void PurgeTracker::OnFlushCompleted(rocksdb::DB *db, const rocksdb::FlushJobInfo
         on_flushed(db);
 }
 
+/* The smallest timestamp of all that is only in memory. */
 int64_t PurgeTracker::memtables_min(enum store_family which)
 {
     std::lock_guard<std::mutex> guard(lock_);
+    assert(which == STORE_DATA || which == STORE_JOURNAL);
     const Family &family = families_[which];
     int64_t min_us = std::min(family.active_us, family.writing_us);
 
@@ -443,11 +489,17 @@ void PurgeTracker::OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJ
     std::string smallest, largest;
     size_t inputs_found = 0;
 
+    /* Computes what this compaction may purge. The order matters: memtables first, files second. A
+     * memtable that is flushed in between is then seen in both, and never in neither.
+     *
+     * "whole" says that a key's value in this compaction is all there is of it below: no file of a
+     * deeper level overlaps. */
     running = Running();
     {
         std::lock_guard<std::mutex> guard(lock_);
         handle = families_[which].handle;
     }
+    /* The instance is just being opened or closed. */
     if (!handle)
         return;
     db->GetColumnFamilyMetaData(handle, &meta);
@@ -467,6 +519,7 @@ void PurgeTracker::OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJ
                 largest = file.largestkey;
             inputs_found++;
         }
+    /* Files that are not listed any more, or not yet: then nothing is certain. */
     if (inputs_found != info.input_file_infos.size())
         return;
     for (const rocksdb::LevelMetaData &level : meta.levels)
@@ -477,6 +530,7 @@ void PurgeTracker::OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJ
             if (level.level > info.base_input_level)
                 whole = false; /* older data of these keys may lie there */
         }
+    assert(smallest <= largest);
     running.known = true;
     running.purge = { which, whole, min_us, clock_realtime_us(clock_) };
 }
@@ -486,6 +540,8 @@ void PurgeTracker::OnCompactionCompleted(rocksdb::DB *, const rocksdb::Compactio
     running = Running();
 }
 
+/* A failed flush or compaction stops writes, as a failed write does: what is acknowledged must reach
+ * files some day. */
 void PurgeTracker::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status *status)
 {
     on_error_(*status);
@@ -497,8 +553,10 @@ void PurgeTracker::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb:
     *automatic = false;
 }
 
+/* Limits of one thread do not nest. */
 OperandLimit::OperandLimit(size_t max)
 {
+    assert(max > 0 && patience.operands_max == SIZE_MAX);
     patience = Patience();
     patience.operands_max = max;
 }

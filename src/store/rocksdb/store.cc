@@ -1,9 +1,17 @@
-/* One RocksDB instance per store. C++ where the plan was RocksDB's C API: that one has neither status codes (errors are
- * strings) nor Env, FileSystem, listeners, properties collectors, Resume or values without malloc, which is most of what is
- * needed here.
+/* A store's durable body: one RocksDB instance per shard, opened, written, read, resumed and
+ * checked.
  *
- * An instance can be replaced while the process serves (resume). Readers hold it by counters that each thread has for
- * itself; who replaces it takes the pointer away and waits for the counters to reach zero. */
+ * C++ where the plan was RocksDB's C API: that one has neither status codes (errors are strings) nor
+ * Env, FileSystem, listeners, properties collectors, Resume or values without malloc, which is most
+ * of what is needed here.
+ *
+ * What is promised above RocksDB's own words. A batch is synced before it is visible. A failed write
+ * makes the store refuse all further ones, since nobody knows how much of it is in the log, and
+ * reads go on. resume then makes it writable again in place.
+ *
+ * So an instance can be replaced while the process serves. Readers hold it by counters that each
+ * thread has for itself, so that they share no cache line; who replaces it takes the pointer away
+ * and waits for the counters to reach zero. */
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -36,6 +44,7 @@ extern "C" {
 using rocksdb::Slice;
 using rocksdb::Status;
 
+/* RocksDB's handles of one opening of the store. resume replaces it by another. */
 struct instance {
     rocksdb::DB *db = nullptr;
     rocksdb::ColumnFamilyHandle *families[STORE_FAMILY_COUNT] = {};
@@ -53,6 +62,7 @@ enum {
     OPERANDS_INLINE_MAX = 8192   /* the same: of one key, to be merged */
 };
 
+/* One cache line each. A thread keeps to its own, chosen by turns. */
 struct alignas(64) counter {
     std::atomic<int64_t> held{ 0 };
 };
@@ -86,6 +96,7 @@ struct store_snapshot {
     struct instance *instance; /* held */
 };
 
+/* RocksDB's codes in our terms. Incomplete is how our file system and its limits say "would wait". */
 enum status status_code(const Status &status)
 {
     if (status.ok())
@@ -110,6 +121,7 @@ enum status status_code(const Status &status)
 namespace
 {
 
+/* Our scan and RocksDB's iterator. The bounds are kept here: RocksDB holds pointers to them. */
 struct Scan {
     struct store_scan base; /* first */
     struct store *store;
@@ -124,6 +136,7 @@ struct Reader {
     Updates updates;
 };
 
+/* A pinned value, which lies in the caller's store_value: a read takes no memory of its own. */
 struct Value {
     struct store *store;
     rocksdb::PinnableSlice slice;
@@ -137,6 +150,7 @@ Slice slice_of(struct bytes bytes)
 
 /* ---- errors ---- */
 
+/* "Would wait" and "not found" are usual answers: no message is made for them. */
 enum status translate(const Status &status, const char *what, struct error *err)
 {
     enum status code = status_code(status);
@@ -146,6 +160,8 @@ enum status translate(const Status &status, const char *what, struct error *err)
     return error_set(err, code, "%s: %s", what, status.ToString().c_str());
 }
 
+/* To the environment's log. RocksDB's words at this level name files and codes, no keys
+ * (options.cc). */
 void say(struct store *store, enum store_log_level level, const char *what, const Status &status)
 {
     char message[512];
@@ -156,6 +172,8 @@ void say(struct store *store, enum store_log_level level, const char *what, cons
     store->environment->options.log(store->environment->options.log_context, level, message);
 }
 
+/* From now on no write is taken. The first reason stays: what fails afterwards follows from it. Any
+ * thread may come here, since flushes and compactions fail too. */
 void refuse(struct store *store, const Status &status)
 {
     enum status code = status_code(status);
@@ -167,10 +185,12 @@ void refuse(struct store *store, const Status &status)
         say(store, STORE_LOG_ERROR, "The store refuses writes", status);
 }
 
+/* Nothing was done, and the client is told so: it may repeat the write elsewhere or later. */
 enum status refused_error(struct store *store, struct error *err)
 {
     enum status refused = (enum status)store->refused.load();
 
+    assert(refused != OK);
     if (store->options.read_only)
         return error_set(err, refused, "The store is open for reading only");
     if (refused == ERR_NO_SPACE)
@@ -180,6 +200,7 @@ enum status refused_error(struct store *store, struct error *err)
 
 /* ---- holding the instance ---- */
 
+/* Threads take the counters in turn: two share one only where there are more threads than counters. */
 unsigned counter_of_thread()
 {
     static std::atomic<unsigned> next{ 0 };
@@ -188,12 +209,15 @@ unsigned counter_of_thread()
     return mine;
 }
 
+/* The count may be another thread's than the one that acquired: only the sum matters. */
 void release(struct store *store)
 {
     store->counters[counter_of_thread()].held.fetch_sub(1);
 }
 
-/* Whoever got an instance holds it until release, from this or another thread. */
+/* Gets the instance and holds it until release, which this or another thread may do. The count is
+ * raised before the pointer is read: so whoever took the pointer away and then finds all counts at
+ * zero knows that nobody has it. */
 enum status acquire(struct store *store, bool may_wait, struct instance **result, struct error *err)
 {
     std::atomic<int64_t> &held = store->counters[counter_of_thread()].held;
@@ -206,6 +230,7 @@ enum status acquire(struct store *store, bool may_wait, struct instance **result
         held.fetch_sub(1);
         if (!may_wait)
             return ERR_WOULD_WAIT;
+        /* It is being replaced. Waiting is for workers and owners only. */
         std::unique_lock<std::mutex> guard(store->lock);
         store->changed.wait(guard, [store] { return !store->reopening || store->instance.load(); });
         if (!store->instance.load())
@@ -219,8 +244,10 @@ enum status acquire_healthy(struct store *store, struct instance **result, struc
     return store->refused.load() ? refused_error(store, err) : acquire(store, true, result, err);
 }
 
-/* Readers and the owner wait as long: not long at first, and longer each time that somebody did not let go.
- * Each count that is held was added before the pointer was taken away, so the sum can only be too high. */
+/* Waits until no reader holds the instance, but not for ever: a client's scan may stay open, and the
+ * owner does this. Readers and the owner wait as long: not long at first, and longer each time that
+ * somebody did not let go. Each count that is held was added before the pointer was taken away, so
+ * the sum can only be too high. */
 bool wait_until_free(struct store *store)
 {
     for (int waited = 0;; waited++) {
@@ -240,10 +267,13 @@ bool wait_until_free(struct store *store)
 
 /* ---- open and close ---- */
 
+/* Closing may fail, and what was acknowledged is safe all the same: it was synced when it was
+ * written. */
 void instance_close(struct store *store, struct instance *instance)
 {
     if (!instance)
         return;
+    assert(instance->db);
     store->tracker->set_families(nullptr, nullptr);
     /* Nothing may still use a family's handle: background work first. */
     rocksdb::CancelAllBackgroundWork(instance->db, true);
@@ -263,6 +293,7 @@ void instance_close(struct store *store, struct instance *instance)
     delete instance;
 }
 
+/* The file system may know better than RocksDB why: a wrong key, or which byte is damaged. */
 enum status open_failure(const Status &status, struct error *err)
 {
     enum status ours = encrypted_last_failure(err);
@@ -270,6 +301,8 @@ enum status open_failure(const Status &status, struct error *err)
     return ours ? ours : translate(status, "The store can't be opened", err);
 }
 
+/* Opens the store: replays the log, and makes what does not exist yet. For reading only, nothing is
+ * written, and nothing of the log is kept in files. */
 enum status instance_open(struct store *store, bool read_only, struct instance **result, struct error *err)
 {
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
@@ -292,6 +325,7 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
                        : rocksdb::DB::Open(options, store->path, families, &handles, &db);
     if (!status.ok())
         return open_failure(status, err);
+    assert(db && handles.size() == STORE_FAMILY_COUNT);
     struct instance *instance = new struct instance;
     instance->db = db;
     instance->read_only = read_only;
@@ -305,7 +339,7 @@ enum status instance_open(struct store *store, bool read_only, struct instance *
     return OK;
 }
 
-/* Its name must survive a crash as well. */
+/* Makes the store's directory and syncs the one above it: its name must survive a crash as well. */
 enum status make_directory(struct store *store, struct error *err)
 {
     struct file_system *files = store->environment->files;
@@ -325,8 +359,9 @@ enum status make_directory(struct store *store, struct error *err)
     return files->ops->sync_directory(files, parent.c_str(), err);
 }
 
-/* A directory without CURRENT is a new store to RocksDB, which deletes what else it finds there. A creation that a crash ended
- * has neither rows nor a log. */
+/* A directory without CURRENT is a new store to RocksDB, which deletes what else it finds there: so
+ * a lost CURRENT would lose everything. A creation that a crash ended has neither rows nor a log,
+ * and may be made again. */
 enum status check_not_lost(struct store *store, struct error *err)
 {
     struct found {
@@ -348,7 +383,8 @@ enum status check_not_lost(struct store *store, struct error *err)
     return status;
 }
 
-/* Overlays, some network file systems, kernels before 4.14: the server is right there, and slower. */
+/* Says once that reads are slower than they could be. Overlays, some network file systems, kernels
+ * before 4.14: the server is right there, and slower. */
 void tell_of_waits(struct store *store)
 {
     struct environment *environment = store->environment;
@@ -366,12 +402,15 @@ void tell_of_waits(struct store *store)
     files->ops->close(file);
 }
 
+/* Each step leaves a store that can be thrown away: it is only given to the caller when all of them
+ * were done. */
 enum status rocks_open(const struct store_options *options, struct store **result, struct error *err)
 {
     std::unique_ptr<struct store> store(new struct store);
     struct instance *instance;
     enum status status;
 
+    assert(options->environment && options->semantics && options->path);
     store->environment = static_cast<struct environment *>(options->environment);
     store->semantics = options->semantics;
     store->options = *options;
@@ -393,6 +432,7 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     return OK;
 }
 
+/* Whoever still holds a scan, a value or a reader of the log would use it after its end. */
 void rocks_close(struct store *store)
 {
     int64_t held = 0;
@@ -407,7 +447,9 @@ void rocks_close(struct store *store)
 
 /* ---- writing ---- */
 
-/* The bytes RocksDB will copy into its log anyway are copied once more here: 30 ns a row against 2 us of the insert. */
+/* Makes RocksDB's batch out of ours. The bytes it will copy into its log anyway are copied once more
+ * here: 30 ns a row against 2 us of the insert. All is checked here, so a batch that is refused has
+ * changed nothing. */
 enum status translate_batch(struct store *store, struct instance *instance, const struct store_batch *batch,
                             struct error *err)
 {
@@ -422,6 +464,7 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
 
         if (op.kind != STORE_LOG_DATA && (!op.key.size || op.key.size > STORE_KEY_BYTES_MAX))
             return error_set(err, ERR_INVALID, "A key of %zu bytes", op.key.size);
+        assert((int)op.family < STORE_FAMILY_COUNT);
         switch (op.kind) {
         case STORE_PUT: status = writing.Put(family, slice_of(op.key), slice_of(op.value)); break;
         case STORE_MERGE: status = writing.Merge(family, slice_of(op.key), slice_of(op.value)); break;
@@ -436,6 +479,9 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
     return translate(status, "A batch", err);
 }
 
+/* Readers see the batch when this returns OK, and not before its sync. RocksDB writes its log, syncs
+ * it, then inserts into the memtable, in this order. An error leaves the outcome unknown: the batch
+ * may be in the log. */
 enum status rocks_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
 {
     enum { WRITING_KEEP_MAX = 4 * 1024 * 1024 };
@@ -448,6 +494,7 @@ enum status rocks_write(struct store *store, const struct store_batch *batch, bo
     enum status prepared = translate_batch(store, instance, batch, err);
     if (prepared)
         return prepared;
+    assert(instance && !instance->read_only);
     options.sync = durable && !store->environment->options.test_no_sync;
     store->tracker->begin_write(batch);
     status = instance->db->Write(options, &store->writing);
@@ -466,6 +513,7 @@ enum status rocks_write(struct store *store, const struct store_batch *batch, bo
 
 /* ---- reading ---- */
 
+/* The instance may go when the last value of it was released. */
 void value_release(struct store_value *value)
 {
     Value *mine = reinterpret_cast<Value *>(value->opaque);
@@ -475,6 +523,8 @@ void value_release(struct store_value *value)
     release(store);
 }
 
+/* The value is pinned where it lies, in a block or a memtable, and copied nowhere. Of who may not
+ * wait neither the disk nor very many operands of a key are asked. */
 enum status rocks_get(struct store *store, enum store_family family, struct bytes key,
                       const struct store_read_options *options, struct store_value *value, struct error *err)
 {
@@ -485,6 +535,7 @@ enum status rocks_get(struct store *store, enum store_family family, struct byte
 
     if (held)
         return held;
+    assert((int)family < STORE_FAMILY_COUNT && !value->release);
     mine = new (value->opaque) Value;
     mine->store = store;
     value->release = value_release;
@@ -503,6 +554,7 @@ enum status rocks_get(struct store *store, enum store_family family, struct byte
     return OK;
 }
 
+/* Holds the instance as well: a snapshot of an instance that is gone would be none. */
 enum status rocks_snapshot(struct store *store, bool may_wait, struct store_snapshot **result, struct error *err)
 {
     struct instance *instance;
@@ -516,11 +568,14 @@ enum status rocks_snapshot(struct store *store, bool may_wait, struct store_snap
 
 void rocks_snapshot_release(struct store *store, struct store_snapshot *snapshot)
 {
+    assert(snapshot->snapshot && snapshot->instance);
     snapshot->instance->db->ReleaseSnapshot(snapshot->snapshot);
     delete snapshot;
     release(store);
 }
 
+/* RocksDB's number of the last operation that is visible. 0 while the instance is being replaced:
+ * then nothing can be told. */
 uint64_t rocks_sequence(struct store *store)
 {
     struct error ignored;
@@ -541,6 +596,8 @@ bool has_one_prefix(const struct store_scan_options *options)
            memcmp(options->lower.data, options->upper.data, STORE_PREFIX_BYTES) == 0;
 }
 
+/* Opening reads nothing yet. Bounds are given to RocksDB, so that it stops by itself and does not
+ * walk into a neighbour's deleted keys. */
 enum status rocks_scan_open(struct store *store, const struct store_scan_options *options, struct store_scan **result,
                             struct error *err)
 {
@@ -552,6 +609,7 @@ enum status rocks_scan_open(struct store *store, const struct store_scan_options
     if (status)
         return status;
     scan = new Scan{};
+    assert((int)options->family < STORE_FAMILY_COUNT);
     scan->base.ops = &store_rocksdb_ops;
     scan->store = store;
     scan->options = *options;
@@ -563,6 +621,7 @@ enum status rocks_scan_open(struct store *store, const struct store_scan_options
         read.iterate_upper_bound = &scan->upper;
     if (options->snapshot)
         read.snapshot = options->snapshot->snapshot;
+    /* A prefix filter may only be used if all that the scan can meet has one prefix. */
     read.total_order_seek = options->family != STORE_DATA || !has_one_prefix(options);
     if (!options->may_wait)
         read.max_skippable_internal_keys = SKIPPED_INLINE_MAX; /* past this: Incomplete, as for the disk */
@@ -578,6 +637,7 @@ enum status rocks_scan_open(struct store *store, const struct store_scan_options
     return OK;
 }
 
+/* Shows where the iterator stands. Key and value are borrowed from it until its next move. */
 enum status moved(Scan *scan, struct error *err)
 {
     scan->base.valid = scan->iterator->Valid();
@@ -675,6 +735,8 @@ void rocks_scan_close(struct store_scan *base)
 
 /* ---- the log ---- */
 
+/* The reader is only noted: its first move looks into the log. It is noted so that a resume can make
+ * it let go of the instance. */
 enum status rocks_updates_since(struct store *store, uint64_t from, struct store_updates **result, struct error *err)
 {
     Reader *reader = new Reader{ {}, store, { from, &store->tail, store->kept.get() } };
@@ -686,6 +748,8 @@ enum status rocks_updates_since(struct store *store, uint64_t from, struct store
     return OK;
 }
 
+/* The instance is held for this move alone: a reader that waits at the live end stands in nobody's
+ * way. */
 enum status rocks_updates_next(struct store_updates *base, struct error *err)
 {
     Reader *reader = reinterpret_cast<Reader *>(base);
@@ -706,6 +770,7 @@ void rocks_updates_close(struct store_updates *base)
 
     {
         std::lock_guard<std::mutex> guard(reader->store->lock);
+        assert(reader->store->readers.count(&reader->updates) == 1);
         reader->store->readers.erase(&reader->updates);
     }
     delete reader;
@@ -725,6 +790,7 @@ enum status rocks_updates_forget(struct store *store, uint64_t before, struct er
 
 /* ---- upkeep ---- */
 
+/* Both families together: then the log of before is finished. */
 enum status rocks_flush(struct store *store, struct error *err)
 {
     struct instance *instance;
@@ -738,6 +804,7 @@ enum status rocks_flush(struct store *store, struct error *err)
     return translate(flushed, "A flush", err);
 }
 
+/* Other compactions may run beside it. It can be stopped from outside, since it may take hours. */
 enum status rocks_compact(struct store *store, enum store_family family, struct bytes first, struct bytes end,
                           struct error *err)
 {
@@ -769,6 +836,7 @@ void rocks_stop_compactions(struct store *store, bool stop)
     store->stops_compactions = stop;
 }
 
+/* Sorted files are linked, the log is copied. What was written before the call is in it. */
 enum status rocks_checkpoint(struct store *store, const char *path, struct error *err)
 {
     rocksdb::Checkpoint *checkpoint = nullptr;
@@ -780,6 +848,7 @@ enum status rocks_checkpoint(struct store *store, const char *path, struct error
     status = acquire(store, true, &instance, err);
     if (status)
         return status;
+    assert(path && path != store->path);
     Status made = rocksdb::Checkpoint::Create(instance->db, &checkpoint);
     if (made.ok()) /* the log is copied, not flushed: the writer waits */
         made = checkpoint->CreateCheckpoint(path, UINT64_MAX);
@@ -788,6 +857,7 @@ enum status rocks_checkpoint(struct store *store, const char *path, struct error
     return translate(made, "A checkpoint", err);
 }
 
+/* Only gives room back early. That the rows are gone is what the delete_range in the log says. */
 enum status rocks_remove_files(struct store *store, enum store_family family, struct bytes first, struct bytes end,
                                struct error *err)
 {
@@ -803,6 +873,7 @@ enum status rocks_remove_files(struct store *store, enum store_family family, st
     return translate(removed, "Removing files", err);
 }
 
+/* The sizes of files, summed up: RocksDB's own numbers leave out logs and manifests. */
 struct listing {
     struct file_system *files;
     const std::string *path;
@@ -827,6 +898,8 @@ void add_file(void *context, const char *name)
         list->properties->log_bytes += size;
 }
 
+/* For metrics: numbers of a moment, none of them exact. Never waits for an instance that is being
+ * replaced. */
 void rocks_properties(struct store *store, struct store_properties *properties)
 {
     struct instance *instance;
@@ -879,7 +952,10 @@ enum status rocks_health(struct store *store)
     return (enum status)store->refused.load();
 }
 
-/* Takes the instance away from readers, closes it and opens it again; if that fails, for reading only. */
+/* Takes the instance away from readers, closes it and opens it again. A failed write leaves RocksDB
+ * in a state it cannot come back from by itself, and its log may hold a part of the batch: a start
+ * reads the log and settles what is in it. If that fails too (the disk is still bad), the store is
+ * opened for reading only, so that reads go on. */
 enum status reopen(struct store *store, struct error *err)
 {
     struct instance *old, *fresh = nullptr;
@@ -903,6 +979,7 @@ enum status reopen(struct store *store, struct error *err)
         for (Updates *reader : store->readers) /* none of them is at work: the counters are zero */
             reader->let_go();
     }
+    assert(store->instance.load() == nullptr && store->reopening);
     instance_close(store, old);
     store->refused = OK; /* from here on failures are the new instance's */
     status = instance_open(store, false, &fresh, err);
@@ -920,7 +997,8 @@ enum status reopen(struct store *store, struct error *err)
     return status;
 }
 
-/* Room for what is in memory, a log and some more: trying without it would only take the store away from its readers. */
+/* Whether there is room for what is in memory, a log and some more: trying without it would only
+ * take the store away from its readers, and fail. */
 bool has_space(struct store *store, struct instance *instance)
 {
     constexpr uint64_t MARGIN_BYTES = 4 * 1024 * 1024;
@@ -939,6 +1017,7 @@ bool has_space(struct store *store, struct instance *instance)
     return free_bytes >= held + MARGIN_BYTES;
 }
 
+/* Called again and again until it succeeds (table/failure.c). */
 enum status rocks_resume(struct store *store, struct error *err)
 {
     struct instance *instance = store->instance.load();
@@ -959,15 +1038,19 @@ enum status rocks_resume(struct store *store, struct error *err)
             return OK;
         }
     }
+    assert(refused != OK && !store->options.read_only);
     return reopen(store, err);
 }
 /* ---- loading ---- */
 
+/* A load under way, as the interface's opaque struct store_load. */
 struct Load {
     struct store *store;
     Loader loader;
 };
 
+/* The options are those of the instance and the family, so files are encrypted and know their
+ * smallest timestamp. */
 enum status rocks_load_open(struct store *store, enum store_family family, struct store_load **result,
                             struct error *err)
 {
@@ -976,6 +1059,7 @@ enum status rocks_load_open(struct store *store, enum store_family family, struc
 
     if (store->refused.load())
         return refused_error(store, err);
+    assert(instance && (int)family < STORE_FAMILY_COUNT);
     rocksdb::Options options(instance_options(store->environment, &store->options, store->tracker),
                              family_options(store->environment, &store->options, family, store->tracker));
     *result = reinterpret_cast<struct store_load *>(
@@ -1007,6 +1091,9 @@ void rocks_load_abandon(struct store_load *base)
 
 enum { CHECK_READ_BYTES = 1 << 20 };
 
+/* Looks at a store that nobody has open and goes on after what it finds: whoever has damage wants to
+ * know all of it. Each byte is read twice, once as files and blocks with their checksums, once as
+ * rows. */
 class Checker
 {
   public:
@@ -1060,6 +1147,7 @@ class Checker
         check_->progress(check_->context, done_, total_);
     }
 
+    /* Everything in the directory, also what a crash left behind: check_file leaves that out. */
     enum status list(struct error *err)
     {
         std::vector<std::string> names;
@@ -1185,6 +1273,7 @@ class Checker
     uint64_t done_ = 0, total_ = 0;
 };
 
+/* Nothing is locked here and nothing written: the caller holds the directory (server/admin/at_rest.c). */
 enum status rocks_check(const struct store_options *options, const struct store_check *check, struct error *err)
 {
     struct store store;

@@ -17,6 +17,7 @@ using rocksdb::Status;
 namespace
 {
 
+/* Log data of ours begins with one of these; updates.h draws it. */
 constexpr char KIND_DATA = 'd';
 constexpr char KIND_GAP = 'g';
 constexpr size_t GAP_BYTES = 1 + 8;
@@ -26,7 +27,7 @@ struct bytes bytes_of_slice(const Slice &slice)
     return bytes_of(slice.data(), slice.size());
 }
 
-/* Makes a batch of ours again. */
+/* Makes a batch of ours again out of one of RocksDB's, with what only the log keeps. */
 class Copy : public rocksdb::WriteBatch::Handler
 {
   public:
@@ -49,6 +50,7 @@ class Copy : public rocksdb::WriteBatch::Handler
     {
         return add(STORE_DELETE_RANGE, family, first, end);
     }
+    /* Blobs of another kind are not ours. A reader that passed over one could pass over anything. */
     void LogData(const Slice &blob) override
     {
         if (blob.size() && blob[0] == KIND_DATA) {
@@ -72,6 +74,7 @@ class Copy : public rocksdb::WriteBatch::Handler
 
         if (family >= STORE_FAMILY_COUNT)
             return Status::Corruption("a family that is not ours");
+        assert(kind != STORE_LOG_DATA);
         store_batch_add(to_, &op);
         return Status::OK();
     }
@@ -83,6 +86,8 @@ class Copy : public rocksdb::WriteBatch::Handler
 
 /* ---- the tail ---- */
 
+/* Where the log ends, of a store just opened: the last number that a start replayed. If nothing was
+ * replayed, all was flushed before, and the last finished log is read to its end. */
 void LogTail::find(rocksdb::DB *db, KeptLogs *kept, uint64_t replayed)
 {
     uint64_t last = replayed;
@@ -99,6 +104,7 @@ void LogTail::find(rocksdb::DB *db, KeptLogs *kept, uint64_t replayed)
             for (; at->Valid(); at->Next()) {
                 rocksdb::BatchResult found = at->GetBatch();
 
+                assert(found.writeBatchPtr);
                 last = std::max(last, found.sequence + found.writeBatchPtr->Count() - 1);
             }
     }
@@ -106,6 +112,8 @@ void LogTail::find(rocksdb::DB *db, KeptLogs *kept, uint64_t replayed)
     last_.store(last ? last : db->GetLatestSequenceNumber(), std::memory_order_release);
 }
 
+/* Numbers may be skipped: a load takes some, and so does a batch that failed. A reader must not take
+ * that for a batch that lacks, so the next batch says in itself which number was the last one used. */
 Status LogTail::mark_gap(rocksdb::DB *db, rocksdb::WriteBatch *writing) const
 {
     uint64_t last = last_.load(std::memory_order_relaxed);
@@ -118,21 +126,27 @@ Status LogTail::mark_gap(rocksdb::DB *db, rocksdb::WriteBatch *writing) const
     return writing->PutLogData(Slice((const char *)mark, sizeof(mark)));
 }
 
+/* After the write: readers may go this far from now on. */
 void LogTail::advance(rocksdb::DB *db)
 {
+    assert(db->GetLatestSequenceNumber() >= last_.load(std::memory_order_relaxed));
     last_.store(db->GetLatestSequenceNumber(), std::memory_order_release);
 }
 
+/* The kind in front tells it from a gap's mark. */
 Status put_log_data(rocksdb::WriteBatch *writing, struct bytes data)
 {
     std::string blob(1, KIND_DATA);
 
+    assert(data.data || !data.size);
     blob.append((const char *)data.data, data.size);
     return writing->PutLogData(blob);
 }
 
 /* ---- finished logs ---- */
 
+/* What lies in a directory under a log's name, with sizes as the file system has them. A log that
+ * goes meanwhile counts as having no bytes. */
 enum status KeptLogs::list_in(const std::string &directory, bool is_archived, std::vector<Log> *logs, struct error *err)
 {
     struct file_system *files = environment_->files;
@@ -156,6 +170,8 @@ enum status KeptLogs::list_in(const std::string &directory, bool is_archived, st
     return status == ERR_NOT_FOUND ? OK : status; /* archive: none was ever finished */
 }
 
+/* A log that was seen twice, before it was finished and after, stands twice in the list: the
+ * finished one first, and the second is dropped. */
 static bool is_older(uint64_t number, bool is_archived, uint64_t other_number, bool other_is_archived)
 {
     return number != other_number ? number < other_number : is_archived && !other_is_archived;
@@ -172,7 +188,8 @@ std::vector<KeptLogs::Log> KeptLogs::list()
     return logs;
 }
 
-/* A record begins with its checksum (4), size (2) and kind (1); a batch with the number of its first operation (8, little-endian). */
+/* Reads the number of a log's first batch, once for each log. A record begins with its checksum (4),
+ * size (2) and kind (1); a batch with the number of its first operation (8, little-endian). */
 Status KeptLogs::read_first(Log *log)
 {
     enum { RECORD_HEAD_BYTES = 7, BYTES = RECORD_HEAD_BYTES + 8 };
@@ -195,7 +212,8 @@ Status KeptLogs::read_first(Log *log)
     return status;
 }
 
-/* Not by RocksDB's GetSortedWalFiles, which waits for threads of RocksDB that may wait for our lock in trim, and can miss their end. */
+/* All logs that are not empty, oldest first. Not by RocksDB's GetSortedWalFiles, which waits for
+ * threads of RocksDB that may wait for our lock in trim, and can miss their end. */
 Status KeptLogs::list_all(std::vector<Log> *logs)
 {
     std::vector<Log> found;
@@ -222,18 +240,22 @@ Status KeptLogs::list_all(std::vector<Log> *logs)
             return status;
         if (!log.first)
             continue; /* it is empty */
+        assert(logs->empty() || logs->back().number < log.number);
         firsts_[log.number] = log.first;
         logs->push_back(log);
     }
     return Status::OK();
 }
 
+/* Through RocksDB, which alone knows whether it still reads the log. */
 Status KeptLogs::remove(rocksdb::DB *db, const Log &log)
 {
+    assert(log.is_archived);
     firsts_.erase(log.number);
     return db->DeleteFile("/archive/" + log.name);
 }
 
+/* Whoever reads updates will be told that they are gone; an operator should hear it when it happens. */
 void KeptLogs::say_lost(const Log &log, const char *why)
 {
     char message[160];
@@ -247,7 +269,8 @@ void KeptLogs::say_lost(const Log &log, const char *why)
     environment_->options.log(environment_->options.log_context, STORE_LOG_WARN, message);
 }
 
-/* Neither lists through RocksDB nor waits for it: the flush that calls this may be what RocksDB waits for. */
+/* Removes the oldest finished logs until the rest fits into the bound. Neither lists through RocksDB
+ * nor waits for it: the flush that calls this may be what RocksDB waits for. */
 void KeptLogs::trim(rocksdb::DB *db)
 {
     std::lock_guard<std::mutex> guard(lock_);
@@ -260,6 +283,7 @@ void KeptLogs::trim(rocksdb::DB *db)
     for (const Log &log : logs) {
         if (!all && total <= bytes_max_)
             return;
+        assert(total >= log.bytes);
         total -= log.bytes;
         if (remove(db, log).ok() && !all)
             say_lost(log, "all of them have more bytes than the bound");
@@ -267,6 +291,7 @@ void KeptLogs::trim(rocksdb::DB *db)
     assert(total == 0);
 }
 
+/* Whoever reads updates says how far it has come. A log goes only if all of it lies before that. */
 Status KeptLogs::forget(rocksdb::DB *db, uint64_t before, uint64_t tail)
 {
     std::vector<Log> logs;
@@ -285,6 +310,7 @@ Status KeptLogs::forget(rocksdb::DB *db, uint64_t before, uint64_t tail)
     return status;
 }
 
+/* The disk is full, and writes are worth more than logs that somebody might still read. */
 bool KeptLogs::give_up_oldest(rocksdb::DB *db)
 {
     std::lock_guard<std::mutex> guard(lock_);
@@ -335,6 +361,8 @@ Status Updates::begin(rocksdb::DB *db)
     return db->GetUpdatesSince(position_, &iterator_);
 }
 
+/* Why the iterator stands nowhere, or behind the position: the log does not go back that far, it
+ * cannot be read, or a part of it lacks. */
 enum status Updates::missing(const Status &status, struct error *err) const
 {
     enum status code = status_code(status);
@@ -347,6 +375,9 @@ enum status Updates::missing(const Status &status, struct error *err) const
                      status.ToString().c_str());
 }
 
+/* Shows the batch that the iterator found, if it is the one that must follow. RocksDB gives the next
+ * one it can read where the right one is gone, so the numbers decide: either they join, or the batch
+ * says itself which numbers nobody used. */
 enum status Updates::take(const rocksdb::BatchResult &found, struct store_updates *shown, struct error *err)
 {
     uint64_t next = found.sequence + found.writeBatchPtr->Count();
@@ -361,6 +392,7 @@ enum status Updates::take(const rocksdb::BatchResult &found, struct store_update
         return error_set(err, ERR_CORRUPT, "A batch of the log can't be read: %s", status.ToString().c_str());
     if (found.sequence > position_ && !(copy.follows_gap && copy.before_gap < position_))
         return missing(Status::OK(), err);
+    assert(found.sequence >= position_ && store_batch_count(batch_) > 0);
     shown->valid = true;
     shown->sequence = found.sequence;
     shown->next = position_ = next;
@@ -368,6 +400,8 @@ enum status Updates::take(const rocksdb::BatchResult &found, struct store_update
     return OK;
 }
 
+/* The next batch, or the live end. An iterator may be of a time before the last log began, so what
+ * it does not find is looked for once more with a new one before it counts as missing. */
 enum status Updates::next(rocksdb::DB *db, struct store_updates *shown, struct error *err)
 {
     shown->valid = false;
