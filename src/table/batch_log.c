@@ -1,4 +1,11 @@
-/* The batch log; see batch_log.h. */
+/* Makes a logged batch over several shards all or nothing: its records, forgetting one that is done,
+ * and finishing what was left. batch_log.h draws the records and the order of the steps, and says
+ * why that order is enough.
+ *
+ * In short: the first shard writes its part together with an intent that holds all other parts. From
+ * that one synced write on the batch will be whole, whatever happens: whoever finds the intent
+ * applies the parts that have no marker yet. A marker beside each applied part keeps it from being
+ * applied again. */
 #include "table/batch_log.h"
 
 #include "base/log.h"
@@ -15,11 +22,13 @@
 enum { PREFIX_BYTES = 16, ID_BYTES = 8, FORMAT = 1 };
 static_assert(PREFIX_BYTES + ID_BYTES == BATCH_LOG_KEY_BYTES, "a key is a prefix and an id");
 
+/* Table id 0: the shard's own records. The prefixes are part of the format on disk. */
 static const uint8_t intents[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'b', 'a', 't', 'c', 'h' };
 static const uint8_t markers[PREFIX_BYTES] = { 0, 0, 0, 0, 0, 0, 0, 0, 'a', 'p', 'p', 'l', 'i', 'e', 'd' };
 
 /* ---- records ---- */
 
+/* In the order of timestamps, so a scan meets the oldest batch first. */
 static struct bytes key_of(const uint8_t *prefix, int64_t timestamp_us, uint8_t key[BATCH_LOG_KEY_BYTES])
 {
     memcpy(key, prefix, PREFIX_BYTES);
@@ -37,8 +46,10 @@ struct bytes batch_log_marker_key(int64_t timestamp_us, uint8_t key[BATCH_LOG_KE
     return key_of(markers, timestamp_us, key);
 }
 
+/* The parts follow as they came from the port. */
 void batch_log_encode_intent(struct buffer *value, struct bytes parts)
 {
+    assert(!value->size);
     buffer_append_u8(value, FORMAT);
     buffer_append_bytes(value, parts);
 }
@@ -50,6 +61,7 @@ struct bytes batch_log_marker_value(void)
     return bytes_of(&format, 1);
 }
 
+/* Through the batch: the same part may come twice in one turn. */
 enum status batch_log_has_marker(struct shard *shard, const struct store_batch *batch, int64_t timestamp_us,
                                  bool may_wait, bool *has, struct error *err)
 {
@@ -61,6 +73,7 @@ enum status batch_log_has_marker(struct shard *shard, const struct store_batch *
                              key_of(markers, timestamp_us, key), &options, &value, has, err);
 }
 
+/* For a reshard, which refuses a directory where a batch is not finished. */
 bool batch_log_has_key(struct bytes key)
 {
     struct bytes prefix = bytes_of(key.data, PREFIX_BYTES);
@@ -69,6 +82,7 @@ bool batch_log_has_key(struct bytes key)
                                                bytes_equal(prefix, bytes_of(markers, PREFIX_BYTES)));
 }
 
+/* For tests that end the process at each step. */
 void table_batch_reached(struct table_port *port, const char *step)
 {
     const struct table_space_options *options = &port->space->options;
@@ -95,6 +109,8 @@ struct forgetting {
 
 static void forget(struct forgetting *forgetting, uint32_t i, enum command_kind kind);
 
+/* One of the records is gone. The markers may go only after the intent: as long as it is there, a
+ * start would apply the parts again, and needs them to know that it need not. */
 static void forgotten(struct table_request *request)
 {
     struct forgetting *forgetting = CONTAINER_OF(request, struct forget_part, request)->whole;
@@ -126,6 +142,8 @@ static void forget(struct forgetting *forgetting, uint32_t i, enum command_kind 
         table_batch_is_unfinished(forgetting->port);
 }
 
+/* Goes on by itself after the client was answered: nobody waits for it. What cannot be forgotten now
+ * (a full ring, a full disk) does no harm, and is met again. */
 void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count)
 {
     struct forgetting *forgetting = xcalloc(1, sizeof(*forgetting) + count * sizeof(forgetting->parts[0]));
@@ -156,6 +174,7 @@ static int64_t token_in(const struct table_space *space, uint32_t shard)
     return (int64_t)(shard_first_position(space->shard_count, shard) ^ UINT64_C(1) << 63);
 }
 
+/* As table_batch_forget does it, for who may wait. */
 static enum status send_forget(struct table_port *port, uint32_t shard, enum command_kind kind, int64_t timestamp_us,
                                bool durable, struct error *err)
 {
@@ -165,7 +184,8 @@ static enum status send_forget(struct table_port *port, uint32_t shard, enum com
     return table_apply_wait(port, bytes_of(command, sizeof(command)), token_in(port->space, shard), err);
 }
 
-/* The parts of an intent into a group for each shard. */
+/* The parts of an intent into a group for each shard. Where a part belongs follows from its token:
+ * the number of shards may be another one since (reshard). */
 static enum status divide(const struct table_space *space, struct bytes value, struct buffer *groups, struct error *err)
 {
     struct command_reader reader = { value.data + 1, value.data + value.size, false };
@@ -185,6 +205,7 @@ static enum status divide(const struct table_space *space, struct bytes value, s
     return OK;
 }
 
+/* Each shard applies its group in one write, or finds its marker and does nothing. */
 static enum status apply_groups(struct table_port *port, int64_t timestamp_us, struct buffer *groups, struct error *err)
 {
     enum status status = OK;
@@ -201,6 +222,7 @@ static enum status apply_groups(struct table_port *port, int64_t timestamp_us, s
     return status;
 }
 
+/* Finishes one batch, up to forgetting its records. */
 static enum status apply_intent(struct table_port *port, int64_t timestamp_us, struct bytes value, struct error *err)
 {
     uint32_t count = port->space->shard_count;
@@ -215,7 +237,8 @@ static enum status apply_intent(struct table_port *port, int64_t timestamp_us, s
     return status;
 }
 
-/* Intents of a shard whose parts are all applied: one sync for them together, then their markers, which need none. */
+/* Forgets the intents of a shard whose parts are all applied. Only the last of them is synced: a
+ * later sync brings the earlier ones along. Then their markers, which need none. */
 static enum status forget_applied(struct table_port *port, uint32_t shard, struct bytes timestamps, struct error *err)
 {
     enum status status = OK;
@@ -236,7 +259,8 @@ static enum status forget_applied(struct table_port *port, uint32_t shard, struc
     return status;
 }
 
-/* The first record of a kind from `from` on; *found false: none. */
+/* The first record of a kind from `from` on; *found false: none. A scan for each record: between two
+ * of them the batch log changes, and a scan would show it as it was. */
 static enum status next_record(struct shard *shard, const uint8_t *prefix, uint64_t from, bool *found,
                                uint64_t *timestamp_us, struct buffer *value, struct error *err)
 {
@@ -265,6 +289,7 @@ static enum status next_record(struct shard *shard, const uint8_t *prefix, uint6
     return status;
 }
 
+/* The first error is what the caller hears, and the rest goes on. */
 static void keep_first(enum status *first, enum status status, struct error *err, const struct error *error)
 {
     if (!status || *first)
@@ -277,7 +302,8 @@ struct finishing {
     uint64_t finished, younger;
 };
 
-/* Intents of a shard that are as old as that. One that can't be finished stays and keeps none of the others. */
+/* Finishes the intents of a shard that are as old as until_us. Younger ones are of batches that
+ * their ports are just finishing. One that cannot be finished stays, and keeps none of the others. */
 static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t until_us, struct finishing *sum,
                                 struct error *err)
 {
@@ -308,6 +334,7 @@ static enum status finish_shard(struct table_port *port, uint32_t shard, int64_t
     return first;
 }
 
+/* *any_left: somebody has to look again. */
 static enum status finish_all(struct table_port *port, int64_t until_us, bool *any_left, struct error *err)
 {
     struct finishing sum = { 0 };
@@ -324,7 +351,8 @@ static enum status finish_all(struct table_port *port, int64_t until_us, bool *a
     return status;
 }
 
-/* Of batches whose intents are gone: nobody asks for them. */
+/* At a start, when all intents are gone: markers without one are left over from a crash between two
+ * steps, and nobody asks for them. */
 static enum status forget_markers(struct table_port *port, struct error *err)
 {
     struct buffer value CLEANUP(buffer_fini) = { 0 };
@@ -349,6 +377,7 @@ static enum status forget_markers(struct table_port *port, struct error *err)
 
 /* ---- the thread ---- */
 
+/* One thread waits on this word. */
 static void wake(_Atomic uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -356,6 +385,8 @@ static void wake(_Atomic uint32_t *word)
 
 enum { BATCHES_DONE, BATCHES_UNFINISHED, BATCHES_STOP };
 
+/* The thread that finishes what was left while the server runs. It sleeps until somebody says that a
+ * batch is unfinished, and then tries again and again until none is. */
 static void *finish(void *context)
 {
     struct table_space *space = context;
@@ -392,6 +423,7 @@ static void *finish(void *context)
     return NULL;
 }
 
+/* Any thread. Only the change from "done" wakes the thread. */
 void table_batch_is_unfinished(struct table_port *port)
 {
     uint32_t done = BATCHES_DONE;
@@ -400,6 +432,8 @@ void table_batch_is_unfinished(struct table_port *port)
         wake(&port->space->batches);
 }
 
+/* At the start, before any client is answered: what a crash left in part is whole by then, if it can
+ * be made so now. */
 enum status table_space_finish_batches(struct table_space *space, struct error *err)
 {
     struct table_port *port = table_port_open(space);
@@ -422,6 +456,7 @@ enum status table_space_finish_batches(struct table_space *space, struct error *
     return OK;
 }
 
+/* Before the owners stop: the thread may be waiting for one of them. */
 void batch_log_stop(struct table_space *space)
 {
     if (!space->finisher_runs)

@@ -1,4 +1,11 @@
-/* A space at rest, looked at from end to end: table_space_check. Nothing is changed, and no owner runs. */
+/* Looks at a space at rest from end to end: table_space_check, for `helenus check`. Nothing is
+ * changed, and no owner runs.
+ *
+ * The store checks its files and hands each value here. A value is sound if a reader could use it:
+ * its key decodes, its shard is the one where it would be looked for, and its fragments decode. What
+ * is found is told and the check goes on, since whoever has damage wants to know all of it.
+ *
+ * Nothing of a user's is printed: values are told by their table's id. */
 #include "row/fragment.h"
 #include "row/key.h"
 #include "store/files/files.h"
@@ -24,6 +31,7 @@ struct checking {
     struct table_checked *sum;
 };
 
+/* The store tells how far it is in its own bytes; the shard's number says how far the whole is. */
 static void progress(void *context, uint64_t done, uint64_t total)
 {
     struct checking *c = context;
@@ -31,6 +39,7 @@ static void progress(void *context, uint64_t done, uint64_t total)
     c->check->progress(c->check->context, c->shard, c->space->shard_count, done, total);
 }
 
+/* The file, with its shard's directory in front. */
 static void tell(struct checking *c, const char *file, const char *what)
 {
     char name[SHARD_NAME_MAX], where[64 + 256];
@@ -48,6 +57,8 @@ static void damaged(void *context, const char *file, const char *what)
     tell(c, file, what);
 }
 
+/* The shard's own records are passed over: what they say is found anew, or is bounded by what they
+ * speak of. */
 static enum status check_value(struct checking *c, struct bytes key, struct bytes value, struct error *err)
 {
     struct key_parts parts;
@@ -56,6 +67,7 @@ static enum status check_value(struct checking *c, struct bytes key, struct byte
 
     if (key.size >= 8 && load_be64(key.data) == OWN_RECORDS)
         return OK; /* the clock's bound, the due list, the batch log: rebuilt or bounded by what they speak of */
+    assert(c->shard < c->space->shard_count);
     status = key_decode(key, &c->scratch, &parts, err);
     if (status)
         return status;
@@ -88,6 +100,7 @@ static void value_seen(void *context, enum store_family family, struct bytes key
     tell(c, "", what);
 }
 
+/* A shard that is not there is damage, and told; that a check could not be done at all is an error. */
 static enum status check_shard(struct checking *c, struct error *err)
 {
     const struct table_space_options *options = &c->space->options;
@@ -118,6 +131,7 @@ static enum status check_shard(struct checking *c, struct error *err)
     return status;
 }
 
+/* Without a number of shards nothing else can be looked at: that is the one finding then. */
 static enum status check_layout(struct checking *c, struct error *err)
 {
     const struct table_space_options *options = &c->space->options;
@@ -143,6 +157,7 @@ static enum status check_layout(struct checking *c, struct error *err)
     return layout_strays(files, options->directory, &layout, false, &c->sum->stray_count, err);
 }
 
+/* The space here has no shards open: it only knows how many there are, and what values mean. */
 enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
                               struct table_checked *sum, struct error *err)
 {
@@ -150,6 +165,7 @@ enum status table_space_check(const struct table_space_options *options, const s
     struct checking c = { .check = check, .space = space, .arena = arena_new(64 << 10), .sum = sum };
     enum status status;
 
+    assert(options->directory && options->store->check);
     *sum = (struct table_checked){ 0 };
     space->options = *options;
     space->semantics = space_semantics(space);

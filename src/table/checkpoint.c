@@ -1,5 +1,6 @@
-/* What operators ask of a space that serves: flush, compact, and a copy of all shards of one moment. Only the last makes owners stand
- * still: each comes to a stop between two turns, and goes on when all copies are made. */
+/* What operators ask of a space that serves: flush, compact, and a copy of all shards of one moment. Only the
+ * last makes owners stand still: each comes to a stop between two turns, and goes on when all copies are
+ * made. */
 #include "table/checkpoint.h"
 
 #include "table/layout.h"
@@ -28,12 +29,14 @@ enum status table_flush(struct table_space *space, struct error *err)
     return status;
 }
 
+/* table_id 0: all of them. Keys begin with their table's id. */
 enum status table_compact_shard(struct table_space *space, uint32_t shard, uint64_t table_id, struct error *err)
 {
     uint8_t first[8], end[8];
     struct bytes from = { 0 }, to = { 0 };
 
     assert(shard < space->shard_count && space->shards[shard].store);
+    assert(table_id < UINT64_MAX);
     store_be64(first, table_id);
     store_be64(end, table_id + 1);
     if (table_id) {
@@ -52,6 +55,7 @@ enum status table_compact(struct table_space *space, struct error *err)
     return status;
 }
 
+/* For a server that stops: a compaction may take hours. */
 void table_stop_compactions(struct table_space *space)
 {
     for (uint32_t i = 0; i < space->shard_count; i++)
@@ -72,7 +76,8 @@ void checkpoint_fini(struct checkpoint *checkpoint)
     pthread_cond_destroy(&checkpoint->changed);
 }
 
-/* As when it sleeps, the owner looks at no port: they may close. */
+/* An owner comes to a stop between two turns: what it answered is written, and nothing is half done.
+ * As when it sleeps it looks at no port meanwhile: they may close. */
 void checkpoint_stand(struct shard *shard)
 {
     struct checkpoint *checkpoint = &shard->space->checkpoint;
@@ -91,6 +96,7 @@ void checkpoint_stand(struct shard *shard)
     atomic_fetch_add(&shard->epoch, 1);
 }
 
+/* Also when not all of them stood: those that do are let go. */
 static void go_on(struct checkpoint *checkpoint)
 {
     pthread_mutex_lock(&checkpoint->lock);
@@ -100,7 +106,9 @@ static void go_on(struct checkpoint *checkpoint)
     pthread_mutex_unlock(&checkpoint->lock);
 }
 
-/* OK: all owners stand, until go_on. */
+/* OK: all owners stand, until go_on. So the copies are of one moment over all shards, and a batch
+ * over several is in all of them as far as it was in any. An owner that waits for its disk is not
+ * waited for long: nobody is served meanwhile. */
 static enum status stop_owners(struct table_space *space, struct error *err)
 {
     struct checkpoint *checkpoint = &space->checkpoint;
@@ -129,6 +137,7 @@ static enum status stop_owners(struct table_space *space, struct error *err)
     return error_set(err, ERR_OVERLOADED, "A shard waits for its disk: try again");
 }
 
+/* The stores link their files: owners stand for as long as the logs are copied, not the data. */
 static enum status copy_shards(struct table_space *space, const char *directory, struct error *err)
 {
     enum status status = OK;
@@ -144,6 +153,7 @@ static enum status copy_shards(struct table_space *space, const char *directory,
     return status;
 }
 
+/* *stood_us tells an operator for how long nobody could write. */
 enum status table_checkpoint(struct table_space *space, const char *directory, int64_t *stood_us, struct error *err)
 {
     int64_t began_us;
@@ -154,6 +164,7 @@ enum status table_checkpoint(struct table_space *space, const char *directory, i
     status = stop_owners(space, err);
     if (status)
         return status;
+    assert(atomic_load(&space->checkpoint.wanted));
     began_us = space_monotonic_us(space);
     status = copy_shards(space, directory, err);
     go_on(&space->checkpoint);

@@ -1,4 +1,9 @@
-/* Gathers live rows into a result and stops at the command's limits. */
+/* Gathers live rows into the result of a read and stops at the command's limits.
+ *
+ * Readers of stored tables and of computed ones hand their rows to the same collector, so LIMIT, PER
+ * PARTITION LIMIT and the size of a page are decided in one place. A reader calls begin, add for
+ * each live row, end for each partition; it stops when add says so. Everything lies in the request's
+ * arena. */
 #include "table/collect.h"
 
 #include <assert.h>
@@ -8,10 +13,13 @@ void collector_init(struct collector *c, const struct read_command *command, str
     *c = (struct collector){ .command = command, .arena = arena, .rows_left = command->row_limit };
 }
 
+/* A partition becomes part of the result only in collector_end, when it is known whether something
+ * of it lives. */
 void collector_begin(struct collector *c, int64_t token, struct bytes partition_key, const struct row *static_row,
                      bool static_stands)
 {
     assert(!c->stopped);
+    assert(!partition_key.size || partition_key.data);
     c->token = token;
     c->partition_key = partition_key;
     c->static_row = static_row;
@@ -21,6 +29,8 @@ void collector_begin(struct collector *c, int64_t token, struct bytes partition_
     c->any_row = false;
 }
 
+/* What a row counts towards the size of a page: its values, and the keys of its collections'
+ * elements. */
 static size_t row_bytes(const struct row *row)
 {
     size_t bytes = 0;
@@ -30,6 +40,7 @@ static size_t row_bytes(const struct row *row)
     return bytes;
 }
 
+/* Rows that were asked for by their keys come in known number: the first memory is for all of them. */
 static void push_row(struct collector *c, struct bytes clustering, const struct row *row)
 {
     uint32_t named = c->command->slices_are_rows ? c->command->slice_count : 0,
@@ -40,9 +51,15 @@ static void push_row(struct collector *c, struct bytes clustering, const struct 
     c->rows[c->row_count++] = (struct read_row){ clustering, row };
 }
 
+/* Where only partitions are wanted (SELECT DISTINCT) the first live row is enough to know that the
+ * partition is there.
+ *
+ * The page ends behind a row, never before its first: a row that is larger than a page is given
+ * alone. */
 bool collector_add(struct collector *c, struct bytes clustering, const struct row *row)
 {
     assert(!c->stopped && c->rows_left);
+    assert(row->cells || !row->cell_count);
     c->work.rows_read++;
     if (!c->command->rows_wanted) {
         c->any_row = true;
@@ -58,6 +75,8 @@ bool collector_add(struct collector *c, struct bytes clustering, const struct ro
     return c->command->row_limit_per_partition && c->row_count >= c->command->row_limit_per_partition;
 }
 
+/* A partition with neither rows nor a static row is left out. One with only a static row counts as a
+ * row, as in Cassandra. */
 void collector_end(struct collector *c)
 {
     const struct row *static_row = c->command->static_wanted ? c->static_row : NULL;
@@ -78,6 +97,7 @@ void collector_end(struct collector *c)
     }
 }
 
+/* Not stopped means that the reader came to its end: there is no further page. */
 void collector_finish(struct collector *c, struct read_result *result)
 {
     assert(c->partition_count <= c->partition_capacity);
@@ -86,6 +106,8 @@ void collector_finish(struct collector *c, struct read_result *result)
     *result = (struct read_result){ c->partitions, c->partition_count, c->stopped, c->work };
 }
 
+/* A bound is a prefix: all clusterings that begin with it are on the same side of it. An inclusive
+ * bound lets them in, an exclusive one keeps them out. */
 static bool slice_contains(const struct slice *slice, struct bytes clustering)
 {
     if (slice->start.size) {
@@ -103,6 +125,8 @@ static bool slice_contains(const struct slice *slice, struct bytes clustering)
     return true;
 }
 
+/* For scans over partitions, which meet every row. Slices are few there, so they are tried one after
+ * the other. */
 bool slices_contain(const struct read_command *command, struct bytes clustering)
 {
     if (!command->slice_count)

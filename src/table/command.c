@@ -1,6 +1,13 @@
-/* Shard commands: built from what callers want, and read back by owners. A command comes from this process today, but nothing in it is
- * believed: each size and count is held against what is left before anything is done with it, so that it may come from elsewhere.
- */
+/* Shard commands as flat bytes: built from what callers want, and read back by owners. command.h
+ * draws them.
+ *
+ * A command is the first thing that becomes of a change. It has no pointers: it lives in the
+ * caller's arena until the owner has answered, the owner never writes into it, and so it can be run
+ * again as it came. It could also go to another process. For that reason nothing in it is believed
+ * when it is read: each size and count is held against what is left before anything is done with it.
+ *
+ * Rows are encoded here already, on the thread that builds the command: the owner only copies bytes
+ * and stamps the copy. */
 #include "table/command.h"
 
 #include "row/fragment.h"
@@ -8,20 +15,25 @@
 
 #include <assert.h>
 
+/* A null is told from an empty value: its size is -1. */
 static void append_sized(struct buffer *out, struct bytes bytes)
 {
     if (bytes_is_null(bytes)) {
         buffer_append_be32(out, UINT32_MAX);
         return;
     }
+    assert(bytes.size < UINT32_MAX);
     buffer_append_be32(out, (uint32_t)bytes.size);
     buffer_append_bytes(out, bytes);
 }
 
+/* The size of the encoded row is not known before: it is written into the place that was left for
+ * it. */
 void command_append_fragment(struct buffer *out, const struct command_fragment *fragment, const struct row *row)
 {
     size_t at;
 
+    assert(fragment->kind >= KEY_PARTITION && fragment->kind <= KEY_ROW);
     buffer_append_u8(out, fragment->kind);
     buffer_append_u8(out, fragment->bounds);
     append_sized(out, fragment->clustering);
@@ -32,6 +44,7 @@ void command_append_fragment(struct buffer *out, const struct command_fragment *
     store_be32(out->data + at, (uint32_t)(out->size - at - 4));
 }
 
+/* Bounds are a range's; places (asked cells, row/place.h) a row's. */
 static void append_fragment(struct buffer *out, const struct table_fragment *fragment)
 {
     struct command_fragment flat = { .kind = fragment->kind,
@@ -44,6 +57,8 @@ static void append_fragment(struct buffer *out, const struct table_fragment *fra
     command_append_fragment(out, &flat, &fragment->row);
 }
 
+/* What commands have in common that bring fragments: head, partition, fragments. The flag for places
+ * stands in the head, so that an owner sees at once whether it must look at rows before it writes. */
 static void append_update(struct buffer *out, enum command_kind kind, const struct apply_command *command)
 {
     bool has_places = false;
@@ -68,8 +83,10 @@ void table_encode_apply(struct buffer *out, const struct apply_command *command)
     append_update(out, COMMAND_APPLY, command);
 }
 
+/* Where the numbers of a group's head stand: they are changed while the group grows. */
 enum { GROUP_FLAGS_AT = 1, GROUP_TIMESTAMP_AT = 2, GROUP_COUNT_AT = 10 };
 
+/* The buffer of a group is empty before its first part. */
 static void begin_group(struct buffer *group)
 {
     if (group->size)
@@ -80,6 +97,7 @@ static void begin_group(struct buffer *group)
     buffer_append_be32(group, 0);
 }
 
+/* A group is durable if one of its parts is. */
 static void count_part(struct buffer *group, bool durable)
 {
     assert(group->size > GROUP_HEADER_BYTES && group->data[0] == COMMAND_GROUP);
@@ -88,6 +106,7 @@ static void count_part(struct buffer *group, bool durable)
     store_be32(group->data + GROUP_COUNT_AT, load_be32(group->data + GROUP_COUNT_AT) + 1);
 }
 
+/* A part is a command of its own, with its size before it. */
 static void group_add(struct buffer *group, enum command_kind kind, const struct apply_command *command)
 {
     size_t at;
@@ -110,6 +129,7 @@ void table_group_add_numbers(struct buffer *group, const struct apply_command *c
     group_add(group, COMMAND_ADD, command);
 }
 
+/* For finishing a batch that was left (batch_log.c): its parts are already bytes, stamped. */
 void table_group_add_encoded(struct buffer *group, struct bytes apply, bool durable)
 {
     begin_group(group);
@@ -117,6 +137,9 @@ void table_group_add_encoded(struct buffer *group, struct bytes apply, bool dura
     count_part(group, durable);
 }
 
+/* Puts the parts of other shards behind this shard's own. The owner then writes both in one batch:
+ * its own part, and the others as an intent. That is the step by which a logged batch becomes one
+ * that will be whole (batch_log.h). */
 void table_group_remember(struct buffer *group, const struct bytes *others, uint32_t count)
 {
     size_t at = group->size;
@@ -126,9 +149,11 @@ void table_group_remember(struct buffer *group, const struct bytes *others, uint
     buffer_append_be32(group, 0);
     for (uint32_t i = 0; i < count; i++)
         buffer_append(group, others[i].data + GROUP_HEADER_BYTES, others[i].size - GROUP_HEADER_BYTES);
+    assert(count > 0 && group->size > at + 4);
     store_be32(group->data + at, (uint32_t)(group->size - at - 4));
 }
 
+/* The batch's timestamp is its name: the part is marked as applied under it. */
 void table_group_set_batch(struct buffer *group, int64_t timestamp_us)
 {
     assert(group->size > GROUP_HEADER_BYTES && !(group->data[GROUP_FLAGS_AT] & GROUP_INTENT));
@@ -147,6 +172,8 @@ void table_encode_add(struct buffer *out, const struct apply_command *command)
     append_update(out, COMMAND_ADD, command);
 }
 
+/* One row that is looked at, and its conditions. Columns are named by their ids: a name may mean
+ * another column by then. */
 static void append_part(struct buffer *out, const struct cas_part *part)
 {
     buffer_append_u8(out, (uint8_t)part->kind);
@@ -206,10 +233,12 @@ void table_encode_read(struct buffer *out, const struct read_command *command)
     }
 }
 
+/* All reading comes down to this one check. After a failure nothing is read any more. */
 static const uint8_t *take(struct command_reader *reader, size_t size)
 {
     const uint8_t *at = reader->at;
 
+    assert(reader->at <= reader->end || reader->failed);
     if (reader->failed || (size_t)(reader->end - at) < size) {
         reader->failed = true;
         return NULL;
@@ -239,6 +268,7 @@ uint64_t command_read_u64(struct command_reader *reader)
     return at ? load_be64(at) : 0;
 }
 
+/* Null for a size of -1, and also after a failure: callers look at `failed` before they use it. */
 struct bytes command_read_bytes(struct command_reader *reader)
 {
     uint32_t size = command_read_u32(reader);
@@ -250,6 +280,8 @@ struct bytes command_read_bytes(struct command_reader *reader)
     return at ? bytes_of(at, size) : (struct bytes){ 0 };
 }
 
+/* A group, a removal and the batch log's commands have another number where the others have their
+ * table's id. */
 enum status command_read_header(struct command_reader *reader, struct bytes command, struct command_header *header,
                                 struct error *err)
 {
@@ -277,11 +309,13 @@ enum status command_read_header(struct command_reader *reader, struct bytes comm
     case COMMAND_SWEEP: break;
     default: return error_set(err, ERR_CORRUPT, "a shard command of kind %d", header->kind);
     }
+    assert(reader->at <= reader->end);
     if (reader->failed)
         return error_set(err, ERR_CORRUPT, "a shard command is cut short");
     return OK;
 }
 
+/* Memory is taken only for slices that can be there. */
 static const struct slice *read_slices(struct command_reader *reader, struct arena *arena, uint32_t count)
 {
     enum { SLICE_BYTES_MIN = 1 + 4 + 4 };
@@ -305,6 +339,7 @@ static const struct slice *read_slices(struct command_reader *reader, struct are
     return slices;
 }
 
+/* *command is filled only if all of it fits: no caller sees half of a command. */
 enum status table_decode_read(struct arena *arena, struct bytes bytes, struct read_command *command, struct error *err)
 {
     struct command_reader reader = { bytes.data, bytes.data + bytes.size, false };
@@ -340,6 +375,8 @@ enum status table_decode_read(struct arena *arena, struct bytes bytes, struct re
     return OK;
 }
 
+/* A fragment is only looked at so far that it can be stamped and stored. Whether the rest of it can
+ * be read is found when somebody decodes it: decoding each here would cost more than writing it. */
 void command_read_fragment(struct command_reader *reader, struct command_fragment *fragment)
 {
     fragment->kind = command_read_u8(reader);

@@ -2,20 +2,25 @@
  *
  *     apply: kind (1) | flags (1) | table id (8) | schema version (8) | token (8) | now_s (8) |
  *            partition key: size (4), bytes | fragment count (4) |
- *            per fragment: key kind (1) | bounds (1) | clustering: size (4), bytes | end: size (4), bytes | fragment: size (4), bytes
+ *            per fragment: key kind (1) | bounds (1) | clustering: size (4), bytes |
+ *                          end: size (4), bytes | fragment: size (4), bytes
  *     cas:   the same, then part count (4) |
  *            per part: kind (1) | is_static (1) | clustering: size (4), bytes | condition count (4) |
- *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) | values: size (4; -1: null), bytes
+ *            per condition: column id (4) | op (1) | path: size (4; -1: none), bytes | value count (4) |
+ *                           values: size (4; -1: null), bytes
  *     add:   as apply; cells of kind counter carry what to add: 8 bytes, signed
- *     group: kind (1) | flags (1; GROUP_...) | timestamp (8) | part count (4) | per part: size (4), an apply; or an add, without flags |
+ *     group: kind (1) | flags (1; GROUP_...) | timestamp (8) | part count (4) |
+ *            per part: size (4), an apply; or an add, without flags |
  *            with GROUP_INTENT: the parts of other shards: size (4), then per part: size (4), an apply
  *     forget intent, forget marker: kind (1) | flags (1) | the batch's timestamp (8); see batch_log.h
  *     remove: kind (1) | flags (1) | table id (8)
- *     read: kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) | last token (8) | now_s (8) |
+ *     read:  kind (1) | flags (1; READ_...) | table id (8) | schema version (8) | token (8) |
+ *            last token (8) | now_s (8) |
  *            partition key, after partition, after clustering: size (4; -1: none), bytes |
  *            rows (4) | rows per partition (4) | bytes (4) | tombstones (4) | slice count (4) |
  *            per slice: bounds (1) | start: size (4; -1: none), bytes | end: size (4; -1: none), bytes
- *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says whether the round goes on
+ *     sweep: kind (1) | flags (1) | a number (8): 0 goes on, else a round begins. One step; `applied` says
+ *            whether the round goes on
  *
  * Fragments are encoded when the command is built (row/fragment.h): the owner only copies them, and stamps the copy.
  *

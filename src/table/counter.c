@@ -1,9 +1,11 @@
-/* Counters, on the owner. A turn's additions to a row are gathered here: the row is read once, through the turn's own batch, each
- * command adds in memory, and one put of all that the row holds goes into the batch. The put is of absolute shards: nothing is
- * counted twice by a log that is replayed, and nothing is lost, since the batch is whole or absent.
+/* Counters, on the owner. A turn's additions to a row are gathered here: the row is read once, through the
+ * turn's own batch, each command adds in memory, and one put of all that the row holds goes into the batch.
+ * The put is of absolute shards: nothing is counted twice by a log that is replayed, and nothing is lost,
+ * since the batch is whole or absent.
  *
- * What a deletion covers counts no more: the origin's shard begins again from zero, under a clock above the one it had, so that it
- * is the one that stays wherever the two meet. A deleted cell (not row) stays deleted, whatever is added: row/merge.c.
+ * What a deletion covers counts no more: the origin's shard begins again from zero, under a clock above the
+ * one it had, so that it is the one that stays wherever the two meet. A deleted cell (not row) stays deleted,
+ * whatever is added: row/merge.c.
  */
 #include "table/counter.h"
 
@@ -16,6 +18,7 @@
 
 enum { ROWS_MAX = 1024, PLACES = 4096, ARENA_BYTES = 64 << 10, ARENA_BYTES_MAX = 4 << 20 };
 
+/* A row of counters that this turn adds to. */
 struct counted {
     struct bytes key;
     struct row row; /* as stored, with what was added */
@@ -51,21 +54,26 @@ void counters_free(struct counters *counters)
     free(counters);
 }
 
+/* Where the key's index stands, or would stand. The table is never more than a quarter full
+ * (ROWS_MAX of PLACES). */
 static uint16_t *place_of(struct counters *counters, struct bytes key)
 {
     uint32_t at = (uint32_t)hash_keyed(&counters->hash_key, key) % PLACES;
 
+    assert(counters->row_count <= ROWS_MAX);
     while (counters->places[at] && !bytes_equal(counters->rows[counters->places[at] - 1].key, key))
         at = (at + 1) % PLACES;
     return &counters->places[at];
 }
 
+/* Memory is bounded as well as rows: a row of many counters is held whole. */
 bool counters_has_room(const struct counters *counters, uint32_t row_count)
 {
     assert(counters->row_count <= ROWS_MAX);
     return row_count <= ROWS_MAX - counters->row_count && arena_used(counters->arena) < ARENA_BYTES_MAX;
 }
 
+/* Nothing is noted if reading fails: the command can come again after a prefetcher has read the row. */
 enum status counters_load(struct counters *counters, struct look *look, struct bytes key,
                           const struct command_fragment *fragment)
 {
@@ -87,6 +95,8 @@ enum status counters_load(struct counters *counters, struct look *look, struct b
     return OK;
 }
 
+/* Whether a deletion, of the row or from outside, has already taken this cell away: then counting
+ * begins again at zero. */
 static bool is_covered(const struct counted *counted, const struct cell *cell)
 {
     struct deletion deletion =
@@ -95,6 +105,7 @@ static bool is_covered(const struct counted *counted, const struct cell *cell)
     return deletion.timestamp_us != TIMESTAMP_NONE && cell->timestamp_us <= deletion.timestamp_us;
 }
 
+/* Rows of counters are small: a search one by one. */
 static struct cell *find_cell(struct row *row, uint32_t column_id)
 {
     for (uint32_t i = 0; i < row->cell_count; i++)
@@ -115,6 +126,7 @@ static struct cell count(struct counters *counters, struct counted *counted, con
     return cell;
 }
 
+/* The command's bytes do not outlive this call, but the row does: what is kept of them is copied. */
 void counters_add(struct counters *counters, struct bytes key, const struct row *asked, int64_t clock_us)
 {
     const uint16_t *place = place_of(counters, key);
@@ -131,6 +143,7 @@ void counters_add(struct counters *counters, struct bytes key, const struct row 
     counted->changed = true;
 }
 
+/* Only the places that were used are cleared: the table is larger than most turns need. */
 void counters_forget(struct counters *counters)
 {
     for (uint32_t i = 0; i < counters->row_count; i++) {
@@ -141,6 +154,7 @@ void counters_forget(struct counters *counters)
     arena_reset(counters->arena);
 }
 
+/* Rows that were only loaded, by a command that then failed, are passed over. */
 bool counters_next(struct counters *counters, uint32_t *at, struct bytes *key, struct bytes *value)
 {
     assert(*at <= counters->row_count);

@@ -1,8 +1,8 @@
-/* table/decide.h: inside table/: what a command changes. Each kind of command has a file that looks, decides, and hands mutations to the
- * turn's door (turn.h); none writes to the batch.
+/* table/decide.h: inside table/: what a command changes. Each kind of command has a file that looks, decides,
+ * and hands mutations to the turn's door (turn.h); none writes to the batch.
  *
- * Errors:  the caller takes back what the command has added so far (turn_take_back). ERR_STALE: the table was dropped. ERR_WOULD_WAIT: it
- *          is to run again, as it came. ERR_CORRUPT: the command is damaged.
+ * Errors:  the caller takes back what the command has added so far (turn_take_back). ERR_STALE: the table was
+ *          dropped. ERR_WOULD_WAIT: it is to run again, as it came. ERR_CORRUPT: the command is damaged.
  * Thread:  the owner's.
  */
 #ifndef TABLE_DECIDE_H
@@ -13,7 +13,8 @@
 /* decide_apply.c */
 enum status decide_apply(struct turn *turn, struct table_request *request, struct command_header *header,
                          struct command_reader *reader);
-/* A command's fragments, stamped; first those that ask for places in lists are given them. The reader stands at the first. */
+/* A command's fragments, stamped; first those that ask for places in lists are given them. The reader stands
+ * at the first. */
 enum status decide_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
                              struct command_reader *reader, int64_t timestamp_us, struct error *err);
 /* Rows of dropped tables. */
@@ -30,7 +31,8 @@ enum status decide_counter(struct turn *turn, struct table_request *request, con
 /* As a part of a group, where nothing of others is gathered. */
 enum status decide_numbers(struct turn *turn, const struct table_def *def, const struct command_header *header,
                            struct command_reader *reader, int64_t timestamp_us, struct error *err);
-/* What was added to counters goes through the door: before the turn is written, and before any command that may look. */
+/* What was added to counters goes through the door: before the turn is written, and before any command that
+ * may look. */
 void decide_gathered(struct turn *turn);
 /* It goes nowhere. */
 void decide_forget_gathered(struct turn *turn);

@@ -1,6 +1,9 @@
-/* Writes that ask for no condition: a command's fragments as they came, but for operations on lists by place or by value, which look at the
- * rows before. And the removal of dropped tables.
- */
+/* Writes that ask for no condition: INSERT, UPDATE, DELETE. And the removal of dropped tables.
+ *
+ * A command's fragments go through the turn's door one by one, stamped with one timestamp. Nearly
+ * all of them are written without any look at what is there. The exception are operations on lists
+ * by index or value: their rows are read first, and the command is rewritten with the paths that
+ * were found (row/place.h). */
 #include "table/decide.h"
 
 #include "row/fragment.h"
@@ -10,6 +13,7 @@
 
 #include <assert.h>
 
+/* The usual way. On an error the caller takes back what is in the batch so far. */
 static enum status apply_fragments(struct turn *turn, const struct table_def *def, const struct command_header *header,
                                    struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {
@@ -29,8 +33,10 @@ static enum status apply_fragments(struct turn *turn, const struct table_def *de
     return OK;
 }
 
-/* The command's fragments, unstamped, into `fragments`, with the paths that operations on lists find in the rows as they were before the
- * command; those that became empty are left out and not counted. The reader stands at the first. */
+/* Encodes the command's fragments anew into `fragments`, with the paths that operations on lists
+ * find in the rows. Rows are looked at as they were before this command, as in Cassandra: no
+ * fragment of it is in the batch yet. Fragments that became empty (nothing was found to delete) are
+ * left out and not counted. The reader stands at the first. */
 static enum status find_places(struct look *look, struct command_reader *reader, struct buffer *fragments,
                                uint32_t *count)
 {
@@ -75,6 +81,7 @@ enum status decide_fragments(struct turn *turn, const struct table_def *def, str
 
     if (__builtin_expect(!header->has_places, 1))
         return apply_fragments(turn, def, header, reader, timestamp_us, err);
+    /* The rewritten fragments are still unstamped: they go the same way as any. */
     look = turn_look(turn, header, def, err);
     arena_reset(turn->arena);
     status = find_places(&look, reader, &fragments, &count);
@@ -86,6 +93,8 @@ enum status decide_fragments(struct turn *turn, const struct table_def *def, str
     return apply_fragments(turn, def, header, &found, timestamp_us, err);
 }
 
+/* The timestamp is given here, by the shard's only writer: so it is above all that were given
+ * before. */
 enum status decide_apply(struct turn *turn, struct table_request *request, struct command_header *header,
                          struct command_reader *reader)
 {
@@ -97,7 +106,9 @@ enum status decide_apply(struct turn *turn, struct table_request *request, struc
     return decide_fragments(turn, def, header, reader, request->timestamp_us, request->error);
 }
 
-/* Keys of rows begin with their table's id. */
+/* All rows of tables with an id from `first` to before `end`, and their entries in the due list.
+ * Keys of rows begin with their table's id, so each is one deletion of a range, however many rows
+ * there are. */
 static enum status remove_tables(struct turn *turn, uint64_t first, uint64_t end, struct error *err)
 {
     struct buffer from CLEANUP(buffer_fini) = { 0 }, to CLEANUP(buffer_fini) = { 0 };
@@ -120,6 +131,8 @@ static enum status remove_tables(struct turn *turn, uint64_t first, uint64_t end
     return turn_apply(turn, &mutation, err);
 }
 
+/* Synced in any case: the catalog forgets the tables after it. The definitions that the turn has
+ * looked up may be those of the tables that go. */
 enum status decide_remove(struct turn *turn, const struct command_header *header, struct command_reader *reader,
                           struct error *err)
 {

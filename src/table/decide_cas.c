@@ -1,8 +1,15 @@
-/* Compare and set, on the owner: looks at the rows of the conditions (look.h), and decides whether the command's fragments are applied.
+/* Compare and set (IF ...), on the owner: looks at the rows of the conditions (look.h), and decides
+ * whether the command's fragments are applied.
  *
- * The result of a refusal, flat: part count (4) | per part: exists (1) | clustering: size (4), bytes (of a first row) |
- *                                fragment: size (4), bytes (live cells only).
- */
+ * Cassandra needs Paxos for this; here the owner is the only writer of its shard, so to look and
+ * then to write in one turn is enough. The commands before it in the turn have written to the batch
+ * only, and the look goes through the batch.
+ *
+ * What a refused client is shown goes back as flat bytes, since the owner's memory is not the
+ * client's:
+ *
+ *     part count (4) | per part: exists (1) | clustering: size (4), bytes (of a first row) |
+ *     fragment: size (4), bytes (live cells only) */
 #include "table/decide.h"
 
 #include "row/fragment.h"
@@ -15,7 +22,8 @@
 
 /* ---- conditions ---- */
 
-/* The value of a path in wire form: list elements have none, set elements and map keys are decoded. */
+/* The element or key that a cell's path stands for, as it goes over the wire. Where the encoding
+ * loses how it was written (1.0 and 1.00 are one key), the cell has it beside. */
 static enum status path_value(const struct type *type, const struct cell *cell, struct arena *arena,
                               struct bytes *value, struct error *err)
 {
@@ -33,7 +41,8 @@ static enum status path_value(const struct type *type, const struct cell *cell, 
     return status;
 }
 
-/* The value of a column of a live row, packed if it is stored cell by cell; NULL data: null. */
+/* The value of a column of a live row, as a condition compares it: packed if it is stored cell by
+ * cell. NULL data: null. */
 static enum status column_value(struct look *look, const struct row *row, const struct column_def *column,
                                 struct bytes *value)
 {
@@ -49,6 +58,7 @@ static enum status column_value(struct look *look, const struct row *row, const 
         *value = row->cells[first].value;
         return OK;
     }
+    assert(row && first + count <= row->cell_count);
     elements = arena_new_array(look->arena, struct bytes, 2 * count + column->type->param_count);
     for (uint32_t i = 0; i < count; i++) {
         const struct cell *cell = &row->cells[first + i];
@@ -76,7 +86,8 @@ static enum status column_value(struct look *look, const struct row *row, const 
     return OK;
 }
 
-/* The same of a frozen value, which is one cell. */
+/* One element of a frozen collection or UDT, whose value is one cell: it is gone through until the
+ * element is found. */
 static struct bytes packed_element(const struct type *type, struct bytes packed, struct bytes path)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
@@ -105,7 +116,8 @@ static struct bytes packed_element(const struct type *type, struct bytes packed,
     return (struct bytes){ 0 };
 }
 
-/* One element (map: by byte-comparable key; list: by 4-byte position; udt: by field number). */
+/* One element of a column (map: by byte-comparable key; list: by 4-byte position; udt: by field
+ * number). */
 static struct bytes element_value(const struct row *row, const struct column_def *column, struct bytes path)
 {
     struct cell asked = { .column_id = column->id, .path = path };
@@ -123,6 +135,7 @@ static struct bytes element_value(const struct row *row, const struct column_def
     return first < end && bytes_equal(row->cells[first].path, path) ? row->cells[first].value : (struct bytes){ 0 };
 }
 
+/* A command is not believed: a path that its column cannot have would be read beyond its end. */
 static bool is_path_of(const struct column_def *column, struct bytes path)
 {
     switch (column->type->kind) {
@@ -134,8 +147,10 @@ static bool is_path_of(const struct column_def *column, struct bytes path)
     }
 }
 
+/* What the element is compared as. */
 static const struct type *element_type(const struct column_def *column, struct bytes path)
 {
+    assert(is_path_of(column, path));
     switch (column->type->kind) {
     case TYPE_MAP: return column->type->params[1];
     case TYPE_UDT: return column->type->params[load_be16(path.data)];
@@ -143,6 +158,7 @@ static const struct type *element_type(const struct column_def *column, struct b
     }
 }
 
+/* CONTAINS and CONTAINS KEY. Elements are compared by value, not by bytes. */
 static bool contains(const struct type *type, struct bytes value, struct bytes wanted, bool keys)
 {
     struct value_iterator iterator;
@@ -162,6 +178,7 @@ static bool contains(const struct type *type, struct bytes value, struct bytes w
     return false;
 }
 
+/* Null equals null in a condition (IF v = null), unlike in WHERE. */
 static bool is_equal(const struct type *type, struct bytes a, struct bytes b)
 {
     if (bytes_is_null(a) || bytes_is_null(b))
@@ -169,7 +186,7 @@ static bool is_equal(const struct type *type, struct bytes a, struct bytes b)
     return value_compare(type, a, b) == 0;
 }
 
-/* An empty collection stored cell by cell is null. */
+/* An empty collection stored cell by cell cannot be told from none: it is null, as in Cassandra. */
 static struct bytes empty_is_null(const struct column_def *column, struct bytes value)
 {
     if (column->multicell && type_is_collection(column->type) && value.size == 4 && load_be32(value.data) == 0)
@@ -177,6 +194,7 @@ static struct bytes empty_is_null(const struct column_def *column, struct bytes 
     return value;
 }
 
+/* Whether a value meets a condition. Null is neither less nor greater than anything. */
 static bool holds(const struct type *type, enum condition_op op, struct bytes value, const struct bytes *wanted,
                   uint32_t count)
 {
@@ -208,6 +226,8 @@ static bool holds(const struct type *type, enum condition_op op, struct bytes va
     }
 }
 
+/* Reads one condition from the command and checks it. A column that was dropped since the statement
+ * was planned makes the command stale: it is planned anew. */
 static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row,
                                    bool *result)
 {
@@ -248,6 +268,8 @@ static enum status check_condition(struct look *look, struct command_reader *rea
     return OK;
 }
 
+/* All the conditions of one row. A first row is looked for only if the others did not hold: nobody
+ * asks for it else. */
 static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied,
                               int64_t *newest_us, struct cas_seen *seen)
 {
@@ -282,6 +304,7 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
     return OK;
 }
 
+/* One part of the answer to a client that was refused. */
 static void encode_seen(struct buffer *result, const struct cas_seen *seen)
 {
     size_t at;
@@ -297,8 +320,9 @@ static void encode_seen(struct buffer *result, const struct cas_seen *seen)
     store_be32(result->data + at, (uint32_t)(result->size - at - 4));
 }
 
-/* *applied says whether the conditions hold; *newest_us is the newest timestamp read. When they don't hold, *result gets what was seen. The
- * reader stands at the fragments. */
+/* Looks at all rows that the command names. *applied says whether the conditions hold; *newest_us is
+ * the newest timestamp read. When they do not hold, *result gets what was seen. The reader stands at
+ * the fragments; the conditions are behind them. */
 static enum status check(struct look *look, struct command_reader *reader, bool *applied, int64_t *newest_us,
                          struct buffer *result)
 {
@@ -334,6 +358,8 @@ static enum status check(struct look *look, struct command_reader *reader, bool 
     return OK;
 }
 
+/* The new timestamp is above all that were read: otherwise the write could lose against the very row
+ * that it was allowed to replace. */
 enum status decide_cas(struct turn *turn, struct table_request *request, struct command_header *header,
                        struct command_reader *reader)
 {
@@ -362,6 +388,7 @@ enum status decide_cas(struct turn *turn, struct table_request *request, struct 
     return OK;
 }
 
+/* On the port's thread: what decide_cas encoded. */
 enum status table_decode_cas_result(struct arena *arena, struct bytes result, struct cas_seen *seen,
                                     uint32_t part_count, struct error *err)
 {
@@ -384,6 +411,7 @@ enum status table_decode_cas_result(struct arena *arena, struct bytes result, st
             if (status)
                 return status;
         }
+        assert(!exists == !row);
         seen[i] = (struct cas_seen){ row, clustering };
     }
     return OK;

@@ -1,6 +1,7 @@
-/* Additions to counters. A turn gathers them (counter.h): what commands add to a row is added in memory, and one put of the sums goes through
- * the door, before the turn is written or before another command looks. A command that adds and does something else too, or more than
- * can be gathered, writes its sums at once, in the order of its fragments.
+/* Additions to counters. A turn gathers them (counter.h): what commands add to a row is added in memory, and
+ * one put of the sums goes through the door, before the turn is written or before another command looks. A
+ * command that adds and does something else too, or more than can be gathered, writes its sums at once, in
+ * the order of its fragments.
  */
 #include "table/decide.h"
 
@@ -10,6 +11,7 @@
 
 #include <assert.h>
 
+/* Each row that was added to becomes one put of all its counters. */
 void decide_gathered(struct turn *turn)
 {
     struct mutation mutation = { .kind = MUTATION_PUT, .origin = ORIGIN_CLIENT };
@@ -21,6 +23,7 @@ void decide_gathered(struct turn *turn)
     decide_forget_gathered(turn);
 }
 
+/* After they were written, or if the group that they belong to is refused. */
 void decide_forget_gathered(struct turn *turn)
 {
     counters_forget(turn->counters);
@@ -28,7 +31,7 @@ void decide_forget_gathered(struct turn *turn)
     assert(counters_has_room(turn->counters, 1));
 }
 
-/* Only numbers to add, or something else too? */
+/* Whether a fragment has nothing but numbers to add. An UPDATE of counters has no row marker. */
 static bool is_addition(const struct row *row)
 {
     for (uint32_t i = 0; i < row->cell_count; i++)
@@ -38,6 +41,8 @@ static bool is_addition(const struct row *row)
            row->liveness.timestamp_us == TIMESTAMP_NONE;
 }
 
+/* Reads the row of a fragment into those that are gathered; from then on the turn has something to
+ * write. */
 static enum status load(struct turn *turn, struct look *look, const struct mutation *mutation)
 {
     assert(mutation->at.kind != KEY_RANGE);
@@ -45,12 +50,16 @@ static enum status load(struct turn *turn, struct look *look, const struct mutat
     return counters_load(turn->counters, look, mutation->key, &mutation->at);
 }
 
+/* Each addition gets a stamp of its own as its clock: two commands of one turn must not have the
+ * same. */
 static void add(struct turn *turn, const struct mutation *mutation, const struct row *row)
 {
     counters_add(turn->counters, mutation->key, row, space_stamp_us(turn->shard->space, INT64_MIN));
 }
 
-/* A command that adds to counters and does nothing else: all its rows are read before anything is added, which cannot fail. */
+/* A command that adds to counters and does nothing else. All its rows are read first, which may fail
+ * or have to wait; then numbers are added, which cannot. So a command has either counted all or
+ * nothing. */
 static enum status add_numbers(struct turn *turn, struct mutation *mutation, const struct command_header *header,
                                struct command_reader *reader, struct error *err)
 {
@@ -76,7 +85,9 @@ static enum status add_numbers(struct turn *turn, struct mutation *mutation, con
     return status;
 }
 
-/* Numbers and deletions in one command, in their order; or more rows than are gathered. Nothing of other commands is gathered now. */
+/* Numbers and deletions in one command, in their order; or more rows than are gathered. Each sum is
+ * put into the batch at once, because a deletion behind it must come after it. Nothing of other
+ * commands is gathered now. */
 static enum status add_mixed(struct turn *turn, struct mutation *mutation, const struct command_header *header,
                              struct command_reader *reader, struct error *err)
 {
@@ -108,7 +119,8 @@ static enum status add_mixed(struct turn *turn, struct mutation *mutation, const
     return OK;
 }
 
-/* mark: NULL: a part of a group, where nothing of others is gathered. */
+/* Looks through the command's fragments once to choose the way. mark NULL: it is a part of a group,
+ * where nothing of others is gathered. */
 static enum status add_or_mix(struct turn *turn, const struct table_def *def, const struct command_header *header,
                               struct command_reader *reader, int64_t timestamp_us, size_t *mark, struct error *err)
 {

@@ -1,6 +1,10 @@
-/* Commands for several partitions in one: all of it is applied, in one write and with one timestamp, or nothing. And what a logged batch
- * over shards leaves beside its parts: the intent with the parts of others, the marker of a part that was applied (batch_log.h).
- */
+/* Commands for several partitions of a shard in one: all of it is applied, in one write and with one
+ * timestamp, or nothing.
+ *
+ * This is how a BATCH and a write of several rows are atomic on a shard. Over several shards a
+ * logged batch sends one group to each; what makes them whole together are records that are written
+ * beside the parts: the intent with the parts of the other shards, and the marker of a part that was
+ * applied (batch_log.h says in which order, and why). */
 #include "table/decide.h"
 
 #include "row/fragment.h"
@@ -8,6 +12,7 @@
 
 #include <assert.h>
 
+/* A record of the shard's own, through the door like everything. */
 static enum status put_record(struct turn *turn, struct bytes key, struct bytes value, struct error *err)
 {
     struct mutation mutation = { .kind = MUTATION_PUT, .origin = ORIGIN_SHARD, .key = key, .at.fragment = value };
@@ -15,7 +20,9 @@ static enum status put_record(struct turn *turn, struct bytes key, struct bytes 
     return turn_apply(turn, &mutation, err);
 }
 
-/* The parts of other shards are remembered with this one's timestamp; what could not be written then is refused now. */
+/* Writes the intent: the parts of other shards, stamped with this one's timestamp. Everything that
+ * could refuse them later is asked now (the size of keys, whether tables are there), because once
+ * the intent is written they must be applied. */
 static enum status remember_parts(struct turn *turn, struct bytes others, int64_t timestamp_us, struct error *err)
 {
     struct buffer intent CLEANUP(buffer_fini) = { 0 };
@@ -49,6 +56,8 @@ static enum status remember_parts(struct turn *turn, struct bytes others, int64_
     return put_record(turn, batch_log_intent_key(timestamp_us, key), buffer_bytes(&intent), err);
 }
 
+/* One partition's command out of the group. It must be of this shard: what a port routes wrongly
+ * would never be found again. */
 static enum status apply_part(struct turn *turn, const struct command_header *group, struct bytes command,
                               int64_t timestamp_us, struct error *err)
 {
@@ -71,7 +80,8 @@ static enum status apply_part(struct turn *turn, const struct command_header *gr
     return decide_fragments(turn, def, &header, &part, timestamp_us, err);
 }
 
-/* *applied: it was before. Else it will be. */
+/* Notes that this part of a remembered batch was applied. *applied: it was before, so nothing is
+ * left to do: a batch may be finished twice, by its port and after a crash. */
 static enum status mark(struct turn *turn, int64_t timestamp_us, bool *applied, struct error *err)
 {
     uint8_t key[BATCH_LOG_KEY_BYTES];
@@ -79,6 +89,7 @@ static enum status mark(struct turn *turn, int64_t timestamp_us, bool *applied, 
 
     if (status || *applied)
         return status;
+    assert(!*applied);
     return put_record(turn, batch_log_marker_key(timestamp_us, key), batch_log_marker_value(), err);
 }
 
@@ -91,6 +102,8 @@ enum status decide_group(struct turn *turn, struct table_request *request, const
     enum status status = OK;
     bool applied = false;
 
+    /* A part of a remembered batch keeps the batch's timestamp: it is what it would have been at
+     * once. */
     request->timestamp_us = timestamp_us;
     assert(group->kind == COMMAND_GROUP && !turn->counts);
     if (group->flags & GROUP_MARKED)
@@ -112,6 +125,7 @@ enum status decide_group(struct turn *turn, struct table_request *request, const
     return reader->failed ? error_set(request->error, ERR_CORRUPT, "a shard command is cut short") : OK;
 }
 
+/* The last two steps of a batch's life. */
 void decide_forget(struct turn *turn, const struct command_header *header)
 {
     int64_t timestamp_us = (int64_t)header->table_id;
@@ -121,5 +135,6 @@ void decide_forget(struct turn *turn, const struct command_header *header)
     assert(header->kind == COMMAND_FORGET_INTENT || header->kind == COMMAND_FORGET_MARKER);
     mutation.key = header->kind == COMMAND_FORGET_INTENT ? batch_log_intent_key(timestamp_us, key)
                                                          : batch_log_marker_key(timestamp_us, key);
+    assert(mutation.key.size == BATCH_LOG_KEY_BYTES);
     (void)turn_apply(turn, &mutation, NULL); /* a deletion does not fail */
 }

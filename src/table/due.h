@@ -1,11 +1,13 @@
-/* table/due.h: inside table/: the *due list*, by which the sweeper finds tombstones. An entry is written in the batch of its tombstone:
+/* table/due.h: inside table/: the *due list*, by which the sweeper finds tombstones. An entry is written in
+ * the batch of its tombstone:
  *
- *     0 (8) | "due" 00 (4) | table id (8) | second it was made (8, sign flipped) | the tombstone's key from its token on
+ *     0 (8) | "due" 00 (4) | table id (8) | second it was made (8, sign flipped) |
+ *         the tombstone's key from its token on
  *     value: 01 (1), the version of this entry
  *
- * In order of table, then of age: an ALTER of gc_grace_seconds needs no rewriting, and a table whose oldest entry is not due yet costs one
- * seek. A range's segment and its entry come and go together; a partition's deletion leaves entries behind when a newer one replaces it,
- * which are dropped when they are met.
+ * In order of table, then of age: an ALTER of gc_grace_seconds needs no rewriting, and a table whose oldest
+ * entry is not due yet costs one seek. A range's segment and its entry come and go together; a partition's
+ * deletion leaves entries behind when a newer one replaces it, which are dropped when they are met.
  *
  * Thread:  pure.
  */
@@ -37,7 +39,8 @@ struct due_entry {
 /* Copies into the arena. False: it is not ours to read. */
 bool due_decode(struct arena *arena, struct bytes key, struct bytes value, struct due_entry *entry);
 
-/* Whether a record of the shard's own is an entry of the due list, and at which position (table/layout.h) its tombstone is. */
+/* Whether a record of the shard's own is an entry of the due list, and at which position (table/layout.h) its
+ * tombstone is. */
 bool due_position(struct bytes key, uint64_t *position);
 
 #endif

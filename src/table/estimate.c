@@ -1,6 +1,6 @@
-/* How many partitions a table has and how large they are, without reading all of it: tokens are spread evenly, so the first thousands of
- * keys of each shard, and how far along its tokens they reach, tell the rest. What is small is counted. Rows that merging would hide are
- * counted as well. */
+/* How many partitions a table has and how large they are, without reading all of it: tokens are spread
+ * evenly, so the first thousands of keys of each shard, and how far along its tokens they reach, tell the
+ * rest. What is small is counted. Rows that merging would hide are counted as well. */
 #include "row/key.h"
 #include "table/shard.h"
 
@@ -25,6 +25,7 @@ struct sampling {
     struct error *err;
 };
 
+/* The scan stands on the first key of a partition. */
 static enum status begin_partition(struct sampling *s)
 {
     struct key_parts parts;
@@ -41,9 +42,11 @@ static enum status begin_partition(struct sampling *s)
     return OK;
 }
 
+/* All of it was seen: it counts. */
 static void end_partition(struct sampling *s)
 {
     assert(s->key.size);
+    assert(!s->sample->is_all);
     s->sample->partitions++;
     s->sample->bytes += s->sample->open_bytes;
     s->sample->open_bytes = 0;
@@ -55,7 +58,9 @@ static bool is_in_partition(const struct sampling *s)
     return s->key.size && s->scan->key.size >= s->key.size && memcmp(s->scan->key.data, s->key.data, s->key.size) == 0;
 }
 
-/* A partition that is larger than the sample is taken for as large as what was seen; how many there are, the next ones tell. */
+/* The first partition alone was larger than the sample. It is taken for as large as what was seen of
+ * it, and so are the next ones, of which only the first key is looked at: they tell how many there
+ * are. */
 static enum status skip_partitions(struct sampling *s)
 {
     enum status status = OK;
@@ -77,6 +82,7 @@ static enum status skip_partitions(struct sampling *s)
     return status;
 }
 
+/* Reads the first keys of the table in this shard, a bounded number of them. */
 static enum status sample_keys(struct sampling *s)
 {
     enum status status = s->ops->scan_first(s->scan, s->err);
@@ -102,6 +108,7 @@ static enum status sample_keys(struct sampling *s)
     return OK;
 }
 
+/* Without a snapshot: an estimate need not be of one moment. */
 static enum status sample_shard(struct shard *shard, uint64_t table_id, struct sample *sample, struct error *err)
 {
     uint8_t first[8], end[8];
@@ -123,6 +130,7 @@ static enum status sample_shard(struct shard *shard, uint64_t table_id, struct s
     return status;
 }
 
+/* The part of the shard's tokens that the sample reached, and what was found there, give the whole. */
 enum status table_space_estimate(struct table_space *space, uint64_t table_id, struct table_estimate *estimate,
                                  struct error *err)
 {

@@ -1,6 +1,6 @@
-/* When a write of a shard failed. Its outcome is unknown: the shard refuses writes from then on, and a thread of its own tries to resume
- * the store every second, which may take closing and opening it, and waiting for its readers. Meanwhile the owner answers, and reads
- * go on.
+/* When a write of a shard failed. Its outcome is unknown: the shard refuses writes from then on, and a thread
+ * of its own tries to resume the store every second, which may take closing and opening it, and waiting for
+ * its readers. Meanwhile the owner answers, and reads go on.
  *
  *     failure_begin -> refuses -> resumer: ops->resume, until it works -> resumed -> failure_mind: takes writes again
  */
@@ -15,7 +15,8 @@
 
 enum { RESUME_LOOK_MS = 20 }; /* how soon a resumer that waits sees that the shard stops */
 
-/* Whatever the failed write left behind may be there when the store was opened again: no row that a port keeps stays good. */
+/* Whatever the failed write left behind may be there when the store was opened again: no row that a port
+ * keeps stays good. */
 static enum status resume_once(struct shard *shard, struct error *err)
 {
     enum status status;
@@ -27,6 +28,8 @@ static enum status resume_once(struct shard *shard, struct error *err)
     return status;
 }
 
+/* From the owner, when the write of a turn has failed. From here on each command is refused before
+ * anything of it is done, so its client knows that nothing was written. */
 void failure_begin(struct shard *shard, enum status status)
 {
     assert(status && !atomic_load(&shard->refuses) && !shard->resumer_runs);
@@ -34,6 +37,8 @@ void failure_begin(struct shard *shard, enum status status)
     log_error("table", "shard refuses writes shard=%u status=%s", shard->index, status_name(status));
 }
 
+/* A thread of its own, since a try may wait for readers and for the disk. It looks often whether the
+ * shard stops, so that a server on a full disk can still be stopped. */
 static void *resume(void *context)
 {
     struct shard *shard = context;
@@ -56,6 +61,8 @@ static void *resume(void *context)
     return NULL;
 }
 
+/* The owner's, once a turn while the shard refuses writes. Only the owner changes `refuses` back: it
+ * sees a whole turn either refused or not. */
 void failure_mind(struct shard *shard)
 {
     assert(atomic_load(&shard->refuses));
@@ -72,6 +79,7 @@ void failure_mind(struct shard *shard)
     log_info("table", "shard takes writes again shard=%u", shard->index);
 }
 
+/* Whoever closes the shard waits for the thread: it uses the store. */
 void failure_stop(struct shard *shard)
 {
     assert(atomic_load(&shard->stops) && !shard->owner_runs);

@@ -1,17 +1,19 @@
-/* Keys that were just written many times. Each write adds an operand, and a read merges them all: a counter of one row written
- * 100000 times would cost 100000 merges per read until a flush. So a key that is written often in short order is read, through the
- * turn's own batch, and the folded value is put.
+/* Keys that were just written many times. Each write adds an operand, and a read merges them all: a counter
+ * of one row written 100000 times would cost 100000 merges per read until a flush. So a key that is written
+ * often in short order is read, through the turn's own batch, and the folded value is put.
  *
- * What folding costs follows what was written, not the row: between two there are FOLD_HOT_WRITES writes, and one part in FOLD_SHARE of the
- * row's bytes. A row of more than FOLD_HOT_ROW_BYTES is left alone, since nobody else of the shard is served while it is folded: its operands are
- * merged when the memtable that holds them is flushed, and by who reads it before. It is looked at again, since it may have become
- * small, when LARGE_PATIENCE times its bytes were written.
+ * What folding costs follows what was written, not the row: between two there are FOLD_HOT_WRITES writes, and
+ * one part in FOLD_SHARE of the row's bytes. A row of more than FOLD_HOT_ROW_BYTES is left alone, since
+ * nobody else of the shard is served while it is folded: its operands are merged when the memtable that holds
+ * them is flushed, and by who reads it before. It is looked at again, since it may have become small, when
+ * LARGE_PATIENCE times its bytes were written.
  *
- * A row that can't be read without waiting (it is on the disk, or a chain that is too long to be merged here) is left alone too, at first for as
- * many writes as between two folds, then for twice as many each time: who reads it fetches it, and then it is folded again.
+ * A row that can't be read without waiting (it is on the disk, or a chain that is too long to be merged here)
+ * is left alone too, at first for as many writes as between two folds, then for twice as many each time: who
+ * reads it fetches it, and then it is folded again.
  *
- * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its count down. A wrong
- * guess costs one read; the value is the same whichever way it is written.
+ * The table is small and forgets: a key is known by its hash and shares its place with others, which wear its
+ * count down. A wrong guess costs one read; the value is the same whichever way it is written.
  */
 #include "table/fold_hot.h"
 
@@ -57,12 +59,14 @@ void fold_hot_free(struct fold_hot *hot)
     free(hot);
 }
 
+/* How many writes there are between two folds: more after each refusal. */
 static uint32_t writes_before(const struct fold_hot_key *hot)
 {
     assert(hot->refusals <= REFUSALS_MAX);
     return (uint32_t)FOLD_HOT_WRITES << hot->refusals;
 }
 
+/* Enough writes, and enough bytes written beside the row's own: see the head comment. */
 static bool is_due(const struct fold_hot_key *hot)
 {
     return hot->count >= writes_before(hot) &&
@@ -70,6 +74,8 @@ static bool is_due(const struct fold_hot_key *hot)
                hot->row_bytes;
 }
 
+/* Counts a write, and says whether it is the one to fold. Another key on the same place is worn down
+ * first; a count that is old begins anew. */
 struct fold_hot_key *fold_hot_find(struct fold_hot *keys, uint64_t hash, size_t bytes, int64_t now_us)
 {
     struct fold_hot_key *hot = &keys->keys[hash % FOLD_HOT_KEYS];
@@ -86,6 +92,7 @@ struct fold_hot_key *fold_hot_find(struct fold_hot *keys, uint64_t hash, size_t 
         hot->since_us = now_us;
         hot->count = 0;
     }
+    assert(hot->count <= writes_before(hot));
     hot->count += hot->count < writes_before(hot);
     hot->bytes += bytes;
     if (!is_due(hot))
@@ -95,12 +102,15 @@ struct fold_hot_key *fold_hot_find(struct fold_hot *keys, uint64_t hash, size_t 
     return hot;
 }
 
+/* A large row was read into it once: its memory is given back. */
 static void keep_small(struct buffer *buffer)
 {
     if (buffer->capacity > KEPT_BYTES)
         buffer_fini(buffer);
 }
 
+/* Reads what the key holds and folds the fragment into it. The turn puts the result; nothing else of
+ * the row changes, since merging is what a reader would have done. */
 bool fold_hot_value(struct shard *shard, const struct store_batch *batch, struct fold_hot_key *hot, struct bytes key,
                     struct bytes fragment, struct bytes *before, struct bytes *folded)
 {

@@ -1,8 +1,12 @@
-/* Large rows that an owner looked into lately, for a place in a list or a condition, as they live, behind the batch under way: l[i] = x
- * would otherwise read and take apart all of the row for one path. Each write of the row is told here and changes what it changes; what can't be told from
- * living cells alone (deletions, expiry, timestamps as old as what was deleted) makes the row be forgotten, and the next
- * look reads it again.
- */
+/* Large rows that an owner looked into lately, for a place in a list or a condition, as they live,
+ * behind the batch under way.
+ *
+ * l[i] = x on a list of 100 000 elements would otherwise read and take apart the whole row for one
+ * path, each time. A row that is kept is held as living cells only. Each write of the row is told
+ * here and changes what it changes. What cannot be told from living cells alone (deletions, expiry,
+ * timestamps as old as what was deleted) makes the row be forgotten, and the next look reads it
+ * again. So forgetting is always right, and only keeping must be proven: each function below that
+ * returns false says "forget". */
 #include "table/kept.h"
 
 #include "base/hash.h"
@@ -44,6 +48,7 @@ struct kept_rows *kept_rows_new(void)
     return kept;
 }
 
+/* Gives a place back, if a row is in it. */
 static void forget(struct kept_rows *kept, struct kept_row *entry)
 {
     if (!entry->bytes)
@@ -78,6 +83,8 @@ bool kept_rows_are_none(const struct kept_rows *kept)
     return !kept->count;
 }
 
+/* A row that was kept under another definition of its table is not good: columns may have been
+ * dropped. */
 const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version)
 {
     for (uint32_t i = 0; i < KEPT_ROWS && kept->count; i++) {
@@ -95,6 +102,7 @@ const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes 
     return NULL;
 }
 
+/* The row that was used least lately goes, and more of them while all would be too large. */
 static struct kept_row *make_room(struct kept_rows *kept, size_t size)
 {
     struct kept_row *oldest;
@@ -114,6 +122,7 @@ static struct kept_row *make_room(struct kept_rows *kept, size_t size)
     return oldest;
 }
 
+/* A cell's bytes are the command's or the store's: they move to the row's own memory. */
 static void copy_bytes(struct kept_row *entry, struct cell *cell)
 {
     if (!bytes_is_null(cell->path))
@@ -129,6 +138,7 @@ static size_t cell_bytes(const struct cell *cell)
     return cell->path.size + cell->path_value.size + cell->value.size;
 }
 
+/* What a row takes: cells and all their bytes. */
 static size_t row_size(const struct row *row)
 {
     size_t size = sizeof(struct cell) * row->cell_count;
@@ -138,6 +148,7 @@ static size_t row_size(const struct row *row)
     return size;
 }
 
+/* Only rows of plain living cells are kept: what expires would change by itself. */
 void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
                     const struct kept_row_view *view, int64_t floor_us)
 {
@@ -151,6 +162,7 @@ void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes recor
             return;
     if (live->cell_count < KEPT_CELLS_MIN || size > KEPT_BYTES_MAX / 2 || live->liveness.ttl_s)
         return;
+    assert(size && live->cells);
     kept_rows_forget_row(kept, key);
     entry = make_room(kept, size);
     *entry = (struct kept_row){ .key_hash = hash_seeded(0, key),
@@ -194,6 +206,7 @@ void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record)
 
 /* ---- a write ---- */
 
+/* Moves what stands behind it: cheap beside reading the row and taking it apart. */
 static void insert_cell(struct kept_row *entry, uint32_t at, const struct cell *cell)
 {
     struct row *row = &entry->row;
@@ -217,8 +230,8 @@ static void remove_cell(struct kept_row *entry, uint32_t at)
     memmove(&row->cells[at], &row->cells[at + 1], sizeof(*row->cells) * (row->cell_count - at));
 }
 
-/* As much was written since as the row was large: what stands of it moves to new memory. False: it has become too small for this, or too
- * large. */
+/* Replaced values stay in the row's memory until as much was written as the row was large. Then what
+ * still stands moves to new memory. False: the row has become too small to be kept, or too large. */
 static bool pack(struct kept_rows *kept, struct kept_row *entry)
 {
     size_t size = row_size(&entry->row);
@@ -240,7 +253,9 @@ static bool pack(struct kept_rows *kept, struct kept_row *entry)
     return true;
 }
 
-/* False: it can't be told what becomes of the row. */
+/* What a written cell does to the row. False: it cannot be told. That is so for a cell that is not
+ * newer than something that was deleted here: whether it lives depends on a tombstone that is not
+ * kept. */
 static bool write_cell(struct kept_row *entry, const struct cell *written)
 {
     uint32_t at = row_find_cell(&entry->row, written);
@@ -272,7 +287,8 @@ static bool write_cell(struct kept_row *entry, const struct cell *written)
     return true;
 }
 
-/* The marker that an INSERT leaves, and the clustering as it was written. */
+/* The marker that an INSERT leaves, and the clustering as it was written. Both decide whether the
+ * row lives, and how it is shown. False: it cannot be told. */
 static bool write_marks(struct kept_row *entry, const struct row *written)
 {
     struct liveness liveness = written->liveness;
@@ -291,6 +307,7 @@ static bool write_marks(struct kept_row *entry, const struct row *written)
     return true;
 }
 
+/* A fragment with a deletion of the row or of a collection makes it be forgotten. */
 static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struct bytes fragment)
 {
     struct error ignored;
@@ -306,6 +323,8 @@ static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struc
     return entry->written <= entry->size || pack(kept, entry);
 }
 
+/* Called for each fragment that goes into the batch, so it compares hashes first. A deletion of the
+ * partition concerns all rows of it. */
 void kept_rows_wrote(struct kept_rows *kept, uint64_t hash, struct bytes key, struct bytes fragment)
 {
     for (uint32_t i = 0; i < KEPT_ROWS && kept->count; i++) {

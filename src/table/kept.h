@@ -1,5 +1,5 @@
-/* table/kept.h: inside table/: large rows that were looked into lately, as they live behind the batch under way. What the owner takes
- * back, or writes in another way than as a fragment, it makes them forget. Bounded.
+/* table/kept.h: inside table/: large rows that were looked into lately, as they live behind the batch under
+ * way. What the owner takes back, or writes in another way than as a fragment, it makes them forget. Bounded.
  *
  * Thread:  the owner's.
  */
@@ -19,8 +19,8 @@ void kept_rows_free(struct kept_rows *kept);
 bool kept_rows_are_none(const struct kept_rows *kept);
 /* Borrowed until the next write or keep. NULL: it is not kept. */
 const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes key, uint64_t schema_version);
-/* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record; floor_us: the newest timestamp of
- * what deletes anything in it. */
+/* Copies the row, if it is worth it and nothing of it expires. record: the key of its partition's record;
+ * floor_us: the newest timestamp of what deletes anything in it. */
 void kept_rows_keep(struct kept_rows *kept, struct bytes key, struct bytes record, uint64_t schema_version,
                     const struct kept_row_view *view, int64_t floor_us);
 /* A stamped fragment was added to the batch. hash: hash_seeded(0, key). */

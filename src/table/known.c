@@ -1,6 +1,13 @@
-/* What an owner knows of the range tombstones of partitions that it changed lately; see range.h. A window's segments lie sorted in one
- * array, each with its bytes in a block of its own.
- */
+/* What an owner knows of the range tombstones of partitions that it changed lately; see range.h.
+ *
+ * A queue deletes up to a growing bound: each delete joins the segment before it, and leaves a key
+ * that is deleted in the store. To find the segment again a scan would pass all those dead keys. So
+ * the owner remembers the segments of the partitions that it changed lately: a window of places
+ * between which it knows all of them.
+ *
+ * A window's segments lie sorted in one array, each with its bytes in a block of its own, since the
+ * middle of the array is replaced again and again. Everything is bounded: windows, their segments,
+ * their bytes. What grows too large is forgotten, which costs a scan and is never wrong. */
 #include "table/known.h"
 
 #include "base/buffer.h"
@@ -35,6 +42,7 @@ struct range_known *range_known_new(void)
     return xcalloc(1, sizeof(struct range_known));
 }
 
+/* The bytes of the window go down with it. */
 static void free_segments(struct range_window *window, uint32_t first, uint32_t end)
 {
     assert(first <= end && end <= window->count);
@@ -45,6 +53,7 @@ static void free_segments(struct range_window *window, uint32_t first, uint32_t 
     }
 }
 
+/* The place is free afterwards. */
 void range_window_forget(struct range_window *window)
 {
     free_segments(window, 0, window->count);
@@ -71,6 +80,7 @@ void range_known_free(struct range_known *known)
     free(known);
 }
 
+/* Sixteen windows: they are compared one by one. */
 struct range_window *range_known_find(struct range_known *known, struct bytes partition)
 {
     for (uint32_t i = 0; i < WINDOWS; i++)
@@ -81,6 +91,7 @@ struct range_window *range_known_find(struct range_known *known, struct bytes pa
     return NULL;
 }
 
+/* The window that was used least lately makes room; a free one was never used. */
 struct range_window *range_known_begin(struct range_known *known, struct bytes partition, struct bytes lower,
                                        struct bytes upper)
 {
@@ -108,6 +119,7 @@ uint32_t range_window_count(const struct range_window *window)
     return window->count;
 }
 
+/* An empty place has a pointer that is not NULL: NULL would be "to the end". */
 struct bytes range_window_lower(const struct range_window *window)
 {
     return bytes_of(window->lower.data ? window->lower.data : (const uint8_t *)"", window->lower.size);
@@ -132,11 +144,13 @@ void range_window_set_upper(struct range_window *window, struct bytes upper)
     window->to_end = bytes_is_null(upper);
 }
 
+/* Touching counts as not before: neighbours with the same deletion are joined. */
 static bool ends_before(const struct range_segment *segment, struct bytes place)
 {
     return !bytes_is_null(segment->upper) && bytes_compare(segment->upper, place) < 0;
 }
 
+/* The first by halves, the last one by one: few segments lie over one range. */
 void range_window_find(const struct range_window *window, struct bytes lower, struct bytes upper, uint32_t *first,
                        uint32_t *end)
 {
@@ -150,6 +164,7 @@ void range_window_find(const struct range_window *window, struct bytes lower, st
         else
             high = middle;
     }
+    assert(low == high || low <= window->count);
     *first = low;
     for (high = low; high < window->count; high++)
         if (!bytes_is_null(upper) && bytes_compare(window->segments[high].segment.lower, upper) > 0)
@@ -164,6 +179,7 @@ const struct range_segment *range_window_at(const struct range_window *window, u
     return &window->segments[index].segment;
 }
 
+/* Both places in one block. */
 static struct known_segment copy_segment(const struct range_segment *segment)
 {
     size_t lower = segment->lower.size, upper = segment->upper.size;
@@ -180,6 +196,8 @@ static struct known_segment copy_segment(const struct range_segment *segment)
     return copy;
 }
 
+/* Puts new segments in the place of those from `first` to `end`. The caller has put
+ * them in order. */
 bool range_window_replace(struct range_window *window, uint32_t first, uint32_t end,
                           const struct range_segment *segments, uint32_t count)
 {

@@ -1,6 +1,7 @@
-/* table/known.h: inside table/: what an owner knows of partitions whose range tombstones it changed lately, so that it need not look for
- * them among all that they replaced: of each a *window* of places, with all segments (range.h) that touch it, as they are behind the
- * batch under way. The owner keeps it true: what it does not write by range_add, or takes back, makes it forget. Bounded: known.c.
+/* table/known.h: inside table/: what an owner knows of partitions whose range tombstones it changed lately,
+ * so that it need not look for them among all that they replaced: of each a *window* of places, with all
+ * segments (range.h) that touch it, as they are behind the batch under way. The owner keeps it true: what it
+ * does not write by range_add, or takes back, makes it forget. Bounded: known.c.
  *
  * Thread:  the owner's.
  */

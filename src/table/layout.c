@@ -1,6 +1,9 @@
-/* The file SHARDS and the directories of shards. What is written is what would be read: a file that we would not have written like that is
- * damaged, and a start stops there, since a wrong number of shards would show a part of the data as if it were all.
- */
+/* The file SHARDS and the directories of shards; layout.h draws both.
+ *
+ * What is written is what would be read: a file that we would not have written like that is damaged,
+ * and a start stops there, since a wrong number of shards would show a part of the data as if it
+ * were all. Nothing that is lost is made anew: shards without SHARDS, or SHARDS without shards, end
+ * a start with a line that names what is missing. */
 #include "table/layout.h"
 
 #include "base/memory.h"
@@ -15,6 +18,7 @@ enum { TEXT_MAX = 32 };
 
 /* ---- SHARDS ---- */
 
+/* The form that stands in the file, one for each layout. */
 static void print(const struct layout *layout, char text[TEXT_MAX])
 {
     if (layout->unfinished)
@@ -25,7 +29,8 @@ static void print(const struct layout *layout, char text[TEXT_MAX])
         snprintf(text, TEXT_MAX, "%u\n", layout->shard_count);
 }
 
-/* Only what we would have written. */
+/* Accepts only what print would have written. A cut or changed file must not be taken for another
+ * number. */
 static enum status parse(const char *path, const char *text, struct layout *layout, struct error *err)
 {
     struct layout read = { .unfinished = strstr(text, "unfinished") != NULL };
@@ -39,7 +44,8 @@ static enum status parse(const char *path, const char *text, struct layout *layo
     return OK;
 }
 
-/* False: no directory of a shard has this name. */
+/* A name is a shard's if it is what layout_shard_name makes of its numbers. False: no directory of a
+ * shard has this name. */
 static bool parse_shard_name(const char *name, uint32_t *generation)
 {
     char again[SHARD_NAME_MAX];
@@ -52,6 +58,8 @@ static bool parse_shard_name(const char *name, uint32_t *generation)
     return strcmp(name, again) == 0;
 }
 
+/* Names of a directory, collected before anything is done with them: a directory changes while it is
+ * emptied. */
 struct listing {
     bool (*wanted)(const void *context, uint32_t generation); /* NULL: every name, also of what is no shard */
     const void *context;
@@ -95,6 +103,7 @@ static enum status check_new(struct file_system *files, const char *directory, s
     return status;
 }
 
+/* *layout stays zero if the directory is new. */
 enum status layout_read(struct file_system *files, const char *directory, struct layout *layout, struct error *err)
 {
     char path[PATH_MAX], text[TEXT_MAX + 1];
@@ -118,6 +127,7 @@ enum status layout_read(struct file_system *files, const char *directory, struct
     return parse(path, text, layout, err);
 }
 
+/* The bytes are on the disk when this returns, under a name that nobody reads yet. */
 static enum status write_synced(struct file_system *files, const char *path, const char *text, struct error *err)
 {
     struct file *file;
@@ -132,7 +142,8 @@ static enum status write_synced(struct file_system *files, const char *path, con
     return status;
 }
 
-/* The name is given to bytes that are on the disk. */
+/* Whole or not at all: the bytes are written and synced under another name, then the name is changed
+ * in one step, and the directory synced. A crash leaves either the old file or the new one. */
 enum status layout_write(struct file_system *files, const char *directory, const struct layout *layout,
                          struct error *err)
 {
@@ -166,6 +177,8 @@ static bool is_stray(const void *context, uint32_t generation)
     return generation != ((const struct layout *)context)->generation;
 }
 
+/* Its files first. A shard that is removed in part is a stray all the same, and goes at the next
+ * try. */
 static enum status remove_shard(struct file_system *files, const char *path, struct error *err)
 {
     struct listing found = { 0 };
@@ -181,6 +194,7 @@ static enum status remove_shard(struct file_system *files, const char *path, str
     return status ? status : files->ops->remove_directory(files, path, err);
 }
 
+/* A directory that is empty counts as not there: so is the place of a disk that is not mounted. */
 static enum status is_there(struct file_system *files, const char *path, bool *is, struct error *err)
 {
     struct listing found = { 0 };
@@ -218,6 +232,7 @@ enum status layout_check_whole(struct file_system *files, const char *directory,
     return OK;
 }
 
+/* What a reshard left: shards of another generation. */
 enum status layout_strays(struct file_system *files, const char *directory, const struct layout *layout, bool remove,
                           uint32_t *count, struct error *err)
 {

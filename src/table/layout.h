@@ -2,12 +2,15 @@
  *
  *     "5\n"      five shards, in shard-0000 ... shard-0004
  *     "5 2\n"    five shards, in shard-0000.2 ... shard-0004.2: what the second `helenus reshard` made
- *     "5 0 unfinished\n"   five shards that a first start is making: not all need be there. Without the word all of them are
+ *     "5 0 unfinished\n"   five shards that a first start is making: not all need be there. Without the
+ *                          word all of them are
  *
- * The second number is the *generation*: each reshard lays down the next one beside the old one, and renaming SHARDS is the one step by
- * which it counts. Directories of any other generation are *strays*: unfinished if newer, done with if older.
+ * The second number is the *generation*: each reshard lays down the next one beside the old one, and renaming
+ * SHARDS is the one step by which it counts. Directories of any other generation are *strays*: unfinished if
+ * newer, done with if older.
  *
- * A shard is a contiguous range of positions; a position is a token with its sign flipped, so that it orders as it is stored.
+ * A shard is a contiguous range of positions; a position is a token with its sign flipped, so that it orders
+ * as it is stored.
  *
  * Errors:  those of files.h; ERR_CORRUPT: SHARDS is nonsense, or gone while there are shards.
  * Thread:  whoever has the directory to itself.

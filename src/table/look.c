@@ -1,6 +1,11 @@
-/* How a command looks at the rows of its partition, on the owner: in the store, through the turn's own batch, so that it sees what the
- * commands before it in the turn have written. A prefetcher looks in the same way, at the store alone.
- */
+/* How a command looks at the rows of its partition, on the owner: in the store, through the turn's
+ * own batch, so that it sees what the commands before it in the turn have written. A prefetcher
+ * looks in the same way, at the store alone.
+ *
+ * Conditions, counters and operations on lists look here. What they see is the live row, as a reader
+ * would, with two things a reader does not need: the newest timestamp of all that was read, above
+ * which the write must be stamped; and large rows, which are kept (kept.h) so that the next command
+ * need not take them apart again. */
 #include "table/look.h"
 
 #include "row/fragment.h"
@@ -15,6 +20,8 @@
 /* Of the rows before a partition's first live one. Behind more it is not looked for: the owner has others to serve. */
 enum { DEAD_ROWS_MAX = 1000, DEAD_BYTES_MAX = 4 << 20 };
 
+/* The value of a key through the batch, in the look's arena. ERR_WOULD_WAIT if it is on the disk and
+ * the command may not wait: then a prefetcher reads it and the command runs again. */
 static enum status get(struct look *look, struct bytes key, bool *found, struct bytes *value)
 {
     struct store_read_options options = { .may_wait = look->header->may_wait };
@@ -28,6 +35,7 @@ static enum status get(struct look *look, struct bytes key, bool *found, struct 
     return status;
 }
 
+/* Deletions count as well: a write that is older than one would be gone at once. */
 static int64_t newest_of(const struct row *row, int64_t newest_us)
 {
     if (row->liveness.timestamp_us > newest_us)
@@ -43,8 +51,10 @@ static int64_t newest_of(const struct row *row, int64_t newest_us)
     return newest_us;
 }
 
-/* An LWT's timestamp is above every timestamp it read that the server's clock could have made; one that a client put far into the
- * future is not followed there, as in Cassandra, where the ballot is the clock's. */
+/* The write that follows a condition gets a timestamp above every one that was read and that the
+ * server's clock could have made. One that a client put far into the future is not followed there,
+ * as in Cassandra, where the ballot is the clock's: else one such write would push all later ones
+ * into the future. */
 static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
 {
     int64_t now_us = atomic_load(&look->shard->space->clock_us), wall_us = space_realtime_us(look->shard->space);
@@ -54,6 +64,8 @@ static int64_t follow(struct look *look, int64_t newest_us, int64_t read_us)
     return read_us > newest_us && read_us <= now_us ? read_us : newest_us;
 }
 
+/* The record has the partition's deletion, its static row and the flag for range tombstones. `key`
+ * is left at the partition's prefix, where callers put the rest. */
 enum status look_read_partition(struct look *look, struct buffer *key, int64_t *newest_us)
 {
     const struct command_header *header = look->header;
@@ -66,6 +78,7 @@ enum status look_read_partition(struct look *look, struct buffer *key, int64_t *
     key_encode_partition(key, header->table_id, header->token, header->partition_key);
     buffer_append_u8(key, KEY_PARTITION);
     status = get(look, buffer_bytes(key), &found, &value);
+    assert(key->size > KEY_PREFIX_BYTES + 1);
     key->size--;
     if (status || !found)
         return status;
@@ -75,7 +88,8 @@ enum status look_read_partition(struct look *look, struct buffer *key, int64_t *
     return status;
 }
 
-/* What hides a row: the partition's deletion or a range tombstone. */
+/* The newest deletion that hides a row from outside: the partition's, or a range tombstone that
+ * covers it. Without the flag no range is looked for. */
 static enum status cover_of(struct look *look, struct buffer *key, struct bytes clustering, struct deletion *cover,
                             int64_t *range_us)
 {
@@ -97,6 +111,9 @@ static enum status cover_of(struct look *look, struct buffer *key, struct bytes 
     return OK;
 }
 
+/* The newest timestamp of anything that deletes something in the row. A kept row must be forgotten
+ * if something as old is written: whether it would live can then not be told from the living cells
+ * alone. */
 static int64_t newest_dead(const struct table_def *def, const struct row *row, struct deletion cover)
 {
     int64_t dead_us = row->deletion.timestamp_us > cover.timestamp_us ? row->deletion.timestamp_us : cover.timestamp_us;
@@ -113,8 +130,8 @@ static int64_t newest_dead(const struct table_def *def, const struct row *row, s
     return dead_us;
 }
 
-/* A row as it is stored, of a partition whose record was read, and the live one of it. *dead_us: the newest timestamp of what deletes
- * anything in it. */
+/* A row as it is stored, of a partition whose record was read, and the live one of it. *dead_us as
+ * newest_dead says. The static row is the record itself, copied, since it is hidden in place. */
 static enum status read_stored(struct look *look, struct buffer *key, bool is_static, struct bytes clustering,
                                struct kept_row_view *view, int64_t *dead_us)
 {
@@ -147,6 +164,7 @@ static enum status read_stored(struct look *look, struct buffer *key, bool is_st
         if (status)
             return status;
     }
+    assert(found);
     view->newest_us = newest_of(row, INT64_MIN);
     drop_lost_cells(look->def, row);
     *dead_us = newest_dead(look->def, row, cover);
@@ -155,12 +173,14 @@ static enum status read_stored(struct look *look, struct buffer *key, bool is_st
     return OK;
 }
 
+/* A range that covers the row was read too. */
 static void follow_view(struct look *look, const struct kept_row_view *view, int64_t *newest_us)
 {
     *newest_us = follow(look, *newest_us, view->range_us);
     *newest_us = follow(look, *newest_us, view->newest_us);
 }
 
+/* The key under which a row is kept in mind: the same as in the store. */
 static void encode_row_key(struct buffer *key, const struct command_header *header, bool is_static,
                            struct bytes clustering)
 {
@@ -171,6 +191,8 @@ static void encode_row_key(struct buffer *key, const struct command_header *head
         buffer_append_bytes(key, clustering);
 }
 
+/* First among the rows that are kept. The partition's record is read only if a row must be read from
+ * the store, and then once for all rows of a command. */
 enum status look_read_live(struct look *look, struct buffer *key, bool *has_record, bool is_static,
                            struct bytes clustering, const struct row **live, int64_t *newest_us)
 {
@@ -212,12 +234,14 @@ enum status look_read_live(struct look *look, struct buffer *key, bool *has_reco
 
 /* ---- the first row ---- */
 
+/* For qsort: the order of the store. */
 static int compare_keys(const void *a, const void *b)
 {
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
-/* The keys below `prefix` that the batch writes, in order. */
+/* The keys below `prefix` that the batch writes, in order, possibly several times. Most batches
+ * touch another partition: that is asked first. */
 static struct bytes *batch_keys(const struct look *look, struct bytes prefix, size_t *count)
 {
     size_t all = store_batch_count(look->batch), kept = 0;
@@ -239,7 +263,9 @@ static struct bytes *batch_keys(const struct look *look, struct bytes prefix, si
     return keys;
 }
 
-/* The first live one of what the scan and the batch hold, side by side. */
+/* The first live row of what the scan and the batch hold, side by side. Each key is looked at
+ * through the batch, so one that the batch deletes is found dead. After so many dead ones the search
+ * ends: the owner has others to serve, and what it would find only tells a refused client more. */
 static enum status find_live(struct look *look, struct buffer *key, enum cas_kind kind, struct store_scan *scan,
                              const struct bytes *batch, size_t batch_count, struct cas_seen *seen)
 {
@@ -276,6 +302,7 @@ static enum status find_live(struct look *look, struct buffer *key, enum cas_kin
     return status;
 }
 
+/* The scan lies over the rows of the partition alone. */
 enum status look_first_row(struct look *look, struct buffer *key, enum cas_kind kind, struct cas_seen *seen)
 {
     const struct store_ops *ops = look->shard->ops;
@@ -293,6 +320,7 @@ enum status look_first_row(struct look *look, struct buffer *key, enum cas_kind 
     buffer_append_u8(key, KEY_ROW);
     lower = arena_copy(look->arena, buffer_bytes(key));
     key->size--;
+    assert(key->size + 1 == lower.size);
     batch = batch_keys(look, lower, &batch_count);
     options.lower = lower;
     options.upper = buffer_bytes(&upper);
@@ -314,6 +342,8 @@ enum status look_read_first_row(struct look *look, enum cas_kind kind)
     return status ? status : look_first_row(look, &key, kind, &seen);
 }
 
+/* For counters: what is stored, not what lives, since a deletion decides where counting begins
+ * again. */
 enum status look_read_row(struct look *look, uint8_t kind, struct bytes clustering, struct row *row,
                           struct deletion *cover)
 {
@@ -332,6 +362,7 @@ enum status look_read_row(struct look *look, uint8_t kind, struct bytes clusteri
         *cover = look->record.deletion;
         return OK;
     }
+    assert(key.size > KEY_PREFIX_BYTES);
     status = cover_of(look, &key, clustering, cover, &range_us);
     if (status)
         return status;

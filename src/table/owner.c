@@ -56,6 +56,7 @@ struct owner {
 
 /* ---- work and sleep ---- */
 
+/* How much there is to do: requests in the rings, and commands that prefetchers gave back. */
 static uint32_t waiting(struct shard *shard)
 {
     uint32_t count = prefetch_is_done(shard), end = atomic_load(&shard->space->ports_end);
@@ -123,6 +124,7 @@ static void answer(struct owner *owner, uint32_t port_index, struct table_reques
     (void)pushed;
 }
 
+/* One write for each port of the turn, however many answers it gets. */
 static void wake_ports(struct owner *owner, const bool *answered)
 {
     for (uint32_t i = 0; i < owner->ports_end; i++) {
@@ -200,6 +202,7 @@ static void take(struct owner *owner, struct table_request *request, uint32_t po
     owner->requests[owner->request_count++].port = port;
 }
 
+/* A turn is bounded in requests and bytes, so that its sync and its answers do not wait for ever. */
 static bool has_room(const struct owner *owner)
 {
     return owner->request_count < TURN_REQUESTS && store_batch_bytes(owner->turn.batch) < TURN_BYTES;
@@ -357,6 +360,10 @@ static void weigh(struct owner *owner, uint32_t taken)
     atomic_store_explicit(&owner->shard->window, (uint32_t)window, memory_order_relaxed);
 }
 
+/* One turn: take what is there, decide it, write it with one sync, answer. Answers come after the
+ * write in any case: so a client that was answered will find its write after a crash. If the write
+ * fails, all that was decided in the turn is answered with the failure; commands that were refused
+ * before keep their own. */
 static uint32_t run_turn(struct owner *owner)
 {
     bool *answered = owner->answered;
@@ -406,6 +413,8 @@ static uint32_t run_turn(struct owner *owner)
     return taken;
 }
 
+/* The owner's life. The epoch is odd while it may look at ports and even while it does not: port.c
+ * waits for that before it frees one. */
 static void *own(void *context)
 {
     struct shard *shard = context;

@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* The first free place is taken. Owners look at the ports without a lock: a port is complete before
+ * its place holds it. */
 struct table_port *port_open(struct table_space *space)
 {
     struct table_port *port = xcalloc(1, sizeof(*port));
@@ -73,6 +75,8 @@ static void wait_for_owners(struct table_space *space)
 
 static void wait_for(struct table_port *port, const uint32_t *left);
 
+/* No request of the port is under way, but an owner may still be looking through its rings: it is
+ * waited for. */
 void table_port_close(struct table_port *port)
 {
     struct table_space *space = port->space;
@@ -116,6 +120,7 @@ uint32_t table_port_pending(const struct table_port *port)
     return port->pending;
 }
 
+/* A port has rings to the shards that it has used: most threads of a large machine use few. */
 static struct channel *channel_to(struct table_port *port, uint32_t shard)
 {
     struct channel *channel = atomic_load_explicit(&port->channels[shard], memory_order_relaxed);
@@ -132,6 +137,7 @@ static struct channel *channel_to(struct table_port *port, uint32_t shard)
 
 /* ---- lines ---- */
 
+/* Into the owner's ring. The owner is not woken here but once a turn of the loop: table_port_flush. */
 static void push(struct table_port *port, uint32_t shard, struct channel *channel, struct table_request *request)
 {
     bool pushed = ring_push(&channel->to_owner, request);
@@ -170,6 +176,8 @@ static void send_waiting(struct table_port *port, uint32_t shard, struct channel
     }
 }
 
+/* Takes the request, or refuses it before anything of it was done. It is refused where so many are
+ * pending that the ring back could overflow: whoever is taken will be answered. */
 enum status port_submit_to(struct table_port *port, uint32_t shard, struct table_request *request, struct error *err)
 {
     struct channel *channel = channel_to(port, shard);
@@ -205,6 +213,7 @@ enum status table_submit(struct table_port *port, struct table_request *request,
     return port_submit_to(port, shard_of_token(port->space, request->token), request, err);
 }
 
+/* The exchange is the other half of the owner's sleep_until_work: no wake-up is lost. */
 void table_port_flush(struct table_port *port)
 {
     if (!port->any_touched)
@@ -222,6 +231,7 @@ void table_port_flush(struct table_port *port)
     }
 }
 
+/* A refused condition's answer moves to the request's arena before `done` sees it. */
 static void finish(struct table_request *request)
 {
     struct bytes result = request->result;
@@ -232,6 +242,7 @@ static void finish(struct table_request *request)
     free((void *)result.data);
 }
 
+/* Hands answers to whoever asked. Each makes room for what waits in its line. */
 void table_port_reap(struct table_port *port)
 {
     uint64_t ignored;

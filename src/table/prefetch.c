@@ -1,11 +1,12 @@
-/* Commands that read before they write (conditions, counters, range tombstones), whose rows are on the disk. The owner tries each
- * without waiting; one that would wait goes to a prefetcher, which reads the same rows, waiting, into the store's cache, and gives it
- * back. Then the owner runs it as if it had come only now: what it decides, it decides on what there is then.
+/* Commands that read before they write (conditions, counters, range tombstones), whose rows are on the disk.
+ * The owner tries each without waiting; one that would wait goes to a prefetcher, which reads the same rows,
+ * waiting, into the store's cache, and gives it back. Then the owner runs it as if it had come only now: what
+ * it decides, it decides on what there is then.
  *
  *     owner -- prefetch_begin --> queue -> prefetcher -> done (a stack) -- prefetch_take --> owner
  *
- * So a disk that stands still holds the commands that need it and no others. How many there are is bounded by the rings: a command
- * counts as its port's until it is answered.
+ * So a disk that stands still holds the commands that need it and no others. How many there are is bounded by
+ * the rings: a command counts as its port's until it is answered.
  */
 #include "table/prefetch.h"
 
@@ -42,7 +43,10 @@ struct prefetcher {
     struct range_overlay overlay;
 };
 
-/* ---- reading what a command will read; errors are the owner's to meet and to tell ---- */
+/* ---- reading what a command will read ----
+ *
+ * A prefetcher reads so that the bytes are in the store's cache. It ignores the errors that it meets: the
+ * owner reads the same again, meets the same error, and answers the client with it. */
 
 static struct look begin_look(struct prefetcher *w, const struct command_header *header, struct error *ignored)
 {
@@ -56,6 +60,8 @@ static struct look begin_look(struct prefetcher *w, const struct command_header 
                           .err = ignored };
 }
 
+/* A row as counters and conditions look at it: the partition's record, the ranges over it, and the
+ * row. */
 static void read_row(struct prefetcher *w, const struct command_header *header, uint8_t kind, struct bytes clustering)
 {
     struct error ignored;
@@ -66,6 +72,8 @@ static void read_row(struct prefetcher *w, const struct command_header *header, 
     (void)look_read_row(&look, kind, clustering, &row, &cover);
 }
 
+/* What a deletion of a range will read: the segments around it. Nothing is known and nothing is
+ * written here. */
 static void read_range(struct prefetcher *w, const struct command_header *header,
                        const struct command_fragment *fragment)
 {
@@ -84,6 +92,7 @@ static void read_range(struct prefetcher *w, const struct command_header *header
         (void)range_add(&owner, buffer_bytes(&partition), range, 0, NULL, &changes);
 }
 
+/* For conditions that show the partition's first row if they fail. */
 static void read_first_row(struct prefetcher *w, const struct command_header *header, enum cas_kind kind)
 {
     struct error ignored;
@@ -92,6 +101,7 @@ static void read_first_row(struct prefetcher *w, const struct command_header *he
     (void)look_read_first_row(&look, kind);
 }
 
+/* Which values they ask for does not matter: the row is read whole. */
 static void skip_conditions(struct command_reader *reader, uint32_t count)
 {
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
@@ -106,6 +116,7 @@ static void skip_conditions(struct command_reader *reader, uint32_t count)
     }
 }
 
+/* The rows of a compare and set. */
 static void read_parts(struct prefetcher *w, const struct command_header *header, struct command_reader *reader)
 {
     uint32_t count = command_read_u32(reader);
@@ -127,6 +138,7 @@ static void read_parts(struct prefetcher *w, const struct command_header *header
 
 static void read_all(struct prefetcher *w, struct bytes command);
 
+/* A part of a remembered batch asks for its marker first; then each part as it is alone. */
 static void read_group(struct prefetcher *w, const struct command_header *header, struct command_reader *reader)
 {
     struct error ignored;
@@ -138,6 +150,7 @@ static void read_group(struct prefetcher *w, const struct command_header *header
         read_all(w, command_read_bytes(reader));
 }
 
+/* Reads what a command will read. Commands that only write have nothing here. */
 static void read_all(struct prefetcher *w, struct bytes command)
 {
     struct command_reader reader;
@@ -167,6 +180,7 @@ static void read_all(struct prefetcher *w, struct bytes command)
 
 /* ---- threads ---- */
 
+/* Waits for work. NULL: the shard closes and nothing is left. */
 static struct prefetch *next_work(struct prefetchers *prefetchers)
 {
     struct prefetch *work;
@@ -188,7 +202,8 @@ static struct prefetch *next_work(struct prefetchers *prefetchers)
     return work;
 }
 
-/* The owner may sleep: woken as by a port, see sleep_until_work. */
+/* Back to the owner, on a stack that needs no lock. The owner may sleep: it is woken as by a port,
+ * see sleep_until_work. */
 static void give_back(struct prefetchers *prefetchers, struct prefetch *work)
 {
     struct shard *shard = prefetchers->shard;
@@ -201,6 +216,8 @@ static void give_back(struct prefetchers *prefetchers, struct prefetch *work)
         syscall(SYS_futex, &shard->sleeps, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* One thread. It has an arena and an empty batch of its own, through which it looks as the owner
+ * would. */
 static void *prefetch(void *context)
 {
     struct prefetchers *prefetchers = context;
@@ -225,7 +242,8 @@ static void *prefetch(void *context)
     return NULL;
 }
 
-/* False: there is none, and none can be started. The lock is held. */
+/* Threads are started when there is more work than idle ones, up to PREFETCHERS_MAX. False: there is
+ * none, and none can be started. The lock is held. */
 static bool have_thread(struct prefetchers *prefetchers)
 {
     assert(prefetchers->idle <= prefetchers->thread_count && prefetchers->thread_count <= PREFETCHERS_MAX);
@@ -236,6 +254,8 @@ static bool have_thread(struct prefetchers *prefetchers)
     return prefetchers->thread_count > 0;
 }
 
+/* The owner goes on with other commands. Without a thread the command comes back at once, and the
+ * owner itself waits for the disk: slow, but answered. */
 void prefetch_begin(struct shard *shard, struct table_request *request, uint32_t port)
 {
     struct prefetchers *prefetchers = shard->prefetchers;
@@ -262,6 +282,7 @@ void prefetch_begin(struct shard *shard, struct table_request *request, uint32_t
     give_back(prefetchers, work);
 }
 
+/* The stack has the newest on top: it is turned round, so that who came first is served first. */
 struct prefetch *prefetch_take(struct shard *shard)
 {
     struct prefetchers *prefetchers = shard->prefetchers;
@@ -301,6 +322,7 @@ struct prefetchers *prefetchers_new(struct shard *shard)
     return prefetchers;
 }
 
+/* The owner has ended, so all commands were answered. */
 void prefetchers_free(struct prefetchers *prefetchers)
 {
     if (!prefetchers)

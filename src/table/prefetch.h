@@ -1,5 +1,5 @@
-/* table/prefetch.h: inside table/: threads that read what commands of the shard need, so that its owner doesn't wait for the disk. They are
- * started when there is work for them.
+/* table/prefetch.h: inside table/: threads that read what commands of the shard need, so that its owner
+ * doesn't wait for the disk. They are started when there is work for them.
  *
  * Thread:  the owner's, but for what says otherwise.
  */

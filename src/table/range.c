@@ -1,4 +1,15 @@
-/* Range tombstones as disjoint segments: their keys, and how the owner cuts, joins and finds them through the turn's own batch. */
+/* Range tombstones of a partition as disjoint segments: their keys, and how the owner cuts, joins
+ * and finds them.
+ *
+ * Cassandra keeps range tombstones as they came and lets readers sort them out. A reader here finds
+ * what covers a row by one seek, because no two segments of a partition overlap. The price is paid
+ * by the owner when it writes a range: it reads the segments around it, lays the new one over them
+ * (of two that cover a place the newer stays), and writes what changed. It sees all there is, as the
+ * only writer: the store through the turn's batch (the overlay), and what it knows already
+ * (known.h).
+ *
+ * range_add goes: know or load -> lay_over -> find_changes. Places, keys and the form of a segment
+ * are drawn in range.h. */
 #include "table/range.h"
 
 #include "row/fragment.h"
@@ -13,6 +24,8 @@ enum { RANGE_LOAD_MAX = 4096 }; /* more is not kept in mind */
 
 /* ---- places and keys ---- */
 
+/* The last byte that is not FF goes up by one, and what stands behind it goes: no shorter key lies
+ * behind all that begin with the prefix. */
 bool key_prefix_successor(struct buffer *key)
 {
     while (key->size && key->data[key->size - 1] == 0xFF)
@@ -23,7 +36,8 @@ bool key_prefix_successor(struct buffer *key)
     return true;
 }
 
-/* Behind everything that begins with the prefix; NULL data: there is no such place but the end. */
+/* The place behind everything that begins with the prefix. NULL data: there is no such place but the
+ * end. */
 static struct bytes behind(struct arena *arena, struct bytes prefix)
 {
     uint8_t *copy = arena_alloc(arena, prefix.size + 1);
@@ -33,6 +47,7 @@ static struct bytes behind(struct arena *arena, struct bytes prefix)
     return key_prefix_successor(&at) ? buffer_bytes(&at) : (struct bytes){ 0 };
 }
 
+/* A bound that is left out is the partition's begin or end. */
 bool range_of_bounds(struct arena *arena, struct bytes start, struct bytes end, uint8_t bounds,
                      struct range_segment *range)
 {
@@ -48,6 +63,7 @@ bool range_of_bounds(struct arena *arena, struct bytes start, struct bytes end, 
     return bytes_is_null(range->upper) || bytes_compare(range->lower, range->upper) < 0;
 }
 
+/* Only the lower place is escaped, since something follows it. The upper one stands last. */
 void range_encode(struct buffer *out, struct bytes lower, struct bytes upper)
 {
     key_escape(out, lower);
@@ -55,6 +71,7 @@ void range_encode(struct buffer *out, struct bytes lower, struct bytes upper)
     buffer_append_bytes(out, upper);
 }
 
+/* Keys come from the store, and may be damaged. */
 enum status range_decode(struct bytes bytes, struct buffer *scratch, struct bytes *lower, struct bytes *upper,
                          struct error *err)
 {
@@ -71,6 +88,7 @@ enum status range_decode(struct bytes bytes, struct buffer *scratch, struct byte
 
 /* ---- what the batch already says ---- */
 
+/* Its numbers are of the batch's operations: when those go, they mean others. */
 void range_overlay_reset(struct range_overlay *overlay)
 {
     overlay->count = 0;
@@ -83,6 +101,7 @@ void range_overlay_fini(struct range_overlay *overlay)
     *overlay = (struct range_overlay){ 0 };
 }
 
+/* The key of an operation that the overlay knows. */
 static struct bytes op_key(const struct range_owner *owner, uint32_t at)
 {
     assert(at < owner->overlay->count);
@@ -105,6 +124,7 @@ static uint32_t overlay_seek(const struct range_owner *owner, struct bytes key)
     return low;
 }
 
+/* Whether the batch says something of this key: then what the store has of it does not count. */
 static bool overlay_has(const struct range_owner *owner, struct bytes key)
 {
     uint32_t at = overlay_seek(owner, key);
@@ -112,6 +132,7 @@ static bool overlay_has(const struct range_owner *owner, struct bytes key)
     return at < owner->overlay->count && bytes_equal(op_key(owner, at), key);
 }
 
+/* Keys of the shard's own (table id 0) are no rows' keys. */
 static bool is_range_key(struct bytes key, struct buffer *scratch)
 {
     struct key_parts parts;
@@ -121,6 +142,7 @@ static bool is_range_key(struct bytes key, struct buffer *scratch)
            parts.kind == KEY_RANGE;
 }
 
+/* Puts an operation in its place. Of several on one key the last one counts. */
 static void overlay_add(const struct range_owner *owner, uint32_t op)
 {
     struct range_overlay *overlay = owner->overlay;
@@ -141,6 +163,8 @@ static void overlay_add(const struct range_owner *owner, uint32_t op)
     overlay->count++;
 }
 
+/* Looks at what the batch got since the last time. The overlay costs nothing for turns that look for
+ * no range. */
 static void overlay_catch_up(const struct range_owner *owner)
 {
     struct buffer scratch CLEANUP(buffer_fini) = { 0 };
@@ -168,6 +192,7 @@ struct found_list {
     uint32_t count, capacity;
 };
 
+/* A segment from a key and its value. Both are copied: the scan moves on. */
 static enum status take(struct range_owner *owner, struct found_list *list, size_t skip, struct bytes key,
                         struct bytes value)
 {
@@ -190,7 +215,8 @@ static enum status take(struct range_owner *owner, struct found_list *list, size
     return OK;
 }
 
-/* The bytes behind which all segments lie that begin behind a place. */
+/* The bytes behind which all segments lie that begin behind a place: an escaped place is followed by
+ * 00 or 01. */
 static void seek_key(struct buffer *out, struct bytes first, struct bytes place)
 {
     buffer_append_bytes(out, first);
@@ -198,8 +224,8 @@ static void seek_key(struct buffer *out, struct bytes first, struct bytes place)
     buffer_append_u8(out, 0xFF);
 }
 
-/* The last segment before a place, which may reach over it; or the first of all. Whatever was replaced before the place is passed on the
- * way, which may be much. */
+/* The last segment before a place, which may reach over it; or the first of all. Whatever was replaced before
+ * the place is passed on the way, which may be much. */
 static enum status seek_before(struct range_owner *owner, struct store_scan *scan, struct bytes from)
 {
     const struct store_ops *ops = owner->ops;
@@ -212,7 +238,8 @@ static enum status seek_before(struct range_owner *owner, struct store_scan *sca
     return status;
 }
 
-/* first: the partition's key with the kind; the scan lies over its segments. */
+/* The segments in the store that may touch [from, to]. What the batch has changed is passed over:
+ * take_from_batch has it. first: the partition's key with the kind; the scan lies over its segments. */
 static enum status take_from_store(struct range_owner *owner, struct store_scan *scan, struct bytes first,
                                    struct bytes from, struct bytes to, bool only_behind, uint32_t max,
                                    struct found_list *list)
@@ -229,6 +256,7 @@ static enum status take_from_store(struct range_owner *owner, struct store_scan 
     return status;
 }
 
+/* The same of what the batch puts. */
 static enum status take_from_batch(struct range_owner *owner, struct bytes first, struct bytes from, struct bytes to,
                                    bool only_behind, struct found_list *list)
 {
@@ -257,8 +285,9 @@ static int by_key(const void *a, const void *b)
     return bytes_compare(((const struct found *)a)->key, ((const struct found *)b)->key);
 }
 
-/* The segments that overlap or touch [lower, upper], in order; at most about max of them. only_behind: those that begin at lower or before
- * it are known, and not looked for. */
+/* The segments that overlap or touch [lower, upper], in order; at most about max of them.
+ * only_behind: those that begin at lower or before it are known, and not looked for: that look is
+ * what costs much in a queue. */
 static enum status load(struct range_owner *owner, struct bytes partition, struct bytes lower, struct bytes upper,
                         bool only_behind, uint32_t max, struct found_list *list)
 {
@@ -293,6 +322,8 @@ static enum status load(struct range_owner *owner, struct bytes partition, struc
         return status;
     if (list->count > 1)
         qsort(list->items, list->count, sizeof(*list->items), by_key);
+    /* The segment before the range was taken too, since it may reach into it. If it ends before, it
+     * goes. */
     while (stale < list->count && !bytes_is_null(list->items[stale].segment.upper) &&
            bytes_compare(list->items[stale].segment.upper, lower) < 0)
         stale++;
@@ -301,11 +332,13 @@ static enum status load(struct range_owner *owner, struct bytes partition, struc
     return OK;
 }
 
+/* NULL is the end: no place is behind it. */
 static bool place_is_before(struct bytes place, struct bytes other)
 {
     return !bytes_is_null(place) && (bytes_is_null(other) || bytes_compare(place, other) < 0);
 }
 
+/* Whether the window knows all between two places. */
 static bool covers(const struct range_window *window, struct bytes lower, struct bytes upper)
 {
     return bytes_compare(range_window_lower(window), lower) <= 0 && !place_is_before(range_window_upper(window), upper);
@@ -313,7 +346,8 @@ static bool covers(const struct range_window *window, struct bytes lower, struct
 
 enum widening { WIDEN_BEFORE, WIDEN_BEHIND, WIDEN_NEW /* of a window that has nothing yet */ };
 
-/* What lies between two places, one of which is the window's end there, is put before its segments or behind them. False: too much. */
+/* Makes a window know more: what lies between two places, one of which is the window's end there, is
+ * put before its segments or behind them. *fits false: it is too much to be kept. */
 static enum status widen(struct range_owner *owner, struct range_window *window, struct bytes lower, struct bytes upper,
                          enum widening how, bool *fits)
 {
@@ -345,7 +379,8 @@ static enum status widen(struct range_owner *owner, struct range_window *window,
     return OK;
 }
 
-/* The window in which all that touches [lower, upper] is known; NULL: it is too much. */
+/* The window in which all that touches [lower, upper] is known, made wider or made anew if need be.
+ * NULL: it is too much. */
 static enum status know(struct range_owner *owner, struct bytes partition, struct bytes lower, struct bytes upper,
                         struct range_window **result)
 {
@@ -385,7 +420,7 @@ static enum status know(struct range_owner *owner, struct bytes partition, struc
     return status;
 }
 
-/* The same as load, of what is known. */
+/* The same as load, of what is known. Keys are made again from the places. */
 static void take_known(struct range_owner *owner, const struct range_window *window, uint32_t first, uint32_t end,
                        struct found_list *list)
 {
@@ -409,6 +444,7 @@ static void take_known(struct range_owner *owner, const struct range_window *win
     }
 }
 
+/* At most one segment covers a place. */
 enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,
                        struct deletion *deletion)
 {
@@ -439,18 +475,22 @@ enum status range_find(struct range_owner *owner, struct bytes partition, struct
 
 /* ---- cutting and joining ---- */
 
+/* The segments as they shall be, while they are laid. */
 struct cut {
     struct arena *arena;
     struct range_segment *items;
     uint32_t count, capacity;
 };
 
+/* Neighbours with the same deletion are one segment. Both fields count: when it was made decides
+ * when it may go. */
 static bool is_same(struct deletion a, struct deletion b)
 {
     return a.timestamp_us == b.timestamp_us && a.deleted_s == b.deleted_s;
 }
 
-/* Adds a piece behind those before; of no width: nothing. */
+/* Adds a piece behind those before. A piece of no width is left out, and one that continues the last
+ * with the same deletion makes that longer: this is how segments are joined. */
 static void emit(struct cut *cut, struct bytes lower, struct bytes upper, struct deletion deletion)
 {
     struct range_segment *last = cut->count ? &cut->items[cut->count - 1] : NULL;
@@ -465,6 +505,7 @@ static void emit(struct cut *cut, struct bytes lower, struct bytes upper, struct
     cut->items[cut->count++] = (struct range_segment){ lower, upper, deletion };
 }
 
+/* Of two places. */
 static struct bytes smaller(struct bytes a, struct bytes b)
 {
     return place_is_before(a, b) ? a : b;
@@ -481,7 +522,8 @@ static bool are_disjoint(const struct range_segment *segment, const struct range
     return place_is_before(segment->lower, segment->upper) && !place_is_before(next->lower, segment->upper);
 }
 
-/* What was disjoint stays so. */
+/* Asserts the promise of the head comment: what was disjoint stays so. If the store held segments
+ * that overlap, by damage, the result is not judged. */
 static void check_cut(const struct cut *cut, const struct found_list *old)
 {
     bool was = true;
@@ -493,7 +535,8 @@ static void check_cut(const struct cut *cut, const struct found_list *old)
         assert(!was || are_disjoint(&cut->items[i - 1], &cut->items[i]));
 }
 
-/* The old segments with the range laid over them: of two that cover a place, the newer. */
+/* Lays the range over the old segments, from left to right. Of two that cover a place the newer
+ * stays. `at` is how far the range is laid: between two old segments it covers the gap. */
 static void lay_over(struct cut *cut, const struct found_list *old, struct range_segment range)
 {
     struct bytes at = range.lower; /* up to here the range is laid */
@@ -521,6 +564,8 @@ static void lay_over(struct cut *cut, const struct found_list *old, struct range
         emit(cut, at, range.upper, range.deletion);
 }
 
+/* Changes are collected, not written: the turn's door writes them, each with its entry in the due
+ * list. */
 void range_change_add(struct arena *arena, struct range_changes *changes, struct bytes key, struct deletion deletion,
                       bool comes)
 {
@@ -529,6 +574,7 @@ void range_change_add(struct arena *arena, struct range_changes *changes, struct
     changes->items[changes->count++] = (struct range_change){ key, deletion, comes };
 }
 
+/* A segment that comes. Its key has two places of the client's: together they may be too long. */
 enum status range_put(struct range_owner *owner, struct bytes partition, const struct range_segment *segment,
                       struct range_changes *changes)
 {
@@ -545,6 +591,7 @@ enum status range_put(struct range_owner *owner, struct bytes partition, const s
     return OK;
 }
 
+/* The same segment with the same deletion: nothing is written for it. */
 static bool is_kept(const struct range_segment *a, const struct range_segment *b)
 {
     return bytes_equal(a->lower, b->lower) && is_same(a->deletion, b->deletion) &&
@@ -552,7 +599,7 @@ static bool is_kept(const struct range_segment *a, const struct range_segment *b
            (bytes_is_null(a->upper) || bytes_equal(a->upper, b->upper));
 }
 
-/* What is not the same before and after. Both are in order. */
+/* What is not the same before and after: those go, these come. Both lists are in order. */
 static enum status find_changes(struct range_owner *owner, struct bytes partition, const struct found_list *old,
                                 const struct cut *cut, struct range_changes *changes)
 {
@@ -577,7 +624,8 @@ static enum status find_changes(struct range_owner *owner, struct bytes partitio
     return status;
 }
 
-/* Of a partition in which little is there that touches the range, or that was changed lately, from what is known. */
+/* Adds a range from what is known: no look at the store. If its key would be too long nothing of it
+ * is written, and what the window says of it would be wrong. */
 static enum status add_known(struct range_owner *owner, struct range_window *window, struct range_segment range,
                              struct range_changes *changes)
 {
@@ -598,6 +646,8 @@ static enum status add_known(struct range_owner *owner, struct range_window *win
     return status;
 }
 
+/* segments_max bounds the work of the sweeper, which lays a partition's deletion over all of its
+ * segments in steps. */
 enum status range_add(struct range_owner *owner, struct bytes partition, struct range_segment range,
                       uint32_t segments_max, struct bytes *done_to, struct range_changes *changes)
 {

@@ -1,14 +1,17 @@
 /* table/range.h: inside table/: the range tombstones of a partition, as disjoint segments of the clustering order.
  *
- * A bound is a prefix of encoded clusterings, and so a *place* between byte strings: "before all that begins with it" is the prefix
- * itself, "behind all that begins with it" the prefix's successor. A range is [lower, upper) by memcmp. No two segments of a partition
- * overlap: the owner cuts and joins them as it writes (range_add), so that a reader finds the one that covers a place by one seek and
- * streams only through those of its slice. A segment is a key of its own:
+ * A bound is a prefix of encoded clusterings, and so a *place* between byte strings: "before all that begins
+ * with it" is the prefix itself, "behind all that begins with it" the prefix's successor. A range is [lower,
+ * upper) by memcmp. No two segments of a partition overlap: the owner cuts and joins them as it writes
+ * (range_add), so that a reader finds the one that covers a place by one seek and streams only through those
+ * of its slice. A segment is a key of its own:
  *
- *     ... KEY_RANGE (1) | lower place, escaped and terminated (row/key.h) | 00: to the end, 01: upper place follows | upper place
+ *     ... KEY_RANGE (1) | lower place, escaped and terminated (row/key.h) |
+ *         00: to the end, 01: upper place follows | upper place
  *
- * and its value a fragment with nothing but the deletion. Neighbours with the same deletion are one segment. Each segment stands in
- * the due list (due.h) under its key, from the same batch on; a segment that goes takes its entry along.
+ * and its value a fragment with nothing but the deletion. Neighbours with the same deletion are one segment.
+ * Each segment stands in the due list (due.h) under its key, from the same batch on; a segment that goes
+ * takes its entry along.
  *
  * Errors:  decoding foreign bytes: ERR_CORRUPT. ERR_INVALID: the key would be too long.
  * Thread:  range_add, range_find: the owner's.
@@ -52,11 +55,12 @@ struct range_owner {
     bool may_wait;             /* for the disk; false: ERR_WOULD_WAIT */
     struct range_known *known; /* NULL: for who is not the owner, or does not write what it adds */
 };
-/* The deletion of the segment that covers a clustering; DELETION_NONE: none does. partition: its key up to before the kind. */
+/* The deletion of the segment that covers a clustering; DELETION_NONE: none does. partition: its key up to
+ * before the kind. */
 enum status range_find(struct range_owner *owner, struct bytes partition, struct bytes clustering,
                        struct deletion *deletion);
-/* What becomes of a partition's segments: which come, and which go. A segment's key, its deletion and its place in the due list come and
- * go together. In the owner's arena; zero-initialise. */
+/* What becomes of a partition's segments: which come, and which go. A segment's key, its deletion and its
+ * place in the due list come and go together. In the owner's arena; zero-initialise. */
 struct range_changes {
     struct range_change {
         struct bytes key; /* with all that stands before the segment */
@@ -68,9 +72,9 @@ struct range_changes {
 void range_change_add(struct arena *arena, struct range_changes *changes, struct bytes key, struct deletion deletion,
                       bool comes);
 
-/* Adds a range to the partition's segments: `changes` gets those that change, and what is known of the partition counts with them from now
- * on. With segments_max (and nothing under way in a batch) it stops behind so many that are there already and *done_to is where (NULL
- * data: all done); 0: never. */
+/* Adds a range to the partition's segments: `changes` gets those that change, and what is known of the
+ * partition counts with them from now on. With segments_max (and nothing under way in a batch) it stops
+ * behind so many that are there already and *done_to is where (NULL data: all done); 0: never. */
 enum status range_add(struct range_owner *owner, struct bytes partition, struct range_segment range,
                       uint32_t segments_max, struct bytes *done_to, struct range_changes *changes);
 

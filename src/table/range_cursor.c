@@ -1,4 +1,10 @@
-/* A reader's way through the range tombstones of a partition, beside its rows: one seek where a slice begins, then onward. */
+/* A reader's way through the range tombstones of a partition, beside its rows: one seek where a
+ * slice begins, then onward with the rows, in the same direction. So a reader passes each segment
+ * once, and a partition with a million of them costs a read of ten rows no more than the segments
+ * between these.
+ *
+ * Segments passed are counted as Cassandra counts its markers: two ends each, unless they may be
+ * purged. */
 #include "table/range_cursor.h"
 
 #include "row/fragment.h"
@@ -6,6 +12,7 @@
 
 #include <assert.h>
 
+/* Over the segments of this partition only. It reads nothing yet. */
 enum status range_cursor_open(struct range_cursor *cursor, struct bytes partition, struct error *err)
 {
     struct store_scan_options options = { .family = STORE_DATA,
@@ -34,6 +41,8 @@ void range_cursor_close(struct range_cursor *cursor)
 }
 
 /* Takes the segment on which the scan stands. */
+/* Takes the segment on which the scan stands. A value that cannot be read fails the read: a
+ * tombstone that is passed over would show what it deleted. */
 static enum status arrive(struct range_cursor *cursor, enum status status, struct error *err)
 {
     struct store_scan *scan = cursor->scan;
@@ -52,6 +61,7 @@ static enum status arrive(struct range_cursor *cursor, enum status status, struc
     return status;
 }
 
+/* To the next segment, and counts the one that is left. */
 static enum status move(struct range_cursor *cursor, struct error *err)
 {
     const struct store_ops *ops = cursor->ops;
@@ -64,9 +74,11 @@ static enum status move(struct range_cursor *cursor, struct error *err)
                   err);
 }
 
-/* The last segment that begins before a place, or at it. */
+/* To the last segment that begins before a place, or at it: the only one that can cover it from the
+ * left. */
 static enum status seek_before(struct range_cursor *cursor, struct bytes place, bool or_at, struct error *err)
 {
+    assert(cursor->scan && cursor->first.size == cursor->skip);
     buffer_reset(&cursor->key);
     buffer_append_bytes(&cursor->key, buffer_bytes(&cursor->first));
     key_escape(&cursor->key, place);
@@ -75,11 +87,14 @@ static enum status seek_before(struct range_cursor *cursor, struct bytes place, 
     return arrive(cursor, cursor->ops->scan_seek_back(cursor->scan, buffer_bytes(&cursor->key), err), err);
 }
 
+/* The upper place is exclusive: a segment that ends at a place does not cover it. */
 static bool ends_before(const struct range_cursor *cursor, struct bytes place)
 {
     return !bytes_is_null(cursor->upper) && bytes_compare(cursor->upper, place) <= 0;
 }
 
+/* Forwards, the segment that begins before the place may still cover it; backwards, none that begins
+ * at the place counts. */
 enum status range_cursor_seek(struct range_cursor *cursor, struct bytes place, struct error *err)
 {
     const struct store_ops *ops = cursor->ops;
@@ -96,6 +111,7 @@ enum status range_cursor_seek(struct range_cursor *cursor, struct bytes place, s
     return status;
 }
 
+/* For single rows that are looked up: from one to the next may be far. */
 enum status range_cursor_seek_point(struct range_cursor *cursor, struct bytes clustering, struct error *err)
 {
     enum status status = seek_before(cursor, clustering, true, err);
@@ -105,11 +121,13 @@ enum status range_cursor_seek_point(struct range_cursor *cursor, struct bytes cl
     return status;
 }
 
+/* The lower place is inclusive. */
 static bool begins_behind(const struct range_cursor *cursor, struct bytes place)
 {
     return bytes_compare(buffer_bytes(&cursor->lower), place) > 0;
 }
 
+/* Rows come in order, so the cursor only goes onward. */
 enum status range_cursor_find(struct range_cursor *cursor, struct bytes clustering, struct deletion *deletion,
                               struct error *err)
 {
@@ -124,6 +142,8 @@ enum status range_cursor_find(struct range_cursor *cursor, struct bytes clusteri
     return status;
 }
 
+/* Segments behind the last row of a slice count too. A limit keeps a read from passing a million of
+ * them. */
 enum status range_cursor_drain(struct range_cursor *cursor, struct bytes place, uint32_t markers_max, struct error *err)
 {
     enum status status = OK;

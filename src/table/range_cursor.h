@@ -33,7 +33,8 @@ enum status range_cursor_seek_point(struct range_cursor *cursor, struct bytes cl
 /* Onward to a clustering, and what deletes it. */
 enum status range_cursor_find(struct range_cursor *cursor, struct bytes clustering, struct deletion *deletion,
                               struct error *err);
-/* Onward to where the slice ends (NULL data: the partition's end; reversed: an empty place is its beginning); stops when the count passes `markers_max`. */
+/* Onward to where the slice ends (NULL data: the partition's end; reversed: an empty place is its beginning);
+ * stops when the count passes `markers_max`. */
 enum status range_cursor_drain(struct range_cursor *cursor, struct bytes place, uint32_t markers_max,
                                struct error *err);
 

@@ -1,13 +1,14 @@
 /* Reads slices of partitions straight from a shard's store, on the thread that asks.
  *
- * What is read of a partition is one state of it: its own record (deletion, static row, "has range tombstones"), then the rows, and
- * beside them, only if the record says so, the range tombstones of the slice at hand. A single row by its full key is one more lookup
- * instead of a scan.
+ * What is read of a partition is one state of it: its own record (deletion, static row, "has range
+ * tombstones"), then the rows, and beside them, only if the record says so, the range tombstones of the slice
+ * at hand. A single row by its full key is one more lookup instead of a scan.
  *
- * A few rows, or one slice, are read without a snapshot, which costs a lock. Rows by their whole keys: if after the last lookup the
- * versions of all keys that were looked up are what they were before (row_cache.h), all were seen in the same state; and with these
- * versions a port keeps them. A slice: if the store's sequence number is still the same. If not, which is seldom, or if there are range
- * tombstones, it is read again, under a snapshot.
+ * A few rows, or one slice, are read without a snapshot, which costs a lock. Rows by their whole keys: if
+ * after the last lookup the versions of all keys that were looked up are what they were before (row_cache.h),
+ * all were seen in the same state; and with these versions a port keeps them. A slice: if the store's
+ * sequence number is still the same. If not, which is seldom, or if there are range tombstones, it is read
+ * again, under a snapshot.
  */
 #include "table/read.h"
 
@@ -64,13 +65,15 @@ struct partition_cover {
     bool has_ranges; /* the cursor is open */
 };
 
-/* A buffer in the arena with room for all that will be appended: it must not grow. */
+/* A buffer in the arena with room for all that will be appended: it must not grow, since growing
+ * would reallocate what the arena owns. */
 static struct buffer fixed_buffer(struct arena *arena, size_t capacity)
 {
     return (struct buffer){ arena_alloc(arena, capacity), 0, capacity };
 }
 
-/* After the last lookup, before anything of it is used. */
+/* Whether the store was written to while it was read without a snapshot. Asked after the last
+ * lookup, before anything of it is used: what was read of two states would be a row that never was. */
 static bool has_moved(struct read_context *r)
 {
     if (r->watches) {
@@ -87,8 +90,9 @@ static inline void count_one(_Atomic uint64_t *counter) /* only its port's threa
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* That a row is large is seen only when the store has merged it, which takes as long as the rest: a port knows some that were. Now and
- * then one is looked at again. */
+/* Whether a row was large when this port read it. That a row is large is seen only when the store
+ * has merged it, which takes as long as the rest: so a port knows some that were, and leaves them to
+ * a worker at once. Now and then one is looked at again. */
 static bool is_known_large(struct table_port *port, uint64_t hash)
 {
     struct large_key *known = &port->large[hash % LARGE_KEYS];
@@ -101,6 +105,9 @@ static void know_large(struct table_port *port, uint64_t hash)
     port->large[hash % LARGE_KEYS] = (struct large_key){ hash, LARGE_KEY_USES };
 }
 
+/* Looks a key up and notes its version as it was before. If the version is the same at the end, the
+ * value belongs to the same state as the others; then the port keeps it too. An odd version says
+ * that the key is just being written. */
 static enum status get_watched(struct read_context *r, struct bytes key, const struct store_read_options *options,
                                struct store_value *value)
 {
@@ -151,8 +158,9 @@ static enum status leave_large(struct read_context *r, struct bytes value)
     return error_set(r->err, ERR_WOULD_WAIT, "a large row");
 }
 
-/* A row that can't be read fails the read, or the page: left out, its loss would be seen by nobody. Its error says which one it is and
- * what to do, the log says where. */
+/* A row that cannot be read fails the read, or the page: if it were left out, nobody would see its
+ * loss. The error says which one it is and what to do; the log says where, at each power of two of
+ * their number. */
 static enum status tell_unreadable(struct read_context *r, enum status status)
 {
     enum { KEY_BYTES_SHOWN = 64 };
@@ -177,6 +185,7 @@ static enum status tell_unreadable(struct read_context *r, enum status status)
     return (error_set)(r->err, status, "%.*s", BYTES(buffer_bytes(&text)));
 }
 
+/* The partition's record: its deletion, static row and flag for ranges. */
 static enum status decode_record(struct read_context *r, struct bytes value, struct partition_cover *cover)
 {
     enum status status = leave_large(r, value);
@@ -190,6 +199,8 @@ static enum status decode_record(struct read_context *r, struct bytes value, str
     return OK;
 }
 
+/* Dropping a column changes no stored row: its cells are left out here. A column that was added again hides
+ * what is as old as the one before it. */
 void drop_lost_cells(const struct table_def *def, struct row *row)
 {
     uint32_t count = 0;
@@ -223,6 +234,7 @@ static const struct row *live_static(struct read_context *r, struct partition_co
     return row_hide(row, cover->deletion, r->command->now_s) ? row : NULL;
 }
 
+/* Only when the record says that there are any: most partitions have none, and pay nothing. */
 static enum status open_ranges(struct read_context *r, struct bytes partition, struct partition_cover *cover)
 {
     assert(!cover->has_ranges);
@@ -244,12 +256,14 @@ static void close_ranges(struct partition_cover *cover)
     cover->has_ranges = false;
 }
 
+/* No limit is a limit that is never passed. */
 static uint32_t tombstone_limit(const struct read_context *r)
 {
     return r->command->tombstone_limit ? r->command->tombstone_limit : UINT32_MAX - 1;
 }
 
-/* As Cassandra: a read that passes too many fails, so that it is noticed. And a loop has other things to do than to look at the dead. */
+/* Counts what a read passes and nobody sees. Too many tombstones fail it, as in Cassandra, so that
+ * the data model is noticed. A loop does not look at many dead rows: the read goes on at a worker. */
 static enum status count_dead(struct read_context *r, uint32_t tombstones, uint32_t hidden)
 {
     r->collector->work.tombstones_read += tombstones;
@@ -265,6 +279,7 @@ static enum status count_dead(struct read_context *r, uint32_t tombstones, uint3
     return OK;
 }
 
+/* What the cursor has passed since it was asked last. */
 static enum status count_markers(struct read_context *r, struct partition_cover *cover)
 {
     uint32_t markers = cover->ranges.markers, passed = cover->ranges.passed;
@@ -284,6 +299,7 @@ static struct bytes place_of(const struct buffer *bound, size_t skip)
                                                                    : (struct bytes){ 0 };
 }
 
+/* The cursor goes in the direction of the read. */
 static enum status begin_ranges(struct read_context *r, struct partition_cover *cover, struct bytes lower,
                                 struct bytes upper)
 {
@@ -302,6 +318,8 @@ static enum status end_ranges(struct read_context *r, struct partition_cover *co
     return status ? status : count_markers(r, cover);
 }
 
+/* What hides rows of the partition. With watched keys the ranges, which are keys that nobody looks
+ * up, would not be seen to change: such a read begins again under a snapshot. */
 static enum status read_cover(struct read_context *r, struct buffer *partition, struct partition_cover *cover)
 {
     struct store_value value = { 0 };
@@ -327,6 +345,7 @@ static enum status read_cover(struct read_context *r, struct buffer *partition, 
     return open_ranges(r, buffer_bytes(partition), cover);
 }
 
+/* Most rows have nothing that could be dead, and are not counted. */
 static bool may_have_dead(const struct row *row)
 {
     bool dead = row->deletion.timestamp_us != TIMESTAMP_NONE || row->liveness.ttl_s || row->complex_count;
@@ -336,7 +355,8 @@ static bool may_have_dead(const struct row *row)
     return dead;
 }
 
-/* Hands a stored row on if anything of it lives. */
+/* Hands a stored row on if anything of it lives: decodes it, leaves out what was dropped, counts
+ * what is dead, hides it. */
 static enum status take_row(struct read_context *r, struct partition_cover *cover, struct bytes clustering,
                             struct bytes value, bool *enough)
 {
@@ -373,6 +393,7 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
     return count_dead(r, dead, 1);
 }
 
+/* Bounds of a slice as keys. A bound is a prefix: behind all that begin with it is its successor. */
 static void slice_bounds(const struct slice *slice, struct bytes partition, struct buffer *lower, struct buffer *upper)
 {
     buffer_reset(lower);
@@ -413,6 +434,7 @@ static void cut_bounds(const struct read_command *command, size_t prefix, struct
     buffer_append_u8(lower, 0); /* full clusterings are prefix-free: nothing lies between */
 }
 
+/* One scan over the slice's rows, and the cursor of ranges beside it. */
 static enum status read_slice(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct bytes partition, bool cut, bool *enough)
 {
@@ -454,6 +476,7 @@ static enum status read_slice(struct read_context *r, struct partition_cover *co
     return status;
 }
 
+/* One row by its whole key: a lookup, which bloom filters and the port's cache make cheap. */
 static enum status read_point(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct buffer *partition, bool *enough)
 {
@@ -486,6 +509,7 @@ static bool is_past(const struct read_command *command, struct bytes clustering)
     return command->reversed ? order >= 0 : order <= 0;
 }
 
+/* In the order that was asked for, until somebody has enough. */
 static enum status read_slices(struct read_context *r, struct partition_cover *cover, struct buffer *partition,
                                bool cut)
 {
@@ -535,6 +559,7 @@ static void prefetch_row(struct read_context *r, struct buffer *partition)
     row_cache_prefetch(r->port->rows, hash);
 }
 
+/* All keys fit into one buffer in the arena, which is made once for all lookups. */
 static enum status read_partition(struct read_context *r)
 {
     const struct read_command *command = r->command;
@@ -580,6 +605,8 @@ struct token_scan {
     bool begun;   /* the collector knows it */
 };
 
+/* The static row is known only when the record was passed, which comes before the rows: so the
+ * collector hears of the partition late. */
 static void begin_if_needed(struct token_scan *t)
 {
     if (t->begun)
@@ -611,6 +638,7 @@ static bool is_resumed(const struct read_command *command, int64_t token, struct
            bytes_equal(partition_key, command->after_partition);
 }
 
+/* The partition key is copied: the scan's bytes move on, the result stays. */
 static enum status begin_partition(struct token_scan *t, const struct key_parts *parts)
 {
     struct bytes key = t->scan->key;
@@ -633,6 +661,8 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
 
 enum move { MOVE_NEXT, MOVE_NEXT_PARTITION, MOVE_PAST_RANGES, MOVE_PAST_RESUMED };
 
+/* A seek passes over what would be many keys: the rest of a partition, its ranges, rows of earlier
+ * pages. */
 static enum status move_on(struct token_scan *t, enum move move)
 {
     struct buffer next CLEANUP(buffer_fini) = { 0 };
@@ -665,6 +695,7 @@ static enum status meet_ranges(struct token_scan *t)
                   : range_cursor_seek(&t->cover.ranges, bytes_is_null(after) ? bytes_of("", 0) : after, t->r->err);
 }
 
+/* One key of a scan over partitions: of the one at hand, or the first of the next. */
 static enum status take_key(struct token_scan *t, enum move *move)
 {
     struct read_context *r = t->r;
@@ -710,6 +741,7 @@ static enum status take_key(struct token_scan *t, enum move *move)
     return status;
 }
 
+/* From the partition where the last page ended, or behind it. */
 static void token_bounds(const struct read_command *command, struct buffer *lower, struct buffer *upper)
 {
     if (bytes_is_null(command->after_partition)) {
@@ -723,6 +755,7 @@ static void token_bounds(const struct read_command *command, struct buffer *lowe
     key_prefix_successor(upper);
 }
 
+/* All partitions of a range of tokens in one shard, in one scan. */
 static enum status scan_shard(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
@@ -766,6 +799,9 @@ static void begin_again(struct read_context *r)
     collector_init(r->collector, r->command, r->arena);
 }
 
+/* Three ways to one state, cheapest first: versions of the keys, the store's number, a snapshot. The
+ * first two may find that the store was written to meanwhile; then all is read again by the next
+ * way. A snapshot is never void. */
 static enum status read_in_one_state(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
@@ -807,6 +843,8 @@ static enum status scan_in_one_state(struct read_context *r)
     return status;
 }
 
+/* A partition lies in one shard. A range of tokens goes through the shards in their order, which is
+ * the order of tokens, each in a state of its own. */
 static enum status read_now(struct table_port *port, const struct read_command *command, bool may_wait,
                             struct arena *arena, struct read_result *result, struct error *err)
 {

@@ -8,7 +8,8 @@
 #include "row/row.h"
 #include "schema/schema.h"
 
-/* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row alive. NULL: none. */
+/* Leaves out, in place, the cells of columns that the table no longer has. Before row_hide: they keep no row
+ * alive. NULL: none. */
 void drop_lost_cells(const struct table_def *def, struct row *row);
 
 #endif

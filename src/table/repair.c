@@ -1,4 +1,9 @@
-/* Takes out of a space that nobody has open what can't be read: table_space_repair. */
+/* Takes out of a space that nobody has open what cannot be read: table_space_repair, for `helenus
+ * check --repair`.
+ *
+ * A row that cannot be read fails every read that meets it. Nothing is thrown away: what is taken
+ * out is kept whole in its own shard under a key of its own (repair.h), in the same batch that puts
+ * in its place what of it could be read. So a crash leaves it either as it was or kept. */
 #include "table/repair.h"
 
 #include "row/fragment.h"
@@ -31,6 +36,7 @@ struct repairing {
     struct error *err;
 };
 
+/* For a reshard, which moves such an entry to the shard where its row would be. */
 bool taken_position(struct bytes key, uint64_t *position)
 {
     if (key.size != TAKEN_KEY_BYTES || memcmp(key.data, taken_prefix, TAKEN_PREFIX_BYTES))
@@ -39,6 +45,7 @@ bool taken_position(struct bytes key, uint64_t *position)
     return true;
 }
 
+/* The copy. It is found by hand only: the time and a number make its key unique. */
 static void keep(struct repairing *r, struct bytes key, struct bytes value)
 {
     struct buffer at CLEANUP(buffer_fini) = { 0 }, kept CLEANUP(buffer_fini) = { 0 };
@@ -58,7 +65,9 @@ static void keep(struct repairing *r, struct bytes key, struct bytes value)
     store_batch_put(r->batch, STORE_DATA, buffer_bytes(&at), buffer_bytes(&kept));
 }
 
-/* What stands in its place. A partition's record may have said that there are range tombstones: saying so once too often costs a lookup. */
+/* What stands in its place. A partition's record may have said that there are range tombstones: it
+ * says so afterwards in any case, since a flag too many costs a lookup and one too few would show
+ * what they deleted. */
 static void put_rest(struct repairing *r, struct bytes key, enum key_kind kind, struct row *rest)
 {
     struct buffer value CLEANUP(buffer_fini) = { 0 };
@@ -72,6 +81,8 @@ static void put_rest(struct repairing *r, struct bytes key, enum key_kind kind, 
     store_batch_put(r->batch, STORE_DATA, key, buffer_bytes(&value));
 }
 
+/* One value, in one synced batch. parts NULL: its key cannot be read either, so nothing can stand in
+ * its place. */
 static enum status take_out(struct repairing *r, struct bytes key, struct bytes value, const struct key_parts *parts,
                             const struct error *why)
 {
@@ -101,6 +112,7 @@ static enum status take_out(struct repairing *r, struct bytes key, struct bytes 
     return OK;
 }
 
+/* A segment has places in its key, which must decode too. */
 static enum status check_range(struct repairing *r, const struct key_parts *parts, struct error *why)
 {
     struct buffer lower CLEANUP(buffer_fini) = { 0 };
@@ -109,6 +121,7 @@ static enum status check_range(struct repairing *r, const struct key_parts *part
     return range_decode(parts->clustering, &lower, &low, &high, why);
 }
 
+/* The bytes are copied: the scan moves on, and the store is written to meanwhile. */
 static enum status see_value(struct repairing *r, struct bytes key, struct bytes value)
 {
     struct key_parts parts;
@@ -120,6 +133,7 @@ static enum status see_value(struct repairing *r, struct bytes key, struct bytes
     arena_reset(r->arena);
     key = arena_copy(r->arena, key);
     value = arena_copy(r->arena, value);
+    assert(key.size && r->batch);
     status = key_decode(key, &r->scratch, &parts, &why);
     if (status)
         return take_out(r, key, value, NULL, &why);
@@ -131,6 +145,7 @@ static enum status see_value(struct repairing *r, struct bytes key, struct bytes
     return status ? take_out(r, key, value, &parts, &why) : OK;
 }
 
+/* All rows; the shard's own records are not judged. */
 static enum status repair_open(struct repairing *r)
 {
     const struct store_ops *ops = r->options->store;
@@ -154,6 +169,7 @@ static enum status repair_open(struct repairing *r)
     return status;
 }
 
+/* The store is open for writing, as an owner would have it, and nobody else has it. */
 static enum status repair_shard(struct repairing *r)
 {
     char path[PATH_MAX], name[SHARD_NAME_MAX];
@@ -172,6 +188,7 @@ static enum status repair_shard(struct repairing *r)
     return status;
 }
 
+/* A directory that is not whole is refused: what is missing could be what makes a value unreadable. */
 enum status table_space_repair(const struct table_space_options *options, const struct table_repair *repair,
                                struct table_repaired *sum, struct error *err)
 {

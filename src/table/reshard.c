@@ -1,11 +1,12 @@
 /* A space at rest, written anew with another number of shards: table_space_reshard.
  *
- * A new shard is filled in the order of its keys, straight into sorted files. Its rows come table by table, and within a table from the
- * old shards in their order, since theirs are ranges of tokens too; the shard's own records are merged. Then all is read again, from
- * what is on the disk and without regard to ranges, and old and new must have the same keys and values. Only then SHARDS is renamed.
+ * A new shard is filled in the order of its keys, straight into sorted files. Its rows come table by table,
+ * and within a table from the old shards in their order, since theirs are ranges of tokens too; the shard's
+ * own records are merged. Then all is read again, from what is on the disk and without regard to ranges, and
+ * old and new must have the same keys and values. Only then SHARDS is renamed.
  *
- * Values are copied as a reader would see them, merged and not purged: no compaction with a filter runs here, and deletions by order of
- * writing (DROP, TRUNCATE) have done their work and are left behind.
+ * Values are copied as a reader would see them, merged and not purged: no compaction with a filter runs here,
+ * and deletions by order of writing (DROP, TRUNCATE) have done their work and are left behind.
  */
 #include "row/key.h"
 #include "table/batch_log.h"
@@ -51,12 +52,14 @@ struct building {
     struct store_load *load;
 };
 
-/* What a set of records is, in whatever order it comes. The clock's bounds stand apart: there is one for each shard. */
+/* What a set of records is, in whatever order it comes: how many, and a sum of hashes. The clock's
+ * bounds stand apart, since there is one for each shard and the new ones all get the greatest. */
 struct tally {
     uint64_t count, sum;
     int64_t clock_bound_us;
 };
 
+/* Not for each record: whoever shows it would take longer than the copy. */
 static void tell(struct resharding *r, bool now)
 {
     if (r->reshard->progress && (now || r->done % TELL_EVERY == 0))
@@ -71,12 +74,14 @@ static void begin_phase(struct resharding *r, const char *phase, uint64_t total)
     tell(r, true);
 }
 
+/* For tests, which end the process there. */
 static void reached(struct resharding *r, const char *step)
 {
     if (r->reshard->reached)
         r->reshard->reached(r->reshard->context, step);
 }
 
+/* Old shards are opened for reading only: nothing of them changes until SHARDS is renamed. */
 static enum status open_store(struct resharding *r, const struct layout *layout, uint32_t shard, bool read_only,
                               struct store **store)
 {
@@ -93,6 +98,7 @@ static enum status open_store(struct resharding *r, const struct layout *layout,
 
 /* ---- records ---- */
 
+/* The clock's bound is merged, not moved. */
 static bool is_clock(struct bytes key)
 {
     uint8_t clock[CLOCK_KEY_BYTES];
@@ -100,6 +106,7 @@ static bool is_clock(struct bytes key)
     return bytes_equal(key, shard_clock_key(clock));
 }
 
+/* The greatest of all bounds stays: no new shard may stamp below what an old one gave. */
 static enum status read_clock(struct resharding *r, struct bytes value, int64_t *bound_us)
 {
     int64_t read_us;
@@ -112,12 +119,14 @@ static enum status read_clock(struct resharding *r, struct bytes value, int64_t 
     return OK;
 }
 
+/* Those of table id 0 sort before all rows. */
 static bool is_own_record(struct bytes key)
 {
     return bytes_compare(key, bytes_of(rows_begin, sizeof(rows_begin))) < 0;
 }
 
-/* Of every record but the clock's. What is not known here may belong anywhere: it is not guessed. */
+/* To which position a record belongs, and so to which new shard. A record that is not known here may
+ * belong anywhere: it is not guessed, and the reshard ends. */
 static enum status position_of(struct resharding *r, struct bytes key, uint64_t *position)
 {
     if (is_own_record(key)) {
@@ -139,6 +148,8 @@ static enum status position_of(struct resharding *r, struct bytes key, uint64_t 
 
 /* ---- what is there ---- */
 
+/* A shard that cannot be opened, or holds what this version does not know, is found before anything
+ * is built. */
 static enum status look_at_source(struct resharding *r, uint32_t shard)
 {
     const struct store_ops *ops = r->options->store;
@@ -167,6 +178,7 @@ static enum status look_at_source(struct resharding *r, uint32_t shard)
     return status;
 }
 
+/* Old and new shards are there at the same time. */
 static enum status check_space(struct resharding *r)
 {
     uint64_t needed = r->sum->bytes_before + r->sum->bytes_before / 8 + SPACE_MARGIN_BYTES, free_bytes = 0;
@@ -180,6 +192,7 @@ static enum status check_space(struct resharding *r)
                      (needed >> 20) + 1, free_bytes >> 20);
 }
 
+/* Everything that could be in the way is looked at first. */
 static enum status look(struct resharding *r)
 {
     uint64_t total;
@@ -199,6 +212,7 @@ static enum status look(struct resharding *r)
 
 /* ---- copying ---- */
 
+/* A source may be open or not. */
 static void close_source(struct resharding *r, struct source *source)
 {
     store_scan_close(source->scan);
@@ -208,7 +222,8 @@ static void close_source(struct resharding *r, struct source *source)
     source->store = NULL;
 }
 
-/* The old shards of this new one are open, and no others. */
+/* Opens the old shards from which this new one gets something, and closes those that it is past: as
+ * many are open at a time as the two numbers of shards make necessary. */
 static enum status open_sources(struct building *b)
 {
     struct resharding *r = b->r;
@@ -222,6 +237,7 @@ static enum status open_sources(struct building *b)
     return status;
 }
 
+/* All sources stand at the first key of the range. */
 static enum status scan_sources(struct building *b, struct bytes lower, struct bytes upper)
 {
     struct resharding *r = b->r;
@@ -243,6 +259,7 @@ static enum status scan_sources(struct building *b, struct bytes lower, struct b
     return status;
 }
 
+/* Into the load of the new shard: keys must come in order. */
 static enum status copy(struct building *b, struct bytes key, struct bytes value)
 {
     struct resharding *r = b->r;
@@ -255,7 +272,8 @@ static enum status copy(struct building *b, struct bytes key, struct bytes value
     return status;
 }
 
-/* The greatest bound of the old shards, under the key that stands before the due list. */
+/* The greatest bound of the old shards, under the key that stands before the due list, and so in its
+ * order. */
 static enum status copy_clock(struct building *b)
 {
     struct resharding *r = b->r;
@@ -280,6 +298,7 @@ static enum status copy_clock(struct building *b)
     return r->options->store->load_put(b->load, shard_clock_key(key), bytes_of(value, sizeof(value)), r->err);
 }
 
+/* For the shard's own records, which are merged: the due lists of several shards interleave. */
 static struct source *smallest_source(struct building *b)
 {
     struct source *smallest = NULL;
@@ -294,6 +313,7 @@ static struct source *smallest_source(struct building *b)
     return smallest;
 }
 
+/* Those whose position is in the new shard's range. */
 static enum status copy_own_records(struct building *b)
 {
     struct resharding *r = b->r;
@@ -318,7 +338,8 @@ static enum status copy_own_records(struct building *b)
     return status;
 }
 
-/* Moves a scan on to the new shard's next row at or behind where it stands. */
+/* Moves a scan on to the new shard's next row at or behind where it stands. Within a table the rows
+ * of a range of positions lie together, so it seeks at most twice for each table. */
 static enum status settle(struct building *b, struct store_scan *scan)
 {
     struct resharding *r = b->r;
@@ -360,6 +381,7 @@ static enum status copy_table(struct building *b, struct store_scan *scan, uint6
     return status;
 }
 
+/* The smallest table that any source still has rows of. */
 static bool next_table(struct building *b, uint64_t *table_id)
 {
     bool any = false;
@@ -375,6 +397,8 @@ static bool next_table(struct building *b, uint64_t *table_id)
     return any;
 }
 
+/* Table by table, and in each the sources in their order: they are ranges of tokens, so the keys
+ * come in order without a merge. */
 static enum status copy_rows(struct building *b)
 {
     uint64_t table_id = 0;
@@ -388,6 +412,7 @@ static enum status copy_rows(struct building *b)
     return status;
 }
 
+/* Own records sort before all rows. */
 static enum status fill(struct building *b, struct store *store)
 {
     const struct store_ops *ops = b->r->options->store;
@@ -406,6 +431,7 @@ static enum status fill(struct building *b, struct store *store)
     return ops->load_end(b->load, b->r->err);
 }
 
+/* The new shard's positions, and the old ones that have some of them. */
 static enum status build_shard(struct resharding *r, uint32_t shard)
 {
     struct building b = { .r = r,
@@ -435,6 +461,8 @@ static enum status build_shard(struct resharding *r, uint32_t shard)
 
 /* ---- comparing ---- */
 
+/* A sum does not depend on the order. The hash's key is random, so no data can be made that fools
+ * it. */
 static enum status count_record(struct resharding *r, const struct layout *layout, uint32_t shard, struct bytes key,
                                 struct bytes value, struct tally *tally)
 {
@@ -457,6 +485,7 @@ static enum status count_record(struct resharding *r, const struct layout *layou
     return OK;
 }
 
+/* Read again from the disk, all of it, without regard to ranges. */
 static enum status count_shard(struct resharding *r, const struct layout *layout, uint32_t shard, struct tally *tally)
 {
     const struct store_ops *ops = r->options->store;
@@ -481,6 +510,7 @@ static enum status count_shard(struct resharding *r, const struct layout *layout
     return status;
 }
 
+/* If the sums differ nothing was changed: SHARDS still names the old shards. */
 static enum status compare(struct resharding *r)
 {
     struct tally before = { .clock_bound_us = INT64_MIN }, after = before;
@@ -507,6 +537,7 @@ static enum status compare(struct resharding *r)
 
 /* ---- all of it ---- */
 
+/* The old shards stay open for reading while new ones need them. */
 static enum status build(struct resharding *r)
 {
     enum status status = look(r);
@@ -524,6 +555,8 @@ static enum status build(struct resharding *r)
     return status;
 }
 
+/* The one step that counts is layout_write. What failed before it is removed; what fails after it
+ * leaves strays, which the next start removes. */
 static enum status reshard(struct resharding *r)
 {
     const char *directory = r->options->directory;
@@ -548,6 +581,7 @@ static enum status reshard(struct resharding *r)
     return OK;
 }
 
+/* What could be refused is refused before anything is opened. */
 enum status table_space_reshard(const struct table_space_options *options, const struct table_reshard *asked,
                                 struct table_resharded *sum, struct error *err)
 {

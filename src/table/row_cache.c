@@ -1,6 +1,11 @@
-/* Of the ring's bytes an entry is good while fewer than the ring's size were written since it began: positions count all bytes ever
- * written, and where one stands in the ring is its remainder. An entry does not go over the ring's end. A directory's place is a
- * position, in units of 8 bytes, and 16 bits of the key's hash; a stale place is as good as an empty one. */
+/* A thread's cache of stored values, and the versions by which it knows that they are good;
+ * row_cache.h says how they work together, and why that is enough.
+ *
+ * Memory is one ring. Of its bytes an entry is good while fewer than the ring's size were written
+ * since it began: positions count all bytes ever written, and where one stands in the ring is its
+ * remainder. An entry does not go over the ring's end. A directory's place is a position, in units
+ * of 8 bytes, and 16 bits of the key's hash; a stale place is as good as an empty one. So nothing is
+ * ever removed: what is overwritten is simply found to be too old. */
 #include "table/row_cache.h"
 
 #include "base/memory.h"
@@ -15,6 +20,7 @@
 
 /* ---- versions ---- */
 
+/* Pages that nobody touches take no memory: most of a large table is empty at first. */
 static void *map_zeros(size_t bytes)
 {
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -24,6 +30,8 @@ static void *map_zeros(size_t bytes)
     return at;
 }
 
+/* The hash has a secret: a client that knew which keys share a version could make others' rows be
+ * read again and again. */
 void versions_init(struct versions *versions)
 {
     versions->numbers = map_zeros(VERSION_COUNT * sizeof(*versions->numbers));
@@ -46,6 +54,7 @@ static void make_odd(_Atomic uint64_t *number)
         atomic_store_explicit(number, now + 1, memory_order_relaxed); /* seen before the batch: that is released */
 }
 
+/* Released: whoever sees the even number sees the batch. */
 static void make_even(_Atomic uint64_t *number)
 {
     uint64_t now = atomic_load_explicit(number, memory_order_relaxed);
@@ -60,6 +69,7 @@ static void change_all(struct versions *versions, void (*change)(_Atomic uint64_
         change(&versions->numbers[i]);
 }
 
+/* Log data has an empty key: the version it changes is one of many, and does no harm. */
 static void change_batch(struct versions *versions, const struct store_batch *batch, void (*change)(_Atomic uint64_t *))
 {
     for (size_t i = 0; i < store_batch_count(batch); i++) {
@@ -133,6 +143,7 @@ struct row_cache {
     sem_t taken;
 };
 
+/* Ring and directory are as large as they will be; pages come when they are touched. */
 static void ring_map(struct ring *ring, uint64_t size)
 {
     assert((size & (size - 1)) == 0 && size >= ROW_CACHE_BYTES_MIN / 2);
@@ -151,14 +162,16 @@ static void ring_unmap(struct ring *ring)
     ring->bytes = NULL;
 }
 
+/* What was in the one before is not moved: it comes again when it is read. */
 static void begin_ring(struct row_cache *cache, uint64_t size)
 {
     ring_map(&cache->ring, size);
     cache->written = sizeof(struct entry); /* position 0 is no entry's */
 }
 
-/* Large rings are looked at here and there, and fewer pages are fewer misses; but who touches a huge page first waits milliseconds until
- * it is there. (MADV_POPULATE_WRITE would hold the lock that the loop's malloc waits for.) */
+/* Large rings are looked at here and there, and fewer pages are fewer misses; but who touches a huge page
+ * first waits milliseconds until it is there. (MADV_POPULATE_WRITE would hold the lock that the loop's malloc
+ * waits for.) */
 static void touch(const struct row_cache *cache, uint8_t *begin, uint64_t size)
 {
     (void)madvise(begin, size, MADV_HUGEPAGE); /* refused, it is only slower */
@@ -166,6 +179,8 @@ static void touch(const struct row_cache *cache, uint8_t *begin, uint64_t size)
         *(volatile uint8_t *)(begin + at) = 0;
 }
 
+/* A thread makes the large ring ready, so that the loop never waits for its pages, and unmaps the
+ * old one when it was taken. */
 static void *make_next(void *context)
 {
     struct row_cache *cache = context;
@@ -192,6 +207,7 @@ struct row_cache *row_cache_new(uint64_t bytes_max)
     return cache;
 }
 
+/* A thread that is making a ring is told to stop, and waited for. */
 void row_cache_free(struct row_cache *cache)
 {
     if (!cache)
@@ -206,6 +222,7 @@ void row_cache_free(struct row_cache *cache)
     free(cache);
 }
 
+/* Of a ring that is not yet full what was touched; a huge one was touched by its maker. */
 uint64_t row_cache_bytes(const struct row_cache *cache)
 {
     const struct ring *ring = &cache->ring;
@@ -214,6 +231,7 @@ uint64_t row_cache_bytes(const struct row_cache *cache)
     return used + ring->size / RING_PER_DIRECTORY;
 }
 
+/* Eight places: one line of the processor's cache. */
 static inline uint64_t *set_of(const struct row_cache *cache, uint64_t hash)
 {
     return cache->ring.places + (hash >> 32) % cache->ring.set_count * WAYS;
@@ -246,6 +264,8 @@ void row_cache_prefetch(const struct row_cache *cache, uint64_t hash)
     __builtin_prefetch(set_of(cache, hash));
 }
 
+/* A tag is 16 bits, so the whole key is compared as well. An entry of another version is as good as
+ * none. */
 bool row_cache_find(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes *value)
 {
     const uint64_t *set = set_of(cache, hash);
@@ -266,7 +286,8 @@ bool row_cache_find(struct row_cache *cache, uint64_t hash, uint64_t version, st
     return false;
 }
 
-/* The key's own (or one that looks like it), a stale one, or else the oldest of the set. */
+/* Where the key's place goes: its own (or one that looks like it), a stale one, or else the oldest
+ * of the set. */
 static uint64_t *place_for(const struct row_cache *cache, uint64_t hash)
 {
     uint64_t *set = set_of(cache, hash), *oldest = set, tag = tag_of(hash);
@@ -280,7 +301,8 @@ static uint64_t *place_for(const struct row_cache *cache, uint64_t hash)
     return oldest;
 }
 
-/* The next ring, if it is there; until then the one that is full goes on, round and round. */
+/* Takes the ring that the thread has made, if it is there; until then the full one goes on, round
+ * and round. */
 static void take_next(struct row_cache *cache)
 {
     if (cache->maker_state != MAKER_MAKES) {
@@ -303,7 +325,8 @@ static void take_next(struct row_cache *cache)
     sem_post(&cache->taken);
 }
 
-/* Anew: what was in it comes again. */
+/* Growing begins anew: what was in the ring comes again. Small rings are made at once, large ones by
+ * a thread. */
 static void grow_if_full(struct row_cache *cache)
 {
     uint64_t twice = cache->ring.size * 2;
@@ -317,6 +340,7 @@ static void grow_if_full(struct row_cache *cache)
     }
 }
 
+/* Old bytes are overwritten without a look: their places are stale from now on. */
 void row_cache_put(struct row_cache *cache, uint64_t hash, uint64_t version, struct bytes key, struct bytes value)
 {
     bool absent = bytes_is_null(value);

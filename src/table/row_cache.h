@@ -1,23 +1,27 @@
 /* table/row_cache.h: inside table/: values that one thread read lately, found again without asking the store.
  *
- * A loop looks up most rows by their full key. The store finds one in several places (memtables, files, blocks) and merges what it
- * finds; here it is one probe. What is kept are the store's values as they were merged, keys that are absent too; readers decode and
- * hide as always, so time to live, deletions and dropped columns need nothing here.
+ * A loop looks up most rows by their full key. The store finds one in several places (memtables, files,
+ * blocks) and merges what it finds; here it is one probe. What is kept are the store's values as they were
+ * merged, keys that are absent too; readers decode and hide as always, so time to live, deletions and dropped
+ * columns need nothing here.
  *
- * Nothing is ever told to a cache. A shard has *versions*: numbers, by the hash of a key. Its owner makes those of a batch odd before it
- * writes and even again, and higher, when the batch is visible or has failed. A value was put with the even version that stood before
- * it was looked up and after; it is good as long as that is still the version.
+ * Nothing is ever told to a cache. A shard has *versions*: numbers, by the hash of a key. Its owner makes
+ * those of a batch odd before it writes and even again, and higher, when the batch is visible or has failed.
+ * A value was put with the even version that stood before it was looked up and after; it is good as long as
+ * that is still the version.
  *
- *     owner:   versions odd -> ops->write -> versions even, higher                        (versions_begin, versions_end)
+ *     owner:   versions odd (versions_begin) -> ops->write -> versions even, higher (versions_end)
  *     reader:  version even? -> found with this version: good
  *                            -> else ops->get -> version still the same? -> put
  *
- * Why this is enough: who sees a batch in the store sees its odd versions too, since they were written before the batch was shown
- * (the store shows it with a release and looks with an acquire); and an even version is written after, so who sees that sees the batch.
+ * Why this is enough: who sees a batch in the store sees its odd versions too, since they were written before
+ * the batch was shown (the store shows it with a release and looks with an acquire); and an even version is
+ * written after, so who sees that sees the batch.
  *
- * Memory is one ring, the oldest is overwritten; a directory of 8-way sets says where in it a key is. It begins small and starts anew
- * with twice the size when it has been filled, up to bytes_max. Large ones are made by a thread, while the full one goes on, so that no
- * request waits for their memory: until they are there, and the one before is gone, there are both.
+ * Memory is one ring, the oldest is overwritten; a directory of 8-way sets says where in it a key is. It
+ * begins small and starts anew with twice the size when it has been filled, up to bytes_max. Large ones are
+ * made by a thread, while the full one goes on, so that no request waits for their memory: until they are
+ * there, and the one before is gone, there are both.
  *
  * Owns:    what is found is borrowed until the next put.
  * Thread:  a cache belongs to one; versions are written by the shard's owner and read by all.

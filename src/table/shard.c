@@ -6,6 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* One clock for all shards: no two stamps of a process are the same, so a stamp can name a batch
+ * (batch_log.h). It is never below the wall clock, and goes ahead of it when more stamps are asked
+ * for than microseconds pass. */
 int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
 {
     int64_t last = atomic_load_explicit(&space->clock_us, memory_order_relaxed), next;
@@ -22,6 +25,8 @@ int64_t space_stamp_us(struct table_space *space, int64_t at_least_us)
     return next;
 }
 
+/* For who pushes no request but wants the owner to look round. The exchange pairs with the owner's:
+ * see sleep_until_work. */
 void shard_wake(struct shard *shard)
 {
     atomic_exchange(&shard->sleeps, 0);

@@ -1,5 +1,5 @@
-/* table/shard.h: inside table/: what a space, its shards and ports consist of, and the rings between owners and ports. It knows none of
- * the files that work on them.
+/* table/shard.h: inside table/: what a space, its shards and ports consist of, and the rings between owners
+ * and ports. It knows none of the files that work on them.
  *
  * Thread:  a ring has one producer and one consumer; what each side may touch is said at the fields.
  */
@@ -53,7 +53,8 @@ static inline struct table_request *ring_pop(struct ring *ring)
     return request;
 }
 
-/* Of a flow, or some that share it: what is with the owner, and what waits in the port until some of that is answered. */
+/* Of a flow, or some that share it: what is with the owner, and what waits in the port until some of that is
+ * answered. */
 enum { LINES = 64 };
 struct line {
     struct table_request *first, *last; /* first NULL: none waits */

@@ -63,6 +63,9 @@ static enum status check_shards(const struct table_space_options *options, const
     return status ? status : remove_strays(files_of(options), options->directory, layout, err);
 }
 
+/* How many shards there are: as the directory was made. The number is written before the first shard
+ * is made, marked unfinished until all of them are there, so that a crash in between does not leave
+ * a directory that looks whole. */
 static enum status choose_layout(const struct table_space_options *options, struct layout *layout, struct error *err)
 {
     struct file_system *files = files_of(options);
@@ -91,6 +94,7 @@ static enum status choose_layout(const struct table_space_options *options, stru
 
 /* ---- shards ---- */
 
+/* No timestamp of this run may be below one that an earlier run gave: see persist_clock in turn.c. */
 static enum status read_clock_bound(struct shard *shard, struct error *err)
 {
     struct store_read_options options = { .may_wait = true };
@@ -110,6 +114,7 @@ static enum status read_clock_bound(struct shard *shard, struct error *err)
     return status == ERR_NOT_FOUND ? OK : status;
 }
 
+/* What an owner works with is made here; its thread starts when all shards are open. */
 static enum status open_shard(struct table_space *space, uint32_t index, struct error *err)
 {
     struct shard *shard = &space->shards[index];
@@ -137,6 +142,7 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
 
 enum { PORTS_DEFAULT = 64, PORTS_BESIDE = 16 /* the catalog's, the batch log's */ };
 
+/* A failure at any step closes what was opened so far. */
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
 {
     struct table_space *space = xcalloc(1, sizeof(*space));
@@ -177,6 +183,7 @@ enum status table_space_open(const struct table_space_options *options, struct t
     return OK;
 }
 
+/* Owners end first, so nothing is written any more when the stores close. */
 void table_space_close(struct table_space *space)
 {
     if (!space)

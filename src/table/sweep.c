@@ -1,7 +1,10 @@
-/* The sweeper's steps. A round goes through the due list (due.h) once; a step looks at entries until it has done something for one, or its
- * time is over, so that requests wait for little. What is left of a tombstone is a tombstone again, with its own entry, so a step that is
- * lost in a crash is done again and nothing has to be remembered.
- */
+/* The sweeper's steps: what purges deletions of partitions and ranges, and what they cover. sweep.h
+ * says why it is needed.
+ *
+ * A round goes through the due list (due.h) once. A step looks at entries until it has done
+ * something for one, or its time is over, so that requests wait for little. What is left of a
+ * tombstone is a tombstone again, with its own entry. So a step that is lost in a crash is done
+ * again, and nothing has to be remembered. */
 #include "table/sweep.h"
 
 #include "row/fragment.h"
@@ -19,6 +22,7 @@ enum {
     SWEEP_BYTES = 1 << 20, /* of rows rewritten */
 };
 
+/* The owner has ended. */
 void sweep_fini(struct sweep *sweep)
 {
     buffer_fini(&sweep->at);
@@ -40,11 +44,14 @@ struct stepping {
     bool blocked; /* it can't be swept: a newer version wrote what it covers */
 };
 
+/* One writer: no exchange is needed. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* The value of a key, copied: the batch of this step is empty before it, so the store says all there
+ * is. */
 static enum status get(struct stepping *s, struct bytes key, bool *found, struct bytes *value)
 {
     struct store_read_options options = { .may_wait = true };
@@ -58,7 +65,8 @@ static enum status get(struct stepping *s, struct bytes key, bool *found, struct
     return status == ERR_NOT_FOUND ? OK : status;
 }
 
-/* False: it is not for us to change. */
+/* False: it cannot be read by this version, so it is not for us to change, nor may what covers it
+ * go. */
 static bool read_row(struct stepping *s, struct bytes value, struct deletion cover, struct row *row)
 {
     struct error ignored;
@@ -66,7 +74,7 @@ static bool read_row(struct stepping *s, struct bytes value, struct deletion cov
     return value.size && !row_decode_under(s->arena, value, cover, row, &ignored);
 }
 
-/* Through the turn's door, and none of it a client's. */
+/* Everything goes through the turn's door, and none of it is a client's. */
 static void change(struct stepping *s, struct mutation *mutation)
 {
     mutation->origin = ORIGIN_SWEEPER;
@@ -74,7 +82,7 @@ static void change(struct stepping *s, struct mutation *mutation)
     (void)turn_apply(s->turn, mutation, s->err); /* what the sweeper asks for does not fail */
 }
 
-/* before: all that the key held. */
+/* A row after sweeping: what is left of it, or nothing. before: all that the key held. */
 static void put_row(struct stepping *s, struct bytes key, struct bytes before, const struct row *row)
 {
     struct buffer value CLEANUP(buffer_fini) = { 0 };
@@ -89,6 +97,7 @@ static void put_row(struct stepping *s, struct bytes key, struct bytes before, c
     change(s, &mutation);
 }
 
+/* The tombstone of this entry has become something else, with its own entry. */
 static void forget_entry(struct stepping *s)
 {
     struct mutation mutation = { .kind = MUTATION_DELETE, .key = s->due.key };
@@ -96,6 +105,7 @@ static void forget_entry(struct stepping *s)
     change(s, &mutation);
 }
 
+/* The entry spoke of a tombstone that is not there any more: a newer one took its place. */
 static void drop_entry(struct stepping *s)
 {
     forget_entry(s);
@@ -110,6 +120,7 @@ static void change_segments(struct stepping *s, const struct range_changes *chan
     change(s, &mutation);
 }
 
+/* The table was dropped: its rows are gone, and its entries with them. */
 static void drop_entries_of_table(struct stepping *s, uint64_t table_id)
 {
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
@@ -123,11 +134,13 @@ static void drop_entries_of_table(struct stepping *s, uint64_t table_id)
     count(&s->shard->swept.entries_dropped, 1);
 }
 
+/* The sweeper looks at the store alone and remembers nothing: what is known may be of a batch. */
 static struct range_owner ranges_of(struct stepping *s, struct range_overlay *none)
 {
     return (struct range_owner){ s->shard->ops, s->shard->store, NULL, none, s->arena, s->err, true, NULL };
 }
 
+/* Of the partition at hand. */
 static struct bytes key_of_kind(struct stepping *s, enum key_kind kind)
 {
     uint8_t *key = arena_alloc(s->arena, s->due.partition.size + 1);
@@ -139,11 +152,15 @@ static struct bytes key_of_kind(struct stepping *s, enum key_kind kind)
 
 /* ---- a partition's deletion: laid over its segments, then taken from its record ---- */
 
+/* Whether an earlier step began with this deletion. A newer deletion of the partition begins from
+ * the start. */
 static bool is_being_laid(const struct stepping *s, int64_t timestamp_us)
 {
     return bytes_equal(buffer_bytes(&s->sweep->laying), s->due.key) && s->sweep->laid_us == timestamp_us;
 }
 
+/* A partition's deletion is made a segment over all of the partition, in steps; then its record
+ * loses it. From there on it is swept as any segment. */
 static enum status sweep_partition(struct stepping *s)
 {
     struct sweep *sweep = s->sweep;
@@ -174,6 +191,7 @@ static enum status sweep_partition(struct stepping *s)
     if (status)
         return status;
     change_segments(s, &changes);
+    /* Not all of it was laid: the next step goes on from there. */
     if (!bytes_is_null(laid_to)) {
         laid_to = arena_copy(s->arena, laid_to);
         buffer_reset(&sweep->laying);
@@ -193,7 +211,8 @@ static enum status sweep_partition(struct stepping *s)
 
 /* ---- a segment: its rows, from the lower place on ---- */
 
-/* When the partition's last segment goes: its record forgets that there are any. */
+/* When the partition's last segment goes, its record forgets that there are any: its readers look
+ * for none. */
 static enum status forget_flag(struct stepping *s)
 {
     struct bytes first = key_of_kind(s, KEY_RANGE), end = key_of_kind(s, KEY_RANGE + 1),
@@ -222,6 +241,7 @@ static enum status forget_flag(struct stepping *s)
 }
 
 /* Stands on a row; false: enough for this step, or it can't be swept. */
+/* Deletes what the segment covers of the row on which the scan stands. False: it cannot be swept. */
 static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct deletion deletion)
 {
     bool is_list = scan->value.size && scan->value.data[0] == FRAGMENT_LIST;
@@ -240,7 +260,8 @@ static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct 
     return true;
 }
 
-/* Deletes what the segment covers from its lower place on. *end: it came to the segment's end; else *swept_to is the first place not swept. */
+/* Deletes what the segment covers, from its lower place on. *end: it came to the segment's end; else
+ * *swept_to is the first place not swept. Bounded in rows, bytes and time. */
 static enum status sweep_rows(struct stepping *s, const struct range_segment *segment, bool *end,
                               struct bytes *swept_to)
 {
@@ -283,6 +304,8 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
     return status;
 }
 
+/* A segment: its rows go, and in the same batch it shrinks by what was swept. So what it hid can
+ * never be seen again. */
 static enum status sweep_range(struct stepping *s)
 {
     size_t skip = s->due.partition.size + 1;
@@ -330,6 +353,7 @@ static enum status sweep_range(struct stepping *s)
 
 /* ---- the round ---- */
 
+/* Where the next step begins to look. */
 static void go_on_at(struct stepping *s, struct bytes key, bool behind)
 {
     assert(key.size);
@@ -339,6 +363,7 @@ static void go_on_at(struct stepping *s, struct bytes key, bool behind)
         buffer_append_u8(&s->sweep->at, 0);
 }
 
+/* The oldest entry of the table is not due, so none of its others is. */
 static void go_on_behind_table(struct stepping *s, uint64_t table_id)
 {
     buffer_reset(&s->sweep->at);
@@ -382,6 +407,7 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
     return status;
 }
 
+/* From the round's begin, or from where the last step ended. */
 enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct error *err)
 {
     struct shard *shard = turn->shard;

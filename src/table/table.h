@@ -39,19 +39,20 @@ struct read_command {
     int64_t token;              /* of the partition; or with a range the first token, inclusive ... */
     /* ... or all partitions of a token range, starting after (or at) a partition: */
     int64_t token_last; /* inclusive */
-    struct bytes
-        after_partition; /* scan: begin with this partition of `token` (serialized), NULL data: from the token's first */
+    /* Scan: begin with this partition of `token` (serialized); NULL data: from the token's first. */
+    struct bytes after_partition;
     bool after_partition_inclusive; /* true: resume inside it, after after_clustering; false: with the next partition */
-    /* Resuming inside the first partition: rows strictly after this encoded clustering (before it, if reversed). NULL: no. */
+    /* Resuming inside the first partition: rows strictly after this encoded clustering (before it, if
+     * reversed). NULL: no. */
     struct bytes after_clustering;
     bool after_static;          /* resuming: the static row was already delivered; it comes again only with rows */
     const struct slice *slices; /* in clustering order, disjoint. NULL with slice_count 0: everything */
     uint32_t slice_count;
-    bool
-        slices_are_rows; /* every slice is one whole clustering (start = end, inclusive): looked up, not scanned. There is one */
+    /* Every slice is one whole clustering (start = end, inclusive): looked up, not scanned. There is one. */
+    bool slices_are_rows;
     const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
-    const struct table_def
-        *def; /* its definition: cells of dropped columns are left out. NULL: a table that never loses columns */
+    /* Its definition: cells of dropped columns are left out. NULL: a table that never loses columns. */
+    const struct table_def *def;
     bool reversed;
     bool rows_wanted; /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
     bool static_wanted;
@@ -90,12 +91,14 @@ struct read_result {
     struct work_done work;
 };
 
-/* A read as flat bytes, without the definitions: who decodes it looks them up by table id. A debug build (HELENUS_DEBUG) sends every
- * table_read through both. The decoded command borrows its bytes; slices are in the arena. ERR_CORRUPT for what does not fit. */
+/* A read as flat bytes, without the definitions: who decodes it looks them up by table id. A debug build
+ * (HELENUS_DEBUG) sends every table_read through both. The decoded command borrows its bytes; slices are in
+ * the arena. ERR_CORRUPT for what does not fit. */
 void table_encode_read(struct buffer *out, const struct read_command *command);
 enum status table_decode_read(struct arena *arena, struct bytes bytes, struct read_command *command, struct error *err);
 
-/* may_wait false: ERR_WOULD_WAIT instead of touching the disk. Partitions that have neither rows nor a static row are left out. */
+/* may_wait false: ERR_WOULD_WAIT instead of touching the disk. Partitions that have neither rows nor a static
+ * row are left out. */
 enum status table_read(struct table_port *port, const struct read_command *command, bool may_wait, struct arena *arena,
                        struct read_result *result, struct error *err);
 
@@ -123,24 +126,28 @@ struct apply_command {
 };
 
 void table_encode_apply(struct buffer *out, const struct apply_command *command);
-/* Partitions of one shard in one command: all of it is applied, in one write and with one timestamp, or nothing. The buffer is empty
- * at the first; every token is of the shard that the request is routed to. */
+/* Partitions of one shard in one command: all of it is applied, in one write and with one timestamp, or
+ * nothing. The buffer is empty at the first; every token is of the shard that the request is routed to. */
 void table_group_add(struct buffer *group, const struct apply_command *command);
-/* A logged batch over several shards has a group for each. The first, complete, is made to remember the others; when it was written,
- * each of the others is told the timestamp that it got (table_request's), and is sent. Whatever happens then, they will be written:
- * batch_log.h. When all are, the batch is forgotten; when one fails, it is said to be unfinished. */
+/* A logged batch over several shards has a group for each. The first, complete, is made to remember the
+ * others; when it was written, each of the others is told the timestamp that it got (table_request's), and is
+ * sent. Whatever happens then, they will be written: batch_log.h. When all are, the batch is forgotten; when
+ * one fails, it is said to be unfinished. */
 void table_group_remember(struct buffer *group, const struct bytes *others, uint32_t count);
 void table_group_set_batch(struct buffer *group, int64_t timestamp_us);
-/* One of several groups that are nothing together: partitions of a table that is gone when the owner looks are left out, as if they had been
- * written just before it went. Others refuse the whole group then (ERR_STALE). */
+/* One of several groups that are nothing together: partitions of a table that is gone when the owner looks
+ * are left out, as if they had been written just before it went. Others refuse the whole group then
+ * (ERR_STALE). */
 void table_group_loosen(struct buffer *group);
-/* tokens: one of each shard's, the first one's first. Goes on by itself; the port may be closed when nothing of it is pending. */
+/* tokens: one of each shard's, the first one's first. Goes on by itself; the port may be closed when nothing
+ * of it is pending. */
 void table_batch_forget(struct table_port *port, int64_t timestamp_us, const int64_t *tokens, uint32_t count);
 void table_batch_is_unfinished(struct table_port *port);
 /* Tells the space's `reached`. */
 void table_batch_reached(struct table_port *port, const char *step);
-/* For tables of counters: the same as apply, where cells of kind CELL_COUNTER carry the number to add (8 bytes). The owner reads what
- * there is, adds, and writes the sums; other cells and deletions are written as they are, in the order of the fragments. */
+/* For tables of counters: the same as apply, where cells of kind CELL_COUNTER carry the number to add (8
+ * bytes). The owner reads what there is, adds, and writes the sums; other cells and deletions are written as
+ * they are, in the order of the fragments. */
 void table_encode_add(struct buffer *out, const struct apply_command *command);
 /* Into a group, of nothing else. */
 void table_group_add_numbers(struct buffer *group, const struct apply_command *command);
@@ -164,8 +171,8 @@ struct condition {
     const struct bytes *values; /* wire bytes; NULL data: null */
     uint32_t value_count;
 };
-/* CAS_FIRST_ROW and CAS_FIRST_MARKED_ROW hold always, and stand behind all others: if one of them did not hold, they bring the partition's
- * first live row, the latter the first one that an INSERT made. */
+/* CAS_FIRST_ROW and CAS_FIRST_MARKED_ROW hold always, and stand behind all others: if one of them did not
+ * hold, they bring the partition's first live row, the latter the first one that an INSERT made. */
 enum cas_kind { CAS_IF_NOT_EXISTS, CAS_IF_EXISTS, CAS_IF_CONDITIONS, CAS_FIRST_ROW, CAS_FIRST_MARKED_ROW };
 static inline bool cas_is_first_row(enum cas_kind kind)
 {
@@ -230,9 +237,11 @@ enum status table_decode_cas_result(struct arena *arena, struct bytes result, st
 enum status table_apply_wait(struct table_port *port, struct bytes command, int64_t token, struct error *err);
 
 /* ---- the port of a thread ---- */
-/* Aborts where more are open than the space was made for, or no descriptor is left: who starts threads sees to it before. */
+/* Aborts where more are open than the space was made for, or no descriptor is left: who starts threads sees
+ * to it before. */
 struct table_port *table_port_open(struct table_space *space);
-/* Rows that this port looks up by their whole keys are kept, in at most so many bytes (under 1 MiB: none), until they are written to. */
+/* Rows that this port looks up by their whole keys are kept, in at most so many bytes (under 1 MiB: none),
+ * until they are written to. */
 void table_port_keep_rows(struct table_port *port, uint64_t bytes_max);
 void table_port_close(struct table_port *port);   /* all requests must be done */
 int table_port_fd(const struct table_port *port); /* readable: call table_port_reap */
@@ -240,8 +249,8 @@ int table_port_fd(const struct table_port *port); /* readable: call table_port_r
 void table_port_flush(struct table_port *port);
 void table_port_reap(struct table_port *port);
 uint32_t table_port_pending(const struct table_port *port);
-/* 1 + the shard of the latest read answered ERR_WOULD_WAIT, 0 if there was none since it was asked: whoever runs it again may wait for
- * that one. */
+/* 1 + the shard of the latest read answered ERR_WOULD_WAIT, 0 if there was none since it was asked: whoever
+ * runs it again may wait for that one. */
 uint32_t table_port_waited(struct table_port *port);
 
 /* ---- the space ---- */
@@ -251,14 +260,16 @@ struct table_space_options {
     struct file_system *files;     /* where the directory is. Borrowed; NULL: the machine's */
     const struct store_ops *store; /* which engine */
     void *store_environment;       /* shared cache, pools, encryption: from the engine's open_environment */
-    /* The definitions now in force: a reference, or what it returns is borrowed for the call. By table id; NULL: dropped. */
+    /* The definitions now in force: a reference, or what it returns is borrowed for the call. By table id;
+     * NULL: dropped. */
     struct table_def *(*table_by_id)(void *context, uint64_t table_id); /* returns a new reference */
     void *context;
     const struct clock *clock; /* borrowed; always given to who opens a space */
     place_sum sum;             /* what an owner adds with (row/place.h); NULL: nobody asks for it */
     uint32_t port_count_max;   /* ports open at once, but for the few of the space itself; 0: 64 */
     uint32_t batch_retry_ms;   /* unfinished batches are tried again after this; 0: 10 s */
-    /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL: not wanted. Any thread */
+    /* For tests, which end the process there: each step of a batch that is remembered (batch_log.h). NULL:
+     * not wanted. Any thread */
     void (*reached)(void *context, const char *step);
 };
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err);
@@ -272,15 +283,16 @@ struct store_properties;
 void table_space_properties(struct table_space *space, uint32_t shard, struct store_properties *properties,
                             bool *refuses_writes);
 
-/* Partitions of a table, and the mean of their bytes as they are stored: counted where there are few, else from a sample of each shard, and
- * then right to some percent. Waits for the disk. Any thread. */
+/* Partitions of a table, and the mean of their bytes as they are stored: counted where there are few, else
+ * from a sample of each shard, and then right to some percent. Waits for the disk. Any thread. */
 struct table_estimate {
     uint64_t partition_count, partition_bytes_mean;
 };
 enum status table_space_estimate(struct table_space *space, uint64_t table_id, struct table_estimate *estimate,
                                  struct error *err);
 
-/* Values that were looked up, over all ports that are open: found among those kept, or asked of the store. Any thread. */
+/* Values that were looked up, over all ports that are open: found among those kept, or asked of the store.
+ * Any thread. */
 struct row_cache_use {
     uint64_t found, missed;
 };
@@ -295,10 +307,11 @@ uint64_t table_space_unreadable(struct table_space *space);
 /* Writes of the shard whose reads had to wait for the disk, since the start. Any thread. */
 uint64_t table_space_cold_writes(struct table_space *space, uint32_t shard);
 
-/* Removes the rows of dropped or truncated tables from every shard: one write in each, whole or not at all; redone by who remembers it
- * after a crash. Sorts the ids. Waits. */
+/* Removes the rows of dropped or truncated tables from every shard: one write in each, whole or not at all;
+ * redone by who remembers it after a crash. Sorts the ids. Waits. */
 enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint32_t count, struct error *err);
-/* For operators and tests: what memory holds to sorted files, and these into as few as can be. Owners go on; whoever calls waits. */
+/* For operators and tests: what memory holds to sorted files, and these into as few as can be. Owners go on;
+ * whoever calls waits. */
 enum status table_flush(struct table_space *space, struct error *err);
 enum status table_compact(struct table_space *space, struct error *err);
 enum status table_flush_shard(struct table_space *space, uint32_t shard, struct error *err);
@@ -306,20 +319,23 @@ enum status table_flush_shard(struct table_space *space, uint32_t shard, struct 
 enum status table_compact_shard(struct table_space *space, uint32_t shard, uint64_t table_id, struct error *err);
 void table_stop_compactions(struct table_space *space);
 
-/* A copy of every shard in `directory`, which is there, of one moment: owners stand still between two turns, all of them together, until
- * the last shard is done. So the copy is what a kill -9 at that moment would have left, and whatever a start makes of that (logged
- * batches whole or not at all, interrupted drops ended) it makes of the copy. Small if everything was flushed just before: the log is
- * copied, sorted files are hard links. *stood_us: how long writes waited. ERR_OVERLOADED: an owner did not come to a stop, or
- * another copy is being made. */
+/* A copy of every shard in `directory`, which is there, of one moment: owners stand still between two turns,
+ * all of them together, until the last shard is done. So the copy is what a kill -9 at that moment would have
+ * left, and whatever a start makes of that (logged batches whole or not at all, interrupted drops ended) it
+ * makes of the copy. Small if everything was flushed just before: the log is copied, sorted files are hard
+ * links. *stood_us: how long writes waited. ERR_OVERLOADED: an owner did not come to a stop, or another copy
+ * is being made. */
 enum status table_checkpoint(struct table_space *space, const char *directory, int64_t *stood_us, struct error *err);
 
-/* Finishes the batches that a crash or a full disk left, before anybody reads; every table's definition can be asked for. What can't be
- * finished now (a full disk) is tried again later, by a thread that this starts. An error: the thread can't be started. */
+/* Finishes the batches that a crash or a full disk left, before anybody reads; every table's definition can
+ * be asked for. What can't be finished now (a full disk) is tried again later, by a thread that this starts.
+ * An error: the thread can't be started. */
 enum status table_space_finish_batches(struct table_space *space, struct error *err);
 
-/* Deletes what partition deletions and range tombstones past gc_grace_seconds cover, and them. Once started, owners do it by
- * themselves in small steps when they find the time: call it when every table's definition can be asked for, since what stands in the
- * due list for an unknown table is dropped. table_sweep: now and to the end, for operators and tests. Waits. */
+/* Deletes what partition deletions and range tombstones past gc_grace_seconds cover, and them. Once started,
+ * owners do it by themselves in small steps when they find the time: call it when every table's definition
+ * can be asked for, since what stands in the due list for an unknown table is dropped. table_sweep: now and
+ * to the end, for operators and tests. Waits. */
 void table_space_start_sweeping(struct table_space *space);
 enum status table_sweep(struct table_space *space, struct error *err);
 struct sweep_progress { /* since the start */
@@ -340,8 +356,8 @@ struct table_check {
     void (*progress)(void *context, uint32_t shard, uint32_t shard_count, uint64_t done, uint64_t total);
     /* where: a path below the directory. Neither tells a name, key or value of a user. */
     void (*damaged)(void *context, const char *where, const char *what);
-    /* Each row that decodes, and each partition's own record, in order; tombstones are not hidden. NULL: not wanted. What it returns is
-     * told as damage. */
+    /* Each row that decodes, and each partition's own record, in order; tombstones are not hidden. NULL: not
+     * wanted. What it returns is told as damage. */
     enum status (*row)(void *context, const struct key_parts *key, const struct row *row, struct error *err);
     void *context;
 };
@@ -352,8 +368,8 @@ struct table_checked {
     uint64_t bad_value_count;    /* values that do not decode; told of the first of them */
     uint64_t other_damage_count; /* all else that was told */
 };
-/* Looks at all of a directory that nobody has open, and changes nothing: files, checksums, keys, fragments. OK: it was looked at, and
- * what is damaged was told. options: directory, files, store and store_environment. */
+/* Looks at all of a directory that nobody has open, and changes nothing: files, checksums, keys, fragments.
+ * OK: it was looked at, and what is damaged was told. options: directory, files, store and store_environment. */
 enum status table_space_check(const struct table_space_options *options, const struct table_check *check,
                               struct table_checked *sum, struct error *err);
 
@@ -374,9 +390,9 @@ struct table_repair {
 struct table_repaired {
     uint64_t value_count, taken_count;
 };
-/* Takes out of a directory that nobody has open each value that can't be read, and keeps it aside in the same store (repair.h); the rest
- * of the value stays. Files and checksums are not its matter. options: directory, files, store, store_environment and clock.
- * Any error or crash leaves what was done; run it again. */
+/* Takes out of a directory that nobody has open each value that can't be read, and keeps it aside in the same
+ * store (repair.h); the rest of the value stays. Files and checksums are not its matter. options: directory,
+ * files, store, store_environment and clock. Any error or crash leaves what was done; run it again. */
 enum status table_space_repair(const struct table_space_options *options, const struct table_repair *repair,
                                struct table_repaired *sum, struct error *err);
 
@@ -393,21 +409,23 @@ struct table_resharded {
     uint64_t bytes_before, bytes_after; /* on the disk */
     bool old_left;                      /* the old shards could not be removed: the next start tries again */
 };
-/* Writes a directory that nobody has open anew with another number of shards: beside the old ones, read again and compared, and then
- * one rename makes it so. Any error or crash before leaves the old ones as they were. Everything was flushed before: it is not the
- * log's place to hold what is copied. options: directory, files, store, store_environment; an engine that loads.
- * ERR_NO_SPACE: there is not enough of it. ERR_CORRUPT: something that can't be read, or a record that this version does not know. */
+/* Writes a directory that nobody has open anew with another number of shards: beside the old ones, read again
+ * and compared, and then one rename makes it so. Any error or crash before leaves the old ones as they were.
+ * Everything was flushed before: it is not the log's place to hold what is copied. options: directory, files,
+ * store, store_environment; an engine that loads. ERR_NO_SPACE: there is not enough of it. ERR_CORRUPT:
+ * something that can't be read, or a record that this version does not know. */
 enum status table_space_reshard(const struct table_space_options *options, const struct table_reshard *reshard,
                                 struct table_resharded *sum, struct error *err);
 /* How many shards a directory has that nobody has open; 0: it is new. options: directory, files. */
 enum status table_space_read_shard_count(const struct table_space_options *options, uint32_t *count, struct error *err);
 
 /* ---- computed tables ---- */
-/* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT * column order; NULL: null. */
+/* Emits all rows of a virtual table; the space sorts and slices them. Values are wire bytes in SELECT *
+ * column order; NULL: null. */
 struct virtual_emit {
     void (*row)(struct virtual_emit *emit, const struct bytes *values);
-    /* Spares work: might one ask for rows that begin with these values (the partition key's, then the first clustering column's)? NULL:
-     * for all. */
+    /* Spares work: might one ask for rows that begin with these values (the partition key's, then the first
+     * clustering column's)? NULL: for all. */
     bool (*wants)(struct virtual_emit *emit, const struct bytes *values, uint32_t count);
 };
 static inline bool virtual_wants(struct virtual_emit *emit, const struct bytes *values, uint32_t count)

@@ -1,9 +1,14 @@
 /* A turn of an owner: the batch that its commands share, and the door into it.
  *
- * All changes meet here so that whoever must hear of each of them has one place to listen, and so that what goes along with a change
- * can't be left out by who decides it: an entry of the due list with each tombstone, the flag with each range, what the owner keeps in mind
- * with each write that is not a client's.
- */
+ * All changes meet here so that whoever must hear of each of them has one place to listen. And what
+ * goes along with a change cannot be left out by who decides it: an entry of the due list with each
+ * tombstone, the flag with each range, what the owner keeps in mind with each write that is not a
+ * client's.
+ *
+ * A row's change passes in this order: turn_begin_command makes the partition's key,
+ * turn_next_fragment the row's key and a stamped copy of the fragment, turn_apply puts it into the
+ * batch, turn_write writes the batch of all commands with one sync. Until then readers see nothing
+ * of it; commands of the same turn see it by looking through the batch (look.h). */
 #include "table/turn.h"
 
 #include "base/hash.h"
@@ -23,6 +28,8 @@ enum {
     RANGE_MARKS = 16,          /* of a range's key, what is neither prefix nor bounds, and more */
 };
 
+/* What a turn works with is made once and used again: a turn of a single small write must take no
+ * memory. */
 void turn_init(struct turn *turn, struct shard *shard)
 {
     *turn = (struct turn){
@@ -30,6 +37,7 @@ void turn_init(struct turn *turn, struct shard *shard)
     };
 }
 
+/* The owner has ended between two turns: nothing is half done. */
 void turn_fini(struct turn *turn)
 {
     assert(atomic_load(&turn->shard->stops) && !turn->counts && !turn->definition_count);
@@ -53,6 +61,8 @@ void turn_begin(struct turn *turn)
 
 /* ---- definitions ---- */
 
+/* Looked up once a turn: the catalog's lock is not taken for each command, and a turn decides by one
+ * definition. When more tables than fit are written, the last one found makes room. */
 struct table_def *turn_definition(struct turn *turn, uint64_t table_id)
 {
     struct table_space *space = turn->shard->space;
@@ -66,11 +76,13 @@ struct table_def *turn_definition(struct turn *turn, uint64_t table_id)
         if (turn->definitions[--turn->definition_count].def)
             table_def_unref(turn->definitions[turn->definition_count].def);
     }
+    assert(turn->definition_count < TURN_DEFINITIONS);
     turn->definitions[turn->definition_count].table_id = table_id;
     turn->definitions[turn->definition_count++].def = def;
     return def;
 }
 
+/* At the end of each turn: an ALTER holds from the next one on. */
 void turn_forget_definitions(struct turn *turn)
 {
     assert(turn->definition_count <= TURN_DEFINITIONS);
@@ -96,6 +108,7 @@ struct look turn_look(struct turn *turn, const struct command_header *header, co
 
 /* ---- a command's mutation ---- */
 
+/* The mutation is the same struct for all fragments of the command: only `key` and `at` change. */
 void turn_begin_command(struct turn *turn, struct mutation *mutation, const struct table_def *def,
                         const struct command_header *header, int64_t timestamp_us)
 {
@@ -112,6 +125,7 @@ void turn_begin_command(struct turn *turn, struct mutation *mutation, const stru
     mutation->has_ranges = mutation->has_deletion = mutation->wants_flag = false;
 }
 
+/* How long bytes become in a key, where each zero is two bytes (row/key.c). */
 static size_t escaped_size(struct bytes bytes)
 {
     size_t size = bytes.size + 2;
@@ -121,7 +135,9 @@ static size_t escaped_size(struct bytes bytes)
     return size;
 }
 
-/* What the store would refuse, and the whole turn with it. A range's bounds may come together with any others of its partition. */
+/* Refuses a key that the store would not take: a turn's batch is refused as a whole, so one client's
+ * key would fail the writes of all others. A range may be cut later, and its bounds come together
+ * with those of others of its partition: the longest key that could result counts. */
 static enum status check_key(size_t prefix, const struct command_fragment *fragment, struct error *err)
 {
     size_t size = prefix + 1 + DUE_KEY_BYTES;
@@ -138,6 +154,7 @@ static enum status check_key(size_t prefix, const struct command_fragment *fragm
     return OK;
 }
 
+/* Reads a fragment from the command and puts its key behind the partition's. */
 static inline enum status read_fragment(struct turn *turn, struct mutation *mutation, struct command_reader *reader,
                                         struct error *err)
 {
@@ -170,6 +187,7 @@ enum status turn_next_fragment(struct turn *turn, struct mutation *mutation, str
 
     if (status || fragment_is_stamped(at->fragment))
         return status;
+    /* The command stays as it came, for it may have to run again: the copy is stamped. */
     buffer_reset(&turn->stamped);
     buffer_append_bytes(&turn->stamped, at->fragment);
     fragment_stamp(turn->stamped.data, turn->stamped.size, mutation->timestamp_us);
@@ -179,21 +197,25 @@ enum status turn_next_fragment(struct turn *turn, struct mutation *mutation, str
 
 /* ---- the door ---- */
 
-/* Of the store and the batch, what the owner keeps in mind: something was taken back, or written in another way than it hears of. */
+/* Forgets what the owner keeps in mind about the store and the batch: something was taken back, or
+ * written in another way than it hears of. */
 static void forget_known(struct shard *shard)
 {
     range_known_forget(shard->known);
     kept_rows_forget(shard->kept);
 }
 
-/* With the tombstone. */
+/* An entry of the due list, in the same batch as its tombstone: neither can be there without the
+ * other. */
 static void add_due(struct turn *turn, struct bytes tombstone_key, int64_t deleted_s)
 {
     buffer_reset(&turn->due);
     due_encode(&turn->due, tombstone_key, deleted_s);
+    assert(turn->due.size == tombstone_key.size + DUE_KEY_BYTES);
     store_batch_put(turn->batch, STORE_DATA, buffer_bytes(&turn->due), due_value());
 }
 
+/* A tombstone that goes takes its entry along. */
 static void forget_due(struct turn *turn, struct bytes tombstone_key, int64_t deleted_s)
 {
     buffer_reset(&turn->due);
@@ -201,7 +223,8 @@ static void forget_due(struct turn *turn, struct bytes tombstone_key, int64_t de
     store_batch_delete(turn->batch, STORE_DATA, buffer_bytes(&turn->due));
 }
 
-/* Each with its place in the due list. */
+/* Writes the segments of range tombstones that come, and deletes those that go, each with its place
+ * in the due list. */
 static void change_segments(struct turn *turn, const struct range_changes *changes)
 {
     for (uint32_t i = 0; i < changes->count; i++) {
@@ -222,7 +245,8 @@ static void change_segments(struct turn *turn, const struct range_changes *chang
     }
 }
 
-/* The range is cut into what the partition has already, so that no two tombstones overlap. */
+/* A deletion of a range. It is cut into what the partition has already, so that no two tombstones
+ * overlap (range.h). */
 static enum status add_range(struct turn *turn, struct mutation *mutation, struct error *err)
 {
     struct range_owner owner = { turn->shard->ops, turn->shard->store, turn->batch, &turn->overlay, turn->arena, err,
@@ -250,7 +274,8 @@ static enum status add_range(struct turn *turn, struct mutation *mutation, struc
     return status;
 }
 
-/* Of a partition's fragment: if it deletes the partition, it is due one day. */
+/* If a partition's fragment deletes the partition, an entry of the due list goes with it. The flag
+ * in the fragment's head answers for nearly all of them without decoding. */
 static enum status look_for_deletion(struct turn *turn, struct mutation *mutation, struct error *err)
 {
     struct row row;
@@ -268,7 +293,8 @@ static enum status look_for_deletion(struct turn *turn, struct mutation *mutatio
     return OK;
 }
 
-/* The folded row, by the same door: it is no client's. False: it can't be folded now. */
+/* Writes a hot row as one value instead of one more operand (fold_hot.c says why). It goes through
+ * the same door, as no client's change. False: it can't be folded now. */
 static bool fold(struct turn *turn, const struct mutation *mutation, struct fold_hot_key *hot)
 {
     struct mutation folded = { .kind = MUTATION_PUT,
@@ -287,6 +313,8 @@ static bool fold(struct turn *turn, const struct mutation *mutation, struct fold
     return true;
 }
 
+/* The way of nearly every change: a fragment of a row becomes an operand that the store merges when
+ * the row is read or compacted. Nothing is read here, unless the key is hot or deletes. */
 static enum status add_fragment(struct turn *turn, struct mutation *mutation, struct error *err)
 {
     struct shard *shard = turn->shard;
@@ -311,6 +339,7 @@ static enum status add_fragment(struct turn *turn, struct mutation *mutation, st
     return OK;
 }
 
+/* Only what a client adds may fail: a range must be read before it is cut. */
 enum status turn_apply(struct turn *turn, struct mutation *mutation, struct error *err)
 {
     assert(mutation->key.size);
@@ -329,7 +358,7 @@ enum status turn_apply(struct turn *turn, struct mutation *mutation, struct erro
     return OK;
 }
 
-/* A tombstone was written: the sweeper looks when it is due. */
+/* A tombstone was written: the sweeper looks when it is due. The second more is for rounding. */
 static void notice_due(struct turn *turn, const struct table_def *def)
 {
     int64_t at_us = space_monotonic_us(turn->shard->space) + (INT64_C(1) + def->params.gc_grace_s) * 1000000;
@@ -338,6 +367,8 @@ static void notice_due(struct turn *turn, const struct table_def *def)
         turn->shard->sweep.next_us = at_us;
 }
 
+/* The partition's record gets the flag that readers look at before they look for ranges. It was not
+ * written with each range, because all of a command are one partition's. */
 static void end_ranges(struct turn *turn, const struct mutation *mutation)
 {
     struct row flag = ROW_EMPTY;
@@ -353,6 +384,7 @@ static void end_ranges(struct turn *turn, const struct mutation *mutation)
     store_batch_merge(turn->batch, STORE_DATA, buffer_bytes(&turn->key), buffer_bytes(&turn->value));
 }
 
+/* Nearly all commands have nothing left to do here. */
 void turn_end_command(struct turn *turn, struct mutation *mutation)
 {
     if (__builtin_expect(!mutation->has_ranges && !mutation->has_deletion, 1))
@@ -364,6 +396,8 @@ void turn_end_command(struct turn *turn, struct mutation *mutation)
     mutation->has_ranges = mutation->has_deletion = mutation->wants_flag = false;
 }
 
+/* A command failed: what it added goes. What the owner had noted about it would be wrong now, and is
+ * forgotten. */
 void turn_take_back(struct turn *turn, size_t mark)
 {
     assert(mark <= store_batch_count(turn->batch));
@@ -375,6 +409,8 @@ void turn_take_back(struct turn *turn, size_t mark)
 
 /* ---- writing ---- */
 
+/* Timestamps must not go back after a restart, even if the machine's clock did. So a bound that lies
+ * ahead of the clock is written with the batch, seldom, and a start begins above it (space.c). */
 static void persist_clock(struct turn *turn)
 {
     struct shard *shard = turn->shard;
@@ -401,6 +437,8 @@ enum status turn_write(struct turn *turn, struct error *err)
         return OK;
     assert(!atomic_load_explicit(&shard->refuses, memory_order_relaxed)); /* or what failed would be followed by more */
     persist_clock(turn);
+    /* One sync for the commands of all clients in the turn. The keys' versions are odd meanwhile, so that no
+     * port takes a value for good that is just changing (row_cache.h). */
     versions_begin(&shard->versions, turn->batch);
     status = shard->ops->write(shard->store, turn->batch, turn->durable, err);
     versions_end(&shard->versions, turn->batch);

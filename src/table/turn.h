@@ -1,10 +1,11 @@
-/* table/turn.h: inside table/: what one turn of an owner works on, and the one door through which every change goes into its batch.
+/* table/turn.h: inside table/: what one turn of an owner works on, and the one door through which every
+ * change goes into its batch.
  *
  *     command -> turn_next_fragment -> decide -> turn_apply -> batch -> turn_write
  *
- * Nobody else writes to the batch: rows, the segments of range tombstones, the due list, the folding of rows that are written often, the
- * flag of partitions with range tombstones, and what the owner keeps in mind (known.h, kept.h) are the door's. All may read the batch,
- * to see what commands before have written.
+ * Nobody else writes to the batch: rows, the segments of range tombstones, the due list, the folding of rows
+ * that are written often, the flag of partitions with range tombstones, and what the owner keeps in mind
+ * (known.h, kept.h) are the door's. All may read the batch, to see what commands before have written.
  *
  * Owns:    the batch, the arena and the buffers.
  * Errors:  after one, the caller takes back what its command has added: turn_take_back.
@@ -46,7 +47,8 @@ void turn_init(struct turn *turn, struct shard *shard);
 void turn_fini(struct turn *turn);
 /* An empty batch. */
 void turn_begin(struct turn *turn);
-/* Writes the batch, if there is something in it, and syncs it if it is durable. An error: the shard refuses writes from now on. */
+/* Writes the batch, if there is something in it, and syncs it if it is durable. An error: the shard refuses
+ * writes from now on. */
 enum status turn_write(struct turn *turn, struct error *err);
 
 /* The table's definition as it is now, the same for all of the turn. Borrowed; NULL: it was dropped. */
@@ -64,7 +66,8 @@ void turn_begin_command(struct turn *turn, struct mutation *mutation, const stru
 /* The next fragment, as it came; and its key. ERR_INVALID: the store would not take the key. */
 enum status turn_read_fragment(struct turn *turn, struct mutation *mutation, struct command_reader *reader,
                                struct error *err);
-/* The same, stamped: in a copy that lives until the next one, since the command may have to run again, and must find itself as it came. */
+/* The same, stamped: in a copy that lives until the next one, since the command may have to run again, and
+ * must find itself as it came. */
 enum status turn_next_fragment(struct turn *turn, struct mutation *mutation, struct command_reader *reader,
                                struct error *err);
 /* The door. */

@@ -1,4 +1,10 @@
-/* Reads of computed tables: all rows are asked for, keyed and sorted as stored ones would be, then go the way of any row. */
+/* Reads of computed tables (system_views and the like): all rows are asked for, keyed and sorted as
+ * stored ones would be, then go the way of any row.
+ *
+ * Whoever has the rows registers a function that emits them; nothing of them is stored. A table that
+ * is large may ask `wants` before it makes a row. Everything else (slices, pages, LIMIT, reversed
+ * order) is the collector's, as for stored tables, so that no statement works on one sort and not on
+ * the other. */
 #include "table/virtual.h"
 
 #include "table/collect.h"
@@ -10,6 +16,7 @@
 
 enum { VIRTUAL_ROWS_MAX = 1000000 };
 
+/* As a stored row would stand: partition, clustering, cells. */
 struct virtual_row {
     int64_t token;
     struct bytes partition_key;
@@ -28,7 +35,8 @@ struct gathering {
     bool overflowed;
 };
 
-/* A collection stored cell by cell comes packed, as any value, and is taken apart. */
+/* A collection stored cell by cell comes packed, as any value, and is taken apart into the cells
+ * that a stored one would have: readers know no other form. */
 static uint32_t unpack(struct gathering *g, const struct column_def *column, struct bytes value, struct cell *cells)
 {
     struct value_iterator iterator;
@@ -63,6 +71,7 @@ static uint32_t unpack(struct gathering *g, const struct column_def *column, str
     return count;
 }
 
+/* At most so many cells a value becomes: memory for them is taken before. */
 static uint32_t cells_of(const struct column_def *column, struct bytes value)
 {
     if (bytes_is_null(value))
@@ -72,6 +81,8 @@ static uint32_t cells_of(const struct column_def *column, struct bytes value)
     return column->type->kind == TYPE_UDT ? column->type->param_count : value.size >= 4 ? load_be32(value.data) : 0;
 }
 
+/* A row of some of the columns: the static ones or the regular ones. Values are copied, since they
+ * are the emitter's. */
 static struct row *make_row(struct gathering *g, const struct bytes *values, uint32_t first, uint32_t count)
 {
     struct row *row = arena_new_struct(g->arena, struct row);
@@ -97,13 +108,15 @@ static struct row *make_row(struct gathering *g, const struct bytes *values, uin
     return row;
 }
 
-/* Cassandra's serialized partition key: one component raw, several each as size (2), bytes, 00. */
+/* The partition key as Cassandra serializes it: one component raw, several each as size (2), bytes,
+ * 00. */
 static struct bytes partition_key_of(struct gathering *g, const struct bytes *values)
 {
     struct buffer out CLEANUP(buffer_fini) = { 0 };
 
     if (g->def->partition_key_count == 1)
         return arena_copy(g->arena, values[0]);
+    assert(g->def->partition_key_count > 1);
     for (uint32_t i = 0; i < g->def->partition_key_count; i++) {
         buffer_append_be16(&out, (uint16_t)values[i].size);
         buffer_append_bytes(&out, values[i]);
@@ -112,6 +125,7 @@ static struct bytes partition_key_of(struct gathering *g, const struct bytes *va
     return arena_copy(g->arena, buffer_bytes(&out));
 }
 
+/* One row from the emitter. The row marker has timestamp 0: the row lives, and nothing deletes it. */
 static void take(struct virtual_emit *emit, const struct bytes *values)
 {
     struct gathering *g = CONTAINER_OF(emit, struct gathering, emit);
@@ -139,6 +153,7 @@ static void take(struct virtual_emit *emit, const struct bytes *values)
     row->row->liveness = (struct liveness){ 0, TTL_NONE, TIME_NONE };
 }
 
+/* The order of stored rows: token, partition key, clustering. */
 static int compare_rows(const void *a, const void *b)
 {
     const struct virtual_row *x = a, *y = b;
@@ -154,7 +169,8 @@ static bool same_partition(const struct virtual_row *a, const struct virtual_row
     return a->token == b->token && bytes_equal(a->partition_key, b->partition_key);
 }
 
-/* -1: before where the command begins; 1: after its end. */
+/* Where a row's partition lies to what the command asks for. -1: before where it begins; 1: after
+ * its end. */
 static int place(const struct read_command *command, const struct virtual_row *row)
 {
     if (!bytes_is_null(command->partition_key)) {
@@ -174,7 +190,8 @@ static int place(const struct read_command *command, const struct virtual_row *r
     return 0;
 }
 
-/* Does a slice hold clusterings that begin with the prefix? Inclusive or not: too much may be said to be wanted. */
+/* Whether a slice holds clusterings that begin with the prefix. Inclusive or not is not looked at:
+ * too much may be said to be wanted, since each row is judged again later. */
 static bool slice_meets(const struct slice *slice, struct bytes prefix)
 {
     size_t start = slice->start.size < prefix.size ? slice->start.size : prefix.size;
@@ -184,6 +201,7 @@ static bool slice_meets(const struct slice *slice, struct bytes prefix)
            (!end || memcmp(slice->end.data, prefix.data, end) >= 0);
 }
 
+/* For emitters whose rows cost something: whether a row with these first values could be wanted. */
 static bool wants(struct virtual_emit *emit, const struct bytes *values, uint32_t count)
 {
     struct gathering *g = CONTAINER_OF(emit, struct gathering, emit);
@@ -195,6 +213,7 @@ static bool wants(struct virtual_emit *emit, const struct bytes *values, uint32_
 
     if (g->def->partition_key_count != 1)
         return true;
+    assert(count > 0);
     row.token = token_of_partition_key(values[0]);
     if (place(command, &row) != 0)
         return false;
@@ -206,6 +225,7 @@ static bool wants(struct virtual_emit *emit, const struct bytes *values, uint32_
     return meets;
 }
 
+/* Whether a row lies behind where the last page ended. */
 static bool is_past(const struct read_command *command, const struct virtual_row *row)
 {
     int order;
@@ -219,6 +239,7 @@ static bool is_past(const struct read_command *command, const struct virtual_row
     return command->reversed ? order < 0 : order > 0;
 }
 
+/* The rows of one partition, in the order that was asked for. */
 static void read_virtual_partition(struct collector *c, const struct virtual_row *rows, uint32_t count)
 {
     const struct read_command *command = c->command;
@@ -238,6 +259,7 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
     collector_end(c);
 }
 
+/* The emitter is called once and gives a state of its own: a page later may see others. */
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
                          struct read_result *result, struct error *err)
 {
