@@ -1,14 +1,15 @@
 /* row/counter.h: the value of a counter's cell: shards, one for each origin that has ever counted.
  *
  *     value = shards, sorted by origin, each once:
- *             origin (16) | clock (8) | count (8)          numbers big-endian; count is signed and wraps, as in Cassandra
+ *             origin (16) | clock (8) | count (8)
+ *             numbers big-endian; count is signed and wraps, as in Cassandra
  *
- * A shard is absolute: all that its origin has added. Who counts reads the row, adds, and writes the sum under a higher clock,
- * so a shard that is merged twice counts once. Only the owner of the row's shard counts for an origin. An origin is a region;
- * this one is COUNTER_ORIGIN, until there are more.
+ * A shard is absolute: all that its origin has added. Who counts reads the row, adds, and writes the sum
+ * under a higher clock, so a shard that is merged twice counts once. Only the owner of the row's shard counts
+ * for an origin. An origin is a region; this one is COUNTER_ORIGIN, until there are more.
  *
- * What a command carries to the owner is no such value but the number to add: a cell of kind CELL_COUNTER with 8 bytes. It is never
- * stored (table/counter.c).
+ * What a command carries to the owner is no such value but the number to add: a cell of kind CELL_COUNTER
+ * with 8 bytes. It is never stored (table/counter.c).
  *
  * Errors:  none: a value that is no row of shards counts its whole ones and merges to the larger of two.
  * Thread:  pure.

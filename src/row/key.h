@@ -2,10 +2,11 @@
  *
  *     table id (8) | token (8, sign flipped) | partition key (escaped, terminated) | kind (1) | clustering
  *
- * All numbers big-endian, so memcmp is the order everywhere: by table, token, partition key bytes, kind, clustering.
- * The partition key is its serialized form (types/value.h: token_of_partition_key) with 00 escaped as 00 FF and
- * ended by 00 01 (see key.c). Clustering components are value_encode_key's bytes one after another. The first 16 bytes are
- * the prefix that bloom filters know. Laid down: a change is a new format version of the data directory.
+ * All numbers big-endian, so memcmp is the order everywhere: by table, token, partition key bytes, kind,
+ * clustering. The partition key is its serialized form (types/value.h: token_of_partition_key) with 00
+ * escaped as 00 FF and ended by 00 01 (see key.c). Clustering components are value_encode_key's bytes one
+ * after another. The first 16 bytes are the prefix that bloom filters know. Laid down: a change is a new
+ * format version of the data directory.
  *
  * Errors:  decoding foreign bytes: ERR_CORRUPT.
  * Thread:  pure.

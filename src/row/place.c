@@ -42,8 +42,8 @@ struct finding {
     const struct table_def *def;
     struct error *err;
     const struct type *type;
-    const struct cell
-        *list; /* by path: what it holds now, live; timestamps as numbers. The row's, until it is changed */
+    /* By path: what it holds now, live; timestamps as numbers. The row's, until it is changed. */
+    const struct cell *list;
     uint32_t count;
     struct cell *own; /* `list`, once it was changed */
     bool has_put;     /* the last operation replaced an element, which is done when another looks */

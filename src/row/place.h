@@ -1,14 +1,15 @@
-/* row/place.h: operations that look at what is there first: l[i] = v, DELETE l[i], l = l - [..]; v = v + 1 under a condition.
+/* row/place.h: operations that look at what is there first: l[i] = v, DELETE l[i], l = l - [..]; v = v + 1
+ * under a condition.
  *
- * Who asks does not know the paths of the elements; who looks (an owner, or a reader before a batch over several partitions) does.
- * In between the cell has an *asked path*:
+ * Who asks does not know the paths of the elements; who looks (an owner, or a reader before a batch over
+ * several partitions) does. In between the cell has an *asked path*:
  *
- *     number of the operation in its statement (4) | kind (1) | PLACE_SET, PLACE_DELETE: index (4; nothing: null); PLACE_PATH: the path it has;
- *                                                               PLACE_SUM: nothing
+ *     number of the operation in its statement (4) | kind (1) | by kind:
+ *         PLACE_SET, PLACE_DELETE: index (4; nothing: null); PLACE_PATH: the path it has; PLACE_SUM: nothing
  *
- * PLACE_DISCARD: the cell is a tombstone and path_value the unwanted values, a packed list. All cells of a column that has an asked
- * one are asked, so that each operation sees what those before it, in its statement, do to the list, as in Cassandra. In a batch
- * no statement sees another's.
+ * PLACE_DISCARD: the cell is a tombstone and path_value the unwanted values, a packed list. All cells of a
+ * column that has an asked one are asked, so that each operation sees what those before it, in its statement,
+ * do to the list, as in Cassandra. In a batch no statement sees another's.
  * PLACE_SUM, of a column that has one cell: its value is added to what is there; nothing is added to null.
  *
  * Owns:    nothing; results are in the arena and borrow from both rows.
@@ -31,8 +32,8 @@ enum { PLACE_HEAD_BYTES = 5, PLACES_MAX = 1024 /* asked cells other than PLACE_P
 
 /* The asked path; tail: what stands behind the head. In the arena. */
 struct bytes place_path(struct arena *arena, uint32_t number, enum place_kind kind, struct bytes tail);
-/* *asked gets the paths that its operations find in `live`, the row as a reader sees it (NULL: there is none). It may become empty.
- * Cells of other columns stay as they are. sum NULL: nobody asks for one. */
+/* *asked gets the paths that its operations find in `live`, the row as a reader sees it (NULL: there is
+ * none). It may become empty. Cells of other columns stay as they are. sum NULL: nobody asks for one. */
 enum status place_find(struct arena *arena, const struct table_def *def, struct row *asked, const struct row *live,
                        place_sum sum, struct error *err);
 

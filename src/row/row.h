@@ -16,9 +16,10 @@
 #include "base/error.h"
 
 #define TIMESTAMP_NONE INT64_MIN
-/* "The owner gives the commit's time": the default write timestamp, and the one just before it (the deletion that an
- * overwritten collection carries). Encoded as flags, so that stamping is patching one fixed place. Some number must mean it in a
- * struct row: one that no clock gives and nobody tests with, since a client may use every other, the extremes too. */
+/* "The owner gives the commit's time": the default write timestamp, and the one just before it (the deletion
+ * that an overwritten collection carries). Encoded as flags, so that stamping is patching one fixed place.
+ * Some number must mean it in a struct row: one that no clock gives and nobody tests with, since a client may
+ * use every other, the extremes too. */
 #define TIMESTAMP_SERVER        (INT64_MIN + INT64_C(0x0048656C656E7573))
 #define TIMESTAMP_SERVER_BEFORE (TIMESTAMP_SERVER - 1)
 
@@ -53,11 +54,11 @@ struct cell {
     int64_t timestamp_us;
     int32_t ttl_s;   /* expiring */
     int64_t local_s; /* expiring: when it expires; tombstone: when it was made; else TIME_NONE */
-    struct bytes
-        path; /* simple columns: NULL data. Collections: list: 16-byte timeuuid; set: the element, map: the key,
-                           * both byte-comparable (value_encode_key); udt: 2-byte field index */
-    struct bytes
-        path_value; /* set, map: the element or key as written, where the path's encoding is not injective; else NULL data */
+    /* Simple columns: NULL data. Collections: list: 16-byte timeuuid; set: the element, map: the key, both
+     * byte-comparable (value_encode_key); udt: 2-byte field index. */
+    struct bytes path;
+    /* Set, map: the element or key as written, where the path's encoding is not injective; else NULL data. */
+    struct bytes path_value;
     struct bytes value; /* tombstone: NULL data. Set: empty. Counter: shards, see row/counter.h */
 };
 
@@ -74,9 +75,9 @@ struct row {
     uint32_t complex_count;
     struct cell *cells;
     struct complex_deletion *complexes;
-    struct bytes
-        written_clustering; /* the clustering values as written (per component: 4-byte size, bytes) where the key
-                                        * encoding is not injective; else NULL data */
+    /* The clustering values as written (per component: 4-byte size, bytes) where the key's encoding is not
+     * injective; else NULL data. */
+    struct bytes written_clustering;
 };
 
 #define ROW_EMPTY ((struct row){ .liveness = LIVENESS_NONE, .deletion = DELETION_NONE })

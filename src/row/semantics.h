@@ -1,7 +1,8 @@
 /* row/semantics.h: what stored values mean, as the engine's callbacks: merge folds, the filter purges.
  *
- * Merge never fails: fragments it can't read are kept beside the folded rest, in a list (row/fragment.h).
- * The filter forgets only where the engine says that the value is all there is, by the table's gc_grace; of an unknown table, nothing.
+ * Merge never fails: fragments it can't read are kept beside the folded rest, in a list (row/fragment.h). The
+ * filter forgets only where the engine says that the value is all there is, by the table's gc_grace; of an
+ * unknown table, nothing.
  *
  * Thread:  callbacks run on any thread, several at once.
  */

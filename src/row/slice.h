@@ -1,7 +1,7 @@
 /* row/slice.h: a range of a partition's rows.
  *
- * Shapes:  bounds are prefixes of encoded clustering components (types/value.h). A bound of size 0 is open on that side. Inclusive means:
- *          everything that begins with the bound is inside; exclusive: outside.
+ * Shapes:  bounds are prefixes of encoded clustering components (types/value.h). A bound of size 0 is open on
+ *          that side. Inclusive means: everything that begins with the bound is inside; exclusive: outside.
  * Owns:    nothing.
  */
 #ifndef ROW_SLICE_H

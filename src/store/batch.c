@@ -178,7 +178,8 @@ bool store_batch_touches(const struct store_batch *batch, enum store_family fami
             continue;
         if (bytes_starts_with(op.key, prefix))
             return true;
-        /* Keys with the prefix begin at `prefix`: the range covers some of them if it starts before and ends behind it. */
+        /* Keys with the prefix begin at `prefix`: the range covers some of them if it starts before and ends
+         * behind it. */
         if (op.kind == STORE_DELETE_RANGE && bytes_compare(op.key, prefix) < 0 && bytes_compare(prefix, op.value) < 0)
             return true;
     }

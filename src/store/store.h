@@ -1,19 +1,22 @@
 /* store/store.h: one shard's ordered key space, as an interface with several bodies.
  *
- * A store holds two families of keys (data, journal) in memcmp order. All families of a store commit together: a batch is
- * there whole or not at all, also after a crash. Bodies: store/memory (reference, forgets everything), store/rocksdb.
+ * A store holds two families of keys (data, journal) in memcmp order. All families of a store commit
+ * together: a batch is there whole or not at all, also after a crash. Bodies: store/memory (reference,
+ * forgets everything), store/rocksdb.
  *
  *     batch -> ops->write -> synced, then visible          (the shard's owner thread alone)
  *     ops->get, ops->scan  -> values merged by semantics   (any thread, at any time)
  *
- * Shapes:  keys and values are any bytes; a key has 1 to STORE_KEY_BYTES_MAX bytes. Keys of the data family shorter than
- *          16 bytes are allowed, but have no filter of their prefix.
+ * Shapes:  keys and values are any bytes; a key has 1 to STORE_KEY_BYTES_MAX bytes. Keys of the data family
+ *          shorter than 16 bytes are allowed, but have no filter of their prefix.
  * Owns:    the store copies what it is given. What it hands out (values, keys of a scan) is borrowed as said at each.
- * Errors:  ERR_NOT_FOUND; ERR_WOULD_WAIT (may_wait false only); ERR_CORRUPT: bytes failed their check; ERR_IO, ERR_NO_SPACE.
- *          After a write failed with ERR_IO or ERR_NO_SPACE its outcome is unknown and the store refuses further writes
- *          with the same status (ops->health) while reads go on, until ops->resume succeeds.
- * Thread:  one writer: write, remove_files, resume and close are called by one thread at a time.
- *          get, scan, snapshot, updates_since, updates_forget, properties, health, flush, compact, stop_compactions, checkpoint: any thread. A scan, value or snapshot is used by one thread at a time.
+ * Errors:  ERR_NOT_FOUND; ERR_WOULD_WAIT (may_wait false only); ERR_CORRUPT: bytes failed their check;
+ *          ERR_IO, ERR_NO_SPACE. After a write failed with ERR_IO or ERR_NO_SPACE its outcome is unknown and
+ *          the store refuses further writes with the same status (ops->health) while reads go on, until
+ *          ops->resume succeeds.
+ * Thread:  one writer: write, remove_files, resume and close are called by one thread at a time. get, scan,
+ *          snapshot, updates_since, updates_forget, properties, health, flush, compact, stop_compactions,
+ *          checkpoint: any thread. A scan, value or snapshot is used by one thread at a time.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -37,18 +40,18 @@ enum { STORE_FAMILY_COUNT = 2 };
 struct store_purge {
     enum store_family family;
     bool whole; /* the value is all there is of this key at the last level; false: purge nothing of it */
-    int64_t
-        purge_before_us; /* what has a timestamp below this covers nothing outside this compaction; INT64_MIN: unknown */
-    int64_t now_us;      /* wall clock, for gc_grace and retention */
+    /* What has a timestamp below this covers nothing outside this compaction; INT64_MIN: unknown. */
+    int64_t purge_before_us;
+    int64_t now_us; /* wall clock, for gc_grace and retention */
 };
 enum store_verdict { STORE_KEEP, STORE_REMOVE, STORE_CHANGE };
 
-/* Merging is associative; it only folds and never fails: what can't be decoded is kept. Callbacks run on any thread, also
- * several at once, and must not call the store. */
+/* Merging is associative; it only folds and never fails: what can't be decoded is kept. Callbacks run on any
+ * thread, also several at once, and must not call the store. */
 struct store_semantics {
     void *context;
-    /* Appends to *result the value of `operands` (oldest first) on top of `existing` (data NULL: there is none). One operand on
-     * top of nothing is its own value, and a body need not ask. */
+    /* Appends to *result the value of `operands` (oldest first) on top of `existing` (data NULL: there is
+     * none). One operand on top of nothing is its own value, and a body need not ask. */
     void (*merge)(void *context, struct bytes key, struct bytes existing, const struct bytes *operands,
                   size_t operand_count, struct buffer *result);
     /* The same without knowing what lies below: the result is an operand again. NULL: merge with no existing value. */
@@ -57,7 +60,8 @@ struct store_semantics {
     /* STORE_CHANGE: the new value was appended to *changed. NULL: keep everything. */
     enum store_verdict (*filter)(void *context, const struct store_purge *purge, struct bytes key, struct bytes value,
                                  struct buffer *changed);
-    /* The smallest write timestamp in a value or operand; INT64_MIN if it can't be told; INT64_MAX if it has none. NULL: unknown. */
+    /* The smallest write timestamp in a value or operand; INT64_MIN if it can't be told; INT64_MAX if it has
+     * none. NULL: unknown. */
     int64_t (*min_timestamp_us)(void *context, enum store_family family, struct bytes key, struct bytes value);
 };
 
@@ -83,8 +87,8 @@ void store_batch_delete(struct store_batch *batch, enum store_family family, str
 /* By order of writing, not by timestamp: for DROP and TRUNCATE, never for a CQL DELETE. */
 void store_batch_delete_range(struct store_batch *batch, enum store_family family, struct bytes first,
                               struct bytes end);
-/* Bytes that only the log keeps: no read sees them, updates_since gives them back where they stood among the operations. A batch of
- * nothing else is refused (ERR_INVALID). */
+/* Bytes that only the log keeps: no read sees them, updates_since gives them back where they stood among the
+ * operations. A batch of nothing else is refused (ERR_INVALID). */
 void store_batch_log_data(struct store_batch *batch, struct bytes data);
 /* Any of the above. */
 void store_batch_add(struct store_batch *batch, const struct store_op *op);
@@ -176,27 +180,33 @@ struct store_scan {
  *
  * Every batch is in the store's log before it is seen. A reader of updates goes through the log from a position:
  *
- *     ops->updates_since(from) -> updates_next -> a batch ... -> at the live end: valid false, OK -> later updates_next again -> ...
+ *     ops->updates_since(from) -> updates_next -> a batch ... -> at the live end: valid false, OK
+ *                              -> later updates_next again -> ...
  *
- * Gives:      each batch at or behind the position that became visible, once, in the order of commits; its operations and its log
- *             data in the order in which they were added. Not there: empty batches, what a load brought, what compactions did.
- * Positions:  numbers of ops->sequence. A batch has those from `sequence` up to `next`, exclusive. A reader may begin at a `next`, at
- *             ops->sequence + 1 (what is written from now on), at 1 (the first batch ever) or at 0 (the oldest that is there).
- *             No batch may have the number itself: then the next one is given, and nothing was missed. ERR_INVALID: inside a batch.
- * Gone:       ERR_NOT_FOUND: a batch at or behind the position is not in the log any more (told to go, or past the bound, or it was
- *             never kept). Nothing is ever passed over: what is damaged or lacks in the middle is ERR_CORRUPT.
- * Crash:      what was acknowledged as durable is there. A batch written with durable false can be read at once, and be gone after a
- *             crash of the machine; later batches may have its numbers then. Who remembers a position over a crash writes it into this
- *             store, durably: by that all before it is durable, too.
- * Failure:    while the store refuses writes what is visible can be read. After resume, or when it was opened again, the batch of
- *             unknown outcome is in the log if it is in the store.
- * Kept:       what was not yet flushed is always there. Logs that are finished (flushed) are kept with store_options.log_bytes_max,
- *             also over a restart, until updates_forget says that they may go. Past log_bytes_max bytes of them the oldest go all the
- *             same, and so they do where the disk is full and the store is to be resumed: that is said to the environment's log and
- *             counted in store_properties.logs_lost. (The bound is looked at when a log was finished: one more may be there.) A
- *             checkpoint has only what was not yet flushed.
- * Owns:       a reader belongs to who opened it, and is closed before the store. It survives resume. Neither it nor what it gives
- *             holds anything of the store between two calls, at the live end or not.
+ * Gives:      each batch at or behind the position that became visible, once, in the order of commits; its
+ *             operations and its log data in the order in which they were added. Not there: empty batches,
+ *             what a load brought, what compactions did.
+ * Positions:  numbers of ops->sequence. A batch has those from `sequence` up to `next`, exclusive. A reader
+ *             may begin at a `next`, at ops->sequence + 1 (what is written from now on), at 1 (the first
+ *             batch ever) or at 0 (the oldest that is there). No batch may have the number itself: then the
+ *             next one is given, and nothing was missed. ERR_INVALID: inside a batch.
+ * Gone:       ERR_NOT_FOUND: a batch at or behind the position is not in the log any more (told to go, or
+ *             past the bound, or it was never kept). Nothing is ever passed over: what is damaged or lacks in
+ *             the middle is ERR_CORRUPT.
+ * Crash:      what was acknowledged as durable is there. A batch written with durable false can be read at
+ *             once, and be gone after a crash of the machine; later batches may have its numbers then. Who
+ *             remembers a position over a crash writes it into this store, durably: by that all before it is
+ *             durable, too.
+ * Failure:    while the store refuses writes what is visible can be read. After resume, or when it was opened
+ *             again, the batch of unknown outcome is in the log if it is in the store.
+ * Kept:       what was not yet flushed is always there. Logs that are finished (flushed) are kept with
+ *             store_options.log_bytes_max, also over a restart, until updates_forget says that they may go.
+ *             Past log_bytes_max bytes of them the oldest go all the same, and so they do where the disk is
+ *             full and the store is to be resumed: that is said to the environment's log and counted in
+ *             store_properties.logs_lost. (The bound is looked at when a log was finished: one more may be
+ *             there.) A checkpoint has only what was not yet flushed.
+ * Owns:       a reader belongs to who opened it, and is closed before the store. It survives resume. Neither
+ *             it nor what it gives holds anything of the store between two calls, at the live end or not.
  * Thread:     one per reader, which waits for the disk: never a loop. After an error it may only be closed.
  */
 struct store_updates {
@@ -221,15 +231,16 @@ struct store_properties {
     uint64_t logs_lost;      /* finished logs that went, since the store was opened, though nobody had told them to */
 };
 
-/* Of all stores of an environment: how reads were answered that no memory of ours could, since the start; and that memory. */
+/* Of all stores of an environment: how reads were answered that no memory of ours could, since the start; and
+ * that memory. */
 struct store_counts {
     uint64_t reads_at_once; /* of who may not wait: the system had the bytes in memory */
     uint64_t reads_refused; /* of who may not wait: ERR_WOULD_WAIT */
     uint64_t reads_waiting; /* of who may wait: requests at workers, owners, flush and compaction */
     uint64_t read_bytes;
     uint64_t cache_bytes, cache_bytes_max;
-    uint64_t
-        cache_pinned_bytes; /* of these, what cannot make room: filters and indexes of open files, values being read */
+    /* Of these, what cannot make room: filters and indexes of open files, values being read. */
+    uint64_t cache_pinned_bytes;
 };
 
 /* Who hears of what a check of a store at rest finds. */
@@ -251,12 +262,14 @@ struct store_ops {
     void (*environment_close)(void *environment);                               /* after all its stores */
     void (*environment_counts)(void *environment, struct store_counts *counts); /* any thread */
 
-    /* ERR_CORRUPT: the files fail their checks; ERR_CONFIG: the wrong key; ERR_IO: also when another process has it open. */
+    /* ERR_CORRUPT: the files fail their checks; ERR_CONFIG: the wrong key; ERR_IO: also when another process
+     * has it open. */
     enum status (*open)(const struct store_options *options, struct store **store, struct error *err);
     void (*close)(struct store *store); /* all scans, values and snapshots are released */
 
-    /* Atomic; returns when synced (durable) and visible. durable false: not synced, may be lost by a crash of the machine,
-     * not of the process; a batch is as durable as its most durable part. The batch is unchanged. */
+    /* Atomic; returns when synced (durable) and visible. durable false: not synced, may be lost by a crash of
+     * the machine, not of the process; a batch is as durable as its most durable part. The batch is
+     * unchanged. */
     enum status (*write)(struct store *store, const struct store_batch *batch, bool durable, struct error *err);
 
     enum status (*get)(struct store *store, enum store_family family, struct bytes key,
@@ -277,16 +290,18 @@ struct store_ops {
     /* may_wait false: ERR_WOULD_WAIT while the store is being reopened. */
     enum status (*snapshot)(struct store *store, bool may_wait, struct store_snapshot **snapshot, struct error *err);
     void (*snapshot_release)(struct store *store, struct store_snapshot *snapshot);
-    /* Another number after each batch that became visible; 0: can't tell now. Equal before the first and after the last of several
-     * reads, it says that they saw one state, as under a snapshot but without its lock. A scan sees the state of its opening. */
+    /* Another number after each batch that became visible; 0: can't tell now. Equal before the first and
+     * after the last of several reads, it says that they saw one state, as under a snapshot but without its
+     * lock. A scan sees the state of its opening. */
     uint64_t (*sequence)(struct store *store);
 
     /* A reader of the log, which stands before its first batch: see struct store_updates. */
     enum status (*updates_since)(struct store *store, uint64_t from, struct store_updates **updates, struct error *err);
     enum status (*updates_next)(struct store_updates *updates, struct error *err);
     void (*updates_close)(struct store_updates *updates);
-    /* Finished logs that have only batches below `before` may go, and do. UINT64_MAX: all of them, and from now on each as soon as
-     * it is finished, until another number is told or the store is opened again. Any thread that may wait. */
+    /* Finished logs that have only batches below `before` may go, and do. UINT64_MAX: all of them, and from
+     * now on each as soon as it is finished, until another number is told or the store is opened again. Any
+     * thread that may wait. */
     enum status (*updates_forget)(struct store *store, uint64_t before, struct error *err);
 
     /* Everything written so far reaches sorted files. Waits. */
@@ -296,30 +311,34 @@ struct store_ops {
                            struct error *err);
     /* From now on (stop) compactions that were asked for end with ERR_CLOSED, also those at work. */
     void (*stop_compactions)(struct store *store, bool stop);
-    /* Makes `path`, which is not there, a store of its own with all that was written when it was called; the writer stands still
-     * meanwhile. Files that change no more are shared: a hard link. Synced when it returns; after an error or a crash `path`, or
-     * `path`.tmp, may be there in part. NULL: a body that keeps nothing. */
+    /* Makes `path`, which is not there, a store of its own with all that was written when it was called; the
+     * writer stands still meanwhile. Files that change no more are shared: a hard link. Synced when it
+     * returns; after an error or a crash `path`, or `path`.tmp, may be there in part. NULL: a body that keeps
+     * nothing. */
     enum status (*checkpoint)(struct store *store, const char *path, struct error *err);
-    /* Gives back files that lie wholly in [first, end). For DROP, after the delete_range was written. Snapshots may lose rows. */
+    /* Gives back files that lie wholly in [first, end). For DROP, after the delete_range was written.
+     * Snapshots may lose rows. */
     enum status (*remove_files)(struct store *store, enum store_family family, struct bytes first, struct bytes end,
                                 struct error *err);
 
     void (*properties)(struct store *store, struct store_properties *properties);
     /* OK, or why writes are refused: ERR_IO, ERR_NO_SPACE, ERR_CORRUPT. */
     enum status (*health)(struct store *store);
-    /* After a failed write: makes the store writable again in place, reopening it if it must; what was acknowledged is
-     * there, what was not is there whole or not at all. Readers in between wait, or get ERR_WOULD_WAIT. Waits for open
-     * scans, values and snapshots 0.1 s, twice as long at each further try, at most 10 s: ERR_OVERLOADED, try again. ERR_NO_SPACE: still full, reads go on. */
+    /* After a failed write: makes the store writable again in place, reopening it if it must; what was
+     * acknowledged is there, what was not is there whole or not at all. Readers in between wait, or get
+     * ERR_WOULD_WAIT. Waits for open scans, values and snapshots 0.1 s, twice as long at each further try, at
+     * most 10 s: ERR_OVERLOADED, try again. ERR_NO_SPACE: still full, reads go on. */
     enum status (*resume)(struct store *store, struct error *err);
 
-    /* Reads all of a store that nobody has open and changes nothing: every file, every checksum, every value. OK: all of it was looked
-     * at, and what is damaged was told. Otherwise it could not be: ERR_CONFIG, the wrong key; ERR_NOT_FOUND, there is no store. NULL:
-     * a body that keeps nothing. */
+    /* Reads all of a store that nobody has open and changes nothing: every file, every checksum, every value.
+     * OK: all of it was looked at, and what is damaged was told. Otherwise it could not be: ERR_CONFIG, the
+     * wrong key; ERR_NOT_FOUND, there is no store. NULL: a body that keeps nothing. */
     enum status (*check)(const struct store_options *options, const struct store_check *check, struct error *err);
 
-    /* Puts keys, each greater than the one before, straight into sorted files: for who makes a copy. The store holds no key between the
-     * first and the last of them. Nothing is seen, or there after a crash, before load_end, which syncs it all. Each of the two frees
-     * the load. The writer's, as write. NULL: a body that keeps nothing. */
+    /* Puts keys, each greater than the one before, straight into sorted files: for who makes a copy. The
+     * store holds no key between the first and the last of them. Nothing is seen, or there after a crash,
+     * before load_end, which syncs it all. Each of the two frees the load. The writer's, as write. NULL: a
+     * body that keeps nothing. */
     enum status (*load_open)(struct store *store, enum store_family family, struct store_load **load,
                              struct error *err);
     enum status (*load_put)(struct store_load *load, struct bytes key, struct bytes value, struct error *err);

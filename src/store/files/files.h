@@ -4,11 +4,12 @@
  *     forgetful  memory that forgets, when it is cut, every byte and name that was not synced; also fails on demand
  *     stalling   another body with a directory whose disk stands still when told to
  *
- * Shapes:  paths are NUL-terminated and compared as written (no "..", one '/' between names). Files only grow by append,
- *          shrink by truncate and are read at any offset. A name survives a crash once its directory was synced, a file's
- *          bytes once the file was.
+ * Shapes:  paths are NUL-terminated and compared as written (no "..", one '/' between names). Files only grow
+ *          by append, shrink by truncate and are read at any offset. A name survives a crash once its
+ *          directory was synced, a file's bytes once the file was.
  * Owns:    an open file belongs to its opener until file_close.
- * Errors:  ERR_NOT_FOUND (no such name), ERR_ALREADY_EXISTS, ERR_WOULD_WAIT, ERR_NO_SPACE, ERR_IO. Messages name no user's data.
+ * Errors:  ERR_NOT_FOUND (no such name), ERR_ALREADY_EXISTS, ERR_WOULD_WAIT, ERR_NO_SPACE, ERR_IO. Messages
+ *          name no user's data.
  * Thread:  the system: any. One file: reads by any thread at once; append, sync, truncate by one at a time.
  */
 #ifndef STORE_FILES_FILES_H
@@ -48,7 +49,8 @@ struct file_ops {
     void (*prefetch)(struct file *file, uint64_t offset, uint64_t size);
     /* Reads will be of single places: what lies beside them is not to be read along. A hint. */
     void (*expect_random)(struct file *file, bool random);
-    /* False: its file system cannot tell what is in memory, so every read that may not wait is answered ERR_WOULD_WAIT. */
+    /* False: its file system cannot tell what is in memory, so every read that may not wait is answered
+     * ERR_WOULD_WAIT. */
     bool (*reads_now)(struct file *file);
 
     enum status (*rename)(struct file_system *fs, const char *from, const char *to,
@@ -86,14 +88,15 @@ struct file_system *forgetful_new(uint64_t seed);
 void forgetful_free(struct file_system *fs); /* all files are closed */
 /* Pulls the plug: from now on every call fails with ERR_IO. */
 void forgetful_cut(struct file_system *fs);
-/* Power is back: there is what was synced. With torn, some (chosen by the seed) of what was not synced is there as well, as
- * a disk may have it: a prefix of appended bytes, a name. Files opened before stay dead. */
+/* Power is back: there is what was synced. With torn, some (chosen by the seed) of what was not synced is
+ * there as well, as a disk may have it: a prefix of appended bytes, a name. Files opened before stay dead. */
 void forgetful_restart(struct file_system *fs, bool torn);
 /* Faults. The nth call from now that can fail (1: the next) fails with ERR_IO; 0: none. sticky: and all after it. */
 void forgetful_fail_nth(struct file_system *fs, uint64_t n, bool sticky);
 /* Whether that call has come. */
 bool forgetful_failed(struct file_system *fs);
-/* Every sync fails (and syncs nothing), as long as set: with ERR_IO, of files on a disk that has an end with ERR_NO_SPACE. */
+/* Every sync fails (and syncs nothing), as long as set: with ERR_IO, of files on a disk that has an end with
+ * ERR_NO_SPACE. */
 void forgetful_fail_sync(struct file_system *fs, bool fail);
 /* The disk has this many bytes; UINT64_MAX: endless. */
 void forgetful_capacity(struct file_system *fs, uint64_t bytes);
@@ -112,8 +115,9 @@ void forgetful_tear(struct file_system *fs, const char *path, uint64_t size);
 
 /* ---- stalling: for tests ---- */
 
-/* Stalled, reads of the files in `directory` that may wait stand still, and those that may not are told that they would: by
- * stalling_set, or for as long as the machine has a file named `control` (NULL: none). `below` is borrowed; paths are copied. */
+/* Stalled, reads of the files in `directory` that may wait stand still, and those that may not are told that
+ * they would: by stalling_set, or for as long as the machine has a file named `control` (NULL: none). `below`
+ * is borrowed; paths are copied. */
 struct file_system *stalling_new(struct file_system *below, const char *directory, const char *control);
 void stalling_free(struct file_system *fs); /* all files are closed; not `below` */
 void stalling_set(struct file_system *fs, bool stalled);

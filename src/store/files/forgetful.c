@@ -234,6 +234,7 @@ static struct file *file_new(struct forgetful *fs, struct inode *inode)
     return &file->base;
 }
 
+/* Errors have the same status as on a real disk, since callers act on it. */
 static enum status no_such(struct error *err, const char *path)
 {
     return error_set(err, ERR_NOT_FOUND, "%s: no such file", path);
@@ -433,6 +434,8 @@ static enum status forgetful_rename(struct file_system *base, const char *from, 
     return leave(fs, OK);
 }
 
+/* Open files go on reading what the name led to, and a cut before the directory is synced brings the
+ * name back. */
 static enum status forgetful_remove(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -500,6 +503,8 @@ static enum status forgetful_is_directory(struct file_system *base, const char *
     return leave(fs, OK);
 }
 
+/* A directory is a name like any other: until the one above it is synced, a cut takes it away with
+ * all that is in it. */
 static enum status forgetful_make_directory(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -539,6 +544,7 @@ static enum status forgetful_sync_directory(struct file_system *base, const char
     return leave(fs, OK);
 }
 
+/* The lock is held while names are handed out: whoever is called must not come back here. */
 static enum status forgetful_list(struct file_system *base, const char *path,
                                   void (*each)(void *context, const char *name), void *context, struct error *err)
 {
@@ -658,6 +664,7 @@ struct file_system *forgetful_new(uint64_t seed)
     return &fs->base;
 }
 
+/* All files are closed by then: what still has a reference here are names. */
 void forgetful_free(struct file_system *base)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -740,6 +747,7 @@ void forgetful_restart(struct file_system *base, bool torn)
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* Counted from now, so that a test need not know how many calls there were before. */
 void forgetful_fail_nth(struct file_system *base, uint64_t n, bool sticky)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -751,6 +759,7 @@ void forgetful_fail_nth(struct file_system *base, uint64_t n, bool sticky)
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* A test goes on to the next number until a run comes to its end without a failure. */
 bool forgetful_failed(struct file_system *base)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -840,6 +849,8 @@ void forgetful_damage(struct file_system *base, const char *path, uint64_t offse
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* What is torn off is gone from the disk as well, as if the machine had stopped while it was
+ * written. */
 void forgetful_tear(struct file_system *base, const char *path, uint64_t size)
 {
     struct forgetful *fs = (struct forgetful *)base;

@@ -71,6 +71,7 @@ static enum status posix_open(struct file_system *fs, const char *path, enum fil
     return OK;
 }
 
+/* Not a sync: what was not synced may be lost, and an error of close would tell too late. */
 static void posix_close(struct file *base)
 {
     struct posix_file *file = (struct posix_file *)base;

@@ -82,6 +82,7 @@ static void stalling_close(struct file *base)
     free(file);
 }
 
+/* Writes do not stall: what is tested is who waits for a read. */
 static enum status stalling_append(struct file *base, const void *data, size_t size, struct error *err)
 {
     struct file *below = ((struct stalling_file *)base)->below;
@@ -253,6 +254,7 @@ struct file_system *stalling_new(struct file_system *below, const char *director
     stalling->base.ops = &stalling_ops;
     stalling->below = below;
     stalling->directory = xstrndup(directory, strlen(directory));
+    /* Both paths are copied: the caller's may be on its stack. */
     stalling->control = control ? xstrndup(control, strlen(control)) : NULL;
     return &stalling->base;
 }
@@ -270,6 +272,7 @@ void stalling_free(struct file_system *fs)
     free(stalling);
 }
 
+/* Takes effect within LOOK_US for those that stand. */
 void stalling_set(struct file_system *fs, bool stalled)
 {
     atomic_store(&((struct stalling *)fs)->stalled, stalled);

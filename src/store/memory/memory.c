@@ -433,6 +433,7 @@ static enum status memory_updates_next(struct store_updates *base, struct error 
     return OK;
 }
 
+/* UINT64_MAX also turns keeping off, until another number is told. */
 static enum status memory_updates_forget(struct store *store, uint64_t before, struct error *err)
 {
     struct kept_log *kept = &store->kept;
@@ -607,6 +608,7 @@ static void memory_scan_close(struct store_scan *base)
     free(scan);
 }
 
+/* An empty upper bound is the end of all keys; an empty lower one sorts before all keys by itself. */
 static bool within(const struct memory_scan *scan, struct bytes key)
 {
     return bytes_compare(key, scan->options.lower) >= 0 &&

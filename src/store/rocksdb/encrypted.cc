@@ -388,13 +388,15 @@ class RandomAccessFile : public rocksdb::FSRandomAccessFile
     }
     IOStatus Prefetch(uint64_t offset, size_t n, const IOOptions &, IODebugContext *) override
     {
-        /* Asking for pages may itself wait, for their places on the disk; and whoever may not wait reads what is there. */
+        /* Asking for pages may itself wait, for their places on the disk; and whoever may not wait reads what
+         * is there. */
         if (!may_not_wait)
             opened_->file_->ops->prefetch(opened_->file_, offset + opened_->header_bytes(), n);
         return IOStatus::OK();
     }
-    /* RocksDB's, of tables: random when one is opened, normal when a compaction begins to read it. A cold point read costs the disk
-     * its block and not the 128 KiB around it; a scan asks for more by itself (Prefetch). */
+    /* RocksDB's, of tables: random when one is opened, normal when a compaction begins to read it. A cold
+     * point read costs the disk its block and not the 128 KiB around it; a scan asks for more by itself
+     * (Prefetch). */
     void Hint(AccessPattern pattern) override
     {
         opened_->file_->ops->expect_random(opened_->file_, pattern == kRandom);
@@ -675,7 +677,8 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         bool is;
         enum status status = files_->ops->is_directory(files_, path.c_str(), &is, &err);
 
-        /* RocksDB 7.8 takes any failure here for "no finished logs" (its assert looks at another status): the listing will fail. */
+        /* RocksDB 7.8 takes any failure here for "no finished logs" (its assert looks at another status): the
+         * listing will fail. */
         if (status && status != ERR_NOT_FOUND && is_archive(path))
             return IOStatus::OK();
         return status == ERR_NOT_FOUND ? IOStatus::NotFound() : translate(status, err);
@@ -765,7 +768,8 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         std::string directory = to.substr(0, to.rfind('/'));
         enum status status = files_->ops->rename(files_, from.c_str(), to.c_str(), &err);
 
-        /* A log that is finished goes to another directory. RocksDB syncs the one it came from; a crash then must not find it in neither. */
+        /* A log that is finished goes to another directory. RocksDB syncs the one it came from; a crash then
+         * must not find it in neither. */
         if (status == OK && directory != from.substr(0, from.rfind('/')))
             status = files_->ops->sync_directory(files_, directory.c_str(), &err);
         return translate(status, err);

@@ -45,8 +45,8 @@ class MayNotWait
     bool before_;
 };
 
-/* While it lives, sizes of logs that this thread asks for are those of their files. What RocksDB wrote into one is less, and known only
- * by reading it. */
+/* While it lives, sizes of logs that this thread asks for are those of their files. What RocksDB wrote into
+ * one is less, and known only by reading it. */
 class RoughSizes
 {
   public:

@@ -10,8 +10,9 @@
  *   4064  HMAC-SHA256 over the bytes before (32)
  *   4096  the file's bytes, AES-256-CTR
  *
- * Laid down: a change is a new version. The data key is drawn when the file is created (also when it is created over an old
- * one), so no (key, IV) pair occurs twice; and a file's bytes are never written twice at one offset.
+ * Laid down: a change is a new version. The data key is drawn when the file is created (also when it is
+ * created over an old one), so no (key, IV) pair occurs twice; and a file's bytes are never written twice at
+ * one offset.
  *
  * Errors:  ERR_CONFIG: another master key. ERR_CORRUPT: not such a header, or changed.
  * Thread:  pure.
@@ -38,8 +39,8 @@ enum status file_header_make(const struct keys *keys, bool framed, uint8_t heade
                              struct file_cipher *cipher, struct error *err);
 enum status file_header_read(const struct keys *keys, const uint8_t header[FILE_HEADER_BYTES],
                              struct file_cipher *cipher, struct error *err);
-/* A crash between the creation of a file and its first sync leaves less than a header, or zeros in its place: such a file
- * holds nothing that was acknowledged, and counts as empty. */
+/* A crash between the creation of a file and its first sync leaves less than a header, or zeros in its place:
+ * such a file holds nothing that was acknowledged, and counts as empty. */
 bool file_header_is_unborn(const uint8_t *data, size_t size, uint64_t file_bytes);
 
 #ifdef __cplusplus

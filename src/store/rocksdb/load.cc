@@ -37,7 +37,8 @@ Status Loader::begin_file()
 
     assert(!writer_);
     snprintf(name, sizeof(name), "/load-%06zu", paths_.size() + 1);
-    /* With the family: without it the collector takes the rows for records without timestamps, and a compaction purges too much. */
+    /* With the family: without it the collector takes the rows for records without timestamps, and a
+     * compaction purges too much. */
     writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options_, family_);
     paths_.push_back(directory_ + name);
     return writer_->Open(paths_.back());

@@ -1,7 +1,9 @@
-/* store/rocksdb/load.h: sorted keys into sorted files, which the instance then takes as its own: neither log nor memtable.
+/* store/rocksdb/load.h: sorted keys into sorted files, which the instance then takes as its own: neither log
+ * nor memtable.
  *
- * Files are written in the store's directory under names that RocksDB does not know (load-000001), and linked to its own at the end. All
- * get the options of the family, so they are encrypted, compressed as the last level is, and know their smallest timestamp.
+ * Files are written in the store's directory under names that RocksDB does not know (load-000001), and linked
+ * to its own at the end. All get the options of the family, so they are encrypted, compressed as the last
+ * level is, and know their smallest timestamp.
  *
  * C++; only for the files of this folder. Thread: one.
  */

@@ -51,8 +51,9 @@ class Logger : public rocksdb::Logger
     void *context_;
 };
 
-/* After a failed flush or compaction RocksDB's thread sleeps a second before it looks again, and whoever closes or reopens the
- * store waits for it. Here a failure stops the store until it is resumed, so there is nothing to wait for. */
+/* After a failed flush or compaction RocksDB's thread sleeps a second before it looks again, and whoever
+ * closes or reopens the store waits for it. Here a failure stops the store until it is resumed, so there is
+ * nothing to wait for. */
 class ShortSleeps : public rocksdb::SystemClockWrapper
 {
   public:
@@ -155,15 +156,18 @@ rocksdb::DBOptions instance_options(struct environment *environment, const struc
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
     options.wal_filter = tracker->recovery(); /* lives as long as the listener */
     options.listeners.push_back(std::move(tracker));
-    /* The default (point in time) drops everything behind a damaged record, acknowledged rows too, and says nothing. This
-     * one takes only a torn tail, which was never acknowledged, and refuses damage in the middle. */
+    /* The default (point in time) drops everything behind a damaged record, acknowledged rows too, and says
+     * nothing. This one takes only a torn tail, which was never acknowledged, and refuses damage in the
+     * middle. */
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-    /* What is replayed stays in memory. A flush at every open would leave a small file each time: a process that is killed
-     * again and again would pile up level-0 files faster than compaction takes them, until writes are stopped. */
+    /* What is replayed stays in memory. A flush at every open would leave a small file each time: a process
+     * that is killed again and again would pile up level-0 files faster than compaction takes them, until
+     * writes are stopped. */
     options.avoid_flush_during_recovery = true;
     /* Bounds the replay at start, where one family is written and the other keeps the log alive. */
     options.max_total_wal_size = 3 * write_buffer;
-    /* Finished logs go to archive/ and stay: RocksDB would look for what is too old after half of this. KeptLogs removes them. */
+    /* Finished logs go to archive/ and stay: RocksDB would look for what is too old after half of this.
+     * KeptLogs removes them. */
     if (store->log_bytes_max)
         options.WAL_ttl_seconds = uint64_t(1) << 40;
     options.max_background_jobs = (int)environment->options.background_threads + 1;

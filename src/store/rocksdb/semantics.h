@@ -1,9 +1,10 @@
-/* store/rocksdb/semantics.h: struct store_semantics as RocksDB's merge operator, compaction filter and table properties.
+/* store/rocksdb/semantics.h: struct store_semantics as RocksDB's merge operator, compaction filter and table
+ * properties.
  *
- * What a compaction may purge is known by PurgeTracker: the smallest write timestamp in any memtable (followed as they are
- * filled by a start from the log, written, sealed and flushed) and in every file (a property that each file carries). When a compaction begins, it takes
- * the smallest over all memtables and all overlapping files that are not among its inputs. Anything not known for
- * certain means "purge nothing".
+ * What a compaction may purge is known by PurgeTracker: the smallest write timestamp in any memtable
+ * (followed as they are filled by a start from the log, written, sealed and flushed) and in every file (a
+ * property that each file carries). When a compaction begins, it takes the smallest over all memtables and
+ * all overlapping files that are not among its inputs. Anything not known for certain means "purge nothing".
  *
  * C++; only for the files of this folder.
  * Thread:  callbacks come from any thread; PurgeTracker has its own lock.
@@ -34,7 +35,8 @@ extern "C" {
 extern const char min_timestamp_property[];
 extern const char journal_family_name[];
 
-/* While one lives, a Get on this thread that meets more operands of its key than this gives up: its value is void then. */
+/* While one lives, a Get on this thread that meets more operands of its key than this gives up: its value is
+ * void then. */
 class OperandLimit
 {
   public:

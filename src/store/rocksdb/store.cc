@@ -1027,7 +1027,8 @@ enum status rocks_resume(struct store *store, struct error *err)
         return OK;
     if (store->options.read_only)
         return refused_error(store, err);
-    /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new log. Kept logs make room. */
+    /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new
+     * log. Kept logs make room. */
     if (refused == ERR_NO_SPACE && instance && !instance->read_only) {
         while (!has_space(store, instance))
             if (!store->kept->give_up_oldest(instance->db))

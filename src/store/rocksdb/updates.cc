@@ -1,5 +1,5 @@
-/* RocksDB's own iterator over its log does the reading. What it is asked, and what it gives, is checked here: it passes over damage with
- * a word to its logger, and gives the next batch where the one asked for is gone. */
+/* RocksDB's own iterator over its log does the reading. What it is asked, and what it gives, is checked here:
+ * it passes over damage with a word to its logger, and gives the next batch where the one asked for is gone. */
 #include "store/rocksdb/updates.h"
 
 #include <algorithm>
@@ -336,7 +336,8 @@ uint64_t KeptLogs::bytes()
 
 /* ---- a reader ---- */
 
-/* Stands at the first batch at or behind the position. Without an error and without an iterator: there is no log at all. */
+/* Stands at the first batch at or behind the position. Without an error and without an iterator: there is no
+ * log at all. */
 Status Updates::begin(rocksdb::DB *db)
 {
     RoughSizes rough;

@@ -1,11 +1,13 @@
 /* store/rocksdb/updates.h: the log (RocksDB's WAL) read back, and finished logs kept: what store.h calls updates.
  *
- * Finished logs are moved by RocksDB to archive/ and stay there (WAL_ttl_seconds without end); KeptLogs removes them. What a batch
- * has of log data is written with a kind before it (1 byte): 'd', the caller's bytes; 'g', a gap: the last number (8, big-endian) of the
- * batch before, where numbers between were used by no batch of the log. So whatever else lacks is damage and is told.
+ * Finished logs are moved by RocksDB to archive/ and stay there (WAL_ttl_seconds without end); KeptLogs
+ * removes them. What a batch has of log data is written with a kind before it (1 byte): 'd', the caller's
+ * bytes; 'g', a gap: the last number (8, big-endian) of the batch before, where numbers between were used by
+ * no batch of the log. So whatever else lacks is damage and is told.
  *
- * RocksDB 7.8's iterator asserts that it meets no record that is not yet visible, and does meet one where the number asked for lies
- * before it in no log. So it is only asked for what is known to be there: up to LogTail, from the first log's first number.
+ * RocksDB 7.8's iterator asserts that it meets no record that is not yet visible, and does meet one where the
+ * number asked for lies before it in no log. So it is only asked for what is known to be there: up to
+ * LogTail, from the first log's first number.
  *
  * C++; only for the files of this folder.
  * Thread:  LogTail: one writer, any reader. KeptLogs: any. Updates: one at a time.
