@@ -658,27 +658,37 @@ static void what_is_deleted_again_stays_one_segment(void **state)
     close_all();
 }
 
-/* Of one command, which the store does not have yet when the second is cut into the first. */
+/* Of one command, which the store does not have yet when the last, over all others, is cut into them. They are more than an owner keeps
+ * in mind of a partition, so it must look for them in what the turn will write. */
 static void ranges_of_one_turn_are_cut_into_each_other(void **state)
 {
-    struct table_fragment ranges[2] = { { .kind = KEY_RANGE, .start_inclusive = true, .row = ROW_EMPTY },
-                                        { .kind = KEY_RANGE, .start_inclusive = true, .row = ROW_EMPTY } };
+    enum { MANY = 5000 };
+    static uint8_t bounds[MANY + 1][4];
+    struct table_fragment *ranges = calloc(MANY + 1, sizeof(*ranges));
     struct buffer out = { 0 };
     struct error err;
     int64_t token;
 
     begin(1000);
-    for (int i = 0; i < 2; i++) {
-        ranges[i].clustering = clustering_of(1);
-        ranges[i].clustering_end = clustering_of(i ? 9 : 4);
-        ranges[i].row.deletion = (struct deletion){ 100 + i, now_s() };
+    for (uint32_t i = 0; i <= MANY; i++) {
+        bool is_last = i == MANY;
+
+        store_be32(bounds[i], is_last ? 3 * MANY : 3 * i + 1);
+        ranges[i] = (struct table_fragment){ .kind = KEY_RANGE,
+                                             .clustering = bytes_of(bounds[is_last ? 0 : i], 4),
+                                             .clustering_end = bytes_of(bounds[i], 4),
+                                             .start_inclusive = true,
+                                             .end_inclusive = true,
+                                             .row = ROW_EMPTY };
+        ranges[i].row.deletion = (struct deletion){ 100 + is_last, now_s() };
     }
-    token = bed_encode(&out, key_of(0), ranges, 2);
+    token = bed_encode(&out, key_of(0), ranges, MANY + 1);
     bed_must(table_apply_wait(port, buffer_bytes(&out), token, &err), &err);
     assert_int_equal(take_census().ranges, 1);
     assert_int_equal(take_census().due, 1);
     close_all();
     buffer_fini(&out);
+    free(ranges);
 }
 
 /* A hundred thousand of them: a slice is read by its own, all of them are too many, as in Cassandra. */
