@@ -136,8 +136,14 @@ plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 mutants:
 	@$(PYTHON) tools/mutants.py $(if $(T),"$(T)")
 
+# Words, asserts, lengths and circles of files in src/, folder by folder: the floors are in the tool.
+.PHONY: style
+style:
+	@$(PYTHON) tools/style.py --self-test
+	@$(PYTHON) tools/style.py $(if $(T),--long --folder $(T))
+
 # The cheap steps first. The last line says that all passed, or which did not.
-CHECK_STEPS := arrows format-check lint san tsan san-modes tsan-modes fuzz mutants
+CHECK_STEPS := arrows style format-check lint san tsan san-modes tsan-modes fuzz mutants
 .PHONY: check
 check:
 	@n=0; for step in $(CHECK_STEPS); do \
