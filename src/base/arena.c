@@ -1,3 +1,11 @@
+/* Memory that a request takes piece by piece and gives back all at once. A request makes hundreds
+ * of small objects that live as long as it does: an arena makes each of them an addition, and frees
+ * them without knowing them.
+ *
+ * It is a list of chunks, the newest first; only the newest has room. Chunks double, so that the
+ * number of calls of malloc grows with the logarithm of what is used. Between allocations the
+ * sanitizers are told what nobody may use (base/poison.h): otherwise an arena would hide from them
+ * each access past an object's end. */
 #include "base/arena.h"
 
 #include "base/poison.h"
@@ -6,12 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* As malloc aligns: any type fits. A chunk of more than the maximum is made only for one allocation
+ * that is longer. */
 enum { ALIGNMENT = 16, CHUNK_BYTES_MAX = 1 << 20 };
 
 struct chunk {
     struct chunk *next; /* owned: the chunk that was filled before this one */
     size_t size;        /* of data */
     size_t used;
+    /* Makes the head as long as a multiple of ALIGNMENT; nobody reads it. */
     size_t padding;
     uint8_t data[];
 };
@@ -25,6 +36,7 @@ struct arena {
     size_t gaps;               /* of all these, bytes that were given to nobody */
 };
 
+/* What stands in a fresh chunk is out of use until arena_alloc gives it out. */
 static struct chunk *chunk_new(size_t size, struct chunk *next)
 {
     struct chunk *chunk = xmalloc(sizeof(*chunk) + size);
@@ -56,6 +68,7 @@ static void chunks_free(struct chunk *chunk)
     }
 }
 
+/* NULL is taken, as by free(). */
 void arena_free(struct arena *arena)
 {
     if (!arena)
@@ -64,6 +77,9 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
+/* The first chunk stays, whatever came behind it: an arena that serves request after request on a
+ * connection asks malloc for nothing as long as they are small. The larger chunks go, or one big
+ * request would hold its memory for as long as the connection is open. */
 void arena_reset(struct arena *arena)
 {
     struct chunk *first = arena->current;
@@ -79,6 +95,8 @@ void arena_reset(struct arena *arena)
         chunks_free(arena->current);
         arena->current = first;
     }
+    /* With the sanitizers the first chunk is made anew: its old memory stays out of use in their
+     * quarantine, and who still points into it is caught. */
     if (POISON_IS_SEEN) {
         arena->current = chunk_new(first->size, NULL);
         chunks_free(first);
@@ -95,17 +113,24 @@ void arena_set_meter(struct arena *arena, struct arena_meter *meter)
     arena->meter = meter;
 }
 
+/* The meter is told of each chunk and marks itself as over, and refuses nothing: an allocation in
+ * the middle of a decoder or planner has no way to fail. So it is asked here, where a client can
+ * make something long. */
 enum status arena_check(const struct arena *arena, struct error *err)
 {
     return arena->meter && arena->meter->is_over ? arena->meter->check(arena->meter, err) : OK;
 }
 
+/* Who keeps heap memory of its own for a request (a buffer that grows) reports it here: limits
+ * count it as if it were in the arena. */
 void arena_hold(struct arena *arena, size_t bytes)
 {
     if (arena->meter)
         arena->meter->grown(arena->meter, bytes);
 }
 
+/* The gaps that only the sanitizers' build has are taken off: a limit must be reached at the same
+ * place in all builds. */
 size_t arena_used(const struct arena *arena)
 {
     return arena->used_before + arena->current->used - arena->gaps;
@@ -115,12 +140,15 @@ bool arena_owns(const struct arena *arena, const void *memory)
 {
     uintptr_t at = (uintptr_t)memory;
 
+    /* Walks all chunks: for asserts, never to decide. */
     for (const struct chunk *chunk = arena->current; chunk; chunk = chunk->next)
         if (at >= (uintptr_t)chunk->data && at - (uintptr_t)chunk->data < chunk->used)
             return true;
     return false;
 }
 
+/* What the old chunk has left is lost. A request that needs more than a doubled chunk gets one of
+ * its own size. */
 static void *alloc_in_new_chunk(struct arena *arena, size_t size)
 {
     size_t chunk_size = arena->current->size * 2;
@@ -129,6 +157,7 @@ static void *alloc_in_new_chunk(struct arena *arena, size_t size)
         chunk_size = CHUNK_BYTES_MAX;
     if (chunk_size < size)
         chunk_size = size;
+    /* Before memory is taken: who counts learns of it even if that is the end of the process. */
     if (arena->meter)
         arena->meter->grown(arena->meter, chunk_size);
     arena->used_before += arena->current->used;
@@ -137,6 +166,7 @@ static void *alloc_in_new_chunk(struct arena *arena, size_t size)
     return arena->current->data;
 }
 
+/* Rounded sizes come in, so what is given out stays aligned: chunks begin aligned (above). */
 static void *alloc_room(struct arena *arena, size_t size)
 {
     struct chunk *chunk = arena->current;
@@ -153,6 +183,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     void *memory;
 
+    /* A size that wrapped around on its way here (a negative number, an overflow) is our mistake. */
     assert(size < SIZE_MAX / 2);
     memory = alloc_room(arena, ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + POISON_GAP_BYTES);
     arena->gaps += POISON_GAP_BYTES;
@@ -165,17 +196,22 @@ void *arena_zalloc(struct arena *arena, size_t size)
     return memset(arena_alloc(arena, size), 0, size);
 }
 
+/* The old items stay where they are, as an arena frees nothing: doubling loses as much again, and
+ * who still points to an old item can read it. */
 void *arena_grow(struct arena *arena, const void *items, uint32_t *capacity, uint32_t first, size_t size)
 {
     uint32_t count = *capacity;
     void *grown;
 
+    assert(size > 0);
     assert(first && count <= UINT32_MAX / 2);
     *capacity = count ? count * 2 : first;
     grown = arena_alloc(arena, *capacity * size);
     return count ? memcpy(grown, items, count * size) : grown;
 }
 
+/* An empty span gets memory as well: NULL data means null in a value, and a copy of an empty value
+ * must not become one. */
 struct bytes arena_copy(struct arena *arena, struct bytes from)
 {
     uint8_t *copy = arena_alloc(arena, from.size ? from.size : 1);
@@ -195,12 +231,14 @@ char *arena_string(struct arena *arena, struct bytes from)
     return copy;
 }
 
+/* Printed twice, once to learn the length: no message has a limit here. */
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list list, again;
     char *text;
     int size;
 
+    assert(format);
     va_start(list, format);
     va_copy(again, list);
     size = vsnprintf(NULL, 0, format, list);

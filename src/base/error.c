@@ -1,17 +1,26 @@
+/* Errors as values: a status to decide by, and a message for the client whose request it was.
+ *
+ * The struct is filled in place and copied by nobody; it lies in the request. A message may carry
+ * what a client sent, so nothing here logs it. */
 #include "base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+/* A message that is too long is cut, never refused. The details (keyspace, name, id) are the
+ * caller's to fill afterwards, and keep what they had. */
 enum status error_set_list(struct error *error, enum status status, const char *format, va_list list)
 {
+    assert(status != OK && format);
     error->status = status;
     error->os_errno = 0;
     vsnprintf(error->message, sizeof(error->message), format, list);
     return status;
 }
 
+/* The brackets keep the macro of the same name away, which the analyzer is given (base/error.h). */
 enum status(error_set)(struct error *error, enum status status, const char *format, ...)
 {
     va_list list;
@@ -22,6 +31,8 @@ enum status(error_set)(struct error *error, enum status status, const char *form
     return status;
 }
 
+/* A full disk or quota has a status of its own: writes are then refused with certainty and reading
+ * goes on, where another failure of the disk may mean anything. */
 enum status(error_set_os)(struct error *error, int os_errno, const char *format, ...)
 {
     enum status status = os_errno == ENOSPC || os_errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
@@ -34,11 +45,13 @@ enum status(error_set_os)(struct error *error, int os_errno, const char *format,
     va_end(list);
     error->os_errno = os_errno;
     used = strlen(error->message);
+    /* The GNU strerror_r, which returns the text; strerror would share its memory between threads. */
     snprintf(error->message + used, sizeof(error->message) - used, ": %s",
              strerror_r(os_errno, reason, sizeof(reason)));
     return status;
 }
 
+/* The id is left: it is read only together with ERR_UNPREPARED, and who sets that fills it. */
 void error_clear(struct error *error)
 {
     error->status = OK;
@@ -50,6 +63,7 @@ void error_clear(struct error *error)
 
 const char *status_name(enum status status)
 {
+    /* No default: the compiler names the status that was forgotten. */
     switch (status) {
     case OK: return "ok";
     case ERR_SERVER: return "server";

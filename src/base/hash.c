@@ -1,15 +1,24 @@
+/* Three hashes for three purposes: SipHash-2-4 for tables whose keys a client chooses, MD5 for ids
+ * that Cassandra computes that way and drivers compare; the quick one, for everything else, is
+ * inline in the header. */
 #include "base/hash.h"
 
 #include "base/random.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+/* A fresh key for each table: who does not know it cannot choose keys that collide, and so cannot
+ * make a lookup linear. */
 void hash_key_random(struct hash_key *key)
 {
     random_bytes(key, sizeof(*key));
 }
 
+/* SipHash-2-4 as its authors give it (Aumasson and Bernstein, 2012): two rounds for each word, four
+ * at the end. The constants spell "somepseudorandomlygeneratedbytes". hash_test.c holds it to their
+ * vectors. */
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -42,8 +51,11 @@ uint64_t hash_keyed(const struct hash_key *key, struct bytes bytes)
                      key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573) };
     const uint8_t *at = bytes.data;
     size_t left = bytes.size;
+    /* The last word holds what is left, and in its top byte the length: keys that differ only in
+     * zeros at their end differ here. */
     uint64_t last = (uint64_t)bytes.size << 56;
 
+    assert(bytes.data || !bytes.size);
     for (; left >= 8; at += 8, left -= 8)
         sip_word(&s, load_le64(at));
     for (size_t i = 0; i < left; i++)
@@ -55,6 +67,8 @@ uint64_t hash_keyed(const struct hash_key *key, struct bytes bytes)
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
+/* Aborts where OpenSSL has no MD5: ids of prepared statements would not be Cassandra's, and no
+ * driver could be served. */
 void hash_md5(const struct bytes *parts, size_t count, uint8_t digest[16])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();

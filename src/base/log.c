@@ -1,19 +1,31 @@
+/* One line per event, on stderr: whoever starts the server (systemd, a container) keeps and rotates
+ * them.
+ *
+ * A line is built on the stack and written by one write(2), which the kernel does not interleave
+ * with another for a pipe as long as it is short (PIPE_BUF, 4096), so no lock is needed and a
+ * thread that logs waits for no other. Ids and numbers only: what a client calls things is never
+ * told to this file. */
 #include "base/log.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+/* In the order of enum log_level, and as the option --log-level spells them. */
 static const char *const level_names[] = { "debug", "info", "warn", "error", "none" };
 static atomic_int threshold = LOG_LEVEL_INFO;
 
+/* The one mutable global of the process: everybody logs, also where no context is at hand. Relaxed:
+ * a line more or less at the moment of the change harms nobody. */
 void log_set_level(enum log_level level)
 {
+    assert(level >= LOG_LEVEL_DEBUG && level <= LOG_LEVEL_NONE);
     atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
 
@@ -45,10 +57,13 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
 
     if (!log_is_on(level))
         return;
-    now_us =
-        clock_realtime_us(&clock_system); /* also where a server's is ahead: beside it stand lines of other programs */
+    /* The machine's time, even where the server's clock was moved ahead: beside our lines stand
+     * those of other programs. */
+    now_us = clock_realtime_us(&clock_system);
     now_s = (time_t)(now_us / 1000000);
     gmtime_r(&now_s, &utc);
+    /* An area that does not fit is our own mistake, and no reason to stop serving: then there is no
+     * line. */
     used =
         snprintf(line, LOG_LINE_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ %s %s: ", utc.tm_year + 1900, utc.tm_mon + 1,
                  utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (long)(now_us % 1000000), level_names[level], area);
@@ -59,10 +74,13 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
     va_end(list);
     if (more < 0)
         return;
+    /* vsnprintf says how long the text would have been. One byte stays free for the newline. */
     size = (size_t)used + (size_t)more;
     if (size > LOG_LINE_MAX - 1)
         size = LOG_LINE_MAX - 1;
-    for (size_t i = (size_t)used; i < size; i++) /* one event is one line, whatever a message carries */
+    /* One event is one line, whatever a message carries: a newline in it could pass for an event
+     * that never happened. */
+    for (size_t i = (size_t)used; i < size; i++)
         if ((unsigned char)line[i] < ' ')
             line[i] = ' ';
     line[size++] = '\n';

@@ -1,3 +1,6 @@
+/* Randomness of two kinds that must not be mixed up: the kernel's, which nobody can guess, for
+ * keys, nonces and ids; and xoshiro256** (Blackman and Vigna, 2018), which repeats itself from a
+ * seed, for simulation, sampling and whatever a test must be able to play again. */
 #include "base/random.h"
 
 #include "base/bytes.h"
@@ -7,10 +10,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+/* A signal may interrupt a long read, and a short answer is one too: it goes on until all is there.
+ * Any other failure ends the process, as a key that is not random is worse than none. */
 void random_bytes(void *to, size_t size)
 {
     uint8_t *at = to;
 
+    assert(to || !size);
     while (size) {
         ssize_t got = getrandom(at, size, 0);
 
@@ -50,6 +56,8 @@ uint64_t random_next(struct random *random)
     return result;
 }
 
+/* Rejects what lies above the largest multiple of bound: a plain remainder would draw small numbers
+ * more often. On average less than two numbers are drawn. */
 uint64_t random_below(struct random *random, uint64_t bound)
 {
     uint64_t limit;
