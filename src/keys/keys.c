@@ -1,3 +1,11 @@
+/* The key hierarchy, on OpenSSL's primitives: nothing of cryptography is invented here.
+ *
+ * The master key never encrypts data. HKDF-SHA256 (RFC 5869) derives from it an id, and for each
+ * purpose a wrapping key and a MAC key: a key that is used for one thing cannot be turned against
+ * another. A file's data key is random and stands beside the data, wrapped (RFC 3394): another
+ * master key would need the data keys wrapped anew, and no data written again.
+ *
+ * Every copy of a secret on the stack is wiped before its function returns, also where it fails. */
 #include "keys/keys.h"
 
 #include <assert.h>
@@ -15,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Both halves are derived in one go: the first 32 bytes wrap, the rest is for MACs. */
 struct purpose_keys {
     uint8_t wrap[KEYS_KEY_BYTES];
     uint8_t mac[KEYS_KEY_BYTES];
@@ -25,18 +34,25 @@ struct keys {
     struct purpose_keys purposes[KEYS_PURPOSE_COUNT]; /* by enum keys_purpose; 0 is not used */
 };
 
+/* For keys and IVs. A server that cannot draw them must stop: what it would write could be read by
+ * others. */
 void keys_random(void *out, size_t size)
 {
+    /* RAND_bytes takes an int. */
     assert(size <= INT32_MAX);
+    assert(out || !size);
     if (size && RAND_bytes(out, (int)size) != 1)
         abort(); /* without randomness nothing may be written */
 }
 
+/* memset before free is removed by compilers, as nobody reads the memory again. This is not. */
 void keys_wipe(void *data, size_t size)
 {
     OPENSSL_cleanse(data, size);
 }
 
+/* HKDF without salt: the master key is random already, so extracting adds nothing; `info` is what
+ * makes the derived keys independent of each other. */
 static bool derive(const uint8_t master[KEYS_KEY_BYTES], const char *info, uint8_t *out, size_t out_size)
 {
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
@@ -49,11 +65,14 @@ static bool derive(const uint8_t master[KEYS_KEY_BYTES], const char *info, uint8
     };
     bool done = ctx && EVP_KDF_derive(ctx, out, out_size, params) == 1;
 
+    assert(out_size && strlen(info));
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
     return done;
 }
 
+/* The purposes' numbers are part of the format: with others, nothing that was written could be
+ * opened. */
 static enum status keys_from_master(const uint8_t master[KEYS_KEY_BYTES], struct keys **result, struct error *err)
 {
     struct keys *keys = xcalloc(1, sizeof(*keys));
@@ -73,6 +92,7 @@ static enum status keys_from_master(const uint8_t master[KEYS_KEY_BYTES], struct
     return OK;
 }
 
+/* The id is wiped with the keys, which costs nothing and asks no question. */
 void keys_close(struct keys *keys)
 {
     if (!keys)
@@ -81,11 +101,14 @@ void keys_close(struct keys *keys)
     free(keys);
 }
 
+/* Derived as the keys are, so it stands in plain text beside the data: it says whether this is the
+ * right master key, and nothing of it. */
 const uint8_t *keys_id(const struct keys *keys)
 {
     return keys->id;
 }
 
+/* The provider's copy of the master key lives as long as it takes to derive from it. */
 enum status keys_open_provider(const struct keys_provider *provider, struct keys **keys, struct error *err)
 {
     uint8_t master[KEYS_KEY_BYTES];
@@ -94,6 +117,7 @@ enum status keys_open_provider(const struct keys_provider *provider, struct keys
     if (status == OK)
         status = keys_from_master(master, keys, err);
     keys_wipe(master, sizeof(master));
+    assert(status != OK || *keys);
     return status;
 }
 
@@ -107,6 +131,8 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* 32 bytes may be anything, also digits; 64 digits may have the newline that an editor or echo
+ * leaves. No other length can be mistaken for either. */
 static bool parse_master(const uint8_t *text, size_t size, uint8_t master[KEYS_KEY_BYTES])
 {
     if (size == KEYS_KEY_BYTES) {
@@ -126,6 +152,8 @@ static bool parse_master(const uint8_t *text, size_t size, uint8_t master[KEYS_K
     return true;
 }
 
+/* The buffer takes a little more than the longest key file, so that a longer one is noticed and not
+ * cut. ERR_NOT_FOUND is a status of its own: keys_open_directory may then make the key. */
 static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], struct error *err)
 {
     const char *path = context;
@@ -142,6 +170,8 @@ static enum status read_master(void *context, uint8_t master[KEYS_KEY_BYTES], st
         status = error_set_os(err, errno, "The master key file %s", path);
         goto close;
     }
+    /* ssh does the same with private keys: a key that others may read is no secret, and the server
+     * says so before it encrypts with it. */
     if (info.st_mode & 077) {
         status = error_set(err, ERR_CONFIG, "The master key file %s may be read by others than its owner: chmod 600 it",
                            path);
@@ -168,16 +198,20 @@ close:
     return status;
 }
 
+/* Who names a file means it: here a missing one is a mistake in the configuration. */
 enum status keys_open_file(const char *path, struct keys **keys, struct error *err)
 {
     struct keys_provider provider = { read_master, (void *)path };
     enum status status = keys_open_provider(&provider, keys, err);
 
+    assert(status != OK || *keys);
     if (status == ERR_NOT_FOUND)
         err->status = status = ERR_CONFIG;
     return status;
 }
 
+/* The key is on disk before its name is: a name without content, after a crash, would look like a
+ * broken key, and data written meanwhile would be lost. */
 static enum status write_synced(int fd, const char *path, const uint8_t *data, size_t size, struct error *err)
 {
     while (size) {
@@ -194,8 +228,9 @@ static enum status write_synced(int fd, const char *path, const uint8_t *data, s
     return OK;
 }
 
-/* Whole or not at all: written beside, synced, linked to its name (which fails if another process was faster), the
- * directory synced. */
+/* Whole or not at all. The key is written under another name, synced, and then linked to its own:
+ * link fails if another process was faster, where rename would replace that one's key, with which
+ * it may have encrypted already. Then the directory is synced, so that the name outlives a crash. */
 static enum status make_master(const char *directory, const char *path, struct error *err)
 {
     uint8_t master[KEYS_KEY_BYTES];
@@ -205,6 +240,7 @@ static enum status make_master(const char *directory, const char *path, struct e
 
     keys_random(master, sizeof(master));
     snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid());
+    /* Left by a process of the same id that died here. */
     unlink(beside);
     fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -214,6 +250,7 @@ static enum status make_master(const char *directory, const char *path, struct e
     status = write_synced(fd, path, master, sizeof(master), err);
     keys_wipe(master, sizeof(master));
     close(fd);
+    /* EEXIST: the other process' key is the one that is read afterwards. */
     if (status == OK && link(beside, path) && errno != EEXIST)
         status = error_set_os(err, errno, "The master key file %s", path);
     unlink(beside);
@@ -227,6 +264,8 @@ static enum status make_master(const char *directory, const char *path, struct e
     return status;
 }
 
+/* A key is made only for a directory in which nothing was encrypted yet: a new key in place of a
+ * lost one would make all that is there unreadable, and hide why. */
 enum status keys_open_directory(const char *directory, bool may_make, struct keys **keys, struct error *err)
 {
     char path[4096];
@@ -245,11 +284,15 @@ enum status keys_open_directory(const char *directory, bool may_make, struct key
     status = make_master(directory, path, err);
     if (status)
         return status;
+    /* Read back from the file, and not taken from memory: what is used is what the next start will
+     * find. */
     return keys_open_provider(&provider, keys, err);
 }
 
 /* ---- wrapping ---- */
 
+/* AES key wrap checks itself: unwrapping with the wrong key, or of damaged bytes, fails but for one
+ * case in 2^64. -1: it failed. */
 static int wrap(const struct purpose_keys *purpose, bool seal, const uint8_t *from, int from_size, uint8_t *to)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -257,6 +300,8 @@ static int wrap(const struct purpose_keys *purpose, bool seal, const uint8_t *fr
 
     if (!ctx)
         return -1;
+    /* OpenSSL refuses to wrap unless it is told that this is meant: key wrap is deterministic and
+     * would be wrong for data. */
     EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     if (EVP_CipherInit_ex(ctx, EVP_aes_256_wrap(), NULL, purpose->wrap, NULL, seal) != 1 ||
         EVP_CipherUpdate(ctx, to, &size, from, from_size) != 1 || EVP_CipherFinal_ex(ctx, to + size, &rest) != 1)
@@ -273,6 +318,8 @@ enum status keys_wrap(const struct keys *keys, enum keys_purpose purpose, const 
     return OK;
 }
 
+/* The plain key goes through a buffer of our own, as OpenSSL may write a block more than it
+ * returns. */
 enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, const uint8_t wrapped[KEYS_WRAPPED_BYTES],
                         uint8_t key[KEYS_KEY_BYTES], struct error *err)
 {
@@ -287,6 +334,7 @@ enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, cons
     return status;
 }
 
+/* OpenSSL's HMAC fails only if it has no memory. */
 void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes data, uint8_t mac[KEYS_MAC_BYTES])
 {
     unsigned size = 0;
@@ -296,6 +344,7 @@ void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes d
     assert(size == KEYS_MAC_BYTES);
 }
 
+/* In constant time: memcmp would tell by its duration how many bytes of a forged MAC are right. */
 bool keys_mac_equal(const uint8_t a[KEYS_MAC_BYTES], const uint8_t b[KEYS_MAC_BYTES])
 {
     return CRYPTO_memcmp(a, b, KEYS_MAC_BYTES) == 0;
