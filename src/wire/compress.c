@@ -1,4 +1,9 @@
-/* Bodies of v3 and v4 frames: LZ4 blocks after a 4-byte big-endian length, and raw Snappy. */
+/* Bodies of v3 and v4 frames: LZ4 blocks after a 4-byte big-endian length, and raw Snappy, as the
+ * protocol's specification has them (v4, section 5).
+ *
+ * The length that a client declares decides how much memory is taken before anything of the body
+ * was understood. So it is believed only up to the frame limit, and only as far as the format can
+ * grow what was sent: a frame of a few bytes cannot claim megabytes. */
 #include "wire/native.h"
 
 #include <assert.h>
@@ -6,11 +11,14 @@
 #include <snappy-c.h>
 #include <strings.h>
 
-/* Neither format can grow its input by more than this, so a declared length beyond it is a lie. */
+/* Neither format can grow its input by more than this, so a declared length beyond it is a lie. An
+ * LZ4 match adds at most 255 bytes for each byte of its length; Snappy copies at most 64 bytes for
+ * each element. */
 enum { LZ4_RATIO_MAX = 255, SNAPPY_RATIO_MAX = 64 };
 
 static_assert((int)NATIVE_REPLY_BYTES_MAX <= (int)LZ4_MAX_INPUT_SIZE, "each reply can be compressed");
 
+/* STARTUP's option COMPRESSION. Drivers send small letters, Cassandra takes any. */
 bool native_compression_parse(struct bytes name, enum native_compression *compression)
 {
     if (name.size == 3 && strncasecmp((const char *)name.data, "lz4", 3) == 0)
@@ -40,9 +48,11 @@ static enum status decompress_lz4(struct bytes body, uint32_t size_max, struct a
     if (body.size < 4)
         return error_set(err, ERR_PROTOCOL, "Invalid LZ4 frame: no length");
     size = load_be32(body.data);
+    assert(size_max <= NATIVE_FRAME_BYTES_LIMIT);
     status = check_size(size, body.size - 4, LZ4_RATIO_MAX, size_max, err);
     if (status)
         return status;
+    /* A span of no bytes needs data that is not NULL, which would mean that there is no body. */
     to = arena_alloc(arena, size ? size : 1);
     /* An empty body may come as a length of 0 and nothing, or with the one token that LZ4 makes of nothing. */
     if (size == 0 && body.size <= 5) {
@@ -75,6 +85,8 @@ static enum status decompress_snappy(struct bytes body, uint32_t size_max, struc
     return OK;
 }
 
+/* Only frames with the flag come here. One that comes although STARTUP agreed on nothing ends the
+ * connection, as in Cassandra: its body cannot be read. */
 enum status native_decompress(enum native_compression compression, struct bytes body, uint32_t body_bytes_max,
                               struct arena *arena, struct bytes *result, struct error *err)
 {
@@ -86,6 +98,7 @@ enum status native_decompress(enum native_compression compression, struct bytes 
     return error_set(err, ERR_PROTOCOL, "Compressed frame received, but compression was not agreed on");
 }
 
+/* Into a buffer of its own: the caller keeps the plain body if this is not smaller. */
 void native_compress(enum native_compression compression, struct bytes body, struct buffer *out)
 {
     assert(body.size <= NATIVE_REPLY_BYTES_MAX);
@@ -102,7 +115,8 @@ void native_compress(enum native_compression compression, struct bytes body, str
         uint8_t *to = buffer_reserve(out, size);
         snappy_status status = snappy_compress((const char *)body.data, body.size, (char *)to, &size);
 
-        assert(compression == NATIVE_COMPRESSION_SNAPPY && status == SNAPPY_OK);
+        assert(compression == NATIVE_COMPRESSION_SNAPPY);
+        assert(status == SNAPPY_OK);
         (void)status;
         out->size += size;
     }

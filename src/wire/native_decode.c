@@ -1,9 +1,18 @@
-/* Requests: the body of a frame becomes a struct native_request. */
+/* Requests: the body of a frame becomes a struct native_request. Sections of the specification: 4.1
+ * for messages, 3 for notations.
+ *
+ * Nothing of a client is copied: texts and values are spans into the frame, which lives as long as
+ * the request. A cursor that ran out stays failed and gives zeros, so a decoder looks once, at its
+ * end. But each count is held against the bytes that are left before an array is made for it: a
+ * frame of a few bytes must not take megabytes. Where both can be told, what is wrong is told in
+ * Cassandra's words, as drivers show them. */
 #include "wire/native.h"
 #include "wire/reader.h"
 
+#include <assert.h>
 #include <strings.h>
 
+/* Its address is what says "unset"; nobody reads the byte. */
 const uint8_t native_unset_mark[1] = { 0 };
 
 /* Flags of <query_parameters>. */
@@ -29,6 +38,8 @@ static enum status truncated(struct error *err)
     return error_set(err, ERR_PROTOCOL, "Message body is shorter than its contents say");
 }
 
+/* [string map] or [bytes map]. The least that a pair can have: two lengths, of 2 and 2 bytes or 2
+ * and 4. */
 static enum status decode_pairs(struct cursor *in, struct arena *arena, bool are_bytes, uint32_t *count,
                                 const struct native_pair **pairs, struct error *err)
 {
@@ -50,7 +61,8 @@ static enum status decode_pairs(struct cursor *in, struct arena *arena, bool are
     return OK;
 }
 
-/* [value]: -1 is null, -2 is unset (v4), other negative lengths are an error. */
+/* [value]: -1 is null, -2 is unset (v4), other negative lengths are an error. It is inline and
+ * takes the likely case first, since each value of each request goes through here. */
 static inline enum status decode_value(struct cursor *in, uint8_t version, struct bytes *value, struct error *err)
 {
     uint32_t size = cursor_be32(in);
@@ -73,6 +85,7 @@ static inline enum status decode_value(struct cursor *in, uint8_t version, struc
     return OK;
 }
 
+/* Values of QUERY, EXECUTE or one statement of a BATCH. With names each has a [string] before it. */
 static enum status decode_values(struct cursor *in, struct arena *arena, uint8_t version, bool has_names,
                                  struct native_values *values, struct error *err)
 {
@@ -80,6 +93,7 @@ static enum status decode_values(struct cursor *in, struct arena *arena, uint8_t
     size_t least = has_names ? 6 : 4;
     struct bytes *list, *names = NULL;
 
+    assert(!values->count);
     if (in->failed || count > in->left / least)
         return truncated(err);
     if (count == 0)
@@ -114,6 +128,7 @@ static enum status decode_consistency(struct cursor *in, enum consistency *consi
     return OK;
 }
 
+/* The one 64-bit number that Cassandra's timestamps exclude: it stands for "none" there. */
 static enum status decode_timestamp(struct cursor *in, struct native_parameters *parameters, struct error *err)
 {
     parameters->has_timestamp = true;
@@ -142,6 +157,8 @@ static enum status decode_tail(struct cursor *in, uint8_t version, uint32_t flag
     }
     if (version >= NATIVE_V5 && (flags & HAS_KEYSPACE))
         parameters->keyspace = read_string(in);
+    /* Unsigned here, though the specification has an [int]: Cassandra reads it so, and TTLs go by
+     * it. */
     if (version >= NATIVE_V5 && (flags & HAS_NOW)) {
         parameters->has_now = true;
         parameters->now_s = cursor_be32(in);
@@ -149,12 +166,14 @@ static enum status decode_tail(struct cursor *in, uint8_t version, uint32_t flag
     return in->failed ? truncated(err) : OK;
 }
 
+/* One byte up to v4, four from v5 on. */
 static uint32_t decode_flags(struct cursor *in, uint8_t version)
 {
     /* Cassandra ignores bits it does not know; so do we. */
     return version >= NATIVE_V5 ? cursor_be32(in) & FLAGS_V5 : cursor_u8(in) & FLAGS_V4;
 }
 
+/* <query_parameters>: consistency, flags, and then what the flags announce, in this order. */
 static enum status decode_parameters(struct cursor *in, struct arena *arena, uint8_t version,
                                      struct native_parameters *parameters, struct error *err)
 {
@@ -172,6 +191,8 @@ static enum status decode_parameters(struct cursor *in, struct arena *arena, uin
     parameters->skip_metadata = flags & SKIP_METADATA;
     if (flags & HAS_PAGE_SIZE)
         parameters->page_size = (int32_t)cursor_be32(in);
+    /* Less than 0 means that the client wants all rows at once, and is what is there if it sent
+     * none; 0 would be a page that never ends. */
     if (parameters->page_size == 0 && !in->failed)
         return error_set(err, ERR_PROTOCOL, "The page size cannot be 0");
     if (flags & HAS_PAGING_STATE)
@@ -192,6 +213,7 @@ static enum status decode_query(struct cursor *in, struct arena *arena, struct n
     return decode_parameters(in, arena, request->version, &request->parameters, err);
 }
 
+/* v5 added flags to PREPARE; one of them brings a keyspace for names that have none. */
 static enum status decode_prepare(struct cursor *in, struct native_request *request, struct error *err)
 {
     request->prepare.statement = read_long_string(in);
@@ -201,6 +223,8 @@ static enum status decode_prepare(struct cursor *in, struct native_request *requ
     return in->failed ? truncated(err) : OK;
 }
 
+/* v5 has the id of the metadata that the client knows: the reply then leaves the columns out unless
+ * they changed. */
 static enum status decode_execute(struct cursor *in, struct arena *arena, struct native_request *request,
                                   struct error *err)
 {
@@ -209,6 +233,7 @@ static enum status decode_execute(struct cursor *in, struct arena *arena, struct
     return decode_parameters(in, arena, request->version, &request->parameters, err);
 }
 
+/* One statement of a batch: text, or the id of a prepared one. Its values have no names. */
 static enum status decode_batch_entry(struct cursor *in, struct arena *arena, uint8_t version,
                                       struct native_batch_entry *entry, struct error *err)
 {
@@ -224,6 +249,8 @@ static enum status decode_batch_entry(struct cursor *in, struct arena *arena, ui
     return decode_values(in, arena, version, false, &entry->values, err);
 }
 
+/* Unlike the others, a batch has its parameters at the end. A statement of it has at least 5 bytes:
+ * its kind and the length of a text, or 1, 2 and 2. */
 static enum status decode_batch(struct cursor *in, struct arena *arena, struct native_request *request,
                                 struct error *err)
 {
@@ -233,6 +260,7 @@ static enum status decode_batch(struct cursor *in, struct arena *arena, struct n
     enum status status;
     uint32_t flags;
 
+    assert(request->version >= NATIVE_VERSION_MIN && request->version <= NATIVE_VERSION_MAX);
     if (in->failed || count > in->left / 5)
         return truncated(err);
     if (kind > NATIVE_BATCH_COUNTER)
@@ -266,6 +294,8 @@ static const struct {
     { "TRACE_COMPLETE", NATIVE_EVENT_TRACE, 4 }, /* Cassandra takes it and never sends one */
 };
 
+/* Cassandra checks a kind of event against the version only when it has read all, so an unknown
+ * name is told first. */
 static enum status decode_register(struct cursor *in, struct native_request *request, struct error *err)
 {
     uint32_t count = cursor_be16(in);
@@ -289,6 +319,7 @@ static enum status decode_register(struct cursor *in, struct native_request *req
     return in->failed ? truncated(err) : OK;
 }
 
+/* The opcode was not looked at before this: frames of any opcode are found and counted alike. */
 static enum status decode_body(struct cursor *in, struct arena *arena, struct native_request *request,
                                struct error *err)
 {
@@ -310,12 +341,15 @@ static enum status decode_body(struct cursor *in, struct arena *arena, struct na
     return error_set(err, ERR_PROTOCOL, "Unknown opcode %u", opcode);
 }
 
+/* What a client left out has the default that Cassandra gives it. The version was checked when the
+ * frame was found. */
 enum status native_decode(const struct native_header *header, struct bytes body, struct arena *arena,
                           struct native_request *request, struct error *err)
 {
     struct cursor in = cursor_of(body);
     enum status status;
 
+    assert(header->version >= NATIVE_VERSION_MIN && header->version <= NATIVE_VERSION_MAX);
     memset(request, 0, sizeof(*request));
     request->header = *header;
     request->version = header->version;
@@ -323,6 +357,8 @@ enum status native_decode(const struct native_header *header, struct bytes body,
     request->parameters.consistency = CONSISTENCY_ONE;
     request->parameters.serial_consistency = CONSISTENCY_SERIAL;
     request->parameters.page_size = -1;
+    /* Before the message itself, in any request: "custom payload", which nothing here reads but the
+     * client may send. */
     if (header->flags & NATIVE_FLAG_CUSTOM_PAYLOAD) {
         if (header->version < NATIVE_V4)
             return error_set(err, ERR_PROTOCOL,

@@ -1,4 +1,9 @@
-/* Replies: their bodies. */
+/* Replies: their bodies. Each function appends to a buffer that may hold other replies before this
+ * one, so positions are kept as offsets: the data moves when it grows.
+ *
+ * What depends only on a statement (names and types of columns) is encoded once, when the statement
+ * is prepared, and is copied in one piece into each reply. The layouts are those of the
+ * specification, section 4.2. */
 #include "base/hash.h"
 #include "wire/native.h"
 #include "wire/writer.h"
@@ -13,6 +18,7 @@ const struct native_metadata native_metadata_none = {
     .id = { 0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e },
 };
 
+/* READY has no body. The function is there so that each reply has one. */
 void native_encode_ready(struct buffer *out)
 {
 }
@@ -27,6 +33,7 @@ void native_encode_auth_success(struct buffer *out, struct bytes token)
     native_append_value(out, token);
 }
 
+/* [string multimap]. Its count is known at its end, and stored then. */
 void native_encode_supported(struct buffer *out, const struct native_supported *options)
 {
     uint16_t count = 0;
@@ -43,6 +50,7 @@ void native_encode_supported(struct buffer *out, const struct native_supported *
         for (uint16_t i = 0; i < value_count; i++)
             write_word(out, options->values[i]);
     }
+    assert(count_at + 2 <= out->size);
     store_be16(out->data + count_at, count);
 }
 
@@ -50,7 +58,11 @@ void native_encode_supported(struct buffer *out, const struct native_supported *
 
 static void append_type(struct buffer *out, uint8_t version, const struct type *type);
 
-/* A name too long for a [string] (a vector of a type of a thousand fields) can't be told: its values are then bytes to the client. */
+/* Option 0x0000 of the specification: the name of Cassandra's Java class, for what has no number of
+ * its own.
+ *
+ * A name too long for a [string] (a vector of a type of a thousand fields) can't be told: its
+ * values are then bytes to the client. */
 static void append_custom_type(struct buffer *out, const struct type *type)
 {
     size_t size_at;
@@ -67,11 +79,14 @@ static void append_custom_type(struct buffer *out, const struct type *type)
     store_be16(out->data + size_at, (uint16_t)(out->size - size_at - 2));
 }
 
+/* 0x0030. The fields' names and types are told too, as a client decodes values with nothing else at
+ * hand. */
 static void append_udt(struct buffer *out, uint8_t version, const struct type *type)
 {
     buffer_append_be16(out, 0x0030);
     write_string(out, type->keyspace);
     write_string(out, type->name);
+    assert(type->param_count <= UINT16_MAX);
     buffer_append_be16(out, (uint16_t)type->param_count);
     for (uint32_t i = 0; i < type->param_count; i++) {
         write_string(out, type->field_names[i]);
@@ -95,6 +110,7 @@ static void append_native(struct buffer *out, uint8_t version, uint8_t since, ui
         buffer_append_be16(out, id);
 }
 
+/* The specification's numbers. No default: the compiler names the type that was forgotten. */
 static void append_type(struct buffer *out, uint8_t version, const struct type *type)
 {
     switch (type->kind) {
@@ -147,6 +163,8 @@ void native_encode_result_set_keyspace(struct buffer *out, struct bytes keyspace
     write_string(out, keyspace);
 }
 
+/* Where all columns are of one table its name is told once. Cassandra does so too, and drivers take
+ * both. */
 static bool share_a_table(const struct native_column *columns, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++)
@@ -155,7 +173,8 @@ static bool share_a_table(const struct native_column *columns, uint32_t count)
     return count > 0;
 }
 
-/* As Cassandra computes it: clients may bring an id from one server to another. */
+/* As Cassandra computes it: clients may bring an id from one server to another. Name, type and two
+ * bytes of zero stand for each column. */
 static void digest(const struct native_column *columns, uint32_t count, uint8_t id[16])
 {
     CLEANUP(buffer_fini) struct buffer text = { 0 };
@@ -171,6 +190,8 @@ static void digest(const struct native_column *columns, uint32_t count, uint8_t 
     hash_md5(&whole, 1, id);
 }
 
+/* One for each version that clients speak: a type that came with v4 or v5 is told otherwise to
+ * older ones. The id does not depend on the version. */
 void native_metadata_build(struct native_metadata *metadata, struct arena *arena, uint8_t version,
                            const struct native_column *columns, uint32_t count)
 {
@@ -195,6 +216,7 @@ void native_metadata_build(struct native_metadata *metadata, struct arena *arena
     digest(columns, count, metadata->id);
 }
 
+/* Flags first, then what they announce. MORE_PAGES has no other sign than a paging state. */
 static void append_metadata(struct buffer *out, const struct native_metadata *metadata, enum native_rows_metadata said,
                             struct bytes paging_state)
 {
@@ -202,6 +224,7 @@ static void append_metadata(struct buffer *out, const struct native_metadata *me
         (metadata->has_global_table ? GLOBAL_TABLE : 0) | (said == NATIVE_METADATA_SKIPPED ? NO_METADATA : 0) |
         (said == NATIVE_METADATA_CHANGED ? METADATA_CHANGED : 0) | (paging_state.data ? HAS_MORE_PAGES : 0);
 
+    assert(said != NATIVE_METADATA_CHANGED || metadata->specs.size || !metadata->column_count);
     buffer_append_be32(out, flags);
     buffer_append_be32(out, metadata->column_count);
     if (paging_state.data)
@@ -212,6 +235,8 @@ static void append_metadata(struct buffer *out, const struct native_metadata *me
         buffer_append_bytes(out, metadata->specs);
 }
 
+/* PREPARED has two metadata: of the markers, with the partition key's from v4 on, so that a driver
+ * can send a request to a replica; and of the result. */
 void native_encode_result_prepared(struct buffer *out, uint8_t version, struct bytes id,
                                    const struct native_metadata *markers, const uint16_t *pk_indexes, uint32_t pk_count,
                                    const struct native_metadata *result)
@@ -222,6 +247,7 @@ void native_encode_result_prepared(struct buffer *out, uint8_t version, struct b
     write_string(out, id);
     if (version >= NATIVE_V5)
         write_string(out, bytes_of(result->id, sizeof(result->id)));
+    assert(pk_count <= markers->column_count);
     buffer_append_be32(out, markers->has_global_table ? GLOBAL_TABLE : 0);
     buffer_append_be32(out, markers->column_count);
     if (version >= NATIVE_V4) {
@@ -230,9 +256,11 @@ void native_encode_result_prepared(struct buffer *out, uint8_t version, struct b
             buffer_append_be16(out, pk_indexes[i]);
     }
     buffer_append_bytes(out, markers->specs);
+    /* A statement without rows has no columns; Cassandra says so with NO_METADATA. */
     append_metadata(out, result, result->column_count == 0 ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT, no_state);
 }
 
+/* The number of rows is stored at the end, when it is known. */
 void native_rows_begin(struct native_rows *rows, struct buffer *out, const struct native_metadata *metadata,
                        enum native_rows_metadata said, struct bytes paging_state)
 {
@@ -247,8 +275,11 @@ void native_rows_begin(struct native_rows *rows, struct buffer *out, const struc
 static const char *const change_words[] = { "CREATED", "UPDATED", "DROPPED" };
 static const char *const target_words[] = { "KEYSPACE", "TABLE", "TYPE", "FUNCTION", "AGGREGATE" };
 
+/* The same for a RESULT and for an EVENT. A keyspace has no name but its own, functions have their
+ * arguments' types. */
 static void append_schema_change(struct buffer *out, const struct native_schema_change *change)
 {
+    assert((size_t)change->change < ARRAY_SIZE(change_words) && (size_t)change->target < ARRAY_SIZE(target_words));
     write_word(out, change_words[change->change]);
     write_word(out, target_words[change->target]);
     write_string(out, change->keyspace);

@@ -1,7 +1,14 @@
-/* ERROR: from helenus' own statuses to the protocol's codes, and what each code carries. */
+/* ERROR: from helenus' own statuses to the protocol's codes, and what each code carries
+ * (specification, section 9).
+ *
+ * This is the one place that knows the codes, so that no other folder can invent one. Drivers
+ * decide by the code whether to retry, and where: a write whose outcome is unknown must never be
+ * told as one that was refused. */
 #include "types/text.h"
 #include "wire/native.h"
 #include "wire/writer.h"
+
+#include <assert.h>
 
 enum native_error native_error_code(enum status status, uint8_t version)
 {
@@ -39,8 +46,8 @@ enum native_error native_error_code(enum status status, uint8_t version)
     return NATIVE_ERROR_SERVER;
 }
 
-/* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break the client's decoder.
- */
+/* A message may quote what a client sent and is cut at its maximum: what is not UTF-8 would break
+ * the client's decoder, so each such byte becomes a question mark. */
 static void write_message(struct buffer *out, const char *lost, struct bytes text)
 {
     size_t size_at = out->size;
@@ -57,6 +64,7 @@ static void write_message(struct buffer *out, const char *lost, struct bytes tex
         buffer_append_u8(out, '?');
         text = bytes_of(text.data + size + 1, text.size - size - 1);
     }
+    assert(out->size - size_at - 2 <= UINT16_MAX);
     store_be16(out->data + size_at, (uint16_t)(out->size - size_at - 2));
 }
 
@@ -81,11 +89,14 @@ static void append_failures(struct buffer *out, uint8_t version, const struct na
         }
 }
 
+/* What kind of write it was, as a word. Drivers retry a BATCH_LOG and no other. */
 static void append_write_type(struct buffer *out, const struct native_error_detail *detail)
 {
     write_word(out, detail->write_type ? detail->write_type : "SIMPLE");
 }
 
+/* What follows the message; most codes have nothing. No default: the compiler names the code that
+ * was forgotten. */
 static void append_detail(struct buffer *out, uint8_t version, enum native_error code, const struct error *error,
                           const struct native_error_detail *detail)
 {
@@ -150,6 +161,8 @@ static const char *lost_name(enum status status, enum native_error code)
                                              : NULL;
 }
 
+/* The message is told as it is, but for a read that gave up on tombstones where v3 has no code for
+ * it: Cassandra tells v3 of a timeout then, in these words. */
 void native_encode_error(struct buffer *out, uint8_t version, const struct error *error,
                          const struct native_error_detail *detail)
 {
@@ -157,6 +170,7 @@ void native_encode_error(struct buffer *out, uint8_t version, const struct error
     enum native_error code = native_error_code(error->status, version);
     const char *lost = lost_name(error->status, code);
 
+    assert(error->status != OK);
     detail = detail ? detail : &none;
     /* Our write timeouts say that nobody knows; v5 has a code for that where a condition was decided. */
     if (code == NATIVE_ERROR_WRITE_TIMEOUT && version >= NATIVE_V5 && detail->write_type &&

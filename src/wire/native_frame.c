@@ -1,3 +1,10 @@
+/* Frames: finds one at the front of what a client sent, and puts one around a reply (specification,
+ * section 2).
+ *
+ * Finding looks at the header only and consumes nothing: it is asked again with more bytes, or with
+ * the same, and answers the same. It is the first code that an unknown peer reaches, so it answers
+ * what it can to whom it can: a driver that speaks another version learns which ones there are, and
+ * tries again with one of those. */
 #include "wire/native.h"
 #include "wire/writer.h"
 
@@ -25,6 +32,8 @@ const char *consistency_name(enum consistency consistency)
     return NULL;
 }
 
+/* With a version that is not spoken here the whole header cannot be trusted; only this is asked of
+ * it. */
 enum status native_version_check(uint8_t version, struct error *err)
 {
 #define LISTED(text) ", " text
@@ -38,17 +47,22 @@ enum status native_version_check(uint8_t version, struct error *err)
                      version, list + 2);
 }
 
+/* The error is always there; no frame of this peer can be understood. */
 static enum native_frame_result refuse_version(uint8_t version, struct error *err)
 {
     native_version_check(version, err);
     return NATIVE_FRAME_BROKEN;
 }
 
+/* *wanted grows as more is known: first a header, then the frame. A frame past the limit is
+ * answered and skipped, as its length is known; what is broken ends the connection, as nobody knows
+ * where the next frame begins. */
 enum native_frame_result native_frame_peek(struct bytes input, uint32_t body_bytes_max, struct native_header *header,
                                            size_t *wanted, uint64_t *skip, struct error *err)
 {
     const uint8_t *at = input.data;
 
+    assert(body_bytes_max <= INT32_MAX && (input.data || !input.size));
     *header = (struct native_header){ 0 };
     *skip = 0;
     *wanted = NATIVE_HEADER_BYTES;
@@ -60,6 +74,7 @@ enum native_frame_result native_frame_peek(struct bytes input, uint32_t body_byt
         error_set(err, ERR_PROTOCOL, "Wrong protocol direction, expected a request, got a response");
         return NATIVE_FRAME_BROKEN;
     }
+    /* v1 and v2 have a stream id of one byte, and are answered in a frame of their own kind. */
     if (header->version < NATIVE_VERSION_MIN) {
         if (input.size >= 3)
             header->stream_id = (int8_t)at[2];
@@ -72,6 +87,7 @@ enum native_frame_result native_frame_peek(struct bytes input, uint32_t body_byt
             header->stream_id = (int16_t)load_be16(at + 2);
         return refuse_version(header->version, err);
     }
+    assert(header->version >= NATIVE_V3 && header->version <= NATIVE_V5);
     if (input.size < NATIVE_HEADER_BYTES)
         return NATIVE_FRAME_INCOMPLETE;
     header->flags = at[1];
@@ -104,6 +120,8 @@ static void insert_front(struct buffer *out, size_t at, struct bytes front)
     memcpy(out->data + at, front.data, front.size);
 }
 
+/* What stands between header and body, in the order of the specification: tracing id, warnings,
+ * custom payload. v3 has no place for the latter two, so they are left out. */
 static uint8_t add_front(struct buffer *out, size_t body_at, const struct native_reply *reply)
 {
     CLEANUP(buffer_fini) struct buffer front = { 0 };
@@ -114,6 +132,7 @@ static uint8_t add_front(struct buffer *out, size_t body_at, const struct native
         buffer_append(&front, reply->tracing_id, 16);
     }
     if (reply->warning_count && reply->version >= NATIVE_V4) {
+        /* More warnings than a [short] counts cannot be told; Cassandra's own limit is far below. */
         uint32_t count = reply->warning_count > UINT16_MAX ? UINT16_MAX : reply->warning_count;
 
         flags |= NATIVE_FLAG_WARNING;
@@ -138,6 +157,8 @@ static uint8_t add_front(struct buffer *out, size_t body_at, const struct native
 
 enum { COMPRESS_BYTES_MIN = 256 }; /* below, a frame does not shrink enough to pay for it */
 
+/* False: the body stays as it is, and so does the flag. What compression does not make smaller
+ * costs the client time for nothing. */
 static bool compress_body(struct buffer *out, size_t body_at, enum native_compression compression)
 {
     CLEANUP(buffer_fini) struct buffer packed = { 0 };
@@ -148,11 +169,13 @@ static bool compress_body(struct buffer *out, size_t body_at, enum native_compre
     native_compress(compression, body, &packed);
     if (packed.size >= body.size)
         return false;
+    assert(body_at + packed.size < out->size);
     memcpy(out->data + body_at, packed.data, packed.size);
     out->size = body_at + packed.size;
     return true;
 }
 
+/* The header is filled at the end, when the body's length is known. */
 size_t native_reply_begin(struct buffer *out)
 {
     size_t start = out->size;
@@ -176,6 +199,8 @@ static void end_old_frame(struct buffer *out, size_t start, const struct native_
     store_be32(header + 4, (uint32_t)body);
 }
 
+/* Flags and length are known only now. Few replies have anything in front of their body, and events
+ * are never compressed together with it. */
 void native_reply_end(struct buffer *out, size_t start, const struct native_reply *reply)
 {
     size_t body_at = start + NATIVE_HEADER_BYTES;

@@ -1,3 +1,17 @@
+/* v5's segments, in and out: checksummed pieces of up to 128 KiB that carry envelopes (the v5
+ * specification, section 2; Cassandra's FrameDecoder and CQLMessageHandler).
+ *
+ * In: a segment is looked at when it is there whole, in the connection's input; unpacked ones lie
+ * in a scratch that all connections of a loop share, and are copied only when a connection must
+ * stop in the middle of one. So a connection that waits holds no memory of 128 KiB. An envelope
+ * over several segments is put together in a buffer that grows with what has come.
+ *
+ * Out: envelopes are written as they come, one after another, behind room for a segment's header.
+ * Nearly always they fit into one segment, which then costs its checksums and no copy.
+ *
+ * A wrong checksum or length ends the connection, since nobody knows what follows. An envelope that
+ * is whole but refused is answered and skipped; the second in a row ends the connection, as in
+ * Cassandra. */
 #include "wire/native_segment.h"
 
 #include "base/crc.h"
@@ -20,6 +34,7 @@ enum {
 
 static_assert((int)LENGTH_MASK == (int)NATIVE_SEGMENT_PAYLOAD_MAX, "a length says no more than a payload may have");
 
+/* Cassandra's Crc.initialBytes: a CRC that begins with 0 would not notice zeros in front. */
 static const uint8_t crc32_initial[] = { 0xFA, 0x2D, 0x55, 0xCA };
 
 struct segment {
@@ -28,11 +43,13 @@ struct segment {
     bool is_self_contained;
 };
 
+/* With LZ4 the header says both lengths, of the payload as it is and unpacked. */
 static size_t header_bytes(enum native_compression compression)
 {
     return compression == NATIVE_COMPRESSION_LZ4 ? HEADER_LZ4_BYTES : HEADER_BYTES;
 }
 
+/* The protocol's only numbers that have their low byte first. */
 static uint64_t load_le(const uint8_t *from, size_t size)
 {
     uint64_t v = 0;
@@ -55,6 +72,7 @@ static uint32_t checksum(struct bytes payload)
 
 /* ---- in ---- */
 
+/* The words are Cassandra's, numbers with their sign as Java prints them. */
 static enum status check_crc(const char *part, uint32_t read, uint32_t computed, struct error *err)
 {
     if (read == computed)
@@ -64,6 +82,8 @@ static enum status check_crc(const char *part, uint32_t read, uint32_t computed,
                      (int32_t)read, (int32_t)computed);
 }
 
+/* The lengths are believed only after their own checksum was right: otherwise a flipped bit would
+ * make the connection wait for bytes that never come. */
 static enum status read_header(struct bytes input, enum native_compression compression, struct segment *segment,
                                struct error *err)
 {
@@ -71,6 +91,7 @@ static enum status read_header(struct bytes input, enum native_compression compr
     uint64_t lengths = load_le(input.data, crc_at);
     bool is_lz4 = compression == NATIVE_COMPRESSION_LZ4;
 
+    assert(input.size >= crc_at + CRC24_BYTES);
     segment->size = (uint32_t)lengths & LENGTH_MASK;
     segment->unpacked_size = is_lz4 ? (uint32_t)(lengths >> LENGTH_BITS) & LENGTH_MASK : 0;
     segment->is_self_contained = lengths >> (is_lz4 ? 2 * LENGTH_BITS : LENGTH_BITS) & 1;
@@ -84,10 +105,13 @@ static enum native_segments_result broken(enum status status)
     return NATIVE_SEGMENTS_BROKEN;
 }
 
+/* LZ4's own check: what it unpacks has exactly the length that the header says. The scratch holds
+ * any length that 17 bits can say. */
 static enum status unpack(const struct segment *segment, struct bytes payload, uint8_t *to, struct error *err)
 {
     int size;
 
+    assert(segment->unpacked_size <= NATIVE_SEGMENT_PAYLOAD_MAX);
     unpoison(to, segment->unpacked_size);
     size = LZ4_decompress_safe((const char *)payload.data, (char *)to, (int)payload.size, (int)segment->unpacked_size);
 
@@ -121,6 +145,8 @@ static enum status check_size(const struct native_segments *segments, const stru
     return OK;
 }
 
+/* What a version or limit forbids. Unlike check_length, the envelope's end is known, so it can be
+ * skipped and the connection goes on. */
 static enum status check_envelope(const struct native_segments *segments, const uint8_t *at,
                                   const struct native_header *header, struct error *err)
 {
@@ -138,6 +164,8 @@ static enum status check_envelope(const struct native_segments *segments, const 
     return check_size(segments, header, err);
 }
 
+/* Cassandra's consecutive_message_errors_threshold: one mistake is answered, two in a row are taken
+ * for a peer that cannot be followed. */
 bool native_segments_failed(struct native_segments *segments, bool has_failed)
 {
     if (!has_failed)
@@ -155,6 +183,7 @@ static enum native_segments_result next_contained(struct native_segments *segmen
     uint32_t left = segments->size - segments->at;
     enum status status;
 
+    assert(segments->is_open && segments->at <= segments->size);
     if (left < NATIVE_HEADER_BYTES)
         return broken(error_set(err, ERR_PROTOCOL, "Undersized buffer supplied. Expected %d, actual %u",
                                 NATIVE_HEADER_BYTES, left));
@@ -166,6 +195,8 @@ static enum native_segments_result next_contained(struct native_segments *segmen
     if (status) {
         uint64_t skip = (uint64_t)NATIVE_HEADER_BYTES + header->length;
 
+        /* A refused envelope may claim to go on behind its segment: then the rest of the segment is
+         * skipped. */
         segments->at += skip < left ? (uint32_t)skip : left;
         return native_segments_failed(segments, true) ? NATIVE_SEGMENTS_REFUSED : NATIVE_SEGMENTS_BROKEN;
     }
@@ -177,6 +208,8 @@ static enum native_segments_result next_contained(struct native_segments *segmen
     return NATIVE_SEGMENTS_ENVELOPE;
 }
 
+/* The first part of an envelope over several segments holds its header; who has not finished
+ * STARTUP and authentication may not send one, as it would take memory for a stranger. */
 static enum status begin_large(struct native_segments *segments, struct bytes payload, struct native_header *header,
                                struct error *err)
 {
@@ -195,6 +228,8 @@ static enum status begin_large(struct native_segments *segments, struct bytes pa
                          "means that authentication is still pending. type = %u, size = %u",
                          header->opcode, header->length);
     status = check_envelope(segments, payload.data, header, err);
+    /* Too big is no reason to stop: it is skipped, in as many segments as it has, and then
+     * answered. */
     if (status && status != ERR_INVALID)
         return status;
     segments->large_is_refused = status == ERR_INVALID;
@@ -212,6 +247,7 @@ static enum native_segments_result add_large(struct native_segments *segments, s
     *header = segments->large_header;
     if (payload.size > segments->large_left)
         return broken(error_set(err, ERR_PROTOCOL, "An envelope of %u bytes ends before its segments", header->length));
+    assert(segments->large_is_refused || header->length <= segments->body_bytes_max);
     segments->large_left -= payload.size;
     if (!segments->large_is_refused)
         buffer_append_bytes(&segments->large, payload);
@@ -253,6 +289,7 @@ static enum native_segments_result open_segment(struct native_segments *segments
     return NATIVE_SEGMENTS_ENVELOPE;
 }
 
+/* Of the open segment, whose header is still at the front of the input. */
 static size_t segment_bytes(const struct native_segments *segments, struct bytes input)
 {
     size_t payload_at = header_bytes(segments->compression);
@@ -263,12 +300,15 @@ static size_t segment_bytes(const struct native_segments *segments, struct bytes
 /* What was given out is no longer needed. */
 static void forget(struct native_segments *segments)
 {
+    /* What was given out lies there only if nothing of it is still to come. */
     if (!segments->is_open)
         buffer_fini(&segments->kept);
     if (!segments->large_left)
         buffer_fini(&segments->large);
 }
 
+/* One envelope at a call. A segment stays open, and at the front of the input, until its last
+ * envelope was taken: the caller may stop after any of them. */
 enum native_segments_result native_segments_next(struct native_segments *segments, struct bytes input, uint8_t *scratch,
                                                  struct native_header *header, struct bytes *body, size_t *taken,
                                                  size_t *wanted, struct error *err)
@@ -294,11 +334,15 @@ enum native_segments_result native_segments_next(struct native_segments *segment
         segments->at = 0;
         segments->size = (uint32_t)payload.size;
     } else {
+        /* Where the open segment's payload lies: in the input, or unpacked in the reader or still
+         * in the scratch. */
         payload.data = !segments->is_packed  ? input.data + header_bytes(segments->compression)
                        : segments->kept.size ? segments->kept.data
                                              : scratch;
     }
+    /* A segment may be empty. It carries nothing and is no mistake. */
     result = segments->size ? next_contained(segments, payload.data, header, body, err) : NATIVE_SEGMENTS_NONE;
+    assert(segments->at <= segments->size);
     if (segments->at == segments->size) {
         *taken = segment_bytes(segments, input);
         segments->is_open = false;
@@ -306,6 +350,9 @@ enum native_segments_result native_segments_next(struct native_segments *segment
     return result;
 }
 
+/* The caller stops here and lends the scratch to another connection: what is not yet taken is
+ * copied. With the sanitizers the scratch is out of use then, so that who forgets this call is
+ * caught. */
 void native_segments_keep(struct native_segments *segments, uint8_t *scratch)
 {
     forget(segments);
@@ -335,7 +382,8 @@ size_t native_segments_begin(struct buffer *out, enum native_compression compres
     return start;
 }
 
-/* The payload that ends `out` becomes smaller, if LZ4 can make it so. */
+/* The payload that ends `out` becomes smaller, if LZ4 can make it so: then its length before is
+ * returned, which goes into the header; otherwise 0, which says that it stands as it is. */
 static uint32_t pack(struct buffer *out, size_t payload_at, enum native_compression compression, struct buffer *packed)
 {
     uint32_t size = (uint32_t)(out->size - payload_at);
@@ -391,6 +439,7 @@ static size_t fitting(struct bytes envelopes)
     while (size < envelopes.size) {
         size_t next = NATIVE_HEADER_BYTES + (size_t)load_be32(envelopes.data + size + 5);
 
+        assert(envelopes.size - size >= NATIVE_HEADER_BYTES);
         if (size + next > NATIVE_SEGMENT_PAYLOAD_MAX)
             break;
         size += next;
@@ -402,12 +451,15 @@ static struct bytes cut_front(struct bytes *from, size_t size)
 {
     struct bytes front = bytes_of(from->data, size);
 
+    assert(size <= from->size);
     from->data += size;
     from->size -= size;
     return front;
 }
 
-/* More than one segment: written anew behind what stood before. */
+/* More than one segment: written anew behind what stood before. Whole envelopes share segments as
+ * long as they fit; one that is larger than a segment stands alone in several, as the specification
+ * demands. */
 static void split(struct buffer *out, struct bytes envelopes, enum native_compression compression,
                   struct buffer *packed)
 {
@@ -427,6 +479,8 @@ static void split(struct buffer *out, struct bytes envelopes, enum native_compre
     }
 }
 
+/* What stood in `out` before `start` stays. The common case, one segment, moves nothing; where
+ * several are needed the envelopes are copied once. */
 void native_segments_end(struct buffer *out, size_t start, enum native_compression compression, struct buffer *packed)
 {
     size_t payload_at = start + header_bytes(compression);
