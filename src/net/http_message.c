@@ -10,6 +10,7 @@ enum { BAD_REQUEST = 400, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, URI_TOO_LON
 
 /* ---- reading ---- */
 
+/* RFC 9110, 5.6.2: what a method or a header's name may be made of. */
 bool http_is_token(struct bytes text)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
@@ -37,6 +38,7 @@ static bool decode(struct arena *arena, struct bytes from, bool plus_is_blank, s
     uint8_t *to = arena_alloc(arena, from.size + 1);
     size_t size = 0;
 
+    assert(from.data || !from.size);
     for (size_t i = 0; i < from.size; i++) {
         uint8_t c = from.data[i];
 
@@ -61,12 +63,14 @@ static bool decode(struct arena *arena, struct bytes from, bool plus_is_blank, s
 }
 
 /* "name=value&name&=value"; nothing between two '&' is no parameter. */
+/* 0, or the status to answer with. The count is limited before anything is decoded. */
 static unsigned parse_parameters(struct http_request *request, uint32_t count_max)
 {
     struct bytes rest = request->raw_query;
     struct http_pair *parameters = NULL;
     uint32_t capacity = 0, count = 0;
 
+    assert(request->arena);
     while (rest.size) {
         const uint8_t *end = memchr(rest.data, '&', rest.size), *equals;
         struct bytes one = bytes_of(rest.data, end ? (size_t)(end - rest.data) : rest.size), value;
@@ -108,6 +112,9 @@ static struct bytes without_authority(struct bytes target)
     return target;
 }
 
+/* RFC 9112, 3.2. Bytes that are no printable ASCII are refused, and so is '#', which no client
+ * sends to a server: proxies differ in what they make of them. raw_path and raw_query stay as they
+ * came. */
 unsigned http_request_parse_target(struct http_request *request, struct bytes target, uint32_t parameter_count_max)
 {
     struct bytes asked = without_authority(target);
@@ -120,10 +127,12 @@ unsigned http_request_parse_target(struct http_request *request, struct bytes ta
     request->raw_path = bytes_of(asked.data, mark ? (size_t)(mark - asked.data) : asked.size);
     request->raw_query =
         mark ? bytes_of(mark + 1, asked.size - request->raw_path.size - 1) : bytes_of(asked.data + asked.size, 0);
+    /* "http://host" alone asks for the root. */
     if (!request->raw_path.size && asked.data != target.data)
         request->raw_path = BYTES_LITERAL("/");
     if (!decode(request->arena, request->raw_path, false, &request->path))
         return BAD_REQUEST;
+    /* "*" stands for the server itself, in OPTIONS. */
     if (!request->path.size || (request->path.data[0] != '/' && !bytes_equal(target, BYTES_LITERAL("*"))))
         return BAD_REQUEST;
     return parse_parameters(request, parameter_count_max);
@@ -160,6 +169,9 @@ static bool can_stand_in_header(const char *value)
     return true;
 }
 
+/* A line break would end the header, and whatever follows would be another, or another answer: who
+ * builds headers of what a client sent must not make such a thing by mistake. So the whole answer
+ * becomes a 500. */
 void http_response_header(struct http_response *response, const char *name, const char *value)
 {
     struct bytes name_bytes = bytes_of_string(name), value_bytes = bytes_of_string(value);
@@ -195,6 +207,7 @@ static bool path_fits(const struct http_route *route, struct bytes path)
     return route->is_prefix ? bytes_starts_with(path, wanted) : bytes_equal(path, wanted);
 }
 
+/* HEAD is answered as GET is; the library leaves the body out. */
 static bool method_fits(const struct http_route *route, struct bytes method)
 {
     if (!route->method || bytes_equal(method, bytes_of_string(route->method)))
@@ -211,6 +224,8 @@ static const char *add_allowed(struct arena *arena, const char *allow, const cha
     return strcmp(method, "GET") == 0 ? add_allowed(arena, allow, "HEAD") : allow;
 }
 
+/* The first route that fits both path and method. 405 must tell the methods that there are (RFC
+ * 9110, 15.5.6). */
 const struct http_route *http_route_find(const struct http_route *routes, size_t count,
                                          const struct http_request *request, unsigned *status, const char **allow)
 {

@@ -39,6 +39,8 @@ enum {
 /*     WAITING --line--> HEAD --headers--> BODY --end--> RUNNING --done--> READY --queued--> SENDING --sent--> WAITING
  *                                         BODY --end, refused or not found----------------> SENDING
  *                                 HEAD --refused, and it waits to be told to go on--------> SENDING */
+/* What may come next is asserted where a phase changes: answer, dispatch, ran, line_received,
+ * received. */
 enum connection_phase { WAITING, HEAD, BODY, RUNNING, READY, SENDING };
 
 struct http_connection {
@@ -100,6 +102,7 @@ static struct bytes client_of(const struct sockaddr_storage *address, uint8_t by
     return bytes_of(bytes, size == 16 ? 8 : size);
 }
 
+/* Keyed, so that nobody can choose addresses that share a bucket. */
 static uint32_t bucket_of(const struct http_server *server, const struct sockaddr_storage *address)
 {
     uint8_t bytes[16];
@@ -107,6 +110,7 @@ static uint32_t bucket_of(const struct http_server *server, const struct sockadd
     return (uint32_t)(hash_keyed(&server->hash_key, client_of(address, bytes)) % ADDRESS_BUCKETS);
 }
 
+/* Walks one bucket. Those past a limit are not counted: they have no request of their own. */
 static uint32_t count_of_client(const struct http_server *server, const struct http_connection *connection)
 {
     uint8_t mine[16], other[16];
@@ -125,6 +129,8 @@ static void set_deadline(struct http_connection *connection, int64_t after_us)
     loop_timer_set(loop, &connection->timer, loop_now_us(loop) + after_us);
 }
 
+/* As the kernel counts: it tells whether a client began to say something that the library has not
+ * yet made a request of. */
 static uint64_t bytes_received(const struct http_connection *connection)
 {
     struct tcp_info info = { 0 };
@@ -140,7 +146,9 @@ static const char *reason_of(unsigned status)
     return reason ? reason : "";
 }
 
-/* Ends a connection where the library takes no answer: in the middle of a request. status 0: without a word. */
+/* Ends a connection where the library takes no answer: in the middle of a request. status 0:
+ * without a word. The descriptor stays the library's to close: it is shut down here, so that the
+ * library finds its end. */
 static void say_and_cut(struct http_connection *connection, unsigned status)
 {
     char text[256];
@@ -157,7 +165,8 @@ static void say_and_cut(struct http_connection *connection, unsigned status)
     shutdown(connection->fd, SHUT_RDWR);
 }
 
-/* A client that said nothing since its last answer just stays away; one that began to say something is told. */
+/* A client that said nothing since its last answer just stays away; one that began to say something
+ * is told. Deadlines hold for a whole request or answer: a byte now and then does not move them. */
 static void deadline_fire(struct loop_timer *timer)
 {
     struct http_connection *connection = CONTAINER_OF(timer, struct http_connection, timer);
@@ -180,6 +189,7 @@ static void list_add(struct http_connection *connection)
     struct http_server *server = connection->server;
 
     connection->next = server->connections;
+    assert(connection->bucket < ADDRESS_BUCKETS);
     if (connection->next)
         connection->next->previous = connection;
     server->connections = connection;
@@ -189,6 +199,7 @@ static void list_add(struct http_connection *connection)
     server->excess_count += connection->is_excess;
 }
 
+/* From the list of all and from the bucket, whose list has one direction: buckets are short. */
 static void list_remove(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -215,6 +226,7 @@ static void forget_body(struct http_connection *connection)
     buffer_fini(&connection->body);
 }
 
+/* For the next request of this connection, or for its end. */
 static void forget_request(struct http_connection *connection)
 {
     assert(connection->phase != RUNNING);
@@ -228,12 +240,14 @@ static void forget_request(struct http_connection *connection)
     connection->discarded_bytes = 0;
 }
 
+/* The loop has no reason to go on: close waits for its thread. */
 static void end_if_drained(struct http_server *server)
 {
     if (server->is_draining && !server->connections)
         loop_stop(server->loop);
 }
 
+/* The library has let go of the connection, for whatever reason. */
 static void connection_free(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -246,7 +260,8 @@ static void connection_free(struct http_connection *connection)
     end_if_drained(server);
 }
 
-/* The library has a new connection, or one has gone. */
+/* The library has a new connection, or one has gone. It tells of a new one from within
+ * MHD_add_connection, so `accepting` says which of ours that is. */
 static void connection_changed(void *context, struct MHD_Connection *peer, void **own,
                                enum MHD_ConnectionNotificationCode code)
 {
@@ -263,7 +278,8 @@ static void connection_changed(void *context, struct MHD_Connection *peer, void 
     }
 }
 
-/* Nobody reads what it sends: it is told as far as it listens. */
+/* So many are past the limit already that this one gets no connection of the library's: nobody
+ * reads what it sends, and it is told as far as it listens. */
 static void turn_away(int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -273,12 +289,15 @@ static void turn_away(int fd)
     close(fd);
 }
 
+/* Connections past a limit are taken nevertheless, up to EXCESS_MAX, and their first request is
+ * answered with 503: who is cut off without a word tries again at once. */
 static void accepted(struct listener *listener, int fd, const struct sockaddr *address)
 {
     struct http_server *server = CONTAINER_OF(listener, struct http_server, listener);
     socklen_t size = address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     struct http_connection *connection;
 
+    assert(!server->accepting);
     if (server->excess_count == EXCESS_MAX) {
         turn_away(fd);
         return;
@@ -317,6 +336,7 @@ static struct MHD_Response *make_response(struct http_response *from)
     if (!response)
         return NULL;
     if (from->body.size)
+        /* The body is the library's now, which frees it. */
         from->body = (struct buffer){ 0 };
     for (uint32_t i = 0; i < from->header_count; i++) {
         if (MHD_add_response_header(response, (const char *)from->headers[i].name.data,
@@ -328,6 +348,8 @@ static struct MHD_Response *make_response(struct http_response *from)
     return response;
 }
 
+/* The client is told 500. The handler's mistake is in the log, without the header: it may hold what
+ * a client sent. */
 static struct MHD_Response *make_broken_response(struct http_connection *connection)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
@@ -348,6 +370,7 @@ static enum MHD_Result answer(struct http_connection *connection)
         response = make_broken_response(connection);
     if (!response)
         return MHD_NO;
+    /* Who drains takes no further request of this connection. */
     connection->is_last |= connection->server->is_draining;
     if (connection->is_last)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -364,9 +387,11 @@ static enum MHD_Result answer_text(struct http_connection *connection, unsigned 
     struct http_response *response = &connection->response;
     const char *text = arena_printf(connection->arena, "%u %s\n", status, reason_of(status));
 
+    assert(connection->arena && status >= 400);
     http_response_text(response, status, text);
     if (allow)
         http_response_header(response, "Allow", allow);
+    /* RFC 9110, 10.2.3: clients then come back later, and not at once. */
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
         http_response_header(response, "Retry-After", "1");
     return answer(connection);
@@ -375,6 +400,7 @@ static enum MHD_Result answer_text(struct http_connection *connection, unsigned 
 /* The first reason counts. Nothing is read after it: what follows may be no request. */
 static void refuse(struct http_connection *connection, unsigned status)
 {
+    assert(status >= 400 && status <= 599);
     assert(connection->phase == HEAD || connection->phase == BODY);
     if (!connection->refusal)
         connection->refusal = status;
@@ -418,6 +444,8 @@ struct head {
     bool is_bad;     /* it does not say where the body ends, or holds what cannot stand there */
 };
 
+/* Digits only: a sign, a blank or a list of two lengths is read one way by some and another by
+ * others (request smuggling, RFC 9112, 11.2). */
 static bool parse_length(struct bytes value, uint64_t *length)
 {
     *length = 0;
@@ -434,6 +462,7 @@ static bool is_word(struct bytes given, const char *word)
     return given.size == strlen(word) && strncasecmp((const char *)given.data, word, given.size) == 0;
 }
 
+/* The library leaves blanks behind a value, which are not part of it (RFC 9110, 5.5). */
 static struct bytes without_trailing_blanks(struct bytes value)
 {
     while (value.size && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
@@ -449,6 +478,8 @@ static bool is_field_value(struct bytes value)
     return true;
 }
 
+/* Counts what must not be there twice. A value that some proxy may read as a second header, or as
+ * the end of the head, makes the request bad. */
 static void note_header(struct head *head, struct bytes name, struct bytes value)
 {
     if (is_word(name, "content-length")) {
@@ -465,6 +496,8 @@ static void note_header(struct head *head, struct bytes name, struct bytes value
     head->is_bad |= !http_is_token(name) || !is_field_value(value);
 }
 
+/* Called for each header in turn. After a limit is passed nothing is kept, but what says where the
+ * body ends is still looked at. */
 static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
                                    const char *value, size_t value_size)
 {
@@ -487,6 +520,9 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* RFC 9112, 3.2 and 6.3: one Host in HTTP/1.1, and one statement of where the body ends. A length
+ * and an encoding together are how requests are smuggled past a proxy, so they are refused, though
+ * the RFC lets a server choose. */
 static void check_head(struct http_connection *connection, const char *version, struct head *head)
 {
     head->is_bad |= head->hosts > 1 || (!head->hosts && strcmp(version, MHD_HTTP_VERSION_1_0) != 0);
@@ -497,6 +533,8 @@ static void check_head(struct http_connection *connection, const char *version, 
         refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
 }
 
+/* The order matters where two reasons hold: the first is the one that the client is told. That a
+ * limit of connections was reached is told last, of a request that could have been served. */
 static void parse_head(struct http_connection *connection, const char *method, const char *version, struct head *head)
 {
     struct http_server *server = connection->server;
@@ -525,8 +563,9 @@ static void parse_head(struct http_connection *connection, const char *method, c
         refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE);
 }
 
-/* A refused client that waits to be told to go on is told at once, and so is one whose body nobody would read to its end, or who does not
- * say where that is; a body that is on its way is let come. */
+/* A refused client that waits to be told to go on (Expect: 100-continue) is told at once, and so is
+ * one whose body nobody would read to its end, or who does not say where that is; a body that is on
+ * its way is let come, as a client that is still sending would not read the answer. */
 static enum MHD_Result take_head(struct http_connection *connection, const char *method, const char *version)
 {
     struct head head = { .connection = connection };
@@ -540,10 +579,13 @@ static enum MHD_Result take_head(struct http_connection *connection, const char 
 
 /* ---- its body, and its end ---- */
 
+/* Pieces are added up; a limit that is passed throws away what there was. What a refused client
+ * goes on sending is counted, and has an end too. */
 static enum MHD_Result take_body(struct http_connection *connection, const char *data, size_t size)
 {
     struct http_server *server = connection->server;
 
+    assert(connection->phase == BODY);
     if (!connection->refusal && connection->body.size + size > server->limits.body_bytes)
         refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
     if (!connection->refusal && server->bodies_bytes + size > server->limits.bodies_bytes)
@@ -551,6 +593,7 @@ static enum MHD_Result take_body(struct http_connection *connection, const char 
     if (!connection->refusal) {
         buffer_append(&connection->body, data, size);
         server->bodies_bytes += size;
+        assert(server->bodies_bytes <= server->limits.bodies_bytes);
         return MHD_YES;
     }
     connection->discarded_bytes += size;
@@ -559,6 +602,8 @@ static enum MHD_Result take_body(struct http_connection *connection, const char 
     return MHD_YES;
 }
 
+/* On one of the pool's threads. The connection is suspended, so the library and the loop leave it
+ * alone until `ran`. */
 static void run(struct worker_job *job, void *thread)
 {
     struct http_connection *connection = CONTAINER_OF(job, struct http_connection, job);
@@ -581,6 +626,8 @@ static void ran(struct worker_job *job)
     loop_defer(server->loop, &server->run_task);
 }
 
+/* A whole request: it is refused, or runs on a worker. From here to `ran` it has no deadline, as a
+ * handler cannot be stopped. */
 static enum MHD_Result dispatch(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -589,6 +636,7 @@ static enum MHD_Result dispatch(struct http_connection *connection)
 
     if (connection->refusal)
         return answer_text(connection, connection->refusal, NULL);
+    assert(connection->phase == BODY && !connection->job.task.is_queued);
     connection->route =
         http_route_find(server->options.routes, server->options.route_count, &connection->request, &status, &allow);
     if (!connection->route)
@@ -604,7 +652,9 @@ static enum MHD_Result dispatch(struct http_connection *connection)
     return MHD_YES;
 }
 
-/* The library calls it when the headers are here, for each piece of the body, at its end, and once more when the handler is done. */
+/* The library calls it when the headers are here, for each piece of the body, at its end, and once
+ * more when the handler is done. The phase says which of these it is. *upload_bytes = 0 says that
+ * all of a piece was taken. */
 static enum MHD_Result received(void *context, struct MHD_Connection *peer, const char *url, const char *method,
                                 const char *version, const char *upload, size_t *upload_bytes, void **state)
 {
@@ -628,7 +678,8 @@ static enum MHD_Result received(void *context, struct MHD_Connection *peer, cons
     return MHD_NO;
 }
 
-/* The answer has left, or never will. */
+/* The answer has left, or never will. The connection waits for the next request, unless the server
+ * drains. */
 static void request_ended(void *context, struct MHD_Connection *peer, void **state,
                           enum MHD_RequestTerminationCode code)
 {
@@ -648,6 +699,8 @@ static void request_ended(void *context, struct MHD_Connection *peer, void **sta
 
 /* ---- the loop ---- */
 
+/* The library does what it can without waiting. If it says that it could do more at once, it comes
+ * again in the next turn, after the others. */
 static void run_daemon(struct http_server *server)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
@@ -657,6 +710,7 @@ static void run_daemon(struct http_server *server)
         loop_again(server->loop, &server->run_task);
 }
 
+/* Deferred to the end of a turn, so that the library is called once for whatever happened in it. */
 static void run_task(struct loop_task *task)
 {
     run_daemon(CONTAINER_OF(task, struct http_server, run_task));
@@ -675,6 +729,7 @@ static void *loop_main(void *argument)
     return NULL;
 }
 
+/* Who is between two requests has nothing to lose: a client must expect a connection to end then. */
 static void cut_those_who_wait(struct http_server *server)
 {
     for (struct http_connection *connection = server->connections; connection; connection = connection->next)
@@ -682,10 +737,13 @@ static void cut_those_who_wait(struct http_server *server)
             say_and_cut(connection, 0);
 }
 
+/* Runs on the loop: closing begins here, and ends when the last connection has gone or the time is
+ * up. */
 static void drain_run(struct loop_task *task)
 {
     struct http_server *server = CONTAINER_OF(task, struct http_server, drain_task);
 
+    assert(!server->is_draining);
     server->is_draining = true;
     listener_close(&server->listener);
     loop_timer_set(server->loop, &server->drain_timer, loop_now_us(server->loop) + server->limits.drain_us);
@@ -693,6 +751,7 @@ static void drain_run(struct loop_task *task)
     end_if_drained(server);
 }
 
+/* Some connection did not end in time: it is cut by free_server. */
 static void drain_fire(struct loop_timer *timer)
 {
     loop_stop(CONTAINER_OF(timer, struct http_server, drain_timer)->loop);
@@ -726,6 +785,8 @@ static size_t connection_memory(const struct http_limits *limits)
            (size_t)HEADER_COST * (limits->header_count + limits->parameters);
 }
 
+/* Without a thread and a socket of the library's own: it hands us its epoll descriptor, which the
+ * loop watches. Its timeouts are off, as ours hold for whole requests. */
 static enum status start_daemon(struct http_server *server, struct error *err)
 {
     const struct http_limits *limits = &server->limits;
@@ -745,6 +806,7 @@ static enum status start_daemon(struct http_server *server, struct error *err)
     return loop_add(server->loop, &server->source, err);
 }
 
+/* Workers first: the loop may hand them a request at once. */
 static enum status start_threads(struct http_server *server, struct error *err)
 {
     struct workers_options workers = {
@@ -767,6 +829,8 @@ static enum status start_threads(struct http_server *server, struct error *err)
     return OK;
 }
 
+/* Also of a server that was built only in part: in the reverse order of building, workers first, so
+ * that no handler runs while connections go. */
 static void free_server(struct http_server *server)
 {
     workers_free(server->workers);
@@ -784,6 +848,8 @@ static void free_server(struct http_server *server)
     free(server);
 }
 
+/* The address is probed first, since listeners share ports: another server on it would not be
+ * noticed. */
 enum status http_server_open(const struct http_options *options, struct http_server **result, struct error *err)
 {
     struct http_server *server;
@@ -820,6 +886,7 @@ uint16_t http_server_port(const struct http_server *server)
     return listener_port((const struct sockaddr *)&server->options.address);
 }
 
+/* Handlers cannot be stopped: if one does not return, what it uses must stay. */
 bool http_server_close(struct http_server *server)
 {
     if (!server)

@@ -1,13 +1,20 @@
+/* Accepting connections. Each loop has a listening socket of its own on the same port: the kernel
+ * deals connections out between them (SO_REUSEPORT), so no loop hands a connection to another and
+ * none waits for one that accepts. */
 #include "net/listener.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+/* A turn accepts so many at most, so that a storm of connections does not keep those that there are
+ * waiting. When descriptors have run out, accepting is tried again every 100 ms. */
 enum { ACCEPTS_PER_TURN = 64, BACKLOG = 4096, RETRY_US = 100000 };
 
+/* Numeric only: a name could take seconds to resolve, and mean another address tomorrow. */
 enum status listener_parse(const char *host, uint16_t port, struct sockaddr_storage *address, struct error *err)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)address;
@@ -27,6 +34,8 @@ enum status listener_parse(const char *host, uint16_t port, struct sockaddr_stor
     return error_set(err, ERR_INVALID, "%s is not an IPv4 or IPv6 address", host);
 }
 
+/* 127.0.0.0/8 and ::1, and the former in the clothes of IPv6. `--dev` serves without passwords, so
+ * it depends on this. */
 bool listener_is_loopback(const struct sockaddr_storage *address)
 {
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
@@ -40,6 +49,7 @@ uint8_t listener_address_bytes(const struct sockaddr *address, uint8_t bytes[16]
 {
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
 
+    assert(address->sa_family == AF_INET || address->sa_family == AF_INET6);
     if (address->sa_family == AF_INET) {
         memcpy(bytes, &((const struct sockaddr_in *)address)->sin_addr, 4);
         return 4;
@@ -60,9 +70,12 @@ uint16_t listener_port(const struct sockaddr *address)
 
 static socklen_t address_size(const struct sockaddr_storage *address)
 {
+    assert(address->ss_family == AF_INET || address->ss_family == AF_INET6);
     return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
+/* SO_REUSEADDR: a server that was restarted need not wait until its old connections are forgotten
+ * (TIME_WAIT). */
 static enum status bind_socket(const struct sockaddr_storage *address, bool is_shared, int *result, struct error *err)
 {
     static const int one = 1;
@@ -88,6 +101,9 @@ close_fd:
     return status;
 }
 
+/* With SO_REUSEPORT a second server of the same user could bind the same port, and get half of the
+ * connections. So the address is bound once without it, which fails where anybody listens, and let
+ * go again. */
 enum status listener_probe(const struct sockaddr_storage *address, struct error *err)
 {
     int fd;
@@ -101,11 +117,13 @@ enum status listener_probe(const struct sockaddr_storage *address, struct error 
     return status;
 }
 
+/* Level-triggered: what is not accepted now is told again in the next turn. */
 static void ready(struct loop_source *source, uint32_t events)
 {
     static const int one = 1;
     struct listener *listener = CONTAINER_OF(source, struct listener, source);
 
+    assert(listener->loop && listener->accepted);
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
@@ -117,10 +135,13 @@ static void ready(struct loop_source *source, uint32_t events)
                 loop_change(listener->loop, source, 0);
                 loop_timer_set(listener->loop, &listener->retry, loop_now_us(listener->loop) + RETRY_US);
             }
+            /* Of this one connection only: the next may be well. */
             if (errno == ECONNABORTED || errno == EINTR)
                 continue;
             return;
         }
+        /* Replies leave in one piece at the end of a turn: nothing is won by holding back a small
+         * one. */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)); /* a peer that vanished is found out some day */
         listener->accepted(listener, fd, (const struct sockaddr *)&address);
@@ -131,9 +152,11 @@ static void retry(struct loop_timer *timer)
 {
     struct listener *listener = CONTAINER_OF(timer, struct listener, retry);
 
+    assert(listener->loop);
     loop_change(listener->loop, &listener->source, EPOLLIN);
 }
 
+/* With port 0 the kernel chooses, and the address is read back for the loops that follow. */
 enum status listener_open(struct listener *listener, struct loop *loop, struct sockaddr_storage *address,
                           void (*accepted)(struct listener *listener, int fd, const struct sockaddr *address),
                           struct error *err)
@@ -142,6 +165,7 @@ enum status listener_open(struct listener *listener, struct loop *loop, struct s
     int fd;
     enum status status = bind_socket(address, true, &fd, err);
 
+    assert(accepted);
     if (status)
         return status;
     if (listen(fd, BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)address, &size) < 0) {
@@ -161,6 +185,7 @@ close_fd:
     return status;
 }
 
+/* Twice does no harm: a server that drains closes early what its end closes too. */
 void listener_close(struct listener *listener)
 {
     if (!listener->loop)

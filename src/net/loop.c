@@ -1,3 +1,10 @@
+/* A loop on epoll, one for each core. Nothing in it waits but epoll_wait, so everybody on it is
+ * served as long as every callback is short: a turn ends after so many requests or microseconds,
+ * and sources that had no turn come first in the next.
+ *
+ * Level-triggered: who does not read everything is simply told again. Other threads reach a loop by
+ * posting tasks to a lock-free list; an eventfd wakes it. Timers are in a binary heap, whose places
+ * the timers know, so that each can be moved or cleared in logarithmic time. */
 #include "net/loop.h"
 
 #include <assert.h>
@@ -6,6 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* What a turn may cost is a compromise: epoll_wait is a system call, so more than a few requests
+ * should share one; and who comes last waits for the whole turn. */
 enum {
     EVENTS_PER_TURN = 256,
     POOL_BUFFERS_MAX = 64,
@@ -62,6 +71,7 @@ static void list_init(struct task_list *list)
 
 static void list_add(struct task_list *list, struct loop_task *task)
 {
+    assert(task->run);
     if (task->is_queued)
         return;
     task->is_queued = true;
@@ -70,6 +80,7 @@ static void list_add(struct task_list *list, struct loop_task *task)
     list->last = &task->next;
 }
 
+/* The list is short: what one turn put off. */
 static void list_remove(struct task_list *list, struct loop_task *task)
 {
     for (struct loop_task **at = &list->first; *at; at = &(*at)->next) {
@@ -83,6 +94,8 @@ static void list_remove(struct task_list *list, struct loop_task *task)
     }
 }
 
+/* A task that queues itself, or others, is run too: whoever needs the end of the turn gets this
+ * one's. */
 static void list_run_all(struct task_list *list)
 {
     while (list->first) {
@@ -96,10 +109,15 @@ static void list_run_all(struct task_list *list)
     }
 }
 
+/* A list that is pushed to at the front by anyone and taken whole by the loop needs no lock, and
+ * has no ABA problem. The writer's release and the reader's acquire make visible what the task's
+ * owner wrote before. After the exchange the task may run, and be freed, at any moment: it is not
+ * touched again. */
 void loop_post(struct loop *loop, struct loop_task *task)
 {
     struct loop_task *head = atomic_load_explicit(&loop->posted, memory_order_relaxed);
 
+    assert(task->run);
     do {
         task->next = head;
     } while (
@@ -110,6 +128,8 @@ void loop_post(struct loop *loop, struct loop_task *task)
         continue;
 }
 
+/* The list is last first, so it is turned around: tasks run in the order in which they were posted.
+ * A task may be posted again, or freed, once it runs: so `next` is read before. */
 static void run_posted(struct loop *loop)
 {
     struct loop_task *task = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acq_rel);
@@ -140,6 +160,8 @@ static void run_again(struct loop *loop)
     list_run_all(&loop->again_now);
 }
 
+/* Read before the list is taken: a task that is posted in between wakes the loop once more, for
+ * nothing; the other way around it would sleep until the next event. */
 static void wake_ready(struct loop_source *source, uint32_t events)
 {
     struct loop *loop = CONTAINER_OF(source, struct loop, wake);
@@ -160,6 +182,7 @@ void loop_again(struct loop *loop, struct loop_task *task)
     list_add(&loop->again, task);
 }
 
+/* A task is in one of three lists at most, and does not know in which. */
 void loop_forget(struct loop *loop, struct loop_task *task)
 {
     if (!task->is_queued)
@@ -185,6 +208,7 @@ static void buffer_free(struct loop_buffer *borrowed)
     free(borrowed);
 }
 
+/* The eventfd is a source like any other, so that posting needs no special case in waiting. */
 enum status loop_open(const struct loop_options *options, struct loop **result, struct error *err)
 {
     struct loop *loop = xcalloc(1, sizeof(*loop));
@@ -222,6 +246,9 @@ free_loop:
     return status;
 }
 
+/* On any thread, as the loop's has ended. What was posted is run all the same: a job's completion
+ * may be what frees its memory. It may post or defer more, so both are looked at until nothing is
+ * left. */
 void loop_close(struct loop *loop)
 {
     if (!loop)
@@ -243,6 +270,7 @@ static void stop_run(struct loop_task *task)
     free(task);
 }
 
+/* The task wakes the loop out of epoll_wait; running it frees it. */
 void loop_stop(struct loop *loop)
 {
     struct loop_task *task = xcalloc(1, sizeof(*task));
@@ -258,11 +286,13 @@ enum status loop_add(struct loop *loop, struct loop_source *source, struct error
 {
     struct epoll_event event = { .events = source->events, .data.ptr = source };
 
+    assert(source->ready);
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0)
         return error_set_os(err, errno, "Cannot watch a file descriptor");
     return OK;
 }
 
+/* A source that waits for nothing (0) stays with epoll: errors are still told. */
 void loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
 {
     struct epoll_event event = { .events = events, .data.ptr = source };
@@ -276,6 +306,8 @@ void loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
     (void)failed;
 }
 
+/* Events of this turn that were not delivered yet may name the source, whose memory is freed soon:
+ * they are struck out. */
 void loop_remove(struct loop *loop, struct loop_source *source)
 {
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
@@ -288,6 +320,7 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 
 static void timer_put(struct loop *loop, uint32_t position, struct loop_timer *timer)
 {
+    assert(position > 0 && position <= loop->timer_count);
     loop->timers[position] = timer;
     timer->position = position;
 }
@@ -301,6 +334,7 @@ static void timer_up(struct loop *loop, struct loop_timer *timer)
     timer_put(loop, at, timer);
 }
 
+/* The timer sinks below all that are due before it. */
 static void timer_down(struct loop *loop, struct loop_timer *timer)
 {
     uint32_t at = timer->position;
@@ -320,6 +354,8 @@ static void timer_down(struct loop *loop, struct loop_timer *timer)
     timer_put(loop, at, timer);
 }
 
+/* A timer that is set already is moved. It can have to go either way, so both are tried; one of
+ * them does nothing. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_us)
 {
     timer->due_us = due_us;
@@ -334,6 +370,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_us)
     timer_down(loop, timer);
 }
 
+/* The last timer takes the place, and then its own way up or down. */
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
 {
     struct loop_timer *last;
@@ -341,6 +378,7 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
 
     if (!hole)
         return;
+    assert(loop->timers[hole] == timer);
     timer->position = 0;
     last = loop->timers[loop->timer_count--];
     if (last == timer)
@@ -350,6 +388,8 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
     timer_down(loop, last);
 }
 
+/* Cleared before it fires: it may set itself again, or free its memory. One that is set to now or
+ * before fires in this turn too, so it must set itself ahead. */
 static void fire_timers(struct loop *loop)
 {
     while (loop->timer_count && loop->timers[1]->due_us <= loop->now_us) {
@@ -362,6 +402,8 @@ static void fire_timers(struct loop *loop)
 
 /* ---- turns ---- */
 
+/* For epoll_wait. Rounded up, or a loop would spin through the last part of a millisecond before a
+ * timer is due. */
 static int wait_ms(const struct loop *loop, int64_t wait_us)
 {
     if (loop->again.first || atomic_load_explicit(&loop->is_stopping, memory_order_relaxed))
@@ -379,6 +421,7 @@ static int wait_ms(const struct loop *loop, int64_t wait_us)
     return wait_us / 1000 >= INT32_MAX ? INT32_MAX : (int)((wait_us + 999) / 1000);
 }
 
+/* In the order in which epoll told them. Who removed itself or was removed is NULL now. */
 static void call_sources(struct loop *loop)
 {
     while (loop->event_next < loop->event_count) {
@@ -393,6 +436,9 @@ static void call_sources(struct loop *loop)
     }
 }
 
+/* One turn. After a turn whose budget was spent epoll is not asked before the rest of its events is
+ * done, so that those who come last in the list are served too; timers and posted tasks are not
+ * kept waiting by them. */
 void loop_turn(struct loop *loop, int64_t wait_us)
 {
     bool is_rest = loop->event_next < loop->event_count;
@@ -403,19 +449,23 @@ void loop_turn(struct loop *loop, int64_t wait_us)
         loop->event_next = 0;
         loop->event_count = count < 0 ? 0 : count;
     }
+    assert(loop->event_next <= loop->event_count);
     loop->now_us = clock_monotonic_us(loop->clock);
     loop->realtime_us = 0;
     loop->turn_requests = 0;
     loop->turn_unchecked = 0;
     loop->turn_is_over = false;
+    /* The clock was read after waiting, so no timer fires a turn late. */
     fire_timers(loop);
     if (is_rest)
         run_posted(loop);
+    /* Before the sources: what workers finished is older than what clients sent meanwhile. */
     for (int i = loop->event_next; i < loop->event_count; i++)
         if (loop->events[i].data.ptr == &loop->wake)
             wake_ready(&loop->wake, EPOLLIN);
     run_again(loop);
     call_sources(loop);
+    /* A hook may take itself out while it runs. */
     for (struct loop_hook *hook = loop->hooks, *next; hook; hook = next) {
         next = hook->next;
         hook->run(hook);
@@ -423,17 +473,20 @@ void loop_turn(struct loop *loop, int64_t wait_us)
     list_run_all(&loop->deferred);
 }
 
+/* is_stopping is looked at between turns: what a turn began it ends. */
 void loop_run(struct loop *loop)
 {
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire))
         loop_turn(loop, -1);
 }
 
+/* Of the turn's beginning: reading the clock for each request would cost more than it tells. */
 int64_t loop_now_us(const struct loop *loop)
 {
     return loop->now_us;
 }
 
+/* Only turns that ask pay for reading it. */
 int64_t loop_realtime_us(struct loop *loop)
 {
     if (!loop->realtime_us)
@@ -441,8 +494,11 @@ int64_t loop_realtime_us(struct loop *loop)
     return loop->realtime_us;
 }
 
+/* The clock is looked at only now and then, as requests are short; the number of them is counted
+ * each time. */
 bool loop_spend(struct loop *loop, uint32_t requests)
 {
+    assert(loop->turn_requests_max > 0);
     loop->turn_requests += requests;
     loop->turn_unchecked += requests;
     if (loop->turn_requests >= loop->turn_requests_max)
@@ -462,11 +518,14 @@ bool loop_may_go_on(const struct loop *loop)
 
 /* ---- memory ---- */
 
+/* One for all: whoever fills it has used it up before it returns to the loop. */
 uint8_t *loop_scratch(struct loop *loop)
 {
     return loop->scratch;
 }
 
+/* A few buffers are kept, with the memory they grew to: a busy loop allocates nothing for its
+ * replies. */
 struct loop_buffer *loop_borrow(struct loop *loop)
 {
     struct loop_buffer *borrowed;
@@ -479,8 +538,11 @@ struct loop_buffer *loop_borrow(struct loop *loop)
     return borrowed;
 }
 
+/* What grew large is freed: otherwise one long reply for each place in the pool would be kept for
+ * ever. */
 void loop_give_back(struct loop *loop, struct loop_buffer *borrowed)
 {
+    assert(loop->pool_count <= POOL_BUFFERS_MAX);
     if (loop->pool_count == POOL_BUFFERS_MAX || borrowed->buffer.capacity > POOL_BUFFER_BYTES_MAX) {
         buffer_free(borrowed);
         return;

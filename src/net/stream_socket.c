@@ -1,3 +1,10 @@
+/* A connection's bytes, both ways. Reading takes what there is into memory that all sockets of the
+ * loop share, and keeps a copy only of a message that has not come whole; replies of a turn leave
+ * together in one sendmsg. So a thousand idle connections hold nothing, and a busy one costs two
+ * system calls a turn.
+ *
+ * Whatever a peer can make grow has an end: input (one limit for all sockets of a loop), output
+ * (reading stops while too much waits), and time (who takes nothing for stall_us is closed). */
 #include "net/stream_socket.h"
 
 #include <assert.h>
@@ -13,15 +20,19 @@ enum {
     READ_BYTES = 64 << 10,
 };
 
+/* Metrics are read by other threads. A plain load is enough here, since nobody else writes. */
 static void count(uint64_t *counter, size_t more)
 {
     __atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED); /* one writer: the loop */
 }
 
+/* Writing is waited for only while the kernel takes nothing: a socket that can be written to is
+ * always ready, and would be told each turn. */
 static void update_events(struct stream_socket *socket)
 {
     uint32_t events = 0;
 
+    assert(!socket->is_closed);
     if (!socket->pauses)
         events |= EPOLLIN;
     if (socket->stall.position)
@@ -29,14 +40,19 @@ static void update_events(struct stream_socket *socket)
     loop_change(socket->loop, &socket->source, events);
 }
 
+/* What is freed here is counted, so that the loop gives memory back to the system after a wave of
+ * large requests. */
 static void input_free(struct stream_socket *socket)
 {
+    assert(socket->budget->input_bytes >= socket->input.capacity);
     socket->budget->input_bytes -= socket->input.capacity;
     if (socket->budget->replies)
         socket->budget->replies->freed += socket->input.capacity;
     buffer_fini(&socket->input);
 }
 
+/* Only what the kernel did not take is charged: what leaves in its turn is gone before anybody else
+ * is asked to wait. */
 static void charge_output(struct stream_socket *socket, size_t bytes)
 {
     if (bytes == socket->output_charged)
@@ -46,6 +62,9 @@ static void charge_output(struct stream_socket *socket, size_t bytes)
     socket->output_charged = bytes;
 }
 
+/* The one way in which a socket ends, whoever wants it. It is out of the loop before its owner
+ * hears of it, so that nothing is called afterwards; the struct itself is the owner's, to the end
+ * of the turn. */
 static void end(struct stream_socket *socket, enum stream_end reason)
 {
     if (socket->is_closed)
@@ -76,6 +95,8 @@ void stream_socket_close(struct stream_socket *socket)
 
 /* ---- output ---- */
 
+/* A buffer that is full enough is followed by another: growing one would copy what stands in it,
+ * and sendmsg takes many at once. */
 struct buffer *stream_socket_output(struct stream_socket *socket)
 {
     assert(!socket->is_closed);
@@ -91,12 +112,14 @@ struct buffer *stream_socket_output(struct stream_socket *socket)
     return &socket->last->buffer;
 }
 
+/* Bytes that left, from the front. */
 static void forget_sent(struct stream_socket *socket, size_t sent)
 {
     while (socket->first) { /* a buffer that nothing was appended to goes as well */
         struct loop_buffer *first = socket->first;
         size_t left = first->buffer.size - first->sent;
 
+        assert(first->sent <= first->buffer.size);
         if (sent < left) {
             first->sent += sent;
             return;
@@ -109,7 +132,8 @@ static void forget_sent(struct stream_socket *socket, size_t sent)
     }
 }
 
-/* Sends what the kernel takes; false: the socket broke. */
+/* Sends what the kernel takes in one call; *is_full: it did not take all. False: the socket broke.
+ * MSG_NOSIGNAL, as SIGPIPE would end the process because one client went away. */
 static bool send_some(struct stream_socket *socket, bool *is_full, size_t *total)
 {
     struct iovec vectors[VECTORS_MAX];
@@ -159,11 +183,14 @@ static size_t shrink_waiting(struct stream_socket *socket)
     return bytes;
 }
 
+/* At the end of a turn, or when the kernel takes something again. While anything waits a timer
+ * runs, which is set anew whenever the peer took something: slow is allowed, standing still is not. */
 static void flush(struct stream_socket *socket)
 {
     bool is_full = false;
     size_t total = 0;
 
+    assert(!socket->is_closed);
     if (socket->ops->leaving)
         socket->ops->leaving(socket);
     while (socket->first && !is_full) {
@@ -185,6 +212,8 @@ static void flush(struct stream_socket *socket)
         socket->moved_us = loop_now_us(socket->loop);
         loop_timer_set(socket->loop, &socket->stall, socket->moved_us + socket->stall_us);
     }
+    /* Reading stops above the limit and begins again below half of it, not at it: otherwise a slow
+     * peer would make it change at every message. */
     if (socket->output_bytes > socket->output_bytes_max)
         stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
     else if (socket->output_bytes <= socket->output_bytes_max / 2)
@@ -192,6 +221,7 @@ static void flush(struct stream_socket *socket)
     update_events(socket);
 }
 
+/* Deferred to the turn's end: all replies of a turn leave with one system call. */
 static void flush_run(struct loop_task *task)
 {
     flush(CONTAINER_OF(task, struct stream_socket, flush));
@@ -212,6 +242,7 @@ static void stall_fire(struct loop_timer *timer)
     end(CONTAINER_OF(timer, struct stream_socket, stall), STREAM_END_STALLED);
 }
 
+/* The peer gets what was promised; what it sends meanwhile is not read. */
 void stream_socket_close_when_sent(struct stream_socket *socket)
 {
     socket->closes_when_sent = true;
@@ -222,15 +253,19 @@ void stream_socket_close_when_sent(struct stream_socket *socket)
 
 /* ---- input ---- */
 
-/* Hands `data` (the scratch buffer's, or all of socket->input) to the owner and keeps what is left. */
+/* Hands `data` (the scratch buffer's, or all of socket->input) to the owner and keeps what is left
+ * of it. The owner is not called before as much is there as it asked for: a large message that
+ * comes in a thousand pieces would be looked at a thousand times. */
 static void deliver(struct stream_socket *socket, struct bytes data)
 {
     bool is_kept = data.data == socket->input.data;
     size_t taken = 0;
 
+    assert(!socket->is_closed);
     if (data.size >= socket->wanted) {
         socket->wanted = 0;
         taken = socket->ops->input(socket, data);
+        /* The owner may have closed it, and then nothing of it may be touched. */
         if (socket->is_closed)
             return;
         assert(taken <= data.size);
@@ -255,7 +290,8 @@ static void deliver(struct stream_socket *socket, struct bytes data)
         end(socket, STREAM_END_MEMORY);
 }
 
-/* A large message grows as it comes, not as it claims. */
+/* A large message grows as it comes, not as it claims: a client that says 256 MB and sends nothing
+ * costs 64 KiB. */
 static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
 {
     size_t room;
@@ -272,12 +308,15 @@ static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
     return got;
 }
 
+/* What was kept is put in front only after the read brought something, so that a socket that is
+ * told of for nothing copies nothing. It fits: more than half of the scratch is never kept here. */
 static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
 {
     uint8_t *scratch = loop_scratch(socket->loop);
     size_t kept = socket->input.size;
     ssize_t got;
 
+    assert(kept <= KEPT_IN_SCRATCH_BYTES_MAX);
     unpoison(scratch, LOOP_SCRATCH_BYTES);
     got = read(socket->source.fd, scratch + kept, LOOP_SCRATCH_BYTES - kept);
     if (got > 0 && kept) {
@@ -290,6 +329,8 @@ static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
     return got;
 }
 
+/* One read a turn for each socket: who sends without end does not keep the others waiting. Nothing
+ * is read while whole messages are left from before, as order must be kept. */
 static void read_some(struct stream_socket *socket)
 {
     uint8_t *scratch = loop_scratch(socket->loop);
@@ -303,6 +344,7 @@ static void read_some(struct stream_socket *socket)
     } while (got < 0 && errno == EINTR);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return;
+    /* 0 is the peer's end. Half-closed connections are not served further: no driver uses them. */
     if (got <= 0) {
         end(socket, STREAM_END_PEER);
         return;
@@ -317,6 +359,8 @@ static void read_some(struct stream_socket *socket)
         poison(scratch, data.size);
 }
 
+/* EPOLLHUP comes whether it was asked for or not: while reading is paused it would come in each
+ * turn. */
 static void ready(struct loop_source *source, uint32_t events)
 {
     struct stream_socket *socket = CONTAINER_OF(source, struct stream_socket, source);
@@ -333,6 +377,8 @@ static void ready(struct loop_source *source, uint32_t events)
         read_some(socket);
 }
 
+/* What the owner left of the input comes again, without reading. If this turn is spent it waits for
+ * the next. */
 static void again_run(struct loop_task *task)
 {
     struct stream_socket *socket = CONTAINER_OF(task, struct stream_socket, again);
@@ -346,6 +392,7 @@ static void again_run(struct loop_task *task)
     deliver(socket, buffer_bytes(&socket->input));
 }
 
+/* Reasons are bits: several may hold at once, and reading goes on when the last one is taken back. */
 void stream_socket_pause(struct stream_socket *socket, uint8_t reason)
 {
     if (socket->is_closed || (socket->pauses & reason))
@@ -362,6 +409,7 @@ void stream_socket_resume(struct stream_socket *socket, uint8_t reason)
     if (socket->pauses)
         return;
     update_events(socket);
+    /* Whole messages may lie in what was kept, and no event would tell of them. */
     stream_socket_again(socket);
 }
 
@@ -375,9 +423,11 @@ void stream_socket_want(struct stream_socket *socket, size_t bytes)
     socket->wanted = bytes;
 }
 
+/* The struct is filled anew: nothing of an earlier connection is left. */
 enum status stream_socket_open(struct stream_socket *socket, struct loop *loop, int fd, const struct stream_ops *ops,
                                const struct stream_options *options, struct error *err)
 {
+    assert(ops->input && ops->closed && options->budget);
     *socket = (struct stream_socket){
         .loop = loop,
         .ops = ops,

@@ -1,3 +1,9 @@
+/* Threads for what may wait. A queue for each group, in which jobs stand in the order they came,
+ * and one number for each job, which tells between groups who was first. A group that waits for
+ * something that stands still (a disk, say) can occupy only a part of the threads, so that the
+ * others' jobs go on.
+ *
+ * One lock for all: jobs wait for disks, and take thousands of times longer than the lock is held. */
 #include "net/workers.h"
 
 #include <assert.h>
@@ -6,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Its last member is one pthread_t for each worker. */
 struct workers {
     struct workers_options options;
     pthread_mutex_t lock;
@@ -38,6 +45,8 @@ static struct worker_group *next_group(struct workers *workers)
     return next;
 }
 
+/* NULL: the end, and nothing is queued any more. A queue that is not empty is run out also at the
+ * end, since somebody waits for each job. */
 static struct worker_job *take(struct workers *workers)
 {
     struct worker_job *job = NULL;
@@ -47,6 +56,7 @@ static struct worker_job *take(struct workers *workers)
     while (!(group = next_group(workers)) && (!workers->is_ending || workers->queued))
         pthread_cond_wait(&workers->has_work, &workers->lock);
     if (group) {
+        assert(workers->queued > 0);
         job = group->first;
         group->first = job->next;
         if (!group->first)
@@ -59,10 +69,12 @@ static struct worker_job *take(struct workers *workers)
     return job;
 }
 
-/* Another of the group may begin, if somebody sleeps because it had enough; at the end, whoever waits for the rest looks again. */
+/* Another of the group may begin, if somebody sleeps because it had enough; at the end, whoever
+ * waits for the rest looks again. */
 static void ran(struct workers *workers, uint32_t group)
 {
     pthread_mutex_lock(&workers->lock);
+    assert(workers->groups[group].running > 0 && workers->running > 0);
     workers->groups[group].running--;
     workers->running--;
     if (workers->is_ending)
@@ -79,8 +91,8 @@ static void task_done(struct loop_task *task)
     job->done(job);
 }
 
-/* However many long jobs run, who must not wait finds a processor that none of them holds: to be nicer alone still lets each of them end
- * its slice, some milliseconds. */
+/* However many long jobs run, who must not wait finds a processor that none of them holds: to be
+ * nicer alone still lets each of them end its slice, some milliseconds. */
 static void spare_processor(void)
 {
     cpu_set_t processors;
@@ -95,6 +107,9 @@ static void spare_processor(void)
     (void)pthread_setaffinity_np(pthread_self(), sizeof(processors), &processors);
 }
 
+/* After a job was run, and before its completion is posted, nothing of it may be touched that is
+ * needed later: once posted it belongs to its loop again, which may free it. A job without `done`
+ * belongs to nobody after it ran, so what is needed of it is read before. */
 static void *worker_main(void *argument)
 {
     struct workers *workers = argument;
@@ -131,6 +146,7 @@ static uint32_t group_running_max(uint32_t threads, uint32_t group_count)
     return threads - (others < threads / 2 ? others : threads / 2);
 }
 
+/* Threads that could not be started end those that were: then nothing is left behind. */
 enum status workers_new(const struct workers_options *options, struct workers **result, struct error *err)
 {
     struct workers *workers = xcalloc(1, sizeof(*workers) + sizeof(pthread_t) * options->count);
@@ -161,6 +177,7 @@ enum status workers_new(const struct workers_options *options, struct workers **
     return OK;
 }
 
+/* After the last submit. Waits for what is queued and running. */
 void workers_free(struct workers *workers)
 {
     if (!workers)
@@ -171,12 +188,15 @@ void workers_free(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
     for (uint32_t i = 0; i < workers->options.count; i++)
         pthread_join(workers->threads[i], NULL);
+    assert(!workers->queued && !workers->running);
     pthread_cond_destroy(&workers->has_work);
     pthread_mutex_destroy(&workers->lock);
     free(workers->groups);
     free(workers);
 }
 
+/* False: the queue is full. The caller then refuses its request, as waiting here would make a loop
+ * wait. */
 bool workers_submit(struct workers *workers, struct worker_job *job)
 {
     bool has_room;
