@@ -30,7 +30,11 @@ ASSERTS_FLOOR = {"base": 16, "net": 20, "types": 8, "wire": 12, "cql": 8, "schem
                  "table": 20, "catalog": 17, "query": 20, "server": 12}
 WITHOUT_CIRCLES = {"base", "net", "wire", "row", "plan", "keys", "table", "query"}
 # Functions that may be longer than FUNCTION_LINES: why it is better in one piece.
-LONG = {}
+LONG = {
+    "types/value_key.c:encode": "one short case for each type, in one switch that the compiler checks",
+    "types/value_key.c:decode": "one short case for each type, in one switch that the compiler checks",
+    "types/value_parse.c:value_parse_text": "one short case for each type, in one switch that the compiler checks",
+}
 
 BODIES = (".c", ".cc", ".y", ".re")
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "typedef", "struct", "enum", "union", "defined", "static_assert"}

@@ -1,16 +1,28 @@
+/* Dates, times, timestamps and durations, to text and from it, as Cassandra 5.0 reads and writes
+ * them. Cassandra has this from Java's formatters, each with habits of its own: a date takes years
+ * of any size, a timestamp counts years in their era, a time takes leading zeros. What is accepted
+ * and refused here is recorded from Java's classes (tests/vectors), and where a rule looks odd it
+ * is theirs.
+ *
+ * The calendar is the proleptic Gregorian one. No clock is read, and a time zone's name is looked
+ * up elsewhere (zone.c). */
 #include "types/calendar.h"
 
 #include "types/number.h"
 #include "types/zone.h"
 
+#include <assert.h>
 #include <ctype.h>
 
 #define MS_PER_DAY    86400000LL
 #define NS_PER_SECOND 1000000000LL
 
-/* The calendar in eras of 400 years that start on March 1, so that leap days come last. */
+/* Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms": eras of 400 years that start on
+ * March 1, so that leap days come last and every era has 146097 days. Division rounds towards zero
+ * in C, so what lies before the era is moved up first. */
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
+    assert(month >= 1 && month <= 12 && day >= 1 && day <= 31);
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     int64_t year_of_era = year - era * 400;
@@ -19,6 +31,7 @@ static int64_t days_from_civil(int64_t year, int month, int day)
     return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
+/* The inverse, for any day that 64 bits of milliseconds can hold. */
 static void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
 {
     days += 719468;
@@ -27,10 +40,13 @@ static void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int month_index = (int)((5 * day_of_year + 2) / 153);
+    /* The months since March have 153 days in each five: 31, 30, 31, 30, 31. */
 
     *day = (int)(day_of_year - (153 * month_index + 2) / 5) + 1;
     *month = month_index < 10 ? month_index + 3 : month_index - 9;
+    /* January and February belong to the year that began in the March before. */
     *year = year_of_era + era * 400 + (*month <= 2);
+    assert(*month >= 1 && *month <= 12 && *day >= 1 && *day <= 31);
 }
 
 int64_t calendar_days(int64_t year, int month, int day)
@@ -47,15 +63,18 @@ int64_t calendar_year(int64_t days)
     return year;
 }
 
+/* The Gregorian rule: every fourth year, but for centuries, but for every fourth of these. */
 static int days_in_month(int64_t year, int month)
 {
     static const int8_t lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 
+    assert(month >= 1 && month <= 12);
     if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
         return 29;
     return lengths[month - 1];
 }
 
+/* As Java's ISO_LOCAL_DATE: a sign where the year has more than four digits or lies before 0. */
 static void print_date(struct buffer *out, int64_t year, int month, int day)
 {
     buffer_printf(out, "%s%04lld-%02d-%02d",
@@ -74,11 +93,14 @@ void date_print(struct buffer *out, int64_t days)
     print_date(out, year, month, day);
 }
 
+/* Java's 'y' counts years within their era, so there is no year 0 and none below: 0 is 1 BC, and
+ * prints as 1. */
 void timestamp_print(struct buffer *out, int64_t ms, char separator)
 {
     int64_t days = ms / MS_PER_DAY, rest = ms % MS_PER_DAY, year;
     int month, day;
 
+    /* Division rounds towards zero: before 1970 the day is the one below. */
     if (rest < 0) {
         rest += MS_PER_DAY;
         days--;
@@ -89,7 +111,8 @@ void timestamp_print(struct buffer *out, int64_t ms, char separator)
                   (int)(rest / 1000 % 60), (int)(rest % 1000));
 }
 
-/* Zeros in front of what is shorter than `width`; a negative number counts as one digit, as in Cassandra. */
+/* Zeros in front of what is shorter than `width`; a negative number counts as one digit, as in
+ * Cassandra, which pads numbers by comparing them and not by counting. */
 static void print_padded(struct buffer *out, int64_t v, int width)
 {
     int64_t limit = width == 3 ? 100 : 10;
@@ -99,6 +122,8 @@ static void print_padded(struct buffer *out, int64_t v, int width)
     buffer_printf(out, "%lld", (long long)v);
 }
 
+/* A time that was not validated as one of a day (any 8 bytes are stored) prints as Cassandra prints
+ * it. */
 void time_print(struct buffer *out, int64_t nanoseconds)
 {
     print_padded(out, nanoseconds / (3600 * NS_PER_SECOND) % 24, 2);
@@ -112,6 +137,7 @@ void time_print(struct buffer *out, int64_t nanoseconds)
     print_padded(out, nanoseconds % 1000, 3);
 }
 
+/* Units that are 0 are left out, as in Cassandra. */
 static int64_t print_unit(struct buffer *out, int64_t amount, int64_t per_unit, const char *unit)
 {
     if (amount >= per_unit)
@@ -119,11 +145,15 @@ static int64_t print_unit(struct buffer *out, int64_t amount, int64_t per_unit, 
     return amount > 0 ? amount % per_unit : 0; /* negative only if there is no absolute value: Long.MIN_VALUE */
 }
 
+/* Through an unsigned number, since the smallest number has no positive; it stays as it is, like
+ * Java's. */
 static int64_t absolute(int64_t v)
 {
     return v < 0 ? (int64_t) - (uint64_t)v : v;
 }
 
+/* A duration has months, days and nanoseconds, and none of them becomes another: a month has no
+ * fixed number of days. */
 void duration_print(struct buffer *out, int64_t months, int64_t days, int64_t nanoseconds)
 {
     if (months < 0 || days < 0 || nanoseconds < 0)
@@ -140,7 +170,8 @@ void duration_print(struct buffer *out, int64_t months, int64_t days, int64_t na
     print_unit(out, rest, 1, "ns");
 }
 
-/* Parsing. Each take_ function advances on success only. */
+/* Parsing. Each take_ function advances on success only, so that a caller can try one form after
+ * another. */
 
 static bool take_char(struct bytes *text, char c)
 {
@@ -150,12 +181,14 @@ static bool take_char(struct bytes *text, char c)
     return true;
 }
 
-/* Between min and max digits, as many as there are. */
+/* Between min and max digits, as many as there are. No caller asks for more than 18, which cannot
+ * overflow. */
 static bool take_number(struct bytes *text, size_t min, size_t max, int64_t *result)
 {
     size_t count = 0;
     int64_t v = 0;
 
+    assert(max <= 18);
     while (count < text->size && count < max && text->data[count] >= '0' && text->data[count] <= '9')
         v = v * 10 + (text->data[count++] - '0');
     if (count < min)
@@ -165,7 +198,8 @@ static bool take_number(struct bytes *text, size_t min, size_t max, int64_t *res
     return true;
 }
 
-/* Year of 4 digits, or with a sign of up to 9 ('+' only where more than 4 are needed). */
+/* Year of 4 digits, or with a sign of up to 9 ('+' only where more than 4 are needed), as Java's
+ * ISO_LOCAL_DATE parses. */
 static bool take_date(struct bytes *text, int64_t *year, int *month, int *day)
 {
     struct bytes rest = *text;
@@ -184,7 +218,8 @@ static bool take_date(struct bytes *text, int64_t *year, int *month, int *day)
     return true;
 }
 
-/* Before a clock: a year of the era with as many digits as it has; zeros in front mean nothing. */
+/* Before a clock: a year of the era with as many digits as it has; zeros in front mean nothing.
+ * That is how the formats of timestamps read, which are lenient where that of dates is not. */
 static bool take_plain_date(struct bytes *text, int64_t *year, int *month, int *day)
 {
     int64_t m, d;
@@ -197,6 +232,7 @@ static bool take_plain_date(struct bytes *text, int64_t *year, int *month, int *
     return m >= 1 && m <= 12 && d >= 1 && d <= 31;
 }
 
+/* A date alone is strict: February 30 is none, which a timestamp would take (below). */
 bool date_parse(struct bytes text, int64_t *days)
 {
     int64_t year;
@@ -208,7 +244,8 @@ bool date_parse(struct bytes text, int64_t *days)
     return true;
 }
 
-/* "." and min to 9 digits, as nanoseconds. */
+/* "." and min to 9 digits, as nanoseconds. A fraction of a timestamp may have no digit behind its
+ * point, that of a time must. */
 static bool take_fraction(struct bytes *text, size_t min, int64_t *nanoseconds)
 {
     struct bytes rest = *text;
@@ -219,6 +256,7 @@ static bool take_fraction(struct bytes *text, size_t min, int64_t *nanoseconds)
     size_t before = rest.size;
     if (!take_number(&rest, min, 9, &v))
         return false;
+    /* What is not written is zero: .5 is 500 million nanoseconds. */
     for (size_t digits = before - rest.size; digits < 9; digits++)
         v *= 10;
     *text = rest;
@@ -233,6 +271,7 @@ static bool take_plain_number(struct bytes *text, int64_t *result)
     return take_number(text, 1, 10, result);
 }
 
+/* Java's parseLong for each part, with blanks around the whole. */
 bool time_parse(struct bytes text, int64_t *nanoseconds)
 {
     int64_t hours, minutes, seconds, fraction = 0;
@@ -251,6 +290,9 @@ bool time_parse(struct bytes text, int64_t *nanoseconds)
     return true;
 }
 
+/* Hours, minutes, and perhaps seconds and a fraction, of any number of digits. 24:00 is the end of
+ * the day and nothing behind it. The fraction is cut to milliseconds, which is what a timestamp
+ * has. */
 static bool take_clock(struct bytes *text, int64_t *ms)
 {
     struct bytes rest = *text;
@@ -294,7 +336,8 @@ static bool take_offset(struct bytes *text, bool may_have_seconds, bool is_long,
     return true;
 }
 
-/* Nothing is UTC; Z; an offset; behind a space also a zone's name, or UTC, GMT, UT and an offset. */
+/* Nothing is UTC; Z; an offset; behind a space also a zone's name, or UTC, GMT, UT and an offset.
+ * Cassandra would read a text without a zone in the server's own; this server has none but UTC. */
 static enum status read_zone(struct bytes text, int64_t local_s, int64_t *offset_s, struct error *err)
 {
     static const char *const utc[] = { "UTC", "GMT", "UT" };
@@ -313,12 +356,15 @@ static enum status read_zone(struct bytes text, int64_t local_s, int64_t *offset
         rest = bytes_of(text.data + name.size, text.size - name.size);
         if (rest.size == 0 || take_offset(&rest, true, true, offset_s))
             return OK;
+        /* "GMT+x" is no name of a zone either. */
         if (text.data[name.size] == '+' || text.data[name.size] == '-')
             return ERR_INVALID;
     }
     return has_space ? zone_offset(text, local_s, offset_s, err) : ERR_INVALID;
 }
 
+/* With a clock first, which takes years without their zeros; then as a date alone, which is
+ * midnight. */
 enum status timestamp_parse(struct bytes text, int64_t *ms, struct error *err)
 {
     int64_t year, clock = 0, offset;
@@ -333,6 +379,8 @@ enum status timestamp_parse(struct bytes text, int64_t *ms, struct error *err)
     /* February 30 is the last of February. */
     if (day > days_in_month(year, month))
         day = days_in_month(year, month);
+    /* 128 bits: the year may have nine digits, and the sum is compared with what a timestamp can
+     * hold only at the end. */
     __int128 wide = (__int128)days_from_civil(year, month, day) * MS_PER_DAY + clock;
     int64_t local_s = (int64_t)(wide / 1000 - (wide % 1000 < 0)); /* years have nine digits at most */
     enum status status = read_zone(text, local_s, &offset, err);
@@ -345,6 +393,7 @@ enum status timestamp_parse(struct bytes text, int64_t *ms, struct error *err)
     return OK;
 }
 
+/* In the order in which they may be written: a unit after a smaller one is refused by it. */
 enum unit { UNIT_NONE, YEARS, MONTHS, WEEKS, DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS, MICROSECONDS, NANOSECONDS };
 
 static const struct unit_info {
@@ -363,6 +412,7 @@ static const struct unit_info {
     [NANOSECONDS] = { "nanoseconds", 1 },
 };
 
+/* What was read so far, and of which unit the last part was. */
 struct duration_builder {
     int64_t months, days, nanoseconds;
     enum unit last;
@@ -370,15 +420,19 @@ struct duration_builder {
     struct error *err;
 };
 
+/* One message for all that has no form of a duration, as in Cassandra. */
 static enum status not_a_duration(const struct duration_builder *builder)
 {
     return error_set(builder->err, ERR_INVALID, "Unable to convert '%.*s' to a duration", BYTES(builder->text));
 }
 
+/* Months and days are limited to 32 bits, nanoseconds to 64; the text of the error names the
+ * former's limit in both cases, as Cassandra's does. */
 static enum status add_unit(struct duration_builder *builder, enum unit unit, struct bytes digits)
 {
     int64_t amount;
 
+    assert(unit > UNIT_NONE && unit <= NANOSECONDS);
     if (!integer_parse(digits, 0, INT64_MAX, &amount))
         return error_set(builder->err, ERR_INVALID, "For input string: \"%.*s\"", BYTES(digits));
     if (unit == builder->last)
@@ -402,6 +456,7 @@ static enum status add_unit(struct duration_builder *builder, enum unit unit, st
     return OK;
 }
 
+/* Perhaps none: the caller decides what that means. */
 static struct bytes take_digits(struct bytes *text)
 {
     size_t count = 0;
@@ -469,6 +524,7 @@ static enum status parse_iso(struct duration_builder *builder)
     struct bytes rest = bytes_of(builder->text.data + 1, builder->text.size - 1);
     size_t at = 0;
 
+    /* T divides dates from times: before it M means months, behind it minutes. */
     while (rest.size) {
         if (rest.data[0] == 'T' && at <= 3) {
             at = 4;
@@ -491,7 +547,7 @@ static enum status parse_iso(struct duration_builder *builder)
     return OK;
 }
 
-/* P0001-02-03T04:05:06 */
+/* P0001-02-03T04:05:06: each part has its number of digits. */
 static enum status parse_alternative(struct duration_builder *builder)
 {
     static const struct {
@@ -526,6 +582,8 @@ static enum status parse_weeks(struct duration_builder *builder)
     return add_unit(builder, WEEKS, digits);
 }
 
+/* The form is told by its first letter and its last: with units, in weeks, with dashes, or ISO
+ * 8601's with letters. A sign stands in front of the whole. */
 enum status duration_parse(struct bytes text, int64_t *months, int64_t *days, int64_t *nanoseconds, struct error *err)
 {
     struct duration_builder builder = { .err = err };

@@ -1,13 +1,23 @@
+/* JSON, read in place: nothing is built of it. A text is checked once, whole and strictly (RFC
+ * 8259), and then walked with spans that point into it; walking what was checked cannot fail, so it
+ * needs no errors. The values of a row are few and flat: to walk them twice costs less than a tree.
+ *
+ * The grammar's recursion is limited, since a client chooses how deep its text is and the stack is
+ * not its own. */
 #include "types/json.h"
 
 #include "types/text.h"
 
+#include <assert.h>
+
+/* A place in the text. The depth counts only while a text is checked: walking cannot go deeper. */
 struct scanner {
     const uint8_t *at, *end;
     int depth;
     bool is_too_deep;
 };
 
+/* RFC 8259, 2: only these four are white space. */
 static void skip_space(struct scanner *s)
 {
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
@@ -23,6 +33,7 @@ static bool accept(struct scanner *s, char c)
     return true;
 }
 
+/* Nothing must follow a word here: what does is no comma or bracket, and is refused there. */
 static bool accept_word(struct scanner *s, const char *word)
 {
     size_t size = strlen(word);
@@ -41,6 +52,8 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* A string with what it escapes; control characters must be escaped (RFC 8259, 7). A surrogate
+ * without its other half is accepted, as by Java. */
 static bool skip_string(struct scanner *s)
 {
     if (!accept(s, '"'))
@@ -50,12 +63,15 @@ static bool skip_string(struct scanner *s)
 
         if (c == '"')
             return true;
+        /* Also a line break: a string of JSON is on one line. */
         if (c < 0x20)
             return false;
         if (c != '\\')
             continue;
         if (s->at == s->end)
             return false;
+        /* One of the eight letters of RFC 8259 or u; strchr would find the NUL at the end of its
+         * list as well. */
         c = *s->at++;
         if (c == 'u') {
             for (int i = 0; i < 4; i++, s->at++)
@@ -77,12 +93,14 @@ static size_t skip_digits(struct scanner *s)
     return (size_t)(s->at - start);
 }
 
+/* RFC 8259, 6: no plus, no zeros in front, digits on both sides of a point. */
 static bool skip_number(struct scanner *s)
 {
     if (s->at < s->end && *s->at == '-')
         s->at++;
     bool leading_zero = s->at < s->end && *s->at == '0';
     size_t digits = skip_digits(s);
+    /* A zero in front of other digits is refused: some would read an octal number. */
     if (digits == 0 || (leading_zero && digits > 1))
         return false;
     if (s->at < s->end && *s->at == '.') {
@@ -100,8 +118,10 @@ static bool skip_number(struct scanner *s)
     return true;
 }
 
+/* Arrays and objects hold values again, so this is declared before them. */
 static bool skip_value(struct scanner *s);
 
+/* An empty array has no comma; a comma is always followed by a value. */
 static bool skip_array(struct scanner *s)
 {
     s->at++;
@@ -126,6 +146,7 @@ static bool skip_object(struct scanner *s)
     return accept(s, '}');
 }
 
+/* Tells apart by the first byte, which is enough in JSON. */
 static bool skip_value(struct scanner *s)
 {
     bool ok;
@@ -133,6 +154,7 @@ static bool skip_value(struct scanner *s)
     skip_space(s);
     if (s->at == s->end)
         return false;
+    /* Told apart from other mistakes, as it is a limit and none of JSON's rules. */
     if (s->depth == JSON_DEPTH_MAX) {
         s->is_too_deep = true;
         return false;
@@ -152,12 +174,14 @@ static bool skip_value(struct scanner *s)
     }
 }
 
+/* The error's offset is where reading stopped. */
 enum status json_check(struct bytes text, struct bytes *trimmed, struct error *err)
 {
     if (text.size == 0)
         return error_set(err, ERR_INVALID, "Error decoding JSON string: nothing to read");
 
     struct scanner s = { .at = text.data, .end = text.data + text.size };
+    /* Checked whole at first, so that what is cut out of the text later is UTF-8 as well. */
     if (!text_is_utf8(text))
         return error_set(err, ERR_INVALID, "Error decoding JSON string: invalid UTF-8");
     skip_space(&s);
@@ -174,8 +198,10 @@ enum status json_check(struct bytes text, struct bytes *trimmed, struct error *e
     return OK;
 }
 
+/* Of checked text: the first byte tells, and for a number whether it has a fraction or an exponent. */
 enum json_kind json_kind_of(struct bytes value)
 {
+    assert(value.size > 0);
     switch (value.data[0]) {
     case 'n': return JSON_NULL;
     case 't':
@@ -191,8 +217,10 @@ enum json_kind json_kind_of(struct bytes value)
     }
 }
 
+/* RFC 3629. What comes here is no surrogate. */
 static void append_utf8(struct buffer *out, uint32_t c)
 {
+    assert(c <= 0x10FFFF && !(c >= 0xD800 && c < 0xE000));
     if (c < 0x80) {
         buffer_append_u8(out, (uint8_t)c);
     } else if (c < 0x800) {
@@ -210,16 +238,19 @@ static void append_utf8(struct buffer *out, uint32_t c)
     }
 }
 
+/* Of checked text, so there are four, and digits all of them. */
 static uint32_t four_digits(const uint8_t *at)
 {
     return (uint32_t)hex_digit(at[0]) << 12 | (uint32_t)hex_digit(at[1]) << 8 | (uint32_t)hex_digit(at[2]) << 4 |
            (uint32_t)hex_digit(at[3]);
 }
 
+/* `string` is the whole of it, with its quotes. */
 void json_unescape(struct buffer *out, struct bytes string)
 {
     const uint8_t *at = string.data + 1, *end = string.data + string.size - 1;
 
+    assert(string.size >= 2 && string.data[0] == '"' && string.data[string.size - 1] == '"');
     while (at < end) {
         if (*at != '\\') {
             buffer_append_u8(out, *at++);
@@ -236,6 +267,7 @@ void json_unescape(struct buffer *out, struct bytes string)
                                              : c);
             continue;
         }
+        /* A character beyond 16 bits is written as two, a surrogate pair. */
         uint32_t unit = four_digits(at);
         at += 4;
         if (unit >= 0xD800 && unit < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
@@ -252,7 +284,8 @@ void json_unescape(struct buffer *out, struct bytes string)
     }
 }
 
-/* Steps over the bracket or comma before the next part; false at the closing bracket. */
+/* Steps over the bracket or comma before the next part; false at the closing bracket. So the first
+ * call, at the opening bracket, needs no case of its own. */
 static bool step(struct scanner *s)
 {
     skip_space(s);
@@ -264,6 +297,7 @@ static bool step(struct scanner *s)
     return s->at < s->end && *s->at != ']' && *s->at != '}';
 }
 
+/* The next value, whatever it is. */
 static struct bytes take_value(struct scanner *s)
 {
     skip_space(s);
@@ -284,6 +318,7 @@ bool json_next_element(struct bytes *at, struct bytes *element)
     return true;
 }
 
+/* The same for an object; the name is a JSON string still. */
 bool json_next_member(struct bytes *at, struct bytes *name, struct bytes *value)
 {
     struct scanner s = { .at = at->data, .end = at->data + at->size };

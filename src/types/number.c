@@ -1,3 +1,10 @@
+/* Numbers of any size: varint, decimal, and how Java prints and reads floating point.
+ *
+ * Nearly all numbers are small: up to 128 bits are handled in a register pair, and GMP is asked
+ * only beyond that. Its memory is bounded by what a client may send (NUMBER_DIGITS_MAX digits,
+ * VALUE_BYTES_MAX bytes). Bytes and texts are those of java.math.BigInteger and BigDecimal, Double
+ * and Float; the shortest digits of a floating point number are Java's from version 19 on, where
+ * earlier ones had a bug (JDK-4511638). */
 #include "types/number.h"
 
 #include <assert.h>
@@ -8,6 +15,8 @@
 
 /* varint */
 
+/* A byte that only repeats the sign of the next one says nothing. Java never writes it, but clients
+ * may send it, and it compares equal. */
 struct bytes varint_trim(struct bytes value)
 {
     while (value.size > 1 &&
@@ -18,6 +27,8 @@ struct bytes varint_trim(struct bytes value)
     return value;
 }
 
+/* By sign, then by length, then byte by byte: two's complement of one length and sign compares like
+ * unsigned bytes. The empty value comes first. */
 int varint_compare(struct bytes a, struct bytes b)
 {
     if (a.size == 0 || b.size == 0)
@@ -25,6 +36,7 @@ int varint_compare(struct bytes a, struct bytes b)
     a = varint_trim(a);
     b = varint_trim(b);
 
+    assert(a.size > 0 && b.size > 0);
     bool negative = a.data[0] & 0x80;
     if (negative != !!(b.data[0] & 0x80))
         return negative ? -1 : 1;
@@ -33,7 +45,8 @@ int varint_compare(struct bytes a, struct bytes b)
     return memcmp(a.data, b.data, a.size);
 }
 
-/* The value's magnitude as GMP holds it; returns whether it is negative. */
+/* The value's number as GMP holds it; its bytes are read as unsigned, so for a negative one 2^bits
+ * is too much and is taken off. n is then the magnitude; returns whether it is negative. */
 static bool load_mpz(mpz_t n, struct bytes value)
 {
     bool negative = value.size && (value.data[0] & 0x80);
@@ -51,7 +64,8 @@ static bool load_mpz(mpz_t n, struct bytes value)
     return negative;
 }
 
-/* Appends n (with its sign) as the shortest two's complement. */
+/* Appends n (with its sign) as the shortest two's complement, which is what BigInteger.toByteArray
+ * gives. n is used up. */
 static void append_mpz(struct buffer *out, mpz_t n)
 {
     if (mpz_sgn(n) == 0) {
@@ -73,6 +87,8 @@ static void append_mpz(struct buffer *out, mpz_t n)
             at[i] = ~at[i];
 }
 
+/* False: more than 128 bits. Sign bytes in front are trimmed before, so a small number is never
+ * refused for idle ones. */
 static bool load_small(struct bytes value, __int128 *result)
 {
     if (value.size > 16)
@@ -84,7 +100,8 @@ static bool load_small(struct bytes value, __int128 *result)
     return true;
 }
 
-/* Writes the magnitude's digits right-aligned into the 40 bytes at `to`; returns where they start. */
+/* Writes the magnitude's digits right-aligned into the 40 bytes at `to`; returns where they start.
+ * 2^128 has 39 digits. */
 static char *write_small(char *to, __int128 v)
 {
     unsigned __int128 magnitude = v < 0 ? -(unsigned __int128)v : (unsigned __int128)v;
@@ -94,10 +111,12 @@ static char *write_small(char *to, __int128 v)
         *--at = (char)('0' + (int)(magnitude % 10));
         magnitude /= 10;
     } while (magnitude);
+    assert(at >= to);
     return at;
 }
 
-/* The digits of the magnitude, at least one: in `small` (48 bytes) or on the heap if *heap is then set. */
+/* The digits of the magnitude, at least one: in `small` (48 bytes) or on the heap if *heap is then
+ * set. The empty value is 0. */
 static char *magnitude_digits(struct bytes value, char *small, bool *negative, size_t *count, bool *heap)
 {
     __int128 v;
@@ -121,6 +140,7 @@ static char *magnitude_digits(struct bytes value, char *small, bool *negative, s
     return digits;
 }
 
+/* BigInteger.toString. */
 void varint_print(struct buffer *out, struct bytes value)
 {
     char small[48];
@@ -143,7 +163,7 @@ static bool all_digits(struct bytes text)
     return text.size > 0;
 }
 
-/* Takes a sign off the front. */
+/* Takes a sign off the front; true if it was a minus. */
 static bool take_sign(struct bytes *text)
 {
     if (text->size == 0 || (text->data[0] != '-' && text->data[0] != '+'))
@@ -154,9 +174,10 @@ static bool take_sign(struct bytes *text)
     return negative;
 }
 
-/* Digits (checked) into two's complement. */
+/* Digits (checked) into two's complement. 18 of them fit 64 bits. */
 static void append_digits(struct buffer *out, const char *digits, size_t count, bool negative)
 {
+    assert(count > 0);
     if (count <= 18) {
         int64_t v = 0;
         uint8_t wide[8];
@@ -177,6 +198,8 @@ static void append_digits(struct buffer *out, const char *digits, size_t count, 
     mpz_clear(n);
 }
 
+/* As new BigInteger(text): a sign and digits, nothing else. Limited, because converting a million
+ * digits takes as long as thousands of requests. */
 bool varint_parse(struct buffer *out, struct bytes text)
 {
     bool negative = take_sign(&text);
@@ -187,6 +210,7 @@ bool varint_parse(struct buffer *out, struct bytes text)
     return true;
 }
 
+/* In 128 bits, and stopped as soon as it is too large: a text may have any number of digits. */
 bool integer_parse(struct bytes text, int64_t min, int64_t max, int64_t *result)
 {
     bool negative = take_sign(&text);
@@ -209,6 +233,7 @@ bool integer_parse(struct bytes text, int64_t min, int64_t max, int64_t *result)
 
 /* decimal */
 
+/* BigDecimal's bytes: a scale of 4, then the unscaled number. What is too short to have them is 0. */
 static int32_t decimal_scale(struct bytes value)
 {
     return value.size >= 4 ? (int32_t)load_be32(value.data) : 0;
@@ -219,13 +244,18 @@ static struct bytes decimal_unscaled(struct bytes value)
     return value.size > 4 ? bytes_of(value.data + 4, value.size - 4) : BYTES_LITERAL("\0");
 }
 
+/* One form for numbers that are equal: 1.0 and 1.00 have the same digits. Zeros at the end go;
+ * there are none in front, as BigInteger has none. So decimals can be compared, and become keys,
+ * without scaling one to the other, which could take a billion digits. */
 void decimal_digits_init(struct decimal_digits *digits, struct bytes decimal)
 {
     bool heap;
     size_t count;
     char *at = magnitude_digits(decimal_unscaled(decimal), digits->small, &digits->negative, &count, &heap);
 
+    assert(count > 0);
     digits->exponent = (int64_t)count - decimal_scale(decimal);
+    /* A number's own zeros at its end: 100 is 1 * 10^2. */
     while (count && at[count - 1] == '0')
         count--;
     if (heap) {
@@ -243,11 +273,14 @@ void decimal_digits_fini(struct decimal_digits *digits)
         free(digits->digits);
 }
 
+/* The smallest scale that writes all digits. A key that was decoded comes back so: equal to what
+ * was written, not always in its form. */
 void decimal_append_digits(struct buffer *out, const struct decimal_digits *digits)
 {
     int64_t scale = digits->count ? (int64_t)digits->count - digits->exponent : 0;
 
-    /* Trailing zeros were taken off the digits; where that drives the scale past its range, they come back. */
+    /* Trailing zeros were taken off the digits; where that drives the scale past its range, they
+     * come back, no more than the number had. */
     if (scale < INT32_MIN) {
         size_t zeros = (size_t)(INT32_MIN - scale);
         char *padded = xmalloc(digits->count + zeros);
@@ -264,6 +297,8 @@ void decimal_append_digits(struct buffer *out, const struct decimal_digits *digi
     append_digits(out, digits->count ? digits->digits : "0", digits->count ? digits->count : 1, digits->negative);
 }
 
+/* By sign, by the exponent of the first digit, and then digit by digit: no power of ten is ever
+ * computed. 1E+2147483647 and 1 compare at once. */
 int decimal_compare(struct bytes a, struct bytes b)
 {
     struct decimal_digits of_a, of_b;
@@ -280,6 +315,7 @@ int decimal_compare(struct bytes a, struct bytes b)
     else if (of_a.exponent != of_b.exponent)
         order = of_a.exponent < of_b.exponent ? -sign_a : sign_a;
     else
+        /* Digits compare like text: both begin at the same power of ten. */
         order = sign_a * bytes_compare(bytes_of(of_a.digits, of_a.count), bytes_of(of_b.digits, of_b.count));
     decimal_digits_fini(&of_a);
     decimal_digits_fini(&of_b);
@@ -292,6 +328,8 @@ static void append_zeros(struct buffer *out, int64_t count)
         memset(buffer_extend(out, (size_t)count), '0', (size_t)count);
 }
 
+/* BigDecimal.toString: without an exponent while the scale is not negative and the first digit
+ * stands no further than six places behind the point. */
 void decimal_print(struct buffer *out, struct bytes value)
 {
     char small[48];
@@ -303,6 +341,7 @@ void decimal_print(struct buffer *out, struct bytes value)
 
     if (negative)
         buffer_append_u8(out, '-');
+    assert(count > 0);
     if (scale == 0) {
         buffer_append(out, digits, count);
     } else if (scale > 0 && adjusted >= -6) {
@@ -328,6 +367,8 @@ void decimal_print(struct buffer *out, struct bytes value)
         free(digits);
 }
 
+/* As new BigDecimal(text). A point and an exponent, each once at most; zeros in front and behind
+ * are kept, as they are part of the value's scale. */
 bool decimal_parse(struct buffer *out, struct bytes text)
 {
     bool negative = take_sign(&text);
@@ -348,6 +389,7 @@ bool decimal_parse(struct buffer *out, struct bytes text)
     if (end < text.size &&
         !integer_parse(bytes_of(text.data + end + 1, text.size - end - 1), INT32_MIN, INT32_MAX, &exponent))
         return false;
+    /* The scale is 32 bits in Java too: beyond that the text is no decimal. */
     int64_t scale = (points ? (int64_t)(end - point_at - 1) : 0) - exponent;
     if (scale < INT32_MIN || scale > INT32_MAX)
         return false;
@@ -358,6 +400,7 @@ bool decimal_parse(struct buffer *out, struct bytes text)
         if (text.data[i] != '.')
             digits[count++] = (char)text.data[i];
     buffer_append_be32(out, (uint32_t)(int32_t)scale);
+    /* Only digits are left, so this cannot fail. */
     append_digits(out, digits, count, negative);
     free(digits);
     return true;
@@ -365,9 +408,11 @@ bool decimal_parse(struct buffer *out, struct bytes text)
 
 /* float and double */
 
-/* Java's form of digits d.ddd * 10^exponent. */
+/* Java's form of digits d.ddd * 10^exponent: plain between 10^-3 and 10^7, else with an exponent;
+ * always with a digit on both sides of the point. */
 static void print_floating(struct buffer *out, bool negative, const char *digits, int count, int exponent)
 {
+    assert(count > 0);
     if (negative)
         buffer_append_u8(out, '-');
     if (exponent >= 0 && exponent < 7) {
@@ -393,12 +438,14 @@ static void print_floating(struct buffer *out, bool negative, const char *digits
     }
 }
 
-/* Digits and exponent of v > 0 at so many significant digits; trailing zeros off. */
+/* Digits and exponent of v > 0 at so many significant digits; trailing zeros off. printf rounds
+ * correctly in glibc, so no code of ours must. */
 static int round_digits(double v, int precision, char *digits, int *exponent)
 {
     char text[40];
     int count = 0;
 
+    assert(v > 0 && precision >= 1 && precision <= 17);
     snprintf(text, sizeof(text), "%.*e", precision - 1, v);
     for (char *at = text; *at && *at != 'e'; at++)
         if (*at >= '0' && *at <= '9')
@@ -409,6 +456,7 @@ static int round_digits(double v, int precision, char *digits, int *exponent)
     return count;
 }
 
+/* Does a number of so many digits give back this very value? */
 static bool reads_back(double v, int precision, bool is_float)
 {
     char text[40];
@@ -431,8 +479,9 @@ static void print_shortest(struct buffer *out, double v, bool is_float)
         buffer_append_string(out, signbit(v) ? "-0.0" : "0.0");
         return;
     }
-    /* Every decimal of 15 (6) digits survives a double (float): if the value reads back from as many, those without
-     * their trailing zeros are the shortest. Subnormals have fewer bits, so there the search starts low. */
+    /* Every decimal of 15 (6) digits survives a double (float): if the value reads back from as
+     * many, those without their trailing zeros are the shortest. Subnormals have fewer bits, so
+     * there the search starts low. */
     double magnitude = fabs(v);
     bool subnormal = magnitude < (is_float ? 0x1p-126 : 0x1p-1022);
     int precision = subnormal ? 2 : is_float ? 6 : 15, exponent;
@@ -454,7 +503,8 @@ void double_print(struct buffer *out, double v)
     print_shortest(out, v, false);
 }
 
-/* 0x digits with a point, p exponent: complete only with the exponent. */
+/* 0x digits with a point, p exponent: complete only with the exponent. Java takes it, C's strtod
+ * reads it, so it is only looked at whether the text is one. */
 static bool is_hex_floating(struct bytes text)
 {
     size_t i = 2, digits = 0;
@@ -473,7 +523,9 @@ static bool is_hex_floating(struct bytes text)
     return all_digits(bytes_of(text.data + i, text.size - i));
 }
 
-/* Java's grammar: sign, digits with a point, exponent, an optional f or d at the end; or NaN, Infinity. */
+/* Java's grammar: sign, digits with a point, exponent, an optional f or d at the end; or NaN,
+ * Infinity. What passes is copied without that letter, for strtod, which would take more than Java
+ * does ("inf", "nan(1)"), and so is never asked for its opinion. */
 static bool scan_floating(struct bytes text, char *copy, size_t copy_size, double *special)
 {
     while (text.size && text.data[0] <= ' ') {
@@ -487,6 +539,7 @@ static bool scan_floating(struct bytes text, char *copy, size_t copy_size, doubl
     bool negative = take_sign(&rest);
     *special = 0;
     if (bytes_equal(rest, BYTES_LITERAL("NaN")) || bytes_equal(rest, BYTES_LITERAL("Infinity"))) {
+        /* Java takes a sign in front of these too, and no other case of letters. */
         *special = rest.data[0] == 'N' ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
         return true;
     }
@@ -517,6 +570,7 @@ static bool scan_floating(struct bytes text, char *copy, size_t copy_size, doubl
     size_t end = i;
     if (i < rest.size && strchr("fFdD", rest.data[i]) && rest.data[i])
         i++;
+    /* Room for a sign and a NUL. */
     if (i != rest.size || end + 2 > copy_size)
         return false;
     copy[0] = negative ? '-' : '+';
@@ -525,6 +579,7 @@ static bool scan_floating(struct bytes text, char *copy, size_t copy_size, doubl
     return true;
 }
 
+/* strtod rounds correctly, as Java does. */
 bool double_parse(struct bytes text, double *result)
 {
     char small[512], *copy = text.size + 3 <= sizeof(small) ? small : xmalloc(text.size + 3);
@@ -538,6 +593,7 @@ bool double_parse(struct bytes text, double *result)
     return ok;
 }
 
+/* Not by way of a double: rounding twice can give another float. */
 bool float_parse(struct bytes text, float *result)
 {
     char small[512], *copy = text.size + 3 <= sizeof(small) ? small : xmalloc(text.size + 3);

@@ -1,8 +1,14 @@
+/* UTF-8, checked strictly: no surrogates, no sequence longer than needed, nothing beyond U+10FFFF
+ * (RFC 3629). Each text that a client binds goes through here, and most is ASCII: that is looked at
+ * eight bytes at a time. */
 #include "types/text.h"
+
+#include <assert.h>
 
 #define HIGH_BITS 0x8080808080808080ULL
 
-/* How many bytes at the start are ASCII; may stop up to 7 short of the first that is not. */
+/* How many bytes at the start are ASCII; may stop up to 7 short of the first that is not. The bytes
+ * are copied to a word, as they may stand anywhere. */
 static inline size_t skip_ascii(const uint8_t *at, size_t size)
 {
     size_t i = 0;
@@ -21,22 +27,27 @@ bool text_is_ascii(struct bytes text)
 {
     size_t i = skip_ascii(text.data, text.size);
 
+    assert(text.data || !text.size);
     for (; i < text.size; i++)
         if (text.data[i] & 0x80)
             return false;
     return true;
 }
 
+/* Bytes of a character behind its first. */
 static inline bool is_tail(uint8_t c)
 {
     return (c & 0xC0) == 0x80;
 }
 
-/* The size of the well-formed sequence at `at`, which starts with a byte over 0x7F; 0 if there is none. */
+/* The size of the well-formed sequence at `at`, which starts with a byte over 0x7F; 0 if there is
+ * none. C0 and C1 would begin what fits one byte, F5 and above what no character has; E0, ED, F0
+ * and F4 limit the byte behind them (Unicode, table 3-7). */
 static size_t sequence_size(const uint8_t *at, size_t size)
 {
     uint8_t c = at[0];
 
+    assert(size > 0 && at[0] >= 0x80);
     if (c < 0xC2 || c > 0xF4)
         return 0;
     if (c < 0xE0)
@@ -55,6 +66,7 @@ static size_t sequence_size(const uint8_t *at, size_t size)
     return 4;
 }
 
+/* How much of it, from the start, is well-formed: errors show it up to there. */
 size_t text_utf8_size(struct bytes text)
 {
     size_t size = 0;
@@ -79,10 +91,12 @@ bool text_is_utf8(struct bytes text)
     return text_utf8_size(text) == text.size;
 }
 
+/* Cut between characters, so that what was UTF-8 still is. */
 struct bytes text_cut(struct bytes text, size_t size)
 {
     if (size >= text.size)
         return text;
+    assert(size < text.size);
     while (size && (text.data[size] & 0xC0) == 0x80)
         size--;
     return bytes_of(text.data, size);

@@ -3,6 +3,8 @@
  * is the format. */
 #include "types/value.h"
 
+#include <assert.h>
+
 static inline uint64_t fmix(uint64_t k)
 {
     k ^= k >> 33;
@@ -15,16 +17,20 @@ static inline uint64_t fmix(uint64_t k)
 static const uint64_t c1 = 0x87c37b91114253d5ULL;
 static const uint64_t c2 = 0x4cf5ad432745937fULL;
 
-/* Up to 8 bytes of the tail, each sign-extended before it is shifted into place. */
+/* Up to 8 bytes of the tail, each sign-extended before it is shifted into place. Java has no
+ * unsigned bytes, and the first version of this took none for it; by now tokens are on all disks. */
 static inline uint64_t load_tail(const uint8_t *from, size_t size)
 {
     uint64_t k = 0;
 
+    assert(size > 0 && size <= 8);
     for (size_t i = size; i-- > 0;)
         k ^= (uint64_t)(int64_t)(int8_t)from[i] << (8 * i);
     return k;
 }
 
+/* The body is MurmurHash3's, 16 bytes at a step; it is read in the order of a small-endian machine
+ * whatever ours is. */
 int64_t token_of_partition_key(struct bytes serialized)
 {
     const uint8_t *at = serialized.data;
@@ -45,6 +51,7 @@ int64_t token_of_partition_key(struct bytes serialized)
     if (size > 0)
         h1 ^= rotate_left(load_tail(at, size < 8 ? size : 8) * c1, 31) * c2;
 
+    /* h2 is finished as well, as it goes into h1; its own value is not part of a token. */
     h1 ^= serialized.size;
     h2 ^= serialized.size;
     h1 += h2;
@@ -52,5 +59,6 @@ int64_t token_of_partition_key(struct bytes serialized)
     h1 = fmix(h1);
     h2 = fmix(h2);
     h1 += h2;
+    /* Long.MIN_VALUE is the minimum token, which no other key may have. */
     return (int64_t)h1 == INT64_MIN ? INT64_MAX : (int64_t)h1;
 }

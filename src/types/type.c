@@ -1,3 +1,9 @@
+/* Types: making, comparing, printing and parsing them. A type is a tree of immutable nodes; native
+ * types are the same node everywhere, so most comparisons are one of pointers. What a type is
+ * called in CQL, in Java and in the protocol stands in one table.
+ *
+ * Parsing here is of single types, in the form that system tables and drivers write (the
+ * statements' own types are parsed by cql/). Its depth is limited, as a client chooses it. */
 #include "types/type.h"
 
 #include "types/value.h"
@@ -6,8 +12,10 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* One row per kind: its CQL name, its class in org.apache.cassandra.db.marshal, its option id in the native
- * protocol, and Cassandra's valueLengthIfFixed (which tinyint, smallint, date and time do not claim). */
+/* One row per kind: its CQL name, its class in org.apache.cassandra.db.marshal, its option id in
+ * the native protocol, and Cassandra's valueLengthIfFixed (which tinyint, smallint, date and time
+ * do not claim, though all their values have one size: vectors of them have lengths for that
+ * reason, and this table must say the same). */
 static const struct kind_info {
     const char *cql;
     const char *java;
@@ -46,6 +54,7 @@ static const struct kind_info {
 
 #define MARSHAL "org.apache.cassandra.db.marshal."
 
+/* One node of each native kind for all schemas and requests: never freed, never copied. */
 static const struct type natives[TYPE_EMPTY + 1] = {
 #define NATIVE(k) [k] = { .kind = k }
     NATIVE(TYPE_ASCII),   NATIVE(TYPE_BIGINT), NATIVE(TYPE_BLOB),     NATIVE(TYPE_BOOLEAN),  NATIVE(TYPE_COUNTER),
@@ -56,6 +65,7 @@ static const struct type natives[TYPE_EMPTY + 1] = {
 #undef NATIVE
 };
 
+/* Kinds from ascii to empty have no parameters. */
 static bool is_native(enum type_kind kind)
 {
     return kind > TYPE_CUSTOM && kind <= TYPE_EMPTY;
@@ -67,10 +77,13 @@ const struct type *type_native(enum type_kind kind)
     return &natives[kind];
 }
 
+/* Nodes and their parameters lie in the arena, and live as long as the schema or request that it
+ * belongs to. */
 static struct type *node_new(struct arena *arena, enum type_kind kind, uint32_t param_count)
 {
     struct type *type = arena_new_struct(arena, struct type);
 
+    assert(kind <= TYPE_VECTOR && !is_native(kind));
     type->kind = kind;
     type->param_count = param_count;
     if (param_count)
@@ -82,6 +95,7 @@ const struct type *type_list(struct arena *arena, const struct type *element, bo
 {
     struct type *type = node_new(arena, TYPE_LIST, 1);
 
+    assert(element);
     type->frozen = frozen;
     type->params[0] = element;
     return type;
@@ -100,12 +114,14 @@ const struct type *type_map(struct arena *arena, const struct type *key, const s
 {
     struct type *type = node_new(arena, TYPE_MAP, 2);
 
+    assert(key && value);
     type->frozen = frozen;
     type->params[0] = key;
     type->params[1] = value;
     return type;
 }
 
+/* Always frozen: Cassandra has no others. */
 const struct type *type_tuple(struct arena *arena, const struct type *const *fields, uint32_t count)
 {
     struct type *type = node_new(arena, TYPE_TUPLE, count);
@@ -120,12 +136,14 @@ const struct type *type_vector(struct arena *arena, const struct type *element, 
 {
     struct type *type = node_new(arena, TYPE_VECTOR, 1);
 
+    assert(element);
     type->frozen = true;
     type->dimension = dimension;
     type->params[0] = element;
     return type;
 }
 
+/* Names are copied: they come from a statement, or from another schema's arena. */
 const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct bytes name,
                             const struct bytes *field_names, const struct type *const *field_types, uint32_t count,
                             bool frozen)
@@ -143,6 +161,7 @@ const struct type *type_udt(struct arena *arena, struct bytes keyspace, struct b
     return type;
 }
 
+/* A class that CQL has no name for: its values are bytes. */
 static const struct type *type_custom(struct arena *arena, struct bytes class_name)
 {
     struct type *type = node_new(arena, TYPE_CUSTOM, 0);
@@ -151,7 +170,8 @@ static const struct type *type_custom(struct arena *arena, struct bytes class_na
     return type;
 }
 
-/* Copies one node whose parameters are already what the copy shall have. */
+/* Copies one node whose parameters are then set by the caller: copying and freezing go down the
+ * tree in different ways. */
 static struct type *node_copy(struct arena *arena, const struct type *from)
 {
     struct type *type = node_new(arena, from->kind, from->param_count);
@@ -162,6 +182,7 @@ static struct type *node_copy(struct arena *arena, const struct type *from)
         type->keyspace = arena_copy(arena, from->keyspace);
     if (!bytes_is_null(from->name))
         type->name = arena_copy(arena, from->name);
+    /* Names of fields have an array of their own; other types have none. */
     if (from->field_names) {
         type->field_names = arena_new_array(arena, struct bytes, from->param_count);
         for (uint32_t i = 0; i < from->param_count; i++)
@@ -170,6 +191,7 @@ static struct type *node_copy(struct arena *arena, const struct type *from)
     return type;
 }
 
+/* frozen<> freezes all that is within, so this goes to the leaves. Native types have no copies. */
 const struct type *type_freeze(struct arena *arena, const struct type *type)
 {
     if (is_native(type->kind))
@@ -182,6 +204,7 @@ const struct type *type_freeze(struct arena *arena, const struct type *type)
     return copy;
 }
 
+/* For an arena that outlives the type's own. */
 const struct type *type_copy(struct arena *arena, const struct type *type)
 {
     if (is_native(type->kind))
@@ -193,6 +216,8 @@ const struct type *type_copy(struct arena *arena, const struct type *type)
     return copy;
 }
 
+/* Of a definition: does all of it lie in this arena? A pointer to another schema's type would
+ * dangle when that one goes. */
 bool type_is_owned(const struct arena *arena, const struct type *type)
 {
     if (is_native(type->kind))
@@ -213,15 +238,18 @@ bool type_is_collection(const struct type *type)
     return type->kind == TYPE_LIST || type->kind == TYPE_SET || type->kind == TYPE_MAP;
 }
 
+/* Stored cell by cell, so that one element can be written without reading the others. */
 bool type_is_multicell(const struct type *type)
 {
     return !type->frozen && (type_is_collection(type) || type->kind == TYPE_UDT);
 }
 
+/* Frozen or not is part of it: the two are stored differently. */
 bool type_equal(const struct type *a, const struct type *b)
 {
     if (a == b)
         return true;
+    /* Different kinds are told before any name is looked at. */
     if (a->kind != b->kind || a->frozen != b->frozen || a->dimension != b->dimension ||
         a->param_count != b->param_count)
         return false;
@@ -236,7 +264,8 @@ bool type_equal(const struct type *a, const struct type *b)
     return true;
 }
 
-/* Sorted alike as well as read alike: what keys of a set or map in a frozen value need. */
+/* Sorted alike as well as read alike: what keys of a set or map in a frozen value need. Otherwise
+ * what was written in one order would be searched in another. */
 static bool is_order_compatible(const struct type *to, const struct type *from)
 {
     if (type_equal(to, from))
@@ -257,10 +286,13 @@ static bool params_are_compatible(const struct type *to, const struct type *from
     return true;
 }
 
+/* May what was written as `from` be read as `to`? AbstractType.isValueCompatibleWith: for ALTER,
+ * and for functions that take another's result. */
 bool type_is_value_compatible(const struct type *to, const struct type *from)
 {
     if (type_equal(to, from))
         return true;
+    /* The pairs are those of release 5.0's classes. Everything can be read as a blob. */
     switch (to->kind) {
     case TYPE_BLOB: return true;
     case TYPE_TEXT: return from->kind == TYPE_ASCII;
@@ -274,6 +306,8 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
     case TYPE_SET:
         if (from->kind != to->kind || from->frozen != to->frozen)
             return false;
+        /* A set's elements and a map's keys are looked up in their order, so that must be the same
+         * too. */
         if (to->kind == TYPE_SET && !is_order_compatible(to->params[0], from->params[0]))
             return false;
         return type_is_value_compatible(to->params[0], from->params[0]);
@@ -287,12 +321,15 @@ bool type_is_value_compatible(const struct type *to, const struct type *from)
                bytes_equal(from->name, to->name) && params_are_compatible(to, from);
     case TYPE_VECTOR:
         return from->kind == TYPE_VECTOR && from->dimension == to->dimension &&
+               /* Vectors have lengths in them or not, by the element's size. */
                type_fixed_bytes(from->params[0]) == type_fixed_bytes(to->params[0]) &&
                type_is_value_compatible(to->params[0], from->params[0]);
     default: return false;
     }
 }
 
+/* Durations have no order, so what has one in it is no key. What is stored cell by cell is none
+ * either, whatever is in it. */
 bool type_references_duration(const struct type *type)
 {
     if (type->kind == TYPE_DURATION || (type_is_collection(type) && !type->frozen))
@@ -303,13 +340,18 @@ bool type_references_duration(const struct type *type)
     return false;
 }
 
+/* Size of each value of it, 0: they vary. Vectors of fixed elements are fixed, and then written
+ * without lengths. */
 uint32_t type_fixed_bytes(const struct type *type)
 {
     if (type->kind == TYPE_VECTOR) {
+        /* A vector of so many elements that its size is beyond 32 bits counts as one of varying
+         * size; no value can be as long. */
         uint64_t bytes = (uint64_t)type_fixed_bytes(type->params[0]) * type->dimension;
 
         return bytes <= UINT32_MAX ? (uint32_t)bytes : 0;
     }
+    assert((size_t)type->kind < ARRAY_SIZE(kinds));
     return kinds[type->kind].fixed_bytes;
 }
 
@@ -318,7 +360,8 @@ uint16_t type_wire_id(const struct type *type)
     return kinds[type->kind].wire_id;
 }
 
-/* Words that are no names: an identifier that is one must be quoted. Source: reserved_keywords.txt, release 5.0; and true and false. */
+/* Words that are no names: an identifier that is one must be quoted. Source: reserved_keywords.txt,
+ * release 5.0; and true and false. */
 static const char *const reserved_words[] = {
     "add",    "allow",        "alter",    "and",    "apply",        "asc",      "authorize", "batch",       "begin",
     "by",     "columnfamily", "create",   "delete", "desc",         "describe", "drop",      "entries",     "execute",
@@ -329,6 +372,7 @@ static const char *const reserved_words[] = {
     "use",    "using",        "view",     "where",  "with",
 };
 
+/* What can be written without quotes and is read back the same. */
 static bool is_plain_identifier(struct bytes name)
 {
     if (name.size == 0 || name.data[0] < 'a' || name.data[0] > 'z')
@@ -345,6 +389,7 @@ static bool is_plain_identifier(struct bytes name)
     return true;
 }
 
+/* Quoted where it must be, with quotes within doubled. */
 void identifier_print(struct buffer *out, struct bytes name)
 {
     if (is_plain_identifier(name)) {
@@ -360,6 +405,7 @@ void identifier_print(struct buffer *out, struct bytes name)
     buffer_append_u8(out, '"');
 }
 
+/* A UDT has its name instead of its fields. */
 static void print_params(struct buffer *out, const struct type *type, bool with_keyspace)
 {
     buffer_append_string(out, kinds[type->kind].cql);
@@ -369,11 +415,14 @@ static void print_params(struct buffer *out, const struct type *type, bool with_
             buffer_append_string(out, ", ");
         type_print(out, type->params[i], with_keyspace);
     }
+    /* A vector's dimension stands where other types have a parameter. */
     if (type->kind == TYPE_VECTOR)
         buffer_printf(out, ", %u", type->dimension);
     buffer_append_u8(out, '>');
 }
 
+/* As DESCRIBE and error messages show it. with_keyspace: a UDT's name as another keyspace must
+ * write it. */
 void type_print(struct buffer *out, const struct type *type, bool with_keyspace)
 {
     /* Cassandra shows a tuple as frozen, a vector not, though both always are. */
@@ -405,6 +454,7 @@ void type_print(struct buffer *out, const struct type *type, bool with_keyspace)
         buffer_append_u8(out, '>');
 }
 
+/* Names in Java's form are in hexadecimal, as they may hold anything. */
 static void print_hex(struct buffer *out, struct bytes bytes)
 {
     static const char digits[] = "0123456789abcdef";
@@ -415,12 +465,16 @@ static void print_hex(struct buffer *out, struct bytes bytes)
     }
 }
 
-/* What stands inside a frozen type is frozen without saying so. */
+/* What stands inside a frozen type is frozen without saying so. This is AbstractType.toString:
+ * drivers parse it in metadata and custom types, and ids of metadata are computed from it. */
 static void print_java(struct buffer *out, const struct type *type, bool inside_frozen)
 {
+    /* The outermost frozen type says so; within it all is frozen anyway, and Cassandra leaves it
+     * out. */
     bool says_frozen = type->frozen && !inside_frozen && (type_is_collection(type) || type->kind == TYPE_UDT);
     bool inside = inside_frozen || (type->frozen && type->kind != TYPE_VECTOR);
 
+    /* A custom class is its own name, with whatever parameters stand in it. */
     if (type->kind == TYPE_CUSTOM) {
         buffer_append_bytes(out, type->name);
         return;
@@ -445,6 +499,7 @@ static void print_java(struct buffer *out, const struct type *type, bool inside_
             }
             print_java(out, type->params[i], inside);
         }
+        /* Cassandra prints the blank before the comma. */
         if (type->kind == TYPE_VECTOR)
             buffer_printf(out, " , %u", type->dimension);
         buffer_append_u8(out, ')');
@@ -458,7 +513,8 @@ void type_print_java(struct buffer *out, const struct type *type)
     print_java(out, type, false);
 }
 
-/* Parsing of the CQL form. */
+/* Parsing of the CQL form. Words are lower-cased, quoted names are kept; every node is made in the
+ * arena. */
 struct parser {
     struct arena *arena;
     const struct type_resolver *resolver;
@@ -468,6 +524,7 @@ struct parser {
     struct error *err;
 };
 
+/* The language's white space, without comments. */
 static void skip_space(struct parser *p)
 {
     while (p->at < p->text.size) {
@@ -488,6 +545,7 @@ static bool accept(struct parser *p, char c)
     return true;
 }
 
+/* The offset is counted in bytes: it is meant for who wrote the text. */
 static enum status expect(struct parser *p, char c)
 {
     if (accept(p, c))
@@ -513,6 +571,7 @@ static enum status parse_identifier(struct parser *p, struct bytes *name, bool *
         for (;; p->at++) {
             if (p->at >= p->text.size)
                 return error_set(p->err, ERR_SYNTAX, "Unterminated name in type \"%.*s\"", BYTES(p->text));
+            /* A quote within is written twice. */
             if (p->text.data[p->at] == quote) {
                 if (p->at + 1 >= p->text.size || p->text.data[p->at + 1] != quote)
                     break;
@@ -534,6 +593,7 @@ static enum status parse_identifier(struct parser *p, struct bytes *name, bool *
     if (p->at == start)
         return error_set(p->err, ERR_SYNTAX, "Expected a type at offset %zu in \"%.*s\"", start, BYTES(p->text));
     uint8_t *copy = arena_alloc(p->arena, p->at - start);
+    /* ASCII only, as the language's lexer has it: no letter outside of it is part of a plain name. */
     for (size_t i = start; i < p->at; i++) {
         uint8_t c = p->text.data[i];
 
@@ -545,7 +605,8 @@ static enum status parse_identifier(struct parser *p, struct bytes *name, bool *
 
 static enum status parse_type(struct parser *p, const struct type **result);
 
-/* The printed form of a type, for an error message; lives in the arena. */
+/* The printed form of a type, for an error message; lives in the arena. Freed on no path, since
+ * error_set copies it. */
 static const char *shown(struct parser *p, const struct type *type)
 {
     struct buffer out = { 0 };
@@ -555,6 +616,7 @@ static const char *shown(struct parser *p, const struct type *type)
     return string;
 }
 
+/* Cassandra allows a counter as a column only. */
 static enum status check_element(struct parser *p, const struct type *element, const char *of)
 {
     assert(element);
@@ -563,11 +625,13 @@ static enum status check_element(struct parser *p, const struct type *element, c
     return OK;
 }
 
+/* Durations cannot be sorted, so they are no elements of sets and no keys of maps. */
 static enum status check_collection(struct parser *p, const struct type *type)
 {
     for (uint32_t i = 0; i < type->param_count; i++) {
         enum status status = check_element(p, type->params[i], "collections");
         if (status)
+            /* Told of the first that is wrong. */
             return status;
     }
     if (type->kind == TYPE_SET && type->params[0]->kind == TYPE_DURATION)
@@ -577,8 +641,8 @@ static enum status check_collection(struct parser *p, const struct type *type)
     return OK;
 }
 
-/* What stands in a collection that is not frozen must itself be frozen. Told at the top of a type only, because
- * frozen<> freezes all it holds. */
+/* What stands in a collection that is not frozen must itself be frozen. Told at the top of a type
+ * only, because frozen<> freezes all it holds. */
 static enum status check_nesting(struct parser *p, const struct type *type)
 {
     if (!type_is_multicell(type))
@@ -596,6 +660,7 @@ static enum status check_nesting(struct parser *p, const struct type *type)
     return OK;
 }
 
+/* 1 to 2^31 - 1; digits beyond that are not even read. */
 static enum status parse_dimension(struct parser *p, uint32_t *dimension)
 {
     uint64_t n = 0;
@@ -616,6 +681,7 @@ static enum status parse_dimension(struct parser *p, uint32_t *dimension)
     return OK;
 }
 
+/* Each field becomes frozen, as the tuple is. */
 static enum status parse_tuple(struct parser *p, const struct type **result)
 {
     enum { FIELDS_MAX = 4096 };
@@ -624,6 +690,7 @@ static enum status parse_tuple(struct parser *p, const struct type **result)
     enum status status;
 
     do {
+        /* Limited before memory is taken for more of them. */
         if (count == FIELDS_MAX)
             return error_set(p->err, ERR_INVALID, "A tuple may have at most %d fields", FIELDS_MAX);
         fields = arena_room(p->arena, fields, count, &capacity, 8, sizeof(*fields));
@@ -640,6 +707,7 @@ static enum status parse_tuple(struct parser *p, const struct type **result)
     return OK;
 }
 
+/* What stands between < and > depends on the kind: types, or for a vector a type and its dimension. */
 static enum status parse_parameters(struct parser *p, enum type_kind kind, const struct type **result)
 {
     const struct type *a, *b = NULL;
@@ -655,6 +723,7 @@ static enum status parse_parameters(struct parser *p, enum type_kind kind, const
     status = parse_type(p, &a);
     if (status)
         return status;
+    /* A map's second type, or a vector's dimension, stands behind a comma. */
     if (kind == TYPE_MAP || kind == TYPE_VECTOR) {
         status = expect(p, ',');
         if (status)
@@ -676,6 +745,7 @@ static enum status parse_parameters(struct parser *p, enum type_kind kind, const
     return check_collection(p, *result);
 }
 
+/* Native types are refused in frozen<>, as they are never anything else. */
 static enum status parse_frozen(struct parser *p, const struct type **result)
 {
     const struct type *inner;
@@ -695,10 +765,12 @@ static enum status parse_frozen(struct parser *p, const struct type **result)
     return OK;
 }
 
+/* The resolver knows the schema; this folder knows none. */
 static enum status parse_udt(struct parser *p, struct bytes keyspace, struct bytes name, const struct type **result)
 {
     const struct type *type = NULL;
 
+    /* Without a resolver no UDT is known. */
     if (p->resolver && p->resolver->udt)
         type = p->resolver->udt(p->resolver->context, keyspace, name);
     if (!type && bytes_is_null(keyspace))
@@ -715,19 +787,23 @@ static enum status parse_udt(struct parser *p, struct bytes keyspace, struct byt
     return OK;
 }
 
+/* A quoted name is never a type of the language. 'in.single.quotes' is a Java class. */
 static enum status parse_named(struct parser *p, const struct type **result)
 {
     struct bytes name, second;
     bool quoted, second_quoted;
+    /* Before the name is read, which takes the quotes off. */
     bool is_class = (skip_space(p), p->at < p->text.size && p->text.data[p->at] == '\'');
     enum status status = parse_identifier(p, &name, &quoted);
 
     if (status)
         return status;
+    /* Whatever class it is: its values are not interpreted. */
     if (is_class) {
         *result = type_custom(p->arena, name);
         return OK;
     }
+    /* keyspace.type: only UDTs are named so. */
     if (accept(p, '.')) {
         status = parse_identifier(p, &second, &second_quoted);
         return status ? status : parse_udt(p, name, second, result);
@@ -736,10 +812,13 @@ static enum status parse_named(struct parser *p, const struct type **result)
         return parse_udt(p, (struct bytes){ 0 }, name, result);
     if (bytes_equal(name, BYTES_LITERAL("frozen")))
         return parse_frozen(p, result);
+    /* The one type that has two names. */
     if (bytes_equal(name, BYTES_LITERAL("varchar"))) {
         *result = type_native(TYPE_TEXT);
         return OK;
     }
+    /* The table at the top is searched: this is no hot path, as statements have a parser of their
+     * own. */
     for (enum type_kind kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
         if (!kinds[kind].cql || !bytes_equal(name, bytes_of_string(kinds[kind].cql)))
             continue;
@@ -751,6 +830,7 @@ static enum status parse_named(struct parser *p, const struct type **result)
     return parse_udt(p, (struct bytes){ 0 }, name, result);
 }
 
+/* Each level is one of the stack. */
 static enum status parse_type(struct parser *p, const struct type **result)
 {
     if (++p->depth > VALUE_DEPTH_MAX)
@@ -760,6 +840,8 @@ static enum status parse_type(struct parser *p, const struct type **result)
     return status;
 }
 
+/* One type and nothing behind it. Nesting is looked at when all is there, as a frozen<> further out
+ * makes legal what is within. */
 enum status type_parse(struct arena *arena, struct bytes text, const struct type_resolver *resolver,
                        const struct type **result, struct error *err)
 {

@@ -1,3 +1,9 @@
+/* What holds for values of all types: are the bytes well-formed, which comes first, and the parts
+ * of packed ones. Values are the native protocol's bytes, as clients send and rows store them, so
+ * reading and writing convert nothing.
+ *
+ * Validation happens once, when a client binds a value; everything else here relies on it, and
+ * asserts only what keeps it within its bytes. The words of errors are Cassandra's. */
 #include "types/value.h"
 
 #include "types/number.h"
@@ -11,6 +17,8 @@
 
 /* Validation. */
 
+/* Cassandra takes the empty value for most types; the later ones (date, time, smallint, tinyint)
+ * have none. */
 static enum status validate_fixed(struct bytes value, size_t size, bool may_be_empty, const char *expected,
                                   struct error *err)
 {
@@ -19,6 +27,7 @@ static enum status validate_fixed(struct bytes value, size_t size, bool may_be_e
     return error_set(err, ERR_INVALID, "Expected %s (%zu)", expected, value.size);
 }
 
+/* Three signed vints. A duration whose parts have different signs is none. */
 static enum status validate_duration(struct bytes value, struct error *err)
 {
     int64_t months, days, nanoseconds;
@@ -39,6 +48,7 @@ static enum status validate_duration(struct bytes value, struct error *err)
     return OK; /* Cassandra does not mind more bytes */
 }
 
+/* The first 32 bytes are enough to recognize it. */
 static enum status invalid_inet(struct bytes value, struct error *err)
 {
     char hex[65];
@@ -48,6 +58,8 @@ static enum status invalid_inet(struct bytes value, struct error *err)
     return error_set(err, ERR_INVALID, "Expected 4 or 16 byte inetaddress; got %s", hex);
 }
 
+/* Only version 1 has a time. The message shows the first nibble of the value, where Java's
+ * UUID.version() would be meant. */
 static enum status validate_timeuuid(struct bytes value, struct error *err)
 {
     if (value.size == 0)
@@ -65,7 +77,8 @@ static enum status not_enough_bytes(const char *what, struct error *err)
     return error_set(err, ERR_INVALID, "Not enough bytes to read a %s", what);
 }
 
-/* list, set, map: count (4), then per element length (4) and bytes. */
+/* list, set, map: count (4), then per element length (4) and bytes. A count is believed only as far
+ * as elements follow it. Only a list for IN may hold nulls. */
 static enum status validate_collection(const struct type *type, struct bytes value, bool may_hold_nulls,
                                        struct error *err)
 {
@@ -73,6 +86,7 @@ static enum status validate_collection(const struct type *type, struct bytes val
 
     if (value.size < 4)
         return not_enough_bytes(what, err);
+    /* In 64 bits, so that twice the count of a map cannot overflow. */
     uint64_t count = load_be32(value.data);
     if (count > VALUE_ELEMENTS_MAX)
         return not_enough_bytes(what, err);
@@ -91,6 +105,7 @@ static enum status validate_collection(const struct type *type, struct bytes val
         }
         if ((size_t)size > value.size - 4)
             return not_enough_bytes(what, err);
+        /* A map's keys and values alternate, and each has its own type. */
         enum status status =
             value_validate(type->params[type->kind == TYPE_MAP ? i & 1 : 0], bytes_of(value.data + 4, size), err);
         if (status)
@@ -102,6 +117,7 @@ static enum status validate_collection(const struct type *type, struct bytes val
     return OK;
 }
 
+/* Cassandra counts fields from 0 and adds "th" to all of them. */
 static enum status not_enough_for_field(const struct type *type, uint32_t i, bool size_only, struct error *err)
 {
     const char *what = size_only ? "size of " : "";
@@ -112,10 +128,12 @@ static enum status not_enough_for_field(const struct type *type, uint32_t i, boo
     return error_set(err, ERR_INVALID, "Not enough bytes to read %s%uth component", what, i);
 }
 
-/* tuple, udt: per field length (4, negative: null) and bytes; fields may be missing at the end. */
+/* tuple, udt: per field length (4, negative: null) and bytes; fields may be missing at the end: the
+ * type has grown since, and they are null. */
 static enum status validate_tuple(const struct type *type, struct bytes value, struct error *err)
 {
     for (uint32_t i = 0; i < type->param_count; i++) {
+        /* Nothing more: the value was written when the type had fewer fields. */
         if (value.size == 0)
             return OK;
         if (value.size < 4)
@@ -137,6 +155,7 @@ static enum status validate_tuple(const struct type *type, struct bytes value, s
     return OK;
 }
 
+/* The type's name is in the message, so it is printed for it. */
 static enum status vector_error(const struct type *type, size_t extra, struct error *err)
 {
     struct buffer name = { 0 };
@@ -150,7 +169,8 @@ static enum status vector_error(const struct type *type, size_t extra, struct er
     return status;
 }
 
-/* vector: the elements; each behind its length as an unsigned vint if the element's size varies. */
+/* vector: the elements; each behind its length as an unsigned vint if the element's size varies.
+ * Vectors have no nulls and no count of their own: the type says how many there are. */
 static enum status validate_vector(const struct type *type, struct bytes value, struct error *err)
 {
     const struct type *element = type->params[0];
@@ -178,6 +198,8 @@ static enum status validate_vector(const struct type *type, struct bytes value, 
     return OK;
 }
 
+/* Any bytes come in. What passes can be compared, walked, printed and made a key without another
+ * look at its sizes. */
 enum status value_validate(const struct type *type, struct bytes value, struct error *err)
 {
     switch (type->kind) {
@@ -194,6 +216,7 @@ enum status value_validate(const struct type *type, struct bytes value, struct e
     case TYPE_ASCII:
         if (text_is_ascii(value))
             return OK;
+        /* The first byte that is none is shown as Java shows a byte, with its sign. */
         for (size_t i = 0;; i++)
             if (value.data[i] & 0x80)
                 return error_set(err, ERR_INVALID, "Invalid byte for ascii: %d", (int8_t)value.data[i]);
@@ -233,6 +256,8 @@ enum status value_validate(const struct type *type, struct bytes value, struct e
     return error_set(err, ERR_SERVER, "unknown type kind %d", type->kind);
 }
 
+/* Comparison. What AbstractType.compare gives, for values that were validated: by their sizes, not
+ * further. */
 /* Comparison. */
 
 static inline int order_u64(uint64_t a, uint64_t b)
@@ -245,7 +270,9 @@ static inline int order_i64(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-/* Bits of a float or double whose signed order is that of Float.compare: -0.0 before 0.0, every NaN last and equal. */
+/* Bits of a float or double whose signed order is that of Float.compare: -0.0 before 0.0, every NaN
+ * last and equal. Positive numbers sort as their bits do; of negative ones all bits but the sign
+ * are turned around. */
 static inline int32_t float_order(struct bytes value)
 {
     int32_t bits = (int32_t)load_be32(value.data);
@@ -264,12 +291,14 @@ static inline int64_t double_order(struct bytes value)
     return bits < 0 ? bits ^ INT64_MAX : bits;
 }
 
-/* The time of a version 1 uuid, most significant first, with the version on top. */
+/* The time of a version 1 uuid, most significant first, with the version on top: bytes alone would
+ * sort by the time's low bits. */
 static inline uint64_t uuid_time_order(uint64_t most)
 {
     return most << 48 | (most << 16 & 0xFFFF00000000ULL) | most >> 32;
 }
 
+/* By time, then by the other eight bytes. */
 static int compare_timeuuid(struct bytes a, struct bytes b)
 {
     int order = order_u64(uuid_time_order(load_be64(a.data)), uuid_time_order(load_be64(b.data)));
@@ -280,6 +309,7 @@ static int compare_timeuuid(struct bytes a, struct bytes b)
     return order_u64(load_be64(a.data + 8) ^ HIGH_BIT_OF_EACH_BYTE, load_be64(b.data + 8) ^ HIGH_BIT_OF_EACH_BYTE);
 }
 
+/* UUIDType: by version, those of version 1 then by time, others by their bytes. */
 static int compare_uuid(struct bytes a, struct bytes b)
 {
     uint64_t most_a = load_be64(a.data), most_b = load_be64(b.data);
@@ -295,7 +325,8 @@ static int compare_uuid(struct bytes a, struct bytes b)
     return order ? order : order_u64(load_be64(a.data + 8), load_be64(b.data + 8));
 }
 
-/* Elements one by one; the shorter first. */
+/* Elements one by one; the shorter first. For a map keys and values alternate, and a key decides
+ * before its value. */
 static int compare_elements(const struct type *type, struct bytes a, struct bytes b)
 {
     struct value_iterator of_a, of_b;
@@ -314,7 +345,8 @@ static int compare_elements(const struct type *type, struct bytes a, struct byte
     }
 }
 
-/* Field by field; null first; a missing field is a null one. */
+/* Field by field; null first; a missing field is a null one, so a tuple written short equals one
+ * with nulls. */
 static int compare_fields(const struct type *type, struct bytes a, struct bytes b)
 {
     struct value_iterator of_a, of_b;
@@ -337,10 +369,14 @@ static int compare_fields(const struct type *type, struct bytes a, struct bytes 
     return 0;
 }
 
+/* <0, 0, >0. First the types whose bytes are their order, which may be empty or of any size; then
+ * the empty value, which comes before all others; then the rest. */
 int value_compare(const struct type *type, struct bytes a, struct bytes b)
 {
     switch (type->kind) {
     case TYPE_ASCII:
+    /* For these Cassandra compares bytes as unsigned. A date is an unsigned number, a time of one
+     * day is never negative, and a duration has no order, only a place. */
     case TYPE_TEXT:
     case TYPE_BLOB:
     case TYPE_CUSTOM:
@@ -354,13 +390,16 @@ int value_compare(const struct type *type, struct bytes a, struct bytes b)
     if (a.size == 0 || b.size == 0)
         return (a.size != 0) - (b.size != 0);
 
+    assert(!type_fixed_bytes(type) || (a.size == type_fixed_bytes(type) && b.size == type_fixed_bytes(type)));
     switch (type->kind) {
     case TYPE_INT: return order_i64((int32_t)load_be32(a.data), (int32_t)load_be32(b.data));
     case TYPE_BIGINT:
     case TYPE_COUNTER:
     case TYPE_TIMESTAMP: return order_i64((int64_t)load_be64(a.data), (int64_t)load_be64(b.data));
+    /* Short enough that their difference cannot overflow an int. */
     case TYPE_SMALLINT: return (int16_t)load_be16(a.data) - (int16_t)load_be16(b.data);
     case TYPE_TINYINT: return (int8_t)a.data[0] - (int8_t)b.data[0];
+    /* Any byte but 0 is true. */
     case TYPE_BOOLEAN: return (a.data[0] != 0) - (b.data[0] != 0);
     case TYPE_FLOAT: return order_i64(float_order(a), float_order(b));
     case TYPE_DOUBLE: return order_i64(double_order(a), double_order(b));
@@ -378,8 +417,10 @@ int value_compare(const struct type *type, struct bytes a, struct bytes b)
     }
 }
 
+/* Packed values: collections, tuples, UDTs and vectors, walked without copying. */
 /* Packed values. */
 
+/* For a map `left` counts keys and values apart. */
 void value_iterator_init(struct value_iterator *iterator, const struct type *type, struct bytes value)
 {
     *iterator = (struct value_iterator){ .rest = value, .type = type };
@@ -401,6 +442,8 @@ void value_iterator_init(struct value_iterator *iterator, const struct type *typ
     }
 }
 
+/* NULL data: a null, of a tuple, a UDT, or a list for IN. Sizes were validated; here it is only
+ * asserted that they stay within the value. */
 bool value_iterator_next(struct value_iterator *iterator, struct bytes *element)
 {
     struct bytes *rest = &iterator->rest;
@@ -412,6 +455,7 @@ bool value_iterator_next(struct value_iterator *iterator, struct bytes *element)
     iterator->left--;
     iterator->index++;
     if (iterator->type->kind == TYPE_VECTOR) {
+        /* Elements of a fixed size have no length in front of them. */
         uint64_t length = type_fixed_bytes(iterator->type->params[0]);
 
         if (length == 0 && !vint_read(rest, &length))
@@ -431,11 +475,14 @@ bool value_iterator_next(struct value_iterator *iterator, struct bytes *element)
     return true;
 }
 
+/* For the marker of IN alone: what a client binds to a collection has no nulls. */
 enum status value_validate_list_of_in(const struct type *type, struct bytes value, struct error *err)
 {
     return validate_collection(type, value, true, err);
 }
 
+/* Cassandra makes an object of each element of IN, and these types' empty value makes no object but
+ * null. */
 struct bytes value_of_in(const struct type *type, struct bytes element)
 {
     switch (type->kind) {
@@ -454,13 +501,16 @@ struct bytes value_of_in(const struct type *type, struct bytes element)
     }
 }
 
+/* Elements as they are; whoever packs a set or map has sorted them, or calls value_pack_sorted. */
 void value_pack(struct buffer *out, const struct type *type, const struct bytes *elements, uint32_t count)
 {
     bool is_vector = type->kind == TYPE_VECTOR;
     bool has_sizes = !is_vector || type_fixed_bytes(type->params[0]) == 0;
 
+    assert(type->kind != TYPE_MAP || count % 2 == 0);
     if (type_is_collection(type))
         buffer_append_be32(out, type->kind == TYPE_MAP ? count / 2 : count);
+    /* A vector's elements have a vint in front, all others four bytes, in which -1 is null. */
     for (uint32_t i = 0; i < count; i++) {
         if (has_sizes && is_vector)
             vint_append(out, elements[i].size);
@@ -470,11 +520,13 @@ void value_pack(struct buffer *out, const struct type *type, const struct bytes 
     }
 }
 
+/* Of a set or map that comes in any order. A set's entry has its key twice. */
 struct entry {
     struct bytes key, value;
     uint32_t index; /* where it was given */
 };
 
+/* Stable: of equal keys the order in which they were given decides. */
 static int compare_entries(const void *a, const void *b, void *type)
 {
     const struct entry *x = a, *y = b;
@@ -483,17 +535,21 @@ static int compare_entries(const void *a, const void *b, void *type)
     return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
+/* What a TreeMap would make of entries put into it one by one: the first of equal keys stays, with
+ * the last one's value. Few entries are sorted on the stack. */
 uint32_t value_sort_entries(const struct type *type, struct bytes *elements, uint32_t count)
 {
     enum { FEW = 16 };
     uint32_t step = type->kind == TYPE_MAP ? 2 : 1, entry_count = count / step, kept = 0;
     struct entry few[FEW], *entries = entry_count > FEW ? xmalloc(entry_count * sizeof(*entries)) : few;
 
+    assert(count % step == 0);
     for (uint32_t i = 0; i < entry_count; i++)
         entries[i] = (struct entry){ elements[i * step], elements[i * step + step - 1], i };
     if (entry_count > 1)
         qsort_r(entries, entry_count, sizeof(*entries), compare_entries, (void *)type->params[0]);
     for (uint32_t i = 0; i < entry_count; i++) {
+        /* The first of equal keys is there already: then only the value is taken over. */
         if (kept == 0 || value_compare(type->params[0], elements[kept - step], entries[i].key)) {
             elements[kept] = entries[i].key;
             kept += step;
@@ -501,6 +557,7 @@ uint32_t value_sort_entries(const struct type *type, struct bytes *elements, uin
         if (step == 2)
             elements[kept - 1] = entries[i].value;
     }
+    assert(kept <= count);
     if (entries != few)
         free(entries);
     return kept;
@@ -511,6 +568,7 @@ void value_pack_sorted(struct buffer *out, const struct type *type, struct bytes
     value_pack(out, type, elements, value_sort_entries(type, elements, count));
 }
 
+/* ---- sets of values, for filters that look many of them up ---- */
 /* ---- sets of values ---- */
 
 static int compare_values(const void *a, const void *b, void *type)
@@ -518,6 +576,7 @@ static int compare_values(const void *a, const void *b, void *type)
     return value_compare(type, *(const struct bytes *)a, *(const struct bytes *)b);
 }
 
+/* Sorted, each once: of equal ones any stays. */
 uint32_t value_sort(const struct type *type, struct bytes *values, uint32_t count)
 {
     uint32_t kept = 0;
@@ -529,6 +588,7 @@ uint32_t value_sort(const struct type *type, struct bytes *values, uint32_t coun
     return kept;
 }
 
+/* Binary search; the values were sorted by value_sort. */
 bool value_find(const struct type *type, const struct bytes *values, uint32_t count, struct bytes wanted)
 {
     uint32_t low = 0, high = count;
@@ -537,6 +597,7 @@ bool value_find(const struct type *type, const struct bytes *values, uint32_t co
         uint32_t middle = low + (high - low) / 2;
         int order = value_compare(type, values[middle], wanted);
 
+        assert(values[middle].data || !values[middle].size);
         if (!order)
             return true;
         if (order < 0)

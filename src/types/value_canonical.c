@@ -1,11 +1,19 @@
-/* One form for values that clients may write in several; see value.h. Source: what release 5.0 does with a bound collection: it makes objects
- * of the elements, and bytes of the objects. */
+/* One form for values that clients may write in several; see value.h. Source: what release 5.0 does
+ * with a bound collection: it makes objects of the elements, and bytes of the objects. So what a
+ * client reads back may have other bytes than what it sent: a set in order, a boolean 2 as 1,
+ * numbers without idle bytes.
+ *
+ * Most values are canonical already, which is asked first and copies nothing. */
 #include "types/value.h"
 
 #include "types/number.h"
 #include "types/vint.h"
 
-/* Does making an object of an element, and bytes of that, change what some clients may send? */
+#include <assert.h>
+
+/* Does making an object of an element, and bytes of that, change what some clients may send? Fixed
+ * sizes and texts come back as they went; tuples and UDTs stay bytes in Cassandra, so nothing
+ * within them changes. */
 static bool element_has_forms(const struct type *type)
 {
     switch (type->kind) {
@@ -22,6 +30,8 @@ static bool element_has_forms(const struct type *type)
     }
 }
 
+/* Of a value as it is bound: only a collection is taken apart at all. A vector alone is not, but is
+ * within a list. */
 bool value_has_forms(const struct type *type)
 {
     return type->kind == TYPE_SET || type->kind == TYPE_MAP ||
@@ -35,6 +45,7 @@ static const struct type *element_type(const struct type *type, uint32_t index)
 
 /* ---- elements ---- */
 
+/* ::ffff:1.2.3.4 becomes an Inet4Address in Java, and so 4 bytes. */
 static bool is_mapped_ipv4(struct bytes value)
 {
     static const uint8_t prefix[12] = { [10] = 0xFF, [11] = 0xFF };
@@ -42,6 +53,7 @@ static bool is_mapped_ipv4(struct bytes value)
     return value.size == 16 && memcmp(value.data, prefix, sizeof(prefix)) == 0;
 }
 
+/* A vint may be written longer than it needs to be. */
 static void append_duration(struct buffer *out, struct bytes value)
 {
     int64_t part;
@@ -54,6 +66,7 @@ static void append_collection(struct buffer *out, const struct type *type, struc
 
 static void append_vector(struct buffer *out, const struct type *type, struct bytes value);
 
+/* As its Java type's serializer would write it. The result is never longer. */
 static void append_element(struct buffer *out, const struct type *type, struct bytes value)
 {
     switch (type->kind) {
@@ -78,6 +91,7 @@ static void append_element(struct buffer *out, const struct type *type, struct b
     }
 }
 
+/* An element's length is known only when it was written, so it goes through a buffer. */
 static void append_vector(struct buffer *out, const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
@@ -95,6 +109,7 @@ static void append_vector(struct buffer *out, const struct type *type, struct by
     buffer_fini(&element);
 }
 
+/* ---- order: of the entries of sets and maps, by their keys ---- */
 /* ---- order ---- */
 
 static bool is_ascending(const struct type *type, struct bytes value)
@@ -113,17 +128,20 @@ static bool is_ascending(const struct type *type, struct bytes value)
     return true;
 }
 
+/* What qsort_r hands to the comparison. */
 struct order {
     const struct type *key;
     const uint8_t *data;
 };
 
-/* What stands behind its length. */
+/* What stands behind its length of 4 bytes. */
 static struct bytes sized_at(const uint8_t *at)
 {
     return bytes_of(at + 4, load_be32(at));
 }
 
+/* Places differ for different entries, so equal keys stay in the order in which they came: qsort
+ * alone would not be stable. */
 static int compare_places(const void *a, const void *b, void *context)
 {
     const struct order *order = context;
@@ -133,10 +151,13 @@ static int compare_places(const void *a, const void *b, void *context)
     return result ? result : (x > y) - (x < y);
 }
 
-/* Of entries with equal keys the first gives the key and the last the value, as in a TreeMap that they are put into. */
+/* Of entries with equal keys the first gives the key and the last the value, as in a TreeMap that
+ * they are put into. The count in front grows as entries are written, as nobody knows before how
+ * many stay. */
 static void append_sorted(struct buffer *out, const struct type *type, const uint8_t *data, const uint32_t *places,
                           uint32_t count)
 {
+    assert(out->size >= 4);
     for (uint32_t i = 0, last; i < count; i = last + 1) {
         struct bytes key = sized_at(data + places[i]);
 
@@ -153,8 +174,9 @@ static void append_sorted(struct buffer *out, const struct type *type, const uin
     }
 }
 
-/* Brings the set or map that stands in `out` from `start` on into order. Places are 4 bytes for each of at least 4: what a client sends
- * doesn't grow by much. */
+/* Brings the set or map that stands in `out` from `start` on into order. Entries are sorted by
+ * their places, so that each is copied once. Places are 4 bytes for each of at least 4: what a
+ * client sends doesn't grow by much. */
 static void sort_entries(struct buffer *out, size_t start, const struct type *type)
 {
     struct bytes value = bytes_of(out->data + start, out->size - start);
@@ -162,6 +184,7 @@ static void sort_entries(struct buffer *out, size_t start, const struct type *ty
     struct buffer sorted = { 0 };
     uint32_t *places;
 
+    assert(value.size >= 4);
     if (is_ascending(type, value))
         return;
     places = xmalloc(count * sizeof(*places));
@@ -171,6 +194,7 @@ static void sort_entries(struct buffer *out, size_t start, const struct type *ty
         if (type->kind == TYPE_MAP)
             at += 4 + load_be32(value.data + at);
     }
+    assert(at == value.size);
     qsort_r(places, count, sizeof(*places), compare_places, &(struct order){ type->params[0], value.data });
     buffer_append_be32(&sorted, 0);
     append_sorted(&sorted, type, value.data, places, count);
@@ -180,6 +204,7 @@ static void sort_entries(struct buffer *out, size_t start, const struct type *ty
     free(places);
 }
 
+/* Elements first, then their order: keys that became equal by it are one. */
 static void append_collection(struct buffer *out, const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
@@ -193,6 +218,7 @@ static void append_collection(struct buffer *out, const struct type *type, struc
     for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++) {
         size_t at = out->size;
 
+        /* The length is stored when it is known; until then it is that of null. */
         buffer_append_be32(out, UINT32_MAX);
         if (bytes_is_null(element)) /* of a list for IN */
             continue;
@@ -211,8 +237,10 @@ void value_append_canonical(struct buffer *out, const struct type *type, struct 
         buffer_append_bytes(out, value);
 }
 
+/* ---- asking first: without writing anything ---- */
 /* ---- asking first ---- */
 
+/* Stops at the first that is not. */
 static bool element_is_canonical(const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
@@ -245,6 +273,7 @@ static bool element_is_canonical(const struct type *type, struct bytes value)
     }
 }
 
+/* The same as whether value_append_canonical would change it. */
 bool value_is_canonical(const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;

@@ -1,15 +1,20 @@
-/* Values from JSON, as AbstractType.fromJSONObject: a number or boolean of the right kind, or any native value in a
- * string; collections as arrays and objects, or these in a string. */
+/* Values from JSON, as AbstractType.fromJSONObject: a number or boolean of the right kind, or any
+ * native value in a string; collections as arrays and objects, or these in a string.
+ *
+ * Errors show what was given as Java's toString() would, since Cassandra makes objects of the JSON
+ * before it looks at them: so this file can print them the same way. */
 #include "types/json.h"
 #include "types/number.h"
 #include "types/value.h"
 #include "types/value_text.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static enum status parse_json(const struct type *type, struct bytes json, struct buffer *out, struct error *err);
 
-/* What Java would call the value, for error messages. */
+/* What Java's JSON parser would make of the value, for error messages: the smallest integer that
+ * holds it. */
 static const char *java_class(struct bytes json)
 {
     int64_t v;
@@ -29,7 +34,8 @@ static const char *java_class(struct bytes json)
     return "";
 }
 
-/* Its toString(). */
+/* Its toString(). Lists are in brackets, maps with equal signs, floating point numbers as Java
+ * prints them. */
 static void java_string(struct buffer *out, struct bytes json)
 {
     struct bytes at = json, name, part;
@@ -37,11 +43,13 @@ static void java_string(struct buffer *out, struct bytes json)
     bool first = true;
 
     switch (json_kind_of(json)) {
+    /* By way of a number: 1e2 is 100.0 in Java. */
     case JSON_FLOAT:
         if (double_parse(json, &v))
             double_print(out, v);
         return;
     case JSON_INTEGER:
+        /* Java's integers have no negative zero. */
         if (bytes_equal(json, BYTES_LITERAL("-0")))
             json = BYTES_LITERAL("0");
         buffer_append_bytes(out, json);
@@ -71,7 +79,7 @@ static void java_string(struct buffer *out, struct bytes json)
     }
 }
 
-/* An error around the value as Java shows it. */
+/* An error around the value as Java shows it: error_set cuts it where it is too long. */
 static enum status refuse(const char *before, struct bytes json, const char *after, struct error *err)
 {
     struct buffer shown = { 0 };
@@ -82,6 +90,7 @@ static enum status refuse(const char *before, struct bytes json, const char *aft
     return status;
 }
 
+/* The words around are the same for all types. */
 static enum status unexpected(const char *expected, struct bytes json, struct error *err)
 {
     char before[160];
@@ -90,7 +99,8 @@ static enum status unexpected(const char *expected, struct bytes json, struct er
     return refuse(before, json, "", err);
 }
 
-/* The text of a string, parsed as the type's literal. */
+/* The text of a string, parsed as the type's literal. One byte is reserved, so that an empty string
+ * has data that is not NULL. */
 static enum status parse_string(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     struct buffer text = { 0 };
@@ -102,7 +112,8 @@ static enum status parse_string(const struct type *type, struct bytes json, stru
     return status;
 }
 
-/* Any number, or a string, by its text. */
+/* Any number, or a string, by its text. Cassandra goes by toString() here, so 1.0 is no varint and
+ * 1e400 is a decimal. */
 static enum status parse_big(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     struct buffer text = { 0 };
@@ -118,6 +129,8 @@ static enum status parse_big(const struct type *type, struct bytes json, struct 
     return status;
 }
 
+/* int and bigint take an integer of JSON that fits; smallint and tinyint take any number by its
+ * text, as Cassandra's parse it again. */
 static enum status parse_integer(const struct type *type, struct bytes json, const char *expected, struct buffer *out,
                                  struct error *err)
 {
@@ -127,6 +140,8 @@ static enum status parse_integer(const struct type *type, struct bytes json, con
 
     if (kind == JSON_STRING)
         return parse_string(type, json, out, err);
+    /* An integer of JSON is taken as it is, if the type is wide enough for it: 1.0 and 1e2 are
+     * none. */
     if (kind == JSON_INTEGER && is_wide) {
         if (!integer_parse(json, type->kind == TYPE_INT ? INT32_MIN : INT64_MIN,
                            type->kind == TYPE_INT ? INT32_MAX : INT64_MAX, &v))
@@ -137,6 +152,7 @@ static enum status parse_integer(const struct type *type, struct bytes json, con
             buffer_append_be64(out, (uint64_t)v);
         return OK;
     }
+    /* Cassandra goes by the number's text here, so 1.0 fails as a literal does, with that error. */
     if ((kind == JSON_INTEGER || kind == JSON_FLOAT) && !is_wide) {
         struct buffer text = { 0 };
 
@@ -148,6 +164,7 @@ static enum status parse_integer(const struct type *type, struct bytes json, con
     return unexpected(expected, json, err);
 }
 
+/* A number of JSON is a double in Java, also for a float: it is rounded twice. */
 static enum status parse_floating(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     enum json_kind kind = json_kind_of(json);
@@ -160,6 +177,7 @@ static enum status parse_floating(const struct type *type, struct bytes json, st
         return parse_string(type, json, out, err);
     if ((kind != JSON_INTEGER && kind != JSON_FLOAT) || !double_parse(json, &wide))
         return unexpected(type->kind == TYPE_FLOAT ? "a float value" : "a double value", json, err);
+    /* The nearest double; beyond its range it is infinite, as in Java. */
     if (type->kind == TYPE_DOUBLE) {
         memcpy(&bits64, &wide, 8);
         buffer_append_be64(out, bits64);
@@ -171,6 +189,8 @@ static enum status parse_floating(const struct type *type, struct bytes json, st
     return OK;
 }
 
+/* Only a string that begins with 0x. The error for another kind is the one of a failed cast in
+ * Java, module names and all. */
 static enum status parse_blob(struct bytes json, struct buffer *out, struct error *err)
 {
     struct buffer text = { 0 };
@@ -187,6 +207,7 @@ static enum status parse_blob(struct bytes json, struct buffer *out, struct erro
         return refuse("Value '", json, after, err);
     }
     json_unescape(&text, json);
+    /* The inner error is part of the message, as an exception's cause is. */
     if (!bytes_starts_with(buffer_bytes(&text), BYTES_LITERAL("0x")))
         status = error_set(
             err, ERR_INVALID,
@@ -199,7 +220,8 @@ static enum status parse_blob(struct bytes json, struct buffer *out, struct erro
     return status;
 }
 
-/* Elements as they are parsed: one run of bytes, and where each ends. */
+/* Elements as they are parsed: one run of bytes, and where each ends. The bytes move while they
+ * grow, so offsets are kept, and made spans of at the end. */
 struct parts {
     struct buffer bytes;
     struct buffer spans; /* of struct part */
@@ -228,6 +250,7 @@ static void parts_add_null(struct parts *parts)
     buffer_append(&parts->spans, &part, sizeof(part));
 }
 
+/* The part is added also after a failure: the caller ends then. */
 static enum status parts_add(struct parts *parts, const struct type *type, struct bytes json, struct error *err)
 {
     struct part part = { .start = parts->bytes.size };
@@ -238,11 +261,13 @@ static enum status parts_add(struct parts *parts, const struct type *type, struc
     return status;
 }
 
+/* Sets and maps are sorted here: JSON has them in any order, and with doubles. */
 static void parts_pack(struct parts *parts, const struct type *type, struct buffer *out)
 {
     uint32_t count = parts_count(parts);
     struct bytes *elements = xcalloc(count ? count : 1, sizeof(*elements));
 
+    assert(parts->spans.size % sizeof(struct part) == 0);
     buffer_reserve(&parts->bytes, 1);
     for (uint32_t i = 0; i < count; i++) {
         struct part part;
@@ -258,6 +283,7 @@ static void parts_pack(struct parts *parts, const struct type *type, struct buff
     free(elements);
 }
 
+/* A list, a set or a vector. Null is no element of any of them. */
 static enum status parse_array(const struct type *type, struct bytes json, struct parts *parts, struct error *err)
 {
     struct bytes at = json, element;
@@ -271,6 +297,7 @@ static enum status parse_array(const struct type *type, struct bytes json, struc
         if (status)
             return status;
     }
+    /* Told only when all elements were read, since the message shows the list. */
     if (type->kind == TYPE_VECTOR && parts_count(parts) != type->dimension) {
         char before[96];
 
@@ -281,6 +308,7 @@ static enum status parse_array(const struct type *type, struct bytes json, struc
     return OK;
 }
 
+/* A map's keys are strings in JSON, so a key of another type is written in a string. */
 static enum status parse_map(const struct type *type, struct bytes json, struct parts *parts, struct error *err)
 {
     struct bytes at = json, name, value;
@@ -299,6 +327,7 @@ static enum status parse_map(const struct type *type, struct bytes json, struct 
     return OK;
 }
 
+/* As many items as the tuple has fields; null is one of them. */
 static enum status parse_tuple(const struct type *type, struct bytes json, struct parts *parts, struct error *err)
 {
     struct bytes at = json, element;
@@ -310,6 +339,7 @@ static enum status parse_tuple(const struct type *type, struct bytes json, struc
         uint32_t i = parts_count(parts);
         enum status status = OK;
 
+        /* Told before the item is looked at. */
         if (i == type->param_count) {
             snprintf(before, sizeof(before), "Tuple contains extra items (expected %u): ", type->param_count);
             return refuse(before, json, "", err);
@@ -328,12 +358,14 @@ static enum status parse_tuple(const struct type *type, struct bytes json, struc
     return OK;
 }
 
-/* A member's name: as it is when in quotes of its own, else in lower case. */
+/* A member's name: as it is when in quotes of its own, else in lower case: JSON has it as CQL would
+ * write it. */
 static void member_name(struct buffer *out, struct bytes name)
 {
     buffer_reset(out);
     buffer_reserve(out, 1);
     json_unescape(out, name);
+    /* CQL would write such a name in quotes: it keeps its case. */
     if (out->size >= 2 && out->data[0] == '"' && out->data[out->size - 1] == '"') {
         memmove(out->data, out->data + 1, out->size - 2);
         out->size -= 2;
@@ -344,6 +376,8 @@ static void member_name(struct buffer *out, struct bytes name)
             out->data[i] += 32;
 }
 
+/* Fields come in any order; of a field that comes twice the last one counts; what is missing is
+ * null. An unknown one is refused. */
 static enum status parse_udt(const struct type *type, struct bytes json, struct parts *parts, struct error *err)
 {
     struct bytes at = json, name, value;
@@ -352,7 +386,9 @@ static enum status parse_udt(const struct type *type, struct bytes json, struct 
     enum status status = OK;
 
     if (json_kind_of(json) != JSON_OBJECT)
+        /* An unknown name is kept out of the array by the place behind its end. */
         return unexpected("a map", json, err);
+    /* For each field the JSON of its value; the order of fields is the type's, not the text's. */
     found = xcalloc(type->param_count + 1, sizeof(*found));
     while (!status && json_next_member(&at, &name, &value)) {
         uint32_t i = 0;
@@ -360,6 +396,7 @@ static enum status parse_udt(const struct type *type, struct bytes json, struct 
         member_name(&plain, name);
         while (i < type->param_count && !bytes_equal(type->field_names[i], buffer_bytes(&plain)))
             i++;
+        /* found has one place more than there are fields, for the unknown. */
         if (i == type->param_count)
             status = error_set(err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s",
                                BYTES(buffer_bytes(&plain)), BYTES(type->name));
@@ -376,13 +413,14 @@ static enum status parse_udt(const struct type *type, struct bytes json, struct 
     return status;
 }
 
+/* Parts are put together only if all of them were good. */
 static enum status parse_parts(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     struct buffer text = { 0 };
     struct parts parts = { 0 };
     enum status status = OK;
 
-    /* A collection may stand in a string. */
+    /* A collection may stand in a string, as the whole value or as a map's key. */
     if (json_kind_of(json) == JSON_STRING) {
         json_unescape(&text, json);
         status = json_check(buffer_bytes(&text), &json, err);
@@ -411,6 +449,7 @@ static enum status parse_string_only(const struct type *type, struct bytes json,
     return parse_string(type, json, out, err);
 }
 
+/* One case for each type; the words are what that type expects, in Cassandra's form. */
 static enum status parse_json(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     enum json_kind kind = json_kind_of(json);
@@ -433,6 +472,7 @@ static enum status parse_json(const struct type *type, struct bytes json, struct
         return parse_string_only(type, json, "a boolean value", out, err);
     case TYPE_BLOB:
     case TYPE_CUSTOM: return parse_blob(json, out, err);
+    /* An integer that fits 64 bits is milliseconds; all else is a text with a date. */
     case TYPE_TIMESTAMP:
         if (kind == JSON_INTEGER && strcmp(java_class(json), "BigInteger") != 0)
             return value_parse_text(type, json, out, err);
@@ -456,6 +496,8 @@ static enum status parse_json(const struct type *type, struct bytes json, struct
     return error_set(err, ERR_SERVER, "unknown type kind %d", type->kind);
 }
 
+/* null is not parsed here: what it means (a deletion, an error) is the caller's to know. Nothing
+ * stays in `out` after a failure. */
 enum status value_parse_json(const struct type *type, struct bytes json, struct buffer *out, struct error *err)
 {
     size_t start = out->size;

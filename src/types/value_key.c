@@ -5,12 +5,16 @@
  *              | 3F                   the empty value
  *              | 40 payload           anything else
  *
- *   payload      int bigint smallint tinyint timestamp counter   big-endian, sign bit flipped
+ *   payload      int bigint smallint tinyint timestamp counter
+ *                                     big-endian, sign bit flipped
  *                date time            as they are (unsigned)
  *                boolean              00 | 01
- *                float double         big-endian; negative: all bits inverted, else sign bit flipped; one NaN, the last
+ *                float double         big-endian; negative: all bits inverted, else sign bit flipped; one NaN,
+ *                                     the last
  *                timeuuid             time, most significant first (8) | the other 8 bytes, each with its top bit
- * flipped uuid                 version (4 bits) moved to the front, for version 1 then as timeuuid's time (8) | 8 bytes
+ *                                     flipped
+ *                uuid                 version (4 bits) moved to the front, for version 1 then as timeuuid's
+ *                                     time (8) | 8 bytes
  *                ascii text blob inet duration custom
  *                                     bytes, 00 written as 00 FF, then 00 00
  *                varint               length and sign | two's complement without idle sign bytes
@@ -28,7 +32,10 @@
  * inverted, so a component starts with one of 3E 3F 40 BF C0 C1: smaller and larger bytes are free for bounds.
  *
  * Why prefix-free: fixed sizes; or a length in front (varint); or an end mark that cannot stand inside: 00 00, since
- * inside 00 is followed by FF; 00 after digits, which are 1..100; 38 where only components start. */
+ * inside 00 is followed by FF; 00 after digits, which are 1..100; 38 where only components start.
+ *
+ * This is what clustering columns look like in the store's keys: the format is laid down on disk. types_test.c holds
+ * it to value_compare, on extreme and random values, in both directions. */
 #include "types/number.h"
 #include "types/value.h"
 #include "types/vint.h"
@@ -49,8 +56,10 @@ enum {
 
 static void encode(struct buffer *out, const struct type *type, struct bytes value);
 
-/* Encoding, ascending. */
+/* Encoding, ascending; a descending component is inverted when it is complete. */
 
+/* From one zero to the next, as most values have none. 00 FF sorts behind 00 00, so what ends sorts
+ * before what goes on. */
 static void encode_escaped(struct buffer *out, struct bytes value)
 {
     while (value.size) {
@@ -66,6 +75,7 @@ static void encode_escaped(struct buffer *out, struct bytes value)
     buffer_append(out, "\x00\x00", 2);
 }
 
+/* All NaNs become one: they compare equal, so they must be one key. */
 static inline uint32_t float_to_key(uint32_t bits)
 {
     if ((bits & ~SIGN32) > 0x7F800000)
@@ -80,7 +90,15 @@ static inline uint64_t double_to_key(uint64_t bits)
     return bits & SIGN64 ? ~bits : bits | SIGN64;
 }
 
-/* time_low | time_mid | version, time_hi  ->  version, time_hi | time_mid | time_low */
+/* time_low
+ *
+ * time_mid
+ *
+ * version, time_hi  ->  version, time_hi
+ *
+ * time_mid
+ *
+ * time_low: the time's highest bits first. */
 static inline uint64_t time_to_key(uint64_t most)
 {
     return most << 48 | (most << 16 & 0xFFFF00000000ULL) | most >> 32;
@@ -91,6 +109,7 @@ static inline uint64_t time_from_key(uint64_t key)
     return key << 32 | (key >> 16 & 0xFFFF0000ULL) | key >> 48;
 }
 
+/* The version goes to the front, because UUIDs sort by it first. */
 static inline uint64_t uuid_to_key(uint64_t most)
 {
     uint64_t version = most >> 12 & 15;
@@ -100,6 +119,7 @@ static inline uint64_t uuid_to_key(uint64_t most)
     return version << 60 | (most >> 4 & 0x0FFFFFFFFFFFF000ULL) | (most & 0xFFF);
 }
 
+/* The inverse: the version goes back to where it stood. */
 static inline uint64_t uuid_from_key(uint64_t key)
 {
     uint64_t version = key >> 60;
@@ -109,10 +129,13 @@ static inline uint64_t uuid_from_key(uint64_t key)
     return (key & 0x0FFFFFFFFFFFF000ULL) << 4 | version << 12 | (key & 0xFFF);
 }
 
+/* Numbers of more bytes are larger, or smaller if they are negative: so length and sign come first,
+ * and the bytes, of one length then, sort as they are. */
 static void encode_varint(struct buffer *out, struct bytes value)
 {
     value = varint_trim(value);
 
+    assert(value.size > 0);
     bool negative = value.data[0] & 0x80;
     uint32_t size = (uint32_t)value.size;
     if (size <= VARINT_SHORT_MAX) {
@@ -124,6 +147,8 @@ static void encode_varint(struct buffer *out, struct bytes value)
     buffer_append_bytes(out, value);
 }
 
+/* By sign, then by the exponent of the first digit, then digit by digit. A negative number's
+ * magnitude sorts the other way around, so its bytes are inverted. */
 static void encode_decimal(struct buffer *out, struct bytes value)
 {
     struct decimal_digits digits;
@@ -138,6 +163,7 @@ static void encode_decimal(struct buffer *out, struct bytes value)
             buffer_append_u8(out, digits.exponent < 0 ? 0x00 : 0xFF);
             buffer_append_be64(out, (uint64_t)digits.exponent ^ SIGN64);
         }
+        /* Two digits make one byte, 1 to 100: 0 is left for the end. */
         uint8_t *at = buffer_extend(out, (digits.count + 1) / 2 + 1);
         for (size_t i = 0; i < digits.count; i += 2)
             *at++ =
@@ -150,6 +176,8 @@ static void encode_decimal(struct buffer *out, struct bytes value)
     decimal_digits_fini(&digits);
 }
 
+/* Components one after another: each knows where it ends. A vector's number of elements is its
+ * type's, so it needs no end mark. */
 static void encode_elements(struct buffer *out, const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
@@ -162,6 +190,7 @@ static void encode_elements(struct buffer *out, const struct type *type, struct 
         buffer_append_u8(out, END_OF_ELEMENTS);
 }
 
+/* Nulls at the end are left out, as a tuple that was written short equals one with nulls there. */
 static void encode_fields(struct buffer *out, const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
@@ -181,6 +210,8 @@ static void encode_fields(struct buffer *out, const struct type *type, struct by
     buffer_append_u8(out, END_OF_ELEMENTS);
 }
 
+/* The value was validated: the sizes that are read here are its type's. Sizes are asserted for
+ * those that are read in one go. 17 bytes take the mark and any fixed payload. */
 static void encode(struct buffer *out, const struct type *type, struct bytes value)
 {
     uint8_t *at;
@@ -189,6 +220,7 @@ static void encode(struct buffer *out, const struct type *type, struct bytes val
         buffer_append_u8(out, bytes_is_null(value) ? VALUE_KEY_NULL : VALUE_KEY_EMPTY);
         return;
     }
+    assert(!type_fixed_bytes(type) || type->kind == TYPE_VECTOR || value.size == type_fixed_bytes(type));
     at = buffer_reserve(out, 17);
     *at++ = VALUE_KEY_VALUE;
     out->size++;
@@ -259,17 +291,20 @@ static void encode(struct buffer *out, const struct type *type, struct bytes val
     }
 }
 
+/* Appends one component. Inverting every byte turns the order around, and keeps it prefix-free. */
 void value_encode_key(struct buffer *out, const struct type *type, struct bytes value, bool descending)
 {
     size_t start = out->size;
 
+    assert(type->kind != TYPE_EMPTY || value.size == 0);
     encode(out, type, value);
     if (descending)
         for (size_t i = start; i < out->size; i++)
             out->data[i] = ~out->data[i];
 }
 
-/* Decoding. `mask` is FF where the bytes are inverted, else 00. */
+/* Decoding. `mask` is FF where the bytes are inverted, else 00. Bytes come from the disk: each is
+ * looked at before it is believed, and nothing here is asserted of them. */
 struct reader {
     struct bytes in;
     uint8_t mask;
@@ -278,12 +313,13 @@ struct reader {
 
 static enum status decode(struct reader *reader, const struct type *type, struct buffer *out, bool *is_null);
 
+/* One message: what is wrong with it matters to nobody but a programmer, and keys are never shown. */
 static enum status corrupt(struct reader *reader)
 {
     return error_set(reader->err, ERR_CORRUPT, "a key component that cannot be decoded");
 }
 
-/* Copies size bytes, straightened, onto `out`. */
+/* Copies size bytes, straightened, onto `out`. False: there are not as many. */
 static bool take(struct reader *reader, struct buffer *out, size_t size)
 {
     if (reader->in.size < size)
@@ -322,6 +358,8 @@ static bool take_be32(struct reader *reader, uint32_t *result)
     return true;
 }
 
+/* A zero is followed by FF where it belongs to the value, and by another zero at the end. In an
+ * inverted component both are turned around, which `mask` is searched for. */
 static enum status decode_escaped(struct reader *reader, struct buffer *out)
 {
     for (;;) {
@@ -342,6 +380,7 @@ static enum status decode_escaped(struct reader *reader, struct buffer *out)
     }
 }
 
+/* Beyond 64 bytes the length has a field of its own; a length of 0 is no number. */
 static enum status decode_varint(struct reader *reader, struct buffer *out)
 {
     uint8_t head;
@@ -364,6 +403,8 @@ static enum status decode_varint(struct reader *reader, struct buffer *out)
     return OK;
 }
 
+/* A long exponent that would have fitted the short form is none of ours: two forms of one key would
+ * be two keys. */
 static bool take_exponent(struct reader *reader, int64_t *exponent)
 {
     uint8_t head;
@@ -381,6 +422,8 @@ static bool take_exponent(struct reader *reader, int64_t *exponent)
     return head == 0x00 ? *exponent < -100 : *exponent > 100;
 }
 
+/* Digits come back as text, and from that the value's canonical bytes. Zeros are limited, so that a
+ * damaged key cannot ask for a billion of them. */
 static enum status decode_decimal(struct reader *reader, struct buffer *out)
 {
     enum { ZEROS_MAX = 1 << 20 };
@@ -405,6 +448,7 @@ static enum status decode_decimal(struct reader *reader, struct buffer *out)
         reader->mask = mask;
         while (text.size && text.data[text.size - 1] == '0')
             text.size--;
+        /* What can be written with a scale of 32 bits. */
         int64_t exponent_max = (int64_t)text.size - INT32_MIN + ZEROS_MAX;
         int64_t exponent_min = (int64_t)text.size - INT32_MAX;
         ok = ok && text.size && digits.exponent >= exponent_min && digits.exponent <= exponent_max;
@@ -418,7 +462,8 @@ static enum status decode_decimal(struct reader *reader, struct buffer *out)
     return ok ? OK : corrupt(reader);
 }
 
-/* Decodes one element behind its length; a null one has length -1. */
+/* Decodes one element behind its length; a null one has length -1. The length is stored when it is
+ * known. */
 static enum status decode_sized(struct reader *reader, const struct type *type, struct buffer *out)
 {
     size_t start = out->size;
@@ -432,6 +477,7 @@ static enum status decode_sized(struct reader *reader, const struct type *type, 
     return OK;
 }
 
+/* Only where a component could begin. */
 static bool at_end_of_elements(struct reader *reader)
 {
     if (reader->in.size == 0 || (reader->in.data[0] ^ reader->mask) != END_OF_ELEMENTS)
@@ -440,6 +486,7 @@ static bool at_end_of_elements(struct reader *reader)
     return true;
 }
 
+/* The count is stored at the end. A map with a key and no value is damaged. */
 static enum status decode_collection(struct reader *reader, const struct type *type, struct buffer *out)
 {
     size_t start = out->size;
@@ -457,6 +504,7 @@ static enum status decode_collection(struct reader *reader, const struct type *t
     return OK;
 }
 
+/* All fields are written, those that were left out as null. */
 static enum status decode_fields(struct reader *reader, const struct type *type, struct buffer *out)
 {
     bool ended = false;
@@ -474,6 +522,7 @@ static enum status decode_fields(struct reader *reader, const struct type *type,
     return ended || at_end_of_elements(reader) ? OK : corrupt(reader);
 }
 
+/* Elements of a fixed size have no length, so their size is checked against the type's. */
 static enum status decode_vector(struct reader *reader, const struct type *type, struct buffer *out)
 {
     const struct type *element = type->params[0];
@@ -499,6 +548,7 @@ static enum status decode_vector(struct reader *reader, const struct type *type,
     return status;
 }
 
+/* One case for each type, the inverse of encode. */
 static enum status decode(struct reader *reader, const struct type *type, struct buffer *out, bool *is_null)
 {
     uint8_t mark;
@@ -579,6 +629,7 @@ static enum status decode(struct reader *reader, const struct type *type, struct
     return corrupt(reader);
 }
 
+/* *in advances over the component; nothing stays in `out` after a failure. */
 enum status value_decode_key(struct bytes *in, const struct type *type, bool descending, struct buffer *out,
                              struct error *err)
 {
@@ -595,6 +646,7 @@ enum status value_decode_key(struct bytes *in, const struct type *type, bool des
     return OK;
 }
 
+/* Can the value's own bytes be had back from its key? If not, the row stores them beside it. */
 bool value_key_is_injective(const struct type *type)
 {
     if (type->kind == TYPE_VARINT || type->kind == TYPE_DECIMAL)

@@ -1,4 +1,6 @@
-/* Constants of the language, and strings in JSON, into wire bytes. */
+/* Constants of the language, and strings in JSON, into wire bytes. The rules are
+ * AbstractType.fromString's, and the words of errors too, since both reach clients; which constant
+ * may be of which type is Constants.Literal's. */
 #include "base/uuid.h"
 #include "types/calendar.h"
 #include "types/number.h"
@@ -11,6 +13,8 @@
 #include <math.h>
 #include <arpa/inet.h>
 
+/* Asked before anything is parsed: an integer is no text, whatever it says. Assignable is more than
+ * parsable, for Cassandra tells by the kind first. */
 bool value_literal_is_assignable(const struct type *type, enum literal_kind kind)
 {
     if (type->kind == TYPE_TUPLE)
@@ -65,6 +69,7 @@ static int hex_digit(uint8_t c)
     return -1;
 }
 
+/* Looked at whole before anything is appended. */
 static enum status parse_hex(struct bytes text, struct buffer *out, struct error *err)
 {
     bool ok = text.size % 2 == 0;
@@ -79,6 +84,7 @@ static enum status parse_hex(struct bytes text, struct buffer *out, struct error
     return OK;
 }
 
+/* Each of the two types has words of its own. */
 static enum status parse_uuid_type(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
 {
     uint8_t uuid[16];
@@ -94,7 +100,8 @@ static enum status parse_uuid_type(const struct type *type, struct bytes text, s
     return OK;
 }
 
-/* One to four decimal numbers, the last of which fills what is left: 1.2.3 is 1.2.0.3. As Java reads them, zeros in front mean nothing. */
+/* One to four decimal numbers, the last of which fills what is left: 1.2.3 is 1.2.0.3. As Java's
+ * InetAddress reads them, zeros in front mean nothing. */
 static bool parse_ipv4(struct bytes text, uint8_t address[4])
 {
     enum { BYTES_MAX = 15 };
@@ -117,6 +124,7 @@ static bool parse_ipv4(struct bytes text, uint8_t address[4])
             return false;
         }
     }
+    assert(count < 4);
     if (!digits || parts[count] >> (8 * (4 - count)))
         return false;
     store_be32(address, (uint32_t)parts[count]);
@@ -125,7 +133,8 @@ static bool parse_ipv4(struct bytes text, uint8_t address[4])
     return true;
 }
 
-/* Addresses only: names are never looked up. */
+/* Addresses only: names are never looked up, as Java would do: a statement must not wait for a name
+ * server, nor mean something else tomorrow. */
 static enum status parse_inet(struct bytes text, struct buffer *out, struct error *err)
 {
     bool in_brackets = text.size > 2 && text.data[0] == '[' && text.data[text.size - 1] == ']';
@@ -133,10 +142,12 @@ static enum status parse_inet(struct bytes text, struct buffer *out, struct erro
     uint8_t address[16];
     char string[64];
 
+    /* Java looks for IPv4 first; brackets are for IPv6 only. */
     if (!in_brackets && parse_ipv4(text, address)) {
         buffer_append(out, address, 4);
         return OK;
     }
+    /* inet_pton wants a string that ends with NUL, so one within would hide what follows. */
     if (inner.size < sizeof(string) && !memchr(inner.data, 0, inner.size)) {
         memcpy(string, inner.data, inner.size);
         string[inner.size] = 0;
@@ -151,6 +162,7 @@ static enum status parse_inet(struct bytes text, struct buffer *out, struct erro
     return error_set(err, ERR_INVALID, "Unable to make inet address from '%.*s'", BYTES(text));
 }
 
+/* Days, milliseconds or nanoseconds may be given as a number. A plus is not taken here. */
 static bool is_integer(struct bytes text)
 {
     size_t i = text.size && text.data[0] == '-';
@@ -163,11 +175,13 @@ static bool is_integer(struct bytes text)
     return true;
 }
 
+/* As a number it is days with the epoch in the middle of 32 unsigned bits, as on the wire. */
 static enum status parse_date(struct bytes text, struct buffer *out, struct error *err)
 {
     int64_t v;
 
     if (is_integer(text)) {
+        /* The bounds are those of the unsigned number. */
         if (!integer_parse(text, 0, UINT32_MAX, &v))
             return error_set(err, ERR_INVALID, "Unable to make unsigned int (for date) from: '%.*s'", BYTES(text));
     } else {
@@ -179,12 +193,14 @@ static enum status parse_date(struct bytes text, struct buffer *out, struct erro
         if (v > INT32_MAX)
             return error_set(err, ERR_INVALID,
                              "Input date %.*s is greater than max supported date +5881580-07-11T00:00Z", BYTES(text));
+        /* From days since 1970 to days in the middle of 32 bits. */
         v += 1LL << 31;
     }
     buffer_append_be32(out, (uint32_t)v);
     return OK;
 }
 
+/* Of one day: a time beyond is refused as text, though any 8 bytes may be bound. */
 static enum status parse_time(struct bytes text, struct buffer *out, struct error *err)
 {
     int64_t v;
@@ -200,6 +216,7 @@ static enum status parse_time(struct bytes text, struct buffer *out, struct erro
     return OK;
 }
 
+/* The reason is told only where it lies in this server: time zones without rules. */
 static enum status parse_timestamp(struct bytes text, struct buffer *out, struct error *err)
 {
     struct error why;
@@ -220,6 +237,7 @@ static enum status parse_timestamp(struct bytes text, struct buffer *out, struct
     return OK;
 }
 
+/* Three vints, as on the wire. */
 static enum status parse_duration(struct bytes text, struct buffer *out, struct error *err)
 {
     int64_t months, days, nanoseconds;
@@ -238,8 +256,11 @@ static bool equals_ignoring_case(struct bytes text, const char *word)
     return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
 }
 
+/* As many bytes as the type has. */
 static enum status parse_integer(struct bytes text, int bytes, const char *name, struct buffer *out, struct error *err)
 {
+    assert(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8);
+    /* Two's complement: the smallest is one more than the largest. */
     int64_t max = bytes == 8 ? INT64_MAX : (1LL << (bytes * 8 - 1)) - 1, v;
     uint8_t wide[8];
 
@@ -250,17 +271,21 @@ static enum status parse_integer(struct bytes text, int bytes, const char *name,
     return OK;
 }
 
-/* Where the field that begins at `from` ends: at a colon that no backslash stands before, or with the text. */
+/* Where the field that begins at `from` ends: at a colon that no backslash stands before, or with
+ * the text. TupleType.split does no more than that: a backslash before the backslash does not
+ * count. */
 static size_t end_of_field(struct bytes text, size_t from)
 {
     size_t at = from;
 
+    assert(from <= text.size);
     while (at < text.size && (text.data[at] != ':' || (at && text.data[at - 1] == '\\')))
         at++;
     return at;
 }
 
-/* Without the backslashes before colons, and then without those before @. */
+/* Without the backslashes before colons, and then without those before @, which are two
+ * replacements in Cassandra. */
 static void append_unescaped(struct buffer *out, struct bytes text)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -280,13 +305,15 @@ static enum status too_many_fields(const struct type *type, size_t count, struct
                      BYTES(buffer_bytes(&name)), type->param_count, count);
 }
 
-/* field:field:..., @ for null, `\:` and `\@` for what these mean; a field that is a tuple is escaped once more. */
+/* field:field:..., @ for null, `\:` and `\@` for what these mean; a field that is a tuple is
+ * escaped once more. This is how Cassandra takes a tuple that is said as text. */
 static enum status parse_fields(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
 {
     CLEANUP(buffer_fini) struct buffer plain = { 0 };
     size_t count = text.size ? 1 : 0, end = 0;
     enum status status = OK;
 
+    /* Counted first, so that a tuple of too many fields is told with their number, as in Cassandra. */
     for (size_t at = end_of_field(text, 0); at < text.size; at = end_of_field(text, at + 1))
         count++;
     if (count > type->param_count)
@@ -295,6 +322,7 @@ static enum status parse_fields(const struct type *type, struct bytes text, stru
         size_t size_at = out->size;
 
         end = end_of_field(text, from);
+        /* The type has at least as many fields as the text. */
         assert(end <= text.size && from <= end);
         struct bytes field = bytes_of(text.data + from, end - from);
         buffer_append_be32(out, UINT32_MAX);
@@ -309,6 +337,8 @@ static enum status parse_fields(const struct type *type, struct bytes text, stru
     return status;
 }
 
+/* The value's text, whatever it came from. First the types whose text may be empty and is looked at
+ * as it is; for all others an empty text is the empty value. */
 enum status value_parse_text(const struct type *type, struct bytes text, struct buffer *out, struct error *err)
 {
     float narrow;
@@ -340,12 +370,14 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
     case TYPE_DATE: return parse_date(text, out, err);
     case TYPE_TIME: return parse_time(text, out, err);
     case TYPE_BOOLEAN:
+        /* Any case is taken, and an empty text is false, as in Cassandra. */
         if (text.size && !equals_ignoring_case(text, "true") && !equals_ignoring_case(text, "false"))
             return error_set(err, ERR_INVALID, "Unable to make boolean from '%.*s'", BYTES(text));
         buffer_append_u8(out, equals_ignoring_case(text, "true"));
         return OK;
     default: break;
     }
+    /* Not for the types above, which take it as it is or refuse it. */
     if (text.size == 0)
         return OK; /* the empty value */
 
@@ -384,7 +416,8 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
     }
 }
 
-/* For a double, of a number's literal: what is meant to be infinite says so. */
+/* For a double, of a number's literal: what is meant to be infinite says so. Only for constants:
+ * what is in a string may be too large, and becomes infinite. */
 static bool is_too_large(struct bytes text)
 {
     double number;
@@ -392,11 +425,14 @@ static bool is_too_large(struct bytes text)
     return double_parse(text, &number) && isinf(number);
 }
 
+/* A constant of a statement. Nothing stays in `out` after a failure. */
 enum status value_parse(const struct type *type, enum literal_kind kind, struct bytes text, struct buffer *out,
+                        /* What was in `out` before is the caller's. */
                         struct error *err)
 {
     size_t start = out->size;
 
+    /* A blob's constant has 0x in front, which fromString does not want. */
     if (kind == LITERAL_HEX && type->kind != TYPE_TINYINT && text.size >= 2 && text.data[0] == '0' &&
         (text.data[1] == 'x' || text.data[1] == 'X'))
         text = bytes_of(text.data + 2, text.size - 2);
@@ -412,6 +448,7 @@ enum status value_parse(const struct type *type, enum literal_kind kind, struct 
         else if (type->kind != TYPE_DECIMAL && type->kind != TYPE_TUPLE && is_too_large(text))
             return error_set(err, ERR_INVALID, "%.*s is larger than any double", BYTES(text));
     }
+    /* A tuple from a hexadecimal constant is its bytes, which are validated like those of a marker. */
     bool is_bytes = type->kind == TYPE_TUPLE && kind == LITERAL_HEX;
     enum status status = is_bytes ? parse_hex(text, out, err) : value_parse_text(type, text, out, err);
     if (!status && type->kind == TYPE_TUPLE) /* bytes in it came as they are */

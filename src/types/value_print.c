@@ -1,4 +1,8 @@
-/* Values as CQL literals and as JSON, as Cassandra 5.0 writes them. */
+/* Values as CQL literals and as JSON, as Cassandra 5.0 writes them: AbstractType.toCQLString and
+ * toJSONString.
+ *
+ * Values were validated; what is of a fixed size and empty prints as null, as Java has no object
+ * for it. */
 #include "base/uuid.h"
 #include "types/calendar.h"
 #include "types/number.h"
@@ -7,8 +11,10 @@
 #include "types/vint.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <math.h>
 
+/* A blob is 0x and its digits; an empty one is 0x alone. */
 static void print_hex(struct buffer *out, struct bytes value)
 {
     static const char digits[] = "0123456789abcdef";
@@ -22,6 +28,7 @@ static void print_hex(struct buffer *out, struct bytes value)
     }
 }
 
+/* A quote within is written twice. */
 static void print_quoted(struct buffer *out, struct bytes text)
 {
     buffer_append_u8(out, '\'');
@@ -33,11 +40,13 @@ static void print_quoted(struct buffer *out, struct bytes text)
     buffer_append_u8(out, '\'');
 }
 
-/* IPv6 in eight groups, nothing left out, as Java prints it. */
+/* IPv6 in eight groups, nothing left out, as Java prints it. An IPv4 address in IPv6's clothes is
+ * one of IPv4, as in Java. */
 static void print_inet(struct buffer *out, struct bytes value)
 {
     const uint8_t *at = value.data;
 
+    /* As Java's InetAddress makes it one of four bytes. */
     if (value.size == 16 && memcmp(at, "\0\0\0\0\0\0\0\0\0\0\xFF\xFF", 12) == 0)
         value = bytes_of(at += 12, 4);
     if (value.size == 4) {
@@ -48,6 +57,7 @@ static void print_inet(struct buffer *out, struct bytes value)
         buffer_printf(out, i ? ":%x" : "%x", load_be16(at + i));
 }
 
+/* A value that is too short prints what could be read, which validation has kept from happening. */
 static void print_duration(struct buffer *out, struct bytes value)
 {
     int64_t months = 0, days = 0, nanoseconds = 0;
@@ -76,9 +86,11 @@ static double double_of(struct bytes value)
     return v;
 }
 
-/* The characters of a native value that is not empty; no quotes. `separator` stands between date and time. */
+/* The characters of a native value that is not empty; no quotes. `separator` stands between date
+ * and time: T in CQL, a blank in JSON. */
 static void print_bare(struct buffer *out, const struct type *type, struct bytes value, char separator)
 {
+    assert(!type_fixed_bytes(type) || value.size == type_fixed_bytes(type));
     switch (type->kind) {
     case TYPE_INT: buffer_printf(out, "%d", (int32_t)load_be32(value.data)); return;
     case TYPE_BIGINT:
@@ -93,6 +105,7 @@ static void print_bare(struct buffer *out, const struct type *type, struct bytes
     case TYPE_UUID:
     case TYPE_TIMEUUID: uuid_print(out, value.data); return;
     case TYPE_INET: print_inet(out, value); return;
+    /* Dates are unsigned on the wire, with 1970 in the middle. */
     case TYPE_DATE: date_print(out, (int64_t)load_be32(value.data) - (1LL << 31)); return;
     case TYPE_TIME: time_print(out, (int64_t)load_be64(value.data)); return;
     case TYPE_TIMESTAMP: timestamp_print(out, (int64_t)load_be64(value.data), separator); return;
@@ -101,6 +114,7 @@ static void print_bare(struct buffer *out, const struct type *type, struct bytes
     }
 }
 
+/* Lists and vectors in brackets, sets and maps in braces. */
 static void print_collection(struct buffer *out, const struct type *type, struct bytes value)
 {
     bool is_map = type->kind == TYPE_MAP;
@@ -110,6 +124,7 @@ static void print_collection(struct buffer *out, const struct type *type, struct
 
     buffer_append_u8(out, braces ? '{' : '[');
     value_iterator_init(&iterator, type, value);
+    /* Elements are separated by commas; a map's keys and values by colons. */
     for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++) {
         if (i)
             buffer_append_string(out, is_map && (i & 1) ? ": " : ", ");
@@ -118,7 +133,7 @@ static void print_collection(struct buffer *out, const struct type *type, struct
     buffer_append_u8(out, braces ? '}' : ']');
 }
 
-/* Fields that are missing at the end are not shown. */
+/* Fields that are missing at the end are not shown; a UDT's have their names. */
 static void print_fields(struct buffer *out, const struct type *type, struct bytes value)
 {
     bool is_udt = type->kind == TYPE_UDT;
@@ -127,6 +142,7 @@ static void print_fields(struct buffer *out, const struct type *type, struct byt
 
     buffer_append_u8(out, is_udt ? '{' : '(');
     value_iterator_init(&iterator, type, value);
+    /* Stops where the bytes end, and so before fields that are not there. */
     for (uint32_t i = 0; iterator.rest.size && value_iterator_next(&iterator, &field); i++) {
         if (i)
             buffer_append_string(out, ", ");
@@ -139,6 +155,8 @@ static void print_fields(struct buffer *out, const struct type *type, struct byt
     buffer_append_u8(out, is_udt ? '}' : ')');
 }
 
+/* Text and blobs print something even when they are empty; so do tuples and UDTs, which are then
+ * without fields. Everything else that is empty prints as null. */
 void value_print(struct buffer *out, const struct type *type, struct bytes value)
 {
     if (bytes_is_null(value)) {
@@ -163,6 +181,7 @@ void value_print(struct buffer *out, const struct type *type, struct bytes value
     case TYPE_SET:
     case TYPE_MAP:
     case TYPE_VECTOR: print_collection(out, type, value); return;
+    /* Dates and addresses are written as strings in CQL. */
     case TYPE_INET:
     case TYPE_DATE:
     case TYPE_TIME:
@@ -175,14 +194,18 @@ void value_print(struct buffer *out, const struct type *type, struct bytes value
     }
 }
 
+/* JSON: strings as RFC 8259 wants them, with the escapes that Java's encoder
+ * (JsonUtils.quoteAsJsonString) writes. */
 /* JSON */
 
+/* Only what must be escaped is: beyond ASCII, characters stand as they are. */
 static void print_json_content(struct buffer *out, struct bytes text)
 {
     static const char digits[] = "0123456789ABCDEF";
 
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
+        /* The six escapes that have a letter; other control characters are four hexadecimal digits. */
         char letter = c == '\b' ? 'b' : c == '\t' ? 't' : c == '\n' ? 'n' : c == '\f' ? 'f' : c == '\r' ? 'r' : 0;
 
         if (c == '"' || c == '\\' || letter) {
@@ -205,6 +228,8 @@ void json_print_string(struct buffer *out, struct bytes text)
     buffer_append_u8(out, '"');
 }
 
+/* CQL would write it in quotes, so it has them in JSON too, within the string: INSERT JSON reads it
+ * so. */
 void json_field_name(struct buffer *out, struct bytes name)
 {
     bool lower = true;
@@ -218,7 +243,7 @@ void json_field_name(struct buffer *out, struct bytes name)
         buffer_append_u8(out, '"');
 }
 
-/* A key is a string: what is none becomes one. */
+/* A key is a string: what is none becomes one, with its own quotes escaped. */
 static void print_json_key(struct buffer *out, const struct type *type, struct bytes value)
 {
     struct buffer key = { 0 };
@@ -231,6 +256,7 @@ static void print_json_key(struct buffer *out, const struct type *type, struct b
     buffer_fini(&key);
 }
 
+/* Sets are arrays in JSON. */
 static void print_json_collection(struct buffer *out, const struct type *type, struct bytes value)
 {
     bool is_map = type->kind == TYPE_MAP;
@@ -250,6 +276,7 @@ static void print_json_collection(struct buffer *out, const struct type *type, s
     buffer_append_u8(out, is_map ? '}' : ']');
 }
 
+/* Missing fields are shown as null here, unlike in CQL. */
 static void print_json_fields(struct buffer *out, const struct type *type, struct bytes value)
 {
     bool is_udt = type->kind == TYPE_UDT;
@@ -274,6 +301,7 @@ static void print_json_fields(struct buffer *out, const struct type *type, struc
     buffer_append_u8(out, is_udt ? '}' : ']');
 }
 
+/* NaN and the infinities have no form in JSON: null, as in Cassandra. */
 void value_print_json(struct buffer *out, const struct type *type, struct bytes value)
 {
     if (bytes_is_null(value)) {
@@ -289,6 +317,7 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
     case TYPE_VECTOR: print_json_collection(out, type, value); return;
     case TYPE_TUPLE:
     case TYPE_UDT: print_json_fields(out, type, value); return;
+    /* A double that is no number would be no JSON. */
     case TYPE_FLOAT:
         if (value.size && !isfinite(float_of(value))) {
             buffer_append_string(out, "null");
@@ -318,6 +347,7 @@ void value_print_json(struct buffer *out, const struct type *type, struct bytes 
     case TYPE_DECIMAL: is_bare = value.size != 0; break;
     default: break;
     }
+    /* What is none of these is a string, also when it is empty. */
     if (!is_bare)
         buffer_append_u8(out, '"');
     if (value.size || type->kind == TYPE_BLOB || type->kind == TYPE_CUSTOM)

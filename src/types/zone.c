@@ -1,8 +1,16 @@
+/* Offsets of time zones at a local time. Which names there are is Java's and recorded
+ * (zone_names.inc); the rules are the system's tzdata, read at each use: a literal with a zone is
+ * rare, and a file read again is never out of date.
+ *
+ * A zone's file (TZif, RFC 8536) lists the changes of the past and ends with a rule for the future
+ * in POSIX's form. A local time that a clock shows twice is the first of the two; one that it skips
+ * has the offset before. Nothing of a file is trusted: each count is checked against its size. */
 #include "types/zone.h"
 
 #include "base/buffer.h"
 #include "types/calendar.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +26,14 @@ static const struct zone_name {
 #include "types/zone_names.inc"
 };
 
+/* The table is sorted by bytes, which the generator saw to. */
 static int compare_names(const void *key, const void *entry)
 {
     return bytes_compare(*(const struct bytes *)key, bytes_of_string(((const struct zone_name *)entry)->name));
 }
 
-/* A path below the directory of zones, which leads nowhere else. */
+/* A path below the directory of zones, which leads nowhere else: no dot is allowed, so no "..", and
+ * the first character is a capital letter, so no slash. */
 static bool is_path(struct bytes name)
 {
     if (name.size == 0 || name.size > NAME_BYTES_MAX || name.data[0] < 'A' || name.data[0] > 'Z')
@@ -37,7 +47,8 @@ static bool is_path(struct bytes name)
     return !bytes_equal(name, BYTES_LITERAL("Factory")) && !bytes_equal(name, BYTES_LITERAL("ROC")); /* not Java's */
 }
 
-/* The zone that a name means; NULL data: none. */
+/* The zone that a name means; NULL data: none. Names that Java knows and means otherwise than
+ * tzdata, or does not know, stand in the table. */
 static struct bytes zone_of_name(struct bytes name)
 {
     const struct zone_name *found = bsearch(&name, names, ARRAY_SIZE(names), sizeof(names[0]), compare_names);
@@ -49,6 +60,7 @@ static struct bytes zone_of_name(struct bytes name)
 
 /* ---- the system's files ---- */
 
+/* TZDIR as the C library has it: for tests, and for machines that have tzdata elsewhere. */
 static const char *directory(void)
 {
     const char *given = getenv("TZDIR");
@@ -56,6 +68,7 @@ static const char *directory(void)
     return given && *given ? given : "/usr/share/zoneinfo";
 }
 
+/* False also for a file that is longer than any zone's: then it is something else. */
 static bool read_rules(struct bytes zone, struct buffer *out)
 {
     char path[512];
@@ -75,6 +88,8 @@ static bool read_rules(struct bytes zone, struct buffer *out)
     return count == 0;
 }
 
+/* Whether the name is wrong or the rules are missing is told by looking for UTC's, which every
+ * tzdata has. */
 enum status zone_offset(struct bytes name, int64_t local_s, int64_t *offset_s, struct error *err)
 {
     struct bytes zone = zone_of_name(name);
@@ -96,6 +111,8 @@ enum status zone_offset(struct bytes name, int64_t local_s, int64_t *offset_s, s
 
 /* ---- rules for ever: the POSIX form at a file's end, "CET-1CEST,M3.5.0,M10.5.0/3" ---- */
 
+/* What is left of the text. Each take_ function advances on success; callers give up at the first
+ * failure. */
 struct text {
     const char *at, *end;
 };
@@ -108,16 +125,19 @@ static bool take(struct text *text, char c)
     return true;
 }
 
+/* Stops as soon as it is too large, so that it cannot overflow. */
 static bool take_number(struct text *text, int64_t max, int64_t *number)
 {
     const char *start = text->at;
 
+    assert(max > 0 && max < INT64_MAX / 20);
     *number = 0;
     while (text->at < text->end && *text->at >= '0' && *text->at <= '9' && *number <= max)
         *number = *number * 10 + (*text->at++ - '0');
     return text->at > start && *number <= max;
 }
 
+/* Names of offsets (CET, or <+03>) say nothing to us. */
 static bool skip_name(struct text *text)
 {
     const char *start = text->at;
@@ -132,7 +152,8 @@ static bool skip_name(struct text *text)
     return text->at > start;
 }
 
-/* [+-]hh[:mm[:ss]] in seconds. */
+/* [+-]hh[:mm[:ss]] in seconds. Hours go to 167, which lets a change be on another day of the week
+ * (RFC 8536, 3.3.1). */
 static bool take_time(struct text *text, int64_t *seconds)
 {
     bool is_negative = take(text, '-');
@@ -154,6 +175,7 @@ struct yearly {
     int64_t time_s;
 };
 
+/* Without a time of its own a change is at two in the morning. */
 static bool take_yearly(struct text *text, struct yearly *yearly)
 {
     bool ok;
@@ -173,12 +195,14 @@ static bool take_yearly(struct text *text, struct yearly *yearly)
     return ok && (!take(text, '/') || take_time(text, &yearly->time_s));
 }
 
-/* As a clock shows it before the change. */
+/* As a clock shows it before the change. Week 5 is the last one of the month, whether it has five
+ * or not. */
 static int64_t yearly_local(const struct yearly *yearly, int64_t year)
 {
     int64_t first = calendar_days(year, 1, 1), days;
     bool is_leap = calendar_days(year, 3, 1) - calendar_days(year, 2, 1) == 29;
 
+    assert(yearly->form == 'M' || yearly->form == 'J' || yearly->form == 'n');
     if (yearly->form == 'M') {
         int64_t month = calendar_days(year, (int)yearly->month, 1);
         int64_t after =
@@ -200,6 +224,7 @@ struct change {
     int64_t at_s, before_s, after_s; /* when, in UTC; offsets */
 };
 
+/* In time; start and end of summer time are in another order in the southern half. */
 static int compare_changes(const void *a, const void *b)
 {
     const struct change *x = a, *y = b;
@@ -207,12 +232,17 @@ static int compare_changes(const void *a, const void *b)
     return (x->at_s > y->at_s) - (x->at_s < y->at_s);
 }
 
-/* Has the change been, for a clock that shows this? */
+/* Has the change been, for a clock that shows this? A clock that is set back shows an hour twice:
+ * it is past only after the second. One that is set forward never shows what it skips: until its
+ * end the offset before holds. */
 static bool is_past(const struct change *change, int64_t local_s)
 {
     return local_s >= change->at_s + (change->before_s > change->after_s ? change->before_s : change->after_s);
 }
 
+/* Without a second name there is no summer time. Changes of the year before and after are looked at
+ * too: the local year is not always the one in UTC, and the last change may have been in the year
+ * before. */
 static bool offset_by_posix(struct bytes rules, int64_t local_s, int64_t *offset_s)
 {
     struct text text = { (const char *)rules.data, (const char *)rules.data + rules.size };
@@ -253,8 +283,8 @@ static bool offset_by_posix(struct bytes rules, int64_t local_s, int64_t *offset
 /* ---- TZif ----
  *
  *     "TZif" version 15 zeros | counts: isut isstd leap time type char (4 bytes each)
- *     time x times (8 bytes; 4 in the first block) | time x type index | type x (offset 4, is summer 1, name 1) | char | leap x (12; 8)
- *     | isstd | isut
+ *     time x times (8 bytes; 4 in the first block) | time x type index
+ *     | type x (offset 4, is summer 1, name 1) | char | leap x (12; 8) | isstd | isut
  *
  * Twice, the second time with 64 bits (from version 2 on), then "\n" POSIX rules "\n".
  */
@@ -267,6 +297,8 @@ struct block {
     size_t size; /* with its header */
 };
 
+/* False: the block does not fit the file. Counts are bounded first, so that their sum cannot
+ * overflow. */
 static bool read_block(struct bytes file, uint32_t time_bytes, struct block *block)
 {
     uint32_t counts[6];
@@ -290,12 +322,15 @@ static bool read_block(struct bytes file, uint32_t time_bytes, struct block *blo
     return size <= file.size && block->type_count > 0;
 }
 
+/* Of a type that exists: the indexes were checked when the file was read. */
 static int64_t type_offset(const struct block *block, uint32_t type)
 {
+    assert(type < block->type_count);
     return (int32_t)load_be32(block->types + (size_t)type * TYPE_BYTES);
 }
 
-/* False: the file's changes are behind this time, and its last rule holds. */
+/* False: the file's changes are behind this time, and its last rule holds. Walked from the oldest:
+ * a few hundred at most. */
 static bool offset_by_changes(const struct block *block, int64_t local_s, int64_t *offset_s)
 {
     *offset_s = type_offset(block, 0);
@@ -310,6 +345,8 @@ static bool offset_by_changes(const struct block *block, int64_t local_s, int64_
     return false;
 }
 
+/* The first block has 32 bits and is only stepped over (RFC 8536, 3.1): version 1 alone has no
+ * other, and is refused. */
 enum status zone_offset_in(struct bytes rules, int64_t local_s, int64_t *offset_s, struct error *err)
 {
     struct bytes rest, posix;
