@@ -1,5 +1,12 @@
-/* One change at a time: decide (schema/ddl), save, put in force, tell; and the life of all that around it. A change holds
- * `changing` while the disk is waited for; readers take a reference under `lock`, which nobody holds for longer than that takes. */
+/* One change at a time: decide (schema/ddl), save, put in force, tell; and the life of all that
+ * around it.
+ *
+ * A change holds `changing` while the disk is waited for, so the next one is decided on what this
+ * one made. Readers take a reference under `lock`, which nobody holds for longer than that takes: a
+ * request never waits for the disk because somebody creates a table.
+ *
+ * What is in force is always on the disk: a change whose write failed is not put in force, and one
+ * whose outcome is unknown makes the next change read everything again before it is decided. */
 #include "catalog/catalog.h"
 
 #include "base/log.h"
@@ -19,12 +26,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The default, where no test brings its own. */
 static void kernel_random(void *context, void *out, size_t size)
 {
     (void)context;
     random_bytes(out, size);
 }
 
+/* All that a decision depends on besides the schema, so that ddl_apply is pure. */
 static struct ddl_context ddl_context(struct catalog *catalog, struct bytes current_keyspace)
 {
     return (struct ddl_context){
@@ -40,6 +49,7 @@ static struct ddl_context ddl_context(struct catalog *catalog, struct bytes curr
 
 /* ---- the schema in force ---- */
 
+/* Only the counting is under the lock: schemas never change once they are in force. */
 struct schema *catalog_ref_schema(struct catalog *catalog)
 {
     struct schema *schema;
@@ -50,11 +60,13 @@ struct schema *catalog_ref_schema(struct catalog *catalog)
     return schema;
 }
 
+/* Acquire: who sees the number sees the schema that goes with it. */
 uint64_t catalog_version(const struct catalog *catalog)
 {
     return atomic_load_explicit(&catalog->version, memory_order_acquire);
 }
 
+/* One atomic load while nothing has changed: this is asked once for each request. */
 const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog_view *view)
 {
     if (!view->schema || view->version != catalog_version(catalog)) {
@@ -65,12 +77,15 @@ const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog
     return view->schema;
 }
 
+/* NULL and no version: the next call begins anew. */
 void catalog_view_fini(struct catalog_view *view)
 {
     schema_unref(view->schema);
     *view = (struct catalog_view){ 0 };
 }
 
+/* Shards ask for a definition by id while the space opens, when the schema's tables are not yet
+ * read: our own tables are then all that there is, and they are enough to read the rest. */
 struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
 {
     struct catalog *catalog = context;
@@ -80,6 +95,7 @@ struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
         return table_def_ref(catalog->own_table);
     if (table_id == CATALOG_OLD_TABLE_ID)
         return catalog->old_table ? table_def_ref(catalog->old_table) : NULL;
+    /* A table that was dropped is not found, and then its shards no longer need it. */
     pthread_mutex_lock(&catalog->lock);
     def = schema_table_by_id(catalog->current, table_id);
     if (def)
@@ -88,13 +104,14 @@ struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
     return def;
 }
 
-/* Takes over the reference. */
+/* Takes over the reference. The old schema lives until the last view lets go of it. */
 static void put_in_force(struct catalog *catalog, struct schema *schema)
 {
     struct schema *old;
 
     pthread_mutex_lock(&catalog->lock);
     old = catalog->current;
+    /* A number that did not grow would leave views with the old schema for ever. */
     assert(schema_version_number(schema) > schema_version_number(old)); /* views go by it */
     catalog->current = schema;
     atomic_store_explicit(&catalog->version, schema_version_number(schema), memory_order_release);
@@ -104,11 +121,14 @@ static void put_in_force(struct catalog *catalog, struct schema *schema)
 
 /* ---- system tables ---- */
 
-/* Ids of system tables come from their names, so that they are the same in each run and each version. User tables begin above. */
+/* Ids of system tables come from their names, so that they are the same in each run and each
+ * version. User tables begin above. */
 static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
 {
     uint32_t hash = 2166136261u;
 
+    assert(keyspace.size && table.size);
+    /* FNV-1a, 32 bits, of "keyspace.table". */
     for (size_t i = 0; i < keyspace.size; i++)
         hash = (hash ^ keyspace.data[i]) * 16777619u;
     hash = (hash ^ '.') * 16777619u;
@@ -118,7 +138,8 @@ static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
     return hash <= CATALOG_TABLE_ID ? hash + CATALOG_TABLE_ID + 1 : hash;
 }
 
-/* Names that meet in one id would meet in each other's rows: whoever adds a table must give it another one. */
+/* Names that meet in one id would meet in each other's rows: whoever adds a table must give it
+ * another one. A start fails then, so nobody can overlook it. */
 static enum status check_system_table_id(const struct catalog *catalog, uint64_t id, struct bytes table,
                                          struct error *err)
 {
@@ -141,6 +162,7 @@ static enum status define(struct catalog *catalog, struct arena *arena, const ch
 
     if (status)
         return status;
+    /* Names that no client may choose are allowed to us. */
     context.is_internal = true;
     if (statement->kind == STATEMENT_CREATE_TABLE) {
         const struct qualified_name *name = &statement->create_table->table;
@@ -156,6 +178,8 @@ static enum status define(struct catalog *catalog, struct arena *arena, const ch
     return status;
 }
 
+/* After all system tables are defined: the bodies lie in one array, which must not move while
+ * definitions point into it. */
 static void give_bodies(struct catalog *catalog)
 {
     uint32_t count = 0, used = 0;
@@ -163,6 +187,8 @@ static void give_bodies(struct catalog *catalog)
     for (uint32_t i = 0; i < schema_keyspace_count(catalog->current); i++)
         count += schema_keyspace_at(catalog->current, i)->table_count;
     catalog->bodies = xcalloc(count + 1, sizeof(*catalog->bodies));
+    /* Names of Cassandra's that are computed: their kind of keyspace decides how they are
+     * described. */
     for (uint32_t i = 0; i < schema_keyspace_count(catalog->current); i++) {
         /* Nobody else has seen this schema: its definitions are still ours to complete. */
         struct keyspace_def *keyspace = (struct keyspace_def *)schema_keyspace_at(catalog->current, i);
@@ -180,6 +206,8 @@ static void give_bodies(struct catalog *catalog)
     }
 }
 
+/* Anew at each start, as a later version of the server may have other columns. What a client may
+ * change of them comes from the disk (loading.c). */
 static enum status define_system_tables(struct catalog *catalog, struct error *err)
 {
     struct arena *arena = arena_new(1 << 14);
@@ -195,6 +223,8 @@ static enum status define_system_tables(struct catalog *catalog, struct error *e
     return status;
 }
 
+/* For tables that others compute. Definitions are read only after this, so nobody has seen the
+ * schema that is changed here. */
 enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body,
                              struct error *err)
 {
@@ -202,6 +232,7 @@ enum status catalog_register(struct catalog *catalog, const char *create_table, 
     struct cql_statement *statement;
     enum status status = cql_parse(arena, bytes_of_string(create_table), &statement, err);
 
+    /* Not after opening: shards have asked for definitions then. */
     assert(!catalog->space);
     if (!status) {
         struct qualified_name name = statement->create_table->table;
@@ -223,6 +254,8 @@ static void make_uuid(struct catalog *catalog, uint8_t uuid[16])
     uuid_set_random(uuid);
 }
 
+/* The format is looked at before anything else of the directory: a server that is too old must not
+ * write a byte. */
 enum status catalog_new(const struct catalog_options *options, struct catalog **result, struct error *err)
 {
     static const uint8_t no_uuid[16];
@@ -235,9 +268,11 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     catalog = xcalloc(1, sizeof(*catalog));
     catalog->options = *options;
     if (!catalog->options.random)
+        /* From the kernel, unless a test wants ids that it knows. */
         catalog->options.random = kernel_random;
     catalog->cluster_name = xstrdup(options->cluster_name ? options->cluster_name : "Test Cluster");
     catalog->started_s = clock_realtime_us(options->clock) / 1000000;
+    /* For a new directory. One that was served before has its own, which load puts in place. */
     make_uuid(catalog, catalog->host_id);
     catalog->next_table_id = CATALOG_TABLE_IDS_FROM;
     pthread_mutex_init(&catalog->lock, NULL);
@@ -257,6 +292,7 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     return OK;
 }
 
+/* After the space was closed: its owners ask for definitions up to then. */
 void catalog_free(struct catalog *catalog)
 {
     assert(!catalog->space);
@@ -273,7 +309,8 @@ void catalog_free(struct catalog *catalog)
     free(catalog);
 }
 
-/* What was read replaces what we knew. */
+/* What was read replaces what we knew. A directory that was never served has no first row: then
+ * what was made at the start stays. */
 static void take_over(struct catalog *catalog, struct loading *l, struct schema *schema)
 {
     if (l->has_meta) {
@@ -286,7 +323,8 @@ static void take_over(struct catalog *catalog, struct loading *l, struct schema 
     catalog->in_doubt = false;
 }
 
-/* Reads the definitions and puts them in force. With `changing` held. */
+/* Reads the definitions and puts them in force. With `changing` held. At a start, and again after a
+ * write whose outcome is unknown. */
 static enum status load(struct catalog *catalog, struct table_port *port, struct error *err)
 {
     struct loading l;
@@ -297,7 +335,10 @@ static enum status load(struct catalog *catalog, struct table_port *port, struct
     if (!status) {
         struct schema *schema;
 
+        /* A new directory: its first row is written before anything is served, so that the host id
+         * and the schema version that clients see outlive a crash. */
         if (!l.has_meta)
+            /* A new directory has no version; a random one makes drivers read the schema. */
             make_uuid(catalog, l.uuid);
         schema = loading_schema(&l, catalog->current);
         if (!l.has_meta)
@@ -312,6 +353,7 @@ static enum status load(struct catalog *catalog, struct table_port *port, struct
     return status;
 }
 
+/* Last of all the thread of jobs begins, and goes on with what an earlier run left. */
 enum status catalog_open(struct catalog *catalog, struct table_space *space, struct error *err)
 {
     struct table_port *port = table_port_open(space);
@@ -324,6 +366,7 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
     if (!status) {
         int failed;
 
+        /* From here on changes are possible. */
         catalog->space = space;
         failed = pthread_create(&catalog->job_thread, NULL, jobs_run, catalog);
         if (failed) {
@@ -336,6 +379,8 @@ enum status catalog_open(struct catalog *catalog, struct table_space *space, str
     return status;
 }
 
+/* The job thread sees that the space is gone, ends after its step, and leaves the rest to the next
+ * start. */
 void catalog_close(struct catalog *catalog)
 {
     pthread_mutex_lock(&catalog->changing);
@@ -348,6 +393,8 @@ void catalog_close(struct catalog *catalog)
 
 /* ---- changes ---- */
 
+/* Listeners stay in the list while they are told: who takes one out waits for `changing`, which is
+ * held here. `lock` is not, as a listener may ask for the schema. */
 static void tell(struct catalog *catalog, const struct ddl_change *change)
 {
     struct catalog_listener *listener;
@@ -359,10 +406,12 @@ static void tell(struct catalog *catalog, const struct ddl_change *change)
         listener->changed(listener, change);
 }
 
-/* Refused for certain, nothing happened. Anything else may have, or not: nothing more is decided on what we believe, and an id that may be
- * on the disk is not given again. */
+/* Refused for certain, nothing happened. Anything else may have, or not: nothing more is decided on
+ * what we believe, and an id that may be on the disk is not given again, as the rows of two tables
+ * would stand under it. */
 static void give_up(struct catalog *catalog, enum status status, uint64_t next_table_id)
 {
+    /* The id was the last that was given, so it can be taken back. */
     assert(status && next_table_id + 1 == catalog->next_table_id);
     if (status == ERR_WRITE_FAILURE || status == ERR_OVERLOADED || status == ERR_INVALID)
         catalog->next_table_id = next_table_id;
@@ -370,16 +419,20 @@ static void give_up(struct catalog *catalog, enum status status, uint64_t next_t
         catalog->in_doubt = true;
 }
 
-/* Saves `schema` (reference taken over), puts it in force, has rows removed. With `changing` held. */
+/* Saves `schema` (reference taken over), puts it in force, has rows removed. With `changing` held.
+ * The job that removes rows is saved by the same command as the change: a crash between the two
+ * would leave rows that nobody removes. */
 static enum status carry_out(struct catalog *catalog, struct table_port *port, struct schema *schema,
                              const struct ddl_change *change, bool is_told, struct error *err)
 {
+    /* Given before the change is written, so that the meta row already has the next one. */
     uint64_t next_table_id = catalog->next_table_id++; /* it may have become a table's, and a job's */
     struct removal_undo undo =
         removal_add(catalog, next_table_id, change->removed_table_ids, change->removed_table_count);
     enum status status;
 
     assert(change->happened && catalog->space && !catalog->in_doubt);
+    /* All that a crash could split goes in this one command. */
     status = definitions_save_change(catalog, port, catalog->current, schema, change->keyspace, err);
     if (status) {
         removal_undo(catalog, &undo);
@@ -387,6 +440,7 @@ static enum status carry_out(struct catalog *catalog, struct table_port *port, s
         schema_unref(schema);
         return status;
     }
+    /* What was written with the change is on the disk now. */
     jobs_set_clean(&catalog->jobs);
     put_in_force(catalog, schema);
     if (is_told)
@@ -395,6 +449,7 @@ static enum status carry_out(struct catalog *catalog, struct table_port *port, s
     return OK;
 }
 
+/* In doubt, what the disk has is read first, and takes the place of what we believed. */
 static enum status ready_for_change(struct catalog *catalog, struct table_port *port, struct error *err)
 {
     if (!catalog->space)
@@ -414,9 +469,12 @@ enum status catalog_change(struct catalog *catalog, struct table_port *port, con
     pthread_mutex_lock(&catalog->changing);
     status = ready_for_change(catalog, port, err);
     if (!status) {
+        /* Decided on the schema that is in force now, which no other change can replace before this
+         * one is through. */
         context = ddl_context(catalog, current_keyspace);
         status = ddl_apply(catalog->current, statement, &context, arena, &schema, change, err);
     }
+    /* IF NOT EXISTS and the like: decided, and nothing to do. */
     if (!status && !change->happened)
         schema_unref(schema);
     else if (!status)
@@ -425,6 +483,8 @@ enum status catalog_change(struct catalog *catalog, struct table_port *port, con
     return status;
 }
 
+/* A table is emptied by giving it another internal id, under which there is nothing: readers see
+ * all rows or none, and the old ones are removed behind the answer. */
 enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
                              struct bytes table, struct error *err)
 {
@@ -447,6 +507,7 @@ enum status catalog_truncate(struct catalog *catalog, struct table_port *port, s
     return status;
 }
 
+/* The job stands on the disk before the caller hears of it. */
 enum status catalog_add_job(struct catalog *catalog, struct table_port *port, const struct job_kind *kind,
                             struct bytes state, uint64_t total, struct error *err)
 {
@@ -456,6 +517,7 @@ enum status catalog_add_job(struct catalog *catalog, struct table_port *port, co
     status = ready_for_change(catalog, port, err);
     if (!status) {
         const struct schema *schema = catalog->current;
+        /* Ids of jobs and of tables come from one counter: both are never given twice. */
         uint64_t id = catalog->next_table_id++;
         struct job *job = jobs_add(&catalog->jobs, id, bytes_of_string(kind->name), state, 0, total);
 
@@ -474,6 +536,7 @@ enum status catalog_add_job(struct catalog *catalog, struct table_port *port, co
     return status;
 }
 
+/* Both locks, so that nobody is being told and nobody reads the list. */
 void catalog_listen(struct catalog *catalog, struct catalog_listener *listener)
 {
     pthread_mutex_lock(&catalog->changing);
@@ -486,7 +549,8 @@ void catalog_listen(struct catalog *catalog, struct catalog_listener *listener)
 
 void catalog_unlisten(struct catalog *catalog, struct catalog_listener *listener)
 {
-    pthread_mutex_lock(&catalog->changing); /* no one is being told */
+    /* While this is held nobody is being told. */
+    pthread_mutex_lock(&catalog->changing);
     pthread_mutex_lock(&catalog->lock);
     for (struct catalog_listener **at = &catalog->listeners; *at; at = &(*at)->next) {
         if (*at != listener)
@@ -505,6 +569,7 @@ const uint8_t *catalog_host_id(const struct catalog *catalog)
     return catalog->host_id;
 }
 
+/* As CQL's inet has it: 4 or 16 bytes. */
 struct bytes catalog_address(const struct catalog *catalog)
 {
     return bytes_of(catalog->options.address, catalog->options.address_is_ipv6 ? 16 : 4);

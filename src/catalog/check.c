@@ -1,5 +1,9 @@
-/* Definitions at rest: the same decoding as at a start, of rows that somebody else has read. The directory may be of format 2, or have rows
- * of it that were not removed yet: both tables are looked at, and the new one is believed once its first row is there. */
+/* Definitions at rest: the same decoding as at a start, of rows that somebody else has read
+ * (`helenus check`). So a directory that passes here can be opened.
+ *
+ * The directory may be of format 2, or have rows of it that were not removed yet: both tables are
+ * looked at, and the new one is believed once its first row is there, as that is written last
+ * (forward.c). */
 #include "catalog/definitions.h"
 #include "catalog/forward.h"
 #include "catalog/loading.h"
@@ -29,6 +33,8 @@ struct catalog_check *catalog_check_new(struct catalog *catalog)
     return check;
 }
 
+/* Rows come in the order in which they stand, which is the order that loading needs: keyspaces
+ * before what is in them. */
 enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
                               const struct row *row, struct error *err)
 {
@@ -48,12 +54,15 @@ enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, st
     return status;
 }
 
+/* The same choice as a start makes. */
 static const struct loading *believed(const struct catalog_check *check)
 {
     return check->old.has_meta && !check->now.has_meta ? &check->old : &check->now;
 }
 
-/* All rows were handed over. */
+/* All rows were handed over. Once: whoever asks first ends the loading, and the end itself can find
+ * something wrong. Of the table that is not believed an error does not count: half a new table
+ * beside a whole old one is what an interrupted start leaves. */
 static const struct loading *ended(struct catalog_check *check)
 {
     if (!check->is_ended) {
@@ -70,6 +79,7 @@ static const struct loading *ended(struct catalog_check *check)
     return believed(check);
 }
 
+/* For who checks other tables' rows, and must know their columns. */
 const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id)
 {
     return loading_find_table(ended(check), table_id);
@@ -86,6 +96,7 @@ bool catalog_check_any(struct catalog_check *check, bool (*is_wanted)(const stru
     return false;
 }
 
+/* Frees the check. Its error was kept, since the end may have been asked for long before. */
 enum status catalog_check_end(struct catalog_check *check, struct error *err)
 {
     enum status status;

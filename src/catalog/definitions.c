@@ -1,5 +1,9 @@
-/* The definitions on disk; see definitions.h. Saving compares two keyspaces kind by kind, by name: a row is written when its definition is
- * another one than before, and deleted when it is there no more. */
+/* The definitions on disk; see definitions.h. Saving compares two keyspaces kind by kind, by name:
+ * a row is written when its definition is another one than before, and deleted when it is there no
+ * more.
+ *
+ * So a change of one table of a thousand writes one row. What a change touched need not be said by
+ * who made it, and cannot be said wrongly. */
 #include "catalog/definitions.h"
 
 #include "catalog/loading.h"
@@ -14,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* JOB_HEAD_BYTES come before a job's state. A command of many definitions is cut at COMMAND_BYTES,
+ * well below what an owner takes at once. */
 enum {
     META_ENCODING = 2,
     META_BYTES = 1 + 16 + 8 + 8 + 16,
@@ -25,6 +31,8 @@ enum {
 #define PARTITION BYTES_LITERAL("definitions")
 #define NO_NAME   BYTES_LITERAL("")
 
+/* Built by hand and not parsed: it must be there before anything can be read, and its ids are on
+ * the disk. It is in no schema, so that no client can read or drop it. */
 struct table_def *definitions_own_table(void)
 {
     struct table_def *def = table_def_new(BYTES_LITERAL("system"), BYTES_LITERAL("helenus_definitions"));
@@ -71,6 +79,7 @@ static void encode_keyspace(struct buffer *out, struct scope *scope, uint32_t in
     schema_encode_keyspace(out, scope->keyspace);
 }
 
+/* A keyspace's row has no scope: its name stands in its own column. */
 static enum status take_keyspace(struct loading *l, struct bytes scope, struct bytes name, struct bytes value,
                                  struct error *err)
 {
@@ -87,8 +96,11 @@ static struct bytes type_name(const struct scope *scope, uint32_t index)
     return scope->keyspace->types[index]->name;
 }
 
+/* A type's level says how deep it is built of others, so that a reader decodes those that it uses
+ * first. Computed once for a keyspace, when its first type is encoded. */
 static void encode_type(struct buffer *out, struct scope *scope, uint32_t index)
 {
+    assert(index < scope->keyspace->type_count);
     if (!scope->type_levels) {
         scope->type_levels = xmalloc(scope->keyspace->type_count * sizeof(*scope->type_levels));
         schema_type_levels(scope->keyspace, scope->type_levels);
@@ -106,6 +118,8 @@ static struct bytes table_name(const struct scope *scope, uint32_t index)
     return scope->keyspace->tables[index]->name;
 }
 
+/* Definitions are never changed in place, and a change keeps those that it does not touch: the same
+ * pointer is the same definition. So nothing needs to be encoded to find out. */
 static const void *table_identity(const struct scope *scope, uint32_t index)
 {
     return scope->keyspace->tables[index];
@@ -116,7 +130,8 @@ static void encode_table(struct buffer *out, struct scope *scope, uint32_t index
     schema_encode_table(out, scope->keyspace->tables[index]);
 }
 
-/* Numbers are on the disk: never change them. In their order. */
+/* Numbers are on the disk: never change them. They are in ascending order here, which is the order
+ * of rows, so what a kind needs stands before it. */
 static const struct kind {
     int32_t number;
     uint8_t encoding; /* what we write; the newest we read */
@@ -136,6 +151,7 @@ static const struct kind {
     { 30, SCHEMA_TABLE_ENCODING, "table", true, count_tables, table_name, table_identity, encode_table,
       loading_add_table },
 };
+/* The meta row comes first and jobs last, whatever kinds will be added. */
 enum { META = 0, JOB = 200 };
 
 static const struct kind *find_kind(int64_t number)
@@ -148,6 +164,7 @@ static const struct kind *find_kind(int64_t number)
 
 /* ---- saving ---- */
 
+/* A command, or several, on its way to the disk. */
 struct saving {
     const struct catalog *catalog;
     struct table_port *port;
@@ -155,6 +172,7 @@ struct saving {
     bool in_parts; /* more than one command may be made of it */
 };
 
+/* All rows of one command have the same time. */
 static void begin(struct saving *s, const struct catalog *catalog, struct table_port *port)
 {
     *s = (struct saving){ .catalog = catalog, .port = port };
@@ -163,6 +181,7 @@ static void begin(struct saving *s, const struct catalog *catalog, struct table_
     rows_put(&s->rows, "key", PARTITION);
 }
 
+/* Nothing to be written is no failure: a change may differ in nothing that is kept. */
 static enum status end(struct saving *s, struct error *err)
 {
     enum status status = s->rows.count ? rows_save(&s->rows, s->port, err) : OK;
@@ -186,7 +205,8 @@ static void put_row(struct saving *s, int32_t kind, struct bytes scope, struct b
     rows_put(&s->rows, "value", buffer_bytes(value));
 }
 
-/* All done: its row goes. */
+/* All done: its row goes. Otherwise it holds how far the job is, and what is left to do. The id is
+ * written in hexadecimal digits of one length, so that jobs stand in their order. */
 static void put_job(struct saving *s, const struct job *job, const struct job_work *work)
 {
     struct bytes kind = bytes_of_string(job->kind_name);
@@ -196,6 +216,7 @@ static void put_job(struct saving *s, const struct job *job, const struct job_wo
     assert(job->id && work->done <= work->total);
     snprintf(id, sizeof(id), "%016llx", (unsigned long long)job->id);
     if (work->done == work->total) {
+        /* The job is over: nobody needs to know of it. */
         add_row(s, JOB, kind, bytes_of_string(id));
         rows_delete(&s->rows);
         return;
@@ -208,16 +229,20 @@ static void put_job(struct saving *s, const struct job *job, const struct job_wo
     buffer_fini(&value);
 }
 
+/* Host id, the next id and the schema's version go with each change: an id that was given must be
+ * known as given after a crash. Jobs that the change leaves go with it too, for the same reason. */
 static void put_meta(struct saving *s, uint64_t version, const uint8_t *uuid)
 {
     const struct catalog *catalog = s->catalog;
     struct buffer value = { 0 };
 
+    assert(s->rows.def == s->catalog->own_table);
     buffer_append_u8(&value, META_ENCODING);
     buffer_append(&value, catalog->host_id, 16);
     buffer_append_be64(&value, catalog->next_table_id);
     buffer_append_be64(&value, version);
     buffer_append(&value, uuid, 16);
+    /* The layout is drawn in definitions.h, and this holds the two together. */
     assert(value.size == META_BYTES);
     put_row(s, META, NO_NAME, NO_NAME, &value);
     buffer_fini(&value);
@@ -226,7 +251,8 @@ static void put_meta(struct saving *s, uint64_t version, const uint8_t *uuid)
             put_job(s, catalog->jobs.list[i], &catalog->jobs.list[i]->work);
 }
 
-/* Is the definition another one? Encodes it, to be written. */
+/* Is the definition another one? Encodes it, to be written. Types have no identity, since each
+ * change makes them anew: their bytes are compared. */
 static bool differs(const struct kind *kind, struct scope *from, uint32_t i, struct scope *to, uint32_t j,
                     struct buffer *value)
 {
@@ -244,7 +270,8 @@ static bool differs(const struct kind *kind, struct scope *from, uint32_t i, str
     return is_other;
 }
 
-/* Both by name: the definitions of one kind that differ. */
+/* Both by name: the definitions of one kind that differ. A merge of two sorted lists; what is only
+ * in the first was dropped, what is only in the second is new. */
 static enum status put_kind(struct saving *s, const struct kind *kind, struct bytes keyspace, struct scope *from,
                             struct scope *to, struct error *err)
 {
@@ -255,6 +282,7 @@ static enum status put_kind(struct saving *s, const struct kind *kind, struct by
     enum status status = OK;
 
     while (!status && (i < from_count || j < to_count)) {
+        /* Names ascend in both, which is asserted. */
         int order = i == from_count ? 1 : j == to_count ? -1 : bytes_compare(kind->name(from, i), kind->name(to, j));
 
         assert(!i || i == from_count || bytes_compare(kind->name(from, i - 1), kind->name(from, i)) < 0);
@@ -271,6 +299,7 @@ static enum status put_kind(struct saving *s, const struct kind *kind, struct by
         }
         i += order <= 0;
         j += order >= 0;
+        /* Only where the meta row, written last, says whether all of it is valid. */
         if (s->in_parts && arena_used(s->rows.arena) >= COMMAND_BYTES) {
             status = end(s, err);
             begin(s, s->catalog, s->port);
@@ -281,6 +310,7 @@ static enum status put_kind(struct saving *s, const struct kind *kind, struct by
     return status;
 }
 
+/* The kinds in the order of their numbers, which is the order in which they are read. */
 static enum status put_keyspace(struct saving *s, struct bytes name, const struct keyspace_def *from,
                                 const struct keyspace_def *to, struct error *err)
 {
@@ -314,12 +344,15 @@ enum status definitions_save_job(const struct catalog *catalog, struct table_por
     return end(&s, err);
 }
 
+/* A change is within one keyspace: all that it writes fits one command, which happens whole or not
+ * at all. */
 enum status definitions_save_change(const struct catalog *catalog, struct table_port *port, const struct schema *from,
                                     const struct schema *to, struct bytes keyspace, struct error *err)
 {
     const struct keyspace_def *before = schema_keyspace(from, keyspace), *after = schema_keyspace(to, keyspace);
     struct saving s;
 
+    /* Created, changed or dropped: one of the two is there. */
     assert(before || after);
     begin(&s, catalog, port);
     put_meta(&s, schema_version_number(to), schema_version_uuid(to));
@@ -327,6 +360,8 @@ enum status definitions_save_change(const struct catalog *catalog, struct table_
     return end(&s, err);
 }
 
+/* For a directory that is brought forward: many keyspaces, more than one command, and no meta row,
+ * which the caller writes when all of this is there. */
 enum status definitions_save_all(const struct catalog *catalog, struct table_port *port, const struct loading *loading,
                                  struct error *err)
 {
@@ -343,6 +378,8 @@ enum status definitions_save_all(const struct catalog *catalog, struct table_por
 
 /* ---- loading ---- */
 
+/* Encodings are refused where they are newer, with words that say so: an operator who went back to
+ * an older version must learn that, and not that data is damaged. */
 static enum status take_meta(struct loading *l, struct bytes value, struct error *err)
 {
     if (value.size && value.data[0] > META_ENCODING)
@@ -360,11 +397,13 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     return OK;
 }
 
+/* A job that makes no sense would be done wrongly, or for ever: it is refused as damage. */
 static enum status take_job(struct loading *l, struct bytes kind, struct bytes name, struct bytes value,
                             struct error *err)
 {
     uint64_t id = 0, done, total;
 
+    /* An older encoding would be read by code for it; there is none yet. */
     if (value.size && value.data[0] > JOB_ENCODING)
         return error_set(err, ERR_CORRUPT,
                          "A job is of encoding %u; this server reads up to %d: the data is of a newer version",
@@ -379,6 +418,7 @@ static enum status take_job(struct loading *l, struct bytes kind, struct bytes n
     return OK;
 }
 
+/* One row, whoever read it. The kind decides who decodes it. */
 enum status definitions_take(struct loading *l, const struct rows_view *row, struct error *err)
 {
     int64_t number = rows_get_number(row, "kind");
@@ -386,6 +426,7 @@ enum status definitions_take(struct loading *l, const struct rows_view *row, str
     const struct kind *kind = find_kind(number);
 
     if (number == META)
+        /* First what is no definition. */
         return take_meta(l, value, err);
     if (number == JOB)
         return take_job(l, rows_get(row, "scope"), rows_get(row, "name"), value, err);
@@ -407,6 +448,7 @@ static enum status take_row(void *context, const struct rows_view *row, struct e
     return definitions_take(context, row, err);
 }
 
+/* Rows come sorted by kind, scope and name, as loading needs them. */
 enum status definitions_load(const struct catalog *catalog, struct table_port *port, struct loading *l,
                              struct error *err)
 {

@@ -1,8 +1,13 @@
-/* The data directory's file FORMAT; see format.h. Written aside and renamed: a crash leaves the one before or the one after. */
+/* The data directory's file FORMAT; see format.h. Written aside and renamed: a crash leaves the one
+ * before or the one after.
+ *
+ * It is the first file that is looked at and the last that a change of the format writes, so that
+ * no server ever works on data which it misunderstands. */
 #include "catalog/format.h"
 
 #include "store/files/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +17,8 @@
 
 #define FORMAT_WORDS "helenus data format "
 
+/* The words before the number say that this is a directory of ours. One byte behind it is demanded,
+ * so that a number which was cut off is not taken for a smaller one. */
 static enum status check_text(char *text, uint32_t *format, struct error *err)
 {
     unsigned number;
@@ -34,6 +41,7 @@ static enum status check_text(char *text, uint32_t *format, struct error *err)
     return OK;
 }
 
+/* A longer file is not ours: what does not fit cannot be a format. */
 static enum status read_file(int fd, uint32_t *format, struct error *err)
 {
     char text[128];
@@ -41,11 +49,13 @@ static enum status read_file(int fd, uint32_t *format, struct error *err)
 
     if (size < 0)
         return error_set_os(err, errno, "Reading FORMAT");
+    assert((size_t)size < sizeof(text));
     text[size] = '\0';
     return check_text(text, format, err);
 }
 
-/* Whole or not at all: written aside, synced, renamed, the name synced. */
+/* Whole or not at all: written aside, synced, renamed, the name synced. Without the last step a
+ * crash may bring the old name back. */
 static enum status make_file(const char *directory, const char *path, struct error *err)
 {
     char aside[PATH_MAX + 8], text[64];
@@ -68,11 +78,14 @@ static enum status make_file(const char *directory, const char *path, struct err
     return file_system_posix()->ops->sync_directory(file_system_posix(), directory, err);
 }
 
+/* The names that a space makes for its shards: if any is there, data was written. */
 static void see_name(void *holds_data, const char *name)
 {
     *(bool *)holds_data |= strcmp(name, "SHARDS") == 0 || strncmp(name, "shard-", 6) == 0;
 }
 
+/* A directory that cannot be looked at is not new either: taking it for new would make a new format
+ * file beside data. */
 bool format_holds_data(const char *directory)
 {
     struct file_system *files = file_system_posix();
@@ -90,6 +103,8 @@ static enum status path_of(char path[PATH_MAX], const char *directory, struct er
     return OK;
 }
 
+/* A missing FORMAT is made only where there is no data. Beside data it was lost, and guessing the
+ * format could destroy what is there. */
 enum status format_find(const char *directory, uint32_t *format, struct error *err)
 {
     char path[PATH_MAX];

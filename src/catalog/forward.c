@@ -1,4 +1,8 @@
-/* From format 2 of the data directory to format 3; see forward.h. Goes when no directory of format 2 is left in the world. */
+/* From format 2 of the data directory to format 3; see forward.h. Goes when no directory of format
+ * 2 is left in the world.
+ *
+ * The order of its steps is what makes it safe: the old table is the truth until FORMAT says 3, and
+ * everything before that can be done again. */
 #include "catalog/forward.h"
 
 #include "base/log.h"
@@ -14,10 +18,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* OLD_META_BYTES: up to the number of tables to be removed, which follow it. */
 enum { OLD_FORMAT = 1, OLD_META_BYTES = 1 + 16 + 8 + 8 + 16 + 4 };
 
 #define PARTITION BYTES_LITERAL("catalog")
 
+/* As format 2's servers defined it: column ids depend on the order here, and are on the disk. */
 struct table_def *forward_old_table(void)
 {
     struct table_def *def = table_def_new(BYTES_LITERAL("system"), BYTES_LITERAL("helenus_catalog"));
@@ -34,11 +40,14 @@ struct table_def *forward_old_table(void)
     return def;
 }
 
+/* Format 2 kept its list of tables to be removed in the meta row. It becomes a job, to which the
+ * old table itself is added: it goes as a dropped table does. */
 static enum status take_meta(struct loading *l, struct bytes value, struct error *err)
 {
     struct buffer removals = { 0 };
     uint32_t count;
 
+    /* Format 2's own number for the meta row. */
     if (value.size < OLD_META_BYTES || value.data[0] != OLD_FORMAT)
         return error_set(err, ERR_CORRUPT, "The catalog's first row is damaged");
     count = load_be32(value.data + OLD_META_BYTES - 4);
@@ -58,6 +67,7 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     return OK;
 }
 
+/* Rows tell by their empty columns what they are: no keyspace is the meta row, no table a keyspace. */
 enum status forward_take(struct loading *l, const struct rows_view *row, struct error *err)
 {
     struct bytes keyspace = rows_get(row, "keyspace_name"), table = rows_get(row, "table_name");
@@ -74,13 +84,15 @@ static enum status take_row(void *context, const struct rows_view *row, struct e
     return forward_take(context, row, err);
 }
 
+/* For tests, which end the process at each step and look whether the directory is whole. */
 static void reached(const struct catalog *catalog, const char *step)
 {
     if (catalog->options.reached)
         catalog->options.reached(catalog->options.reached_context, step);
 }
 
-/* The counters and jobs: all that meta says of itself, and what is saved with it. */
+/* The counters and jobs: all that meta says of itself, and what is saved with it. Each job is
+ * marked as not saved, as the new table has none of them yet. */
 static void take_over(struct catalog *catalog, struct loading *l)
 {
     memcpy(catalog->host_id, l->host_id, 16);
@@ -91,11 +103,14 @@ static void take_over(struct catalog *catalog, struct loading *l)
         catalog->jobs.list[i]->is_dirty = true;
 }
 
+/* What an interrupted run wrote to the new table is removed first: its rows could contradict those
+ * of today, if an older server changed definitions in between. */
 static enum status write_all(struct catalog *catalog, struct table_port *port, struct loading *l, struct error *err)
 {
     uint64_t new_table = CATALOG_TABLE_ID;
     enum status status = table_remove_all(port, &new_table, 1, err); /* what a run before this one left */
 
+    /* From here on the new table has nothing. */
     reached(catalog, "forward-emptied");
     if (!status)
         status = definitions_save_all(catalog, port, l, err);
@@ -108,6 +123,7 @@ static enum status write_all(struct catalog *catalog, struct table_port *port, s
     return status;
 }
 
+/* Anything that fails leaves the directory at format 2, and the next start begins again. */
 enum status forward_run(struct catalog *catalog, struct table_port *port, struct error *err)
 {
     struct loading l;
@@ -119,8 +135,10 @@ enum status forward_run(struct catalog *catalog, struct table_port *port, struct
                        take_row, &l, err);
     if (!status)
         status = loading_end(&l, err);
-    if (!status && l.has_meta) /* else its first start was interrupted: nothing is there */
+    /* Without a first row the very first start was interrupted: there is nothing to bring forward. */
+    if (!status && l.has_meta)
         status = write_all(catalog, port, &l, err);
+    /* The last step, which makes it true. */
     if (!status)
         status = format_write(catalog->options.directory, err);
     reached(catalog, "forward-named");

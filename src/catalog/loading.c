@@ -1,5 +1,9 @@
-/* Definitions being read; see loading.h. A keyspace never changes once it is in a schema, so what is in it is gathered first, and then put
- * into a clone that has just the room. Types are decoded by level: each finds those it uses. */
+/* Definitions being read; see loading.h. A keyspace never changes once it is in a schema, so what
+ * is in it is gathered first, and then put into a clone that has just the room. Types are decoded
+ * by level: each finds those it uses.
+ *
+ * Nothing of the disk is trusted: names, order and references are checked, and what is wrong is
+ * told as damage before any of it is in force. */
 #include "catalog/loading.h"
 
 #include "schema/build.h"
@@ -14,6 +18,7 @@ void loading_init(struct loading *l)
     jobs_init(&l->jobs);
 }
 
+/* Also after a failure in the middle. */
 void loading_fini(struct loading *l)
 {
     for (uint32_t i = 0; i < l->table_count; i++)
@@ -27,7 +32,8 @@ void loading_fini(struct loading *l)
     arena_free(l->arena);
 }
 
-/* An array of the heap with room for one more. */
+/* An array of the heap with room for one more. Not the arena's, which is emptied keyspace by
+ * keyspace. */
 static void *room(void *items, uint32_t count, uint32_t *capacity, size_t size)
 {
     assert(count <= *capacity);
@@ -44,7 +50,8 @@ static int compare_levels(const void *left, const void *right)
     return (a->level > b->level) - (a->level < b->level);
 }
 
-/* The open keyspace gets what was gathered of it. */
+/* The open keyspace gets what was gathered of it. Called when something of another keyspace or kind
+ * comes: tables need the types, which must be in the keyspace by then. */
 static enum status flush(struct loading *l, struct error *err)
 {
     struct keyspace_def *bare, *def;
@@ -52,12 +59,14 @@ static enum status flush(struct loading *l, struct error *err)
 
     if (!l->table_count && !l->type_count)
         return OK;
+    /* Rows of a keyspace's contents come only after its own. */
     assert(l->open < l->keyspace_count);
     bare = l->keyspaces[l->open];
     def = keyspace_def_clone(bare, l->table_count, l->type_count);
     if (l->type_count)
         qsort(l->types, l->type_count, sizeof(*l->types), compare_levels);
     for (uint32_t i = 0; i < l->type_count && !status; i++)
+        /* By level, so that what a type uses is decoded before it. */
         status = schema_decode_type(l->types[i].value, def, err);
     for (uint32_t i = 0; i < l->table_count; i++)
         keyspace_def_put_table(def, l->tables[i]);
@@ -107,6 +116,7 @@ static enum status misplaced(struct error *err)
     return error_set(err, ERR_CORRUPT, "The catalog has a definition under another's name");
 }
 
+/* Names ascend, as rows do: so the list can be searched, and no keyspace comes twice. */
 enum status loading_add_keyspace(struct loading *l, struct bytes name, struct bytes value, struct error *err)
 {
     struct keyspace_def *def;
@@ -116,6 +126,7 @@ enum status loading_add_keyspace(struct loading *l, struct bytes name, struct by
         status = schema_decode_keyspace(value, &def, err);
     if (status)
         return status;
+    /* Told as damage: a row that stands under another name was not written by us. */
     if (!bytes_equal(def->name, name) ||
         (l->keyspace_count && bytes_compare(l->keyspaces[l->keyspace_count - 1]->name, name) >= 0)) {
         keyspace_def_unref(def);
@@ -141,13 +152,14 @@ enum status loading_add_type(struct loading *l, struct bytes keyspace, struct by
     return OK;
 }
 
+/* Its types are put in the keyspace first, as its columns may use them. */
 enum status loading_add_table(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
                               struct error *err)
 {
     enum status status = open_keyspace(l, keyspace, err);
     struct table_def *def;
 
-    if (!status && l->type_count) /* which it may use */
+    if (!status && l->type_count)
         status = flush(l, err);
     if (!status)
         status = schema_decode_table(value, l->keyspaces[l->open], &def, err);
@@ -162,6 +174,8 @@ enum status loading_add_table(struct loading *l, struct bytes keyspace, struct b
     return OK;
 }
 
+/* Definitions without a first row are what a crash cannot leave: something took it away. No rows at
+ * all is a new directory. */
 enum status loading_end(struct loading *l, struct error *err)
 {
     enum status status = flush(l, err);
@@ -183,7 +197,8 @@ const struct table_def *loading_find_table(const struct loading *l, uint64_t tab
 
 /* ---- the schema ---- */
 
-/* A system keyspace that was changed: as the program has it, with what a client may change. */
+/* A system keyspace that was changed: as the program has it, with what a client may change
+ * (replication, durable_writes, and the internal ids that TRUNCATE gives). */
 static struct keyspace_def *overlay(const struct keyspace_def *ours, const struct keyspace_def *saved)
 {
     struct keyspace_def *def = keyspace_def_clone(ours, 0, 0);
@@ -209,6 +224,8 @@ static bool is_system(struct bytes name)
            ddl_is_virtual_system_keyspace(name);
 }
 
+/* System keyspaces are the program's, also where the disk has them. The version is higher than any
+ * that was seen in this run: views go by it. */
 struct schema *loading_schema(const struct loading *l, const struct schema *ours)
 {
     struct keyspace_def **all =
@@ -228,6 +245,7 @@ struct schema *loading_schema(const struct loading *l, const struct schema *ours
     for (uint32_t i = 0; i < l->keyspace_count; i++)
         if (!is_system(l->keyspaces[i]->name))
             all[count++] = keyspace_def_ref(l->keyspaces[i]);
+    assert(count <= schema_keyspace_count(ours) + l->keyspace_count);
     schema = schema_of(l->version > version ? l->version : version, l->uuid, all, count);
     free(all);
     return schema;

@@ -1,4 +1,5 @@
-/* Rows of tables that are no longer; see removal.h. */
+/* Rows of tables that are no longer; see removal.h. A step removes many tables at once: each shard
+ * goes over its keys once for all of them, so a hundred drops cost little more than one. */
 #include "catalog/removal.h"
 
 #include "catalog/jobs.h"
@@ -7,8 +8,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* As many ids make a state of 32 KiB. */
 enum { REMOVALS_AT_ONCE = 4096, ID_BYTES = 8 };
 
+/* A step that was done and not saved is done again: removing what is not there changes nothing, and
+ * the ids are never given again. */
 static enum status step(void *context, struct table_port *port, struct job_work *work, struct error *err)
 {
     uint64_t left = work->total - work->done;
@@ -16,6 +20,7 @@ static enum status step(void *context, struct table_port *port, struct job_work 
     uint64_t *ids;
     enum status status;
 
+    assert(work->done < work->total);
     if (work->state.size != work->total * ID_BYTES)
         return error_set(err, ERR_CORRUPT, "the list of tables to be removed is damaged");
     ids = xmalloc((count + 1) * sizeof(*ids));
@@ -30,7 +35,8 @@ static enum status step(void *context, struct table_port *port, struct job_work 
 
 const struct job_kind removal_kind = { .name = "removal", .unit = "tables", .step = step };
 
-/* One that has not begun, and has room. */
+/* One that has not begun, and has room: what is dropped in quick succession is removed together.
+ * One that runs works on a copy of its state, and would not see what is added. */
 static struct job *waiting_job(struct catalog *catalog, uint32_t count)
 {
     struct jobs *jobs = &catalog->jobs;
@@ -42,6 +48,7 @@ static struct job *waiting_job(struct catalog *catalog, uint32_t count)
     return last && last->work.total + count <= REMOVALS_AT_ONCE ? last : NULL;
 }
 
+/* With `changing` held, before the change is saved; the job is written by the same command. */
 struct removal_undo removal_add(struct catalog *catalog, uint64_t new_id, const uint64_t *table_ids, uint32_t count)
 {
     struct removal_undo undo = { 0 };
@@ -66,6 +73,8 @@ struct removal_undo removal_add(struct catalog *catalog, uint64_t new_id, const 
     return undo;
 }
 
+/* The change was refused or is in doubt: the job must be as it was, or it would remove the rows of
+ * tables that are still there. */
 void removal_undo(struct catalog *catalog, const struct removal_undo *undo)
 {
     struct job *job;
@@ -80,6 +89,7 @@ void removal_undo(struct catalog *catalog, const struct removal_undo *undo)
         jobs_remove(&catalog->jobs, job);
 }
 
+/* For metrics. The list's own lock is enough, and is held only for a moment. */
 uint64_t catalog_removal_count(struct catalog *catalog)
 {
     struct jobs *jobs = &catalog->jobs;

@@ -1,5 +1,9 @@
-/* Rows of our own in stored system tables; see rows.h. Names are looked up in the definition at each put: whoever writes such rows does it
- * seldom (definitions, traces), and a table that gets another column, or another order of them, needs no change here. */
+/* Rows of our own in stored system tables; see rows.h. Names are looked up in the definition at
+ * each put: whoever writes such rows does it seldom (definitions, traces), and a table that gets
+ * another column, or another order of them, needs no change here.
+ *
+ * It builds the same commands and fragments as a client's INSERT does, so that our rows are stored,
+ * read and expire as all others. */
 #include "catalog/rows.h"
 
 #include "row/key.h"
@@ -18,7 +22,8 @@ static const struct column_def *column_of(const struct table_def *def, const cha
     return column;
 }
 
-/* A whole check would cost what the value costs: the size is what a wrong column would most often have wrong. */
+/* Only the size is looked at. A whole check would cost what the value costs, and the size is what a
+ * wrong column would most often have wrong. */
 static bool has_size(const struct type *type, struct bytes value)
 {
     uint32_t fixed = type_fixed_bytes(type);
@@ -28,6 +33,7 @@ static bool has_size(const struct type *type, struct bytes value)
 
 /* ---- writing ---- */
 
+/* Counters and computed tables have no rows that could be put. */
 void rows_begin(struct rows *rows, const struct table_def *def, struct arena *arena, int64_t now_s, int32_t ttl_s)
 {
     assert(!def->virtual_table && !def->is_counter);
@@ -36,8 +42,10 @@ void rows_begin(struct rows *rows, const struct table_def *def, struct arena *ar
     *rows = (struct rows){ .arena = arena, .def = def, .now_s = now_s, .ttl_s = ttl_s };
 }
 
+/* Cells of a row are sorted by column and path, which merging relies on. */
 static int compare_cells(const void *left, const void *right)
 {
+    /* By column, then by path, as a row has them. */
     const struct cell *a = left, *b = right;
 
     if (a->column_id != b->column_id)
@@ -53,6 +61,8 @@ static void sort_cells(struct cell *cells, uint32_t count)
         assert(compare_cells(&cells[i - 1], &cells[i]) < 0); /* nothing was put twice */
 }
 
+/* A row is complete when the next one begins or the command is made: only then are all its
+ * clustering columns known. */
 static void end_row(struct rows *rows)
 {
     struct table_fragment *fragment;
@@ -64,6 +74,8 @@ static void end_row(struct rows *rows)
     for (uint32_t i = 0; i < rows->def->clustering_count; i++) {
         const struct column_def *column = &rows->def->columns[rows->def->partition_key_count + i];
 
+        /* Keys that do not give back the value's bytes would need them beside the key, which rows
+         * of our own do not have. */
         assert(!bytes_is_null(rows->clustering[i])); /* a row has all its clustering columns */
         assert(value_key_is_injective(column->type));
         value_encode_key(&clustering, column->type, rows->clustering[i], column->descending);
@@ -76,6 +88,8 @@ static void end_row(struct rows *rows)
     rows->is_open = false;
 }
 
+/* The row is live by itself, also without a cell, as after an INSERT. Its owner gives the
+ * timestamps. */
 void rows_add(struct rows *rows)
 {
     struct table_fragment *fragment;
@@ -86,6 +100,7 @@ void rows_add(struct rows *rows)
     rows->fragments = arena_room(rows->arena, rows->fragments, rows->count, &rows->capacity, 16, sizeof(*fragment));
     fragment = &rows->fragments[rows->count++];
     *fragment = (struct table_fragment){ .kind = KEY_ROW, .row = ROW_EMPTY };
+    /* The owner's time: rows of one command have the same, later than what is there. */
     fragment->row.liveness = (struct liveness){ TIMESTAMP_SERVER, rows->ttl_s,
                                                 rows->ttl_s == TTL_NONE ? TIME_NONE : rows->now_s + rows->ttl_s };
     for (uint32_t i = 0; i < ROWS_KEY_COLUMNS_MAX; i++)
@@ -95,6 +110,7 @@ void rows_add(struct rows *rows)
     rows->is_open = true;
 }
 
+/* A deletion of the row, with nothing beside it. */
 void rows_delete(struct rows *rows)
 {
     struct row *row = &rows->fragments[rows->count - 1].row;
@@ -104,12 +120,14 @@ void rows_delete(struct rows *rows)
     row->deletion = (struct deletion){ TIMESTAMP_SERVER, rows->now_s };
 }
 
+/* As a client's cell: it expires when the row does. */
 static struct cell *add_cell(struct rows *rows, const struct column_def *column, struct bytes value)
 {
     const struct row *row;
     struct cell *cell;
 
     assert(rows->is_open && column->kind == COLUMN_REGULAR);
+    /* A deleted row takes no cells: they would bring it back. */
     row = &rows->fragments[rows->count - 1].row;
     assert(row->deletion.timestamp_us == TIMESTAMP_NONE);
     rows->cells = arena_room(rows->arena, rows->cells, rows->cell_count, &rows->cell_capacity, 8, sizeof(*cell));
@@ -123,6 +141,7 @@ static struct cell *add_cell(struct rows *rows, const struct column_def *column,
     return cell;
 }
 
+/* The value is copied, so the caller's buffer may go. */
 void rows_put(struct rows *rows, const char *name, struct bytes value)
 {
     const struct column_def *column = column_of(rows->def, name);
@@ -130,6 +149,7 @@ void rows_put(struct rows *rows, const char *name, struct bytes value)
     assert(!bytes_is_null(value) && !column->multicell && has_size(column->type, value));
     switch (column->kind) {
     case COLUMN_PARTITION_KEY:
+        /* Rows of one partition: its key cannot change once there is a row. */
         assert(!rows->count); /* rows of one partition */
         rows->key[column->position] = arena_copy(rows->arena, value);
         return;
@@ -142,6 +162,7 @@ void rows_put(struct rows *rows, const char *name, struct bytes value)
     }
 }
 
+/* Big-endian, and cut to the bytes that the type has; that nothing is lost is asserted. */
 void rows_put_number(struct rows *rows, const char *name, int64_t value)
 {
     uint32_t size = type_fixed_bytes(column_of(rows->def, name)->type);
@@ -153,6 +174,7 @@ void rows_put_number(struct rows *rows, const char *name, int64_t value)
     rows_put(rows, name, bytes_of(bytes + 8 - size, size));
 }
 
+/* The entry's key becomes the cell's path, encoded so that paths sort as keys do. */
 void rows_put_entry(struct rows *rows, const char *name, struct bytes key, struct bytes value)
 {
     const struct column_def *column = column_of(rows->def, name);
@@ -161,6 +183,7 @@ void rows_put_entry(struct rows *rows, const char *name, struct bytes key, struc
     assert(column->type->kind == TYPE_MAP && column->multicell);
     assert(has_size(column->type->params[0], key) && value_key_is_injective(column->type->params[0]));
     assert(has_size(column->type->params[1], value));
+    /* Ordered by value, so that a reader finds the entry by its key. */
     value_encode_key(&path, column->type->params[0], key, false);
     add_cell(rows, column, value)->path = arena_copy(rows->arena, buffer_bytes(&path));
     buffer_fini(&path);
@@ -172,6 +195,7 @@ static struct bytes partition_key(const struct rows *rows)
     struct buffer key = { 0 };
     struct bytes copy;
 
+    /* As Cassandra lays partition keys out, so that tokens are the same for drivers. */
     if (rows->def->partition_key_count == 1)
         return rows->key[0];
     for (uint32_t i = 0; i < rows->def->partition_key_count; i++) {
@@ -185,6 +209,7 @@ static struct bytes partition_key(const struct rows *rows)
     return copy;
 }
 
+/* All rows in one command: they happen together or not at all. */
 int64_t rows_encode(struct rows *rows, struct buffer *command)
 {
     struct apply_command apply = { .table_id = rows->def->id,
@@ -202,6 +227,7 @@ int64_t rows_encode(struct rows *rows, struct buffer *command)
     return apply.token;
 }
 
+/* Waits for the disk: never on a loop. */
 enum status rows_save(struct rows *rows, struct table_port *port, struct error *err)
 {
     struct buffer command = { 0 };
@@ -214,6 +240,8 @@ enum status rows_save(struct rows *rows, struct table_port *port, struct error *
 
 /* ---- reading ---- */
 
+/* The columns' sizes are checked here once, so that who reads them by name need not. What is there
+ * may be damaged, or of a version that had another type. */
 enum status rows_view(struct rows_view *view, const struct table_def *def, struct bytes clustering,
                       const struct row *row, struct arena *arena, struct error *err)
 {
@@ -222,6 +250,7 @@ enum status rows_view(struct rows_view *view, const struct table_def *def, struc
 
     assert(def->clustering_count <= ROWS_KEY_COLUMNS_MAX);
     *view = (struct rows_view){ .def = def, .row = row };
+    /* The clustering's columns one after another, each of which knows where it ends. */
     for (uint32_t i = 0; i < def->clustering_count && !status; i++) {
         const struct column_def *column = &def->columns[def->partition_key_count + i];
 
@@ -241,11 +270,13 @@ enum status rows_view(struct rows_view *view, const struct table_def *def, struc
     return status;
 }
 
+/* A deleted value is none. */
 static struct bytes find_cell(const struct row *row, uint32_t column_id, struct bytes path)
 {
     for (uint32_t i = 0; i < row->cell_count; i++) {
         const struct cell *cell = &row->cells[i];
 
+        /* A cell without a path for a plain column; for a map's entry its key. */
         if (cell->column_id == column_id && bytes_compare(cell->path, path) == 0 && cell->kind != CELL_TOMBSTONE)
             return cell->value;
     }
@@ -256,12 +287,14 @@ struct bytes rows_get(const struct rows_view *view, const char *name)
 {
     const struct column_def *column = column_of(view->def, name);
 
+    assert(view->row);
     assert(column->kind != COLUMN_PARTITION_KEY && !column->multicell); /* who reads a partition knows its key */
     if (column->kind == COLUMN_CLUSTERING)
         return view->clustering[column->position];
     return find_cell(view->row, column->id, bytes_of(NULL, 0));
 }
 
+/* Sign and all, whatever size the type has: shifted to the top and back. */
 int64_t rows_get_number(const struct rows_view *view, const char *name)
 {
     struct bytes value = rows_get(view, name);
@@ -286,6 +319,8 @@ struct bytes rows_get_entry(const struct rows_view *view, const char *name, stru
     return value;
 }
 
+/* In pages, so that a partition of any size is read with bounded memory. The next page begins
+ * behind the last row's clustering. */
 enum status rows_read(struct table_port *port, const struct table_def *def, struct bytes key, int64_t now_s,
                       enum status (*row)(void *context, const struct rows_view *view, struct error *err), void *context,
                       struct error *err)
@@ -305,6 +340,7 @@ enum status rows_read(struct table_port *port, const struct table_def *def, stru
 
     do {
         arena_reset(arena);
+        /* Behind the last row that was given. */
         command.after_clustering = after.size ? buffer_bytes(&after) : bytes_of(NULL, 0);
         status = table_read(port, &command, true, arena, &result, err);
         assert(status || result.partition_count <= 1);

@@ -1,13 +1,20 @@
-/* Rows of the computed system tables: facts of this node, and the schema in force as tables. */
+/* Rows of the computed system tables: facts of this node, and the schema in force as tables.
+ * Drivers read them when they connect (system.local, system.peers) and after each change of the
+ * schema (system_schema.*), and build their picture of the cluster from them: values and nulls are
+ * what Cassandra 5.0.5 answers to the same statements.
+ *
+ * A row's values are put in the order of SELECT *: key columns first, then the others by name,
+ * which is the order of system_tables.c. */
 #include "catalog/system_tables.h"
 
 #include "catalog/state.h"
 #include "schema/build.h"
 #include "schema/codec.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-/* One row at a time: values in SELECT * order. */
+/* One row at a time: values in SELECT * order. 40 is more than any of these tables has columns. */
 struct row_writer {
     struct virtual_emit *emit;
     struct arena *arena;
@@ -15,8 +22,10 @@ struct row_writer {
     uint32_t count;
 };
 
+/* The bytes must live until end_row; numbers lie in the arena. */
 static void put(struct row_writer *w, struct bytes value)
 {
+    assert(w->count < ARRAY_SIZE(w->values));
     w->values[w->count++] = value;
 }
 
@@ -25,6 +34,7 @@ static void put_null(struct row_writer *w)
     put(w, bytes_of(NULL, 0));
 }
 
+/* Absent or empty is told apart: null is NULL data. */
 static void put_string(struct row_writer *w, const char *text)
 {
     put(w, bytes_of_string(text));
@@ -32,6 +42,7 @@ static void put_string(struct row_writer *w, const char *text)
 
 static void put_int(struct row_writer *w, int32_t value)
 {
+    /* The arena keeps it until the row is written. */
     uint8_t *at = arena_alloc(w->arena, 4);
 
     store_be32(at, (uint32_t)value);
@@ -46,6 +57,7 @@ static void put_bigint(struct row_writer *w, int64_t value)
     put(w, bytes_of(at, 8));
 }
 
+/* As the native protocol has it: the bits, big-endian. */
 static void put_double(struct row_writer *w, double value)
 {
     int64_t bits;
@@ -54,19 +66,23 @@ static void put_double(struct row_writer *w, double value)
     put_bigint(w, bits);
 }
 
+/* Constant bytes: nothing to allocate. */
 static void put_boolean(struct row_writer *w, bool value)
 {
     put(w, value ? bytes_of("\1", 1) : bytes_of("\0", 1));
 }
 
-/* A list or set, or with pairs a map: each element with its size. */
+/* A list or set, or with pairs a map: each element with its size, as the native protocol has them
+ * from v3 on. */
 static void put_collection(struct row_writer *w, const struct bytes *elements, uint32_t count, bool is_map)
 {
     size_t size = 4;
     uint8_t *at, *from;
 
+    assert(!is_map || count % 2 == 0);
     for (uint32_t i = 0; i < count; i++)
         size += 4 + elements[i].size;
+    /* The size is known before, so it is allocated once. */
     from = at = arena_alloc(w->arena, size);
     store_be32(at, is_map ? count / 2 : count);
     at += 4;
@@ -81,6 +97,7 @@ static void put_collection(struct row_writer *w, const struct bytes *elements, u
 
 static void put_options(struct row_writer *w, const struct option_map *map)
 {
+    /* Names and values alternate. */
     struct bytes *elements = arena_new_array(w->arena, struct bytes, map->count * 2 + 1);
 
     for (uint32_t i = 0; i < map->count; i++) {
@@ -90,6 +107,7 @@ static void put_options(struct row_writer *w, const struct option_map *map)
     put_collection(w, elements, map->count * 2, true);
 }
 
+/* As CQL writes it, with frozen<> where it is said: drivers parse this text. */
 static void put_type(struct row_writer *w, const struct type *type)
 {
     struct buffer out = { 0 };
@@ -97,18 +115,21 @@ static void put_type(struct row_writer *w, const struct type *type)
     type_print(&out, type, false);
     put(w, arena_copy(w->arena, buffer_bytes(&out)));
     buffer_fini(&out);
+    /* The text is copied, as the buffer goes. */
 }
 
 static void end_row(struct row_writer *w)
 {
+    assert(w->count > 0);
     w->emit->row(w->emit, w->values);
     w->count = 0;
 }
 
-/* Calls `rows` with a writer and the schema in force. */
+/* Calls `rows` with a writer and the schema in force. All rows of one reading are of one schema. */
 static void with_schema(const struct virtual_table *self, struct virtual_emit *emit,
                         void (*rows)(struct row_writer *w, const struct schema *schema))
 {
+    /* The reference keeps the schema while its rows are read, whatever changes meanwhile. */
     struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
     struct schema *schema = catalog_ref_schema(self->context);
 
@@ -121,10 +142,13 @@ static void with_schema(const struct virtual_table *self, struct virtual_emit *e
 
 static void no_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
+    /* A table that Cassandra has and that has nothing to show here. */
     (void)self;
     (void)emit;
 }
 
+/* One token for the whole ring: drivers send every request here. The versions are those of the
+ * Cassandra whose answers we give, as drivers choose by them what they may ask. */
 static void local_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct catalog *catalog = self->context;
@@ -135,6 +159,7 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
 
     put_string(&w, "local");
     put_string(&w, "COMPLETED");
+    /* What drivers connect to. One address serves for all three. */
     put(&w, address); /* broadcast_address */
     put_int(&w, CATALOG_STORAGE_PORT);
     put_string(&w, catalog->cluster_name);
@@ -147,11 +172,13 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
     put_string(&w, "4");
     put_string(&w, "org.apache.cassandra.dht.Murmur3Partitioner");
     put_string(&w, "rack1");
+    /* Drivers take features from it: what they may ask of this server is what that Cassandra has. */
     put_string(&w, "5.0.5");
     put(&w, address); /* rpc_address */
     put_int(&w, catalog->options.cql_port);
     put(&w, bytes_of(schema_version_uuid(schema), 16));
     put_collection(&w, &token, 1, false);
+    /* TRUNCATE is not told here: tables get another internal id. */
     put_null(&w); /* truncated_at */
     end_row(&w);
     schema_unref(schema);
@@ -160,6 +187,7 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
 
 /* ---- system_schema, system_virtual_schema ---- */
 
+/* A client that asks for one keyspace (drivers do, after an event) has only that one computed. */
 static void each_keyspace(struct row_writer *w, const struct schema *schema, bool is_virtual,
                           void (*rows)(struct row_writer *w, const struct keyspace_def *keyspace))
 {
@@ -171,6 +199,7 @@ static void each_keyspace(struct row_writer *w, const struct schema *schema, boo
     }
 }
 
+/* The same for tables, by both parts of the key. */
 static void each_table(struct row_writer *w, const struct schema *schema, bool is_virtual,
                        void (*rows)(struct row_writer *w, const struct table_def *table))
 {
@@ -190,6 +219,7 @@ static void each_table(struct row_writer *w, const struct schema *schema, bool i
 
 static void keyspace_row(struct row_writer *w, const struct keyspace_def *keyspace)
 {
+    /* In the order of the columns' names, behind the key. */
     put(w, keyspace->name);
     put_boolean(w, keyspace->durable_writes);
     put_options(w, &keyspace->replication);
@@ -201,7 +231,8 @@ static void keyspaces(struct row_writer *w, const struct schema *schema)
     each_keyspace(w, schema, false, keyspace_row);
 }
 
-/* What is as by default, and no part of tables as they always were, is null: as in Cassandra. */
+/* What is as by default, and no part of tables as they always were, is null: as in Cassandra.
+ * Columns in the order of their names. */
 static void table_row(struct row_writer *w, const struct table_def *table)
 {
     const struct table_params *params = &table->params;
@@ -210,6 +241,7 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     put(w, table->keyspace);
     put(w, table->name);
     put(w, params->additional_write_policy);
+    /* Only what is not the default is shown. */
     params->allow_auto_snapshot ? put_null(w) : put_boolean(w, false);
     put_double(w, params->bloom_filter_fp_chance);
     put_options(w, &params->caching);
@@ -218,14 +250,17 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     put_options(w, &params->compaction);
     put_options(w, &params->compression);
     put_double(w, params->crc_check_chance);
+    /* Gone from Cassandra 4.0 on; the column is still there, and 0. */
     put_double(w, 0.0); /* dclocal_read_repair_chance */
     put_int(w, params->default_time_to_live_s);
     put_options(w, &params->extensions);
+    /* "compound" stands for every table that is not COMPACT STORAGE, of which there are none here. */
     put_collection(w, flags, table->is_counter ? 2 : 1, false);
     put_int(w, params->gc_grace_s);
     put(w, bytes_of(table->uuid, 16));
     params->incremental_backups ? put_null(w) : put_boolean(w, false);
     put_int(w, params->max_index_interval);
+    /* As in Cassandra, "default" is what it is without being said. */
     if (bytes_equal(params->memtable, BYTES_LITERAL("default")))
         put_null(w);
     else
@@ -254,6 +289,7 @@ static const char *kind_name(enum column_kind kind)
     return "regular";
 }
 
+/* -1 is the position of what is not part of the key. */
 static void column_rows(struct row_writer *w, const struct table_def *table)
 {
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -262,7 +298,9 @@ static void column_rows(struct row_writer *w, const struct table_def *table)
 
         put(w, table->keyspace);
         put(w, table->name);
+        /* The name as bytes: the same, for names are UTF-8. */
         put(w, column->name);
+        /* What is not a clustering column has no order. */
         put_string(w, column->kind != COLUMN_CLUSTERING ? "none" : column->descending ? "desc" : "asc");
         put(w, column->name);
         put_string(w, kind_name(column->kind));
@@ -277,6 +315,7 @@ static void columns(struct row_writer *w, const struct schema *schema)
     each_table(w, schema, false, column_rows);
 }
 
+/* What ALTER TABLE ... DROP left: times are in milliseconds here, as CQL's timestamp is. */
 static void dropped_rows(struct row_writer *w, const struct table_def *table)
 {
     for (uint32_t i = 0; i < table->dropped_count; i++) {
@@ -297,6 +336,7 @@ static void dropped_columns(struct row_writer *w, const struct schema *schema)
     each_table(w, schema, false, dropped_rows);
 }
 
+/* Fields' types are a list of texts: each is printed as a value of the row and then taken back. */
 static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
 {
     for (uint32_t i = 0; i < keyspace->type_count; i++) {
@@ -308,6 +348,7 @@ static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
         put_collection(w, type->field_names, type->param_count, false);
         for (uint32_t j = 0; j < type->param_count; j++) {
             put_type(w, type->params[j]);
+            /* Takes back what was just put, to gather it. */
             texts[j] = w->values[--w->count];
         }
         put_collection(w, texts, type->param_count, false);
@@ -349,6 +390,7 @@ static void virtual_columns(struct row_writer *w, const struct schema *schema)
     each_table(w, schema, true, column_rows);
 }
 
+/* One function for each table, of the shape that a virtual table has. */
 #define SCHEMA_ROWS(name)                                                                \
     static void name##_rows(const struct virtual_table *self, struct virtual_emit *emit) \
     {                                                                                    \
@@ -365,6 +407,8 @@ SCHEMA_ROWS(virtual_columns)
 
 /* ---- estimates: this node's only token has the whole ring, which ends where it begins ---- */
 
+/* For connectors that split a table among their workers by size (Spark). The space is asked, which
+ * may read from the disk: so these tables are marked as waiting. */
 static void estimate_rows(const struct virtual_table *self, struct virtual_emit *emit, bool has_types)
 {
     static const char *const types[] = { "local_primary", "primary" };
@@ -378,12 +422,17 @@ static void estimate_rows(const struct virtual_table *self, struct virtual_emit 
 
         for (uint32_t j = 0; j < keyspace->table_count; j++) {
             struct bytes names[2] = { keyspace->name, keyspace->tables[j]->name };
+            /* Whatever went wrong, this table has no row: an estimate is no answer that a statement
+             * may fail for. */
             struct table_estimate estimate;
             struct error err;
 
+            /* A table that cannot be estimated now has no row, as in Cassandra before its first
+             * estimate. */
             if (keyspace->tables[j]->virtual_table || !virtual_wants(emit, names, 2) || !catalog->space ||
                 table_space_estimate(catalog->space, keyspace->tables[j]->id, &estimate, &err))
                 continue;
+            /* The same numbers for both types: a single node has all ranges as its own. */
             for (uint32_t t = 0; t < (has_types ? 2 : 1); t++) {
                 put(&w, names[0]);
                 put(&w, names[1]);
@@ -414,9 +463,11 @@ static void table_estimates_rows(const struct virtual_table *self, struct virtua
 
 /* ---- system_views ---- */
 
+/* The few settings that drivers and tools look at. */
 static void settings_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct catalog *catalog = self->context;
+    /* Values point to constants, to options and into the arena, which all outlive the loop. */
     struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
     const struct {
         const char *name;
@@ -440,6 +491,8 @@ static void settings_rows(const struct virtual_table *self, struct virtual_emit 
     arena_free(w.arena);
 }
 
+/* The first line that fits: a keyspace's own line at its end stands for its other tables, which
+ * have no rows here. */
 system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table, bool *waits)
 {
     static const struct {
