@@ -1,5 +1,6 @@
-/* The file's blocks are asked for piece by piece: what cannot be had (a full disk, no leave) is simply not held, for a
- * server without it is no worse off than before. */
+/* Space held back for a start on a full disk: see ballast.h. The file's blocks are asked for piece
+ * by piece: what cannot be had (a full disk, no leave) is simply not held, for a server without it
+ * is no worse off than before. */
 #include "server/ballast.h"
 
 #include "base/log.h"
@@ -14,6 +15,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* For a server and for each of its shards; what is taken of a nearly full disk is no more than was
+ * held before. */
 enum { BYTES = 4 << 20, SHARD_BYTES = 128 << 10, PIECE_BYTES = 64 << 10, SMALL_PART = 4 };
 
 static char *path_of(const char *directory)
@@ -24,6 +27,7 @@ static char *path_of(const char *directory)
     return strcat(strcpy(path, directory), name);
 }
 
+/* Blocks and not the size are counted: what a disk gives may have holes. */
 uint64_t ballast_release(const char *directory)
 {
     char *path = path_of(directory);
@@ -36,6 +40,7 @@ uint64_t ballast_release(const char *directory)
     return held;
 }
 
+/* What this user may take, without the system's reserve. */
 static uint64_t free_bytes(const char *directory)
 {
     struct statvfs facts;
@@ -43,7 +48,8 @@ static uint64_t free_bytes(const char *directory)
     return statvfs(directory, &facts) == 0 ? (uint64_t)facts.f_bavail * facts.f_frsize : 0;
 }
 
-/* In pieces: what there is of a disk that has less than that. Where space can't be asked for it is written to. */
+/* In pieces: what there is of a disk that has less than that. Where space can't be asked for (a
+ * file system without fallocate) it is written to. */
 static uint64_t fill(int fd, uint64_t size)
 {
     static const char zeros[PIECE_BYTES];
@@ -58,6 +64,7 @@ static uint64_t fill(int fd, uint64_t size)
     return at;
 }
 
+/* A warning is all that comes of a failure. */
 void ballast_take(const char *directory, uint64_t held, uint32_t shards)
 {
     uint64_t wanted = BYTES + (uint64_t)shards * SHARD_BYTES, got = 0;

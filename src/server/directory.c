@@ -1,5 +1,6 @@
-/* The data directory is made with all that is above it, and each name is synced; then it is locked: two servers
- * would ruin it. */
+/* The data directory is made with all that is above it, and each name is synced; then it is locked:
+ * two servers would ruin it. The lock is the kernel's (flock), so it goes with the process however
+ * that ends. */
 #include "server/directory.h"
 
 #include "base/memory.h"
@@ -16,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The name of a directory is part of the one above, which is synced as well: else power loss could take all that was acknowledged. */
+/* The name of a directory is part of the one above, which is synced as well: else power loss could
+ * take all that was acknowledged. */
 static enum status make_directory(const char *path, struct error *err)
 {
     struct file_system *files = file_system_posix();
@@ -32,11 +34,13 @@ static enum status make_directory(const char *path, struct error *err)
     return status;
 }
 
+/* From the top down, each only if it is missing. */
 static enum status make_directories(const char *path, struct error *err)
 {
     char *copy = xstrdup(path);
     enum status status = OK;
 
+    assert(*path);
     for (char *at = copy + 1; !status; at++) {
         bool is_end = *at == '\0';
 
@@ -52,6 +56,8 @@ static enum status make_directories(const char *path, struct error *err)
     return status;
 }
 
+/* Only then is anything in it looked at. A restore that was interrupted left a mark: what is there
+ * may be half a database. */
 enum status directory_lock(const char *data, int *lock_fd, struct error *err)
 {
     struct stat facts;
@@ -68,6 +74,8 @@ enum status directory_lock(const char *data, int *lock_fd, struct error *err)
         return error_set_os(err, errno, "cannot use the data directory %s", data);
     path = xmalloc(strlen(data) + sizeof("/LOCK"));
     strcat(strcpy(path, data), "/LOCK");
+    /* The file itself stays: removing it would let two processes lock two different files of one
+     * name. */
     *lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(path);
     if (*lock_fd < 0)

@@ -1,11 +1,12 @@
-/* What `helenus help` prints. Each command stands once in a table: its usage, one line for the list, and the rest for who asks for it
- * alone. Options of serve are told by the table of options. */
+/* What `helenus help` prints. Each command stands once in a table: its usage, one line for the
+ * list, and the rest for who asks for it alone. Options of serve are told by the table of options. */
 #include "server/help.h"
 
 #include "server/options.h"
 
 #include <string.h>
 
+/* In the order in which they are listed. */
 static const struct command_help {
     const char *name;
     const char *usage; /* without "helenus " */
@@ -29,13 +30,15 @@ static const struct command_help {
     { "sweep", "sweep DIR", "a round of purging what old deletions cover",
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
     { "clock", "clock DIR [--advance DURATION]", "what time it is for its server, or shall be",
-      "With --advance its time goes on from as much later, until it ends: what has a TTL expires, writes have later timestamps. DURATION: 30d,\n"
-      "12h, 90m, 45s, 2w or 1d12h. Only of a server that was started with --dev.\n"
-      "Drivers stamp what they write with their own clock, which stays: a plain write then loses against what the server has stamped ahead\n"
-      "(IF .., and writes of who sends no timestamp). Tell drivers to send none (in Python: session.use_client_timestamp = False).\n"
+      "With --advance its time goes on from as much later, until it ends: what has a TTL expires, writes have later\n"
+      "timestamps. DURATION: 30d, 12h, 90m, 45s, 2w or 1d12h. Only of a server that was started with --dev.\n"
+      "Drivers stamp what they write with their own clock, which stays: a plain write then loses against what the\n"
+      "server has stamped ahead (IF .., and writes of who sends no timestamp). Tell drivers to send none (in Python:\n"
+      "session.use_client_timestamp = False).\n"
       "exit codes: 0 done, 1 refused, 2 no server has it open\n" },
     { "snapshot", "snapshot DIR TARGET [--without-key]", "a copy of one moment, of a server at work or not",
-      "Files that don't change any more are linked where they can be. The master key is copied, too, unless --without-key.\n"
+      "Files that don't change any more are linked where they can be. The master key is copied, too, unless\n"
+      "--without-key.\n"
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
     { "restore", "restore SNAPSHOT DIR [--key-file FILE]", "a snapshot into an empty directory, and checked",
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
@@ -44,6 +47,7 @@ static const struct command_help {
       "file: a configuration file with every option as a comment. reference: every option as a table in Markdown.\n" },
 };
 
+/* The list of all commands, and the options of the one that is used most. */
 void help_print(FILE *out, const char *version)
 {
     fprintf(out, "helenus %s: a database that speaks CQL, as Apache Cassandra 5.0 does\n\n", version);
@@ -53,6 +57,7 @@ void help_print(FILE *out, const char *version)
     options_print_help(out);
 }
 
+/* What can be said in one screen. */
 static void print_command(FILE *out, const struct command_help *command)
 {
     fprintf(out, "usage: helenus %s\n\n%s: %s\n%s", command->usage, command->name, command->line, command->more);
@@ -62,6 +67,7 @@ static void print_command(FILE *out, const struct command_help *command)
     }
 }
 
+/* Of one command, or one of the two other texts. False: there is no such word. */
 bool help_print_about(FILE *out, const char *word)
 {
     if (strcmp(word, "reference") == 0) {

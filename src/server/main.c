@@ -1,4 +1,5 @@
-/* helenus: the command line. What it does is server.h's. */
+/* helenus: the command line. What it does is server.h's and admin/'s; here are the words, the
+ * signals and the exit codes, which scripts and service managers rely on (help.c). */
 #include "server/admin/check.h"
 #include "server/help.h"
 #include "server/notify.h"
@@ -19,6 +20,7 @@
 
 enum { EXIT_STOPPED = 0, EXIT_NOT_DRAINED = 1, EXIT_CANNOT_START = 2 };
 
+/* One line on stderr, that a person can act on. */
 static int refuse(const char *reason)
 {
     fprintf(stderr, "helenus: %s\n", reason);
@@ -40,7 +42,8 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* A numeric IPv6 address stands in brackets before a port. */
+/* What a person sees who started it by hand: how to connect, from this machine. The last line is
+ * the one that tests and scripts wait for. A numeric IPv6 address stands in brackets before a port. */
 static void print_screen(const struct options *options, const struct server *server)
 {
     const char *host = server_host(server);
@@ -88,7 +91,8 @@ static void note_change(void *context, const char *name, bool taken)
         log_warn("config", "--%s has a new value, which needs a restart: the old one stays in force", name);
 }
 
-/* A file with a mistake changes nothing. Its options are the operator's words, so they may be logged. */
+/* A file with a mistake changes nothing. Its options are the operator's words, so they may be
+ * logged. systemd is told before and after, and waits for it. */
 static void reload(struct server *server, struct options *options, int argc, char **argv)
 {
     struct options fresh;
@@ -106,6 +110,8 @@ static void reload(struct server *server, struct options *options, int argc, cha
     notify_ready();
 }
 
+/* Until a signal says to stop. Signals are blocked in all threads and taken by sigwait here, so no
+ * handler runs in the middle of anything. */
 static int serve(int argc, char **argv)
 {
     struct options options;
@@ -119,6 +125,7 @@ static int serve(int argc, char **argv)
         options_fini(&options);
         return refuse(error.message);
     }
+    /* Without it anybody could do anything, and not even say who they are. */
     if (!options.dev) {
         options_fini(&options);
         return refuse("identity is not built yet: serve needs --dev");
@@ -131,6 +138,7 @@ static int serve(int argc, char **argv)
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGHUP);
     sigprocmask(SIG_BLOCK, &stops, NULL);
+    /* A client that goes away is an error of its socket, not a signal. */
     signal(SIGPIPE, SIG_IGN);
     if (server_open(&options, &server, &error)) {
         options_fini(&options);
@@ -151,13 +159,15 @@ static int serve(int argc, char **argv)
     signal(SIGINT, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &stops, NULL);
     if (!server_close(server))
+        /* Something is still at work with what would be freed: the process ends without touching
+         * it. What was acknowledged is on the disk. */
         _exit(EXIT_NOT_DRAINED);
     options_fini(&options);
     return EXIT_STOPPED;
 }
 
-/* glibc learns from the first large block it frees to keep all later ones. A request's arena grows by blocks of 1 MiB:
- * these are to go back to the machine when the request has. */
+/* glibc learns from the first large block it frees to keep all later ones. A request's arena grows
+ * by blocks of 1 MiB: these are to go back to the machine when the request has. */
 static void give_memory_back(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -172,6 +182,7 @@ int main(int argc, char **argv)
     give_memory_back();
     if (argc > 2 && asks_for_help(argv[2]))
         return print_about(command);
+    /* Commands that take long are functions of their own, with their own exit codes. */
     if (strcmp(command, "serve") == 0)
         return serve(argc - 2, argv + 2);
     if (strcmp(command, "check") == 0)

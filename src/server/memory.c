@@ -1,5 +1,6 @@
-/* A process may have less than the machine: each cgroup from its own up to the root may limit it, and the least
- * counts. v2 has one tree; of v1 the controller "memory" has its own. */
+/* A process may have less than the machine: each cgroup from its own up to the root may limit it,
+ * and the least counts. v2 has one tree; of v1 the controller "memory" has its own. A server that
+ * took its sizes from the machine would be killed in a container. */
 #include "server/memory.h"
 
 #include <inttypes.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A file that is missing or says "max" limits nothing. */
 static uint64_t limit_in(const char *path, uint64_t bytes)
 {
     FILE *file = fopen(path, "re");
@@ -20,8 +22,8 @@ static uint64_t limit_in(const char *path, uint64_t bytes)
     return bytes;
 }
 
-/* From the group up to the root of what is mounted. In a container the path may be the host's, of which nothing is there but the
- * root: then that is the group. */
+/* From the group up to the root of what is mounted. In a container the path may be the host's, of
+ * which nothing is there but the root: then that is the group. */
 static uint64_t limit_of(const char *root, const char *mount, char *group, const char *name, uint64_t bytes)
 {
     char path[2 * PATH_MAX];
@@ -38,6 +40,7 @@ static uint64_t limit_of(const char *root, const char *mount, char *group, const
     }
 }
 
+/* "memory" in a list separated by commas, and no other word that has it within. */
 static int names_memory(const char *controllers)
 {
     const char *at = strstr(controllers, "memory");
@@ -45,6 +48,7 @@ static int names_memory(const char *controllers)
     return at && (at == controllers || at[-1] == ',') && (at[6] == '\0' || at[6] == ',');
 }
 
+/* `root` is for tests, which bring a tree of their own. */
 uint64_t memory_given(const char *root, uint64_t machine_bytes)
 {
     char line[PATH_MAX + 256];

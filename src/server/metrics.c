@@ -1,16 +1,20 @@
-/* Counters of loops are words, so that a sum is a loop over them; names, kinds and help are what Prometheus shows. */
+/* Counters of loops are words, so that a sum is a loop over them; names, kinds and help are what
+ * Prometheus shows. Each loop writes its own, with relaxed stores and without locks; who shows them
+ * adds up. */
 #include "server/metrics.h"
 
 #include "wire/native.h"
 
 #include <assert.h>
 
+/* Upper bounds of the histogram's buckets; what is slower is in the last one, which has none. */
 static const uint64_t bounds_us[METRICS_BUCKETS - 1] = { 50,     100,     200,     500,     1000,    2000,
                                                          5000,   10000,   20000,   50000,   100000,  200000,
                                                          500000, 1000000, 2000000, 5000000, 10000000 };
 
 static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0, "metrics_sum adds words");
-
+static_assert((int)METRICS_OPCODES > (int)NATIVE_AUTH_SUCCESS, "each opcode has a count");
+/* From the fastest on, so that fast requests cost the fewest comparisons. */
 void metrics_latency(struct metrics *metrics, uint64_t us)
 {
     unsigned i = 0;
@@ -21,6 +25,7 @@ void metrics_latency(struct metrics *metrics, uint64_t us)
     metric_add(&metrics->latency_us, us);
 }
 
+/* Gauges too: a loop's share of open connections is added like any count. */
 void metrics_sum(struct metrics *sum, const struct metrics *from)
 {
     uint64_t *to = (uint64_t *)sum;
@@ -41,6 +46,7 @@ void metrics_print_value(struct buffer *out, const char *name, const char *kind,
     buffer_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
+/* Prometheus' buckets are cumulative: each counts all that was as fast or faster. */
 static void print_latency(struct buffer *out, const struct metrics *sum)
 {
     static const char name[] = "helenus_request_seconds";
@@ -59,6 +65,7 @@ static void print_latency(struct buffer *out, const struct metrics *sum)
                   (unsigned long long)count);
 }
 
+/* Kinds and reasons that never came up are left out. */
 void metrics_print(struct buffer *out, const struct metrics *sum)
 {
     head(out, "helenus_requests_total", "counter",

@@ -1,9 +1,11 @@
-/* One datagram, sent and forgotten: a manager that does not listen must not hold up the process. */
+/* systemd's sd_notify protocol, without its library: one datagram, sent and forgotten: a manager
+ * that does not listen must not hold up the process. */
 #include "server/notify.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Without NOTIFY_SOCKET nobody wants to know. */
 static void tell(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -25,6 +28,7 @@ static void tell(const char *state)
         log_warn("notify", "NOTIFY_SOCKET is neither a path nor a name that a socket can have");
         return;
     }
+    assert(strlen(path) + 1 <= sizeof(to.sun_path));
     memcpy(to.sun_path, path, strlen(path) + 1);
     size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     if (path[0] == '@')
@@ -41,6 +45,7 @@ void notify_ready(void)
     tell("READY=1\nSTATUS=Serving CQL");
 }
 
+/* Type=notify-reload wants the time, so that it can tell this reload from an earlier one. */
 void notify_reloading(void)
 {
     char state[96];

@@ -1,17 +1,24 @@
-/* One table of options, and all that is done with them (defaults, command line, file, reload, help, reference) goes
- * through it. */
+/* One table of options, and all that is done with them (defaults, command line, file, reload, help,
+ * reference) goes through it: an option that is added has all of these, and the documentation
+ * cannot forget it (`make configuration`).
+ *
+ * A value is checked wherever it comes from, by the same code; the command line wins over the file,
+ * and the file over defaults. */
 #include "server/options.h"
 
 #include "base/memory.h"
 #include "wire/native.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A flag's value is true or false in a file, and true if it is only named. */
 enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_NUMBER, OPTION_SIZE };
 
+/* A path may be as long as the system lets it be. */
 enum { LINE_BYTES_MAX = PATH_MAX + 256 };
 
 static const struct option {
@@ -75,12 +82,12 @@ static const struct option {
     NUMBER("requests-waiting", requests_waiting, "8", 1, 4096, RUNNING,
            "of these, handed to workers because they may wait for the disk"),
     SIZE("output-bytes", output_bytes, "1m", 1 << 10, 1 << 30, RUNNING, "replies that may wait for one slow reader"),
-    SIZE(
-        "input-bytes", input_bytes, "0", 0, UINT64_MAX, RUNNING,
-        "requests of all connections that are being received; 0: a sixteenth of the memory, at most 256m; each loop has room for one of frame-bytes in any case"),
-    SIZE(
-        "request-bytes", request_bytes, "0", 0, UINT64_MAX, RUNNING,
-        "memory of all connections' requests and of replies that wait; 0: an eighth; a connection gets a quarter of its loop's part, and room for one of frame-bytes in any case"),
+    SIZE("input-bytes", input_bytes, "0", 0, UINT64_MAX, RUNNING,
+         "requests of all connections that are being received; 0: a sixteenth of the memory, at most 256m; "
+         "each loop has room for one of frame-bytes in any case"),
+    SIZE("request-bytes", request_bytes, "0", 0, UINT64_MAX, RUNNING,
+         "memory of all connections' requests and of replies that wait; 0: an eighth; "
+         "a connection gets a quarter of its loop's part, and room for one of frame-bytes in any case"),
     NUMBER("startup-timeout-s", startup_timeout_s, "60", 1, 86400, RUNNING, "time for a connection to begin a session"),
     NUMBER("stall-timeout-s", stall_timeout_s, "60", 1, 86400, RUNNING, "time for a client to take what waits for it"),
     NUMBER("drain-timeout-s", drain_timeout_s, "10", 1, 3600, RUNNING,
@@ -101,6 +108,7 @@ static const struct option {
     SIZE("page-bytes", page_bytes, "0", 0, NATIVE_REPLY_BYTES_MAX, RESTART, "bytes of a result; 0: the default"),
 };
 
+/* The name's end is told: on the command line a value may follow it. */
 static const struct option *find(const char *name, size_t size)
 {
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
@@ -109,11 +117,14 @@ static const struct option *find(const char *name, size_t size)
     return NULL;
 }
 
+/* Where in `options` the value lies: its type is told by the option's kind. */
 static void *place(struct options *options, const struct option *option)
 {
+    assert(option->offset < sizeof(*options));
     return (char *)options + option->offset;
 }
 
+/* One of the words that blanks separate. */
 static bool is_choice(const char *choices, const char *value)
 {
     size_t size = strlen(value);
@@ -128,11 +139,14 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
+/* Decimal digits, and for sizes one letter of k, m, g behind them. strtoull would take blanks, a
+ * minus and a plus. */
 static bool parse_number(const char *text, bool is_size, uint64_t *number)
 {
     static const char suffixes[] = "kmg";
     char *end;
     unsigned shift = 0;
+    /* A sign or a blank would be taken by strtoull. */
     unsigned long long value;
 
     if (text[0] < '0' || text[0] > '9')
@@ -149,13 +163,15 @@ static bool parse_number(const char *text, bool is_size, uint64_t *number)
         shift = 10 * (unsigned)(suffix - suffixes + 1);
         end++;
     }
+    /* The shift must lose no bits. */
     if (*end || value > UINT64_MAX >> shift)
         return false;
     *number = (uint64_t)value << shift;
     return true;
 }
 
-/* `where` stands before the name in an error: "--", or file and line. */
+/* Sets one option. `where` stands before the name in an error: "--", or file and line. Texts are
+ * copied, as the file's line is read over. */
 static enum status set(struct options *options, const struct option *option, const char *where, const char *value,
                        struct error *err)
 {
@@ -165,6 +181,7 @@ static enum status set(struct options *options, const struct option *option, con
     case OPTION_TEXT:
         if (option->choices && !is_choice(option->choices, value))
             return error_set(err, ERR_CONFIG, "%s%s: %s is none of: %s", where, option->name, value, option->choices);
+        /* The default, or what an earlier place said. */
         free(*(char **)place(options, option));
         *(char **)place(options, option) = xstrdup(value);
         return OK;
@@ -188,21 +205,26 @@ static enum status set(struct options *options, const struct option *option, con
 
 /* ---- the file ---- */
 
+/* Works in place: the line is ours. */
 static char *trim(char *text)
 {
     char *end = text + strlen(text);
 
+    /* Also the carriage return of a file that was written on Windows. */
     while (end > text && strchr(" \t\r\n", end[-1]))
         *--end = '\0';
     return text + strspn(text, " \t");
 }
 
+/* What is known of the file while it is read. */
 struct reading {
     const char *path;
     unsigned line;
     unsigned given[ARRAY_SIZE(option_table)]; /* in which line; 0: not yet */
 };
 
+/* A line is a comment, empty, or `name = value`. A name that is given twice is a mistake, since
+ * nobody can tell which was meant. --config itself stands on the command line only. */
 static enum status read_line(struct options *options, struct reading *reading, char *line, struct error *err)
 {
     char where[PATH_MAX + 16];
@@ -219,16 +241,19 @@ static enum status read_line(struct options *options, struct reading *reading, c
     *equals = '\0';
     value = trim(equals + 1);
     name = trim(name);
+    /* --config in a file would name another one; it stands on the command line only. */
     option = find(name, strlen(name));
     if (!option || strcmp(option->name, "config") == 0)
         return error_set(err, ERR_CONFIG, "%sunknown option %s", where, name);
     given = &reading->given[option - option_table];
+    /* Most likely one of the two was forgotten. */
     if (*given)
         return error_set(err, ERR_CONFIG, "%s%s is given in line %u already", where, name, *given);
     *given = reading->line;
     return set(options, option, where, value, err);
 }
 
+/* Stops at the first mistake and says where: half a configuration is none. */
 static enum status read_file(struct options *options, const char *path, struct error *err)
 {
     char line[LINE_BYTES_MAX];
@@ -240,12 +265,14 @@ static enum status read_file(struct options *options, const char *path, struct e
         return error_set_os(err, errno, "--config: cannot read %s", path);
     while (!status && fgets(line, sizeof(line), file)) {
         reading.line++;
+        /* A line that is too long would be read as two. */
         if (!strchr(line, '\n') && !feof(file)) /* a NUL ends what strchr sees */
             status = error_set(err, ERR_CONFIG, "%s:%u: a line has at most %d bytes, and no NUL", path, reading.line,
                                LINE_BYTES_MAX - 2);
         else
             status = read_line(options, &reading, line, err);
     }
+    /* A directory can be opened, and fails only when it is read. */
     if (!status && ferror(file))
         status = error_set_os(err, errno, "--config: cannot read %s", path);
     fclose(file);
@@ -254,7 +281,8 @@ static enum status read_file(struct options *options, const char *path, struct e
 
 /* ---- the command line ---- */
 
-/* One pass: only --config, or all the rest. */
+/* One pass: only --config, or all the rest. The file is read between the two, so that what is given
+ * here wins. */
 static enum status read_arguments(struct options *options, int argc, char *const *argv, bool only_config,
                                   struct error *err)
 {
@@ -286,14 +314,17 @@ static enum status read_arguments(struct options *options, int argc, char *const
     return OK;
 }
 
+/* Defaults, then the file, then the command line. */
 enum status options_parse(struct options *options, int argc, char *const *argv, struct error *err)
 {
     enum status status;
 
+    /* Zeroed, so that options_fini can be called whatever fails. */
     *options = (struct options){ 0 };
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         if (!option_table[i].fallback)
             continue;
+        /* The table's own defaults are checked like any value. */
         status = set(options, &option_table[i], "--", option_table[i].fallback, err);
         if (status)
             return status;
@@ -308,6 +339,7 @@ enum status options_parse(struct options *options, int argc, char *const *argv, 
     return status;
 }
 
+/* Flags and numbers have nothing to free. */
 void options_fini(struct options *options)
 {
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
@@ -316,8 +348,10 @@ void options_fini(struct options *options)
     *options = (struct options){ 0 };
 }
 
+/* ---- changes while running: SIGHUP ---- */
 /* ---- changes while running ---- */
 
+/* NULL is a value of its own: not given. */
 static bool is_same(const struct options *a, const struct options *b, const struct option *option)
 {
     const void *in_a = (const char *)a + option->offset, *in_b = (const char *)b + option->offset;
@@ -335,6 +369,8 @@ static bool is_same(const struct options *a, const struct options *b, const stru
     return true;
 }
 
+/* Takes from `fresh` what may change while the server runs, and tells of the rest. Texts change
+ * places, so that each is freed by whoever has it then. */
 void options_take(struct options *options, struct options *fresh, options_changed changed, void *context)
 {
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
@@ -342,6 +378,7 @@ void options_take(struct options *options, struct options *fresh, options_change
 
         if (is_same(options, fresh, option))
             continue;
+        assert(option->kind != OPTION_FLAG || !option->while_running);
         if (option->while_running && option->kind == OPTION_TEXT) {
             char *old = *(char **)place(options, option);
 
@@ -355,6 +392,7 @@ void options_take(struct options *options, struct options *fresh, options_change
 }
 
 /* ---- what is printed: all of it from the table ---- */
+/* ---- what is printed: all of it from the table ---- */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -363,6 +401,7 @@ static bool ends_with(const char *text, const char *end)
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+/* An option's unit is the end of its name. */
 static const char *unit(const struct option *option)
 {
     switch (option->kind) {
@@ -401,6 +440,7 @@ static const char *when(const struct option *option)
     return option->while_running ? "reload" : "restart";
 }
 
+/* For docs/configuration.md. */
 void options_print_reference(FILE *out)
 {
     fputs("| option | value | range | default | changed by | |\n| --- | --- | --- | --- | --- | --- |\n", out);
@@ -413,12 +453,13 @@ void options_print_reference(FILE *out)
     }
 }
 
+/* A file that can be used as it is: every option as a comment, with its default. */
 void options_print_file(FILE *out)
 {
     fputs(
-        "# Options of helenus serve: `name = value`, one per line; what is not set has its default. Sizes take k, m and\n"
-        "# g (powers of 1024). The command line wins. SIGHUP (systemctl reload helenus) reads this file again and applies\n"
-        "# what says \"reload\"; the rest waits for a restart.\n",
+        "# Options of helenus serve: `name = value`, one per line; what is not set has its default. Sizes take k, m\n"
+        "# and g (powers of 1024). The command line wins. SIGHUP (systemctl reload helenus) reads this file again and\n"
+        "# applies what says \"reload\"; the rest waits for a restart.\n",
         out);
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         const struct option *option = &option_table[i];
@@ -434,6 +475,7 @@ void options_print_file(FILE *out)
     }
 }
 
+/* The list in `helenus help`. */
 void options_print_help(FILE *out)
 {
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {

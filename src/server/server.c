@@ -1,5 +1,9 @@
-/* Builds a server from the bottom up: directory, keys, store, catalog, tables, query, loops, control, HTTP; each
- * step says why it cannot. What was built is taken down in the other order, also when a later step fails. */
+/* Builds a server from the bottom up: directory, keys, store, catalog, tables, query, loops,
+ * control, HTTP; each step says why it cannot. What was built is taken down in the other order,
+ * also when a later step fails.
+ *
+ * The steps stand in one table (server_open), so that there is one order, and what a step relies on
+ * is asserted in it. Nothing of the data is touched before the ports and the lock are ours. */
 #include "server/server.h"
 
 #include "catalog/format.h"
@@ -44,13 +48,14 @@ static enum status lock_directory(struct server *server, struct error *err)
 
 /* ---- storage ---- */
 
+/* The engine's own words: they name files, and never what is in them. */
 static void log_of_store(void *context, enum store_log_level level, const char *message)
 {
     log_write(level == STORE_LOG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", "%s", message);
 }
 
-/* What tests switch off to show that they would notice: only in a binary of their own (build/helenus-switches), never in
- * the one that is shipped. */
+/* What tests switch off to show that they would notice: only in a binary of their own
+ * (build/helenus-switches), never in the one that is shipped. */
 static bool test_switch(const char *name)
 {
 #ifdef HELENUS_TEST_SWITCHES
@@ -62,21 +67,26 @@ static bool test_switch(const char *name)
 #endif
 }
 
+/* Keeps nothing on a disk, so it has no directory, lock, keys or control socket. */
 static bool is_memory(const struct server *server)
 {
     return strcmp(server->options->store, "memory") == 0;
 }
 
+/* A new key is made only in developer mode, and only where nothing was encrypted yet. */
 static enum status open_keys(struct server *server, struct error *err)
 {
     const struct options *options = server->options;
 
+    assert(!server->keys);
     if (options->key_file)
         return keys_open_file(options->key_file, &server->keys, err);
     if (is_memory(server))
         return OK;
     if (options->dev)
         return keys_open_directory(options->data, !format_holds_data(options->data), &server->keys, err);
+    /* Identity is not built yet, so this cannot be reached; without developer mode a key is never
+     * made. */
     return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
 }
 
@@ -84,8 +94,8 @@ static enum status open_keys(struct server *server, struct error *err)
 static struct file_system *test_files(void)
 {
 #ifdef HELENUS_TEST_SWITCHES
-    const char *directory =
-        getenv("HELENUS_TEST_STALL"); /* it stands still while there is a file of its name and ".stalled" */
+    /* The disk stands still while there is a file of this name and ".stalled". */
+    const char *directory = getenv("HELENUS_TEST_STALL");
     char control[PATH_MAX];
 
     if (directory) {
@@ -96,7 +106,8 @@ static struct file_system *test_files(void)
     return NULL;
 }
 
-/* The body itself, or as if what it holds were on the disk alone: HELENUS_TEST_COLD=3 refuses one in three reads that may not wait. */
+/* The body itself, or as if what it holds were on the disk alone: HELENUS_TEST_COLD=3 refuses one
+ * in three reads that may not wait. */
 static const struct store_ops *tested(const struct store_ops *body)
 {
 #ifdef HELENUS_TEST_SWITCHES
@@ -108,9 +119,11 @@ static const struct store_ops *tested(const struct store_ops *body)
     return body;
 }
 
+/* One environment for all shards: they share the caches and the memory for writes. */
 static enum status open_environment(struct server *server, struct error *err)
 {
     struct store_environment_options environment = {
+        /* The row cache's part is taken off: together they are what the operator allowed. */
         .cache_bytes = sizes_cache_bytes(server->options) - sizes_row_cache_bytes(server->options),
         .write_buffer_bytes = sizes_write_buffer_bytes(server->options),
         .files = test_files(),
@@ -131,7 +144,8 @@ static bool wants_password(const struct options *options)
     return strcmp(options->auth, "password") == 0;
 }
 
-/* What system.local tells: what we were told to tell, else an address clients can use, also where we listen on all of them. */
+/* What system.local tells: what we were told to tell, else an address clients can use, also where
+ * we listen on all of them. A driver connects to this address next. */
 static void own_address(const struct server *server, struct catalog_options *catalog)
 {
     static const uint8_t any[16], loopback[] = { 127, 0, 0, 1 };
@@ -139,6 +153,7 @@ static void own_address(const struct server *server, struct catalog_options *cat
 
     catalog->cql_port = (uint16_t)server_cql_port(server);
     catalog->address_is_ipv6 = size == 16;
+    /* Of all addresses a client can use none: it is told of this machine's own. */
     if (memcmp(catalog->address, any, size) != 0)
         return;
     if (size == 16)
@@ -147,6 +162,8 @@ static void own_address(const struct server *server, struct catalog_options *cat
         memcpy(catalog->address, loopback, sizeof(loopback));
 }
 
+/* The catalog before the tables: shards ask it for definitions while they open. Computed tables are
+ * registered while nobody can have seen the schema. */
 static enum status open_catalog(struct server *server, struct error *err)
 {
     struct catalog_options options = {
@@ -172,6 +189,8 @@ static enum status open_catalog(struct server *server, struct error *err)
     return status ? status : catalog_register(server->catalog, control_create_table, &server->tasks.table, err);
 }
 
+/* Shards, then definitions, then what a crash left half done: batches that were logged need the
+ * definitions of their tables. */
 static enum status open_space(struct server *server, struct error *err)
 {
     struct table_space_options options = {
@@ -195,18 +214,22 @@ static enum status open_space(struct server *server, struct error *err)
     if (status)
         return status;
     status = catalog_open(server->catalog, server->space, err);
+    /* Only what was opened may be closed: catalog_close wants a space. */
     server->catalog_is_open = !status;
     if (status)
         return status;
     server->sweeper.space = server->space;
+    /* Every definition is known from here on. */
     status = table_space_finish_batches(server->space, err); /* every definition is known from here on */
     if (!status)
         table_space_start_sweeping(server->space);
     return status;
 }
 
+/* ---- schema events: drivers read the schema again when they get one ---- */
 /* ---- schema events ---- */
 
+/* On the thread that made the change; each loop gets its own copy. */
 static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
 {
     static const enum native_change changes[] = {
@@ -222,6 +245,7 @@ static void schema_changed(struct catalog_listener *listener, const struct ddl_c
                                           .keyspace = change->keyspace,
                                           .name = change->name };
 
+    assert((size_t)change->action < ARRAY_SIZE(changes) && (size_t)change->target < ARRAY_SIZE(targets));
     if (!change->happened)
         return;
     native_encode_event_schema(&body, &event);
@@ -230,14 +254,17 @@ static void schema_changed(struct catalog_listener *listener, const struct ddl_c
 
 /* ---- serving ---- */
 
+/* A loop that was opened is counted at once, so that a later failure closes it. */
 static enum status open_loops(struct server *server, struct error *err)
 {
     uint32_t count = sizes_loop_count(server->options);
 
+    assert(!server->service.loops);
     server->service.limits = sizes_limits(server->options, count);
     server->service.wants_password = wants_password(server->options);
     server->service.loops = xcalloc(count, sizeof(*server->service.loops));
     for (uint32_t i = 0; i < count; i++) {
+        /* Port 0 became a number with the first loop, and the others take the same. */
         enum status status = native_loop_open(&server->service, &server->address, &server->service.loops[i], err);
 
         if (status)
@@ -247,6 +274,7 @@ static enum status open_loops(struct server *server, struct error *err)
     return OK;
 }
 
+/* The engine, then workers, then loops: each uses what comes before it. */
 static enum status open_query(struct server *server, struct error *err)
 {
     enum status status;
@@ -263,6 +291,8 @@ static enum status open_query(struct server *server, struct error *err)
     };
     struct workers_options workers = {
         .count = (uint32_t)server->options->workers,
+        /* A group for each shard: a disk that stands still does not keep workers from the other
+         * shards' requests. */
         .group_count = 1 + table_space_shard_count(server->space),
         .queue_jobs_max = WORKER_QUEUE_MAX,
         .thread_name = "worker",
@@ -282,6 +312,7 @@ static enum status open_query(struct server *server, struct error *err)
 
 /* ---- HTTP ---- */
 
+/* Operators' commands, through a socket in the data directory. */
 static enum status open_control(struct server *server, struct error *err)
 {
     struct control_options options = {
@@ -297,6 +328,7 @@ static enum status open_control(struct server *server, struct error *err)
     return control_open(&options, &server->control, err);
 }
 
+/* Last, so that /health answers only when everything else does. */
 static enum status open_http(struct server *server, struct error *err)
 {
     struct http_callbacks callbacks = { .metrics = show_metrics, .health = show_health, .context = server };
@@ -312,7 +344,8 @@ static enum status open_http(struct server *server, struct error *err)
 
 /* ---- life ---- */
 
-/* Says which port, which the kernel does not. */
+/* Says which port, which the kernel does not. Also the last look at what developer mode may be
+ * reached by. */
 static enum status check_ports(struct server *server, struct error *err)
 {
     const struct options *options = server->options;
@@ -333,7 +366,8 @@ static enum status check_ports(struct server *server, struct error *err)
     return OK;
 }
 
-/* HTTP comes last, so that /health speaks for all the rest; but its port is looked at before the data is touched. */
+/* HTTP comes last, so that /health speaks for all the rest; but its port is looked at before the
+ * data is touched: a server that cannot start should not have replayed a log for it. */
 static enum status check_http_port(struct server *server, struct error *err)
 {
     struct sockaddr_storage address;
@@ -349,6 +383,8 @@ static enum status check_http_port(struct server *server, struct error *err)
 
 static void close_all(struct server *server);
 
+/* Threads start when all is built. If one cannot, those that run are drained first: they serve
+ * already. */
 static enum status start_loops(struct server *server, struct error *err)
 {
     struct native_service *service = &server->service;
@@ -356,6 +392,7 @@ static enum status start_loops(struct server *server, struct error *err)
     uint32_t started = 0;
 
     assert(service->loop_count > 0);
+    /* Before the first client can change the schema. */
     catalog_listen(server->catalog, &server->listener);
     while (!status && started < service->loop_count) {
         status = native_loop_start(service->loops[started], started, err);
@@ -366,11 +403,14 @@ static enum status start_loops(struct server *server, struct error *err)
     for (uint32_t i = 0; i < started; i++)
         native_loop_drain(service->loops[i]);
     for (uint32_t i = 0; i < started; i++)
+        /* Those that started end before what they use is closed. */
         native_loop_join(service->loops[i]);
     catalog_unlisten(server->catalog, &server->listener);
     return status;
 }
 
+/* The steps in order; `ballast` is let go of once the directory is ours and before the store writes
+ * its first byte, and taken again whatever happened. */
 enum status server_open(const struct options *options, struct server **result, struct error *err)
 {
     struct server *server = xcalloc(1, sizeof(*server));
@@ -393,18 +433,22 @@ enum status server_open(const struct options *options, struct server **result, s
     server->service.slow_log = &server->slow_log;
     slow_log_open(&server->slow_log, (uint32_t)options->slow_query_lines);
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++) {
+        /* Nothing is on a disk. */
         if ((steps[i] == lock_directory || steps[i] == open_control) && is_memory(server))
             continue;
         status = steps[i](server, err);
         if (!status && steps[i] == lock_directory)
             ballast = ballast_release(options->data);
     }
+    /* Also where a later step failed: the next start needs the room as well. */
     if (server->space && !is_memory(server))
         ballast_take(options->data, ballast, table_space_shard_count(server->space));
     else if (ballast)
+        /* The space was never opened: what was held is held again. */
         ballast_take(options->data, ballast, 0);
     if (!status)
         status = start_loops(server, err);
+    /* HTTP first, as it looks at all the rest. */
     if (status) {
         if (http_close(server->http))
             close_all(server);
@@ -417,6 +461,7 @@ enum status server_open(const struct options *options, struct server **result, s
     return OK;
 }
 
+/* On main's thread, after SIGHUP. Options that need a restart have not changed (options_take). */
 void server_reload(struct server *server)
 {
     struct native_limits limits = sizes_limits(server->options, server->service.loop_count);
@@ -427,15 +472,18 @@ void server_reload(struct server *server)
         log_set_level(level);
     if (limits.connections_max < server->options->connections)
         log_warn("server", "descriptors allow fewer connections connections_max=%u", limits.connections_max);
+    /* Atomic: the slow log's callers read it at any time. */
     atomic_store(&server->slow_log.lines_per_s, (uint32_t)server->options->slow_query_lines);
     query_engine_set_thresholds(server->engine, &thresholds);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_set_limits(server->service.loops[i], &limits);
 }
 
-/* Without HTTP, which looks at all of it. */
+/* Without HTTP, which looks at all of it. Members that a failed start has not made are NULL, and
+ * skipped. */
 static void close_all(struct server *server)
 {
+    /* Each needs what is below it. */
     assert(!server->space || server->catalog);
     assert(!server->engine || server->space);
     control_close(server->control);
@@ -463,6 +511,8 @@ static void close_all(struct server *server)
     free(server);
 }
 
+/* Loops end before what they use; connections get what they are owed first. False: something did
+ * not end in time, and whatever it uses must stay. */
 bool server_close(struct server *server)
 {
     bool all_ended = true;
@@ -471,6 +521,7 @@ bool server_close(struct server *server)
     log_info("server", "stopping connections=%u", atomic_load(&server->service.connection_count));
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_drain(server->service.loops[i]);
+    assert(server->service.loops);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         all_ended &= native_loop_join(server->service.loops[i]);
     if (!all_ended) {
@@ -490,6 +541,7 @@ const char *server_host(const struct server *server)
     return server->options->listen;
 }
 
+/* Developer mode takes any credentials: then the address is all that protects the data. */
 bool server_is_exposed(const struct server *server)
 {
     return server->options->dev && !listener_is_loopback(&server->address);

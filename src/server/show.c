@@ -1,5 +1,6 @@
-/* What is counted here and there, gathered when somebody asks. Nothing is counted twice, and nothing is counted for
- * this alone: the numbers are their owners'. */
+/* What is counted here and there, gathered when somebody asks. Nothing is counted twice, and
+ * nothing is counted for this alone: the numbers are their owners'. They are read without locks
+ * while others write them, so sums are of no single moment. */
 #include "server/show.h"
 
 #include "query/query.h"
@@ -9,12 +10,14 @@
 
 #include <assert.h>
 
-/* What the server's own memory did not have: the system's, or the disk. */
+/* What the server's own memory did not have: the system's, or the disk. These tell whether a server
+ * that is slow waits for its disk. */
 static void show_reads(struct server *server, struct buffer *out)
 {
     struct store_counts counts = { 0 };
     uint64_t cold_writes = 0;
 
+    assert(server->store && server->environment && server->space);
     server->store->environment_counts(server->environment, &counts);
     for (uint32_t i = 0; i < table_space_shard_count(server->space); i++)
         cold_writes += table_space_cold_writes(server->space, i);
@@ -38,6 +41,7 @@ static void show_reads(struct server *server, struct buffer *out)
                         counts.cache_pinned_bytes);
 }
 
+/* As Prometheus reads it: names, kinds and help of metrics are part of what operators rely on. */
 void show_metrics(void *context, struct buffer *out)
 {
     struct server *server = context;
@@ -82,7 +86,8 @@ void show_metrics(void *context, struct buffer *out)
     sweeper_print_metrics(&server->sweeper, out);
 }
 
-/* A server that takes no writes is alive and not well: reads go on, but whoever balances load should know. */
+/* A server that takes no writes is alive and not well: reads go on, but whoever balances load
+ * should know. The text names shards, never tables. */
 bool show_health(void *context, struct buffer *out)
 {
     struct server *server = context;

@@ -1,6 +1,8 @@
-/* What an option does not say follows from the machine: three loops for four processors, an eighth of the memory for
- * the cache, and so on. Most is a loop's part of what all of them may take, but never so little that one request
- * which is allowed would not fit. */
+/* What an option does not say follows from the machine: three loops for four processors, an eighth
+ * of the memory for the cache, and so on. Most is a loop's part of what all of them may take, but
+ * never so little that one request which is allowed would not fit.
+ *
+ * Memory is what the process may have, and not what the machine has: see memory.h. */
 #include "server/sizes.h"
 
 #include "server/memory.h"
@@ -24,8 +26,9 @@ enum {
 
 /* ---- threads and file descriptors ---- */
 
-/* Three loops for four cores: the rest is for owners, which sync, and for compaction. On two cores one loop answers more reads and
- * writes than two, and with less CPU for each (docs/performance.md). */
+/* Three loops for four cores: the rest is for owners, which sync, and for compaction. On two cores
+ * one loop answers more reads and writes than two, and with less CPU for each
+ * (docs/performance.md). */
 uint32_t sizes_loop_count(const struct options *options)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -38,14 +41,16 @@ uint32_t sizes_loop_count(const struct options *options)
     return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
 }
 
-/* The store's files, a client of each kind; and what loops (epoll, two eventfds, a listener) and workers (an eventfd) take. */
+/* The store's files, a client of each kind; and what loops (epoll, two eventfds, a listener) and
+ * workers (an eventfd) take. */
 static uint64_t files_beside_connections(const struct options *options)
 {
     return FILES_BESIDE_CONNECTIONS + FILES_PER_LOOP * sizes_loop_count(options) + options->workers;
 }
 
-/* As many descriptors as connections need, or as many connections as descriptors allow: the store must always find one.
- */
+/* As many descriptors as connections need, or as many connections as descriptors allow: the store
+ * must always find one. The soft limit is raised as far as it may be, as it is 1024 on most systems
+ * for the sake of select(), which nothing here uses. */
 uint64_t sizes_connections(const struct options *options)
 {
     uint64_t beside = files_beside_connections(options);
@@ -64,7 +69,8 @@ uint64_t sizes_connections(const struct options *options)
     return limit.rlim_cur > 2 * beside ? limit.rlim_cur - beside : limit.rlim_cur / 2;
 }
 
-/* Threads take descriptors before there is anybody to tell that none is left. */
+/* Threads take descriptors before there is anybody to tell that none is left: so this is looked at
+ * first of all. */
 enum status sizes_check_files(const struct options *options, struct error *err)
 {
     uint64_t threads = files_beside_connections(options) - FILES_BESIDE_CONNECTIONS;
@@ -95,6 +101,7 @@ uint64_t sizes_cache_bytes(const struct options *options)
     return eighth > CACHE_BYTES_MIN ? eighth : CACHE_BYTES_MIN;
 }
 
+/* The row cache is a part of the cache's memory, not beside it. */
 uint64_t sizes_row_cache_bytes(const struct options *options)
 {
     assert(options->row_cache_percent <= 100);
@@ -113,8 +120,8 @@ uint64_t sizes_write_buffer_bytes(const struct options *options)
 
 /* ---- limits ---- */
 
-/* A loop's part of what unfinished requests may hold. One request that is allowed must always fit, in a buffer that doubles as it
- * comes. */
+/* A loop's part of what unfinished requests may hold. One request that is allowed must always fit,
+ * in a buffer that doubles as it comes: the old half, the new whole, and what others have. */
 static size_t input_bytes_of_loop(const struct options *options, uint32_t loops)
 {
     uint64_t sixteenth = memory_bytes() / 16, all = options->input_bytes, part, least;
@@ -127,15 +134,18 @@ static size_t input_bytes_of_loop(const struct options *options, uint32_t loops)
     return part > least ? part : least;
 }
 
+/* A request is more than its frame: values, plan and rows are in it as well. */
 static size_t request_bytes_of_loop(const struct options *options, uint32_t loops)
 {
     uint64_t part = (options->request_bytes ? options->request_bytes : memory_bytes() / 8) / loops;
     uint64_t least = REQUEST_PER_FRAME * options->frame_bytes + INPUT_BYTES_BESIDE;
 
+    assert(loops > 0);
     assert(options->frame_bytes > 0);
     return part > least ? part : least;
 }
 
+/* A quarter of the loop's, so that one connection cannot keep all others out. */
 static size_t request_bytes_of_connection(const struct options *options, uint32_t loops)
 {
     uint64_t part = request_bytes_of_loop(options, loops) / SHARES;
@@ -144,8 +154,10 @@ static size_t request_bytes_of_connection(const struct options *options, uint32_
     return part > least ? part : least;
 }
 
+/* Seconds and milliseconds become microseconds here, once. */
 struct native_limits sizes_limits(const struct options *options, uint32_t loops)
 {
+    assert(loops > 0 && options->frame_bytes <= NATIVE_FRAME_BYTES_LIMIT);
     return (struct native_limits){
         .connections_max = (uint32_t)sizes_connections(options),
         .frame_bytes_max = (uint32_t)options->frame_bytes,

@@ -1,4 +1,5 @@
-/* Who looks at a directory takes its lock first, as a server would: none can start meanwhile. */
+/* Who looks at a directory takes its lock first, as a server would: none can start meanwhile.
+ * Nothing is created here, not even the lock: a directory without one has never been served. */
 #include "server/admin/at_rest.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static enum status path_in(const char *directory, const char *name, char path[PA
     return OK;
 }
 
+/* Read-only, so that a directory can be looked at by who may not write to it. */
 enum status at_rest_lock(const char *directory, int *lock_fd, struct error *err)
 {
     char path[PATH_MAX];
@@ -46,6 +48,7 @@ bool at_rest_has(const char *directory, const char *name)
     return path_in(directory, name, path, &error) == OK && access(path, F_OK) == 0;
 }
 
+/* A tool that root ran would leave files that the server's user cannot open. */
 enum status at_rest_owner(const char *directory, const char *name, struct error *err)
 {
     char path[PATH_MAX];
@@ -62,6 +65,8 @@ enum status at_rest_owner(const char *directory, const char *name, struct error 
     return OK;
 }
 
+/* Without --key-file the directory's own key; it is never made here, as a new one could read
+ * nothing. */
 enum status at_rest_keys(const char *directory, const char *key_file, struct keys **keys, struct error *err)
 {
     return key_file ? keys_open_file(key_file, keys, err) : keys_open_directory(directory, false, keys, err);

@@ -1,5 +1,8 @@
-/* Looks at a directory from end to end, and goes on after what it finds: who has damage wants to know all of it.
- * Rows that are sound but under an older form of a value are counted beside. */
+/* Looks at a directory from end to end, and goes on after what it finds: who has damage wants to
+ * know all of it. Rows that are sound but under an older form of a value are counted beside.
+ *
+ * It never writes, but for --repair, and then only where nothing else is damaged: whatever is done
+ * to a damaged directory before it was copied can make it worse. */
 #include "server/admin/check.h"
 
 #include "base/clock.h"
@@ -12,11 +15,13 @@
 #include "server/admin/progress.h"
 #include "store/rocksdb/rocksdb.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* What was asked, and what was found so far. */
 struct checker {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
@@ -31,6 +36,7 @@ struct checker {
     struct buffer scratch;
 };
 
+/* Nothing can be said about the directory, which is neither sound nor damaged. */
 static int cannot(const struct error *error)
 {
     fprintf(stderr, "helenus: cannot check: %s\n", error->message);
@@ -45,9 +51,12 @@ static void show_progress(void *context, uint32_t shard, uint32_t shard_count, u
     struct checker *checker = context;
     double part = total ? (double)done / (double)total : 1;
 
+    assert(shard < shard_count && done <= total);
+    /* Each shard counts alike, whatever its size: nobody knows the sum before all were read. */
     progress_show(&checker->progress, (uint64_t)((shard + part) * 1e6), shard_count * UINT64_C(1000000), NULL);
 }
 
+/* One line each, at once: a check of a large directory takes hours. */
 static void tell_damage(void *context, const char *where, const char *what)
 {
     struct checker *checker = context;
@@ -58,6 +67,7 @@ static void tell_damage(void *context, const char *where, const char *what)
     checker->damage_count++;
 }
 
+/* Ids and sizes, never keys or values: the line may end in a ticket. */
 static void tell_taken(void *context, const struct table_taken *taken)
 {
     static const char *const kinds[] = {
@@ -68,6 +78,7 @@ static void tell_taken(void *context, const struct table_taken *taken)
     progress_clear(&checker->progress);
     printf("taken out: shard %u: ", taken->shard);
     if (taken->table_id)
+        /* What was taken out is told by table and token, as its key may not be readable. */
         printf("%s of table %llu, token %lld: fragments=%u bytes=%llu%s (%s)\n", kinds[taken->kind],
                (unsigned long long)taken->table_id, (long long)taken->token, taken->fragment_count,
                (unsigned long long)taken->bytes, taken->rest ? ", what else it holds stays" : "", taken->why);
@@ -79,31 +90,35 @@ static void tell_taken(void *context, const struct table_taken *taken)
 /* Of the table whose rows end here. A table in several shards is told of by each. */
 static void tell_forms(struct checker *checker)
 {
+    /* Only tables of which there is something to tell. */
     if (checker->form_count) {
         progress_clear(&checker->progress);
-        printf(
-            "to be written again: %.*s.%.*s: rows=%llu: sets or maps in them stand in an order that an older version kept; "
-            "read the table, TRUNCATE it and insert what was read\n",
-            BYTES(checker->table->keyspace), BYTES(checker->table->name), (unsigned long long)checker->form_count);
+        printf("to be written again: %.*s.%.*s: rows=%llu: sets or maps in them stand in an order that an older "
+               "version kept; read the table, TRUNCATE it and insert what was read\n",
+               BYTES(checker->table->keyspace), BYTES(checker->table->name), (unsigned long long)checker->form_count);
         fflush(stdout);
     }
     checker->form_count = 0;
 }
 
+/* The first pass: only definitions are looked at here, the rest is table_space_check's. */
 static enum status see_row(void *context, const struct key_parts *key, const struct row *row, struct error *err)
 {
     struct checker *checker = context;
 
+    assert(checker->definitions);
     if (key->kind != KEY_ROW)
         return OK;
     return catalog_check_row(checker->definitions, key->table_id, key->clustering, row, err);
 }
 
-/* Once the definitions are known: see forms.h. */
+/* The second pass, once the definitions are known: see forms.h. Rows come table by table, so a
+ * table's are counted until the next begins. */
 static enum status see_form(void *context, const struct key_parts *key, const struct row *row, struct error *err)
 {
     struct checker *checker = context;
 
+    /* Rows of a table stand together, so another id ends the one before. */
     if (key->table_id != checker->table_id) {
         tell_forms(checker);
         checker->table_id = key->table_id;
@@ -114,6 +129,7 @@ static enum status see_form(void *context, const struct key_parts *key, const st
     return OK;
 }
 
+/* Printed once, at the end of what was found. */
 static const char advice[] =
     "what to do: stop here and copy the directory as it is, before anything else touches it.\n"
     "  Look at the disk (smartctl, the kernel's log): files do not change by themselves.\n"
@@ -128,6 +144,8 @@ static const char advice[] =
 /* A newer or older format is not damage, and not ours to judge. */
 static enum status check_format(struct checker *checker, struct error *err)
 {
+    /* Without FORMAT and without shards it is some other directory, which must not be called
+     * damaged. */
     if (!at_rest_has(checker->directory, "FORMAT")) {
         if (!format_holds_data(checker->directory))
             return error_set(err, ERR_CONFIG, "%s is not a data directory of helenus", checker->directory);
@@ -142,6 +160,8 @@ static enum status check_format(struct checker *checker, struct error *err)
     return OK;
 }
 
+/* What was taken out is kept aside in files of the shard, so that nothing is lost for ever by a
+ * repair. */
 static enum status repair_space(struct checker *checker, struct table_space_options *options, struct error *err)
 {
     struct table_repair repair = { tell_taken, checker };
@@ -152,11 +172,14 @@ static enum status repair_space(struct checker *checker, struct table_space_opti
     status = table_space_repair(options, &repair, &sum, err);
     checker->repaired = !status;
     if (sum.taken_count)
+        /* Told also when it failed half way: what was taken out stays out. */
         printf("%llu of %llu values taken out of %s, and kept aside in their shards\n",
                (unsigned long long)sum.taken_count, (unsigned long long)sum.value_count, checker->directory);
     return status;
 }
 
+/* Rows are looked at for old forms only in a directory that is sound: counting them in a damaged
+ * one would help nobody. */
 static enum status check_space(struct checker *checker, const struct keys *keys, struct table_checked *sum,
                                struct error *err)
 {
@@ -183,6 +206,7 @@ static enum status check_space(struct checker *checker, const struct keys *keys,
     return status;
 }
 
+/* The definitions are whole only if all rows of them were seen. */
 static enum status check_once(struct checker *checker, struct catalog *catalog, const struct keys *keys,
                               struct table_checked *sum, struct error *err)
 {
@@ -191,17 +215,20 @@ static enum status check_once(struct checker *checker, struct catalog *catalog, 
 
     checker->definitions = catalog_check_new(catalog);
     status = check_space(checker, keys, sum, err);
+    /* Said of the definitions as a whole: rows of them that do not decode were told already. */
     if (catalog_check_end(checker->definitions, &whole) && !status)
         tell_damage(checker, "the definitions", whole.message);
     return status;
 }
 
+/* After a repair everything is checked once more: what it left is told as damage. */
 static enum status check_all(struct checker *checker, struct table_checked *sum, struct error *err)
 {
     struct catalog_options options = { .clock = &clock_system };
     struct catalog *catalog;
     struct keys *keys;
     enum status status = check_format(checker, err);
+    /* What the format's check found is told once, whatever is repaired. */
     uint64_t before = checker->damage_count;
 
     if (!status)
@@ -222,6 +249,7 @@ static enum status check_all(struct checker *checker, struct table_checked *sum,
     return status;
 }
 
+/* The exit code is the worst that was found. */
 static int check(struct checker *checker)
 {
     struct table_checked sum = { 0 };
@@ -234,6 +262,7 @@ static int check(struct checker *checker)
     progress_clear(&checker->progress);
     if (lock_fd >= 0)
         close(lock_fd);
+    /* Damage counts more than that the check could not go on: most often it is why. */
     if (checker->damage_count) {
         printf("%s is damaged: %llu finding%s\n%s", checker->directory, (unsigned long long)checker->damage_count,
                checker->damage_count == 1 ? "" : "s", advice);
@@ -250,6 +279,7 @@ static int check(struct checker *checker)
     return CHECK_SOUND;
 }
 
+/* For restore, which checks what it copied. */
 int check_directory(const char *directory, const char *key_file)
 {
     struct checker checker = { .directory = directory, .key_file = key_file };
@@ -273,6 +303,7 @@ int check_run(int argc, char *const *argv)
         else if (argv[i][0] != '-' && !checker.directory)
             checker.directory = argv[i];
         else
+            /* Anything else is answered with the usage. */
             checker.directory = "", i = argc;
     }
     if (!checker.directory || !*checker.directory) {

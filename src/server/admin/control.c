@@ -1,6 +1,10 @@
-/* A thread listens, and one for each who asks: what they ask for takes long, and none of it is done by threads that
- * serve. Who has asked and goes away has what it asked for ended, where that can be; a snapshot's stage goes with
- * its connection. */
+/* A thread listens, and one for each who asks: what they ask for takes long, and none of it is done
+ * by threads that serve. Who has asked and goes away has what it asked for ended, where that can
+ * be; a snapshot's stage goes with its connection.
+ *
+ * Only root and the server's own user are answered: the socket's mode says so, and the kernel tells
+ * who is asking. A question is one line, an answer is lines of "progress" and at its end one of
+ * "done" or "error". */
 #include "server/admin/control.h"
 
 #include "base/log.h"
@@ -25,8 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Who connects has so long to ask, and to take what it is told. */
 enum { ASK_S = 10, BACKLOG = 8 };
 
+/* One who asks. Its thread ends with the answer; the acceptor joins it. */
 struct asker {
     struct control *control;
     pthread_t thread;
@@ -59,7 +65,7 @@ const char control_create_table[] =
     "double, kind text, progress bigint, sstables int, target_directory text, total bigint, unit text, PRIMARY KEY "
     "(keyspace_name, table_name, task_id)) WITH comment = 'current sstable tasks'";
 
-/* In the order of SELECT *. */
+/* In the order of SELECT *: keys, then the others by name. */
 enum column {
     KEYSPACE_NAME,
     TABLE_NAME,
@@ -74,6 +80,7 @@ enum column {
     COLUMN_COUNT,
 };
 
+/* Nothing is told of SSTables: the engine's files are not the table's alone. */
 static void emit_task(struct virtual_emit *emit, const struct control_task *task)
 {
     struct bytes values[COLUMN_COUNT] = { 0 };
@@ -81,12 +88,14 @@ static void emit_task(struct virtual_emit *emit, const struct control_task *task
     double part = task->total ? (double)task->done / (double)task->total : 1;
     uint64_t bits;
 
+    assert(task->done <= task->total);
     memcpy(&bits, &part, sizeof(bits));
     store_be64(ratio, bits);
     store_be64(done, task->done);
     store_be64(total, task->total);
     values[KEYSPACE_NAME] = bytes_of_string(task->keyspace);
     values[TABLE_NAME] = bytes_of_string(task->table);
+    /* Both of them "*" where a task is about the whole server. */
     values[TASK_ID] = bytes_of(task->id, sizeof(task->id));
     values[COMPLETION_RATIO] = bytes_of(ratio, sizeof(ratio));
     values[KIND] = bytes_of_string(task->kind);
@@ -96,6 +105,7 @@ static void emit_task(struct virtual_emit *emit, const struct control_task *task
     emit->row(emit, values);
 }
 
+/* The lock is held for as long as a few rows take. */
 static void rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct control_view *view = self->context;
@@ -118,17 +128,20 @@ void control_view_fini(struct control_view *view)
     pthread_mutex_destroy(&view->lock);
 }
 
+/* A UUID of this moment, so that tasks sort by when they began. */
 static void new_timeuuid(const struct clock *clock, uint8_t uuid[UUID_BYTES])
 {
     random_bytes(uuid, UUID_BYTES);
     uuid_set_time(uuid, (uint64_t)(clock_realtime_us(clock) * 10 + UUID_EPOCH_TICKS));
 }
 
+/* Shown from here on, under a name that says all of the server until name_task knows better. */
 static void begin_task(struct asker *asker, const char *kind, const char *unit, uint64_t total)
 {
     struct control_view *view = asker->control->view;
 
     pthread_mutex_lock(&view->lock);
+    assert(!asker->task);
     asker->task = &view->tasks[asker - asker->control->askers];
     *asker->task =
         (struct control_task){ .is_used = true, .keyspace = "*", .table = "*", .unit = unit, .total = total };
@@ -150,7 +163,8 @@ static void end_task(struct asker *asker)
 
 /* ---- telling ---- */
 
-/* Whoever does not take it is told nothing more; the work goes on. */
+/* Whoever does not take it is told nothing more; the work goes on. One line whatever the message
+ * holds: a line break would end it early. */
 static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, const char *format, ...)
 {
     char line[CONTROL_LINE_MAX];
@@ -158,6 +172,7 @@ static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, cons
     int size;
 
     va_start(list, format);
+    /* Cut where it is longer than a line may be. */
     size = vsnprintf(line, sizeof(line) - 1, format, list);
     va_end(list);
     if (size > (int)sizeof(line) - 2)
@@ -165,21 +180,25 @@ static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, cons
     for (int i = 0; i < size; i++)
         if (line[i] == '\n')
             line[i] = ' ';
+    assert(size >= 0 && size < (int)sizeof(line));
     line[size++] = '\n';
     if (!asker->is_deaf && send(asker->fd, line, (size_t)size, MSG_NOSIGNAL) != size)
         asker->is_deaf = true;
 }
 
+/* For the view and for who asked; only its own thread changes a task. */
 static void advance(struct asker *asker, uint64_t done)
 {
     struct control_view *view = asker->control->view;
 
+    assert(asker->task && done <= asker->task->total);
     pthread_mutex_lock(&view->lock);
     asker->task->done = done;
     pthread_mutex_unlock(&view->lock);
     tell(asker, "progress %" PRIu64 " %" PRIu64 " %s", done, asker->task->total, asker->task->unit);
 }
 
+/* An operator gets the whole message: it is their data. */
 static void tell_error(struct asker *asker, enum status status, const struct error *err)
 {
     assert(status);
@@ -188,21 +207,25 @@ static void tell_error(struct asker *asker, enum status status, const struct err
 
 /* ---- what can be asked ---- */
 
+/* Shard after shard, so that writes elsewhere go on. */
 static enum status flush(struct asker *asker, struct error *err)
 {
     struct table_space *space = asker->control->space;
     uint32_t count = table_space_shard_count(space);
+    /* The first one that fails ends it. */
     enum status status = OK;
 
     for (uint32_t i = 0; i < count && !status; i++) {
         advance(asker, i);
         status = table_flush_shard(space, i, err);
+        /* So that the bar reaches its end. */
     }
     if (!status)
         advance(asker, count);
     return status;
 }
 
+/* Each of the ask_ functions begins a task, works, and tells one line at its end. */
 static void ask_flush(struct asker *asker)
 {
     uint32_t shards = table_space_shard_count(asker->control->space);
@@ -217,6 +240,7 @@ static void ask_flush(struct asker *asker)
         tell(asker, "done flushed: shards=%" PRIu32, shards);
 }
 
+/* A sweep is one round of all shards, so there is nothing to tell in between. */
 static void ask_sweep(struct asker *asker)
 {
     struct error err = { 0 };
@@ -233,12 +257,14 @@ static void ask_sweep(struct asker *asker)
     tell(asker, "done swept: shards=%" PRIu32, table_space_shard_count(asker->control->space));
 }
 
-/* The tables that are meant: count 0 and NULL ids: all there are. */
+/* The tables that are meant: count 0 and NULL ids: all there are. By id, so that a table that is
+ * dropped meanwhile is simply not there. */
 struct chosen {
     uint64_t *ids; /* owned */
     uint32_t count;
 };
 
+/* A keyspace, or one table of it. Computed tables have nothing to compact. */
 static enum status choose_tables(struct control *control, const char *name, struct chosen *chosen, struct error *err)
 {
     const char *dot = strchr(name, '.');
@@ -247,6 +273,7 @@ static enum status choose_tables(struct control *control, const char *name, stru
     const struct keyspace_def *keyspace = schema_keyspace(schema, keyspace_name);
     enum status status = OK;
 
+    /* A name that is not there is told before any work is begun. */
     if (!keyspace)
         status = error_set(err, ERR_NOT_FOUND, "There is no keyspace %.*s", (int)keyspace_name.size,
                            (const char *)keyspace_name.data);
@@ -281,6 +308,7 @@ static enum status compact(struct asker *asker, const struct chosen *chosen, uin
     uint32_t shards = table_space_shard_count(space);
     enum status status = OK;
 
+    assert(asker->task && count == asker->task->total);
     for (uint32_t i = 0; i < count && !status; i++) {
         advance(asker, i);
         status = table_compact_shard(space, i % shards, chosen->ids ? chosen->ids[i / shards] : 0, err);
@@ -298,6 +326,7 @@ static void ask_compact(struct asker *asker, const char *name)
     enum status status = *name ? choose_tables(asker->control, name, &chosen, &err) : OK;
 
     if (status) {
+        /* Told before a task is shown. */
         tell_error(asker, status, &err);
         free(chosen.ids);
         return;
@@ -316,6 +345,7 @@ static void ask_compact(struct asker *asker, const char *name)
     free(chosen.ids);
 }
 
+/* ---- snapshot: a stage of links, for operate.c to copy ---- */
 /* ---- snapshot ---- */
 
 static void stage_path(const struct control *control, char path[PATH_MAX])
@@ -323,6 +353,7 @@ static void stage_path(const struct control *control, char path[PATH_MAX])
     snprintf(path, PATH_MAX, "%s/" CONTROL_STAGE, control->directory);
 }
 
+/* Also at a start: one that was left by a crash would hold its files for ever. */
 static enum status remove_stage(const struct control *control, struct error *err)
 {
     char path[PATH_MAX];
@@ -331,10 +362,13 @@ static enum status remove_stage(const struct control *control, struct error *err
     return tree_remove(path, err);
 }
 
+/* Flushed before owners stand still, so that little is left for the moment in which they do: how
+ * long writes waited is logged. */
 static enum status make_stage(struct asker *asker, struct error *err)
 {
     struct control *control = asker->control;
     char path[PATH_MAX];
+    /* What a snapshot before this one left would be in its way. */
     int64_t stood_us;
     enum status status = remove_stage(control, err);
 
@@ -350,9 +384,11 @@ static enum status make_stage(struct asker *asker, struct error *err)
     return status;
 }
 
-/* Until the asker has copied it, or is gone, or we stop. */
+/* Until the asker has copied it, or is gone, or we stop. Its line, or the end of the connection,
+ * makes the descriptor readable. */
 static void wait_for_end(struct asker *asker)
 {
+    /* poll, so that a stop wakes it as well. */
     struct pollfd fds[] = { { .fd = asker->fd, .events = POLLIN },
                             { .fd = asker->control->stop_fd, .events = POLLIN } };
 
@@ -360,6 +396,7 @@ static void wait_for_end(struct asker *asker)
         ;
 }
 
+/* One at a time: each has the same place. */
 static void ask_snapshot(struct asker *asker)
 {
     struct control *control = asker->control;
@@ -378,6 +415,7 @@ static void ask_snapshot(struct asker *asker)
         tell(asker, "done " CONTROL_STAGE);
         wait_for_end(asker);
     }
+    /* A stage that stays costs disk space: it goes with the next snapshot or start. */
     if (remove_stage(control, &err))
         log_warn("control", "a snapshot's files can't be removed status=%s", status_name(err.status));
     atomic_store(&control->snapshots, false);
@@ -385,6 +423,8 @@ static void ask_snapshot(struct asker *asker)
 
 /* ---- clock ---- */
 
+/* Only forwards, and only where a server was started for development: rows written meanwhile have
+ * timestamps of the future. */
 static enum status advance_clock(struct control *control, uint64_t seconds, struct error *err)
 {
     if (!control->may_advance)
@@ -392,10 +432,12 @@ static enum status advance_clock(struct control *control, uint64_t seconds, stru
     if (seconds > CONTROL_ADVANCE_MAX_S || !clock_ahead_advance(control->clock, (int64_t)seconds * 1000000))
         return error_set(err, ERR_INVALID, "this is too far ahead");
     log_warn("control", "the clock was moved ahead seconds=%" PRIu64, seconds);
-    /* What has come due is swept before the answer, so that who asked sees all that time has brought. */
+    /* What has come due is swept before the answer, so that who asked sees all that time has
+     * brought. */
     return table_sweep(control->space, err);
 }
 
+/* The answer is the time that the server has now. */
 static void ask_clock(struct asker *asker, const char *seconds)
 {
     struct control *control = asker->control;
@@ -416,17 +458,20 @@ static void ask_clock(struct asker *asker, const char *seconds)
 
 /* ---- asking ---- */
 
+/* The socket's mode keeps others out already; this holds also where a directory's modes were
+ * changed. */
 static bool is_allowed(int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
+    /* The kernel says who connected, whatever that process says of itself. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return false;
     return peer.uid == 0 || peer.uid == geteuid();
 }
 
-/* NUL-terminated, without its end of line. */
+/* NUL-terminated, without its end of line. False: too long, or nothing came in time. */
 static bool read_line(int fd, char line[CONTROL_LINE_MAX])
 {
     size_t size = 0;
@@ -447,12 +492,15 @@ static bool read_line(int fd, char line[CONTROL_LINE_MAX])
     return false;
 }
 
+/* A table would need one shape for all questions; there are six, and they have arguments of their
+ * own. */
 static void answer(struct asker *asker)
 {
     char line[CONTROL_LINE_MAX];
 
-    if (!read_line(asker->fd,
-                   line)) { /* also of who is refused: what is not read when we close takes our answer away */
+    /* The line is read also of who is refused: what is not read when we close takes our answer
+     * away. */
+    if (!read_line(asker->fd, line)) {
         tell(asker, "error no line was sent");
     } else if (!is_allowed(asker->fd)) {
         log_warn("control", "refused: neither root nor the server's user");
@@ -481,6 +529,7 @@ static void *serve_asker(void *context)
     struct asker *asker = context;
 
     pthread_setname_np(pthread_self(), "control-ask");
+    assert(!asker->ended && asker->control);
     answer(asker);
     end_task(asker);
     close(asker->fd);
@@ -490,6 +539,8 @@ static void *serve_asker(void *context)
 
 /* ---- accepting ---- */
 
+/* Threads are joined by the acceptor when the next one comes, so that none is left at the end and
+ * places are free again. */
 static void join_ended(struct control *control)
 {
     for (int i = 0; i < CONTROL_ASKED_MAX; i++)
@@ -499,12 +550,14 @@ static void join_ended(struct control *control)
         }
 }
 
+/* No more at once than have a place: they share the disk. */
 static void take(struct control *control, int fd)
 {
     static const char busy[] = "error too much is under way: try again\n";
     struct timeval limit = { .tv_sec = ASK_S };
     struct asker *asker = NULL;
 
+    /* A peer that says nothing, or takes nothing, does not hold its place for ever. */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     for (int i = 0; i < CONTROL_ASKED_MAX && !asker; i++)
@@ -516,11 +569,13 @@ static void take(struct control *control, int fd)
     }
     if (asker && asker->is_used)
         return;
+    /* It is told so, and may try again. */
     if (send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL) < 0)
         log_warn("control", "too much is under way");
     close(fd);
 }
 
+/* poll waits for both, so that a stop is seen at once. */
 static void *accept_askers(void *context)
 {
     struct control *control = context;
@@ -529,8 +584,10 @@ static void *accept_askers(void *context)
 
     pthread_setname_np(pthread_self(), "control");
     for (;;) {
+        /* Interrupted by a signal. */
         if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
             continue;
+        /* Places of those who have ended are free from here on. */
         join_ended(control);
         if (fds[1].revents)
             return NULL;
@@ -547,7 +604,8 @@ static void *accept_askers(void *context)
 
 /* ---- life ---- */
 
-/* By the descriptor of its directory: a socket's path has 107 bytes at most. */
+/* By the descriptor of its directory: a socket's path has 107 bytes at most. A socket of an earlier
+ * run is removed, which is safe as the directory is locked. */
 static enum status listen_in(struct control *control, struct error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -558,6 +616,7 @@ static enum status listen_in(struct control *control, struct error *err)
         return error_set_os(err, errno, "%s", control->directory);
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTROL_SOCKET, directory_fd);
     control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* The name is removed first, as bind does not replace one. */
     if (control->listen_fd >= 0 && (unlink(address.sun_path) == 0 || errno == ENOENT))
         listens = fchmod(control->listen_fd, 0600) == 0 && /* before it has a name */
                   bind(control->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
@@ -568,12 +627,14 @@ static enum status listen_in(struct control *control, struct error *err)
     return listens ? OK : err->status;
 }
 
+/* The stage of an earlier run goes first. */
 enum status control_open(const struct control_options *options, struct control **result, struct error *err)
 {
     struct control *control = xcalloc(1, sizeof(*control));
     enum status status;
     int failed;
 
+    assert(options->space && options->catalog && options->view && options->clock);
     *control = (struct control){ .clock = options->clock,
                                  .may_advance = options->may_advance,
                                  .directory = options->directory,
@@ -582,6 +643,7 @@ enum status control_open(const struct control_options *options, struct control *
                                  .view = options->view,
                                  .listen_fd = -1 };
     control->stop_fd = eventfd(0, EFD_CLOEXEC);
+    /* Before anybody can ask for another. */
     status = control->stop_fd < 0 ? error_set_os(err, errno, "eventfd") : remove_stage(control, err);
     if (!status)
         status = listen_in(control, err);
@@ -599,6 +661,8 @@ enum status control_open(const struct control_options *options, struct control *
     return OK;
 }
 
+/* Compactions are told to stop, as they may take hours; what else is asked ends by itself, and is
+ * waited for. */
 void control_close(struct control *control)
 {
     char path[PATH_MAX];
@@ -607,6 +671,7 @@ void control_close(struct control *control)
     if (!control)
         return;
     if (control->thread_runs) {
+        /* Without this the thread could never be joined. */
         if (write(control->stop_fd, &one, sizeof(one)) < 0)
             abort();
         pthread_join(control->thread, NULL);
@@ -614,6 +679,7 @@ void control_close(struct control *control)
         for (int i = 0; i < CONTROL_ASKED_MAX; i++)
             if (control->askers[i].is_used)
                 pthread_join(control->askers[i].thread, NULL);
+        /* Nobody can ask any more, so the name goes. */
         snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, control->directory);
         unlink(path);
     }

@@ -1,15 +1,20 @@
-/* A value in the form that is looked for is the value itself again when it is brought to that form: where it is not,
- * it was written before. */
+/* A value in the form that is looked for is the value itself again when it is brought to that form:
+ * where it is not, it was written before (by a version that stored sets and maps as clients sent
+ * them). Such a value is sound, but is not found by its canonical form. */
 #include "server/admin/forms.h"
 
 #include "types/value.h"
 
-/* Of a collection cell by cell: what its elements are. */
+#include <assert.h>
+
+/* Of a collection cell by cell: what its elements are. A map's last parameter is its value. */
 static const struct type *element_of(const struct type *type)
 {
+    assert(type->param_count > 0);
     return type->params[type->param_count - 1];
 }
 
+/* Types whose values have one form only are not looked at. */
 static bool concerns(const struct column_def *column)
 {
     const struct type *type = column->type;
@@ -19,6 +24,7 @@ static bool concerns(const struct column_def *column)
     return type_is_collection(type) && (value_has_forms(type->params[0]) || value_has_forms(element_of(type)));
 }
 
+/* So most tables cost nothing. */
 bool forms_concern(const struct table_def *table)
 {
     for (uint32_t i = 0; i < table->column_count; i++)
@@ -27,6 +33,8 @@ bool forms_concern(const struct table_def *table)
     return false;
 }
 
+/* Several columns stand in the key each behind its length (types/value.h). What does not fit is
+ * damage, and told elsewhere. */
 static bool partition_differs(const struct table_def *table, struct bytes key)
 {
     if (table->partition_key_count == 1)
@@ -43,7 +51,8 @@ static bool partition_differs(const struct table_def *table, struct bytes key)
     return false;
 }
 
-/* The next component of a byte-comparable key; one that does not decode is damage, and told elsewhere. */
+/* The next component of a byte-comparable key; one that does not decode is damage, and told
+ * elsewhere. */
 static bool component_differs(const struct type *type, struct bytes *rest, bool descending, struct buffer *scratch)
 {
     struct error none;
@@ -57,6 +66,7 @@ static bool component_differs(const struct type *type, struct bytes *rest, bool 
     return !value_is_canonical(type, buffer_bytes(scratch));
 }
 
+/* A set's elements and a map's keys are in the cell's path. */
 static bool cell_differs(const struct column_def *column, const struct cell *cell, struct buffer *scratch)
 {
     const struct type *type = column->type;
@@ -71,11 +81,13 @@ static bool cell_differs(const struct column_def *column, const struct cell *cel
     return type->kind != TYPE_SET && !value_is_canonical(element_of(type), cell->value);
 }
 
+/* Any part of a row may be of an older form: its keys or its cells. */
 bool forms_differ(const struct table_def *table, const struct key_parts *key, const struct row *row,
                   struct buffer *scratch)
 {
     struct bytes rest = key->clustering;
 
+    assert(table->clustering_count <= table->column_count);
     if (partition_differs(table, key->partition_key))
         return true;
     for (uint32_t i = 0; i < table->clustering_count && rest.size; i++) {

@@ -1,4 +1,5 @@
-/* What is shown goes to stderr: stdout is what a command was asked for. */
+/* What is shown goes to stderr: stdout is what a command was asked for. On a terminal it is a bar
+ * that is drawn over; elsewhere a line for each tenth, which a log can hold. */
 #include "server/admin/progress.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@ void progress_begin(struct progress *progress, const char *what)
     *progress = (struct progress){ .what = what, .has_terminal = isatty(STDERR_FILENO), .shown = -1 };
 }
 
+/* The bar is wiped before anything else is written there. */
 void progress_clear(struct progress *progress)
 {
     if (progress->has_terminal && progress->shown >= 0)
@@ -20,6 +22,7 @@ void progress_clear(struct progress *progress)
     progress->shown = -1;
 }
 
+/* Called often: nothing is written unless a thousandth more is done. */
 void progress_show(struct progress *progress, uint64_t done, uint64_t total, const char *unit)
 {
     double part = total ? (double)done / (double)total : 1;

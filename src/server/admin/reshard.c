@@ -1,4 +1,5 @@
-/* The command line of table/reshard.c: lock, keys, store, and what is shown meanwhile. */
+/* The command line of table/reshard.c: lock, keys, store, and what is shown meanwhile. The work is
+ * crash-safe there; here the directory is brought to rest first. */
 #include "server/admin/reshard.h"
 
 #include "base/clock.h"
@@ -11,11 +12,13 @@
 #include "server/step.h"
 #include "store/rocksdb/rocksdb.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+/* One run of the command. */
 struct resharder {
     const char *directory;
     const char *key_file; /* NULL: DIR/master.key */
@@ -25,6 +28,7 @@ struct resharder {
     struct table_space_options space;
 };
 
+/* One line on stderr; the exit code says that it was not done. */
 static int cannot(const struct error *error)
 {
     fprintf(stderr, "helenus: cannot reshard: %s\n", error->message);
@@ -37,6 +41,7 @@ static void show_progress(void *context, const char *phase, uint64_t done, uint6
 {
     struct resharder *resharder = context;
 
+    /* A phase that begins has a bar of its own. */
     if (!resharder->progress.what || strcmp(phase, resharder->progress.what) != 0) {
         progress_clear(&resharder->progress);
         progress_begin(&resharder->progress, phase);
@@ -44,7 +49,8 @@ static void show_progress(void *context, const char *phase, uint64_t done, uint6
     progress_show(&resharder->progress, done, total, "values");
 }
 
-/* What fails is told at the end, once; the engine's warnings are about what is done here on purpose. */
+/* What fails is told at the end, once; the engine's warnings are about what is done here on
+ * purpose. */
 static void log_of_store(void *context, enum store_log_level level, const char *message)
 {
     if (level == STORE_LOG_ERROR)
@@ -53,7 +59,9 @@ static void log_of_store(void *context, enum store_log_level level, const char *
 
 /* ---- the work ---- */
 
-/* As a start does: the log is replayed, and what a crash interrupted is ended. Then all of it goes into sorted files. */
+/* As a start does: the log is replayed, and what a crash interrupted is ended. Then all of it goes
+ * into sorted files, which is what resharding reads. Jobs are ended too: rows of dropped tables
+ * need not be copied. */
 static enum status settle(struct resharder *resharder, struct error *err)
 {
     struct catalog_options options = { .directory = resharder->directory, .clock = &clock_system };
@@ -61,8 +69,10 @@ static enum status settle(struct resharder *resharder, struct error *err)
     struct table_space *space;
     enum status status = catalog_new(&options, &catalog, err);
 
+    assert(resharder->directory && resharder->space.store);
     if (status)
         return status;
+    /* The catalog is asked for definitions while the space opens, so it is made first. */
     resharder->space.table_by_id = catalog_table_by_id;
     resharder->space.context = catalog;
     status = table_space_open(&resharder->space, &space, err);
@@ -74,6 +84,7 @@ static enum status settle(struct resharder *resharder, struct error *err)
                 status = catalog_end_jobs(catalog, err);
             if (!status)
                 status = table_flush(space, err);
+            /* Closed in the reverse order, whatever failed. */
             catalog_close(catalog);
         }
         table_space_close(space);
@@ -82,6 +93,8 @@ static enum status settle(struct resharder *resharder, struct error *err)
     return status;
 }
 
+/* What was there before is told beside what there is now, as an operator wants to see that no value
+ * was lost. */
 static enum status reshard(struct resharder *resharder, struct error *err)
 {
     struct table_reshard asked = { resharder->shard_count, show_progress, step_reached, resharder };
@@ -96,11 +109,13 @@ static enum status reshard(struct resharder *resharder, struct error *err)
     printf("%s has %u shards, before %u: values=%" PRIu64 " bytes=%" PRIu64 " before=%" PRIu64 "\n",
            resharder->directory, resharder->shard_count, sum.shard_count_before, sum.value_count, sum.bytes_after,
            sum.bytes_before);
+    /* Only the disk space is still taken. */
     if (sum.old_left)
         printf("the old shards could not be removed: the next start tries again\n");
     return OK;
 }
 
+/* A directory that has as many shards already is left alone. */
 static enum status reshard_space(struct resharder *resharder, struct error *err)
 {
     struct store_environment_options environment = { .keys = resharder->keys,
@@ -112,6 +127,7 @@ static enum status reshard_space(struct resharder *resharder, struct error *err)
     if (status)
         return status;
     if (!shard_count)
+        /* A directory that was never served has nothing to reshard. */
         return error_set(err, ERR_CONFIG, "%s holds no data yet: serve it with --shards", resharder->directory);
     if (shard_count == resharder->shard_count) {
         printf("%s has %u shards already\n", resharder->directory, shard_count);
@@ -125,6 +141,8 @@ static enum status reshard_space(struct resharder *resharder, struct error *err)
     return status;
 }
 
+/* The format, the owner and the key are looked at before anything is opened: files that are made
+ * here must be the server's own. */
 static enum status reshard_directory(struct resharder *resharder, struct error *err)
 {
     enum status status;
@@ -143,6 +161,7 @@ static enum status reshard_directory(struct resharder *resharder, struct error *
     return status;
 }
 
+/* Options in any order; anything else is answered with the usage. */
 static enum status parse(struct resharder *resharder, int argc, char *const *argv, struct error *err)
 {
     const char *shards = NULL;
@@ -165,6 +184,7 @@ static enum status parse(struct resharder *resharder, int argc, char *const *arg
     }
     if (!resharder->directory || !shards)
         return error_set(err, ERR_CONFIG, "usage: helenus reshard DIR --shards N [--key-file FILE]");
+    /* strtoul would take a sign and blanks. */
     if (*shards >= '0' && *shards <= '9')
         count = strtoul(shards, &end, 10);
     if (!end || *end || !count || count > TABLE_SHARDS_MAX)
@@ -186,12 +206,14 @@ int reshard_run(int argc, char *const *argv)
     resharder.space = (struct table_space_options){ .directory = resharder.directory,
                                                     .store = &store_rocksdb_ops,
                                                     .clock = &clock_system };
+    assert(resharder.shard_count > 0);
     status = at_rest_lock(resharder.directory, &lock_fd, &error);
     if (!status)
         status = reshard_directory(&resharder, &error);
     progress_clear(&resharder.progress);
     if (lock_fd >= 0)
         close(lock_fd);
+    /* Some errors have no words of their own. */
     if (status && !error.message[0])
         error_set(&error, status, "%s", status_name(status));
     return status ? cannot(&error) : RESHARD_DONE;

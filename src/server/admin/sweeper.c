@@ -1,4 +1,5 @@
-/* Numbers of the shards' sweepers, asked for when somebody looks: a row for each shard, and their sums as metrics. */
+/* Numbers of the shards' sweepers, asked for when somebody looks: a row for each shard, and their
+ * sums as metrics. They are counts since the start, read without stopping anybody. */
 #include "server/admin/sweeper.h"
 
 #include "server/metrics.h"
@@ -8,7 +9,7 @@ const char sweeper_create_table[] =
     "next_due timestamp, rows_deleted bigint, rows_shrunk bigint, steps bigint, tombstones_purged bigint) "
     "WITH comment = 'what deletions past gc_grace_seconds were swept since the start'";
 
-/* In the order of SELECT *. */
+/* In the order of SELECT *: the key, then the others by name. */
 enum column {
     SHARD,
     BLOCKED,
@@ -21,6 +22,7 @@ enum column {
     COLUMN_COUNT,
 };
 
+/* From ENTRIES_DROPPED on all columns are of 8 bytes, so they are filled in one go. */
 static void emit_shard(struct virtual_emit *emit, uint32_t shard, const struct sweep_progress *progress)
 {
     const uint64_t counts[COLUMN_COUNT] = { [ENTRIES_DROPPED] = progress->entries_dropped,
@@ -40,11 +42,13 @@ static void emit_shard(struct virtual_emit *emit, uint32_t shard, const struct s
         store_be64(bytes[i], counts[i]);
         values[i] = bytes_of(bytes[i], 8);
     }
+    /* Nothing is due: null, and not 1970. */
     if (!progress->next_due_s)
         values[NEXT_DUE] = (struct bytes){ 0 };
     emit->row(emit, values);
 }
 
+/* Before the space is open there are no rows. */
 static void rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     const struct sweeper_view *view = self->context;

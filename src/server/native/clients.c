@@ -1,10 +1,15 @@
-/* A list under a lock: connections come and go on their loops, rows are asked for on any thread. */
+/* Who is connected, for system_views.clients. A list under a lock: connections come and go on their
+ * loops, rows are asked for on any thread. The lock is held while rows are made, so what a client
+ * sent is kept short (CLIENT_OPTIONS_BYTES_MAX). */
 #include "server/native/clients.h"
 
 #include "net/listener.h"
 #include "types/text.h"
 #include "wire/reader.h"
 
+#include <assert.h>
+
+/* As Cassandra has it. Drivers and operators select from it; what has no meaning here is null. */
 const char clients_create_table[] = "CREATE TABLE system_views.clients (address inet, port int, client_options "
                                     "frozen<map<text, text>>, connection_stage "
                                     "text, driver_name text, driver_version text, hostname text, keyspace_name text, "
@@ -13,7 +18,7 @@ const char clients_create_table[] = "CREATE TABLE system_views.clients (address 
                                     "text, PRIMARY KEY (address, port)) "
                                     "WITH comment = 'currently connected clients'";
 
-/* In the order of SELECT *. */
+/* In the order of SELECT *: keys, then the others by name. */
 enum column {
     ADDRESS,
     PORT,
@@ -32,7 +37,7 @@ enum column {
     COLUMN_COUNT,
 };
 
-/* The value of a packed map<text, text>. */
+/* The value of a packed map<text, text>, which was packed here. */
 static struct bytes option_of(struct bytes options, struct bytes name)
 {
     struct cursor in = cursor_of(options);
@@ -41,12 +46,14 @@ static struct bytes option_of(struct bytes options, struct bytes name)
     for (uint32_t i = 0; i < count && !in.failed; i++) {
         struct bytes key = read_bytes(&in), value = read_bytes(&in);
 
+        /* The first of that name, as a driver sends each once. */
         if (bytes_equal(key, name))
             return value;
     }
     return (struct bytes){ NULL, 0 };
 }
 
+/* Columns about TLS say that there is none; the host's name is never looked up. */
 static void emit_client(struct virtual_emit *emit, const struct client *client)
 {
     static const char *const stages[] = { "established", "authenticating", "ready" };
@@ -60,10 +67,12 @@ static void emit_client(struct virtual_emit *emit, const struct client *client)
     values[ADDRESS] = bytes_of(client->address, client->address_bytes);
     values[PORT] = bytes_of(port, 4);
     values[CLIENT_OPTIONS] = client->options;
+    assert((size_t)client->stage < ARRAY_SIZE(stages));
     values[CONNECTION_STAGE] = bytes_of_string(stages[client->stage]);
     values[DRIVER_NAME] = option_of(client->options, BYTES_LITERAL("DRIVER_NAME"));
     values[DRIVER_VERSION] = option_of(client->options, BYTES_LITERAL("DRIVER_VERSION"));
     values[KEYSPACE_NAME] = client->keyspace;
+    /* Before STARTUP no version is agreed on. */
     if (client->protocol_version)
         values[PROTOCOL_VERSION] = bytes_of(version, 4);
     values[REQUEST_COUNT] = bytes_of(requests, 8);
@@ -94,6 +103,7 @@ void clients_fini(struct clients *clients)
     pthread_mutex_destroy(&clients->lock);
 }
 
+/* Counted from its first byte on, before it has said who it is. */
 void clients_add(struct clients *clients, struct client *client, const struct sockaddr *address)
 {
     *client = (struct client){ .stage = CLIENT_ESTABLISHED };
@@ -107,6 +117,7 @@ void clients_add(struct clients *clients, struct client *client, const struct so
     pthread_mutex_unlock(&clients->lock);
 }
 
+/* The strings go after the client was taken out: nobody makes a row of it then. */
 void clients_remove(struct clients *clients, struct client *client)
 {
     pthread_mutex_lock(&clients->lock);
@@ -122,10 +133,12 @@ void clients_remove(struct clients *clients, struct client *client)
     free((void *)client->keyspace.data);
 }
 
+/* Copied outside of the lock, and the old one freed outside. */
 static void replace(struct clients *clients, struct bytes *member, struct bytes with)
 {
     struct bytes old, copy = { NULL, 0 };
 
+    /* NULL stays NULL: none was given. */
     if (with.data)
         copy = bytes_of(xstrndup(with.data, with.size), with.size);
     pthread_mutex_lock(&clients->lock);
@@ -135,6 +148,7 @@ static void replace(struct clients *clients, struct bytes *member, struct bytes 
     free((void *)old.data);
 }
 
+/* STARTUP's options, as the client sent them. */
 void clients_started(struct clients *clients, struct client *client, uint8_t version, enum client_stage stage,
                      const struct native_pair *options, uint32_t option_count)
 {
@@ -145,7 +159,8 @@ void clients_started(struct clients *clients, struct client *client, uint8_t ver
     for (uint32_t i = 0; i < option_count; i++) {
         struct native_pair option = options[i];
 
-        /* What is shown as text must be text, and what is kept must have an end. */
+        /* What is shown as text must be text, and what is kept must have an end: the options that
+         * do not fit are left out. */
         if (!text_is_utf8(option.name) || !text_is_utf8(option.value) ||
             map.size + option.name.size + option.value.size > CLIENT_OPTIONS_BYTES_MAX)
             continue;
@@ -163,6 +178,7 @@ void clients_started(struct clients *clients, struct client *client, uint8_t ver
 
 void clients_authenticated(struct clients *clients, struct client *client, struct bytes user)
 {
+    /* A name that is no text is not shown; the connection is ready all the same. */
     if (text_is_utf8(user))
         replace(clients, &client->user, text_cut(user, CLIENT_NAME_BYTES_MAX));
     pthread_mutex_lock(&clients->lock);
@@ -170,6 +186,7 @@ void clients_authenticated(struct clients *clients, struct client *client, struc
     pthread_mutex_unlock(&clients->lock);
 }
 
+/* After USE; NULL data: none. */
 void clients_uses(struct clients *clients, struct client *client, struct bytes keyspace)
 {
     replace(clients, &client->keyspace, keyspace);

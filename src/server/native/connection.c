@@ -1,7 +1,13 @@
-/* A request's way: a frame is read where it lies in the input, decoded into an arena, and run at once; what memory
- * cannot answer is run again by a worker, what owners must decide comes back when they have. Replies go straight
- * into the socket's output, in the order in which they are ready: a client tells them apart by their stream ids. A
- * connection that is closed meanwhile lives on until its last request has landed. */
+/* A request's way: a frame is read where it lies in the input, decoded into an arena, and run at
+ * once; what memory cannot answer is run again by a worker, what owners must decide comes back when
+ * they have. Replies go straight into the socket's output, in the order in which they are ready: a
+ * client tells them apart by their stream ids. A connection that is closed meanwhile lives on until
+ * its last request has landed.
+ *
+ * Three counts must be right at each moment, and are asserted where they move: in_flight (requests
+ * that went off and did not land), waits (of these, at workers), and the loop's request_count,
+ * which a stop waits for. What a connection may hold is counted by its share of the loop's budget
+ * (net/budget.h), from the frame to the reply. */
 #include "server/native/connection.h"
 
 #include "query/trace.h"
@@ -38,6 +44,8 @@ static_assert(sizeof(struct connection) < 760, "an idle connection costs less th
 
 /* ---- replies ---- */
 
+/* Segments of v5 are made when the output leaves or its buffer is full: all replies of a turn share
+ * one. */
 static void end_segment(struct connection *connection)
 {
     struct framing *framing = connection->framing;
@@ -49,16 +57,20 @@ static void end_segment(struct connection *connection)
     }
 }
 
+/* The socket calls it before it sends. */
 static void leaving(struct stream_socket *socket)
 {
     end_segment(CONTAINER_OF(socket, struct connection, socket));
 }
 
+/* Each reply is counted once, here. The clock is read after each request, as the next one begins
+ * then. */
 static void count_reply(struct connection *connection, uint8_t opcode, enum status status, int64_t began_us)
 {
     struct native_loop *loop = connection->loop;
 
     loop->clock_us = clock_monotonic_us(loop->service->clock);
+    assert((unsigned)status < METRICS_STATUSES);
     if (opcode < METRICS_OPCODES)
         metric_add(&loop->metrics.requests[opcode], 1);
     if (status)
@@ -66,13 +78,15 @@ static void count_reply(struct connection *connection, uint8_t opcode, enum stat
     metrics_latency(&loop->metrics, loop->clock_us > began_us ? (uint64_t)(loop->clock_us - began_us) : 0);
 }
 
-/* Where a reply begins. With v5 it goes on a segment that an earlier reply of this turn began, unless that one's buffer is
- * full. */
+/* Where a reply begins. With v5 it goes on a segment that an earlier reply of this turn began,
+ * unless that one's buffer is full. Nothing may be sent of it before finish or drop: `out` is valid
+ * in this turn only. */
 static size_t begin_reply(struct connection *connection, struct buffer **out)
 {
     struct framing *framing = connection->framing;
 
     *out = stream_socket_output(&connection->socket);
+    assert(!framing || !framing->out || framing->out_start <= framing->out->size);
     if (framing && framing->out != *out) {
         end_segment(connection);
         framing->out = *out;
@@ -81,6 +95,8 @@ static size_t begin_reply(struct connection *connection, struct buffer **out)
     return native_reply_begin(*out);
 }
 
+/* In the session's version. Before the first request there is none, and a client that sent nothing
+ * we know gets our newest. v5 compresses segments, and not envelopes. */
 static struct native_reply reply_to(const struct connection *connection, const struct native_header *header,
                                     enum native_opcode opcode)
 {
@@ -94,7 +110,7 @@ static struct native_reply reply_to(const struct connection *connection, const s
     };
 }
 
-/* ERROR for a request that never became one. */
+/* ERROR for a request that never became one. Its header may be all that was understood. */
 static void reply_error(struct connection *connection, const struct native_header *header, const struct error *error)
 {
     struct native_reply reply = reply_to(connection, header, NATIVE_ERROR);
@@ -109,6 +125,8 @@ static void reply_error(struct connection *connection, const struct native_heade
     count_reply(connection, header->opcode, error->status, connection->loop->clock_us);
 }
 
+/* What ERROR calls the write where the statement's own code did not say: drivers decide by it
+ * whether to retry. */
 static const char *write_type(const struct native_request *message)
 {
     if (message->header.opcode != NATIVE_BATCH)
@@ -123,6 +141,8 @@ static const char *write_type(const struct native_request *message)
 
 /* ---- traces ---- */
 
+/* A trace is written after its request was answered; until then the loop must not end, so it counts
+ * as a request. */
 static void trace_written(void *argument, bool written)
 {
     struct native_loop *loop = argument;
@@ -134,7 +154,8 @@ static void trace_written(void *argument, bool written)
     native_loop_idle(loop);
 }
 
-/* Its request has been answered, or nobody is there to hear it. */
+/* Its request has been answered, or nobody is there to hear it. The trace writes itself and frees
+ * itself. */
 static void end_trace(struct request *request)
 {
     struct native_loop *loop = request->connection->loop;
@@ -145,7 +166,8 @@ static void end_trace(struct request *request)
     trace_write(trace, loop->context, clock_monotonic_us(loop->service->clock), trace_written, loop);
 }
 
-/* A trace is memory and a write after the reply: only so many at once. */
+/* A trace is memory and a write after the reply: only so many at once. One more is answered
+ * without, and told so in a warning. */
 static void begin_trace(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -156,12 +178,14 @@ static void begin_trace(struct request *request)
         metric_add(&loop->metrics.traces_refused, 1);
         return;
     }
+    assert(loop->traces < NATIVE_TRACES_MAX);
     loop->traces++;
     loop->request_count++;
     query->trace = trace_new(loop->context, query->session, query->now_us, request->began_us);
 }
 
-/* The reply says where the trace will be, or that there will be none. */
+/* The reply says where the trace will be, or that there will be none. The warning is added to those
+ * that there are. */
 static void reply_traced(struct request *request, struct native_reply *reply)
 {
     struct query_request *query = &request->query;
@@ -191,6 +215,8 @@ static const char *kind_of(uint8_t opcode)
     }
 }
 
+/* Neither names nor values go into the log: the statement's shape is computed only for what is
+ * written. */
 static void note_slow(struct request *request)
 {
     struct native_loop *loop = request->connection->loop;
@@ -210,7 +236,8 @@ static void note_slow(struct request *request)
     slow_log_note(loop->service->slow_log, &note);
 }
 
-/* Ends the frame whose body stands behind `start`, or holds an error instead. */
+/* Ends the frame whose body stands behind `start`, or holds an error instead. The last step of
+ * every request of a statement that somebody hears. */
 static void finish_reply(struct request *request, struct buffer *out, size_t start)
 {
     struct connection *connection = request->connection;
@@ -218,6 +245,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
     struct native_reply reply = reply_to(connection, &request->message.header, NATIVE_RESULT);
 
     assert(out->size >= start + NATIVE_HEADER_BYTES && !connection->socket.is_closed);
+    /* A frame's length is limited by the protocol, and what LZ4 takes at once by its own. */
     if (!query->error.status && out->size - start > (size_t)NATIVE_REPLY_BYTES_MAX)
         error_set(&query->error, ERR_INVALID, "The result is larger than a frame can be: ask for pages");
     if (query->error.status) {
@@ -229,6 +257,7 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
         reply.opcode = NATIVE_ERROR;
         native_encode_error(out, reply.version, &query->error, &detail);
     } else if (__builtin_expect(query->was_use, 0)) {
+        /* system_views.clients shows the session's keyspace. */
         clients_uses(connection->loop->service->clients, &connection->client, connection->session.keyspace);
     }
     reply.warnings = query->warnings;
@@ -247,6 +276,8 @@ static void finish_reply(struct request *request, struct buffer *out, size_t sta
 
 /* ---- the end of a connection ---- */
 
+/* Deferred to the end of the turn in which the last request landed: nobody on the stack uses the
+ * connection any more. */
 static void release_run(struct loop_task *task)
 {
     struct connection *connection = CONTAINER_OF(task, struct connection, release);
@@ -259,18 +290,22 @@ static void release_run(struct loop_task *task)
     native_loop_idle(loop);
 }
 
-/* Counts what the reader of segments holds now. */
+/* Counts what the reader of segments holds now, in the same sum as other unfinished input. */
 static void hold_segments(struct connection *connection)
 {
     struct framing *framing = connection->framing;
     size_t held = native_segments_held(&framing->in);
 
+    assert(connection->loop->budget.input_bytes >= framing->held);
     connection->loop->budget.input_bytes += held - framing->held;
     if (held < framing->held)
         connection->loop->requests.freed += framing->held - held;
     framing->held = held;
 }
 
+/* The socket has ended, for whatever reason: the connection leaves its loop's list and the counts
+ * at once. Its memory stays while requests of it are at owners or workers, which hold pointers to
+ * it. */
 static void closed(struct stream_socket *socket, enum stream_end end)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
@@ -294,17 +329,21 @@ static void closed(struct stream_socket *socket, enum stream_end end)
         loop->connections = connection->next;
     if (connection->next)
         connection->next->previous = connection->previous;
+    assert(atomic_load_explicit(&loop->service->connection_count, memory_order_relaxed) > 0);
     atomic_fetch_sub_explicit(&loop->service->connection_count, 1, memory_order_relaxed);
     metric_add(&loop->metrics.connections_open, (uint64_t)-1);
     if (connection->in_flight == 0)
         loop_defer(loop->net_loop, &connection->release);
 }
 
+/* By us: limits, a drain that took too long, or memory. */
 void connection_close(struct connection *connection)
 {
     stream_socket_close(&connection->socket);
 }
 
+/* The server stops. What was asked is answered, nothing more is read; settle calls this again when
+ * a request lands. */
 void connection_drain(struct connection *connection)
 {
     if (connection->socket.is_closed)
@@ -317,7 +356,8 @@ void connection_drain(struct connection *connection)
 
 /* ---- requests that take longer than their turn ---- */
 
-/* It may be of its arena: nothing of it is used afterwards. */
+/* The request itself lies in the arena: nothing of it is used afterwards. The charge ends first, as
+ * it counts the arena's memory. */
 static void release(struct request *request)
 {
     struct native_loop *loop = request->connection->loop;
@@ -326,6 +366,7 @@ static void release(struct request *request)
     native_memory_release(loop, request->arena);
 }
 
+/* Then the connection is not read: TCP tells the client to wait. */
 static bool is_full(const struct connection *connection)
 {
     const struct native_limits *limits = &connection->loop->limits;
@@ -333,7 +374,8 @@ static bool is_full(const struct connection *connection)
     return connection->in_flight >= limits->requests_in_flight_max || connection->waits >= limits->waits_in_flight_max;
 }
 
-/* It holds memory while others are run: its arena, and what it sent to owners, where that is small. */
+/* It holds memory while others are run: its arena, and what it sent to owners, where that is small.
+ * From here on it is counted as in flight. */
 static void went_off(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -347,6 +389,7 @@ static void went_off(struct request *request)
         stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
 }
 
+/* The other side of went_off, on the loop's thread. */
 static void landed(struct connection *connection)
 {
     assert(connection->in_flight > 0 && connection->loop->request_count > 0);
@@ -355,12 +398,14 @@ static void landed(struct connection *connection)
     metric_add(&connection->loop->metrics.in_flight, (uint64_t)-1);
 }
 
-/* It has landed, and was answered if anybody is there to hear it. */
+/* It has landed, and was answered if anybody is there to hear it. Gives back what it held, and
+ * decides whether the connection goes on: it may be closed, draining, or have room again. */
 static void settle(struct request *request)
 {
     struct connection *connection = request->connection;
     struct native_loop *loop = connection->loop;
 
+    assert(connection->waits <= connection->in_flight);
     if (__builtin_expect(request->query.trace != NULL, 0))
         end_trace(request); /* the connection was closed meanwhile */
     release(request);
@@ -379,11 +424,13 @@ static void settle(struct request *request)
 
 static bool send_to_worker(struct request *request);
 
-/* A run that answers later, or never is one: false. Else the reply is behind `start`, or the error is in the request. */
+/* A run that answers later, or never is one: false. Else the reply is behind `start`, or the error
+ * is in the request. What was written of a reply that is not complete is dropped. */
 static bool is_answered(struct request *request, enum query_result result, struct buffer **out, size_t *start)
 {
     struct query_request *query = &request->query;
 
+    assert(*out && (*out)->size >= *start);
     if (result == QUERY_DONE)
         return true;
     (*out)->size = *start;
@@ -395,12 +442,15 @@ static bool is_answered(struct request *request, enum query_result result, struc
     if (send_to_worker(request))
         return false;
     *start = begin_reply(request->connection, out);
+    /* Nothing of the first run counts: neither what it found out nor which table it was. */
     query->detail = (struct native_error_detail){ 0 };
     query->table_id = 0;
     error_set(&query->error, ERR_OVERLOADED, "Too many requests wait for the disk");
     return true;
 }
 
+/* Owners have decided, and the loop reaps their answers. The second half of a request may find that it must wait
+ * after all, and goes to a worker. */
 static void pending_done(struct query_request *query)
 {
     struct request *request = CONTAINER_OF(query, struct request, query);
@@ -421,7 +471,9 @@ static void pending_done(struct query_request *query)
     settle(request);
 }
 
-/* A worker may wait: also for a shard's owner, or for a row that memory had not. */
+/* On a worker's thread. It may wait, also for a shard's owner, or for a row that memory had not, so
+ * it always ends with an answer. The connection may be closed meanwhile; it is only read here, and
+ * its memory stays. */
 static void job_run(struct worker_job *job, void *local)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
@@ -439,11 +491,14 @@ static void job_run(struct worker_job *job, void *local)
     (void)result;
 }
 
+/* On the loop again. What the worker's copy of the session learned comes back: a USE, and that a
+ * warning was given. */
 static void job_done(struct worker_job *job)
 {
     struct request *request = CONTAINER_OF(job, struct request, job);
     struct connection *connection = request->connection;
 
+    assert(connection->in_flight >= connection->waits);
     assert(connection->waits > 0);
     connection->waits--;
     connection->session.warned_of_use |= request->job_session.warned_of_use;
@@ -457,6 +512,7 @@ static void job_done(struct worker_job *job)
         struct buffer *out;
         size_t start = begin_reply(connection, &out);
 
+        /* An error replaces whatever a worker wrote. */
         if (!request->query.error.status)
             buffer_append_bytes(out, buffer_bytes(&request->job_out));
         finish_reply(request, out, start);
@@ -466,12 +522,14 @@ static void job_done(struct worker_job *job)
     settle(request);
 }
 
+/* The worker has a copy, as the session's own may change while it runs. */
 static struct bytes copy_keyspace(struct bytes keyspace)
 {
     return keyspace.data ? bytes_of(xstrndup(keyspace.data, keyspace.size), keyspace.size) : keyspace;
 }
 
-/* No request takes more than a connection's share. */
+/* What it may take, set aside while it waits, so that those who come meanwhile do not take it. No
+ * request takes more than a connection's share. */
 static size_t expected_bytes(const struct request *request)
 {
     size_t expected = request->body_bytes * EXPECTED_PER_BYTE, most = request->connection->loop->limits.share_bytes_max;
@@ -479,7 +537,8 @@ static size_t expected_bytes(const struct request *request)
     return expected < most ? expected : most;
 }
 
-/* False: the workers have too much to do. */
+/* False: the workers have too much to do, and the request is as it was. The whole request is run
+ * again from the start: its first run on the loop left nothing behind but what is reset here. */
 static bool send_to_worker(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -516,8 +575,9 @@ static bool send_to_worker(struct request *request)
     return false;
 }
 
-/* A loop has others to serve while 16 MiB of CQL are parsed, or a bound collection of a million elements is sorted or read as
- * JSON. A prepared statement may bring more: most large values are text and blobs, which are only copied. */
+/* A loop has others to serve while 16 MiB of CQL are parsed, or a bound collection of a million
+ * elements is sorted or read as JSON. A prepared statement may bring more: most large values are
+ * text and blobs, which are only copied. */
 static bool is_long_work(const struct request *request)
 {
     bool is_prepared = request->message.header.opcode == NATIVE_EXECUTE;
@@ -525,7 +585,8 @@ static bool is_long_work(const struct request *request)
     return request->body_bytes > (is_prepared ? VALUES_BYTES_MAX : STATEMENT_BYTES_MAX);
 }
 
-/* Takes the arena over. */
+/* Runs a statement, and takes the arena over: it goes with the reply, or with whoever finishes the
+ * request later. */
 static void run_query(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -540,6 +601,7 @@ static void run_query(struct request *request)
     query->arena = request->arena;
     query->message = &request->message;
     query->now_us = loop_realtime_us(loop->net_loop);
+    /* The request's memory is not zeroed: each member is set here, or where it is first used. */
     error_clear(&query->error);
     query->warnings = NULL;
     query->warning_count = 0;
@@ -551,6 +613,7 @@ static void run_query(struct request *request)
     query->trace = NULL;
     if (__builtin_expect(request->message.tracing, 0))
         begin_trace(request);
+    /* Too long for a loop: straight to a worker, without a first run. */
     result = is_long_work(request) ? QUERY_WAITS : query_run(loop->context, query, out);
     if (!is_answered(request, result, &out, &start))
         return;
@@ -560,6 +623,7 @@ static void run_query(struct request *request)
 
 /* ---- the session ---- */
 
+/* Names of options are compared in any case, as in Cassandra. */
 static bool is_option(struct bytes given, struct bytes name)
 {
     return given.size == name.size && strncasecmp((const char *)given.data, (const char *)name.data, name.size) == 0;
@@ -573,7 +637,8 @@ static struct bytes option_of(const struct native_request *message, struct bytes
     return (struct bytes){ NULL, 0 };
 }
 
-/* "3.4.7"; newer ones as well, as Cassandra does: ScyllaDB's drivers ask for 4.0.0. */
+/* "3.4.7"; newer ones as well, as Cassandra does: ScyllaDB's drivers ask for 4.0.0. Older than 3
+ * had another language. */
 static bool is_cql_3_or_later(struct bytes version)
 {
     uint32_t major = 0;
@@ -584,6 +649,7 @@ static bool is_cql_3_or_later(struct bytes version)
     return major >= 3 && at < version.size && version.data[at] == '.';
 }
 
+/* In small letters, as Cassandra shows it. */
 static enum status unknown_compression(struct bytes name, struct error *err)
 {
     char lower[64];
@@ -594,6 +660,8 @@ static enum status unknown_compression(struct bytes name, struct error *err)
     return error_set(err, ERR_PROTOCOL, "Unknown compression algorithm: %.*s", (int)size, lower);
 }
 
+/* From here on statements are taken, and envelopes that span segments; the deadline for beginning a
+ * session is over. */
 static void become_ready(struct connection *connection)
 {
     assert(connection->state != CONNECTION_READY);
@@ -603,7 +671,8 @@ static void become_ready(struct connection *connection)
         connection->framing->in.takes_large = true;
 }
 
-/* From the answer to STARTUP on, which itself is the last frame of the old kind. */
+/* From the answer to STARTUP on, which itself is the last frame of the old kind. The limit of an
+ * envelope is the one of this moment: who reloads another does not change it in the middle of one. */
 static void begin_segments(struct connection *connection)
 {
     struct framing *framing = xcalloc(1, sizeof(*framing));
@@ -615,6 +684,8 @@ static void begin_segments(struct connection *connection)
     connection->framing = framing;
 }
 
+/* STARTUP: the client says which language, compression and behaviour it wants. What cannot be had is
+ * answered with an error and ends no connection: a client may ask again for less. */
 static enum status start_session(struct connection *connection, const struct native_request *message,
                                  enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
@@ -630,6 +701,7 @@ static enum status start_session(struct connection *connection, const struct nat
                          BYTES(cql));
     if (compression.size && !native_compression_parse(compression, &connection->compression))
         return unknown_compression(compression, err);
+    /* A client that asks for this is told with an error where others are not read for a while. */
     connection->throws_on_overload =
         bytes_equal(option_of(message, BYTES_LITERAL("THROW_ON_OVERLOAD")), BYTES_LITERAL("1"));
     if (message->version >= NATIVE_V5 && connection->compression == NATIVE_COMPRESSION_SNAPPY) {
@@ -651,7 +723,8 @@ static enum status start_session(struct connection *connection, const struct nat
     return OK;
 }
 
-/* PLAIN: [authorization id] NUL name NUL password. Any pair is accepted; there must be one. */
+/* PLAIN: [authorization id] NUL name NUL password. Any pair is accepted, as there are no roles yet;
+ * there must be one, so that drivers are seen to send it. */
 static enum status check_password(struct bytes token, struct bytes *user, struct error *err)
 {
     const uint8_t *name, *password, *end = token.data + token.size;
@@ -666,6 +739,7 @@ static enum status check_password(struct bytes token, struct bytes *user, struct
     return OK;
 }
 
+/* What OPTIONS is answered: what STARTUP may ask for. */
 static void encode_supported(struct buffer *out)
 {
     static const char *const cql_versions[] = { "3.4.7", NULL };
@@ -683,6 +757,8 @@ static void encode_supported(struct buffer *out)
     native_encode_supported(out, supported);
 }
 
+/* The requests that are about the connection, answered in place. They came through check_allowed,
+ * so each is of its state. */
 static enum status answer_session(struct connection *connection, const struct native_request *message,
                                   enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
@@ -719,11 +795,13 @@ static bool is_session_request(uint8_t opcode)
            opcode == NATIVE_REGISTER;
 }
 
-/* Which requests each state takes. */
+/* Which requests each state takes; the states are drawn in connection.h. Unknown opcodes were
+ * refused when they were decoded. */
 static enum status check_allowed(const struct connection *connection, uint8_t opcode, struct error *err)
 {
     const char *name = native_opcode_name((enum native_opcode)opcode);
 
+    assert(name);
     if (opcode == NATIVE_OPTIONS)
         return OK;
     switch (connection->state) {
@@ -746,6 +824,7 @@ static enum status check_allowed(const struct connection *connection, uint8_t op
     return OK;
 }
 
+/* Answered at once and in order, also while statements are under way. */
 static void run_session(struct connection *connection, const struct native_request *message)
 {
     struct native_reply reply;
@@ -766,12 +845,14 @@ static void run_session(struct connection *connection, const struct native_reque
     native_reply_end(out, start, &reply);
     stream_socket_commit(&connection->socket);
     count_reply(connection, message->header.opcode, status, connection->loop->clock_us);
+    /* The answer to STARTUP is a frame; all that follows is in segments, in both directions. */
     if (!status && message->header.opcode == NATIVE_STARTUP && message->version >= NATIVE_V5)
         begin_segments(connection);
 }
 
 /* ---- frames ---- */
 
+/* A connection speaks one version from STARTUP on. */
 static enum status check_version(struct connection *connection, const struct native_header *header, struct error *err)
 {
     uint8_t version = connection->session.protocol_version;
@@ -786,11 +867,13 @@ static enum status check_version(struct connection *connection, const struct nat
     return OK;
 }
 
+/* The body is copied out of the input, which is read over by the next message: the request's spans
+ * need it as long as the request lives. */
 static enum status open_body(struct connection *connection, const struct native_header *header, struct bytes body,
                              struct arena *arena, struct bytes *result, struct error *err)
 {
-    /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. Where no compression was agreed
-     * the flag says nothing, as to Cassandra; and v5 compresses segments. */
+    /* An empty body has nothing to compress; drivers send OPTIONS with and without the flag. Where
+     * no compression was agreed the flag says nothing, as to Cassandra; and v5 compresses segments. */
     if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE &&
         !connection->framing)
         return native_decompress(connection->compression, body, connection->loop->limits.frame_bytes_max, arena, result,
@@ -799,17 +882,20 @@ static enum status open_body(struct connection *connection, const struct native_
     return OK;
 }
 
-/* For those who want to be told. */
+/* For those who want to be told (THROW_ON_OVERLOAD): an error instead of waiting. Requests about
+ * the connection itself are always taken. */
 static enum status check_load(const struct connection *connection, const struct native_header *header,
                               struct error *err)
 {
+    assert(connection->throws_on_overload);
     if (is_session_request(header->opcode) || budget_admits(&connection->share))
         return OK;
     metric_add(&connection->loop->metrics.overloaded, 1);
     return budget_overloaded(&connection->share, err);
 }
 
-/* The others are not read until there is memory. False: this one waits. */
+/* The others are not read until there is memory. False: this one waits, in a queue, and its frame
+ * stays in the input. */
 static bool may_take(struct connection *connection)
 {
     if (__builtin_expect(budget_admits(&connection->share), 1) || connection->throws_on_overload)
@@ -818,7 +904,9 @@ static bool may_take(struct connection *connection)
     return false;
 }
 
-/* False: the body was not understood. */
+/* From a frame to a request. False: the body was not understood, which counts against the
+ * connection where segments are used. Whatever happens is answered: a request without an answer
+ * would block its stream id at the client for ever. */
 static bool take_frame(struct connection *connection, const struct native_header *header, struct bytes body)
 {
     struct native_loop *loop = connection->loop;
@@ -828,6 +916,7 @@ static bool take_frame(struct connection *connection, const struct native_header
     enum status status;
     bool is_understood;
 
+    assert(!connection->socket.is_closed);
     request->connection = connection;
     request->arena = arena;
     request->began_us = loop->clock_us;
@@ -856,7 +945,8 @@ static bool take_frame(struct connection *connection, const struct native_header
     return is_understood;
 }
 
-/* The next envelope of a v5 connection. False: more must come first. */
+/* The next envelope of a v5 connection. False: more must come first. *is_broken: nothing that
+ * follows can be understood. */
 static bool take_envelope(struct connection *connection, struct bytes rest, size_t *taken, bool *is_broken)
 {
     struct native_loop *loop = connection->loop;
@@ -879,6 +969,8 @@ static bool take_envelope(struct connection *connection, struct bytes rest, size
     return true;
 }
 
+/* As input, of v5. What is read of a segment stays in the shared scratch until the loop is left,
+ * and must be kept then. */
 static size_t input_segments(struct connection *connection, struct bytes data)
 {
     struct stream_socket *socket = &connection->socket;
@@ -900,6 +992,7 @@ static size_t input_segments(struct connection *connection, struct bytes data)
             break;
         all += taken;
         if (is_broken) {
+            assert(all <= data.size);
             stream_socket_close_when_sent(socket);
             all = data.size;
         }
@@ -911,6 +1004,8 @@ static size_t input_segments(struct connection *connection, struct bytes data)
     return all;
 }
 
+/* A frame that was too large is thrown away as it comes: its length is known, so what follows can
+ * be read. */
 static size_t skip(struct connection *connection, size_t available)
 {
     size_t now = connection->skip_bytes < available ? (size_t)connection->skip_bytes : available;
@@ -919,6 +1014,8 @@ static size_t skip(struct connection *connection, size_t available)
     return now;
 }
 
+/* All that has come: frame after frame, until there is no whole one, the turn is over, or the
+ * connection must wait. What is left is handed over again, together with what comes next. */
 static size_t input(struct stream_socket *socket, struct bytes data)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
@@ -926,6 +1023,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
     uint32_t body_bytes_max = loop->limits.frame_bytes_max;
     size_t taken = skip(connection, data.size);
 
+    assert(!socket->is_closed);
     loop->clock_us = loop_now_us(loop->net_loop);
     while (!socket->is_closed && !socket->pauses && !connection->framing) {
         struct bytes rest = { data.data + taken, data.size - taken };
@@ -958,6 +1056,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
             break;
         }
     }
+    /* STARTUP of v5 was answered in the middle of what came: the rest is in segments already. */
     if (connection->framing && taken < data.size)
         taken += input_segments(connection, bytes_of(data.data + taken, data.size - taken));
     return taken;
@@ -965,8 +1064,11 @@ static size_t input(struct stream_socket *socket, struct bytes data)
 
 static const struct stream_ops connection_ops = { input, closed, leaving };
 
+/* ---- events: what a client registered for ---- */
 /* ---- events ---- */
 
+/* Encoded once for all connections. Only to those who may receive it, and only as long as they take
+ * it. */
 void connection_send_event(struct connection *connection, struct bytes body)
 {
     struct stream_socket *socket = &connection->socket;
@@ -977,7 +1079,8 @@ void connection_send_event(struct connection *connection, struct bytes body)
 
     if (socket->is_closed || connection->state != CONNECTION_READY)
         return;
-    /* Replies stop when too much waits; events, which nobody asked for, would not: who takes nothing can't make us keep them. */
+    /* Replies stop when too much waits; events, which nobody asked for, would not: who takes
+     * nothing can't make us keep them. */
     if (socket->output_bytes == 0)
         connection->event_bytes = 0;
     connection->event_bytes += NATIVE_HEADER_BYTES + body.size;
@@ -993,11 +1096,15 @@ void connection_send_event(struct connection *connection, struct bytes body)
 
 /* ---- the beginning ---- */
 
+/* Whoever connects and says nothing is let go: it would hold a descriptor and a place among the
+ * connections. */
 static void startup_fire(struct loop_timer *timer)
 {
     connection_close(CONTAINER_OF(timer, struct connection, startup_timer));
 }
 
+/* The count is taken before it is compared, so that loops which accept at the same moment do not
+ * both take the last place. */
 void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address)
 {
     const struct native_limits *limits = &loop->limits;
@@ -1013,6 +1120,7 @@ void connection_open(struct native_loop *loop, int fd, const struct sockaddr *ad
         free(connection);
         goto refuse;
     }
+    assert(!connection->in_flight && !connection->waits);
     connection->loop = loop;
     connection->share.budget = &loop->requests;
     connection->startup_timer.fire = startup_fire;

@@ -1,6 +1,8 @@
-/* The life of a loop that serves connections, and what reaches it from other threads: the shards' answers, other
- * limits, events, the wish to stop. A stop waits for each request that is with its owner; past drain_us it waits no
- * more, and says so. */
+/* The life of a loop that serves connections, and what reaches it from other threads: the shards'
+ * answers, other limits, events, the wish to stop. A stop waits for each request that is with its
+ * owner; past drain_us it waits no more, and says so.
+ *
+ * All that other threads want is posted as a task and done here, so connections need no lock. */
 #include "server/native/loop.h"
 
 #include "base/log.h"
@@ -16,6 +18,7 @@
 
 /* ---- the shards' answers ---- */
 
+/* Owners have answered: each answer finishes its request within this call. */
 static void port_ready(struct loop_source *source, uint32_t events)
 {
     struct native_loop *loop = CONTAINER_OF(source, struct native_loop, port_source);
@@ -24,6 +27,8 @@ static void port_ready(struct loop_source *source, uint32_t events)
     table_port_reap(loop->port);
 }
 
+/* Commands of a turn go to the owners together, and memory is looked at when the turn's replies are
+ * known. */
 static void turn_ends(struct loop_hook *hook)
 {
     struct native_loop *loop = CONTAINER_OF(hook, struct native_loop, turn_hook);
@@ -46,6 +51,7 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
 static void drain_run(struct loop_task *task);
 static void drain_fire(struct loop_timer *timer);
 
+/* Everything of a loop is made before its thread starts, so a failure has nobody to stop. */
 enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
                              struct native_loop **result, struct error *err)
 {
@@ -53,6 +59,7 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     struct loop_options options = { .clock = service->clock };
     enum status status;
 
+    assert(service->clock && service->workers && service->clients);
     loop->service = service;
     loop->limits = service->limits;
     loop->drain_task.run = drain_run;
@@ -93,6 +100,7 @@ static void *run(void *argument)
     return NULL;
 }
 
+/* Its name in a list of threads has its number, from 0 on. */
 enum status native_loop_start(struct native_loop *loop, unsigned index, struct error *err)
 {
     char name[16];
@@ -105,16 +113,20 @@ enum status native_loop_start(struct native_loop *loop, unsigned index, struct e
     return OK;
 }
 
+/* Draining ends with the last connection and the last request: whichever comes last calls this. */
 void native_loop_idle(struct native_loop *loop)
 {
+    assert(!loop->connections || loop->connections->loop == loop);
     if (loop->is_draining && !loop->connections && loop->request_count == 0)
         loop_stop(loop->net_loop);
 }
 
+/* The listener first: who connects from now on is refused by the kernel. */
 static void drain_run(struct loop_task *task)
 {
     struct native_loop *loop = CONTAINER_OF(task, struct native_loop, drain_task);
 
+    assert(!loop->is_draining);
     loop->is_draining = true;
     listener_close(&loop->listener);
     loop_timer_set(loop->net_loop, &loop->drain_timer, loop_now_us(loop->net_loop) + loop->limits.drain_us);
@@ -125,6 +137,7 @@ static void drain_run(struct loop_task *task)
     native_loop_idle(loop);
 }
 
+/* Time is up. Requests that are still at owners will find their connections closed. */
 static void drain_fire(struct loop_timer *timer)
 {
     struct native_loop *loop = CONTAINER_OF(timer, struct native_loop, drain_timer);
@@ -139,16 +152,20 @@ void native_loop_drain(struct native_loop *loop)
     loop_post(loop->net_loop, &loop->drain_task);
 }
 
+/* False: a request did not come back. What it uses must not be freed, so the process ends as it is. */
 bool native_loop_join(struct native_loop *loop)
 {
     pthread_join(loop->thread, NULL);
     return loop->request_count == 0;
 }
 
+/* After join, so all of it can be touched here. Connections that are left are those of a server
+ * that could not start. */
 void native_loop_close(struct native_loop *loop)
 {
     if (!loop)
         return;
+    assert(loop->net_loop && loop->context);
     listener_close(&loop->listener);
     while (loop->connections)
         connection_close(loop->connections);
@@ -162,8 +179,11 @@ void native_loop_close(struct native_loop *loop)
     free(loop);
 }
 
+/* ---- limits: a reload ---- */
 /* ---- limits ---- */
 
+/* A copy goes to each loop, which takes it between two turns: nobody reads limits while they
+ * change. */
 struct new_limits {
     struct loop_task task;
     struct native_loop *loop;
@@ -187,6 +207,7 @@ void native_loop_set_limits(struct native_loop *loop, const struct native_limits
     loop_post(loop->net_loop, &change->task);
 }
 
+/* ---- workers: each has a context of its own, as caches and ports belong to one thread ---- */
 /* ---- workers ---- */
 
 void *native_worker_start(void *engine)
@@ -199,6 +220,7 @@ void native_worker_stop(void *local)
     query_context_free(local);
 }
 
+/* ---- events: one copy for each loop, freed when it was sent ---- */
 /* ---- events ---- */
 
 struct broadcast {
@@ -213,6 +235,7 @@ static void broadcast_run(struct loop_task *task)
 {
     struct broadcast *broadcast = CONTAINER_OF(task, struct broadcast, task);
 
+    /* A connection may close while it is sent to, so the next one is known before. */
     for (struct connection *connection = broadcast->loop->connections, *next; connection; connection = next) {
         next = connection->next;
         if (connection->events & broadcast->event)
@@ -223,6 +246,7 @@ static void broadcast_run(struct loop_task *task)
 
 void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body)
 {
+    assert(service->loops || !service->loop_count);
     for (uint32_t i = 0; i < service->loop_count; i++) {
         struct broadcast *broadcast = xmalloc(sizeof(*broadcast) + body.size);
 

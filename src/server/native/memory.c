@@ -1,6 +1,8 @@
-/* What requests and replies of a loop hold is one budget: where it is full connections are not read, and are let in
- * again one by one, who came first first. Who takes nothing of the replies that fill it loses them. What a burst
- * took goes back to the system a second after it. */
+/* What requests and replies of a loop hold is one budget: where it is full connections are not
+ * read, and are let in again one by one, who came first first. Who takes nothing of the replies
+ * that fill it loses them. What a burst took goes back to the system a second after it.
+ *
+ * The rules are net/budget.h's; here is who waits, and for how long. */
 #include "server/native/memory.h"
 
 #include "server/native/connection.h"
@@ -10,11 +12,13 @@
 
 /* ---- arenas ---- */
 
+/* A request begins with an arena that has its first chunk already. */
 struct arena *native_memory_arena(struct native_loop *loop)
 {
     return loop->arena_count ? loop->arenas[--loop->arena_count] : arena_new(NATIVE_ARENA_BYTES);
 }
 
+/* At most so many are kept: a burst's arenas would otherwise stay for ever. */
 void native_memory_release(struct native_loop *loop, struct arena *arena)
 {
     assert(loop->arena_count <= NATIVE_ARENAS_MAX);
@@ -35,6 +39,7 @@ enum {
     TAKES_NOTHING_US = 5 * HUNGER_US, /* and who they are */
 };
 
+/* A connection is in the queue once. It is not read, so nothing of it comes before its turn. */
 void native_memory_starve(struct native_loop *loop, struct connection *connection)
 {
     assert(!connection->is_hungry && !connection->socket.is_closed);
@@ -46,6 +51,7 @@ void native_memory_starve(struct native_loop *loop, struct connection *connectio
     loop->hungry_last = &connection->hungry_next;
 }
 
+/* It is let in, or has ended. */
 void native_memory_forget(struct native_loop *loop, struct connection *connection)
 {
     if (!connection->is_hungry)
@@ -61,18 +67,21 @@ void native_memory_forget(struct native_loop *loop, struct connection *connectio
     }
 }
 
-/* One in each turn: what it takes is known before the next is let in. */
+/* One in each turn: what it takes is known before the next is let in. A connection that holds
+ * something of its own may have to wait where another does not, so the queue is looked through. */
 static void feed(struct native_loop *loop)
 {
     for (struct connection *connection = loop->hungry; connection; connection = connection->hungry_next) {
         if (!budget_admits(&connection->share))
             continue;
+        assert(connection->is_hungry);
         native_memory_forget(loop, connection);
         stream_socket_resume(&connection->socket, STREAM_PAUSE_MEMORY);
         return;
     }
 }
 
+/* The one that holds most of those that took nothing for a while. */
 static struct connection *takes_nothing(const struct native_loop *loop, int64_t since_us)
 {
     struct connection *worst = NULL;
@@ -84,7 +93,8 @@ static struct connection *takes_nothing(const struct native_loop *loop, int64_t 
     return worst;
 }
 
-/* Others wait for memory that replies hold: those who take nothing of them lose them, who holds most first. */
+/* Others wait for memory that replies hold: those who take nothing of them lose them, who holds
+ * most first. Only while replies fill the budget: requests end by themselves. */
 static void hunger_fire(struct loop_timer *timer)
 {
     struct native_loop *loop = CONTAINER_OF(timer, struct native_loop, hunger_timer);
@@ -101,15 +111,18 @@ static void hunger_fire(struct loop_timer *timer)
 
 /* ---- free memory goes back to the system ---- */
 
+/* On a worker: malloc_trim walks all of the heap, for as long as that takes. */
 static void trim_run(struct worker_job *job, void *local)
 {
     struct native_service *service = CONTAINER_OF(job, struct native_service, trim_job);
 
+    assert(atomic_load(&service->is_trimming));
     malloc_trim(0);
     atomic_store(&service->is_trimming, false);
 }
 
-/* When no more was freed for a while: what is in use all the time would only be fetched again. */
+/* When no more was freed for a while: what is in use all the time would only be fetched again. One
+ * trim at a time for all loops, as the heap is one. */
 static void trim_fire(struct loop_timer *timer)
 {
     struct native_loop *loop = CONTAINER_OF(timer, struct native_loop, trim_timer);
@@ -130,6 +143,7 @@ static void trim_fire(struct loop_timer *timer)
 
 /* ---- life ---- */
 
+/* Before the loop's net_loop is opened. */
 void native_memory_init(struct native_loop *loop)
 {
     budget_init(&loop->requests, loop->limits.request_bytes_max, loop->limits.share_bytes_max);
@@ -140,6 +154,7 @@ void native_memory_init(struct native_loop *loop)
     loop->trim_timer.fire = trim_fire;
 }
 
+/* Takes effect with the next request: what is held is never taken away. */
 void native_memory_limit(struct native_loop *loop, const struct native_limits *limits)
 {
     loop->budget.input_bytes_max = limits->input_bytes_max;
@@ -147,6 +162,7 @@ void native_memory_limit(struct native_loop *loop, const struct native_limits *l
     atomic_store(&loop->requests.share_max, limits->share_bytes_max);
 }
 
+/* At the end of each turn, so these are a few loads as long as nobody waits. */
 void native_memory_turn_ends(struct native_loop *loop)
 {
     if (__builtin_expect(loop->hungry != NULL, 0))

@@ -1,13 +1,16 @@
-/* A ring of notes between loops and a thread that writes: a loop never waits for stderr, and what does not fit is
- * counted instead. */
+/* A ring of notes between loops and a thread that writes: a loop never waits for stderr, and what
+ * does not fit is counted instead. A note is copied whole, so nothing of a request is needed once
+ * it was taken. */
 #include "server/native/slow_log.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Ids and shapes only: see log.h. */
 static void write_line(const struct slow_note *note)
 {
     char id[2 * sizeof(note->statement) + 1];
@@ -19,6 +22,8 @@ static void write_line(const struct slow_note *note)
              note->statement_count, note->status, note->shape);
 }
 
+/* Written outside of the lock. What was dropped is told with the next line that is written, so that
+ * a flood costs no lines of its own. */
 static void *run(void *argument)
 {
     struct slow_log *log = argument;
@@ -33,6 +38,7 @@ static void *run(void *argument)
             pthread_cond_wait(&log->some, &log->lock);
         if (!log->count)
             break;
+        assert(log->count <= SLOW_NOTES_MAX && log->first < SLOW_NOTES_MAX);
         note = log->notes[log->first];
         log->first = (log->first + 1) % SLOW_NOTES_MAX;
         log->count--;
@@ -48,6 +54,7 @@ static void *run(void *argument)
     return NULL;
 }
 
+/* The lines of one second are limited, as a disk that stands still makes every request slow. */
 void slow_log_open(struct slow_log *log, uint32_t lines_per_s)
 {
     *log = (struct slow_log){ .lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER };
@@ -68,6 +75,8 @@ void slow_log_close(struct slow_log *log)
     pthread_cond_destroy(&log->some);
 }
 
+/* Any loop, without a lock: loops may disagree for a moment about which second it is, and then a
+ * few lines more are written. */
 bool slow_log_wants(struct slow_log *log, int64_t now_us)
 {
     int_fast64_t second = now_us / 1000000, counted = atomic_load(&log->second);
@@ -81,6 +90,8 @@ bool slow_log_wants(struct slow_log *log, int64_t now_us)
     return false;
 }
 
+/* If the writer has the lock at this moment the note is dropped and counted: a loop does not wait
+ * for it. */
 void slow_log_note(struct slow_log *log, const struct slow_note *note)
 {
     bool is_taken = false;
