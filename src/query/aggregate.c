@@ -1,4 +1,7 @@
-/* Aggregates. Source: org.apache.cassandra.cql3.functions.AggregateFcts, release 5.0. */
+/* The aggregates count, min, max, sum and avg: what is kept of the rows so far, and what
+ * comes out. Nulls are left out of all but count(*). The arithmetic of sums and averages is
+ * plan/number_sum.c's. Source: org.apache.cassandra.cql3.functions.AggregateFcts, release
+ * 5.0. */
 #include "query/aggregate.h"
 
 #include <assert.h>
@@ -8,6 +11,7 @@ static bool is_total(const struct select_aggregate *aggregate)
     return aggregate->kind == AGGREGATE_SUM || aggregate->kind == AGGREGATE_AVG;
 }
 
+/* The plan has chosen an aggregate that takes the argument's type. */
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate)
 {
     *accumulator = (struct accumulator){ .aggregate = aggregate };
@@ -23,6 +27,7 @@ void accumulator_fini(struct accumulator *accumulator)
     buffer_fini(&accumulator->value);
 }
 
+/* For the next group: buffers keep their size. */
 void accumulator_reset(struct accumulator *accumulator)
 {
     accumulator->count = 0;
@@ -38,6 +43,7 @@ static void keep_value(struct accumulator *accumulator, struct bytes value)
     accumulator->has_value = true;
 }
 
+/* An empty buffer has no memory, but an empty value is not null. */
 static struct bytes kept_value(const struct accumulator *accumulator)
 {
     return accumulator->value.data ? buffer_bytes(&accumulator->value) : bytes_of("", 0);
@@ -63,12 +69,14 @@ enum status accumulator_add(struct accumulator *accumulator, struct bytes value,
             keep_value(accumulator, value);
         return OK;
     }
+    /* An empty value, which numbers may have, is left out of a sum, as a null is. */
     case AGGREGATE_SUM:
     case AGGREGATE_AVG: return value.size ? number_sum_add(&accumulator->sum, value, err) : OK;
     default: accumulator->count++; return OK;
     }
 }
 
+/* min and max of no value are null; sum, avg and count of none are 0. */
 enum status accumulator_result(struct accumulator *accumulator, struct bytes *result, struct error *err)
 {
     const struct select_aggregate *aggregate = accumulator->aggregate;

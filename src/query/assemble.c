@@ -1,5 +1,8 @@
-/* Putting rows together; see assemble.h. What no cell holds as it is (a collection, a counter's total, a clustering value) is written to a
- * scratch buffer, which may move while it grows: slots point into it when the row is complete. */
+/* Cells become values, and a row of a SELECT is put together, slot by slot. What no cell
+ * holds as it is (a collection, a counter's total, a decoded clustering value) is written to
+ * a scratch buffer, which may move while it grows. So while a row is put together a slot only
+ * notes its offset in the scratch; the pointers are set when the row is complete
+ * (resolve_offsets). What a cell holds as it is is not copied: slots point to it. */
 #include "query/assemble.h"
 
 #include "row/counter.h"
@@ -7,6 +10,10 @@
 
 #include <assert.h>
 
+/* The wire form of a multicell column: the count and elements with their sizes, or a UDT's
+ * fields in their order. Cells come sorted by path, which for sets and maps is the order of
+ * their elements. A path that is not injective (decimal, varint: 1.0 and 1.00 are one
+ * element) brings the written element along as path_value. */
 bool assemble_collection(struct buffer *out, const struct type *type, const struct cell *cells, uint32_t count)
 {
     size_t at = out->size;
@@ -14,6 +21,8 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
     uint32_t kept = 0;
 
     if (type->kind == TYPE_UDT) {
+        /* A field's path is its number. Fields that were never written are null; a UDT of
+         * nulls is null. */
         uint32_t next = 0;
 
         for (uint32_t i = 0; i < type->param_count; i++) {
@@ -32,6 +41,7 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
     }
     if (!count)
         return false;
+    assert(type_is_collection(type));
     buffer_append_be32(out, count);
     for (uint32_t i = 0; i < count; i++) {
         if (type->kind != TYPE_LIST) {
@@ -43,6 +53,8 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
             } else {
                 struct bytes path = cells[i].path;
 
+                /* Cells are checked when they are read; an element that cannot be decoded is
+                 * shown empty. */
                 if (value_decode_key(&path, type->params[0], false, out, &err))
                     out->size = size_at + 4;
             }
@@ -54,6 +66,8 @@ bool assemble_collection(struct buffer *out, const struct type *type, const stru
     return true;
 }
 
+/* All arrays lie in one block: one allocation for each SELECT instead of four. The offsets
+ * are set to SIZE_MAX, the rest to zero. */
 void assembler_init(struct assembler *assembler, struct arena *arena, const struct select_plan *select,
                     struct buffer *scratch)
 {
@@ -71,6 +85,8 @@ void assembler_init(struct assembler *assembler, struct arena *arena, const stru
     assembler->cell_counts = (uint32_t *)(assembler->cells + slots);
 }
 
+/* Fills the slots of regular, or of static columns from a row's cells. Both are sorted by
+ * column id, so one walk over each is enough. row NULL: all are null. */
 static void fill_cells(struct assembler *assembler, const struct row *row, bool is_static)
 {
     const struct select_plan *select = assembler->select;
@@ -81,6 +97,9 @@ static void fill_cells(struct assembler *assembler, const struct row *row, bool 
         uint32_t slot = select->slot_of_id_index[i], first, end;
         const struct column_def *column = select->slots[slot];
 
+        assert(slot < select->slot_count);
+        /* Static and regular columns are filled at different times and must not clear each
+         * other. */
         if ((column->kind == COLUMN_STATIC) != is_static)
             continue;
         while (at < count && row->cells[at].column_id < column->id)
@@ -111,16 +130,19 @@ static void fill_cells(struct assembler *assembler, const struct row *row, bool 
     }
 }
 
-/* Now that the scratch no longer moves. */
+/* Sets the pointers of slots whose values lie in the scratch, now that it no longer moves. */
 static void resolve_offsets(struct assembler *assembler, uint32_t first, uint32_t end)
 {
     const struct buffer *scratch = assembler->scratch;
 
+    assert(first <= end && end <= assembler->select->slot_count);
     for (uint32_t i = first; i < end; i++)
         if (assembler->offsets[i] != SIZE_MAX)
             assembler->slots[i].data = scratch->data ? scratch->data + assembler->offsets[i] : (const uint8_t *)"";
 }
 
+/* Fills the slots that all rows of a partition share. A partition key of several columns is
+ * stored as Cassandra does: for each its size in two bytes, the value, and a zero byte. */
 void assemble_partition(struct assembler *assembler, const struct read_partition *partition, struct arena *chunk)
 {
     const struct select_plan *select = assembler->select;
@@ -128,6 +150,7 @@ void assemble_partition(struct assembler *assembler, const struct read_partition
     struct bytes key = partition->partition_key;
     size_t at = 0;
 
+    assert(select->partition_slots);
     if (select->partition_slots == 1) {
         assembler->slots[0] = key;
     } else {
@@ -150,13 +173,18 @@ void assemble_partition(struct assembler *assembler, const struct read_partition
         }
 }
 
+/* Puts one row together: the clustering, then the regular columns. Clustering values are
+ * decoded from the row's key, or taken from written_clustering where the key's encoding loses
+ * how it was written. */
 enum status assemble_row(struct assembler *assembler, const struct read_row *row, struct error *err)
 {
     const struct select_plan *select = assembler->select;
     struct buffer *scratch = assembler->scratch;
     uint32_t first = select->partition_slots, end = first + select->clustering_slots;
 
+    assert(end <= select->slot_count);
     buffer_reset(scratch);
+    /* The static row alone has no clustering: null in each. */
     if (!row) {
         for (uint32_t i = first; i < end; i++) {
             assembler->slots[i] = bytes_of(NULL, 0);

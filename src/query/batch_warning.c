@@ -1,4 +1,7 @@
-/* Warnings about batches; see batch_warning.h. */
+/* What Cassandra warns of about batches, in its words: too large a batch, one with many
+ * partitions that is not logged, one on tables with gc_grace_seconds = 0. The size is counted
+ * as Cassandra counts a mutation in memory (dataSize), so that a client meets the same
+ * warnings at the same batch; the sizes of parts below are those of its classes. */
 #include "query/batch_warning.h"
 
 #include "row/key.h"
@@ -17,7 +20,8 @@ enum {
     RANGE_BYTES = 12,
 };
 
-/* Bytes of clustering values, without what their encoding adds. Here and below, without scratch: no fewer, and quick. */
+/* Bytes of clustering values, without what their encoding adds. Without scratch the encoded
+ * size is taken, which is never smaller and quick to get. */
 static uint64_t clustering_bytes(const struct table_def *table, struct bytes encoded, struct buffer *scratch)
 {
     struct error err;
@@ -34,6 +38,7 @@ static uint64_t clustering_bytes(const struct table_def *table, struct bytes enc
     return scratch->size;
 }
 
+/* Bytes of an element's key, as it was written; without scratch as it is encoded. */
 static uint64_t path_bytes(const struct column_def *column, const struct cell *cell, struct buffer *scratch)
 {
     struct bytes path = cell->path;
@@ -47,6 +52,7 @@ static uint64_t path_bytes(const struct column_def *column, const struct cell *c
     return value_decode_key(&path, column->type->params[0], false, scratch, &err) ? path.size : scratch->size;
 }
 
+/* Each cell has a fixed cost besides its value, and each collection one for its deletion. */
 static uint64_t cells_bytes(const struct table_def *table, const struct row *row, struct buffer *scratch)
 {
     uint64_t sum = 0;
@@ -67,14 +73,16 @@ static uint64_t cells_bytes(const struct table_def *table, const struct row *row
     return sum;
 }
 
-/* What Cassandra would say is the size of one partition's part of a batch. Statements for the same row that follow one another are
- * one row; a column that they write twice is counted twice. */
+/* What Cassandra would say is the size of one partition's part of a batch. Statements for the
+ * same row that follow one another are one row there; a column that they write twice is
+ * counted twice. */
 static uint64_t part_bytes(const struct write_part *part, struct buffer *scratch)
 {
     uint64_t sum = PARTITION_BYTES;
     const struct table_fragment *last = NULL;
     bool has_ranges = false;
 
+    assert(part->table && part->count <= part->capacity);
     for (uint32_t i = 0; i < part->count; i++) {
         const struct table_fragment *fragment = &part->fragments[i];
 
@@ -121,7 +129,9 @@ static uint64_t set_bytes(const struct write_set *set, struct buffer *scratch)
     return sum;
 }
 
-/* Of several partitions only: one is written at once, however large. */
+/* Only a batch of several partitions is measured: one partition is written at once, however
+ * large. It is measured twice: quickly and never too small, and exactly only if that passes a
+ * threshold. So most batches pay little. */
 static enum status check_size(struct execution *execution, const struct write_set *set)
 {
     CLEANUP(buffer_fini) struct buffer names = { 0 }, scratch = { 0 };
@@ -151,6 +161,8 @@ static bool has_no_grace(const struct table_def *table)
     return table->params.gc_grace_s == 0;
 }
 
+/* Cassandra's batch log expires with gc_grace_seconds. Ours does not, but the warning is part
+ * of what clients see. */
 static void warn_of_grace(struct execution *execution, const struct write_set *set)
 {
     CLEANUP(buffer_fini) struct buffer names = { 0 };
@@ -174,6 +186,8 @@ static void warn_of_partitions(struct execution *execution, const struct write_s
         set->count, tables == 1 ? "" : "s", BYTES(buffer_bytes(&names)));
 }
 
+/* Warnings come in Cassandra's order. A conditional batch is of one partition and never
+ * logged. */
 enum status batch_check(struct execution *execution, const struct write_set *set, enum batch_kind kind,
                         bool conditional)
 {

@@ -1,4 +1,9 @@
-/* Conditions of IF; see condition.h. Source: org.apache.cassandra.cql3.statements.CQL3CasRequest, release 5.0. */
+/* IF: what a conditional statement asks of its partition, and the answer when it was refused.
+ * A question is a part: a row (or the static row) and what must hold of it; a statement with
+ * conditions on regular and static columns makes two. The owner looks at all parts of a
+ * command, and writes only if all hold. A refusal brings back what it saw, from which the
+ * rows of the answer are made here. Source:
+ * org.apache.cassandra.cql3.statements.CQL3CasRequest, release 5.0. */
 #include "query/condition.h"
 
 #include "query/assemble.h"
@@ -27,6 +32,8 @@ bool plan_is_conditional(const struct modify_plan *modify)
     return modify->if_exists || modify->if_not_exists || modify->condition_count;
 }
 
+/* The values that a condition compares with. How null and unset are taken differs from
+ * operator to operator, and is in each case what Cassandra 5.0 does. */
 static enum status condition_values(struct execution *execution, const struct plan_condition *from,
                                     struct condition *to)
 {
@@ -35,6 +42,7 @@ static enum status condition_values(struct execution *execution, const struct pl
     struct bytes *values;
     enum status status = OK;
 
+    /* IN ?: one marker brings the whole list. */
     if (from->op == OPERATOR_IN && from->value) {
         struct value_iterator iterator;
         struct bytes list, element;
@@ -65,6 +73,7 @@ static enum status condition_values(struct execution *execution, const struct pl
                 values[kept] = bytes_of("", 0); /* as Cassandra has it: an element that is not there */
             else if (!status && native_is_unset(values[kept]))
                 status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
+            /* A null equals null, and may be an element of IN; but nothing is less than null. */
             bool orders = from->op != OPERATOR_EQ && from->op != OPERATOR_NE && from->op != OPERATOR_IN;
             if (!status && bytes_is_null(values[kept]) && orders) {
                 status = error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"",
@@ -78,11 +87,14 @@ static enum status condition_values(struct execution *execution, const struct pl
     return status;
 }
 
+/* One condition with its values: on a column, a field of a UDT, or an element of a map or
+ * list. */
 static enum status make_condition(struct execution *execution, const struct plan_condition *from, struct condition *to)
 {
     struct eval *eval = &execution->eval;
 
     assert((size_t)from->op < sizeof(operators) / sizeof(*operators));
+    assert(from->field < 0 || !from->element);
     *to = (struct condition){ .column_id = from->column->id, .op = operators[from->op].op };
     if (from->field >= 0) {
         uint8_t *path = arena_alloc(eval->arena, 2);
@@ -115,6 +127,8 @@ static enum status make_condition(struct execution *execution, const struct plan
     return condition_values(execution, from, to);
 }
 
+/* Adds the parts of one statement. Which row they look at is the statement's own: one row, or
+ * the static row if it names no clustering. */
 enum status cas_add(struct execution *execution, const struct plan *plan, struct cas_set *cas)
 {
     const struct modify_plan *modify = plan->modify;
@@ -123,6 +137,7 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
     struct bytes clustering = bytes_of("", 0);
     enum status status = OK;
 
+    assert(plan_is_conditional(modify));
     if (table->clustering_count && modify->where.access.clustering_is_complete) {
         struct clustering_value *rows;
         uint32_t row_count;
@@ -143,6 +158,7 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
         };
         return OK;
     }
+    /* Conditions on regular columns make one part, those on static columns another. */
     for (int is_static = 0; is_static < 2; is_static++) {
         struct condition *conditions = arena_new_array(arena, struct condition, modify->condition_count);
         uint32_t kept = 0;
@@ -174,6 +190,7 @@ enum status cas_add(struct execution *execution, const struct plan *plan, struct
     return OK;
 }
 
+/* Room for two parts of each statement, and the two that cas_add_shown may add. */
 void cas_init(struct execution *execution, const struct table_def *table, uint32_t statements, struct cas_set *cas)
 {
     *cas = (struct cas_set){
@@ -182,6 +199,9 @@ void cas_init(struct execution *execution, const struct table_def *table, uint32
     };
 }
 
+/* Adds parts without a condition, which always hold: through them the owner tells also of
+ * rows that a refusal shows but that nobody asked about. What Cassandra reads and shows
+ * depends on which columns the statement writes. */
 void cas_add_shown(struct cas_set *cas)
 {
     bool only_static = true;
@@ -208,6 +228,8 @@ struct cas_answer {
     const struct row *static_row; /* the same for every static part; NULL: there is none */
 };
 
+/* A value of the partition key, which is stored as one string: alone as it is, else each
+ * value with its size in two bytes and a zero byte behind it. */
 static struct bytes key_component(const struct cas_outcome *outcome, uint32_t position)
 {
     size_t at = 0;
@@ -220,6 +242,8 @@ static struct bytes key_component(const struct cas_outcome *outcome, uint32_t po
     return bytes_of(outcome->key.data + at + 2, load_be16(outcome->key.data + at));
 }
 
+/* A value of the clustering that a part looked at; null for the static row. Values before it
+ * must be decoded to find its beginning. */
 static struct bytes clustering_component(const struct cas_outcome *outcome, uint32_t part, uint32_t position,
                                          struct buffer *scratch)
 {
@@ -241,7 +265,8 @@ static struct bytes clustering_component(const struct cas_outcome *outcome, uint
     return scratch->data ? buffer_bytes(scratch) : bytes_of("", 0);
 }
 
-/* One row that a refused condition saw, with what any part says of its static columns. */
+/* One row of a refusal: false, then what the part saw of each shown column. Static columns
+ * are the same in every row. */
 static void write_seen_row(struct native_rows *rows, const struct cas_answer *answer, uint32_t part)
 {
     const struct cas_outcome *outcome = answer->outcome;
@@ -281,7 +306,7 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* By the rows that parts name, then as they were written. */
+/* Orders parts by the rows that they look at, then as they were written. */
 static int compare_places(const void *a, const void *b, void *parts)
 {
     const struct cas_part *left = (const struct cas_part *)parts + *(const uint32_t *)a,
@@ -291,6 +316,9 @@ static int compare_places(const void *a, const void *b, void *parts)
     return order ? order : compare_numbers(a, b);
 }
 
+/* In a batch one row may not be asked to exist, not to exist, and to hold values. Sorted by
+ * row, parts of one row stand side by side, so neighbours are compared. Which pair is named
+ * follows Cassandra. */
 enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, struct error *err)
 {
     uint32_t *list = arena_new_array(arena, uint32_t, cas->count + 1);
@@ -314,7 +342,8 @@ enum status cas_check_mixed(struct arena *arena, const struct cas_set *cas, stru
     return OK;
 }
 
-/* A static row that has no other row beside it: for who writes no static column Cassandra reads those that conditions name. */
+/* Whether a refusal shows the static row although no other row is there. For a statement that
+ * writes no static column Cassandra reads only the static columns that conditions name. */
 static bool shows_static(const struct cas_outcome *outcome, uint32_t part)
 {
     const struct cas_set *cas = &outcome->set;
@@ -332,7 +361,8 @@ static bool shows_static(const struct cas_outcome *outcome, uint32_t part)
     return asked;
 }
 
-/* Parts whose row is shown, in the order of the rows: those whose row exists, each row once; the static one if there is no other. */
+/* The parts whose rows a refusal shows, in the order of the rows: those whose row exists,
+ * each row once; the static row if there is no other. Returns how many. */
 static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
 {
     const struct cas_set *cas = &outcome->set;
@@ -352,6 +382,9 @@ static uint32_t parts_to_show(const struct cas_outcome *outcome, uint32_t *list)
     return count;
 }
 
+/* The answer to a conditional statement: [applied], and for a refusal the rows that it saw.
+ * The columns depend on what was found, so PREPARE could not tell them and they are always
+ * sent. */
 void cas_encode_result(struct query_request *request, const struct cas_outcome *outcome, struct buffer *out)
 {
     const struct table_def *table = outcome->table;
@@ -365,6 +398,7 @@ void cas_encode_result(struct query_request *request, const struct cas_outcome *
     struct native_rows rows;
     uint8_t flag = outcome->applied;
 
+    assert(table && (!outcome->applied || !outcome->seen));
     if (outcome->seen)
         row_count = parts_to_show(outcome, list);
     assert(row_count <= cas->count);

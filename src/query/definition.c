@@ -1,9 +1,13 @@
-/* Definitions; see definition.h. catalog/ decides and saves. Prepared statements that the change made unfit are forgotten here, at once:
- * else they would keep what was dropped until somebody uses them. */
+/* CREATE, ALTER and DROP. catalog/ decides what the change is and has it on the disk before
+ * it returns; here its warnings and its result are told to the client. Prepared statements
+ * that the change made unfit are forgotten at once: else they would keep dropped definitions
+ * until somebody uses them. */
 #include "query/definition.h"
 
 #include <assert.h>
 
+/* A statement that changed nothing (IF NOT EXISTS) is answered VOID. A change is answered
+ * SCHEMA_CHANGE with what and how, from which drivers know what to read again. */
 enum query_result execute_definition(struct execution *execution)
 {
     struct query_context *context = execution->context;
@@ -21,6 +25,8 @@ enum query_result execute_definition(struct execution *execution)
         native_encode_result_void(execution->out);
         return QUERY_DONE;
     }
+    assert(change.keyspace.data);
+    /* What is new cannot make an old plan unfit. */
     if (change.action != DDL_CREATED) {
         execution->schema = catalog_view_schema(context->engine->catalog, &context->view);
         prepared_forget_unfit(context->engine->cache, execution->schema);

@@ -1,4 +1,6 @@
-/* DESCRIBE; see describe.h. schema/ says what the rows are; all of them are made for each page, and one page is written. */
+/* DESCRIBE. schema/describe.c says what the rows are; here a page of them is written. All
+ * rows are made again for each page: they are text of definitions in memory, and a page is
+ * asked for rarely. */
 #include "query/describe.h"
 
 #include "query/paging.h"
@@ -6,11 +8,15 @@
 
 #include <assert.h>
 
+/* All columns of DESCRIBE belong to a table system.describe, which does not exist; Cassandra
+ * says the same. */
 static struct native_column described(const char *name, const struct type *type)
 {
     return (struct native_column){ BYTES_LITERAL("system"), BYTES_LITERAL("describe"), bytes_of_string(name), type };
 }
 
+/* DESCRIBE CLUSTER answers one row of other columns. range_ownership is added only with a
+ * keyspace in use, as in Cassandra. */
 static enum query_result describe_cluster(struct execution *execution, const struct describe_result *result)
 {
     const struct type *text = type_native(TYPE_TEXT);
@@ -25,6 +31,7 @@ static enum query_result describe_cluster(struct execution *execution, const str
 
         columns[count++] = described("range_ownership", type_map(arena, text, list, false));
     }
+    assert(count == (result->has_range_ownership ? 4u : 3u));
     execution_begin_rows(execution, &rows, columns, count, bytes_of(NULL, 0));
     for (uint32_t i = 0; i < 3; i++)
         native_rows_value(&rows, result->cluster[i]);
@@ -35,7 +42,9 @@ static enum query_result describe_cluster(struct execution *execution, const str
     return QUERY_DONE;
 }
 
-/* A page of DESCRIBE's rows; the state is the index of the next one, and the schema's version. */
+/* The paging state is the index of the next row and the version of the schema (paging.h).
+ * With another version the index means another row, so the client is told to begin again. The
+ * state has no MAC: it gives access to nothing that its owner could not ask for. */
 enum query_result execute_describe(struct execution *execution)
 {
     struct query_context *context = execution->context;

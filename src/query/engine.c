@@ -1,4 +1,8 @@
-/* Engines and contexts are made and go; see engine.h. */
+/* Engines and contexts are made and freed here. The engine holds what all threads share: the
+ * catalog, the table space, the cache of prepared statements, thresholds. A context holds
+ * what one thread uses without a lock: its port to the owners, its view of the schema,
+ * scratch buffers that keep their size from one request to the next so that a point read or
+ * write asks malloc for nothing. */
 #include "query/engine.h"
 
 #include "query/context.h"
@@ -7,6 +11,9 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+/* The defaults of cassandra.yaml 5.0: tombstone_warn_threshold, tombstone_failure_threshold,
+ * batch_size_warn_threshold (5 KiB), batch_size_fail_threshold (50 KiB), and
+ * unlogged_batch_across_partitions_warn_threshold. */
 const struct query_thresholds query_thresholds_default = {
     .tombstone_warn = 1000,
     .tombstone_fail = 100000,
@@ -15,8 +22,11 @@ const struct query_thresholds query_thresholds_default = {
     .batch_warn_partitions = 10,
 };
 
+/* Each number is stored by itself: a request that runs meanwhile may see some old and some
+ * new ones, which does no harm, as no two of them have to fit together. */
 void query_engine_set_thresholds(struct query_engine *engine, const struct query_thresholds *thresholds)
 {
+    assert(engine && thresholds);
     atomic_store_explicit(&engine->tombstone_warn, thresholds->tombstone_warn, memory_order_relaxed);
     atomic_store_explicit(&engine->tombstone_fail, thresholds->tombstone_fail, memory_order_relaxed);
     atomic_store_explicit(&engine->batch_warn_bytes, thresholds->batch_warn_bytes, memory_order_relaxed);
@@ -37,12 +47,16 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->row_cache_bytes = options->row_cache_bytes;
     query_engine_set_thresholds(engine, options->thresholds ? options->thresholds : &query_thresholds_default);
     engine->cache = prepared_cache_new(options->prepared_bytes_max);
+    /* Both keys are of this process. The first keeps clients from choosing keys that collide
+     * in hash tables; the second signs paging states where there are no keys of keys/ to do
+     * it. */
     hash_key_random(&engine->hash_key);
     if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
         abort();
     return engine;
 }
 
+/* All contexts are freed before: their lookasides hold references to prepared statements. */
 void query_engine_free(struct query_engine *engine)
 {
     if (!engine)
@@ -51,10 +65,13 @@ void query_engine_free(struct query_engine *engine)
     free(engine);
 }
 
+/* Only a loop's context keeps rows that it read: a worker is there for what memory does not
+ * have. */
 struct query_context *query_context_new(struct query_engine *engine, bool may_wait)
 {
     struct query_context *context = xcalloc(1, sizeof(*context));
 
+    assert(engine && engine->cache);
     context->engine = engine;
     context->may_wait = may_wait;
     context->port = table_port_open(engine->space);
@@ -66,6 +83,8 @@ struct query_context *query_context_new(struct query_engine *engine, bool may_wa
     return context;
 }
 
+/* The port closes last: what the view and the lookaside let go of does not need it, but a
+ * request that is still pending would, and there must be none. */
 void query_context_free(struct query_context *context)
 {
     if (!context)

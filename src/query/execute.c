@@ -1,4 +1,7 @@
-/* Warnings, errors and the beginning of rows, for all that executes; see execute.h. */
+/* What all files share that execute a statement: warnings, the two ways in which an execution
+ * fails, and the beginning of a reply with rows. It is here so that each statement fails and
+ * warns alike: the first error stays, a wait is not an error, and a client is never sent more
+ * warnings than it can use. */
 #include "query/execute.h"
 
 #include <assert.h>
@@ -7,6 +10,9 @@
 
 enum { WARNINGS_MAX = 32 };
 
+/* Adds a warning for the client. What comes after the 32nd is dropped: a batch may warn for
+ * each of thousands of statements. The array is copied for each warning, which is cheap as
+ * they are rare. */
 void execution_warn(struct query_request *request, const char *format, ...)
 {
     char text[1024];
@@ -15,6 +21,9 @@ void execution_warn(struct query_request *request, const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof(text), format, list);
     va_end(list);
+    assert(request->warning_count <= WARNINGS_MAX);
+    /* A text longer than the buffer is cut by vsnprintf; all of ours are shorter unless names
+     * are long. */
     if (request->warning_count >= WARNINGS_MAX)
         return;
     struct bytes *warnings = arena_new_array(request->arena, struct bytes, request->warning_count + 1);
@@ -24,12 +33,17 @@ void execution_warn(struct query_request *request, const char *format, ...)
     request->warnings = warnings;
 }
 
+/* For reads besides a SELECT's own: the row that an operation on a list looks at. The rows
+ * lie in eval.arena. */
 enum status execution_read(struct execution *execution, const struct read_command *command, struct read_result *result)
 {
+    assert(command->row_limit && execution->eval.arena);
     return table_read(execution->context->port, command, execution->context->may_wait, execution->eval.arena, result,
                       execution->err);
 }
 
+/* FUNCTION_FAILURE names the function and its argument types in the body of the error. They
+ * are copied, since a plan that could not be made is freed before the error is encoded. */
 void execution_describe_failure(struct query_request *request, const struct function *function)
 {
     struct bytes *types = arena_new_array(request->arena, struct bytes, function->arg_count + 1);
@@ -43,6 +57,10 @@ void execution_describe_failure(struct query_request *request, const struct func
     request->detail.argument_count = function->arg_count;
 }
 
+/* How every execution ends that did not succeed. A loop that met something which only the
+ * disk can answer has not failed: the error is cleared, and the request is run again by a
+ * worker. waits_for tells the caller which shard it would wait for, so that one slow shard
+ * does not take all workers. */
 enum query_result execution_failed(struct execution *execution, enum status status)
 {
     assert(status && !execution->request->state); /* nothing is on its way */
@@ -51,6 +69,8 @@ enum query_result execution_failed(struct execution *execution, enum status stat
         execution->request->waits_for = table_port_waited(execution->context->port);
         return QUERY_WAITS;
     }
+    /* Whoever returned a status should have set the error; the client must get one in any
+     * case. */
     if (execution->request->error.status == OK)
         error_set(&execution->request->error, status, "The statement failed");
     if (execution->request->error.status == ERR_FUNCTION_FAILURE && execution->eval.functions.failed)
@@ -58,7 +78,10 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     return QUERY_DONE;
 }
 
-/* EXECUTE of v5 brings the id of the columns it knows. Columns that no table holds were not among what PREPARED told. */
+/* Whether the reply repeats the description of its columns. EXECUTE of v5 brings the id of
+ * the description that the client has: if ours is another, the new one is sent and flagged as
+ * changed. Rows that no table holds (DESCRIBE) were not described when the statement was
+ * prepared, so v3 and v4 always get them. Else a client may ask to skip what it knows. */
 static enum native_rows_metadata said_of_columns(const struct execution *execution,
                                                  const struct native_metadata *metadata, bool are_unprepared)
 {
@@ -74,6 +97,7 @@ static enum native_rows_metadata said_of_columns(const struct execution *executi
     return execution->parameters->skip_metadata ? NATIVE_METADATA_SKIPPED : NATIVE_METADATA_SENT;
 }
 
+/* Begins a reply with rows. columns NULL: those that the plan has described for this version. */
 void execution_begin_rows(struct execution *execution, struct native_rows *rows, const struct native_column *columns,
                           uint32_t count, struct bytes paging_state)
 {

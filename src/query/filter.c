@@ -1,8 +1,13 @@
-/* Looking whether a row passes; see filter.h. Operands are evaluated once, and IN's are put in order: there may be many rows. */
+/* Looks whether a row passes the conditions that WHERE could not turn into an access: ALLOW
+ * FILTERING, and slices that the storage cannot cut. Operands are evaluated once for a
+ * request and the values of IN are sorted, because there may be very many rows. The plan has
+ * checked the types of both sides. */
 #include "query/filter.h"
 
 #include <assert.h>
 
+/* One operand. Null and unset are errors, with other words for key columns than for others,
+ * as in Cassandra. */
 static enum status filter_operand(const struct expr *expr, struct eval *eval, const struct column_def *column,
                                   struct bytes *value, struct error *err)
 {
@@ -31,6 +36,7 @@ static enum status filter_list(const struct filter *filter, struct eval *eval, s
     struct bytes marker = { 0 };
     enum status status = OK;
 
+    /* IN ?: one marker brings the whole list. Else each value is an expression of its own. */
     if (filter->value) {
         status = filter_operand(filter->value, eval, filter->column, &marker, err);
         if (status)
@@ -47,11 +53,14 @@ static enum status filter_list(const struct filter *filter, struct eval *eval, s
     }
     for (; !filter->value && count < room && !status; count++)
         status = filter_operand(filter->values[count], eval, filter->column, &list->values[count], err);
+    assert(count <= room);
     if (!status)
         list->count = value_sort(filter->column->type, list->values, count);
     return status;
 }
 
+/* Evaluates the operands of all filters, before the first row is read: a wrong one is an
+ * error even if no row is found. */
 enum status filters_evaluate(struct filters *filters, struct eval *eval, struct error *err)
 {
     const struct where *where = filters->where;
@@ -74,6 +83,7 @@ enum status filters_evaluate(struct filters *filters, struct eval *eval, struct 
     return status;
 }
 
+/* Only these operators compare by order; the others are looked up in collections or lists. */
 static bool order_satisfies(enum cql_operator op, int order)
 {
     switch (op) {
@@ -86,7 +96,9 @@ static bool order_satisfies(enum cql_operator op, int order)
     }
 }
 
-/* Does the collection hold the wanted element, key, or entry? */
+/* Does the collection hold the wanted element (CONTAINS), key (CONTAINS KEY), or entry (m[k]
+ * = v)? It is searched from its beginning: rows hold small collections, and a map's values
+ * are in no order. */
 static bool collection_holds(const struct filter *filter, struct bytes collection, struct bytes wanted,
                              struct bytes wanted_key)
 {
@@ -94,6 +106,7 @@ static bool collection_holds(const struct filter *filter, struct bytes collectio
     struct value_iterator iterator;
     struct bytes element, value;
 
+    assert(type->param_count);
     if (collection.size == 0)
         return false;
     value_iterator_init(&iterator, type, collection);
@@ -115,10 +128,13 @@ static bool collection_holds(const struct filter *filter, struct bytes collectio
     return false;
 }
 
+/* Whether a row passes all filters. A null in a column that is asked about passes none, not
+ * even CONTAINS. */
 bool filters_look(const struct filters *filters, const struct bytes *slots)
 {
     const struct where *where = filters->where;
 
+    assert(filters->values && where->filter_count);
     for (uint32_t i = 0; i < where->filter_count; i++) {
         const struct filter *filter = &where->filters[i];
         struct bytes value = slots[filter->slot], wanted = filters->values[i];
@@ -138,6 +154,8 @@ bool filters_look(const struct filters *filters, const struct bytes *slots)
     return true;
 }
 
+/* Does WHERE ask about rows? Then a partition of static columns alone is no answer, although
+ * its static columns may pass. */
 bool filters_ask_rows(const struct where *where)
 {
     if (where->has_clustering)

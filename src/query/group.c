@@ -1,4 +1,6 @@
-/* Groups; see group.h. Rows of a group follow one another, so one group is open at a time. */
+/* Groups of rows, one open at a time: rows of a group follow one another, because GROUP BY
+ * takes only columns of the primary key in their order. So the memory of a SELECT with groups
+ * is that of one group, and a page may end between any two. */
 #include "query/group.h"
 
 #include <assert.h>
@@ -22,6 +24,8 @@ void groups_fini(struct groups *groups)
     arena_free(groups->arena);
 }
 
+/* Begins a group with its first row, whose values are copied: selectors outside of aggregates
+ * show the first row, as in Cassandra, and its chunk is gone when the group ends. */
 void groups_open(struct groups *groups, const struct row_view *row, struct bytes function_value)
 {
     const struct select_plan *select = groups->select;
@@ -36,6 +40,7 @@ void groups_open(struct groups *groups, const struct row_view *row, struct bytes
     for (uint32_t i = 0; i < select->slot_count; i++) {
         if (!bytes_is_null(row->slots[i]))
             groups->slots[i] = arena_copy(arena, row->slots[i]);
+        /* writetime() and ttl() look at cells, not at values. */
         if (select->wants_cells && row->cells[i]) {
             struct cell *cells = arena_alloc(arena, sizeof(*cells) * row->cell_counts[i]);
 
@@ -47,17 +52,23 @@ void groups_open(struct groups *groups, const struct row_view *row, struct bytes
             groups->cell_counts[i] = row->cell_counts[i];
         }
     }
+    assert(select->group_count <= select->slot_count);
+    /* Slots of the key come first and in order, so those that are grouped by are the first
+     * ones. */
     for (uint32_t i = 0; i < select->group_count; i++)
         groups->keys[i] = groups->slots[i];
     groups->function_value = bytes_is_null(function_value) ? function_value : arena_copy(arena, function_value);
     groups->is_open = true;
 }
 
+/* A null is equal to a null here: a static row alone is in the group of null clustering
+ * columns. */
 bool groups_hold(const struct groups *groups, const struct bytes *slots, struct bytes function_value)
 {
     const struct select_plan *select = groups->select;
     uint32_t plain = select->group_count - (select->group_function ? 1 : 0);
 
+    assert(!select->group_function || select->group_count);
     if (!groups->is_open)
         return false;
     for (uint32_t i = 0; i < plain; i++)
@@ -69,6 +80,8 @@ bool groups_hold(const struct groups *groups, const struct bytes *slots, struct 
            bytes_equal(function_value, groups->function_value);
 }
 
+/* Adds the row at hand to each accumulator. An unset value, which only a marker in an
+ * argument can bring, counts as null. */
 enum status groups_add(struct groups *groups, struct eval *eval, struct error *err)
 {
     const struct select_plan *select = groups->select;
@@ -88,6 +101,7 @@ enum status groups_add(struct groups *groups, struct eval *eval, struct error *e
     return status;
 }
 
+/* The results lie in the group's arena until the next group is opened. */
 enum status groups_show(struct groups *groups, struct row_view *view, struct error *err)
 {
     const struct select_plan *select = groups->select;

@@ -1,21 +1,28 @@
-/* INSERT JSON: an object's members become the columns' values; see json.h. The values themselves are types/'s to read; here the object is
- * taken apart. */
+/* INSERT JSON: an object's members become the columns' values. Values are types/'s to read;
+ * here the object is taken apart, without a tree: each member's text is found by its brackets
+ * and strings, and handed to the type of its column, which checks what is inside. So memory
+ * is bounded by the text, and nesting costs no stack here. */
 #include "query/json.h"
 
 #include "plan/expr.h"
+
+#include <assert.h>
 
 struct scan {
     const uint8_t *at, *end;
 };
 
+/* strchr finds the zero byte at the end of its string too, so a zero in the text is excluded. */
 static void skip_space(struct scan *scan)
 {
     while (scan->at < scan->end && strchr(" \t\r\n", *scan->at) && *scan->at)
         scan->at++;
 }
 
+/* At the opening quote; ends behind the closing one. False: there is none. */
 static bool skip_string(struct scan *scan)
 {
+    assert(scan->at < scan->end && *scan->at == '"');
     for (scan->at++; scan->at < scan->end; scan->at++) {
         if (*scan->at == '\\') {
             if (++scan->at == scan->end)
@@ -28,7 +35,8 @@ static bool skip_string(struct scan *scan)
     return false;
 }
 
-/* One value of any kind, by its brackets and strings; what is inside is checked by who reads it. */
+/* Skips one value of any kind, by its brackets and strings. It may accept what is no JSON:
+ * whoever reads the value refuses that. */
 static bool skip_value(struct scan *scan)
 {
     size_t depth = 0;
@@ -59,7 +67,7 @@ static bool skip_value(struct scan *scan)
     return depth == 0 && scan->at > start;
 }
 
-/* A key's text without its quotes. */
+/* A member's key: a JSON string, without quotes and escapes. */
 static bool read_key(struct scan *scan, struct arena *arena, struct bytes *key)
 {
     const uint8_t *start = scan->at;
@@ -74,6 +82,7 @@ static bool read_key(struct scan *scan, struct arena *arena, struct bytes *key)
     return ok;
 }
 
+/* Cassandra's words begin so; what follows them there is Jackson's, and differs. */
 static enum status broken(struct bytes json, struct error *err)
 {
     size_t shown = json.size < 400 ? json.size : 400;
@@ -83,14 +92,17 @@ static enum status broken(struct bytes json, struct error *err)
                      (const char *)json.data);
 }
 
+/* Without the space behind it; the space before it was skipped. */
 static struct bytes trim(const uint8_t *start, const uint8_t *end)
 {
+    assert(start <= end);
     while (end > start && strchr(" \t\r\n", end[-1]) && end[-1])
         end--;
     return bytes_of(start, (size_t)(end - start));
 }
 
-/* Column names are lower case unless their key is quoted once more. */
+/* Column names are lower case unless the key is quoted once more: {"\"Name\"": 1}. That is
+ * Cassandra's rule for names in CQL, carried over to JSON. */
 static const struct column_def *find_column(const struct table_def *table, struct arena *arena, struct bytes key)
 {
     if (key.size >= 2 && key.data[0] == '"' && key.data[key.size - 1] == '"')
@@ -101,6 +113,8 @@ static const struct column_def *find_column(const struct table_def *table, struc
     return table_def_column(table, bytes_of(lower, key.size));
 }
 
+/* Binds one member's value to its column. A member that comes twice binds twice; the last one
+ * counts. */
 static enum status bind_member(const struct table_def *table, struct bytes key, struct bytes text, struct arena *arena,
                                struct bytes *values, struct error *err)
 {
@@ -110,6 +124,7 @@ static enum status bind_member(const struct table_def *table, struct bytes key, 
 
     if (!column)
         return error_set(err, ERR_INVALID, "JSON values map contains unrecognized column: %.*s", BYTES(key));
+    assert(column->index < table->column_count);
     if (bytes_equal(text, BYTES_LITERAL("null"))) {
         values[column->index] = bytes_of(NULL, 0);
         return OK;
@@ -122,6 +137,9 @@ static enum status bind_member(const struct table_def *table, struct bytes key, 
     return OK;
 }
 
+/* Reads the object and sets the value of each column: `values` has one entry for each column
+ * of the table. A column that no member names is null, or unset with DEFAULT UNSET; a key
+ * column is never unset. */
 enum status json_bind(const struct table_def *table, struct bytes json, bool default_unset, struct arena *arena,
                       struct bytes *values, struct error *err)
 {

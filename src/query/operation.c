@@ -1,4 +1,8 @@
-/* Operations become cells; see operation.h. Source: org.apache.cassandra.cql3.Operation and cql3.terms, release 5.0. */
+/* Operations of INSERT, UPDATE and DELETE (SET v = ..., v = v + [...], DELETE m['k']) become
+ * cells with the paths that row/ merges by. What an operation must know of the row, places in
+ * a list or the old value of a sum, is asked: such a cell has an asked path (row/place.h),
+ * and its owner finds the real one. Source: org.apache.cassandra.cql3.Operation and
+ * cql3.terms, release 5.0. */
 #include "query/operation.h"
 
 #include "row/counter.h"
@@ -8,15 +12,18 @@
 
 #include <assert.h>
 
+/* A cell of the column, last in the list; the caller fills in what it is. */
 static struct cell *add_cell(struct cell_list *list, const struct column_def *column)
 {
     list->cells = arena_room(list->arena, list->cells, list->count, &list->capacity, 16, sizeof(*list->cells));
+    assert(list->count < list->capacity);
     struct cell *cell = &list->cells[list->count++];
     *cell = (struct cell){ .column_id = column->id, .local_s = TIME_NONE };
     return cell;
 }
 
-/* The cell of a column that has only one; said twice it is the same. Operations come in order of their columns. */
+/* The cell of a column that has only one. Operations come in the order of their columns, so a
+ * second operation on the column finds it at the end; the later value replaces the earlier. */
 static struct cell *only_cell(struct cell_list *list, const struct column_def *column)
 {
     struct cell *last = list->count ? &list->cells[list->count - 1] : NULL;
@@ -24,7 +31,8 @@ static struct cell *only_cell(struct cell_list *list, const struct column_def *c
     return last && last->column_id == column->id ? last : add_cell(list, column);
 }
 
-/* The deletion before the least timestamp is none: nothing can be as old as what it would cover. */
+/* The deletion of a whole collection. TIMESTAMP_NONE is one before the least timestamp:
+ * nothing can be as old as what it would cover, so there is no such deletion. */
 static void add_complex(struct cell_list *list, const struct column_def *column, int64_t timestamp_us, int64_t now_s)
 {
     if (timestamp_us == TIMESTAMP_NONE)
@@ -36,8 +44,10 @@ static void add_complex(struct cell_list *list, const struct column_def *column,
     list->complexes[list->complex_count++] = (struct complex_deletion){ column->id, { timestamp_us, now_s } };
 }
 
+/* A cell with a value, which expires if the statement has a TTL. */
 static void fill_live(struct cell *cell, const struct stamp *stamp, struct bytes value)
 {
+    assert(!bytes_is_null(value) && stamp->ttl_s >= 0);
     cell->timestamp_us = stamp->timestamp_us;
     cell->value = value;
     if (stamp->ttl_s) {
@@ -56,6 +66,7 @@ static void fill_tombstone(struct cell *cell, const struct stamp *stamp)
     cell->local_s = stamp->now_s;
 }
 
+/* Null in CQL deletes. */
 static void fill(struct cell *cell, const struct stamp *stamp, struct bytes value)
 {
     if (bytes_is_null(value))
@@ -64,8 +75,12 @@ static void fill(struct cell *cell, const struct stamp *stamp, struct bytes valu
         fill_live(cell, stamp, value);
 }
 
+/* The path of an element of a set, or of a map's key: its bytes in memcmp order. Where
+ * different values have one path (1.0 and 1.00), the value is kept as it was written, because
+ * reading shows it. */
 static void set_path(struct cell_list *list, struct cell *cell, const struct type *type, struct bytes element)
 {
+    assert(!bytes_is_null(element));
     buffer_reset(list->scratch);
     value_encode_key(list->scratch, type, element, false);
     cell->path = arena_copy(list->arena, buffer_bytes(list->scratch));
@@ -74,24 +89,32 @@ static void set_path(struct cell_list *list, struct cell *cell, const struct typ
     list->sorted = false;
 }
 
-/* A list's path: a time uuid whose bytes are in order of time: version and ticks, then clock sequence and node. */
+/* The path of a list's element: a time uuid with its bytes in order of time: version and
+ * ticks, then clock sequence and node. So a list is read in the order in which it was
+ * appended to. */
 static void write_list_path(uint8_t *at, uint64_t ticks, uint64_t node)
 {
+    assert(ticks < UINT64_C(1) << 60);
     store_be64(at, (UINT64_C(1) << 60) | ticks);
     store_be64(at + 8, node);
 }
 
+/* A later time than all that this context has given out: two appends of one statement keep
+ * their order. */
 static void set_append_path(struct execution *execution, struct cell_list *list, struct cell *cell)
 {
     struct uuid_source *uuids = &execution->context->uuids;
     uint8_t uuid[16], *at = arena_alloc(list->arena, 16);
 
+    assert(execution->eval.functions.now_us >= 0);
     uuid_make_time(uuids, execution->eval.functions.now_us, uuid);
     write_list_path(at, uuids->last_ticks, uuids->node);
     cell->path = bytes_of(at, 16);
 }
 
-/* Prepended elements take times mirrored at 2010-01-01, ever smaller, as Cassandra's do. */
+/* A prepended element must come before all others, also before those prepended earlier. As in
+ * Cassandra it takes a time that is mirrored at 2010-01-01: the later the statement, the
+ * smaller the time. The context's last one keeps two prepends of one microsecond apart. */
 static void set_prepend_path(struct execution *execution, struct cell_list *list, struct cell *cell)
 {
     const int64_t mirror = INT64_C(12623040000000000) + UUID_EPOCH_TICKS;
@@ -108,7 +131,8 @@ static void set_prepend_path(struct execution *execution, struct cell_list *list
     list->sorted = false;
 }
 
-/* Cells of a collection or udt value; appended ones for a list. */
+/* Adds a cell for each element of a collection, or for each field of a UDT that is not null.
+ * Those of a list are appended. */
 static void add_elements(struct execution *execution, struct cell_list *list, const struct column_def *column,
                          const struct stamp *stamp, struct bytes value)
 {
@@ -119,6 +143,7 @@ static void add_elements(struct execution *execution, struct cell_list *list, co
     assert(column->multicell);
     if (value.size == 0)
         return;
+    assert(type_is_collection(type) || type->kind == TYPE_UDT);
     value_iterator_init(&iterator, type, value);
     for (uint16_t i = 0; value_iterator_next(&iterator, &element); i++) {
         struct cell *cell;
@@ -155,6 +180,7 @@ static void add_elements(struct execution *execution, struct cell_list *list, co
     }
 }
 
+/* v = [1, 2] + v: the elements come before all others and keep their own order. */
 static void prepend_elements(struct execution *execution, struct cell_list *list, const struct column_def *column,
                              const struct stamp *stamp, struct bytes value)
 {
@@ -174,12 +200,15 @@ static void prepend_elements(struct execution *execution, struct cell_list *list
     }
 }
 
+/* v = v - {...}: a tombstone for each element that goes. Whether it is there need not be
+ * known. */
 static void tombstone_elements(struct cell_list *list, const struct column_def *column, const struct stamp *stamp,
                                const struct type *type, struct bytes value)
 {
     struct value_iterator iterator;
     struct bytes element;
 
+    assert(column->multicell && column->type->kind != TYPE_LIST);
     if (value.size == 0)
         return;
     value_iterator_init(&iterator, type, value);
@@ -193,6 +222,7 @@ static void tombstone_elements(struct cell_list *list, const struct column_def *
 
 /* ---- operations that look at a list first: its owner does ---- */
 
+/* Cells are sorted by column id, so those of a column stand together. */
 const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint32_t *count)
 {
     uint32_t first = 0;
@@ -207,6 +237,8 @@ const struct cell *row_cells_of(const struct row *row, uint32_t column_id, uint3
     return row->cells + first;
 }
 
+/* Turns the cell's path into a question to whoever looks at the row. The number says which
+ * operation of the statement asks, because operations see what those before them do. */
 static void ask(struct cell_list *list, struct cell *cell, enum place_kind kind, struct bytes tail)
 {
     cell->path = place_path(list->arena, list->number, kind, tail);
@@ -214,6 +246,9 @@ static void ask(struct cell_list *list, struct cell *cell, enum place_kind kind,
     list->sorted = false;
 }
 
+/* v[i] = x and DELETE v[i]. An index that is null or of a wrong size is asked as it is: the
+ * owner says the error, as it says one of an index beyond the end, so that both have
+ * Cassandra's order. */
 static enum status index_operation(struct execution *execution, struct cell_list *list,
                                    const struct operation *operation, const struct stamp *stamp)
 {
@@ -240,6 +275,7 @@ static enum status index_operation(struct execution *execution, struct cell_list
     return OK;
 }
 
+/* v = v - [x]: all elements equal to x go. Which these are only the owner can see. */
 static void discard_operation(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
                               struct bytes value)
 {
@@ -251,6 +287,8 @@ static void discard_operation(struct cell_list *list, const struct operation *op
     ask(list, cell, PLACE_DISCARD, bytes_of("", 0));
 }
 
+/* DELETE m[k], DELETE s[e]. The words of the errors, and that an unset set element is
+ * ignored, are Cassandra's. */
 static enum status delete_element(struct execution *execution, struct cell_list *list,
                                   const struct operation *operation, const struct stamp *stamp)
 {
@@ -272,6 +310,7 @@ static enum status delete_element(struct execution *execution, struct cell_list 
     return OK;
 }
 
+/* v[k] = x of a map. The order of the checks is Cassandra's: the key's before the value's. */
 static enum status set_key(struct execution *execution, struct cell_list *list, const struct operation *operation,
                            const struct stamp *stamp, struct bytes value)
 {
@@ -292,7 +331,8 @@ static enum status set_key(struct execution *execution, struct cell_list *list, 
     return OK;
 }
 
-/* What the owner is asked to add; said twice of one counter it is the sum. */
+/* v = v + 1 of a counter: what the owner is asked to add. Two operations on one counter in a
+ * statement become one cell with their sum. */
 static enum status count(struct execution *execution, struct cell_list *list, const struct operation *operation,
                          const struct stamp *stamp, struct bytes value)
 {
@@ -323,7 +363,8 @@ static enum status count(struct execution *execution, struct cell_list *list, co
     return OK;
 }
 
-/* Cassandra meets a null with a NullPointerException. */
+/* v += 1 of a number or text under a condition: the owner adds. Cassandra meets a null here
+ * with a NullPointerException; we say what is wrong. */
 static enum status sum_operation(struct execution *execution, struct cell_list *list, const struct operation *operation,
                                  const struct stamp *stamp, struct bytes value)
 {
@@ -338,6 +379,8 @@ static enum status sum_operation(struct execution *execution, struct cell_list *
     return OK;
 }
 
+/* The cells of one operation. An unset value leaves the column as it is, except in v[k] = x,
+ * where the key is checked first. */
 static enum status apply_operation(struct execution *execution, struct cell_list *list,
                                    const struct operation *operation, const struct stamp *stamp)
 {
@@ -345,6 +388,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
     struct bytes value = { NULL, 0 };
     enum status status = OK;
 
+    assert(column && column->kind != COLUMN_PARTITION_KEY && column->kind != COLUMN_CLUSTERING);
     if (operation->kind == OPERATION_SET_INDEX || operation->kind == OPERATION_DELETE_INDEX)
         return index_operation(execution, list, operation, stamp);
     if (operation->value) {
@@ -356,6 +400,8 @@ static enum status apply_operation(struct execution *execution, struct cell_list
     }
     switch (operation->kind) {
     case OPERATION_SET: fill(only_cell(list, column), stamp, value); break;
+    /* A collection that is set as a whole: what it had is deleted just before the new
+     * elements. */
     case OPERATION_SET_COMPLEX:
         add_complex(list, column, stamp->before_us, stamp->now_s);
         if (!bytes_is_null(value))
@@ -405,6 +451,7 @@ static enum status apply_operation(struct execution *execution, struct cell_list
     return OK;
 }
 
+/* Whether the operation depends on what is in the row. */
 static bool looks_first(const struct operation *operation)
 {
     switch (operation->kind) {
@@ -416,7 +463,9 @@ static bool looks_first(const struct operation *operation)
     }
 }
 
-/* Whether one of a column's operations looks at its list: then all of them are asked, in their order. They begin at `first`. */
+/* Whether one of a column's operations looks at its list. Then all of them are asked, in
+ * their order, so that each sees what those before it did. The column's operations begin at
+ * `first`. */
 static bool column_is_asked(const struct modify_plan *modify, uint32_t first)
 {
     const struct column_def *column = modify->operations[first].column;
@@ -427,12 +476,15 @@ static bool column_is_asked(const struct modify_plan *modify, uint32_t first)
     return false;
 }
 
+/* Runs over the operations of columns of one kind. Cells are sorted at the end only if an
+ * operation said that its cells may not be in order. */
 enum status operations_make_cells(struct execution *execution, const struct modify_plan *modify, enum column_kind kind,
                                   const struct stamp *stamp, struct cell_list *list)
 {
     bool asked = false;
 
     *list = (struct cell_list){ .arena = execution->eval.arena, .scratch = execution->eval.scratch, .sorted = true };
+    assert(kind == COLUMN_REGULAR || kind == COLUMN_STATIC);
     if (modify->operation_count) {
         list->capacity = modify->operation_count;
         list->cells = arena_alloc(list->arena, sizeof(*list->cells) * list->capacity);

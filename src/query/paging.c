@@ -1,4 +1,7 @@
-/* Paging states; the layout is drawn in paging.h. */
+/* Paging states as bytes; the layout is drawn in paging.h. The MAC keeps clients from making
+ * up states: a state says where in a table to read, and a made-up one could name any place.
+ * It is made with a key of keys/ where there is one, so that a state outlives a restart of
+ * the server. */
 #include "query/paging.h"
 
 #include <openssl/crypto.h>
@@ -9,6 +12,8 @@
 
 enum { VERSION = 2, FLAG_PARTITION = 1, FLAG_CLUSTERING = 2, FLAG_BYTES = 4, FIXED_BYTES = 18 };
 
+/* The MAC covers the state and the table, so a state of one table is no state of another. It
+ * is cut to 16 bytes, which makes states shorter and is still beyond guessing. */
 static void make_mac(const struct paging_scope *scope, struct bytes content, uint8_t mac[PAGING_MAC_BYTES])
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -27,6 +32,8 @@ static void make_mac(const struct paging_scope *scope, struct bytes content, uin
     memcpy(mac, digest, PAGING_MAC_BYTES);
 }
 
+/* The flags tell a null key or clustering from an empty one; their sizes are written in any
+ * case. */
 struct bytes paging_encode(struct arena *arena, const struct paging_scope *scope, const struct paging_state *state)
 {
     struct buffer out = { 0 };
@@ -57,7 +64,8 @@ enum status paging_refuse(struct error *err)
     return error_set(err, ERR_PROTOCOL, "Invalid value for the paging state");
 }
 
-/* The sizes that it tells add up. */
+/* Has it the form of a SELECT's state? Lengths are checked before anything is read behind
+ * them. */
 static bool is_of_select(struct bytes bytes)
 {
     if (bytes.size < FIXED_BYTES + PAGING_MAC_BYTES || bytes.size > PAGING_STATE_BYTES_MAX || bytes.data[0] != VERSION)
@@ -72,6 +80,8 @@ bool paging_has_form(struct bytes bytes)
     return bytes.size == 0 || bytes.size == PAGING_DESCRIBE_BYTES || is_of_select(bytes);
 }
 
+/* Decodes a state that a client brought. The MAC is compared in constant time, and before
+ * anything of the content is used. */
 enum status paging_decode(struct bytes bytes, const struct paging_scope *scope, struct paging_state *state,
                           struct error *err)
 {

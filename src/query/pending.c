@@ -27,7 +27,8 @@ struct pending_group { /* of one shard; one of its commands at most is with its 
     struct error *error; /* where its owner says what went wrong: the request's if there is no other group */
 };
 
-/* Nothing that it points to is the plan's or the schema's but by `held` and the outcome's table. */
+/* Nothing here points into the plan or the schema, which may go while it waits, except what
+ * `held` and the outcome's table keep alive. */
 struct pending {
     struct query_request *request;
     struct query_context *context;
@@ -53,6 +54,7 @@ struct pending {
 
 /* ---- what is sent ---- */
 
+/* Begins the writes of a request: one at a time, kept in request->state until pending_finish. */
 struct pending *pending_new(struct execution *execution, bool is_several, const char *write_type)
 {
     struct query_request *request = execution->request;
@@ -72,6 +74,8 @@ struct pending *pending_new(struct execution *execution, bool is_several, const 
     return pending;
 }
 
+/* The command asks conditions, so its answer may have to name columns and values of the
+ * statement: the table and the prepared statements are kept until then. */
 void pending_expect(struct pending *pending, const struct execution *execution, const struct cas_set *cas,
                     struct bytes key)
 {
@@ -86,12 +90,14 @@ void pending_expect(struct pending *pending, const struct execution *execution, 
         pending->held[i] = prepared_ref(execution->prepared[i]);
 }
 
+/* The first group lies in the struct itself: most requests have no other. */
 static struct pending_group *add_group(struct pending *pending)
 {
     struct pending_group *group = &pending->first_group;
 
     if (pending->groups)
         group = arena_new_struct(pending->request->arena, struct pending_group);
+    assert(!group->pending);
     group->pending = pending;
     *pending->end = group;
     pending->end = &group->next;
@@ -99,6 +105,7 @@ static struct pending_group *add_group(struct pending *pending)
     return group;
 }
 
+/* The group of the shard that owns the token; begun if there is none yet. */
 static struct pending_group *group_of(struct pending *pending, int64_t token)
 {
     struct pending_group **at;
@@ -113,6 +120,8 @@ static struct pending_group *group_of(struct pending *pending, int64_t token)
     return *at;
 }
 
+/* Another command of the group, behind its last one. The token of its first partition says
+ * where it goes; all its partitions are of the same shard. */
 static struct pending_command *add_command(struct pending_group *group, const struct write_part *part)
 {
     struct pending *pending = group->pending;
@@ -126,6 +135,7 @@ static struct pending_command *add_command(struct pending_group *group, const st
     if (__builtin_expect(pending->request->trace != NULL, 0))
         command->told = arena_printf(arena, "%u fragments for %.*s", part->count, BYTES(part->table->name));
     command->buffer = buffer_pool_take(&pending->context->buffers);
+    assert(!command->buffer->buffer.size && !command->next);
     if (group->last)
         group->last->next = command;
     else
@@ -145,6 +155,8 @@ struct buffer *pending_command(struct pending *pending, const struct write_part 
     struct pending_command *command = group->last;
 
     assert(!pending->left && !pending->first);
+    /* A logged batch must be one command for each shard, however large: only a command is
+     * atomic. */
     if (!command || (!is_whole && is_full(command)))
         command = add_command(group, part);
     command->partition_count++;
@@ -152,6 +164,9 @@ struct buffer *pending_command(struct pending *pending, const struct write_part 
     return &command->buffer->buffer;
 }
 
+/* Encodes the commands of all other shards into the first shard's command. That one writes
+ * the intent and its own part in one synced batch; if we crash then, the others are written
+ * from the intent. */
 void pending_remember(struct pending *pending)
 {
     struct bytes *others = arena_new_array(pending->request->arena, struct bytes, pending->group_count + 1);
@@ -168,13 +183,15 @@ void pending_remember(struct pending *pending)
 
 /* ---- sending ---- */
 
+/* Gives the buffer back. NULL tells that the command needs no more care. */
 static void end_command(struct pending_command *command)
 {
+    assert(command->buffer);
     buffer_pool_give(&command->group->pending->context->buffers, command->buffer);
     command->buffer = NULL;
 }
 
-/* What was not sent will not be. */
+/* What was not sent will not be: an error ends the request. */
 static void give_unsent(struct pending *pending)
 {
     for (struct pending_group *group = pending->groups; group; group = group->next)
@@ -192,7 +209,8 @@ static void trace_command(struct query_request *request, struct pending_command 
 
 static void command_done(struct table_request *table_request);
 
-/* False: the request has the error. */
+/* Hands a command to its owner. False: the owner's ring is full, and the request has the
+ * error. `done` is never called from inside of table_submit. */
 static bool send_command(struct pending *pending, struct pending_command *command)
 {
     struct query_request *request = pending->request;
@@ -217,7 +235,8 @@ static bool send_command(struct pending *pending, struct pending_command *comman
     return false;
 }
 
-/* Owners of several shards may fail at once: each has a place of its own to say why. */
+/* Owners of several shards may fail at the same time, on their own threads: each group has a
+ * place of its own for the error. With one group it is the request's. */
 static void give_errors(struct pending *pending)
 {
     for (struct pending_group *group = pending->groups; group; group = group->next) {
@@ -229,6 +248,8 @@ static void give_errors(struct pending *pending)
     }
 }
 
+/* Large commands count against the memory of the request, so that a client cannot pile them
+ * up. */
 static void count_commands(struct pending *pending)
 {
     for (const struct pending_group *group = pending->groups; group; group = group->next)
@@ -246,7 +267,9 @@ static bool have_room(const struct pending *pending)
     return true;
 }
 
-/* What was refused after others were written could not be done again. */
+/* With several commands a later one could be refused because the schema changed when others
+ * were written already. Such commands are marked: their owner then skips only what was
+ * dropped. */
 static void loosen_commands(struct pending *pending)
 {
     for (struct pending_group *group = pending->groups; group; group = group->next)
@@ -254,6 +277,9 @@ static void loosen_commands(struct pending *pending)
             table_group_loosen(&command->buffer->buffer);
 }
 
+/* Sends what can be sent at once: of a remembered batch the first command, else each shard's
+ * first. A request that finds no room anywhere is refused before anything is written, with
+ * OVERLOADED. */
 static void send_groups(struct pending *pending)
 {
     if (pending->first) {
@@ -273,10 +299,12 @@ static void send_groups(struct pending *pending)
         send_command(pending, group->first);
 }
 
+/* Only a worker waits here: its port is its own, so answers are its own too. */
 static void wait_for_answers(struct pending *pending)
 {
     struct table_port *port = pending->context->port;
 
+    assert(pending->context->may_wait);
     table_port_flush(port);
     while (pending->left) {
         struct pollfd fd = { .fd = table_port_fd(port), .events = POLLIN };
@@ -287,8 +315,10 @@ static void wait_for_answers(struct pending *pending)
     }
 }
 
+/* is_sending keeps an answer that comes while we send from ending the request under our feet. */
 enum query_result pending_send(struct pending *pending)
 {
+    assert(!pending->is_sending && !pending->left);
     pending->is_sending = true;
     give_errors(pending);
     count_commands(pending);
@@ -301,7 +331,8 @@ enum query_result pending_send(struct pending *pending)
 
 /* ---- answers ---- */
 
-/* The intent is on the disk. What can't be sent now is finished later. */
+/* The intent is on the disk, so the batch will be whole. A command that cannot be sent now is
+ * written later from the intent. */
 static void send_others(struct pending *pending)
 {
     for (struct pending_group *group = pending->groups; group; group = group->next) {
@@ -313,8 +344,11 @@ static void send_others(struct pending *pending)
     }
 }
 
+/* The first shard of a remembered batch answered. If it failed nothing was written anywhere,
+ * and the error names the batch log, as in Cassandra. */
 static void first_done(struct pending *pending, const struct table_request *table_request)
 {
+    assert(!pending->remembered && !pending->left);
     pending->remembered = table_request->status == OK;
     pending->batch_us = table_request->timestamp_us;
     if (pending->remembered) {
@@ -326,7 +360,8 @@ static void first_done(struct pending *pending, const struct table_request *tabl
     give_unsent(pending);
 }
 
-/* All groups are answered. */
+/* All shards have answered. If one could not write its part the client is told a timeout: the
+ * batch will be whole, but is not yet. Else the intent is no longer needed. */
 static void end_batch(struct pending *pending)
 {
     uint32_t count = 0;
@@ -347,7 +382,7 @@ static void end_batch(struct pending *pending)
     table_batch_forget(pending->context->port, pending->batch_us, tokens, count);
 }
 
-/* Not a batch that is remembered: goes on with the shard, or ends. */
+/* After an answer outside of a remembered batch: sends the shard's next command, or ends. */
 static void go_on(struct pending *pending, struct pending_command *command)
 {
     struct error *error = &pending->request->error;
@@ -358,11 +393,12 @@ static void go_on(struct pending *pending, struct pending_command *command)
         send_command(pending, command->next);
     if (pending->left || !error->status || !pending->written_count)
         return;
-    /* No error may say that nothing was done. */
+    /* A part was written, so the error must not be one that says nothing was done. */
     error_set(error, ERR_WRITE_TIMEOUT, "Operation timed out - some of the partitions were written, others were not");
 }
 
-/* The first error that is answered is the request's. An owner that met one and came over it may have left it there. */
+/* The first error that is answered becomes the request's. An owner may have left an error in
+ * the place it was given and then succeeded; that is cleared. */
 static void take_error(struct pending *pending, const struct pending_group *group, enum status status)
 {
     struct error *error = &pending->request->error;
@@ -375,12 +411,14 @@ static void take_error(struct pending *pending, const struct pending_group *grou
         error_set(error, status, "The write failed");
 }
 
+/* A conditional command was decided: whether it applied, and if not, what its owner saw. */
 static void take_outcome(struct pending *pending, const struct table_request *table_request)
 {
     struct cas_outcome *outcome = &pending->outcome;
     struct arena *arena = pending->request->arena;
     struct error err;
 
+    assert(outcome->table && !outcome->seen);
     outcome->applied = table_request->applied;
     if (outcome->applied)
         return;
@@ -389,6 +427,7 @@ static void take_outcome(struct pending *pending, const struct table_request *ta
         pending->request->error = err;
 }
 
+/* What a trace tells of an answer. */
 static void trace_answer(struct query_request *request, const struct table_request *table_request, bool is_cas)
 {
     const char *answer = "done";
@@ -401,6 +440,7 @@ static void trace_answer(struct query_request *request, const struct table_reque
     trace_event(request->trace, "Answered by its owner: %s", answer);
 }
 
+/* An owner has answered one command. Called on the context's thread, from table_port_reap. */
 static void command_done(struct table_request *table_request)
 {
     struct pending_command *command = CONTAINER_OF(table_request, struct pending_command, request);
@@ -435,6 +475,7 @@ static void command_done(struct table_request *table_request)
 
 /* ---- the end ---- */
 
+/* table_def_unref(NULL) does nothing: only conditional writes hold a table. */
 static void pending_fini(struct pending *pending)
 {
     table_def_unref(pending->outcome.table);
@@ -442,6 +483,8 @@ static void pending_fini(struct pending *pending)
         prepared_unref(pending->held[i]);
 }
 
+/* Writes the answer: VOID, the rows of a conditional write, or what the error carries besides
+ * its words. */
 void pending_finish(struct query_request *request, struct buffer *out)
 {
     struct pending *pending = request->state;

@@ -12,6 +12,10 @@
 
 enum { STATEMENT_BYTES_MAX = 16 << 20 };
 
+/* Text to plan: parse, then plan with the definitions in force. Everything lies in `arena`,
+ * which is the request's for QUERY and the prepared statement's own otherwise. A function of
+ * constants may fail while the plan is made; that failure is described as if it had happened
+ * when executing. */
 enum status prepare_plan(struct execution *execution, struct arena *arena, struct bytes keyspace, struct bytes text,
                          struct plan *plan)
 {
@@ -28,6 +32,7 @@ enum status prepare_plan(struct execution *execution, struct arena *arena, struc
 
     struct trace *trace = execution->request->trace;
 
+    assert(arena && execution->schema);
     if (text.size > STATEMENT_BYTES_MAX)
         return error_set(execution->err, ERR_INVALID, "The statement is too long");
     TRACE(trace, "Parsing %.*s", BYTES(text_cut(text, STATEMENT_SHOWN_BYTES)));
@@ -42,6 +47,9 @@ enum status prepare_plan(struct execution *execution, struct arena *arena, struc
     return status;
 }
 
+/* A prepared statement that is not in the cache yet. It holds one reference, its caller's.
+ * Its columns are described for all protocol versions at once, because connections of any
+ * version share it. */
 enum status prepare_text(struct execution *execution, struct bytes keyspace, struct bytes text,
                          struct prepared **result)
 {
@@ -52,7 +60,11 @@ enum status prepare_text(struct execution *execution, struct bytes keyspace, str
     prepared->arena = arena;
     prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
     prepared->text = arena_copy(arena, text);
+    /* The same text means other tables in another keyspace, so the keyspace is part of the
+     * id. */
     prepared_id(keyspace, text, prepared->id);
+    /* The AST points into the text that it was parsed from, so the copy must live as long as
+     * the plan. */
     assert(arena_owns(arena, prepared->text.data) || !prepared->text.size);
     status = prepare_plan(execution, arena, prepared->keyspace, prepared->text, &prepared->plan);
     if (status) {
@@ -64,16 +76,21 @@ enum status prepare_text(struct execution *execution, struct bytes keyspace, str
     atomic_init(&prepared->refs, 1);
     atomic_init(&prepared->used, true);
     atomic_init(&prepared->checked_version, schema_version_number(execution->schema));
+    /* What the cache counts. It is the arena's real size: a short text may make a large plan. */
     prepared->bytes = arena_used(arena) + sizeof(*prepared);
+    assert(prepared->plan.statement && prepared->bytes > sizeof(*prepared));
     *result = prepared;
     return OK;
 }
 
+/* The words are Cassandra's. Drivers do not read them: they take the id from the error's body
+ * and prepare the statement again. */
 static void set_unprepared(struct execution *execution, struct bytes id)
 {
     struct error *err = execution->err;
     char hex[2 * 64 + 1] = "";
 
+    /* A client may have sent an id of any length: at most 64 bytes of it are shown. */
     for (size_t i = 0; i < id.size && i < 64; i++)
         snprintf(hex + 2 * i, 3, "%02x", id.data[i]);
     error_set(
@@ -84,7 +101,9 @@ static void set_unprepared(struct execution *execution, struct bytes id)
     memcpy(err->id, id.data, id.size < sizeof(err->id) ? id.size : sizeof(err->id));
 }
 
-/* The statement with the definitions in force, under the id that its client knows. */
+/* The definitions have changed in a way that the client need not know of (another comment,
+ * another option), so the statement is planned again under the id that the client holds,
+ * without UNPREPARED. */
 static enum status plan_again(struct execution *execution, const struct prepared *old, struct prepared **result)
 {
     struct query_engine *engine = execution->context->engine;
@@ -100,6 +119,8 @@ static enum status plan_again(struct execution *execution, const struct prepared
         prepared_unref(again);
         return status;
     }
+    /* It is found again rather than used: finding gives the lookaside a reference that keeps
+     * it alive. */
     *result = prepared_find(engine->cache, &execution->context->lookaside, id);
     if (*result)
         return OK;
@@ -107,12 +128,17 @@ static enum status plan_again(struct execution *execution, const struct prepared
     return ERR_UNPREPARED;
 }
 
+/* The plan for an id, fit for the schema in force, or UNPREPARED. Comparing a plan with the
+ * schema costs a lookup of each name it uses, so it is done once per plan and version of the
+ * schema. What a client decodes by would change (a column of the result, a type): then it
+ * must prepare again. */
 enum status prepare_find(struct execution *execution, struct bytes id, struct prepared **result)
 {
     struct query_engine *engine = execution->context->engine;
     uint64_t version = schema_version_number(execution->schema);
     struct prepared *found = NULL;
 
+    assert(execution->schema && !execution->request->state);
     if (id.size == PREPARED_ID_BYTES)
         found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
     if (!found) {

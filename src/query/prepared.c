@@ -1,4 +1,11 @@
-/* The cache of prepared statements; see prepared.h. */
+/* The cache of prepared statements: a hash table by id, shared by all threads under one lock,
+ * with a bound in bytes and second-chance eviction. A lookup in a context's lookaside (an
+ * array of slots, each with a reference) needs no lock, so EXECUTE of a statement that its
+ * thread used lately never touches the shared table; `evicted` is how the lookaside learns
+ * that an entry is no longer valid.
+ *
+ * Why second chance and not LRU: a hit then writes one flag, and only if it is not set,
+ * instead of moving a list element under the lock. */
 #include "query/prepared.h"
 
 #include <assert.h>
@@ -16,6 +23,7 @@ struct prepared_cache {
     uint64_t bytes_max, bytes, count, evicted;
 };
 
+/* MD5 of keyspace and text, as in Cassandra. OpenSSL can fail here only for want of memory. */
 void prepared_id(struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES])
 {
     EVP_MD_CTX *md5 = EVP_MD_CTX_new();
@@ -33,6 +41,7 @@ struct prepared *prepared_ref(struct prepared *prepared)
     return prepared;
 }
 
+/* acq_rel: the thread that frees it must see what all others did before they let go. */
 void prepared_unref(struct prepared *prepared)
 {
     if (!prepared || atomic_fetch_sub_explicit(&prepared->refs, 1, memory_order_acq_rel) != 1)
@@ -53,12 +62,15 @@ struct prepared_cache *prepared_cache_new(uint64_t bytes_max)
     return cache;
 }
 
+/* The id is a digest, so its first bytes are as good as any hash. */
 static struct prepared **bucket_of(struct prepared_cache *cache, const uint8_t *id)
 {
     return &cache->buckets[load_be32(id) % BUCKETS];
 }
 
-/* Under the lock. */
+/* Under the lock. Takes an entry out of its bucket and the ring. `evicted` is stored with
+ * release before the cache's reference goes, so that a lookaside which still holds it sees
+ * that it is not to be used; it may live on for those that hold a reference. */
 static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
 {
     struct prepared **at = bucket_of(cache, entry->id);
@@ -68,6 +80,7 @@ static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
     while (*at != entry)
         at = &(*at)->chain;
     *at = entry->chain;
+    /* The eviction hand must never point at an entry that is gone. */
     if (cache->hand == entry)
         cache->hand = entry->newer;
     entry->newer->older = entry->older;
@@ -79,6 +92,7 @@ static void remove_entry(struct prepared_cache *cache, struct prepared *entry)
     prepared_unref(entry);
 }
 
+/* All contexts are gone: nothing but the cache holds a reference. */
 void prepared_cache_free(struct prepared_cache *cache)
 {
     while (cache->ring.newer != &cache->ring)
@@ -88,6 +102,7 @@ void prepared_cache_free(struct prepared_cache *cache)
     free(cache);
 }
 
+/* One slot more than hashes lead to: it is for large statements, see prepared_find. */
 void prepared_lookaside_init(struct prepared_lookaside *lookaside)
 {
     lookaside->slots = xcalloc(LOOKASIDE_SLOTS + 1, sizeof(*lookaside->slots));
@@ -100,10 +115,15 @@ void prepared_lookaside_fini(struct prepared_lookaside *lookaside)
     free(lookaside->slots);
 }
 
+/* Lets go of entries that were evicted. Looking at all slots for each request would cost too
+ * much, so it is done when the schema's version has changed: a DROP evicts plans, and these
+ * would otherwise keep the dropped definitions in memory. Between requests only: a running
+ * one may use a slot's plan. */
 void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t schema_version)
 {
     if (__builtin_expect(lookaside->tidied_version == schema_version, 1))
         return;
+    assert(lookaside->slots);
     lookaside->tidied_version = schema_version;
     for (size_t i = 0; i <= LOOKASIDE_SLOTS; i++) {
         struct prepared *prepared = lookaside->slots[i];
@@ -115,7 +135,7 @@ void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t sche
     }
 }
 
-/* Under the lock. */
+/* Under the lock. NULL: it is not there. */
 static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
 {
     struct prepared *entry = *bucket_of(cache, id);
@@ -125,6 +145,10 @@ static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
     return entry;
 }
 
+/* The result stays valid until the lookaside's slot is used for another id, which only the
+ * same thread does: a request that looks up a second statement takes a reference to the
+ * first. `used` is written only if it is not set: a store by each loop would move its cache
+ * line between cores all the time. */
 struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside, const uint8_t *id)
 {
     struct prepared **slot = &lookaside->slots[load_be32(id + 4) % LOOKASIDE_SLOTS];
@@ -142,6 +166,8 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
         atomic_store_explicit(&found->used, true, memory_order_relaxed);
     }
     pthread_mutex_unlock(&cache->lock);
+    /* A large statement takes the one slot for large ones: a thousand slots could hold a
+     * gigabyte of plans that the cache has evicted already. */
     if (found && found->bytes > LARGE_BYTES)
         slot = &lookaside->slots[LOOKASIDE_SLOTS];
     if (found || (*slot && atomic_load_explicit(&(*slot)->evicted, memory_order_acquire))) {
@@ -151,11 +177,13 @@ struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_loo
     return found;
 }
 
-/* Under the lock: the oldest that was not used since the hand passed it. */
+/* Under the lock. Evicts the oldest entry that was not used since the hand last passed it.
+ * Two rounds are enough: the first clears all flags. `keep` is the entry that was just added. */
 static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
 {
     struct prepared *at = cache->hand;
 
+    assert(cache->count > 1);
     for (uint64_t i = 0; i < 2 * cache->count + 4; i++) {
         struct prepared *next = at->newer;
 
@@ -169,7 +197,9 @@ static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
         }
         at = next;
     }
-    for (at = cache->ring.newer; at != &cache->ring; at = at->newer) /* all are in use: any */
+    /* Other threads set the flag again faster than the hand came round: then the oldest has
+     * to go. */
+    for (at = cache->ring.newer; at != &cache->ring; at = at->newer)
         if (at != keep) {
             remove_entry(cache, at);
             cache->evicted++;
@@ -177,6 +207,8 @@ static void evict_one(struct prepared_cache *cache, const struct prepared *keep)
         }
 }
 
+/* Takes over one reference. A statement larger than half of the cache (but 1 MiB is always
+ * allowed) is refused rather than evicting everything else; the words are Cassandra's. */
 enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepared, struct error *err)
 {
     uint64_t bytes_max = cache->bytes_max / 2 < 1 << 20 ? 1 << 20 : cache->bytes_max / 2;
@@ -208,6 +240,8 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
     return OK;
 }
 
+/* Only if this very entry is still there: another thread may have replaced it by one that
+ * fits. */
 void prepared_forget(struct prepared_cache *cache, struct prepared *prepared)
 {
     pthread_mutex_lock(&cache->lock);
@@ -216,6 +250,8 @@ void prepared_forget(struct prepared_cache *cache, struct prepared *prepared)
     pthread_mutex_unlock(&cache->lock);
 }
 
+/* After a DROP or ALTER: walks all entries under the lock, which is long for a large cache,
+ * but definitions change rarely and their statements wait for the disk anyway. */
 void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *schema)
 {
     pthread_mutex_lock(&cache->lock);

@@ -1,4 +1,12 @@
-/* The entry: messages become executions; see query.h. */
+/* The entry: a message of the native protocol becomes an execution of one plan (QUERY,
+ * EXECUTE), a new entry of the cache (PREPARE), or the execution of several plans (BATCH).
+ *
+ * What all of them go through stands here, in this order: the keyspace of unqualified names
+ * is chosen, the text becomes a plan or a prepared plan is found, values are bound to its
+ * markers, the table of statements (statement.c) says what runs it. Nothing is kept between
+ * two calls but a struct pending in request->state: a request that is answered QUERY_WAITS is
+ * run again from its beginning by a worker, so nothing before that point may change what
+ * others see. */
 #include "query/query.h"
 
 #include "plan/batch.h"
@@ -16,10 +24,14 @@
 
 enum { SCRATCH_KEPT_MAX = 1 << 20 };
 
+/* One statement has one time: what now() tells and what a TTL counts from. A client may bring
+ * its own in v5 (now_s), which decides only about expiry, as in Cassandra; functions see the
+ * real time. */
 static void init_eval(struct execution *execution)
 {
     struct query_request *request = execution->request;
 
+    assert(execution->parameters && request->arena);
     execution->eval = (struct eval){
         .arena = request->arena,
         .functions = { request->arena, request->now_us, &execution->context->uuids, NULL },
@@ -30,7 +42,8 @@ static void init_eval(struct execution *execution)
 
 /* ---- running one plan ---- */
 
-/* A prepared statement's session, which names its values: only once they are known to be sound. */
+/* What a trace shows of EXECUTE: the text and each bound value. It is called when all values
+ * were found valid, since a value is printed by its type and printing trusts the bytes. */
 static void trace_execute(struct trace *trace, const struct execution *execution, const struct plan *plan)
 {
     trace_query(trace, "Execute CQL3 prepared query", execution->statement_text, execution->parameters);
@@ -38,20 +51,27 @@ static void trace_execute(struct trace *trace, const struct execution *execution
         trace_bind(trace, i, &plan->binds[i], execution->eval.binds[i]);
 }
 
+/* Runs one plan with the values of its request. QUERY_WAITS is answered before anything is
+ * done when the statement's kind says that it needs a thread that may wait: all definitions,
+ * TRUNCATE. */
 static enum query_result run_plan(struct execution *execution, const struct plan *plan,
                                   const struct native_values *values)
 {
     const struct statement *statement = statement_of(plan->statement->kind);
     struct query_request *request = execution->request;
 
+    assert(plan->statement && (uint32_t)plan->statement->kind < STATEMENT_KINDS);
     assert(!request->state);
     execution->plan = plan;
     request->table_id = plan->table ? plan->table->id : 0;
     init_eval(execution);
     for (uint32_t i = 0; i < plan->warning_count; i++)
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
+    /* The session of a traced EXECUTE names its values, which are known only after they are
+     * bound. */
     bool is_traced_execute =
         __builtin_expect(request->trace != NULL, 0) && request->message->header.opcode == NATIVE_EXECUTE;
+    /* Definitions have no markers: whatever values a client sends with them are ignored. */
     if (statement->takes_values) {
         enum status status = values_bind(execution, plan, values, &execution->eval);
 
@@ -87,6 +107,8 @@ static enum status choose_keyspace(struct execution *execution, struct bytes giv
     return OK;
 }
 
+/* QUERY: the plan lives in the request's arena and is used once. A pending write keeps what
+ * it needs of it (pending.c), so the plan may go before the owner has answered. */
 static enum query_result run_query(struct execution *execution)
 {
     struct query_request *request = execution->request;
@@ -111,7 +133,9 @@ static enum query_result run_query(struct execution *execution)
 
 /* ---- prepared ---- */
 
-/* Once for a connection, and not for what another one has prepared already. Before `prepared` goes into the cache. */
+/* Cassandra's warning about prepared statements whose table is named by USE. A connection
+ * hears it once, and only for a statement that was not in the cache already. So it must be
+ * called before `prepared` is put there. */
 static void warn_of_use(struct execution *execution, const struct prepared *prepared)
 {
     struct query_context *context = execution->context;
@@ -122,6 +146,8 @@ static void warn_of_use(struct execution *execution, const struct prepared *prep
         prepared_find(context->engine->cache, &context->lookaside, prepared->id))
         return;
     session->warned_of_use = true;
+    /* 32 hexadecimal digits; sprintf ends each pair with a zero that the next pair
+     * overwrites. */
     for (size_t i = 0; i < PREPARED_ID_BYTES; i++)
         sprintf(id + 2 * i, "%02x", prepared->id[i]);
     execution_warn(
@@ -130,6 +156,9 @@ static void warn_of_use(struct execution *execution, const struct prepared *prep
         BYTES(session->keyspace), BYTES(session->keyspace), id);
 }
 
+/* PREPARE: the plan is made in an arena of its own, which the cache keeps. An entry of the
+ * same id is replaced by the new one, so a client that prepares again always gets a plan of
+ * today's schema. */
 static enum query_result run_prepare(struct execution *execution)
 {
     struct query_request *request = execution->request;
@@ -146,6 +175,8 @@ static enum query_result run_prepare(struct execution *execution)
         return execution_failed(execution, status);
     const struct plan *plan = &prepared->plan;
     warn_of_use(execution, prepared);
+    /* The cache takes one reference. The second is held until the reply is written: another
+     * thread may evict the entry as soon as it is in the cache. */
     prepared_ref(prepared);
     status = prepared_insert(execution->context->engine->cache, prepared, execution->err);
     if (status) {
@@ -155,6 +186,8 @@ static enum query_result run_prepare(struct execution *execution)
     }
     TRACE(request->trace, "Kept for EXECUTE: %llu bytes", (unsigned long long)prepared->bytes);
     uint8_t at = execution->version - NATIVE_V3;
+    /* Only SELECT tells its columns here. What a condition (IF) answers depends on what it
+     * finds. */
     bool has_rows = plan->select != NULL;
     native_encode_result_prepared(execution->out, execution->version, bytes_of(prepared->id, PREPARED_ID_BYTES),
                                   &plan->bind_metadata[at], plan->pk_indexes, plan->pk_count,
@@ -163,6 +196,9 @@ static enum query_result run_prepare(struct execution *execution)
     return QUERY_DONE;
 }
 
+/* EXECUTE: the context's lookaside holds a reference to the plan until the next lookup at the
+ * least, so none is taken here: two atomic operations on a line shared by all loops are saved
+ * per request. */
 static enum query_result run_execute(struct execution *execution)
 {
     struct prepared *prepared;
@@ -181,6 +217,7 @@ static enum query_result run_execute(struct execution *execution)
 
 /* ---- BATCH messages ---- */
 
+/* What a BATCH message uses while its statements are collected, and lets go of afterwards. */
 struct batch_holder {
     struct plan *plans; /* made for texts; in the request's arena */
     uint32_t made;
@@ -190,12 +227,15 @@ struct batch_holder {
 
 static void batch_fini(struct batch_holder *holder)
 {
+    assert(holder->plans && holder->held);
     for (uint32_t i = 0; i < holder->made; i++)
         plan_fini(&holder->plans[i]);
     for (uint32_t i = 0; i < holder->held_count; i++)
         prepared_unref(holder->held[i]);
 }
 
+/* The plan of one entry. Unlike EXECUTE it takes a reference: looking up the next entry may
+ * push this one out of the lookaside. */
 static enum status batch_plan(struct execution *execution, const struct native_batch_entry *entry,
                               struct batch_holder *holder, const struct plan **plan)
 {
@@ -226,6 +266,9 @@ static enum status batch_plan(struct execution *execution, const struct native_b
     return OK;
 }
 
+/* BATCH: every statement is planned and bound before the first is executed, so that a batch
+ * with one wrong statement writes nothing. Each statement has an eval of its own, because
+ * each has its values. */
 static enum query_result run_batch(struct execution *execution)
 {
     struct query_request *request = execution->request;
@@ -260,6 +303,7 @@ static enum query_result run_batch(struct execution *execution)
     }
     if (!status)
         status = plan_check_batch(kind, plans, count, false, execution->err);
+    /* Metrics and the slow log count a batch for the table of its first statement. */
     if (!status && count && plans[0]->table)
         request->table_id = plans[0]->table->id;
     init_eval(execution);
@@ -273,6 +317,8 @@ static enum query_result run_batch(struct execution *execution)
 
 /* ---- the entry ---- */
 
+/* The caller decoded the message; other opcodes never come this far unless the caller is
+ * wrong. */
 static enum query_result run_message(struct execution *execution)
 {
     switch (execution->request->message->header.opcode) {
@@ -284,6 +330,8 @@ static enum query_result run_message(struct execution *execution)
     }
 }
 
+/* Resets what an earlier run of the same request may have left, and checks the form of a
+ * paging state for every kind of statement: Cassandra does so while it decodes the message. */
 enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out)
 {
     struct execution execution = {
@@ -297,12 +345,17 @@ enum query_result query_run(struct query_context *context, struct query_request 
     };
     enum query_result result;
 
+    assert(request->session && request->message && request->arena && out);
+    assert(execution.version >= NATIVE_V3 && execution.version <= NATIVE_V5);
+    /* The lookaside lets go of evicted plans only here, between two requests, when none is in
+     * use. */
     prepared_lookaside_tidy(&context->lookaside, schema_version_number(execution.schema));
     request->error.status = OK;
     request->table_id = 0;
     request->warning_count = 0;
     request->state = NULL;
     request->detail = (struct native_error_detail){ .consistency = request->message->parameters.consistency };
+    /* One large row must not cost each context its size for ever. */
     if (context->scratch.capacity > SCRATCH_KEPT_MAX)
         buffer_fini(&context->scratch);
     if (!paging_has_form(request->message->parameters.paging_state)) {
@@ -310,9 +363,14 @@ enum query_result query_run(struct query_context *context, struct query_request 
         return QUERY_DONE;
     }
     result = run_message(&execution);
+    /* A worker waits for its write inside of run: then the answer is there, and only has to
+     * be written. */
     return result == QUERY_DONE && request->state ? query_finish(context, request, out) : result;
 }
 
+/* The owner refused a command of an older schema with ERR_STALE and did nothing, so the
+ * request is simply run again with the definitions in force. A client that is gone (out NULL)
+ * needs no second run. */
 enum query_result query_finish(struct query_context *context, struct query_request *request, struct buffer *out)
 {
     bool is_stale = request->error.status == ERR_STALE;

@@ -25,7 +25,8 @@ enum {
     LOOP_KEYS_MAX = 256, /* that INs name */
 };
 
-/* What was met, over all chunks. */
+/* What was met, over all chunks of this request: for the warning about tombstones and for the
+ * limits of a loop. */
 struct read_work {
     uint64_t tombstones, rows;
     int64_t last_token;
@@ -50,6 +51,8 @@ struct reader {
 
 /* ---- groups ---- */
 
+/* The open group is complete: its row is given, and it counts for LIMIT and the page. The
+ * evaluator sees the group's own row meanwhile, then again the row that is being read. */
 static enum status close_group(struct reader *reader)
 {
     struct eval *eval = &reader->execution->eval;
@@ -59,6 +62,7 @@ static enum status close_group(struct reader *reader)
 
     if (status)
         return status;
+    assert(view.slots && view.aggregates);
     eval->row = &view;
     status = result_give(&reader->result, view.slots, reader->groups.arena);
     eval->row = kept;
@@ -68,13 +72,16 @@ static enum status close_group(struct reader *reader)
     return status;
 }
 
-/* Groups of GROUP BY lie within a partition. */
+/* Groups of GROUP BY lie within a partition, so its end ends the open group. The one group of
+ * an aggregate without GROUP BY goes on over partitions. */
 static enum status close_groups_of_partition(struct reader *reader)
 {
     return reader->groups.is_open && reader->select->group_count ? close_group(reader) : OK;
 }
 
-/* The group of the row at hand is open, or *stopped, or *skipped: it belongs to no group that is given. */
+/* Finds the group of the row at hand. Afterwards one of three holds: the group is open, and
+ * the row may be added; *stopped, the page is full and the row belongs to the next one;
+ * *skipped, the row's group is not given at all, because PER PARTITION LIMIT is reached. */
 static enum status find_group(struct reader *reader, bool *skipped, bool *stopped)
 {
     const struct select_plan *select = reader->select;
@@ -86,6 +93,8 @@ static enum status find_group(struct reader *reader, bool *skipped, bool *stoppe
             groups_open(&reader->groups, &reader->view, function_value);
         return OK;
     }
+    /* The last column of GROUP BY may be a function of a column, floor(t, 1h): its value is
+     * compared too. */
     if (select->group_function)
         status =
             expr_evaluate(select->group_function, &reader->execution->eval, &function_value, reader->execution->err);
@@ -102,6 +111,8 @@ static enum status find_group(struct reader *reader, bool *skipped, bool *stoppe
     return OK;
 }
 
+/* Adds the row at hand to its group. Of SELECT DISTINCT only the first row of each partition
+ * counts. */
 static enum status group_row(struct reader *reader, bool *taken, bool *stopped)
 {
     bool skipped = false;
@@ -123,11 +134,14 @@ static enum status group_row(struct reader *reader, bool *taken, bool *stopped)
 
 /* ---- rows and partitions ---- */
 
-/* One row, or a static row alone. *taken: it was given or is part of a group. *stopped: nothing more may be given on this page. */
+/* One row that was read and assembled, or a static row alone. Sets *taken if it was given or
+ * became part of a group, *stopped if nothing more may be given on this page. A row that no
+ * filter lets pass counts for nothing. */
 static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
 {
     enum status status;
 
+    assert(!*stopped);
     *taken = false;
     if (!reader->page.limits.left_in_partition || !filters_pass(&reader->filters, reader->row.slots))
         return OK;
@@ -142,6 +156,8 @@ static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
     return OK;
 }
 
+/* A partition that has static columns and no row: Cassandra answers one row with null
+ * clustering columns, which counts for LIMIT like any other. */
 static enum status take_static_row(struct reader *reader, bool *stopped)
 {
     bool taken;
@@ -158,6 +174,8 @@ static enum status take_static_row(struct reader *reader, bool *stopped)
     return OK;
 }
 
+/* One partition of a chunk. It may be the one that the last chunk ended in, or that the last
+ * page ended in: then its groups and limits go on. */
 static enum status take_partition(struct reader *reader, const struct read_partition *partition, bool *stopped)
 {
     enum status status = OK;
@@ -171,7 +189,11 @@ static enum status take_partition(struct reader *reader, const struct read_parti
             return status;
         page_begin_partition(&reader->page, partition->partition_key);
     }
+    /* Also for a partition that goes on: what was assembled before lay in the last chunk's
+     * arena. */
     assemble_partition(&reader->row, partition, reader->chunk);
+    /* rows_met: on an earlier page or chunk the partition had rows, so its static row is not
+     * alone. */
     if (!partition->row_count && partition->static_row && !reader->page.position.rows_met &&
         !filters_ask_rows(&reader->select->where))
         return take_static_row(reader, stopped);
@@ -188,6 +210,7 @@ static enum status take_partition(struct reader *reader, const struct read_parti
         if (taken)
             last = &partition->rows[i];
     }
+    /* Where the next page begins. It is copied once for a partition, not once for a row. */
     if (last)
         page_remember(&reader->page, last->clustering);
     return OK;
@@ -200,7 +223,8 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* What is left of it: a page may take several commands. */
+/* What is left of tombstone_fail: a page may take several commands, which count together. At
+ * least 1, since 0 would mean no limit. */
 static uint32_t tombstone_limit(const struct reader *reader)
 {
     uint64_t limit = atomic_load_explicit(&reader->execution->context->engine->tombstone_fail, memory_order_relaxed);
@@ -210,6 +234,8 @@ static uint32_t tombstone_limit(const struct reader *reader)
     return limit < UINT32_MAX ? (uint32_t)limit : 0;
 }
 
+/* Cassandra's words, with the token in place of the key: a key is data, and clients log
+ * warnings. */
 static void warn_of_tombstones(const struct reader *reader)
 {
     struct execution *execution = reader->execution;
@@ -223,7 +249,9 @@ static void warn_of_tombstones(const struct reader *reader)
         BYTES(text_cut(execution->statement_text, STATEMENT_SHOWN_BYTES)), (long long)reader->work.last_token);
 }
 
-/* Said as Cassandra says it of its one replica. */
+/* Cassandra's coordinator says this when the one replica that it asked has given up; the
+ * address is the storage address that system.local shows. The warning comes besides, as
+ * there. */
 static void tell_too_many_tombstones(struct reader *reader, const struct read_result *result)
 {
     struct query_request *request = reader->execution->request;
@@ -236,6 +264,9 @@ static void tell_too_many_tombstones(struct reader *reader, const struct read_re
               "Operation failed - received 0 responses and 1 failures: READ_TOO_MANY_TOMBSTONES from /127.0.0.1:7000");
 }
 
+/* How much the next command may read. Without filters and groups each live row that is read
+ * is given, so LIMIT and the page bound the reading itself. With them only the chunk does:
+ * how many rows must be read to give one is not known. */
 static void set_limits(const struct reader *reader, struct read_command *command)
 {
     const struct where *where = &reader->select->where;
@@ -244,10 +275,14 @@ static void set_limits(const struct reader *reader, struct read_command *command
 
     bool may_wait = reader->execution->context->may_wait;
 
+    /* read_all stops at LOOP_ROWS_MAX on a loop, so this is at least 1. */
     command->row_limit = may_wait ? CHUNK_ROWS : LOOP_ROWS_MAX - (uint32_t)reader->work.rows;
+    assert(may_wait || reader->work.rows < LOOP_ROWS_MAX);
     command->row_limit_per_partition = UINT32_MAX;
     command->byte_limit = may_wait ? CHUNK_BYTES : LOOP_BYTES;
     command->tombstone_limit = tombstone_limit(reader);
+    /* A state that another SELECT made may leave more in its partition than this one's own
+     * limit. */
     if (counts_rows) {
         command->row_limit = least(command->row_limit, reader->page.limits.remaining);
         if (reader->page.limits.is_paged)
@@ -259,7 +294,8 @@ static void set_limits(const struct reader *reader, struct read_command *command
     }
 }
 
-/* For the warning, and for who traces. */
+/* Adds what the command read to the work of the request, for the warning and the limits; who
+ * traces sees each command. */
 static void count_work(struct reader *reader, const struct read_command *command, const struct read_result *result)
 {
     struct trace *trace = reader->execution->request->trace;
@@ -279,19 +315,26 @@ static void count_work(struct reader *reader, const struct read_command *command
                 result->work.tombstones_read, (unsigned long long)result->work.bytes_read);
 }
 
-/* Makes the command go on behind the last row that was looked at. False: there is nothing more in its one partition. */
+/* Makes the command go on behind the last row that was looked at. That is not always the last
+ * one that was given: filters may have refused it. False: there is nothing more in its one
+ * partition. */
 static bool go_on(struct reader *reader, struct read_command *command, const struct read_partition *last)
 {
     bool enters = reader->page.limits.left_in_partition && last->row_count;
 
+    assert(last && reader->page.position.in_partition);
     if (enters) {
         struct bytes clustering = last->rows[last->row_count - 1].clustering;
 
+        /* The clustering lies in the chunk's arena, which is emptied before the next chunk is
+         * read. A clustering of no bytes must not become NULL, which would mean the
+         * partition's beginning. */
         buffer_reset(reader->next_clustering);
         buffer_reserve(reader->next_clustering, clustering.size + 1);
         buffer_append_bytes(reader->next_clustering, clustering);
     }
     command->after_clustering = enters ? buffer_bytes(reader->next_clustering) : bytes_of(NULL, 0);
+    /* A command for one partition ends with it, unless there is more inside. */
     if (!bytes_is_null(command->partition_key))
         return enters;
     command->token = token_of_partition_key(buffer_bytes(reader->page.position.key));
@@ -300,7 +343,10 @@ static bool go_on(struct reader *reader, struct read_command *command, const str
     return true;
 }
 
-/* Reads from one command's beginning, or from where reading stands, to its end or until the page is full. */
+/* Reads from one command's beginning, or from where reading stands, to its end or until the
+ * page is full. On a loop it gives up (ERR_WOULD_WAIT) after LOOP_CHUNKS_MAX chunks or
+ * LOOP_ROWS_MAX rows: a worker then begins again, whole, while others are served here.
+ * *chunks counts over the partitions of an IN. */
 static enum status read_all(struct reader *reader, struct read_command *command, uint32_t *chunks, bool *stopped)
 {
     struct execution *execution = reader->execution;
@@ -309,12 +355,15 @@ static enum status read_all(struct reader *reader, struct read_command *command,
     do {
         if ((++*chunks > LOOP_CHUNKS_MAX || reader->work.rows >= LOOP_ROWS_MAX) && !execution->context->may_wait)
             return ERR_WOULD_WAIT;
+        /* The first chunk lies in the request's arena, so that a point read makes no arena of
+         * its own. */
         if (*chunks == 2) {
             reader->owned_chunk = arena_new(1 << 16);
             reader->chunk = reader->owned_chunk;
         } else if (*chunks > 2) {
             arena_reset(reader->chunk);
         }
+        /* What expressions make of a row lives as long as its chunk. */
         execution->eval.arena = execution->eval.functions.arena = reader->chunk;
         set_limits(reader, command);
         assert(command->row_limit && reader->chunk);
@@ -334,6 +383,8 @@ static enum status read_all(struct reader *reader, struct read_command *command,
     return OK;
 }
 
+/* The partitions that `=` and IN name, in the order that access_partitions gave them. A
+ * restriction of token() beside them leaves out those whose token lies outside. */
 static enum status read_partitions(struct reader *reader, const struct partition_list *keys, uint32_t first_key,
                                    struct read_command *command, bool *stopped)
 {
@@ -357,6 +408,7 @@ static enum status read_partitions(struct reader *reader, const struct partition
         command->token = token_of_partition_key(keys->keys[i]);
         if (command->token < first || command->token > last)
             continue;
+        /* Only the first one can be the partition that a paging state has begun. */
         if (!reader->page.position.in_partition || !bytes_equal(buffer_bytes(reader->page.position.key), keys->keys[i]))
             page_begin_partition(&reader->page, keys->keys[i]);
         command->after_clustering =
@@ -369,6 +421,8 @@ static enum status read_partitions(struct reader *reader, const struct partition
     return status;
 }
 
+/* A scan: the partitions of a range of tokens, in the order of their tokens. A page goes on
+ * in, or behind, the partition where the last one ended. */
 static enum status read_range(struct reader *reader, struct read_command *command, bool *stopped)
 {
     struct execution *execution = reader->execution;
@@ -382,11 +436,15 @@ static enum status read_range(struct reader *reader, struct read_command *comman
     if (reader->page.position.in_partition) {
         int64_t token = token_of_partition_key(buffer_bytes(reader->page.position.key));
 
+        /* The state may come from a SELECT with other tokens: beyond ours there is nothing,
+         * before ours we begin at our own start. */
         if (token > command->token_last)
             return OK;
         if (token >= command->token) {
             command->token = token;
             command->after_partition = buffer_bytes(reader->page.position.key);
+            /* With rows left the partition is entered again, behind its last row; otherwise
+             * it is passed over. */
             command->after_partition_inclusive =
                 reader->page.position.has_clustering && reader->page.limits.left_in_partition;
             if (command->after_partition_inclusive)
@@ -401,7 +459,8 @@ static enum status read_range(struct reader *reader, struct read_command *comman
 
 /* ---- the whole ---- */
 
-/* The group that is still open; an aggregate of nothing is a row too. */
+/* The end of reading: gives the group that is still open, and the sorted rows. An aggregate
+ * without GROUP BY answers one row even if there was none to add: count(*) is 0. */
 static enum status finish_rows(struct reader *reader)
 {
     const struct select_plan *select = reader->select;
@@ -417,8 +476,10 @@ static enum status finish_rows(struct reader *reader)
     return status ? status : result_finish(&reader->result);
 }
 
-/* What is sorted afterwards has no pages. As in Cassandra that is no matter where no read is made: not of an aggregate, which always
- * makes one, nor where an empty IN leaves rows of partitions unnamed. named: NULL: not looked up, since no slice holds anything. */
+/* Rows that are sorted afterwards cannot be paged. Cassandra refuses that only when it really
+ * reads: not where nothing can be found, and always for an aggregate, which it reads for in
+ * any case. `named` is NULL where the partitions were not looked up, because no slice holds
+ * anything; then they are looked up here. */
 static enum status check_sorted_pages(struct reader *reader, bool nothing, const struct partition_list *named,
                                       uint32_t page_size)
 {
@@ -444,7 +505,8 @@ static enum status check_sorted_pages(struct reader *reader, bool nothing, const
         "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query");
 }
 
-/* The state that a request brings. Whoever breaks the protocol with it is not told anything else. */
+/* Decodes the paging state of the request. A client whose state is refused gets no warnings
+ * besides. */
 static enum status take_state(struct reader *reader, const struct paging_scope *scope, struct paging_state *state)
 {
     struct execution *execution = reader->execution;
@@ -455,13 +517,16 @@ static enum status take_state(struct reader *reader, const struct paging_scope *
     return status;
 }
 
-/* LIMIT, PER PARTITION LIMIT and the size of a page, before a state narrows them. */
+/* Sets LIMIT, PER PARTITION LIMIT and the size of a page, before a state narrows them. LIMIT
+ * does not bound what is sorted afterwards or aggregated to one row: then all rows must be
+ * read. */
 static void set_page(struct reader *reader, uint32_t limit, uint32_t page_size)
 {
     const struct select_plan *select = reader->select;
     struct limits *limits = &reader->page.limits;
     bool limits_rows = !select->sort_count && !(select->is_aggregate && !select->group_count);
 
+    assert(limit && limits->per_partition);
     limits->remaining = limits_rows ? limit : PAGING_NO_LIMIT;
     if (select->distinct && !select->is_aggregate)
         limits->per_partition = 1;
@@ -470,7 +535,9 @@ static void set_page(struct reader *reader, uint32_t limit, uint32_t page_size)
     limits->page_left = limits->is_paged ? page_size : 0;
 }
 
-/* What all commands of the statement have in common. `nothing`: no row can be inside. */
+/* Fills in what all commands of the statement have in common: the table, the slices within
+ * partitions, what is wanted of rows. `nothing`: the slices are empty, so no row can be
+ * found. */
 static enum status make_command(struct reader *reader, struct read_command *command, bool *nothing)
 {
     static const struct slice only = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, true, true };
@@ -497,6 +564,8 @@ static enum status make_command(struct reader *reader, struct read_command *comm
     if (access->kind != ACCESS_PARTITIONS || !access->clustering_is_complete)
         return OK;
     command->slices_are_rows = true;
+    /* A table without clustering columns has one row in each partition, whose clustering is
+     * empty. */
     if (!table->clustering_count) {
         command->slices = &only;
         command->slice_count = 1;
@@ -504,6 +573,8 @@ static enum status make_command(struct reader *reader, struct read_command *comm
     return OK;
 }
 
+/* The keys that the statement names. Serial reads are of one partition, as in Cassandra: its
+ * owner orders them with the conditional writes. */
 static enum status name_partitions(struct reader *reader, struct partition_list *keys)
 {
     struct execution *execution = reader->execution;
@@ -516,12 +587,13 @@ static enum status name_partitions(struct reader *reader, struct partition_list 
     return status;
 }
 
-/* Goes the way that the plan's access names. */
+/* Goes the way that the plan's access names. named is set for ACCESS_PARTITIONS. */
 static enum status read_rows(struct reader *reader, const struct partition_list *named, uint32_t first_key,
                              struct read_command *command)
 {
     bool stopped = false;
 
+    assert(named || reader->select->where.access.kind == ACCESS_RANGE);
     switch (reader->select->where.access.kind) {
     case ACCESS_PARTITIONS: return read_partitions(reader, named, first_key, command, &stopped);
     case ACCESS_RANGE: return read_range(reader, command, &stopped);
@@ -529,6 +601,9 @@ static enum status read_rows(struct reader *reader, const struct partition_list 
     return OK;
 }
 
+/* The whole SELECT with its values. The order of the steps is the order in which Cassandra
+ * finds errors: limits, filters, the paging state, the clustering, the partition keys,
+ * sorting with pages. */
 static enum status read_with(struct reader *reader)
 {
     struct execution *execution = reader->execution;
@@ -555,7 +630,9 @@ static enum status read_with(struct reader *reader)
         status = take_state(reader, &scope, &state);
     if (status)
         return status;
-    /* What is not paged begins anew, as in Cassandra. */
+    /* When this request asks for no page, a state is ignored and reading begins anew, as in
+     * Cassandra. It also is if all that LIMIT allows fits in one page, unless the last page
+     * ended by its bytes. */
     if (has_state)
         has_state = select->is_aggregate || state.full_of_bytes || (page_size && limit > page_size);
     set_page(reader, limit, page_size);
@@ -569,6 +646,7 @@ static enum status read_with(struct reader *reader)
         status = check_sorted_pages(reader, nothing, named, page_size);
     if (status)
         return status;
+    /* A state of one named partition leaves the key out: a scan cannot begin at it. */
     if (!nothing && has_state && !named && bytes_is_null(state.partition_key))
         return paging_refuse(execution->err);
     if (!nothing && has_state)
@@ -583,12 +661,14 @@ static enum status read_with(struct reader *reader)
         return status;
     warn_of_tombstones(reader);
     TRACE(execution->request->trace, "Answering %u rows", reader->result.rows.row_count);
+    /* The paging state stands before the rows, but is known only now. */
     if (page_has_more(&reader->page, named, &state))
         result_put_state(&reader->result, paging_encode(execution->request->arena, &scope, &state));
     native_rows_end(&reader->result.rows);
     return OK;
 }
 
+/* There is one replica, so every other level is the same here. */
 static enum status check_read_consistency(struct execution *execution)
 {
     if (execution->parameters->consistency == CONSISTENCY_ANY)
@@ -596,7 +676,8 @@ static enum status check_read_consistency(struct execution *execution)
     return OK;
 }
 
-/* Told before anything is done that would be done again. */
+/* An IN of many keys is handed to a worker before anything is done: what a loop did until it
+ * gave up would be done a second time. */
 static enum status check_length(struct execution *execution)
 {
     const struct plan *plan = execution->plan;
@@ -607,6 +688,8 @@ static enum status check_length(struct execution *execution)
     return ERR_WOULD_WAIT;
 }
 
+/* The position of reading lies in buffers of the context, which keep their size: no request
+ * for memory per read. One context runs one request at a time. */
 static void reader_init(struct reader *reader, struct execution *execution)
 {
     const struct select_plan *select = execution->plan->select;
@@ -643,6 +726,8 @@ static void reader_fini(struct reader *reader)
         arena_free(reader->owned_chunk);
 }
 
+/* Runs a SELECT. A failure takes back what was written to the reply: it may fail in its last
+ * row. */
 enum query_result execute_select(struct execution *execution)
 {
     size_t body_at = execution->out->size;

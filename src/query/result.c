@@ -1,17 +1,22 @@
-/* Rows of a reply; see result.h. What is not paged is bounded, with an error: also before a row is written, for one row may say a large
- * value thousands of times. */
+/* Rows of a reply: evaluated, kept to be sorted, or written as they come. The bytes go
+ * straight into the connection's output, so a row is written once. What a client does not
+ * page is bounded in rows and bytes, with an error. The bound is looked at also within a row,
+ * for one row may say a large value thousands of times (SELECT v, v, v ...). */
 #include "query/result.h"
 
 #include <assert.h>
 
 enum { PAGE_ROWS_DEFAULT = 1000000, PAGE_BYTES_DEFAULT = 64 << 20 };
 
+/* An unpaged result that passes the bound is an error rather than cut: the client could not
+ * tell. */
 enum status result_too_large(const struct result *result)
 {
     return error_set(result->execution->err, ERR_INVALID, "The result is larger than %u rows or %llu bytes: page it",
                      result->rows_bound, (unsigned long long)result->bytes_bound);
 }
 
+/* SELECT JSON: the row is one text column, and its members have the names that the plan made. */
 static enum status write_json_row(struct result *result, const struct bytes *values)
 {
     const struct select_plan *select = result->select;
@@ -38,8 +43,10 @@ static enum status write_row(struct result *result, const struct bytes *values)
 {
     enum status status = OK;
 
+    assert(result->rows_max);
+    /* More come only if a paging state of another statement brought a wider limit than ours. */
     if (result->rows.row_count >= result->rows_max)
-        return OK; /* the limit that a state of another statement brought was wider */
+        return OK;
     if (result->select->is_json)
         write_json_row(result, values);
     else
@@ -49,6 +56,8 @@ static enum status write_row(struct result *result, const struct bytes *values)
     return status ? status : result_check(result, result_bytes(result));
 }
 
+/* Keeps a row until all are there. What it is sorted by stands behind its results; a column
+ * of ORDER BY need not be among them. */
 static enum status keep_sorted(struct result *result, const struct bytes *slots, const struct bytes *values,
                                struct arena *chunk)
 {
@@ -62,6 +71,8 @@ static enum status keep_sorted(struct result *result, const struct bytes *slots,
     return sorter_add(&result->sorter, row, result->execution->err);
 }
 
+/* The values of a row's selectors. They are checked against the bound before they are
+ * written. */
 static enum status evaluate_results(struct result *result, struct bytes *values)
 {
     const struct select_plan *select = result->select;
@@ -83,6 +94,7 @@ static enum status evaluate_results(struct result *result, struct bytes *values)
     return OK;
 }
 
+/* The way for rows that are not plain columns: functions, JSON, or to be sorted. */
 enum status result_give_evaluated(struct result *result, const struct bytes *slots, struct arena *arena)
 {
     const struct select_plan *select = result->select;
@@ -94,6 +106,7 @@ enum status result_give_evaluated(struct result *result, const struct bytes *slo
     return select->sort_count ? keep_sorted(result, slots, values, arena) : write_row(result, values);
 }
 
+/* Writes the sorted rows; others have been written when they were given. */
 enum status result_finish(struct result *result)
 {
     enum status status = OK;
@@ -106,6 +119,7 @@ enum status result_finish(struct result *result)
     return status;
 }
 
+/* Notes where the body begins and where its rows begin: result_put_state goes back there. */
 void result_begin(struct result *result, struct execution *execution, const struct select_plan *select,
                   uint32_t rows_max)
 {
@@ -122,7 +136,9 @@ void result_begin(struct result *result, struct execution *execution, const stru
     result->rows_at = execution->out->size;
 }
 
-/* The state goes before the rows, which stand already. */
+/* The paging state stands before the rows in the reply, but is known only after the last of
+ * them. So the rows are copied aside, the head is written again with the state, and the rows
+ * follow. A reply is at most a page, so the copy is small beside making the rows. */
 void result_put_state(struct result *result, struct bytes paging_state)
 {
     struct execution *execution = result->execution;

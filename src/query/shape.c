@@ -1,12 +1,17 @@
-/* Shapes of statements, for logs; see shape.h. */
+/* The shape of a request for logs: its text without names and values, and a digest of the
+ * text with names but without values, so that an operator can tell two slow statements apart.
+ * Logs must not hold data, so no log line is ever made from the statement itself. */
 #include "query/shape.h"
 
 #include "cql/shape.h"
 #include "query/context.h"
 
+#include <assert.h>
+
 enum { SHAPED_BYTES_MAX = 16 << 10 };
 
-/* Of a request's first statement; NULL data: an id that is not known (any more). */
+/* The text of the request's first statement. NULL data: an id that is not known, or not any
+ * more. */
 static struct bytes first_text(struct query_context *context, const struct native_request *message)
 {
     struct bytes text = { NULL, 0 }, id = { NULL, 0 };
@@ -36,11 +41,14 @@ void query_shape(struct query_context *context, const struct query_request *requ
     CLEANUP(buffer_fini) struct buffer masked = { 0 };
     CLEANUP(buffer_fini) struct buffer shown = { 0 };
 
+    assert(request->message && request->arena);
     *shape = (struct query_shape){ .statement_count = 1 };
     if (request->message->header.opcode == NATIVE_BATCH)
         shape->statement_count = request->message->batch.entry_count;
+    /* A long statement is as a rule a long list of values, so the rest does not change its
+     * shape. */
     if (text.size > SHAPED_BYTES_MAX)
-        text.size = SHAPED_BYTES_MAX; /* the rest of a long one makes no other kind of it */
+        text.size = SHAPED_BYTES_MAX;
     cql_shape(request->arena, text, &shown, &masked);
     prepared_id((struct bytes){ NULL, 0 }, buffer_bytes(&masked), shape->statement);
     shape->text = arena_copy(request->arena, buffer_bytes(&shown));

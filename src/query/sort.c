@@ -1,14 +1,22 @@
-/* A bounded heap of rows; see sort.h. */
+/* The rows of a SELECT that are sorted after they are read: ORDER BY with IN on the partition
+ * key. With a LIMIT only as many rows as it says are kept: the sorter fills an array, then
+ * keeps a heap whose first row is the last in order, which a better row replaces. So LIMIT 10
+ * of a million rows takes the memory of ten. Equal rows stay in the order in which they were
+ * met, as a stable sort would have it. */
 #include "query/sort.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+/* No memory is taken before the first row. */
 void sorter_init(struct sorter *sorter, const struct select_plan *select, struct arena *arena, uint32_t max)
 {
     *sorter = (struct sorter){ .select = select, .arena = arena, .max = max };
 }
 
+/* Clustering columns by ORDER BY's direction, then the number by which a row was met. Nulls,
+ * of a static row alone, come first however a column is ordered, as in Cassandra, and last
+ * with a reversed read. */
 static int compare(const void *a, const void *b, void *context)
 {
     const struct select_plan *select = context;
@@ -25,7 +33,8 @@ static int compare(const void *a, const void *b, void *context)
     return (left->number > right->number) - (left->number < right->number);
 }
 
-/* Into the block of the row that stood there, if it fits. */
+/* Copies a row's values into the block of the row that stood there, if they fit; else into a
+ * new block of at least twice the size. The arena frees nothing, so blocks must be reused. */
 static void put(struct sorter *sorter, struct sorted_row *to, const struct sorted_row *from)
 {
     uint32_t width = sorter_width(sorter->select);
@@ -50,12 +59,14 @@ static void put(struct sorter *sorter, struct sorted_row *to, const struct sorte
     to->number = from->number;
 }
 
+/* Restores the heap below `at`: each parent comes after its children in order. */
 static void sift_down(struct sorter *sorter, uint32_t at)
 {
     struct sorted_row *rows = sorter->rows, moved = rows[at];
     void *select = (void *)sorter->select;
     uint32_t child;
 
+    assert(at < sorter->count);
     for (; (child = 2 * at + 1) < sorter->count; at = child) {
         if (child + 1 < sorter->count && compare(&rows[child + 1], &rows[child], select) > 0)
             child++;
@@ -71,6 +82,7 @@ enum status sorter_add(struct sorter *sorter, const struct bytes *values, struct
     struct sorted_row row = { .values = (struct bytes *)values, .number = sorter->met++ };
 
     assert(sorter->count <= sorter->max && sorter->count <= SORTED_ROWS_MAX);
+    /* Full: the row is kept only if it comes before the last one that is kept. */
     if (sorter->count == sorter->max) {
         if (compare(&row, &sorter->rows[0], (void *)sorter->select) < 0) {
             put(sorter, &sorter->rows[0], &row);
@@ -86,11 +98,13 @@ enum status sorter_add(struct sorter *sorter, const struct bytes *values, struct
     sorter->rows[sorter->count] = (struct sorted_row){ 0 };
     put(sorter, &sorter->rows[sorter->count++], &row);
     if (sorter->count == sorter->max)
+        /* Just full: from now on a heap, so that the last row in order is found at once. */
         for (uint32_t i = sorter->count / 2; i > 0; i--)
             sift_down(sorter, i - 1);
     return arena_check(sorter->arena, err);
 }
 
+/* The heap's array is sorted in place; the order is total, so any sort gives the same. */
 void sorter_finish(struct sorter *sorter)
 {
     if (sorter->count)

@@ -1,4 +1,8 @@
-/* The table of statements; see statement.h. */
+/* The table of statements: one line for each kind of the AST says what plans it, what runs
+ * it, whether it takes values, whether a loop may run it, and which permission it needs. It
+ * is one table so that nobody has to look for a switch: a kind without `run` is refused by
+ * its name (query.c), one without `plan` has nothing to plan. Permissions follow Cassandra's
+ * authorize(); nothing checks them yet, as there are no identities. */
 #include "query/statement.h"
 
 #include "plan/batch.h"

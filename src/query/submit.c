@@ -1,4 +1,6 @@
-/* A statement's writes become commands to the owners of their partitions; see submit.h. */
+/* What a statement or a batch writes becomes commands to the owners of its partitions. One
+ * partition is one command of its own kind: conditions, counters or plain fragments. Several
+ * partitions share commands by shard, which saves the owner a turn for each of them. */
 #include "query/submit.h"
 
 #include "query/pending.h"
@@ -26,17 +28,22 @@ static void encode_share(struct buffer *out, const struct write_part *part, cons
         table_group_add(out, apply);
 }
 
+/* How errors name the write; the names are those of Cassandra's StorageProxy. Counters and
+ * conditions have names of their own, see pending_finish. */
 static const char *write_type_of(const struct write_set *set) /* as StorageProxy's */
 {
     return set->count <= 1 ? "SIMPLE" : set->logged ? "BATCH" : "UNLOGGED_BATCH";
 }
 
+/* Encodes the commands and sends them. A part without fragments asks nothing of its owner,
+ * unless it carries conditions: an UPDATE that changes nothing is still refused or applied. */
 enum query_result write_set_submit(struct execution *execution, const struct write_set *set, const struct cas_set *cas)
 {
     bool is_several = set->count > 1;
     struct pending *pending = pending_new(execution, is_several, write_type_of(set));
 
     assert(!cas || (!is_several && !set->logged)); /* one owner decides, and only of its own partition */
+    assert(!set->count || set->parts);
     if (cas)
         pending_expect(pending, execution, cas, set->count ? set->parts[0].key : bytes_of(NULL, 0));
     for (uint32_t i = 0; i < set->count; i++) {
@@ -59,6 +66,8 @@ enum query_result write_set_submit(struct execution *execution, const struct wri
         else
             encode_only(pending_command(pending, part, set->logged), part, &apply, cas);
     }
+    /* On one shard a command is atomic by itself; pending_remember looks whether there are
+     * more. */
     if (set->logged && is_several)
         pending_remember(pending);
     return pending_send(pending);

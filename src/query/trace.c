@@ -15,6 +15,7 @@
 
 enum { ACTIVITY_BYTES_MAX = 1200, THREAD_NAME_BYTES = 16, WHOLE_VALUE_BYTES_MAX = 64 << 10 };
 
+/* One line of a trace. */
 struct event {
     int64_t at_us;
     uint32_t number; /* of events of the same microsecond, the first added comes first */
@@ -47,6 +48,8 @@ struct trace {
 
 /* ---- begin ---- */
 
+/* The trace lives in an arena of its own, because it is written after its request is gone.
+ * Its id is a time uuid of the moment it began, as clients expect of a session's id. */
 struct trace *trace_new(struct query_context *context, const struct query_session *session, int64_t started_us,
                         int64_t began_us)
 {
@@ -77,6 +80,8 @@ const uint8_t *trace_id(const struct trace *trace)
 
 /* ---- events ---- */
 
+/* Adds a line. What comes after the trace is full is dropped: a trace must not grow with its
+ * request. The array is taken at once and in full, since most traces have a few dozen events. */
 static void add_event(struct trace *trace, int64_t at_us, const char *thread, struct bytes activity)
 {
     struct event *event;
@@ -86,6 +91,7 @@ static void add_event(struct trace *trace, int64_t at_us, const char *thread, st
         return;
     if (!trace->events)
         trace->events = arena_new_array(trace->arena, struct event, TRACE_EVENTS_MAX);
+    assert(trace->event_count < TRACE_EVENTS_MAX);
     event = &trace->events[trace->event_count];
     event->number = trace->event_count++;
     event->at_us = at_us;
@@ -105,6 +111,8 @@ void trace_event(struct trace *trace, const char *format, ...)
     add_event(trace, clock_monotonic_us(trace->clock), thread, bytes_of_string(text));
 }
 
+/* What an owner did with a write comes from its report, with the owner's times. So events are
+ * not added in the order of time, and are sorted before they are written. */
 void trace_commit(struct trace *trace, const struct commit_report *report)
 {
     char owner[THREAD_NAME_BYTES], text[256];
@@ -124,6 +132,7 @@ void trace_commit(struct trace *trace, const struct commit_report *report)
 
 /* ---- the session's parameters ---- */
 
+/* An entry of the session's map `parameters`, if there is room for it. */
 static void add_parameter(struct trace *trace, const char *name, struct bytes value)
 {
     struct native_pair *pair;
@@ -137,6 +146,8 @@ static void add_parameter(struct trace *trace, const char *name, struct bytes va
     pair->value = arena_copy(trace->arena, value);
 }
 
+/* A worker that runs the request again says the same again: the earlier parameters are
+ * replaced. */
 void trace_query(struct trace *trace, const char *request, struct bytes text,
                  const struct native_parameters *parameters)
 {
@@ -158,7 +169,8 @@ void trace_query(struct trace *trace, const char *request, struct bytes text,
     add_parameter(trace, "query", text_cut(text, TRACE_QUERY_BYTES_MAX));
 }
 
-/* How many bytes of the text are TRACE_VALUE_UNITS_MAX UTF-16 units. */
+/* How many bytes of the text are TRACE_VALUE_UNITS_MAX UTF-16 units, the units of a Java
+ * string. A character outside of the basic plane has two. */
 static size_t cut_units(struct bytes text)
 {
     size_t at = 0;
@@ -175,7 +187,8 @@ static size_t cut_units(struct bytes text)
     return text.size;
 }
 
-/* Of a long text or blob no more is printed than will be shown. */
+/* Prints a bound value as a CQL literal. Of a long text or blob no more is printed than will
+ * be shown. */
 static void print_value(struct buffer *out, const struct type *type, struct bytes value)
 {
     bool is_string = type->kind == TYPE_TEXT || type->kind == TYPE_ASCII || type->kind == TYPE_BLOB;
@@ -213,6 +226,8 @@ void trace_bind(struct trace *trace, uint32_t index, const struct native_column 
 
 /* ---- rows ---- */
 
+/* The session's row. A request that failed before it could say what it was has only its
+ * duration. */
 static void put_session(struct rows *rows, const struct trace *trace)
 {
     struct catalog *catalog = trace->context->engine->catalog;
@@ -232,12 +247,14 @@ static void put_session(struct rows *rows, const struct trace *trace)
         rows_put_entry(rows, "parameters", trace->parameters[i].name, trace->parameters[i].value);
 }
 
+/* An event's id is a time uuid, so that events are read in the order of time. */
 static void put_event(struct rows *rows, const struct trace *trace, const struct event *event,
                       struct uuid_source *uuids)
 {
     int64_t elapsed_us = event->at_us > trace->began_us ? event->at_us - trace->began_us : 0;
     uint8_t id[16];
 
+    assert(elapsed_us >= 0);
     uuid_make_time(uuids, trace->started_us + elapsed_us, id);
     rows_add(rows);
     rows_put(rows, "event_id", bytes_of(id, 16));
@@ -248,6 +265,7 @@ static void put_event(struct rows *rows, const struct trace *trace, const struct
     rows_put(rows, "thread", bytes_of_string(event->thread));
 }
 
+/* By time, then as they were added. */
 static int compare_events(const void *left, const void *right)
 {
     const struct event *a = left, *b = right;
@@ -259,15 +277,18 @@ static int compare_events(const void *left, const void *right)
 
 /* ---- writing ---- */
 
+/* Ends the trace and tells its owner. The trace is freed first: `done` may end the loop. */
 static void finish(struct trace *trace, bool written)
 {
     void (*done)(void *, bool) = trace->done;
     void *argument = trace->argument;
 
+    assert(done);
     trace_free(trace);
     done(argument, written);
 }
 
+/* Sends the rows as one command; all rows of a trace are of one partition. */
 static void submit(struct trace *trace, struct rows *rows, void (*done)(struct table_request *))
 {
     int64_t token;
@@ -281,7 +302,7 @@ static void submit(struct trace *trace, struct rows *rows, void (*done)(struct t
         finish(trace, false);
 }
 
-/* Rows of the trace that expire a day after its end. */
+/* Begins rows of the trace, which expire a day after its end. */
 static void begin_rows(struct rows *rows, struct trace *trace, struct bytes table)
 {
     struct query_context *context = trace->context;

@@ -1,11 +1,14 @@
-/* TRUNCATE; see truncate.h. The table is looked up when it is run: no plan is made for one. What catalog/ does may free the definition
- * that names it, so the names are copied first. */
+/* TRUNCATE. The table is looked up when it is run, since no plan is made for one. catalog/
+ * gives the table another id and has the old rows removed in the background; that may free
+ * the definition which holds the names we found, so the names are copied first. */
 #include "query/truncate.h"
 
 #include "schema/ddl.h"
 
 #include <assert.h>
 
+/* The order of the checks is Cassandra's: is there such a table, is it virtual, is it of the
+ * system. */
 enum query_result execute_truncate(struct execution *execution)
 {
     struct query_context *context = execution->context;

@@ -1,4 +1,11 @@
-/* Executing INSERT, UPDATE, DELETE and BATCH: values become fragments, fragments become one command per partition. */
+/* Executes INSERT, UPDATE, DELETE and BATCH: values become fragments of rows (row/row.h),
+ * fragments of one partition become one command to its owner. Nothing is read here but what
+ * operations on lists in a batch over several partitions need; all else that depends on what
+ * is there (conditions, counters, places in lists) is decided by the owner, which alone
+ * writes.
+ *
+ * A statement is collected in full before any of it is sent. So it writes all or nothing as
+ * far as errors of its values go, and on a loop it may still answer QUERY_WAITS. */
 #include "query/write.h"
 
 #include "query/batch_warning.h"
@@ -17,8 +24,10 @@ enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, LOOP_KEYS_MAX = 20
 
 /* ---- one statement ---- */
 
+/* Hands a list of cells to a fragment: they share memory. */
 static void put_cells(struct table_fragment *fragment, const struct cell_list *list)
 {
+    assert(list->count <= list->capacity && list->complex_count <= list->complex_capacity);
     fragment->row.cells = list->cells;
     fragment->row.cell_count = list->count;
     fragment->row.complexes = list->complexes;
@@ -26,6 +35,11 @@ static void put_cells(struct table_fragment *fragment, const struct cell_list *l
     fragment->has_places = list->has_places;
 }
 
+/* The timestamp, TTL and expiry that all cells of a statement get. The order of precedence is
+ * the protocol's, then the BATCH's, then the statement's own USING TIMESTAMP; without any the
+ * owner stamps (TIMESTAMP_SERVER), so that two writes are ordered as they are made. A
+ * deletion that stands beside new values, of a collection that is overwritten, is one
+ * microsecond older than they are. */
 static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
                               const struct table_def *table, const int64_t *batch_timestamp_us, bool conditional,
                               struct stamp *stamp)
@@ -63,6 +77,8 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
         stamp->timestamp_us = TIMESTAMP_SERVER;
         given = false;
     }
+    /* Two values of a timestamp mean "the owner's time" in a command: no client may send
+     * them. */
     if (given) {
         if (stamp->timestamp_us == INT64_MIN)
             return error_set(err, ERR_INVALID,
@@ -72,6 +88,7 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
         if (timestamp_is_server(stamp->timestamp_us) || timestamp_is_server(stamp->before_us))
             return error_set(err, ERR_INVALID, "Timestamp %lld is reserved", (long long)stamp->timestamp_us);
     }
+    /* USING TTL goes before the table's default; TTL null or 0 means that there is none. */
     int64_t ttl = table->params.default_time_to_live_s;
     if (modify->ttl) {
         status = expr_evaluate(modify->ttl, &execution->eval, &value, err);
@@ -102,7 +119,8 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
     return OK;
 }
 
-/* The live cells that operations on lists look at. */
+/* Reads the live cells of one row, which operations on lists look at. *row NULL: there is no
+ * such row. */
 static enum status read_row_first(struct execution *execution, const struct table_def *table, struct bytes key,
                                   struct bytes clustering, bool is_static, const struct row **row)
 {
@@ -137,6 +155,8 @@ static enum status read_row_first(struct execution *execution, const struct tabl
     return OK;
 }
 
+/* Static cells are made anew for each partition: what they append to a list needs paths of
+ * its own. */
 static enum status add_static(struct execution *execution, const struct modify_plan *modify, const struct stamp *stamp,
                               struct write_set *set, struct write_part *part)
 {
@@ -152,12 +172,15 @@ static enum status add_static(struct execution *execution, const struct modify_p
     return OK;
 }
 
+/* One row's fragment. An UPDATE that sets nothing writes nothing; an INSERT writes its
+ * liveness, by which the row exists without any cell; a DELETE of no column deletes the row. */
 static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
                     const struct clustering_value *clustering, const struct cell_list *cells, struct write_set *set,
                     struct write_part *part)
 {
     bool deletes_row = modify->kind == MODIFY_DELETE && !modify->operation_count;
 
+    assert(clustering->encoded.data);
     if (!cells->count && !cells->complex_count && modify->kind != MODIFY_INSERT && !deletes_row)
         return;
     struct table_fragment *fragment = write_set_add_fragment(set, part);
@@ -172,6 +195,7 @@ static void add_row(const struct modify_plan *modify, const struct stamp *stamp,
         fragment->row.deletion = (struct deletion){ stamp->timestamp_us, stamp->now_s };
 }
 
+/* What a statement writes to one partition: its deletion, or ranges of rows, or rows. */
 static enum status add_partition(struct execution *execution, const struct modify_plan *modify,
                                  const struct table_def *table, const struct stamp *stamp,
                                  const struct clustering_value *rows, uint32_t row_count, const struct slice *slices,
@@ -204,8 +228,10 @@ static enum status add_partition(struct execution *execution, const struct modif
     return status;
 }
 
-/* What is written to many partitions is the same for all: those that nothing else was written to have the fragments of the first,
- * until something is added to them. Not what an owner or find_places makes different: places in lists, static cells. */
+/* A statement with IN writes the same to many partitions. Those that nothing else was written
+ * to share the fragments of the first, until something is added to them: a thousand keys take
+ * the memory of one. Not shared is what differs between them later: places in lists and
+ * static cells. */
 static enum status add_partitions(struct execution *execution, const struct modify_plan *modify,
                                   const struct table_def *table, const struct stamp *stamp,
                                   const struct clustering_value *rows, uint32_t row_count, const struct slice *slices,
@@ -240,7 +266,9 @@ static enum status add_partitions(struct execution *execution, const struct modi
     return status;
 }
 
-/* Adds what one statement writes. */
+/* Adds what one statement writes to the set: its values are evaluated, the partitions and
+ * rows that it names are found, its operations become cells. Cells are made once and serve
+ * all rows. */
 static enum status collect(struct execution *execution, const struct plan *plan, const int64_t *batch_timestamp_us,
                            struct write_set *set)
 {
@@ -256,6 +284,8 @@ static enum status collect(struct execution *execution, const struct plan *plan,
     struct cell_list cells = { 0 };
     enum status status;
 
+    /* INSERT JSON: the members of the object are bound behind the statement's own values; the
+     * plan's operations refer to them there. */
     if (modify->json) {
         struct bytes *binds = arena_alloc(eval->arena, sizeof(*binds) * (eval->bind_count + table->column_count)), text;
 
@@ -268,6 +298,7 @@ static enum status collect(struct execution *execution, const struct plan *plan,
             return status;
         eval->binds = binds;
     }
+    /* Before anything is written: a worker runs the statement again from the beginning. */
     if (!execution->context->may_wait && access_is_long(&modify->where.access, table, eval, LOOP_KEYS_MAX))
         return ERR_WOULD_WAIT;
     status = make_stamp(execution, modify, table, batch_timestamp_us, set->is_conditional, &stamp);
@@ -287,6 +318,8 @@ static enum status collect(struct execution *execution, const struct plan *plan,
     }
     if (status)
         return status;
+    /* IN on the partition key times IN on clustering columns: two short lists make a long
+     * product. */
     if ((uint64_t)keys.count * (row_count + slice_count + 1) > FRAGMENTS_MAX)
         return error_set(err, ERR_INVALID, "The statement writes too many rows");
     if (row_count) {
@@ -300,8 +333,10 @@ static enum status collect(struct execution *execution, const struct plan *plan,
     return add_partitions(execution, modify, table, &stamp, rows, row_count, slices, slice_count, &cells, &keys, set);
 }
 
-/* Writes to several partitions are refused as one: no owner may find out too late that its list is too short. So who writes looks at
- * the lists, before any of it is written, as Cassandra does; on one partition the owner looks. */
+/* Operations that look at a list first, in a batch over several partitions. On one partition
+ * its owner looks. Over several, an owner that finds a list too short would refuse when
+ * others have written already, so the lists are read here, before any of it is sent, as
+ * Cassandra does. What another client writes to the list meanwhile is not seen, as there. */
 static enum status find_places(struct execution *execution, struct write_set *set)
 {
     if (!set->has_places || set->count < 2)
@@ -323,6 +358,7 @@ static enum status find_places(struct execution *execution, struct write_set *se
                 if (status)
                     return status;
                 fragment->has_places = false;
+                /* Deleting elements that are not there writes nothing. */
                 if (row_is_empty(&fragment->row))
                     continue;
             }
@@ -336,6 +372,7 @@ static enum status find_places(struct execution *execution, struct write_set *se
 
 /* ---- statements and batches ---- */
 
+/* Which consistency levels a write may have. plan NULL: a batch of nothing. */
 static enum status check_write_consistency(struct execution *execution, const struct plan *plan, bool conditional)
 {
     const struct native_parameters *parameters = execution->parameters;
@@ -362,6 +399,8 @@ static enum status check_write_consistency(struct execution *execution, const st
     return OK;
 }
 
+/* Whether the statement writes rows, and not only static columns: what a refusal shows
+ * depends on it. */
 static bool names_rows(const struct plan *plan)
 {
     const struct modify_plan *modify = plan->modify;
@@ -369,6 +408,8 @@ static bool names_rows(const struct plan *plan)
     return !plan->table->clustering_count || modify->where.access.clustering_is_complete || modify->deletes_ranges;
 }
 
+/* INSERT, UPDATE or DELETE. With IF the command asks its owner: the conditions come with the
+ * write, because only the owner can look and write without another write between. */
 enum query_result execute_modify(struct execution *execution)
 {
     struct write_set set = { .arena = execution->request->arena, .hash_key = &execution->context->engine->hash_key };
@@ -395,6 +436,10 @@ enum query_result execute_modify(struct execution *execution)
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }
 
+/* The statements of a batch in one set, so that what they write to one partition is one
+ * command, with one timestamp. A conditional batch is of one partition of one table, as in
+ * Cassandra, and then all its conditions must hold. Only a logged batch over shards needs the
+ * batch log. */
 enum query_result execute_batch(struct execution *execution, const struct plan *const *plans, const struct eval *evals,
                                 uint32_t count, enum batch_kind kind, const int64_t *timestamp_us)
 {
@@ -405,6 +450,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
 
     for (uint32_t i = 0; i < count; i++)
         conditional |= plan_is_conditional(plans[i]->modify);
+    assert(!count || (plans && evals));
     status = check_write_consistency(execution, count ? plans[0] : NULL, conditional);
     set.is_conditional = conditional;
     if (conditional) {
@@ -416,6 +462,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
 
         execution->plan = plans[i];
         execution->eval = evals[i];
+        /* What a refusal shows depends on all statements, see condition.c. */
         if (conditional && plan_is_conditional(modify))
             cas.wants_static |= modify->touches_static;
         if (conditional)
@@ -435,6 +482,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
             status = collect(execution, plans[i], timestamp_us, &set);
         if (!status && conditional && set.count > 1)
             status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple partitions");
+        /* Bounds the memory of what is collected; Cassandra's native protocol allows 65535
+         * statements. */
         if (!status && set.count > BATCH_PARTITIONS_MAX)
             status = error_set(execution->err, ERR_INVALID, "Batch too large");
         if (!status && plan_is_conditional(modify))
@@ -455,7 +504,7 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }
 
-/* USING TIMESTAMP of the batch as a whole. *given NULL: it has none. */
+/* USING TIMESTAMP of the batch as a whole. *given NULL: it has none, or its marker is unset. */
 static enum status batch_timestamp(struct execution *execution, int64_t *timestamp_us, const int64_t **given)
 {
     const struct expr *expr = execution->plan->batch_timestamp;
@@ -477,6 +526,8 @@ static enum status batch_timestamp(struct execution *execution, int64_t *timesta
     return OK;
 }
 
+/* BEGIN BATCH ... in one text: all its statements see the same bound values, so they share
+ * one eval. */
 enum query_result execute_batch_statement(struct execution *execution)
 {
     const struct plan *plan = execution->plan;
@@ -486,6 +537,7 @@ enum query_result execute_batch_statement(struct execution *execution)
     enum status status = batch_timestamp(execution, &timestamp_us, &given);
 
     assert(plan->statement->kind == STATEMENT_BATCH);
+    assert(!plan->part_count || plan->parts);
     if (status)
         return execution_failed(execution, status);
     for (uint32_t i = 0; i < plan->part_count; i++)

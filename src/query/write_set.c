@@ -1,5 +1,6 @@
-/* What a statement or a batch writes, by partition; see write_set.h. A few partitions are looked through, many are hashed: both are
- * found by table and key. */
+/* What a statement or a batch writes, by partition. A few partitions are looked through, many
+ * are hashed: both are found by table and key. The hash is keyed: whoever can make many keys
+ * of one token, which is easy, must not be able to make all of them collide. */
 #include "query/write_set.h"
 
 #include "types/value.h"
@@ -8,7 +9,8 @@
 
 enum { PARTS_HASHED = 16 };
 
-/* A keyed hash: whoever can make keys of one token, which is easy, must not make the loop stand still. */
+/* The place of a key in the hash table, or the free place where it goes. It ends, because a
+ * place is always free. */
 static uint32_t slot_for(const struct write_set *set, const struct table_def *table, struct bytes key)
 {
     uint32_t at = (uint32_t)hash_keyed(set->hash_key, key) & (set->slot_count - 1);
@@ -24,6 +26,8 @@ static uint32_t slot_for(const struct write_set *set, const struct table_def *ta
     return at;
 }
 
+/* Makes the table anew, at most a quarter full. The old one stays in the arena; as sizes
+ * double, all old ones together are smaller than the new one. */
 static void hash_parts(struct write_set *set)
 {
     set->slot_count = 64;
@@ -35,6 +39,9 @@ static void hash_parts(struct write_set *set)
     assert(set->count < set->slot_count); /* a place stays free: looking for what is not there ends */
 }
 
+/* The last part was looked at by write_set_find already. A set becomes hashed when it is
+ * first searched with PARTS_HASHED parts: who writes one partition after another never
+ * searches. */
 struct write_part *write_set_search(struct write_set *set, const struct table_def *table, struct bytes key)
 {
     if (set->count >= PARTS_HASHED) {
@@ -49,6 +56,7 @@ struct write_part *write_set_search(struct write_set *set, const struct table_de
     return NULL;
 }
 
+/* At least doubles, so that adding one by one copies each part twice at most. */
 void write_set_grow(struct write_set *set, uint32_t more)
 {
     struct write_part *parts;
@@ -60,10 +68,12 @@ void write_set_grow(struct write_set *set, uint32_t more)
     set->parts = parts;
 }
 
+/* The caller has looked that the partition is not there. An open hash table gets it too. */
 struct write_part *write_set_add(struct write_set *set, const struct table_def *table, struct bytes key)
 {
     set->parts = arena_room(set->arena, set->parts, set->count, &set->capacity, 2, sizeof(*set->parts));
     struct write_part *part = &set->parts[set->count++];
+    assert(set->count <= set->capacity);
     *part = (struct write_part){ .table = table, .key = key, .token = token_of_partition_key(key) };
     if (set->slot_count)
         set->slots[slot_for(set, table, key)] = set->count;
