@@ -231,84 +231,101 @@ static enum status compile_ordering(struct selection *selection, const struct se
     return OK;
 }
 
+/* A function in GROUP BY, such as floor(time, 1h), of one clustering column. */
+static enum status compile_group_function(struct selection *selection, const struct term *term,
+                                          const struct column_def **column)
+{
+    struct planner *planner = selection->planner;
+    struct select_plan *select = selection->select;
+    const struct term *of = NULL;
+    enum status status;
+
+    for (uint32_t k = 0; k < term->item_count; k++)
+        if (term->items[k]->kind == TERM_COLUMN)
+            of = term->items[k];
+    if (!of)
+        return error_set(planner->err, ERR_INVALID,
+                         "GROUP BY functions must have one clustering column name as parameter");
+    status = selector_compile(selection, term, NULL, &select->group_function);
+    if (!status)
+        status = selection_column(selection, of->column, column);
+    if (status)
+        return status;
+    if (select->group_function->kind == EXPR_AGGREGATE)
+        return error_set(planner->err, ERR_INVALID,
+                         "Aggregate functions are not supported within the GROUP BY clause, got: %.*s",
+                         BYTES(selector_name(planner, term)));
+    if ((*column)->kind != COLUMN_CLUSTERING)
+        return error_set(planner->err, ERR_INVALID,
+                         "Group by functions are only supported on clustering columns, got %.*s",
+                         BYTES((*column)->name));
+    return OK;
+}
+
+/* The column that one item of GROUP BY names, or that its function is of. */
+static enum status find_group_column(struct selection *selection, const struct term *term,
+                                     const struct column_def **column)
+{
+    struct planner *planner = selection->planner;
+    enum status status;
+
+    if (selection->select->group_function)
+        return error_set(planner->err, ERR_INVALID,
+                         "Functions are only supported on the last element of the GROUP BY clause");
+    if (term->kind == TERM_FUNCTION)
+        status = compile_group_function(selection, term, column);
+    else if (term->kind == TERM_COLUMN)
+        status = selection_column(selection, term->column, column);
+    else
+        status = error_set(planner->err, ERR_INVALID,
+                           "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
+                           BYTES(selector_name(planner, term)));
+    if (status)
+        return status;
+    if ((*column)->kind != COLUMN_PARTITION_KEY && (*column)->kind != COLUMN_CLUSTERING)
+        return error_set(planner->err, ERR_INVALID,
+                         "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
+                         BYTES((*column)->name));
+    return OK;
+}
+
+static bool is_one_value(const struct where *where, const struct column_def *column)
+{
+    if (column->kind == COLUMN_CLUSTERING)
+        return is_eq_restricted(where, column->position);
+    return where->access.kind == ACCESS_PARTITIONS && where->access.partition[column->position].kind == PART_EQ;
+}
+
 static enum status compile_groups(struct selection *selection, const struct select_statement *statement)
 {
     struct planner *planner = selection->planner;
     const struct table_def *table = planner->table;
     struct select_plan *select = selection->select;
-    uint32_t next = 0, keys = table->partition_key_count + table->clustering_count;
+    uint32_t next = 0;
 
     for (uint32_t i = 0; i < statement->group_count; i++) {
-        const struct term *term = statement->groups[i];
         const struct column_def *column;
-        enum status status;
+        enum status status = find_group_column(selection, statement->groups[i], &column);
 
-        if (select->group_function)
-            return error_set(planner->err, ERR_INVALID,
-                             "Functions are only supported on the last element of the GROUP BY clause");
-        if (term->kind == TERM_FUNCTION) {
-            const struct term *of = NULL;
-
-            for (uint32_t k = 0; k < term->item_count; k++)
-                if (term->items[k]->kind == TERM_COLUMN)
-                    of = term->items[k];
-            if (!of)
-                return error_set(planner->err, ERR_INVALID,
-                                 "GROUP BY functions must have one clustering column name as parameter");
-            status = selector_compile(selection, term, NULL, &select->group_function);
-            if (!status)
-                status = selection_column(selection, of->column, &column);
-            if (status)
-                return status;
-            if (select->group_function->kind == EXPR_AGGREGATE)
-                return error_set(planner->err, ERR_INVALID,
-                                 "Aggregate functions are not supported within the GROUP BY clause, got: %.*s",
-                                 BYTES(selector_name(planner, term)));
-            if (column->kind != COLUMN_CLUSTERING)
-                return error_set(planner->err, ERR_INVALID,
-                                 "Group by functions are only supported on clustering columns, got %.*s",
-                                 BYTES(column->name));
-        } else if (term->kind == TERM_COLUMN) {
-            status = selection_column(selection, term->column, &column);
-            if (status)
-                return status;
-        } else {
-            return error_set(planner->err, ERR_INVALID,
-                             "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
-                             BYTES(selector_name(planner, term)));
-        }
-        if (column->index >= keys)
-            return error_set(planner->err, ERR_INVALID,
-                             "Group by is currently only supported on the columns of the PRIMARY KEY, got %.*s",
-                             BYTES(column->name));
-        while (next < column->index) {
-            const struct column_def *skipped = &table->columns[next];
-            bool eq = skipped->kind == COLUMN_PARTITION_KEY
-                          ? select->where.access.kind == ACCESS_PARTITIONS &&
-                                select->where.access.partition[skipped->position].kind == PART_EQ
-                          : is_eq_restricted(&select->where, skipped->position);
-            if (!eq)
-                return error_set(
-                    planner->err, ERR_INVALID,
-                    "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
+        if (status)
+            return status;
+        while (next < column->index && is_one_value(&select->where, &table->columns[next]))
             next++;
-        }
         if (next != column->index)
             return error_set(
                 planner->err, ERR_INVALID,
                 "Group by currently only support groups of columns following their declared order in the PRIMARY KEY");
         next++;
     }
-    if (statement->group_count) {
-        if (next < table->partition_key_count)
-            return error_set(planner->err, ERR_INVALID,
-                             "Group by is not supported on only a part of the partition key");
-        if (statement->distinct && next > table->partition_key_count)
-            return error_set(planner->err, ERR_INVALID,
-                             "Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
-        select->group_count = next;
-        select->is_aggregate = true;
-    }
+    if (!statement->group_count)
+        return OK;
+    if (next < table->partition_key_count)
+        return error_set(planner->err, ERR_INVALID, "Group by is not supported on only a part of the partition key");
+    if (statement->distinct && next > table->partition_key_count)
+        return error_set(planner->err, ERR_INVALID,
+                         "Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
+    select->group_count = next;
+    select->is_aggregate = true;
     return OK;
 }
 

@@ -341,16 +341,12 @@ static enum status tuple_values(struct collector *collector, const struct term *
     return status;
 }
 
-static enum status collect_tuple(struct collector *collector, const struct relation *relation)
+/* The columns of (a, b) = ...: clustering columns that follow one another in the key, each once. The order
+ * of the checks is Cassandra's. */
+static enum status find_tuple_columns(struct planner *planner, const struct relation *relation,
+                                      const struct column_def **columns)
 {
-    struct planner *planner = collector->planner;
-    uint32_t width = relation->column_count;
-    const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, width);
-    const struct type **types = arena_new_array(planner->arena, const struct type *, width);
-    struct bytes *names = arena_new_array(planner->arena, struct bytes, width);
-    struct restriction added = { .columns = columns, .width = width, .multi = true };
-
-    for (uint32_t i = 0; i < width; i++) {
+    for (uint32_t i = 0; i < relation->column_count; i++) {
         enum status status = find_column(planner, relation->columns[i], &columns[i]);
 
         if (status)
@@ -368,41 +364,72 @@ static enum status collect_tuple(struct collector *collector, const struct relat
             return error_set(planner->err, ERR_INVALID,
                              "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %.*s",
                              BYTES(relation_text(planner, relation)));
-        types[i] = columns[i]->type;
-        names[i] = columns[i]->name;
     }
     if (relation->op != OPERATOR_EQ && relation->op != OPERATOR_IN && !is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used for multi-column relations",
                          operator_text(relation->op));
+    return OK;
+}
 
-    const struct type *tuple = type_tuple(planner->arena, types, width);
+/* What receives a tuple that is compared with these columns. A marker for the whole tuple is named "(a,b)",
+ * markers inside have the names of their columns. */
+static struct receiver receiver_of_columns(struct planner *planner, const struct column_def *const *columns,
+                                           uint32_t width)
+{
+    const struct type **types = arena_new_array(planner->arena, const struct type *, width);
+    struct bytes *names = arena_new_array(planner->arena, struct bytes, width);
     struct buffer name = { 0 };
-    buffer_append_string(&name, "(");
-    for (uint32_t i = 0; i < width; i++)
-        buffer_printf(&name, "%s%.*s", i ? "," : "", BYTES(columns[i]->name));
+
+    assert(width);
+    for (uint32_t i = 0; i < width; i++) {
+        types[i] = columns[i]->type;
+        names[i] = columns[i]->name;
+        buffer_printf(&name, "%s%.*s", i ? "," : "(", BYTES(columns[i]->name));
+    }
     buffer_append_string(&name, ")");
-    struct receiver receiver = { buffer_to_arena(planner->arena, &name), tuple, names };
+    return (struct receiver){ buffer_to_arena(planner->arena, &name), type_tuple(planner->arena, types, width), names };
+}
+
+/* (a, b) IN (...) or IN ?: a list of tuples. With one tuple it is the same as `=`. */
+static enum status collect_tuple_in(struct collector *collector, const struct relation *relation,
+                                    const struct receiver *receiver, struct restriction *added)
+{
+    struct planner *planner = collector->planner;
+    uint32_t width = added->width;
     enum status status = OK;
 
-    if (relation->op == OPERATOR_IN) {
-        added.kind = PART_IN;
-        if (relation->value) {
-            struct receiver in = {
-                bytes_of_string(arena_printf(planner->arena, "in%.*s", BYTES(receiver.name))),
-                type_list(planner->arena, tuple, false),
-                .is_list_of_in = true,
-            };
-            status = term_compile(planner, relation->value, &in, &added.in_marker);
-            return status ? status : merge(collector, &added);
-        }
-        added.value_count = relation->value_count;
-        added.values = arena_new_array(planner->arena, const struct expr *, (size_t)width * relation->value_count + 1);
-        for (uint32_t i = 0; i < relation->value_count && !status; i++)
-            status = tuple_values(collector, relation->values[i], &receiver, width, &added.values[(size_t)i * width]);
-        if (relation->value_count == 1)
-            added.kind = PART_EQ;
-        return status ? status : merge(collector, &added);
+    added->kind = PART_IN;
+    if (relation->value) {
+        struct receiver in = {
+            bytes_of_string(arena_printf(planner->arena, "in%.*s", BYTES(receiver->name))),
+            type_list(planner->arena, receiver->type, false),
+            .is_list_of_in = true,
+        };
+        status = term_compile(planner, relation->value, &in, &added->in_marker);
+        return status ? status : merge(collector, added);
     }
+    added->value_count = relation->value_count;
+    added->values = arena_new_array(planner->arena, const struct expr *, (size_t)width * relation->value_count + 1);
+    for (uint32_t i = 0; i < relation->value_count && !status; i++)
+        status = tuple_values(collector, relation->values[i], receiver, width, &added->values[(size_t)i * width]);
+    if (relation->value_count == 1)
+        added->kind = PART_EQ;
+    return status ? status : merge(collector, added);
+}
+
+static enum status collect_tuple(struct collector *collector, const struct relation *relation)
+{
+    struct planner *planner = collector->planner;
+    uint32_t width = relation->column_count;
+    const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, width);
+    struct restriction added = { .columns = columns, .width = width, .multi = true };
+    enum status status = find_tuple_columns(planner, relation, columns);
+
+    if (status)
+        return status;
+    struct receiver receiver = receiver_of_columns(planner, columns, width);
+    if (relation->op == OPERATOR_IN)
+        return collect_tuple_in(collector, relation, &receiver, &added);
     added.value_count = 1;
     added.values = arena_new_array(planner->arena, const struct expr *, width);
     status = tuple_values(collector, relation->value, &receiver, width, added.values);
@@ -415,20 +442,22 @@ static enum status collect_tuple(struct collector *collector, const struct relat
     return merge(collector, &added);
 }
 
-static enum status collect_token(struct collector *collector, const struct relation *relation)
+static struct bytes partition_key_names(struct planner *planner)
 {
-    struct planner *planner = collector->planner;
     const struct table_def *table = planner->table;
-    struct where *where = collector->where;
-    struct receiver receiver = { BYTES_LITERAL("partition key token"), type_native(TYPE_BIGINT) };
-    const struct expr *value;
+    struct buffer names = { 0 };
+
+    for (uint32_t i = 0; i < table->partition_key_count; i++)
+        buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
+    return buffer_to_arena(planner->arena, &names);
+}
+
+/* token() must have the whole partition key as its arguments, in its order. */
+static enum status check_token_columns(struct planner *planner, const struct relation *relation)
+{
     bool in_order = true;
     uint32_t found = 0;
 
-    if (collector->options->use != WHERE_SELECT)
-        return error_set(planner->err, ERR_INVALID,
-                         "The token function cannot be used in WHERE clauses for %s statements",
-                         use_name(collector->options->use));
     for (uint32_t i = 0; i < relation->column_count; i++) {
         const struct column_def *column;
         enum status status = find_column(planner, relation->columns[i], &column);
@@ -442,60 +471,75 @@ static enum status collect_token(struct collector *collector, const struct relat
         found += column->kind == COLUMN_PARTITION_KEY;
         in_order &= column->position == i;
     }
-    if (found != table->partition_key_count)
+    if (found != planner->table->partition_key_count)
         return error_set(planner->err, ERR_INVALID,
                          "The token() function must be applied to all partition key components or none of them");
     if (relation->column_count != found)
         return error_set(planner->err, ERR_INVALID, "The token() function must contains only partition key components");
-    if (!in_order) {
-        struct buffer names = { 0 };
-
-        for (uint32_t i = 0; i < table->partition_key_count; i++)
-            buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
-        struct bytes shown = buffer_to_arena(planner->arena, &names);
+    if (!in_order)
         return error_set(planner->err, ERR_INVALID,
-                         "The token function arguments must be in the partition key order: %.*s", BYTES(shown));
-    }
+                         "The token function arguments must be in the partition key order: %.*s",
+                         BYTES(partition_key_names(planner)));
     if (relation->op != OPERATOR_EQ && !is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used with the token function",
                          operator_text(relation->op));
-    enum status status = term_compile(planner, relation->value, &receiver, &value);
-    if (status)
-        return status;
+    return OK;
+}
 
-    struct buffer names = { 0 };
-    for (uint32_t i = 0; i < table->partition_key_count; i++)
-        buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(table->columns[i].name));
-    struct bytes shown = buffer_to_arena(planner->arena, &names);
-    if (where->access.tokens.eq)
+/* Joins a relation on the token with what others said of it: one equality, or at most one bound on each side. */
+static enum status bound_token(struct planner *planner, struct token_range *tokens, enum cql_operator op,
+                               const struct expr *value)
+{
+    struct bytes shown = partition_key_names(planner);
+
+    assert(op == OPERATOR_EQ || is_slice(op));
+    if (tokens->eq)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes an Equal", BYTES(shown));
-    where->access.tokens.is_restricted = true;
-    switch (relation->op) {
+    tokens->is_restricted = true;
+    switch (op) {
     case OPERATOR_EQ:
-        if (where->access.tokens.start || where->access.tokens.end)
+        if (tokens->start || tokens->end)
             return error_set(planner->err, ERR_INVALID,
                              "Columns \"%.*s\" cannot be restricted by both an equality and an inequality relation",
                              BYTES(shown));
-        where->access.tokens.eq = value;
+        tokens->eq = value;
         break;
     case OPERATOR_GT:
     case OPERATOR_GE:
-        if (where->access.tokens.start)
+        if (tokens->start)
             return error_set(planner->err, ERR_INVALID,
                              "More than one restriction was found for the start bound on %.*s", BYTES(shown));
-        where->access.tokens.start = value;
-        where->access.tokens.start_inclusive = relation->op == OPERATOR_GE;
+        tokens->start = value;
+        tokens->start_inclusive = op == OPERATOR_GE;
         break;
     default:
-        if (where->access.tokens.end)
+        if (tokens->end)
             return error_set(planner->err, ERR_INVALID, "More than one restriction was found for the end bound on %.*s",
                              BYTES(shown));
-        where->access.tokens.end = value;
-        where->access.tokens.end_inclusive = relation->op == OPERATOR_LE;
+        tokens->end = value;
+        tokens->end_inclusive = op == OPERATOR_LE;
         break;
     }
     return OK;
+}
+
+static enum status collect_token(struct collector *collector, const struct relation *relation)
+{
+    struct planner *planner = collector->planner;
+    struct receiver receiver = { BYTES_LITERAL("partition key token"), type_native(TYPE_BIGINT) };
+    const struct expr *value;
+
+    if (collector->options->use != WHERE_SELECT)
+        return error_set(planner->err, ERR_INVALID,
+                         "The token function cannot be used in WHERE clauses for %s statements",
+                         use_name(collector->options->use));
+    enum status status = check_token_columns(planner, relation);
+    if (!status)
+        status = term_compile(planner, relation->value, &receiver, &value);
+    if (status)
+        return status;
+    return bound_token(planner, &collector->where->access.tokens, relation->op, value);
 }
 
 /* ---- sorting out ---- */
@@ -637,7 +681,8 @@ static enum status check_clustering(struct collector *collector)
     return OK;
 }
 
-static enum status sort_clustering(struct collector *collector)
+/* Whether the statement may restrict clustering columns in this way at all. Sets what `where` says of them. */
+static enum status check_clustering_use(struct collector *collector)
 {
     struct planner *planner = collector->planner;
     const struct table_def *table = planner->table;
@@ -645,8 +690,8 @@ static enum status sort_clustering(struct collector *collector)
     const struct where_options *options = collector->options;
     const struct column_def **missing =
         arena_new_array(planner->arena, const struct column_def *, table->clustering_count + 1);
-    uint32_t missing_count = 0, covered = 0;
-    bool slice = false, broken = false;
+    uint32_t missing_count = 0;
+    bool slice = false;
 
     for (uint32_t i = 0; i < table->clustering_count; i++) {
         const struct restriction *restriction = &collector->restrictions[table->partition_key_count + i];
@@ -680,11 +725,43 @@ static enum status sort_clustering(struct collector *collector)
     if (collector->clustering_contains && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID,
                          "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering");
-    enum status status = check_clustering(collector);
+    return OK;
+}
+
+/* A restriction behind a column that is not restricted, or behind a slice: rows are filtered by it. */
+static enum status filter_clustering(struct collector *collector, const struct restriction *restriction)
+{
+    struct planner *planner = collector->planner;
+
+    if (restriction->width == 1) {
+        restriction_to_filters(collector->where, restriction);
+        return OK;
+    }
+    if (restriction->kind == PART_SLICE)
+        return error_set(planner->err, ERR_INVALID, "Multi-column slice restrictions cannot be used for filtering.");
+    if (restriction->kind == PART_IN)
+        return error_set(planner->err, ERR_INVALID, "Multicolumn IN filters are not supported");
+    for (uint32_t c = 0; c < restriction->width; c++)
+        add_filter(
+            collector->where,
+            &(struct filter){ .column = restriction->columns[c], .op = OPERATOR_EQ, .value = restriction->values[c] });
+    return OK;
+}
+
+static enum status sort_clustering(struct collector *collector)
+{
+    struct planner *planner = collector->planner;
+    const struct table_def *table = planner->table;
+    struct access *access = &collector->where->access;
+    uint32_t covered = 0;
+    bool broken = false;
+    enum status status = check_clustering_use(collector);
+
+    if (!status)
+        status = check_clustering(collector);
     if (status)
         return status;
-
-    where->access.clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
+    access->clustering = arena_new_array(planner->arena, struct key_part, table->clustering_count + 1);
     for (uint32_t i = 0; i < table->clustering_count; i++) {
         const struct restriction *restriction = &collector->restrictions[table->partition_key_count + i];
 
@@ -692,30 +769,21 @@ static enum status sort_clustering(struct collector *collector)
             broken = true;
             continue;
         }
-        if (!broken) {
-            restriction_to_part(restriction, &where->access.clustering[where->access.clustering_count++]);
+        if (broken) {
+            status = filter_clustering(collector, restriction);
+            if (status)
+                return status;
+        } else {
+            restriction_to_part(restriction, &access->clustering[access->clustering_count++]);
             if (restriction->kind == PART_SLICE)
                 broken = true;
             else
                 covered += restriction->width;
-        } else if (restriction->width == 1) {
-            restriction_to_filters(where, restriction);
-            broken = true;
-        } else if (restriction->kind == PART_SLICE) {
-            return error_set(planner->err, ERR_INVALID,
-                             "Multi-column slice restrictions cannot be used for filtering.");
-        } else if (restriction->kind == PART_IN) {
-            return error_set(planner->err, ERR_INVALID, "Multicolumn IN filters are not supported");
-        } else {
-            for (uint32_t c = 0; c < restriction->width; c++)
-                add_filter(where, &(struct filter){ .column = restriction->columns[c],
-                                                    .op = OPERATOR_EQ,
-                                                    .value = restriction->values[c] });
         }
         i += restriction->width - 1;
     }
-    where->access.clustering_is_complete = covered == table->clustering_count;
-    assert(covered <= table->clustering_count && where->access.clustering_count <= table->clustering_count);
+    access->clustering_is_complete = covered == table->clustering_count;
+    assert(covered <= table->clustering_count && access->clustering_count <= table->clustering_count);
     return OK;
 }
 
