@@ -1,10 +1,17 @@
-/* The values of a request find partitions, rows, slices and tokens; see access.h. INs multiply: what they name is sorted, each once, and
- * bounded. */
+/* The values of a request find partitions, rows, slices and tokens. A plan says how rows are
+ * reached (by key, by a range of tokens, by a prefix of the clustering and perhaps a slice);
+ * here the bound values make of that the keys and ranges that table/ reads or writes.
+ *
+ * INs multiply: the keys of all combinations are made, sorted, each once, and bounded by
+ * KEYS_MAX, because a client chooses how many there are. Two encodings meet here: a partition
+ * key is stored as Cassandra serializes it, a clustering is encoded so that memcmp orders it
+ * (types/value.h). */
 #include "plan/access.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+/* Cassandra tells null from unset in its words. */
 static enum status bad_value(const struct column_def *column, struct bytes value, struct error *err)
 {
     if (native_is_unset(value))
@@ -12,11 +19,13 @@ static enum status bad_value(const struct column_def *column, struct bytes value
     return error_set(err, ERR_INVALID, "Invalid null value in condition for column %.*s", BYTES(column->name));
 }
 
+/* A null inside of a tuple that several columns are compared with: Cassandra names them all. */
 static enum status bad_tuple(const struct key_part *part, const struct column_def *columns, struct arena *arena,
                              struct error *err)
 {
     struct buffer names = { 0 };
 
+    assert(part->width > 1);
     for (uint32_t i = 0; i < part->width; i++)
         buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(columns[part->first + i].name));
     struct bytes list = arena_copy(arena, buffer_bytes(&names));
@@ -38,7 +47,8 @@ static bool is_missing(struct bytes value)
     return value.data == &no_field;
 }
 
-/* Of a part's value that is null: is it one that a short tuple doesn't have? */
+/* Looks whether a null of a part is a field that a short tuple does not have. The value of a
+ * field is null in both cases; only the tuple's own bytes tell whether it ends before it. */
 static enum status find_missing(const struct expr *expr, struct eval *eval, struct bytes *value, struct error *err)
 {
     struct value_iterator iterator;
@@ -47,6 +57,7 @@ static enum status find_missing(const struct expr *expr, struct eval *eval, stru
 
     if (expr->kind != EXPR_COMPONENT)
         return OK;
+    assert(expr->arg_count == 1);
     status = expr_evaluate(expr->args[0], eval, &tuple, err);
     if (status || is_bad(tuple))
         return status;
@@ -58,11 +69,12 @@ static enum status find_missing(const struct expr *expr, struct eval *eval, stru
     return OK;
 }
 
-/* The part's columns, as a receiver's name has them: "(c,d)". */
+/* The part's columns as the name of a marker has them: "(c,d)". */
 static struct bytes name_of_part(const struct key_part *part, const struct column_def *columns, struct arena *arena)
 {
     struct buffer name = { 0 };
 
+    assert(part->width);
     for (uint32_t i = 0; i < part->width; i++)
         buffer_printf(&name, "%s%.*s", i ? "," : "(", BYTES(columns[part->first + i].name));
     buffer_append_string(&name, ")");
@@ -71,7 +83,8 @@ static struct bytes name_of_part(const struct key_part *part, const struct colum
     return copy;
 }
 
-/* How many columns the group of values reaches. */
+/* How many columns of a group have a value, before the first that a short tuple does not
+ * have. */
 static uint32_t width_of(const struct bytes *values, uint32_t width)
 {
     uint32_t reached = 0;
@@ -81,10 +94,12 @@ static uint32_t width_of(const struct bytes *values, uint32_t width)
     return reached;
 }
 
-/* The values of a part that are said one by one, columns each within a group. */
+/* Evaluates the values of a part that the statement names one by one: value_count groups of
+ * `width`. */
 static enum status said_values(const struct key_part *part, const struct column_def *columns, struct eval *eval,
                                struct bytes *list, struct error *err)
 {
+    assert(!part->in_marker && (part->values || !part->value_count));
     for (size_t i = 0; i < (size_t)part->value_count * part->width; i++) {
         const struct column_def *column = &columns[part->first + i % part->width];
         enum status status = expr_evaluate(part->values[i], eval, &list[i], err);
@@ -104,12 +119,14 @@ static enum status said_values(const struct key_part *part, const struct column_
     return OK;
 }
 
-/* What IN ? was bound with; not OK: nothing to go through. */
+/* Evaluates the marker of IN ?. It fails on a null or unset list, in the words that Cassandra
+ * has for a list of values and for a list of tuples. */
 static enum status bound_list(const struct key_part *part, const struct column_def *columns, struct eval *eval,
                               struct bytes *marker, struct error *err)
 {
     enum status status = expr_evaluate(part->in_marker, eval, marker, err);
 
+    assert(part->in_marker->type->kind == TYPE_LIST);
     if (status)
         return status;
     if (is_bad(*marker) && part->width > 1)
@@ -123,12 +140,14 @@ static enum status bound_list(const struct key_part *part, const struct column_d
     return OK;
 }
 
-/* One element of such a list, into the group of its part. */
+/* Puts one element of a bound list into its group: a value for one column, or a tuple's
+ * fields for several. An element that is shorter than its columns leaves the rest missing. */
 static void spread_element(const struct key_part *part, const struct column_def *columns, struct bytes element,
                            struct bytes *group)
 {
     const struct type *type = part->in_marker->type->params[0];
 
+    assert(part->width);
     if (part->width == 1 && type->kind != TYPE_TUPLE) {
         group[0] = value_of_in(type, element);
     } else if (part->width == 1 && (!columns[part->first].type || type_equal(type, columns[part->first].type))) {
@@ -148,7 +167,8 @@ static void spread_element(const struct key_part *part, const struct column_def 
     }
 }
 
-/* The values of an EQ or IN part: `*count` groups of `width`. Of tuples that are short the last ones are missing. */
+/* The values of an EQ or IN part: *count groups of `width`. Whoever takes them may rely on it
+ * that none is null or unset; the last of a group may be missing (is_missing). */
 static enum status part_values(const struct key_part *part, const struct column_def *columns, struct eval *eval,
                                struct bytes **values, uint32_t *count, struct error *err)
 {
@@ -157,6 +177,7 @@ static enum status part_values(const struct key_part *part, const struct column_
     uint32_t total, at = 0;
     enum status status;
 
+    assert(part->kind == PART_EQ || part->kind == PART_IN);
     if (!part->in_marker) {
         *values = arena_alloc(eval->arena, sizeof(**values) * ((size_t)part->value_count * part->width + 1));
         *count = part->value_count;
@@ -180,6 +201,7 @@ static enum status part_values(const struct key_part *part, const struct column_
     return OK;
 }
 
+/* How many values a part has, cheaply: a bound list tells its count in its first bytes. */
 static uint64_t count_values(const struct key_part *part, struct eval *eval)
 {
     struct error ignored;
@@ -194,11 +216,14 @@ static uint64_t count_values(const struct key_part *part, struct eval *eval)
     return load_be32(marker.data);
 }
 
+/* Is the number of combinations past count_max? It stops multiplying there, so it cannot
+ * overflow. */
 bool access_ins_are_long(const struct access *access, const struct table_def *table, struct eval *eval,
                          uint32_t count_max)
 {
     uint64_t count = 1;
 
+    assert(access->partition);
     for (uint32_t i = 0; i < table->partition_key_count && count <= count_max; i++)
         count *= count_values(&access->partition[i], eval);
     for (uint32_t i = 0; i < access->clustering_count && count <= count_max; i++)
@@ -206,11 +231,13 @@ bool access_ins_are_long(const struct access *access, const struct table_def *ta
     return count > count_max;
 }
 
+/* Cassandra keeps lengths of keys in 16 bits. */
 static enum status key_too_long(size_t size, struct error *err)
 {
     return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of 65535", size);
 }
 
+/* A key of several columns may have empty ones; a key of one column may not be empty. */
 enum status partition_key_check(const struct table_def *table, struct bytes serialized, struct error *err)
 {
     if (table->partition_key_count == 1 && serialized.size == 0)
@@ -220,14 +247,19 @@ enum status partition_key_check(const struct table_def *table, struct bytes seri
     return OK;
 }
 
+/* One column of a key of several: its size, its bytes, and a zero, as Cassandra's
+ * CompositeType. */
 static uint8_t *append_component(uint8_t *at, struct bytes value)
 {
+    assert(value.size <= UINT16_MAX);
     store_be16(at, (uint16_t)value.size);
     memcpy(at + 2, value.data, value.size);
     at[2 + value.size] = 0;
     return at + 3 + value.size;
 }
 
+/* The bytes of a partition key, over which its token is hashed: so they must be Cassandra's
+ * to the letter. */
 static enum status serialize_key(const struct table_def *table, struct eval *eval, const struct bytes *components,
                                  struct bytes *key, struct error *err)
 {
@@ -249,6 +281,9 @@ static enum status serialize_key(const struct table_def *table, struct eval *eva
     return partition_key_check(table, *key, err);
 }
 
+/* The partition keys that a statement names: the product of the values of its columns. With
+ * IN they are sorted by value and each is there once, which is the order in which Cassandra
+ * answers them. */
 enum status access_partitions(const struct access *access, const struct table_def *table, struct eval *eval,
                               struct partition_list *list, struct error *err)
 {
@@ -272,6 +307,8 @@ enum status access_partitions(const struct access *access, const struct table_de
     }
     list->keys = arena_alloc(eval->arena, sizeof(*list->keys) * (total + 1));
     list->count = (uint32_t)total;
+    /* Key number n, as a number whose digits are places in the lists of values: the last
+     * column turns fastest. */
     for (uint32_t n = 0; n < total; n++) {
         uint32_t rest = n;
 
@@ -288,11 +325,15 @@ enum status access_partitions(const struct access *access, const struct table_de
     return OK;
 }
 
+/* The first columns of a clustering, encoded for comparing. */
 struct prefix {
     struct bytes encoded;
     struct bytes written; /* as far as it is needed */
 };
 
+/* Appends the encoded values of `width` columns, from column `first`, to a prefix. Where the
+ * encoding loses how a number was written (1.0 and 1.00), the values are kept besides as they
+ * are. */
 static void extend_prefix(const struct table_def *table, struct eval *eval, const struct prefix *from, uint32_t first,
                           const struct bytes *values, uint32_t width, bool keep_written, struct prefix *to)
 {
@@ -324,6 +365,7 @@ static int compare_prefixes(const void *a, const void *b)
     return bytes_compare(((const struct prefix *)a)->encoded, ((const struct prefix *)b)->encoded);
 }
 
+/* Does the table have a clustering column whose encoding is not injective? */
 static bool table_keeps_written(const struct table_def *table)
 {
     for (uint32_t i = 0; i < table->clustering_count; i++)
@@ -332,11 +374,13 @@ static bool table_keeps_written(const struct table_def *table)
     return false;
 }
 
-/* In order, and none that lies in another: after a short tuple. */
+/* Sorts prefixes and drops those that begin with another one: a short tuple stands for all
+ * that begins with it, so the longer ones are in it already. */
 static uint32_t sort_prefixes(struct prefix *prefixes, uint32_t count)
 {
     uint32_t kept = 0;
 
+    assert(count);
     qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
     for (uint32_t i = 0; i < count; i++)
         if (!kept || !bytes_starts_with(prefixes[i].encoded, prefixes[kept - 1].encoded))
@@ -344,8 +388,10 @@ static uint32_t sort_prefixes(struct prefix *prefixes, uint32_t count)
     return kept;
 }
 
-/* Every prefix that the EQ and IN parts make, in clustering order. may_be_short: as tuples that are; else these are refused, as they
- * are before other parts. No row has a clustering of fewer columns: where all are given, a short tuple finds none. */
+/* Every prefix that the EQ and IN parts make, in clustering order. may_be_short: short tuples
+ * are taken, as prefixes of fewer columns; otherwise, and before another part, they are
+ * refused. Where a statement gives all columns a short tuple finds no row, because no row has
+ * a clustering of fewer columns. */
 static enum status make_prefixes(const struct access *access, const struct table_def *table, struct eval *eval,
                                  bool keep_written, bool may_be_short, struct prefix **result, uint32_t *result_count,
                                  struct error *err)
@@ -394,14 +440,16 @@ static enum status make_prefixes(const struct access *access, const struct table
     return OK;
 }
 
-/* The values of a clustering together are bounded as a partition key is. Encoded they are as long at least, but for numbers written with idle
- * bytes, which the row keeps as they were written. */
+/* The values of a clustering together are bounded as a partition key is. The encoded form is
+ * at least as long, except for numbers written with needless bytes, which the row keeps as
+ * written: so only a long one must be measured. */
 static enum status check_clustering(const struct table_def *table, struct eval *eval, const struct prefix *row,
                                     struct error *err)
 {
     struct bytes rest = row->encoded;
     size_t size = 0;
 
+    assert(eval->scratch);
     if (rest.size <= UINT16_MAX && row->written.size <= UINT16_MAX)
         return OK;
     if (row->written.size)
@@ -418,6 +466,7 @@ static enum status check_clustering(const struct table_def *table, struct eval *
     return size > UINT16_MAX ? key_too_long(size, err) : OK;
 }
 
+/* The rows that a complete clustering names, in clustering order, each once. */
 enum status access_rows(const struct access *access, const struct table_def *table, struct eval *eval,
                         struct clustering_value **rows, uint32_t *count, struct error *err)
 {
@@ -426,6 +475,7 @@ enum status access_rows(const struct access *access, const struct table_def *tab
     struct prefix *prefixes;
     enum status status = make_prefixes(access, table, eval, keep, false, &prefixes, count, err);
 
+    assert(access->clustering_is_complete);
     if (status)
         return status;
     *rows = arena_alloc(eval->arena, sizeof(**rows) * (*count + 1));
@@ -438,12 +488,14 @@ enum status access_rows(const struct access *access, const struct table_def *tab
     return OK;
 }
 
-/* *count: of the bound's columns, those that its tuple reaches. None: it bounds nothing, and *values is NULL. */
+/* Evaluates one bound of a slice. *count says how many of its columns the bound's tuple
+ * reaches; with none it bounds nothing, and *values is NULL. */
 static enum status bound_values(const struct bound *bound, const struct key_part *part, const struct table_def *table,
                                 struct eval *eval, struct bytes **values, uint32_t *count, struct error *err)
 {
     struct bytes *list = arena_alloc(eval->arena, sizeof(*list) * (bound->count + 1));
 
+    assert(bound->count <= part->width);
     for (uint32_t i = 0; i < bound->count; i++) {
         enum status status = expr_evaluate(bound->values[i], eval, &list[i], err);
 
@@ -470,17 +522,21 @@ struct slicing {
     uint32_t count;
 };
 
+/* Do all columns of the part go the same way, ASC or DESC? Then their encoded order is the
+ * order of values or its reverse, and a range of values is one slice. */
 static bool part_has_one_direction(const struct table_def *table, const struct key_part *part)
 {
     const struct column_def *columns = &table->columns[table->partition_key_count + part->first];
 
+    assert(part->width);
     for (uint32_t i = 1; i < part->width; i++)
         if (columns[i].descending != columns[0].descending)
             return false;
     return true;
 }
 
-/* A whole part in one direction is one slice. */
+/* A part in one direction is one slice. Encoded, DESC columns are inverted: then the bounds
+ * change places. */
 static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
 {
     const struct key_part *part = slicing->part;
@@ -493,6 +549,7 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
     struct slice slice = { prefix->encoded, prefix->encoded, true, true };
     struct prefix extended;
 
+    assert(low_count <= part->width && high_count <= part->width);
     if (low_values) {
         extend_prefix(slicing->table, slicing->eval, prefix, part->first, low_values, low_count, false, &extended);
         slice.start = extended.encoded;
@@ -503,7 +560,9 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
         slice.end = extended.encoded;
         slice.end_inclusive = high->inclusive;
     }
-    /* Nothing lies between bounds that have passed each other. */
+    /* Bounds that have passed each other hold nothing: then there is no slice. A shorter
+     * bound stands for all that begins with it, so where one begins with the other it depends
+     * on which are inclusive. */
     size_t shorter = slice.start.size < slice.end.size ? slice.start.size : slice.end.size;
     int order = shorter ? memcmp(slice.start.data, slice.end.data, shorter) : 0;
     bool both = low_values && high_values;
@@ -518,8 +577,10 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
     slicing->slices[slicing->count++] = slice;
 }
 
-/* Columns in different directions: what lies between the bounds in the order of values is several slices. Column by column:
- * strictly between the two bounds everything is inside; at a bound the next column decides. At most 2 * width + 1 slices. */
+/* Columns in different directions: what lies between the bounds in the order of values is
+ * several slices. Column by column: strictly between the two bounds everything is inside; at
+ * a bound the next column decides. At most 2 * width + 1 slices, which access_slices makes
+ * room for. */
 static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, uint32_t depth, bool at_start,
                         bool at_end)
 {
@@ -527,6 +588,7 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
     const struct column_def *column =
         &slicing->table->columns[slicing->table->partition_key_count + part->first + depth];
 
+    /* All columns of the bound are equal: a row there is inside if the bound is inclusive. */
     if (at_start && depth == slicing->start_count) {
         if (!part->start.inclusive)
             return;
@@ -543,6 +605,7 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
     }
     const struct bytes *low = at_start ? &slicing->start[depth] : NULL, *high = at_end ? &slicing->end[depth] : NULL;
     struct prefix low_prefix = { 0 }, high_prefix = { 0 };
+    assert(depth < part->width);
     int order = low && high ? value_compare(column->type, *low, *high) : -1;
 
     if (order > 0)
@@ -557,6 +620,7 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
     }
     struct slice between = { low ? low_prefix.encoded : prefix->encoded, high ? high_prefix.encoded : prefix->encoded,
                              !low, !high };
+    /* Encoded, a descending column runs the other way. */
     if (column->descending)
         between = (struct slice){ between.end, between.start, between.end_inclusive, between.start_inclusive };
     slicing->slices[slicing->count++] = between;
@@ -566,7 +630,7 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
         slice_mixed(slicing, &high_prefix, depth + 1, false, true);
 }
 
-/* An exclusive bound stands behind everything that begins with it. */
+/* By where slices begin. An exclusive start stands behind everything that begins with it. */
 static int compare_slices(const void *a, const void *b)
 {
     const struct slice *left = a, *right = b;
@@ -582,6 +646,9 @@ static int compare_slices(const void *a, const void *b)
     return right->start_inclusive ? 1 : -1;
 }
 
+/* The slices of a partition that a statement reads or deletes, in clustering order and
+ * disjoint: table/ walks over them once. No part: no slices, which means everything;
+ * *nothing: no row can be found. */
 enum status access_slices(const struct access *access, const struct table_def *table, struct eval *eval,
                           struct slice **slices, uint32_t *count, bool *nothing, struct error *err)
 {
@@ -601,6 +668,7 @@ enum status access_slices(const struct access *access, const struct table_def *t
         return status;
     slicing.part = &access->clustering[access->clustering_count - 1];
     assert(slicing.part->first + slicing.part->width <= table->clustering_count);
+    /* All parts are EQ or IN: each prefix is a slice that begins and ends with itself. */
     if (slicing.part->kind != PART_SLICE) {
         slicing.slices = arena_alloc(eval->arena, sizeof(struct slice) * ((size_t)prefix_count + 1));
         for (uint32_t i = 0; i < prefix_count; i++)
@@ -631,12 +699,14 @@ enum status access_slices(const struct access *access, const struct table_def *t
         if (!straight)
             qsort(slicing.slices, slicing.count, sizeof(struct slice), compare_slices);
     }
+    assert(slicing.count <= (size_t)prefix_count * (2 * (size_t)slicing.part->width + 1));
     *slices = slicing.slices;
     *count = slicing.count;
     *nothing = slicing.count == 0;
     return OK;
 }
 
+/* A token is a bigint; null and unset have the same words. */
 static enum status token_value(const struct expr *expr, struct eval *eval, int64_t *token, struct error *err)
 {
     struct bytes value;
@@ -650,11 +720,14 @@ static enum status token_value(const struct expr *expr, struct eval *eval, int64
     return OK;
 }
 
+/* The range of tokens, both ends inclusive. token() has quirks in Cassandra that drivers and
+ * Spark rely on: the least token stands for the whole ring or its end, see below. */
 enum status access_tokens(const struct access *access, struct eval *eval, int64_t *first, int64_t *last, bool *nothing,
                           struct error *err)
 {
     enum status status = OK;
 
+    assert(!access->tokens.eq || (!access->tokens.start && !access->tokens.end));
     *first = INT64_MIN;
     *last = INT64_MAX;
     *nothing = false;
@@ -668,6 +741,7 @@ enum status access_tokens(const struct access *access, struct eval *eval, int64_
         status = token_value(access->tokens.start, eval, first, err);
         if (status)
             return status;
+        /* Exclusive becomes inclusive of the next token; behind the greatest there is none. */
         if (!access->tokens.start_inclusive) {
             *nothing = *first == INT64_MAX;
             if (*first != INT64_MAX)

@@ -1,10 +1,15 @@
-/* BATCH; see batch.h. Source: org.apache.cassandra.cql3.statements.BatchStatement, release 5.0. */
+/* BATCH becomes a plan with one part for each of its statements. The parts share the markers
+ * of the whole text: their numbers go on from statement to statement, so one array of binds
+ * serves all. Source: org.apache.cassandra.cql3.statements.BatchStatement, release 5.0. */
 #include "plan/batch.h"
 
 #include "plan/modify.h"
 
 #include <assert.h>
 
+/* Which statements may stand together. It serves BEGIN BATCH and the protocol's BATCH
+ * message, whose statements were planned one by one. Counters cannot be replayed, so no
+ * logged batch has them. */
 enum status plan_check_batch(enum batch_kind kind, const struct plan *const *parts, uint32_t count, bool has_timestamp,
                              struct error *err)
 {
@@ -25,12 +30,15 @@ enum status plan_check_batch(enum batch_kind kind, const struct plan *const *par
     return OK;
 }
 
+/* Plans the statements in their order. The first wrong one ends it, and its part is counted
+ * before it is planned, so that plan_fini drops what it holds. */
 enum status plan_batch(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
     const struct batch_statement *batch = statement->batch;
     struct receiver timestamp = { BYTES_LITERAL("[timestamp]"), type_native(TYPE_BIGINT) };
     enum status status = OK;
 
+    assert(statement->kind == STATEMENT_BATCH && !plan->part_count);
     plan->is_qualified = true;
     plan->parts = arena_new_array(planner->arena, struct plan *, batch->statement_count + 1);
     if (batch->using_clause.ttl)
@@ -54,7 +62,7 @@ enum status plan_batch(struct planner *planner, const struct cql_statement *stat
     if (!status)
         status = plan_check_batch(batch->kind, (const struct plan *const *)plan->parts, plan->part_count,
                                   plan->batch_timestamp != NULL, planner->err);
-    /* Drivers route by the last statement's key, if all are about one table. */
+    /* As Cassandra, tells drivers the key of the last statement, if all are about one table. */
     bool one_table = plan->part_count > 0;
     for (uint32_t i = 0; i < plan->part_count && !status; i++)
         one_table &= plan->parts[i]->table == plan->parts[0]->table;

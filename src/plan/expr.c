@@ -1,9 +1,14 @@
-/* Evaluating; see expr.h. What is frequent (a marker, a constant, a column) stands in the header. */
+/* Expressions are evaluated. What is frequent (a marker, a constant, a column) stands in the
+ * header as an inline function; the rest is here. A value is wire bytes. Null and unset pass
+ * through most expressions; where they are errors the words say so. Every result that a
+ * client can make large is bounded: a statement of a few kilobytes could else name a large
+ * column thousands of times. */
 #include "plan/expr.h"
 
 #include <assert.h>
 #include <stdio.h>
 
+/* The one way to hand on what was put together in a growing buffer. */
 struct bytes buffer_to_arena(struct arena *arena, struct buffer *buffer)
 {
     struct bytes result = arena_copy(arena, buffer_bytes(buffer));
@@ -20,6 +25,9 @@ struct bytes type_name(struct arena *arena, const struct type *type)
     return buffer_to_arena(arena, &out);
 }
 
+/* A collection, tuple, UDT or vector of its elements. Sets and maps come out sorted and
+ * without duplicates, as they are compared and stored. One unset element makes the whole
+ * collection unset. */
 static enum status evaluate_pack(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     const struct type *type = expr->type;
@@ -28,6 +36,7 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
     struct buffer out = { 0 };
     size_t size = 0;
 
+    assert(type->kind >= TYPE_LIST && (type->kind != TYPE_MAP || count % 2 == 0));
     for (uint32_t i = 0; i < count; i++) {
         enum status status = expr_evaluate(expr->args[i], eval, &elements[i], err);
 
@@ -56,7 +65,8 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
     return function_check_room(eval->arena, result->size, err);
 }
 
-/* The words are Java's. */
+/* Cassandra checks what a function returned when it is used in a term, and fails with a
+ * RuntimeException: min_timeuuid of a time past 60 bits is no timeuuid. The words are Java's. */
 static enum status check_result(const struct function *function, struct bytes result, struct error *err)
 {
     struct error ignored;
@@ -73,10 +83,12 @@ static enum status check_result(const struct function *function, struct bytes re
         BYTES(function->name), hex);
 }
 
+/* Arguments are evaluated first, all of them, in their order. */
 static enum status evaluate_call(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     struct bytes args[FUNCTION_ARGUMENTS_MAX];
 
+    assert(expr->function && expr->arg_count == expr->function->arg_count && expr->arg_count <= FUNCTION_ARGUMENTS_MAX);
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         enum status status = expr_evaluate(expr->args[i], eval, &args[i], err);
 
@@ -90,6 +102,8 @@ static enum status evaluate_call(const struct expr *expr, struct eval *eval, str
     return status || !expr->is_checked ? status : check_result(expr->function, *result, err);
 }
 
+/* A field of a tuple or UDT: null if the value is null or has fewer fields, unset if the
+ * value is unset. */
 static struct bytes component_of(const struct type *type, struct bytes value, uint32_t index)
 {
     struct value_iterator iterator;
@@ -104,11 +118,13 @@ static struct bytes component_of(const struct type *type, struct bytes value, ui
     return element;
 }
 
+/* m[k] of a map: the value; s[e] of a set: the element itself, if it is there. */
 static struct bytes find_element(const struct type *type, struct bytes collection, struct bytes key)
 {
     struct value_iterator iterator;
     struct bytes element, value;
 
+    assert(type->kind == TYPE_MAP || type->kind == TYPE_SET);
     if (bytes_is_null(collection) || bytes_is_null(key))
         return bytes_of(NULL, 0);
     value_iterator_init(&iterator, type, collection);
@@ -122,6 +138,7 @@ static struct bytes find_element(const struct type *type, struct bytes collectio
     return bytes_of(NULL, 0);
 }
 
+/* m[a..b]: the entries from a to b, both inclusive; a bound that is null is open. */
 static struct bytes slice_collection(struct eval *eval, const struct type *type, struct bytes collection,
                                      struct bytes from, struct bytes to)
 {
@@ -130,6 +147,7 @@ static struct bytes slice_collection(struct eval *eval, const struct type *type,
     uint32_t count = 0;
     struct buffer out = { 0 };
 
+    assert(type->kind == TYPE_MAP || type->kind == TYPE_SET);
     if (bytes_is_null(collection) || collection.size < 4)
         return bytes_of(NULL, 0);
     kept = arena_alloc(eval->arena, sizeof(*kept) * 2 * ((size_t)load_be32(collection.data) + 1));
@@ -151,11 +169,14 @@ static struct bytes slice_collection(struct eval *eval, const struct type *type,
     return buffer_to_arena(eval->arena, &out);
 }
 
+/* Evaluates collection and bounds. An unset bound of a slice counts as none, an unset element
+ * is an error, as in Cassandra. */
 static enum status evaluate_element(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     struct bytes values[3] = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
     const struct type *type = expr->args[0]->type;
 
+    assert(expr->args[0] && expr->arg_count <= 3);
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         enum status status = expr->args[i] ? expr_evaluate(expr->args[i], eval, &values[i], err) : OK;
 
@@ -172,7 +193,8 @@ static enum status evaluate_element(const struct expr *expr, struct eval *eval, 
     return OK;
 }
 
-/* The cells that a writetime or ttl looks at: one element's or field's, or all of the column. */
+/* The cells that writetime() or ttl() looks at: one element's, one field's, or all of the
+ * column. A cell's path is the encoded key. */
 static bool cell_is_wanted(const struct expr *expr, const struct type *type, struct bytes element,
                            const struct cell *cell)
 {
@@ -187,6 +209,8 @@ static bool cell_is_wanted(const struct expr *expr, const struct type *type, str
     return same;
 }
 
+/* The write time in microseconds, or the seconds that are left; null for a cell that does not
+ * expire. */
 static struct bytes cell_fact(struct eval *eval, const struct expr *expr, const struct cell *cell)
 {
     uint8_t *at = arena_alloc(eval->arena, 8);
@@ -201,6 +225,8 @@ static struct bytes cell_fact(struct eval *eval, const struct expr *expr, const 
     return bytes_of(at, 4);
 }
 
+/* writetime, maxwritetime and ttl. Of one cell it is a number; of a collection a list with
+ * one for each cell; maxwritetime is the greatest in any case. */
 static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval, struct bytes *result,
                                       struct error *err)
 {
@@ -213,6 +239,8 @@ static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval
     struct bytes *facts = arena_alloc(eval->arena, sizeof(*facts) * (count + 1));
     const struct cell *newest = NULL;
 
+    assert(eval->row->columns[expr->index]->kind == COLUMN_REGULAR ||
+           eval->row->columns[expr->index]->kind == COLUMN_STATIC);
     if (expr->element) {
         enum status status = expr_evaluate(expr->element, eval, &element, err);
 
@@ -222,7 +250,7 @@ static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval
             count = 0;
     }
     if (multicell && type->kind == TYPE_UDT && !single && expr->kind != EXPR_MAXWRITETIME && count) {
-        /* One per field, null for absent ones. */
+        /* Of a UDT one for each field of the type, null for those that are not set. */
         facts = arena_new_array(eval->arena, struct bytes, type->param_count);
         for (uint32_t i = 0; i < count; i++) {
             uint16_t field = cells[i].path.size == 2 ? load_be16(cells[i].path.data) : UINT16_MAX;
@@ -257,10 +285,13 @@ static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval
     return OK;
 }
 
+/* The row is there wherever a plan has columns: only SELECT's clause has. */
 enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     enum status status;
 
+    assert(eval->arena &&
+           (expr->kind < EXPR_COLUMN || eval->row || expr->kind == EXPR_ELEMENT || expr->kind == EXPR_SLICE));
     switch (expr->kind) {
     case EXPR_NULL:
     case EXPR_CONSTANT:

@@ -1,9 +1,12 @@
-/* Calling a native function; see function.h. What calls of calls make is bounded, one by one and together. */
+/* Calling a native function, and what bounds its results. Calls may be nested, and the result
+ * of one may be many times as long as its argument, so each result and all together are
+ * bounded: without it a text of some kilobytes could ask for gigabytes. */
 #include "plan/function.h"
 
 #include <assert.h>
 
-/* The empty value of a type that has no content when empty reads as null for a function. */
+/* The empty value of a type that has no content when it is empty (every number, date, uuid)
+ * reads as null for a function, as in Cassandra. */
 static bool empty_is_null(const struct type *type)
 {
     switch (type->kind) {
@@ -15,10 +18,12 @@ static bool empty_is_null(const struct type *type)
     }
 }
 
+/* Counts all that the arena holds, not only this result: the sum of many is what would hurt. */
 enum status function_check_room(const struct arena *arena, size_t bytes, struct error *err)
 {
     enum { SMALL_BYTES = 1 << 10, ALL_BYTES_MAX = 512 << 20 };
 
+    assert(arena);
     if (bytes < SMALL_BYTES) /* a statement has not words enough to make much of these */
         return OK;
     if (arena_used(arena) > ALL_BYTES_MAX) /* also where nobody counts */
@@ -26,7 +31,8 @@ enum status function_check_room(const struct arena *arena, size_t bytes, struct 
     return arena_check(arena, err);
 }
 
-/* Calls of calls multiply, quotes in quotes of JSON, and a statement may have many of them. */
+/* Bounds one result: nested calls multiply (quotes in quotes of JSON), and a statement may
+ * have many. */
 static enum status check_result(const struct function *function, const struct function_context *context,
                                 struct bytes result, struct error *err)
 {
@@ -36,10 +42,13 @@ static enum status check_result(const struct function *function, const struct fu
     return function_check_room(context->arena, result.size, err);
 }
 
+/* Calls a function on the arguments. A null among them gives null without a call, unless it
+ * takes nulls. `failed` tells whose body failed, which the error's body names. */
 enum status function_call(const struct function *function, struct function_context *context, const struct bytes *args,
                           struct bytes *result, struct error *err)
 {
     assert(function->body);
+    assert(context->arena && function->arg_count <= FUNCTION_ARGUMENTS_MAX && !function->aggregate);
     if (!function->takes_null) {
         for (uint32_t i = 0; i < function->arg_count; i++) {
             if (bytes_is_null(args[i]) ||

@@ -1,10 +1,16 @@
-/* Bodies of the native functions; see function_body.h. Source: org.apache.cassandra.cql3.functions, release 5.0. */
+/* Bodies of the native functions. A body is called with values of exactly the types of its
+ * signature (resolve.c), validated, and none of them null unless the function takes nulls; an
+ * empty number counts as null too (function.c). So bodies check what values mean, not their
+ * form. Results lie in the context's arena or are borrowed from arguments. Errors have
+ * Cassandra's words, and kinds: a body that fails is ERR_FUNCTION_FAILURE where Cassandra
+ * says so. Source: org.apache.cassandra.cql3.functions, release 5.0. */
 #include "plan/function_body.h"
 
 #include "plan/number_sum.h"
 #include "types/calendar.h"
 #include "types/json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -41,13 +47,16 @@ static struct bytes result_buffer(struct function_context *context, struct buffe
     return result;
 }
 
+/* Toward negative infinity: times before 1970 are negative. b is positive. */
 static int64_t floor_divide(int64_t a, int64_t b)
 {
     int64_t quotient = a / b;
 
+    assert(b > 0);
     return a % b < 0 ? quotient - 1 : quotient;
 }
 
+/* A value as text, without the quotes that a CQL literal has. */
 static struct bytes print_plain(struct function_context *context, const struct type *type, struct bytes value)
 {
     struct buffer out = { 0 };
@@ -62,6 +71,7 @@ static struct bytes print_plain(struct function_context *context, const struct t
 
 /* ---- time ---- */
 
+/* Each call gives another uuid: the source of the context never gives one twice. */
 BODY(body_now)
 {
     uint8_t *at = arena_alloc(context->arena, 16);
@@ -77,7 +87,9 @@ BODY(body_current_timestamp)
     return OK;
 }
 
-/* Of whole seconds toward zero, as Java's Duration: the last day before 1970 is day 0 as well, but for its first second. */
+/* A timestamp's day, as Java's Duration has it: whole seconds, toward zero. So the last day
+ * before 1970 is day 0 as well, except for its first second. Clients see this quirk of
+ * Cassandra. */
 static uint32_t days_of_ms(int64_t ms)
 {
     int64_t seconds = ms / 1000 - (ms % 1000 < 0);
@@ -91,6 +103,7 @@ BODY(body_current_date)
     return OK;
 }
 
+/* Nanoseconds since midnight, UTC; the clock is taken in milliseconds, as in Cassandra. */
 BODY(body_current_time)
 {
     int64_t us_per_day = INT64_C(86400000000);
@@ -110,11 +123,15 @@ BODY(body_uuid)
     return OK;
 }
 
+/* The least or greatest timeuuid of a millisecond: the first of its 10000 ticks or the last,
+ * and the least or greatest other half. Bytes are compared as signed there, which is why 0x80
+ * is least and 0x7f greatest. */
 BODY(body_bound_timeuuid)
 {
     uint8_t *at = arena_alloc(context->arena, 16);
     uint64_t ticks = load_be64(args[0].data) * 10000 + (uint64_t)UUID_EPOCH_TICKS;
 
+    assert(args[0].size == 8);
     if (function->data)
         uuid_write_time(at, ticks + 9999, UINT64_C(0x7f7f7f7f7f7f7f7f));
     else
@@ -123,8 +140,10 @@ BODY(body_bound_timeuuid)
     return OK;
 }
 
+/* A timeuuid, date or timestamp as milliseconds since 1970. */
 static int64_t ms_of(const struct type *type, struct bytes value)
 {
+    assert(value.size == (type->kind == TYPE_TIMEUUID ? 16 : type->kind == TYPE_DATE ? 4 : 8));
     switch (type->kind) {
     case TYPE_TIMEUUID: return uuid_time_ms(value.data);
     case TYPE_DATE: return (int64_t)(int32_t)(load_be32(value.data) - 0x80000000u) * MS_PER_DAY;
@@ -144,16 +163,20 @@ BODY(body_to_timestamp)
     return OK;
 }
 
+/* A duration has no length in seconds: months and days differ. So it keeps its three parts. */
 struct duration {
     int64_t months, days, nanoseconds;
 };
 
+/* A signed integer of variable length: the leading ones of the first byte say how many bytes
+ * follow, and the number is zigzag encoded. */
 static int64_t read_vint(struct bytes *in)
 {
     uint8_t first = in->data[0];
     int extra = first == 0xff ? 8 : __builtin_clz((uint32_t)(uint8_t)~first) - 24;
     uint64_t v = extra >= 7 ? 0 : first & (0xffu >> (extra + 1));
 
+    assert(in->size > (size_t)extra);
     for (int i = 1; i <= extra; i++)
         v = v << 8 | in->data[i];
     in->data += extra + 1;
@@ -171,9 +194,12 @@ static struct duration duration_read(struct bytes value)
     return duration;
 }
 
-/* Civil calendar: days since 1970 <-> year, month, day (proleptic Gregorian). */
+/* Civil calendar: days since 1970 and back (proleptic Gregorian). Years begin in March here,
+ * so that the leap day is the last day of a year; 400 years are 146097 days, and 719468 days
+ * lie before 1970. */
 static int64_t days_of_civil(int64_t year, int month, int day)
 {
+    assert(month >= 1 && month <= 12);
     year -= month <= 2;
     int64_t era = floor_divide(year, 400);
     int64_t of_era = year - era * 400;
@@ -182,6 +208,7 @@ static int64_t days_of_civil(int64_t year, int month, int day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+/* The reverse of days_of_civil. */
 static void civil_of_days(int64_t days, int64_t *year, int *month, int *day)
 {
     days += 719468;
@@ -193,6 +220,7 @@ static void civil_of_days(int64_t days, int64_t *year, int *month, int *day)
 
     *day = (int)(of_year - (153 * m + 2) / 5 + 1);
     *month = (int)(m < 10 ? m + 3 : m - 9);
+    assert(*month >= 1 && *month <= 12 && *day >= 1 && *day <= 31);
     *year = y + era * 400 + (*month <= 2);
 }
 
@@ -202,6 +230,8 @@ static int days_in_month(int64_t year, int month)
                  days_of_civil(year, month, 1));
 }
 
+/* A day that the month does not have becomes the month's last: January 31 and one month is
+ * February 28. */
 static int64_t add_months(int64_t ms, int64_t months)
 {
     int64_t days = floor_divide(ms, MS_PER_DAY), rest = ms - days * MS_PER_DAY, year;
@@ -216,6 +246,7 @@ static int64_t add_months(int64_t ms, int64_t months)
     return days_of_civil(year, month, day) * MS_PER_DAY + rest;
 }
 
+/* Months first, then days, then time, as Cassandra. */
 static int64_t add_duration(int64_t ms, struct duration duration, int64_t times)
 {
     ms = add_months(ms, duration.months * times);
@@ -228,6 +259,9 @@ static bool duration_is_sane(struct duration duration)
     return llabs(duration.months) < 1200000 && llabs(duration.days) < 36500000;
 }
 
+/* The start of the interval that holds `ms`, when intervals of `duration` follow one another
+ * from `start`. Without months they have one length; with months the number of intervals is
+ * estimated from the longest month, and then stepped up. */
 static enum status floor_ms(int64_t ms, struct duration duration, int64_t start, int64_t *result, struct error *err)
 {
     if (start > ms)
@@ -247,17 +281,21 @@ static enum status floor_ms(int64_t ms, struct duration duration, int64_t start,
         duration.months * 31 * (int64_t)MS_PER_DAY + duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
     int64_t multiple = (ms - start) / longest;
 
+    assert(longest > 0 && multiple >= 0);
     while (add_duration(start, duration, multiple + 1) <= ms)
         multiple++;
     *result = add_duration(start, duration, multiple);
     return OK;
 }
 
+/* floor(time, duration [, start]): a timestamp has milliseconds, so a duration may not be
+ * finer. */
 BODY(body_floor_timestamp)
 {
     struct duration duration = duration_read(args[1]);
     int64_t start = function->arg_count == 3 ? (int64_t)load_be64(args[2].data) : 0, floored;
 
+    assert(function->arg_count == 2 || function->arg_count == 3);
     if (duration.nanoseconds % 1000000) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
@@ -271,11 +309,13 @@ BODY(body_floor_timestamp)
     return status;
 }
 
+/* A date has whole days only. */
 BODY(body_floor_date)
 {
     struct duration duration = duration_read(args[1]);
     int64_t start = function->arg_count == 3 ? ms_of(function->arg_types[2], args[2]) : 0, floored;
 
+    assert(function->arg_count == 2 || function->arg_count == 3);
     if (duration.nanoseconds) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
@@ -290,11 +330,13 @@ BODY(body_floor_date)
     return status;
 }
 
+/* A time is within one day, in nanoseconds. */
 BODY(body_floor_time)
 {
     struct duration duration = duration_read(args[1]);
     int64_t time = (int64_t)load_be64(args[0].data);
 
+    assert(args[0].size == 8);
     if (duration.months || duration.days || duration.nanoseconds > NS_PER_DAY)
         return error_set(err, ERR_INVALID,
                          "For time values, the floor can only be computed for durations smaller that a day");
@@ -304,12 +346,15 @@ BODY(body_floor_time)
     return OK;
 }
 
+/* timestamp or date +/- duration. Times past what milliseconds can be computed with are
+ * refused. */
 BODY(body_add_duration)
 {
     struct duration duration = duration_read(args[1]);
     const struct type *type = function->arg_types[0];
     int64_t ms = ms_of(type, args[0]);
 
+    assert(function->data == '+' || function->data == '-');
     if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
         return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range",
                          function->data == '+' ? "timestamp + duration" : "timestamp - duration");
@@ -329,6 +374,7 @@ BODY(body_add_duration)
 
 /* ---- numbers ---- */
 
+/* Writes a number into the arena. */
 static struct bytes result_number(struct function_context *context, const struct number *number)
 {
     struct buffer out = { 0 };
@@ -342,6 +388,7 @@ static enum type_kind plain_kind(enum type_kind kind)
     return kind == TYPE_COUNTER ? TYPE_BIGINT : kind;
 }
 
+/* The least integer has no positive counterpart and stays itself, as in Java. */
 BODY(body_abs)
 {
     struct number number;
@@ -363,12 +410,15 @@ BODY(body_abs)
     return OK;
 }
 
-/* Without a result, what Java answers: the quiet NaN that the processor makes. */
+/* Where a function has no result Java answers the quiet NaN that the processor makes, whose
+ * sign bit is set; C libraries differ in it, and clients see the bits. */
 static double nan_as_java(double from, double to)
 {
     return isnan(to) && !isnan(from) ? -(double)NAN : to;
 }
 
+/* exp, log and log10: of varint and decimal with many digits (number_real.c), of all else as
+ * a double. */
 static enum status real_function(const struct function *function, struct function_context *context,
                                  const struct bytes *args, enum number_function which, struct bytes *result,
                                  struct error *err)
@@ -377,6 +427,7 @@ static enum status real_function(const struct function *function, struct functio
     struct number number;
     enum status status;
 
+    assert(number_kind_is_numeric(kind) && function->return_type->kind == kind);
     number_init(&number);
     number_read(&number, kind, args[0]);
     if (kind == TYPE_DECIMAL || kind == TYPE_VARINT) {
@@ -425,7 +476,8 @@ BODY(body_round)
     return status;
 }
 
-/* Beside a decimal all but varint go through double, as in Cassandra: 2 becomes 2.0. */
+/* Brings one operand to the type of the result. Beside a decimal all but varint go through
+ * double, as in Cassandra: 2 becomes 2.0. A decimal cannot be made of NaN or infinity. */
 static enum status widen(struct number *number, enum type_kind kind, struct error *err)
 {
     if (kind == TYPE_DECIMAL && number->kind != TYPE_DECIMAL && number->kind != TYPE_VARINT) {
@@ -440,12 +492,15 @@ static enum status widen(struct number *number, enum type_kind kind, struct erro
     return number_convert(number, kind, err);
 }
 
+/* left op right. Both are brought to the type of the result first. A division by zero fails
+ * with the operation's types in its words. */
 BODY(body_arithmetic)
 {
     enum type_kind kind = function->return_type->kind;
     struct number left, right;
     enum status status;
 
+    assert(function->arg_count == 2 && number_kind_is_numeric(kind));
     number_init(&left);
     number_init(&right);
     number_read(&left, function->arg_types[0]->kind, args[0]);
@@ -485,10 +540,12 @@ BODY(body_negate)
     return OK;
 }
 
+/* text + text. Texts may be as large as values, so the sum is bounded. */
 BODY(body_concatenate)
 {
     size_t size = args[0].size + args[1].size;
 
+    assert(function->arg_count == 2);
     if (size > FUNCTION_RESULT_BYTES_MAX)
         return error_set(err, ERR_INVALID, "The text is too long");
     uint8_t *at = arena_alloc(context->arena, size ? size : 1);
@@ -500,16 +557,20 @@ BODY(body_concatenate)
 
 /* ---- conversions ---- */
 
+/* text_as_blob and the like: the bytes are the same. */
 BODY(body_same)
 {
+    assert(function->arg_count == 1);
     *result = args[0];
     return OK;
 }
 
+/* blob_as_int: the bytes must be a value of the type. At most 256 of them are shown. */
 BODY(body_from_blob)
 {
     struct error why = { 0 };
 
+    assert(function->arg_count == 1);
     if (value_validate(function->return_type, args[0], &why)) {
         struct buffer text = { 0 };
 
@@ -530,6 +591,7 @@ BODY(body_from_blob)
     return OK;
 }
 
+/* Which casts Cassandra has: CastFcts. A counter is cast from, never to. */
 bool cast_is_possible(enum type_kind from, enum type_kind to)
 {
     bool to_text = to == TYPE_TEXT || to == TYPE_ASCII;
@@ -550,11 +612,13 @@ bool cast_is_possible(enum type_kind from, enum type_kind to)
     }
 }
 
+/* CAST (x AS t) between different types. */
 BODY(body_cast)
 {
     const struct type *from = function->arg_types[0];
     enum type_kind to = function->return_type->kind;
 
+    assert(cast_is_possible(from->kind, to));
     if (to == TYPE_TEXT || to == TYPE_ASCII) {
         *result = from->kind == TYPE_TEXT || from->kind == TYPE_ASCII ? args[0] : print_plain(context, from, args[0]);
         return OK;
@@ -574,6 +638,7 @@ BODY(body_cast)
     return status;
 }
 
+/* Null is the text null, not a null. */
 BODY(body_to_json)
 {
     struct buffer out = { 0 };
@@ -586,6 +651,8 @@ BODY(body_to_json)
     return OK;
 }
 
+/* The text is checked to be JSON first: Cassandra's words for what is no JSON, and for JSON
+ * that is no value of the type, differ. */
 BODY(body_from_json)
 {
     struct buffer out = { 0 };
@@ -612,11 +679,13 @@ BODY(body_from_json)
     return OK;
 }
 
+/* token() of a whole partition key, which is put together as it is stored. */
 BODY(body_token)
 {
     struct buffer key = { 0 };
     int64_t token;
 
+    assert(function->arg_count);
     if (function->arg_count == 1) {
         token = token_of_partition_key(args[0]);
     } else {
@@ -639,6 +708,7 @@ static uint32_t collection_size(struct bytes value)
     return value.size < 4 ? 0 : load_be32(value.data);
 }
 
+/* The keys (half 0) or the values (half 1) of a map. */
 static struct bytes map_half(const struct function *function, struct function_context *context, struct bytes map,
                              uint32_t half)
 {
@@ -647,6 +717,7 @@ static struct bytes map_half(const struct function *function, struct function_co
     struct value_iterator iterator;
     struct buffer out = { 0 };
 
+    assert(half < 2 && function->arg_types[0]->kind == TYPE_MAP);
     value_iterator_init(&iterator, function->arg_types[0], map);
     for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++)
         if (i % 2 == half && kept < count)
@@ -673,11 +744,13 @@ BODY(body_collection_count)
     return OK;
 }
 
+/* The least or the greatest element; null of an empty collection. */
 static struct bytes extreme(const struct function *function, struct bytes collection, int sign)
 {
     struct bytes best = { NULL, 0 }, element;
     struct value_iterator iterator;
 
+    assert(sign == 1 || sign == -1);
     value_iterator_init(&iterator, function->arg_types[0], collection);
     while (value_iterator_next(&iterator, &element))
         if (bytes_is_null(best) || value_compare(function->return_type, element, best) * sign > 0)
@@ -697,6 +770,7 @@ BODY(body_collection_max)
     return OK;
 }
 
+/* The sum or average of a collection's elements; empty ones are left out, as of rows. */
 static enum status collection_total(const struct function *function, struct function_context *context,
                                     struct bytes collection, bool average, struct bytes *result, struct error *err)
 {
@@ -706,6 +780,7 @@ static enum status collection_total(const struct function *function, struct func
     struct bytes element;
     enum status status = OK;
 
+    assert(number_kind_is_numeric(function->return_type->kind));
     number_sum_init(&sum, function->return_type->kind, average);
     value_iterator_init(&iterator, function->arg_types[0], collection);
     while (!status && value_iterator_next(&iterator, &element))
@@ -739,12 +814,14 @@ static float float_at(const uint8_t *at)
     return v;
 }
 
+/* How alike two vectors are, from 0 to 1. It is computed in double and rounded once. */
 BODY(body_similarity)
 {
     double dot = 0, left = 0, right = 0, apart = 0, similarity;
     float single;
     uint32_t bits;
 
+    assert(args[0].size == args[1].size && args[0].size % 4 == 0);
     for (size_t i = 0; i + 4 <= args[0].size && i + 4 <= args[1].size; i += 4) {
         double a = float_at(args[0].data + i), b = float_at(args[1].data + i);
 
@@ -775,6 +852,8 @@ BODY(body_mask_null)
     return OK;
 }
 
+/* The value that mask_default shows for a type: stars for texts, zero for numbers, 1970 for
+ * times, nothing for blobs and collections. */
 static void append_default(struct buffer *out, const struct type *type)
 {
     static const uint8_t zeros[16];
@@ -827,12 +906,15 @@ BODY(body_mask_default)
     return OK;
 }
 
+/* The second argument takes the place of the first. */
 BODY(body_mask_replace)
 {
+    assert(function->arg_count == 2);
     *result = args[1];
     return OK;
 }
 
+/* In Unicode code points: bytes that do not continue one. */
 static size_t character_count(struct bytes text)
 {
     size_t count = 0;
@@ -842,6 +924,8 @@ static size_t character_count(struct bytes text)
     return count;
 }
 
+/* mask_inner and mask_outer: characters within, or outside of, the given distances from both
+ * ends are replaced. A null distance is 0. */
 BODY(body_mask_part)
 {
     struct bytes text = args[0], padding = BYTES_LITERAL("*");
@@ -849,6 +933,7 @@ BODY(body_mask_part)
     int32_t end = bytes_is_null(args[2]) || args[2].size < 4 ? 0 : (int32_t)load_be32(args[2].data);
     struct buffer out = { 0 };
 
+    assert(function->arg_count == 3 || function->arg_count == 4);
     if (bytes_is_null(text)) {
         *result = text;
         return OK;
@@ -881,12 +966,14 @@ BODY(body_mask_part)
     return OK;
 }
 
+/* The digest of the value's bytes, by the algorithm that the second argument names. */
 BODY(body_mask_hash)
 {
     char name[64] = "SHA-256";
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
+    assert(function->arg_count == 1 || function->arg_count == 2);
     if (bytes_is_null(args[0])) {
         *result = args[0];
         return OK;

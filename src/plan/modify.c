@@ -1,4 +1,8 @@
-/* INSERT, UPDATE and DELETE become plans. Source: org.apache.cassandra.cql3.statements.{Update,Delete,Modification}Statement and
+/* INSERT, UPDATE and DELETE become plans: which partitions and rows they reach (access), and
+ * what they do to columns (operations). INSERT names its row by key columns among its values,
+ * the others by WHERE. The order in which a statement is checked is Cassandra's, because a
+ * statement may be wrong in two ways and the first error is the one that clients see. Source:
+ * org.apache.cassandra.cql3.statements.{Update,Delete,Modification}Statement and
  * cql3.Operation, release 5.0. */
 #include "plan/modify.h"
 
@@ -18,6 +22,7 @@ static bool is_key_column(const struct column_def *column)
     return column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
 }
 
+/* USING TIMESTAMP and TTL. A counter's cells have neither: their time is the owner's. */
 static enum status compile_using(struct planner *planner, const struct using_clause *using_clause,
                                  struct modify_plan *modify)
 {
@@ -25,6 +30,7 @@ static enum status compile_using(struct planner *planner, const struct using_cla
     struct receiver ttl = { BYTES_LITERAL("[ttl]"), type_native(TYPE_INT) };
     enum status status = OK;
 
+    assert(!modify->timestamp && !modify->ttl);
     if (planner->table->is_counter && (using_clause->timestamp || using_clause->ttl))
         return error_set(planner->err, ERR_INVALID, "Cannot provide custom %s for counter updates",
                          using_clause->timestamp ? "timestamp" : "TTL");
@@ -35,6 +41,8 @@ static enum status compile_using(struct planner *planner, const struct using_cla
     return status;
 }
 
+/* By column id, then as written: cells come out sorted, and of one column later operations
+ * see what earlier ones did. */
 static int compare_operations(const void *a, const void *b)
 {
     const struct operation *left = a, *right = b;
@@ -44,6 +52,8 @@ static int compare_operations(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
+/* Adds an operation and notes what the statement touches. reads_first: the operation needs to
+ * know what is in the row, so an owner, or whoever writes a batch, must look. */
 static void add_operation(struct modify_plan *modify, const struct operation *operation)
 {
     assert(operation->column && !is_key_column(operation->column));
@@ -63,6 +73,7 @@ static void add_operation(struct modify_plan *modify, const struct operation *op
     }
 }
 
+/* A key column with one value. */
 static struct key_part eq_part(const struct planner *planner, uint32_t position)
 {
     return (struct key_part){
@@ -76,6 +87,8 @@ static struct key_part eq_part(const struct planner *planner, uint32_t position)
 
 /* ---- INSERT ---- */
 
+/* An error if a column of the partition key, or of the clustering, has no value; it names all
+ * of them. */
 static enum status missing_keys(struct planner *planner, const struct modify_plan *modify, bool clustering)
 {
     const struct table_def *table = planner->table;
@@ -85,6 +98,7 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
     struct buffer names = { 0 };
     uint32_t missing = 0;
 
+    assert(parts);
     for (uint32_t i = 0; i < count; i++)
         if (parts[i].kind == PART_NONE)
             buffer_printf(&names, "%s%.*s", missing++ ? ", " : "", BYTES(table->columns[first + i].name));
@@ -97,6 +111,8 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
                      clustering ? "clustering keys" : "partition key parts", BYTES(shown));
 }
 
+/* INSERT must name a row. With static columns only, the clustering may be left out: then it
+ * writes the partition's static row. */
 static enum status finish_insert(struct planner *planner, struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
@@ -106,6 +122,7 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
 
     if (status)
         return status;
+    assert(modify->kind == MODIFY_INSERT);
     for (uint32_t i = 0; i < table->clustering_count; i++)
         given += where->access.clustering[i].kind != PART_NONE;
     where->access.kind = ACCESS_PARTITIONS;
@@ -122,7 +139,7 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
-/* A key column's value finds the row, another's is written. */
+/* A key column's value finds the row; any other's is written. */
 static void insert_value(struct planner *planner, struct modify_plan *modify, const struct column_def *column,
                          const struct expr *value)
 {
@@ -146,7 +163,8 @@ static int compare_names(const void *a, const void *b)
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
-/* A statement may name far more columns than the table has. */
+/* Sorted first, since a statement may name far more columns than the table has: comparing
+ * each pair would let a client keep us busy. */
 static bool has_duplicates(struct arena *arena, const struct bytes *names, uint32_t count)
 {
     struct bytes *sorted = arena_new_array(arena, struct bytes, count);
@@ -159,11 +177,13 @@ static bool has_duplicates(struct arena *arena, const struct bytes *names, uint3
     return false;
 }
 
+/* INSERT ... VALUES. */
 static enum status plan_insert_values(struct planner *planner, const struct insert_statement *insert,
                                       struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
 
+    assert(!insert->json);
     if (insert->column_count == 0)
         return error_set(planner->err, ERR_INVALID, "Column names for INSERT must be provided when using VALUES");
     if (insert->column_count != insert->value_count)
@@ -185,7 +205,9 @@ static enum status plan_insert_values(struct planner *planner, const struct inse
     return OK;
 }
 
-/* INSERT JSON: every column's value is a slot that is filled when the JSON is read: binds past the markers. */
+/* INSERT JSON: the members are not known until it is executed. So each column's value is a
+ * bind behind the statement's own markers, which json_bind (query/json.c) fills in from the
+ * text. */
 static enum status plan_insert_json(struct planner *planner, const struct insert_statement *insert,
                                     struct modify_plan *modify)
 {
@@ -206,6 +228,7 @@ static enum status plan_insert_json(struct planner *planner, const struct insert
     return status;
 }
 
+/* Every key column must come among the values. */
 static enum status plan_insert(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
@@ -213,6 +236,7 @@ static enum status plan_insert(struct planner *planner, const struct cql_stateme
     const struct table_def *table = planner->table;
     enum status status;
 
+    assert(statement->kind == STATEMENT_INSERT);
     modify->kind = MODIFY_INSERT;
     if (table->is_counter)
         return error_set(planner->err, ERR_INVALID,
@@ -231,6 +255,7 @@ static enum status plan_insert(struct planner *planner, const struct cql_stateme
 
 /* ---- UPDATE ---- */
 
+/* The assignment as Cassandra prints it in errors; it prints "v = x - v" for a prepended x. */
 static const char *assignment_text(struct planner *planner, const struct assignment *assignment)
 {
     struct arena *arena = planner->arena;
@@ -258,9 +283,11 @@ static enum status invalid_operation(struct planner *planner, const struct assig
                      assignment_text(planner, assignment), why, BYTES(what));
 }
 
+/* The number of a UDT's field. */
 static enum status find_field(struct planner *planner, const struct column_def *column, struct bytes name,
                               uint32_t *field)
 {
+    assert(column->type->kind == TYPE_UDT && column->type->field_names);
     for (uint32_t i = 0; i < column->type->param_count; i++)
         if (bytes_equal(column->type->field_names[i], name)) {
             *field = i;
@@ -270,7 +297,9 @@ static enum status find_field(struct planner *planner, const struct column_def *
                      BYTES(name));
 }
 
-/* reads: the statement has a condition, so that the row is read anyhow. */
+/* v = v + x, v += x, v = v - x. What it means depends on the column: a counter counts, a
+ * collection gets or loses elements, and a number or text is added to, but only under a
+ * condition: then the row is read anyhow (`reads`), which Cassandra asks for. */
 static enum status plan_add_or_subtract(struct planner *planner, const struct assignment *assignment, bool reads,
                                         const struct column_def *column, struct operation *operation)
 {
@@ -302,6 +331,7 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
             term_test(planner, assignment->value, type) == ASSIGNABLE_NOT)
             return error_set(planner->err, ERR_INVALID, "Value for a map addition has to be a map, but was: '%.*s'",
                              BYTES(term_text(planner, assignment->value)));
+        /* Keys are taken away from a map: what receives the term is a set of its keys. */
         if (!add) {
             receiver.type = type_set(planner->arena, type->params[0], false);
             if (term_test(planner, assignment->value, receiver.type) == ASSIGNABLE_NOT)
@@ -313,6 +343,7 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
     return term_compile(planner, assignment->value, &receiver, &operation->value);
 }
 
+/* v[k] = x, of a list or a map. */
 static enum status plan_element(struct planner *planner, const struct assignment *assignment,
                                 const struct column_def *column, struct operation *operation)
 {
@@ -330,11 +361,13 @@ static enum status plan_element(struct planner *planner, const struct assignment
                                : receiver_of(planner->arena, "key", column->name, type->params[0]);
     struct receiver value =
         receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
+    assert(list || type->kind == TYPE_MAP);
     operation->kind = list ? OPERATION_SET_INDEX : OPERATION_SET_KEY;
     status = term_compile(planner, assignment->key, &key, &operation->key);
     return status ? status : term_compile(planner, assignment->value, &value, &operation->value);
 }
 
+/* One assignment of UPDATE ... SET. */
 static enum status plan_assignment(struct planner *planner, const struct assignment *assignment, bool reads,
                                    const struct column_def *column, struct operation *operation)
 {
@@ -342,6 +375,7 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
     struct receiver receiver = { column->name, type };
     enum status status;
 
+    assert(!is_key_column(column));
     operation->column = column;
     switch (assignment->kind) {
     case ASSIGN_SET:
@@ -381,6 +415,8 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
 
 /* ---- IF ---- */
 
+/* One condition of IF. What it is compared with depends on what stands on its left: a column,
+ * an element, a field, or what a collection contains. */
 static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from,
                                       struct plan_condition *to)
 {
@@ -456,6 +492,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     return status;
 }
 
+/* The conditions in the order in which they were written, in which a refusal shows their
+ * columns. */
 static enum status plan_conditions(struct planner *planner, const struct cql_condition *conditions, uint32_t count,
                                    struct modify_plan *modify)
 {
@@ -470,6 +508,7 @@ static enum status plan_conditions(struct planner *planner, const struct cql_con
     return OK;
 }
 
+/* Does a condition look at a regular column? Then the statement needs one row. */
 static bool conditions_touch_rows(const struct modify_plan *modify)
 {
     for (uint32_t i = 0; i < modify->condition_count; i++)
@@ -478,6 +517,8 @@ static bool conditions_touch_rows(const struct modify_plan *modify)
     return false;
 }
 
+/* UPDATE. Without regular columns, also in conditions, it is about the partition's static
+ * row, and WHERE may leave the clustering out. */
 static enum status plan_update(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
@@ -485,6 +526,7 @@ static enum status plan_update(struct planner *planner, const struct cql_stateme
     const struct table_def *table = planner->table;
     enum status status = OK;
 
+    assert(statement->kind == STATEMENT_UPDATE);
     modify->kind = MODIFY_UPDATE;
     modify->if_exists = update->if_exists;
     modify->operations = arena_new_array(planner->arena, struct operation, update->assignment_count + 1);
@@ -514,11 +556,13 @@ static enum status plan_update(struct planner *planner, const struct cql_stateme
 
 /* ---- DELETE ---- */
 
+/* DELETE v, DELETE v[k], DELETE v.f. */
 static enum status plan_deletion(struct planner *planner, const struct cql_deletion *deletion,
                                  const struct column_def *column, struct operation *operation)
 {
     const struct type *type = column->type;
 
+    assert(!is_key_column(column));
     operation->column = column;
     if (deletion->element) {
         if (!type_is_collection(type))
@@ -549,6 +593,8 @@ static enum status plan_deletion(struct planner *planner, const struct cql_delet
     return OK;
 }
 
+/* What DELETE deletes: partitions, ranges of rows, rows, or columns of rows. Columns need
+ * whole rows named. */
 static enum status finish_delete(struct planner *planner, struct modify_plan *modify)
 {
     const struct table_def *table = planner->table;
@@ -565,6 +611,7 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
                 planner->err, ERR_INVALID,
                 "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
     }
+    assert(modify->kind == MODIFY_DELETE);
     if (modify->operation_count == 0) {
         modify->deletes_partitions = !where->has_clustering;
         modify->deletes_ranges = where->has_clustering && !where->access.clustering_is_complete;
@@ -577,12 +624,14 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
     return OK;
 }
 
+/* DELETE. */
 static enum status plan_delete(struct planner *planner, const struct cql_statement *statement,
                                struct modify_plan *modify)
 {
     const struct delete_statement *delete_ = statement->delete_;
     enum status status = OK;
 
+    assert(statement->kind == STATEMENT_DELETE);
     modify->kind = MODIFY_DELETE;
     modify->if_exists = delete_->if_exists;
     modify->operations = arena_new_array(planner->arena, struct operation, delete_->deletion_count + 1);
@@ -612,6 +661,8 @@ static enum status plan_delete(struct planner *planner, const struct cql_stateme
     return status ? status : finish_delete(planner, modify);
 }
 
+/* What Cassandra refuses together with IF: it decides on one partition, with a time of its
+ * own. */
 static enum status check_conditional(struct planner *planner, const struct modify_plan *modify)
 {
     const char *name = modify->kind == MODIFY_DELETE ? "deletions" : "updates";
@@ -656,6 +707,8 @@ static const struct modify_form {
     [STATEMENT_DELETE] = { delete_table, plan_delete },
 };
 
+/* Plans one of the three. The table is looked up first, then the clauses in the order of
+ * each. */
 enum status plan_modify(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
     struct modify_plan *modify = arena_new_struct(planner->arena, struct modify_plan);
@@ -676,6 +729,7 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
         return status;
     qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);
     assert(modify->where.access.kind == ACCESS_PARTITIONS && modify->where.access.partition);
+    assert(!modify->deletes_partitions || !modify->deletes_ranges);
     if (modify->if_not_exists || modify->if_exists || modify->condition_count)
         status = check_conditional(planner, modify);
     return status;

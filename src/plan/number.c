@@ -1,4 +1,9 @@
-/* Numbers; see number.h. Source: org.apache.cassandra.db.marshal.NumberType and its subclasses, release 5.0. */
+/* CQL's numbers: reading and writing their bytes, arithmetic, casts, rounding. The results
+ * are those of Java: integers wrap, casts cut bits, decimals follow BigDecimal with the
+ * MathContexts that Cassandra uses. GMP holds what is wider than 64 bits. A client chooses a
+ * decimal's scale, from -2^31 to 2^31, so whatever multiplies by a power of ten looks first
+ * how large that would be. Source: org.apache.cassandra.db.marshal.NumberType and its
+ * subclasses, release 5.0. */
 #include "plan/number.h"
 
 #include "types/number.h"
@@ -30,6 +35,8 @@ bool number_kind_is_numeric(enum type_kind kind)
     }
 }
 
+/* The size by which Cassandra chooses the wider of two types; varint and decimal are wider
+ * than all. */
 static int size_rank(enum type_kind kind)
 {
     switch (kind) {
@@ -44,6 +51,8 @@ static int size_rank(enum type_kind kind)
     }
 }
 
+/* One float or decimal makes the result one; else the wider integer type is it. A float
+ * beside a bigint gives a double, because the size of bigint is 8. */
 enum type_kind number_result_kind(enum type_kind left, enum type_kind right)
 {
     if (!number_kind_is_numeric(left) || !number_kind_is_numeric(right))
@@ -64,6 +73,7 @@ enum type_kind number_result_kind(enum type_kind left, enum type_kind right)
     }
 }
 
+/* The big part is always initialized, so that a number may change its kind. */
 void number_init(struct number *number)
 {
     *number = (struct number){ .kind = TYPE_INT };
@@ -75,7 +85,8 @@ void number_fini(struct number *number)
     mpz_clear(number->big);
 }
 
-/* Two's complement, big-endian. */
+/* Two's complement, big-endian, as Java's BigInteger.toByteArray: negative if the first bit
+ * is set. */
 static void big_read(mpz_t big, struct bytes value)
 {
     mpz_import(big, value.size, 1, 1, 1, 0, value.data);
@@ -89,6 +100,8 @@ static void big_read(mpz_t big, struct bytes value)
     }
 }
 
+/* The shortest two's complement form. GMP knows only magnitudes: a negative number is written
+ * as 2^(8 * size) + number. */
 static void big_write(struct buffer *out, const mpz_t big)
 {
     size_t size;
@@ -106,6 +119,7 @@ static void big_write(struct buffer *out, const mpz_t big)
         mpz_add(copy, copy, big);
     }
 
+    /* Leading zero bytes are not exported by GMP: the number is put at the end of its room. */
     uint8_t *at = buffer_extend(out, size);
     size_t count = 0;
     memset(at, 0, size);
@@ -115,8 +129,13 @@ static void big_write(struct buffer *out, const mpz_t big)
     mpz_clear(copy);
 }
 
+/* Reads a value of this kind; a counter is read as a bigint. Values were validated when they
+ * came in. */
 void number_read(struct number *number, enum type_kind kind, struct bytes value)
 {
+    assert(value.size && (kind != TYPE_INT || value.size == 4) && (kind != TYPE_FLOAT || value.size == 4));
+    assert((kind != TYPE_BIGINT && kind != TYPE_DOUBLE && kind != TYPE_COUNTER) || value.size == 8);
+    assert(kind != TYPE_DECIMAL || value.size >= 4);
     number->kind = kind;
     number->scale = 0;
     switch (kind) {
@@ -149,8 +168,10 @@ void number_read(struct number *number, enum type_kind kind, struct bytes value)
     }
 }
 
+/* Appends the wire form. */
 void number_write(struct buffer *out, const struct number *number)
 {
+    assert(number_kind_is_numeric(number->kind));
     switch (number->kind) {
     case TYPE_TINYINT: buffer_append_u8(out, (uint8_t)number->integer); break;
     case TYPE_SMALLINT: buffer_append_be16(out, (uint16_t)number->integer); break;
@@ -179,6 +200,7 @@ void number_write(struct buffer *out, const struct number *number)
     }
 }
 
+/* GMP's long is 64 bits here, but negating INT64_MIN must not overflow. */
 static void set_int64(mpz_t big, int64_t v)
 {
     if (v >= 0) {
@@ -189,6 +211,7 @@ static void set_int64(mpz_t big, int64_t v)
     }
 }
 
+/* The low 64 bits in two's complement: what Java's longValue() gives of a BigInteger. */
 static int64_t low_int64(const mpz_t big)
 {
     mpz_t low;
@@ -201,7 +224,8 @@ static int64_t low_int64(const mpz_t big)
     return (int64_t)v;
 }
 
-/* What Java makes of BigDecimal(text), the text being what it prints of a double or a float. */
+/* What Java makes of BigDecimal(text); the text is what it prints of a double or a float, so
+ * it is always a decimal. */
 static void decimal_of_text(struct number *number, const struct buffer *text)
 {
     struct buffer value = { 0 };
@@ -212,6 +236,8 @@ static void decimal_of_text(struct number *number, const struct buffer *text)
     buffer_fini(&value);
 }
 
+/* BigDecimal's precision(): the number of digits, 1 for zero. mpz_sizeinbase may be one too
+ * many. */
 static size_t precision(const mpz_t big) /* BigDecimal's */
 {
     if (mpz_sgn(big) == 0)
@@ -228,6 +254,7 @@ static size_t precision(const mpz_t big) /* BigDecimal's */
     return digits;
 }
 
+/* Multiplies by a power of ten; the caller has bounded `places`. */
 static void shift_up(mpz_t big, unsigned long places)
 {
     mpz_t power;
@@ -240,10 +267,13 @@ static void shift_up(mpz_t big, unsigned long places)
 
 enum rounding { ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN };
 
+/* Divides and rounds as Java's RoundingMode says. The rest is doubled and compared with the
+ * divisor, which tells less than a half, a half, or more. */
 static void divide_rounded(mpz_t quotient, const mpz_t dividend, const mpz_t divisor, enum rounding rounding)
 {
     mpz_t rest;
 
+    assert(mpz_sgn(divisor));
     mpz_init(rest);
     int sign = mpz_sgn(dividend) * mpz_sgn(divisor);
     mpz_tdiv_qr(quotient, rest, dividend, divisor);
@@ -261,6 +291,7 @@ static void divide_rounded(mpz_t quotient, const mpz_t dividend, const mpz_t div
     mpz_clear(rest);
 }
 
+/* Divides by a power of ten; the caller has bounded `places`. */
 static void shift_down(mpz_t big, unsigned long places, enum rounding rounding)
 {
     mpz_t power;
@@ -271,6 +302,8 @@ static void shift_down(mpz_t big, unsigned long places, enum rounding rounding)
     mpz_clear(power);
 }
 
+/* Through text, since strtod rounds correctly for any number of digits, as Java's
+ * doubleValue() does. */
 double number_to_double(const struct number *number)
 {
     switch (number->kind) {
@@ -298,6 +331,8 @@ double number_to_double(const struct number *number)
     }
 }
 
+/* Java's cast: NaN is 0, and what is out of range is the nearest end of it. In C it would be
+ * undefined. */
 static int64_t java_long_of_double(double real)
 {
     if (isnan(real))
@@ -309,6 +344,7 @@ static int64_t java_long_of_double(double real)
     return (int64_t)real;
 }
 
+/* Java's (int) of a double, which its casts to byte and short go through. */
 static int64_t java_int_of_double(double real)
 {
     int64_t wide = java_long_of_double(real);
@@ -316,7 +352,8 @@ static int64_t java_int_of_double(double real)
     return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : wide;
 }
 
-/* A decimal's places after the point go. */
+/* Rounds a decimal to a whole number, with scale 0. A negative scale means zeros to be
+ * written out: more than places_max are refused. */
 static enum status drop_places(struct number *number, enum rounding rounding, unsigned long places_max,
                                struct error *err)
 {
@@ -324,6 +361,7 @@ static enum status drop_places(struct number *number, enum rounding rounding, un
 
     if (mpz_sgn(number->big) && places < -(int64_t)places_max)
         return error_set(err, ERR_INVALID, "The decimal's scale %d is out of range", number->scale);
+    /* All its digits stand far behind the point. */
     if (places > 0 && (size_t)places > mpz_sizeinbase(number->big, 10))
         mpz_set_ui(number->big, 0);
     else if (places > 0)
@@ -336,6 +374,7 @@ static enum status drop_places(struct number *number, enum rounding rounding, un
 
 enum status number_truncate(struct number *number, unsigned long places_max, struct error *err)
 {
+    assert(places_max);
     return drop_places(number, ROUND_DOWN, places_max, err);
 }
 
@@ -370,6 +409,7 @@ static void to_big(struct number *number)
     }
 }
 
+/* Narrows as Java's casts do: the low bits are kept. */
 static void to_integer(struct number *number, enum type_kind kind)
 {
     if (number->kind == TYPE_FLOAT || number->kind == TYPE_DOUBLE) {
@@ -389,6 +429,8 @@ static void to_integer(struct number *number, enum type_kind kind)
     }
 }
 
+/* Of a float the decimal with the digits that Java prints of it: 0.1 becomes 0.1, not its
+ * binary value. */
 static enum status to_decimal(struct number *number, struct error *err)
 {
     struct buffer text = { 0 };
@@ -417,10 +459,12 @@ static enum status to_decimal(struct number *number, struct error *err)
     }
 }
 
+/* Casts, in place: the number's content is converted before its kind is set. */
 enum status number_convert(struct number *number, enum type_kind kind, struct error *err)
 {
     enum status status = OK;
 
+    assert(number_kind_is_numeric(number->kind) && number_kind_is_numeric(kind));
     switch (kind) {
     case TYPE_FLOAT: number->real = (float)number_to_double(number); break;
     case TYPE_DOUBLE: number->real = number_to_double(number); break;
@@ -432,6 +476,8 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
     return status;
 }
 
+/* Brings both decimals to the larger of their scales, for adding and comparing. Scales that
+ * are too far apart are refused: 1E-1000000 + 1E1000000 would have two million digits. */
 static enum status align(struct number *left, struct number *right, struct error *err)
 {
     int64_t apart = (int64_t)left->scale - right->scale;
@@ -448,10 +494,12 @@ static enum status align(struct number *left, struct number *right, struct error
     return OK;
 }
 
+/* Rounds to so many digits. Rounding up may carry into one digit more, so it looks again. */
 static void round_to(struct number *number, size_t digits, enum rounding rounding)
 {
     size_t have = precision(number->big);
 
+    assert(digits);
     if (have > digits) {
         shift_down(number->big, have - digits, rounding);
         number->scale -= (int32_t)(have - digits);
@@ -459,6 +507,7 @@ static void round_to(struct number *number, size_t digits, enum rounding roundin
     }
 }
 
+/* The MathContext that Cassandra computes with rounds half up. */
 static void round_to_digits(struct number *number, size_t digits)
 {
     round_to(number, digits, ROUND_HALF_UP);
@@ -474,6 +523,7 @@ size_t number_digits(const struct number *number)
     return precision(number->big);
 }
 
+/* BigDecimal.stripTrailingZeros(). */
 static void strip_zeros(struct number *number)
 {
     if (mpz_sgn(number->big) == 0) {
@@ -486,11 +536,14 @@ static void strip_zeros(struct number *number)
     }
 }
 
+/* DecimalType.divide: the scale of the quotient is chosen so that it has at least 32 digits,
+ * and zeros at its end are stripped. */
 static enum status decimal_divide(struct number *left, const struct number *right, struct error *err)
 {
     if (mpz_sgn(right->big) == 0)
         return error_set(err, ERR_FUNCTION_FAILURE, "BigInteger divide by zero");
 
+    /* How many digits the quotient has before the point, about. */
     int64_t first = ((int64_t)precision(left->big) - left->scale) - ((int64_t)precision(right->big) - right->scale);
     int64_t scale = QUOTIENT_SCALE_MIN - first;
 
@@ -499,6 +552,7 @@ static enum status decimal_divide(struct number *left, const struct number *righ
     scale = scale > QUOTIENT_SCALE_MIN ? scale : QUOTIENT_SCALE_MIN;
     scale = scale < QUOTIENT_SCALE_MAX ? scale : QUOTIENT_SCALE_MAX;
 
+    assert(scale >= QUOTIENT_SCALE_MIN && scale <= QUOTIENT_SCALE_MAX);
     int64_t shift = scale - ((int64_t)left->scale - right->scale);
     if (shift > DECIMAL_SHIFT_MAX || shift < -DECIMAL_SHIFT_MAX)
         return error_set(err, ERR_INVALID, "The scales of the decimals are too far apart");
@@ -515,6 +569,8 @@ static enum status decimal_divide(struct number *left, const struct number *righ
     return OK;
 }
 
+/* BigDecimal.divide with a MathContext of so many digits, half even. An exact quotient has
+ * zeros at its end stripped, down to the scale that Java prefers. */
 void number_divide_digits(struct number *left, const struct number *right, size_t digits)
 {
     int32_t preferred = left->scale - right->scale;
@@ -523,6 +579,7 @@ void number_divide_digits(struct number *left, const struct number *right, size_
         digits + divisor > have ? digits + divisor - have : 0; /* the quotient has the digits, or one more */
     mpz_t rest;
 
+    assert(digits && mpz_sgn(right->big) > 0);
     mpz_init(rest);
     shift_up(left->big, shift);
     left->scale = preferred + (int32_t)shift;
@@ -555,8 +612,9 @@ static int64_t trailing_zeros(const mpz_t big, int64_t most)
     return zeros;
 }
 
-/* BigDecimal.remainder, whose scale is that of left - quotient * right: the quotient, a whole number, gets the scale
- * left.scale - right.scale if it has so many zeros to give. */
+/* BigDecimal.remainder. The value is plain; what takes care is its scale, which is that of
+ * left - quotient * right. The quotient, a whole number, is given the scale left.scale -
+ * right.scale if it ends in so many zeros. */
 static enum status decimal_remainder(struct number *left, struct number *right, struct error *err)
 {
     int64_t scale = left->scale, product = left->scale, preferred = (int64_t)left->scale - right->scale, zeros;
@@ -577,12 +635,15 @@ static enum status decimal_remainder(struct number *left, struct number *right, 
     }
     mpz_clear(quotient);
     scale = product > scale ? product : scale;
-    shift_down(left->big, (unsigned long)(left->scale - scale), ROUND_DOWN); /* zeros all */
+    assert(left->scale >= scale);
+    /* All that goes are zeros. */
+    shift_down(left->big, (unsigned long)(left->scale - scale), ROUND_DOWN);
     left->scale = (int32_t)scale;
     round_to_digits(left, DECIMAL_DIGITS_MAX);
     return OK;
 }
 
+/* left = left op given. The right side is copied, since aligning changes both. */
 static enum status decimal_operate(struct number *left, char op, const struct number *given, struct error *err)
 {
     enum status status = OK;
@@ -618,6 +679,8 @@ static enum status decimal_operate(struct number *left, char op, const struct nu
     return status;
 }
 
+/* Varints do not wrap; division is toward zero, and the remainder has the sign of the left
+ * side. */
 static enum status big_operate(struct number *left, char op, const struct number *right, struct error *err)
 {
     if ((op == '/' || op == '%') && mpz_sgn(right->big) == 0)
@@ -632,6 +695,8 @@ static enum status big_operate(struct number *left, char op, const struct number
     return OK;
 }
 
+/* Computed in 64 bits, unsigned so that it wraps, and then narrowed to the type. Dividing the
+ * least number by -1 overflows in C, and gives itself in Java. */
 static enum status integer_operate(struct number *left, char op, const struct number *right, struct error *err)
 {
     uint64_t a = (uint64_t)left->integer, b = (uint64_t)right->integer;
@@ -649,8 +714,11 @@ static enum status integer_operate(struct number *left, char op, const struct nu
     return OK;
 }
 
+/* Both sides are of one kind: the caller has widened them (function_body.c, widen). */
 enum status number_operate(struct number *left, char op, const struct number *right, struct error *err)
 {
+    assert(op && strchr("+-*/%", op));
+    assert(left->kind == right->kind);
     switch (left->kind) {
     case TYPE_DECIMAL: return decimal_operate(left, op, right, err);
     case TYPE_VARINT: return big_operate(left, op, right, err);
@@ -670,6 +738,7 @@ enum status number_operate(struct number *left, char op, const struct number *ri
     }
 }
 
+/* Negates whatever the kind uses; the least integer stays itself, as in Java. */
 void number_negate(struct number *number)
 {
     number->real = -number->real;
@@ -682,7 +751,8 @@ void number_negate(struct number *number)
     }
 }
 
-/* Towards positive infinity; the range is int's of a float and long's of a double. */
+/* Java's Math.round: half goes up, toward positive infinity, and the result has the range of
+ * int for a float, of long for a double. NaN becomes 0. */
 static double round_real(double real, enum type_kind kind)
 {
     double whole = floor(real);
@@ -703,10 +773,12 @@ enum status number_round(struct number *number, struct error *err)
     }
 }
 
+/* For averages: a varint is cut toward zero, a decimal is rounded half even. */
 void number_divide_in_place(struct number *number, uint64_t count)
 {
     mpz_t divisor;
 
+    assert(count);
     mpz_init_set_ui(divisor, count);
     divide_rounded(number->big, number->big, divisor, number->kind == TYPE_DECIMAL ? ROUND_HALF_EVEN : ROUND_DOWN);
     mpz_clear(divisor);

@@ -7,6 +7,7 @@
  */
 #include "plan/number.h"
 
+#include <assert.h>
 #include <mpfr.h>
 
 enum {
@@ -17,11 +18,15 @@ enum {
     VARINT_PLACES_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
 };
 
+/* log2(10) is 3.32: 2 * 10 / 3 bits for a digit are twice as many, for what a logarithm near
+ * one loses. */
 static mpfr_prec_t bits_for(size_t digits)
 {
+    assert(digits >= DIGITS_MIN && digits <= DIGITS_MAX);
     return (mpfr_prec_t)(2 * digits * 10 / 3) + GUARD_BITS;
 }
 
+/* The unscaled number times or divided by a power of ten. */
 static void from_number(mpfr_t out, const struct number *number)
 {
     int64_t scale = number->scale;
@@ -37,12 +42,14 @@ static void from_number(mpfr_t out, const struct number *number)
     mpfr_clear(power);
 }
 
-/* Rounded to so many digits. False: there is no such decimal. */
+/* Rounds to so many digits. False: the exponent does not fit into a decimal's scale, or it is
+ * no number. */
 static bool to_number(struct number *number, mpfr_t value, size_t digits)
 {
     mpfr_exp_t point;
     char *text;
 
+    assert(digits);
     if (!mpfr_number_p(value))
         return false;
     if (mpfr_zero_p(value)) {
@@ -58,18 +65,22 @@ static bool to_number(struct number *number, mpfr_t value, size_t digits)
     return point <= INT32_MAX && point >= -INT32_MAX;
 }
 
-/* Java's intValueExact of what stands before the point. */
+/* exp takes exponents that fit into an int only, as Java's intValueExact of what stands
+ * before the point. */
 static bool is_int(mpfr_t value)
 {
     return mpfr_fits_sint_p(value, MPFR_RNDZ);
 }
 
+/* The logarithm is rounded in bits first, then to digits. */
 static bool log_to_number(struct number *number, mpfr_t value, size_t digits)
 {
     mpfr_log(value, value, MPFR_RNDN);
     return to_number(number, value, digits);
 }
 
+/* log(x) / log(10), each rounded to two digits more, because BigDecimalMath does so: the
+ * exact answer would differ in the last digit. */
 static bool log10_to_number(struct number *number, mpfr_t value, size_t digits)
 {
     struct number ten;
@@ -86,6 +97,7 @@ static bool log10_to_number(struct number *number, mpfr_t value, size_t digits)
     return fits;
 }
 
+/* The functions have no value for some arguments; the words are Java's. */
 static enum status compute(struct number *number, mpfr_t value, enum number_function function, size_t digits,
                            struct error *err)
 {
@@ -107,12 +119,16 @@ static enum status compute(struct number *number, mpfr_t value, enum number_func
     return fits ? OK : error_set(err, ERR_SERVER, "The result is out of range");
 }
 
+/* exp, log or log10 of a varint or decimal, in place. A varint's result is cut to a whole
+ * number. The cache of constants that MPFR keeps for each thread is freed, since threads of
+ * ours live long. */
 enum status number_apply(struct number *number, enum number_function function, struct error *err)
 {
     size_t digits = number_digits(number);
     enum status status;
     mpfr_t value;
 
+    assert(number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL);
     if (digits > DIGITS_MAX)
         return error_set(err, ERR_INVALID, "The argument has %zu digits, more than %d", digits, DIGITS_MAX);
     if (number->kind == TYPE_VARINT)

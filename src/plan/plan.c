@@ -1,12 +1,19 @@
-/* Plans of all kinds: names found, statements handed to their planners, results described. */
+/* Plans of all kinds: the table of a statement is found, the statement is handed to the
+ * planner of its kind (query/statement.c knows which), and what drivers are told of its
+ * markers and columns is made. A plan holds a reference to its table's definition: it may be
+ * executed for as long as that is the one in force, which plan_fit compares. Nothing here
+ * knows a value: those come with each request. */
 #include "plan/plan.h"
 
 #include <assert.h>
 
+/* Finds a table by its name. The session's keyspace counts for names without one. The words
+ * differ in their case (keyspace, Keyspace) from those of other statements, as in Cassandra. */
 enum status plan_find_table(struct planner *planner, const struct qualified_name *name, struct table_def **table)
 {
     struct bytes keyspace = bytes_is_null(name->keyspace) ? planner->session_keyspace : name->keyspace;
 
+    assert(planner->schema && planner->err);
     if (bytes_is_null(keyspace))
         return error_set(planner->err, ERR_INVALID,
                          "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename");
@@ -18,6 +25,8 @@ enum status plan_find_table(struct planner *planner, const struct qualified_name
     return OK;
 }
 
+/* A plan is about one table, or is a batch whose parts have one each. is_qualified remembers
+ * whether another USE would make it mean another table. */
 enum status plan_use_table(struct planner *planner, const struct qualified_name *name, struct plan *plan)
 {
     struct table_def *table;
@@ -32,18 +41,25 @@ enum status plan_use_table(struct planner *planner, const struct qualified_name 
     return OK;
 }
 
+/* TRUNCATE has no plan of its own: only the warning about USE asks whether its name is
+ * qualified. */
 enum status plan_truncate(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
+    assert(statement->kind == STATEMENT_TRUNCATE && !plan->table);
     plan->is_qualified = !bytes_is_null(statement->named->name.keyspace);
     return OK;
 }
 
+/* Tells drivers which markers are the partition key, so that they can send a request to a
+ * replica that has it (token-aware routing). It is told only if every column of the key is a
+ * marker. */
 void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const struct plan *from)
 {
     const struct where *where = from->select ? &from->select->where : &from->modify->where;
     uint32_t count = from->table->partition_key_count;
 
     assert(from->select || from->modify);
+    assert(from->table && where->access.partition);
     plan->pk_count = 0;
     if (where->access.kind != ACCESS_PARTITIONS)
         return;
@@ -62,7 +78,8 @@ void plan_find_pk_indexes(struct planner *planner, struct plan *plan, const stru
     plan->pk_count = count;
 }
 
-/* Known once for all: binding a scalar asks nothing. */
+/* Notes which markers may receive a collection that is not in canonical form (values.c in
+ * query/), once for all executions: a request that binds only scalars has nothing to look at. */
 static void find_formed_binds(struct planner *planner, struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->bind_count; i++) {
@@ -74,11 +91,13 @@ static void find_formed_binds(struct planner *planner, struct plan *plan)
     }
 }
 
+/* Plans a statement. On failure nothing is held: the references that were taken are dropped. */
 enum status plan_make(struct planner *planner, plan_function how, const struct cql_statement *statement,
                       struct plan *plan)
 {
     enum status status = OK;
 
+    /* The protocol counts markers in 16 bits. */
     if (statement->marker_count > UINT16_MAX)
         return error_set(planner->err, ERR_INVALID,
                          "Too many markers(?). %u markers exceed the allowed maximum of 65535",
@@ -89,6 +108,7 @@ enum status plan_make(struct planner *planner, plan_function how, const struct c
         .bind_count = statement->marker_count,
         .keyspace = planner->session_keyspace,
     };
+    assert(planner->arena && planner->functions && planner->err && !planner->table);
     planner->statement = statement;
     planner->binds = plan->binds;
     if (how)
@@ -96,6 +116,7 @@ enum status plan_make(struct planner *planner, plan_function how, const struct c
     assert(!plan->select || !plan->modify);
     if (!status && (plan->select || plan->modify))
         plan_find_pk_indexes(planner, plan, plan);
+    /* A marker that no planner looked at has no type: it stands where none is allowed. */
     for (uint32_t i = 0; i < plan->bind_count && !status; i++)
         if (!plan->binds[i].type)
             status = error_set(planner->err, ERR_INVALID, "Bind variables are not supported here");
@@ -108,6 +129,7 @@ enum status plan_make(struct planner *planner, plan_function how, const struct c
     return status;
 }
 
+/* Memory is the arena's: only the references are dropped. It may be called twice. */
 void plan_fini(struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->part_count; i++)
@@ -119,6 +141,9 @@ void plan_fini(struct plan *plan)
     plan->table = NULL;
 }
 
+/* Compares the definitions that a plan was made for with those in force. A change that
+ * clients cannot see (table_def_is_alike) asks for a new plan, any other ends it. Of a batch
+ * the worst part decides. */
 enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
 {
     const struct table_def *now;
@@ -132,6 +157,7 @@ enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
     }
     if (!plan->table)
         return worst;
+    assert(schema);
     now = schema_table(schema, plan->table->keyspace, plan->table->name);
     if (now == plan->table)
         return worst;
@@ -140,6 +166,7 @@ enum plan_fit plan_fit(const struct plan *plan, const struct schema *schema)
     return worst == PLAN_FITS ? PLAN_FITS_CHANGED : worst;
 }
 
+/* Encodes the description of markers and of result columns, as the protocol version has it. */
 void plan_describe(struct plan *plan, struct arena *arena, uint8_t version)
 {
     assert(version >= NATIVE_V3 && version < NATIVE_V3 + METADATA_VERSIONS);

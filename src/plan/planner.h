@@ -11,6 +11,8 @@
 #include "schema/schema.h"
 #include "wire/native.h"
 
+#include <stdarg.h>
+
 struct planner {
     struct arena *arena; /* the plan's */
     const struct schema *schema;
@@ -28,6 +30,12 @@ struct planner {
     uint32_t memo_count, memo_capacity;
 };
 
+enum { WARNINGS_MAX = 32 };
+
+/* Adds a warning for the client to a list in the arena. What comes after WARNINGS_MAX is dropped: a batch may warn for each of thousands
+ * of statements. */
+void warnings_add(struct arena *arena, struct bytes **warnings, uint32_t *count, const char *format, va_list list)
+    __attribute__((format(printf, 4, 0)));
 void planner_warn(struct planner *planner, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ERR_INVALID, in Cassandra's words. */

@@ -1,4 +1,14 @@
-/* Native functions: names, signatures and resolution; the bodies are in function_body.c. See resolve.h. */
+/* Native functions: their names, their signatures, and which of them a call means. Cassandra
+ * has two sorts: functions with fixed signatures (the tables below), and functions that are
+ * made for the types of their arguments (map_keys, mask_*, count, ...). For a name all
+ * candidates are collected and tried against the arguments and, where it is known, the type
+ * that is to receive the result; the best wins, and two equally good ones are an error that
+ * tells the user to cast. Operators are resolved by the same idea, over a table of operand
+ * types.
+ *
+ * An argument may have no type of its own (a literal, a marker): then it is asked what it
+ * could be. The rules of FunctionResolver decide which statements are accepted at all, so
+ * they are followed closely. */
 #include "plan/resolve.h"
 
 #include "plan/function_body.h"
@@ -10,12 +20,14 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* The functions of a name, while one is chosen. */
 struct candidates {
     struct arena *arena;
     struct function *list; /* in the arena */
     uint32_t count, capacity;
 };
 
+/* One function with fixed types. legacy_name is that of before Cassandra 5.0; case does not count. */
 struct signature {
     const char *name;
     const char *legacy_name;
@@ -90,12 +102,13 @@ static const struct {
     { "tinyint", TYPE_TINYINT }, { "duration", TYPE_DURATION }, { "empty", TYPE_EMPTY },
 };
 
+/* These look at bytes, so an empty value is a value for them. */
 static bool body_keeps_empty(function_body body)
 {
     return body == body_same || body == body_token || body == body_from_blob;
 }
 
-/* Good until the next one is added. */
+/* Adds a candidate with fixed argument types. The result is good until the next one is added. */
 static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
                                       const struct type *const *args, uint32_t count, function_body body)
 {
@@ -123,6 +136,8 @@ static bool name_is(struct bytes name, const char *is)
     return is && bytes_equal(name, bytes_of_string(is));
 }
 
+/* Time functions have a row for each signature; the mathematical ones exist for each type of
+ * number, a counter included. */
 static void add_fixed(struct candidates *candidates, struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(SIGNATURES); i++) {
@@ -131,6 +146,7 @@ static void add_fixed(struct candidates *candidates, struct bytes name)
         if (!name_is(name, row->name) && !name_is(name, row->legacy_name))
             continue;
         const struct type *args[3];
+        assert(row->arg_count <= 3);
         for (int k = 0; k < row->arg_count; k++)
             args[k] = type_native(row->args[k]);
         struct function *function = candidate_add(candidates, name_is(name, row->name) ? row->name : row->legacy_name,
@@ -149,6 +165,7 @@ static void add_fixed(struct candidates *candidates, struct bytes name)
     }
 }
 
+/* int_as_blob, blob_as_int and their older names, for each native type. */
 static void add_blob_conversions(struct candidates *candidates, struct bytes name)
 {
     static const char *const forms[4] = { "%s_as_blob", "%sasblob", "blob_as_%s", "blobas%s" };
@@ -170,7 +187,8 @@ static void add_blob_conversions(struct candidates *candidates, struct bytes nam
     }
 }
 
-/* cast_as_int, and castAsInt, which must be quoted: the place in NATIVE, or its size. */
+/* Which type cast_as_int, or castAsInt (which must be quoted), casts to: the place in NATIVE,
+ * or its size if the name is none of these. */
 static size_t named_cast(struct bytes name)
 {
     char form[48];
@@ -193,6 +211,7 @@ const char *function_cast_target(struct bytes name)
     return i < ARRAY_SIZE(NATIVE) ? NATIVE[i].name : NULL;
 }
 
+/* One candidate for each type that can be cast; varchar is left out, as it is text once more. */
 static void add_named_casts(struct candidates *candidates, struct bytes name)
 {
     size_t i = named_cast(name);
@@ -211,6 +230,8 @@ static void add_named_casts(struct candidates *candidates, struct bytes name)
 
 /* ---- functions made for the types they are called with ---- */
 
+/* Cassandra shows the parameters of such a function in its own notation, which `parameters`
+ * is. */
 static enum status wrong_count(const char *name, const char *parameters, struct error *err)
 {
     return error_set(err, ERR_INVALID, "Invalid number of arguments for function system.%s(%s)", name, parameters);
@@ -241,6 +262,7 @@ static bool is_float_vector(const struct type *type)
     return type->kind == TYPE_VECTOR && type->params[0]->kind == TYPE_FLOAT;
 }
 
+/* A type's name for a message. */
 static const char *type_text(struct arena *arena, const struct type *type)
 {
     struct buffer out = { 0 };
@@ -268,7 +290,8 @@ static const struct {
       body_collection_avg },
 };
 
-/* parameters: as Cassandra writes those of a function that is made for its arguments. */
+/* Such a function must know the type of its argument. parameters: as Cassandra writes those
+ * of a function that is made for its arguments. */
 static enum status cannot_infer(const struct function_argument *arg, const char *name, const char *parameters,
                                 struct error *err)
 {
@@ -278,6 +301,7 @@ static enum status cannot_infer(const struct function_argument *arg, const char 
         BYTES(arg->text), name, parameters);
 }
 
+/* map_keys and the collection_* functions: the result's type follows from the argument's. */
 static enum status add_collection(struct candidates *candidates, struct bytes name,
                                   const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -305,7 +329,7 @@ static enum status add_collection(struct candidates *candidates, struct bytes na
     return OK;
 }
 
-/* A parameter of one type, in a function that is made for its arguments. */
+/* Checks a parameter that has one type in a function that is made for its arguments. */
 static enum status check_fixed(const struct function_scope *scope, const struct function_argument *arg,
                                const struct type *wanted, const char *name, struct error *err)
 {
@@ -316,6 +340,8 @@ static enum status check_fixed(const struct function_scope *scope, const struct 
                      type_text(scope->arena, wanted), BYTES(arg->text), type_text(scope->arena, arg->guess));
 }
 
+/* to_json takes anything, from_json gives whatever receives it: in a SELECT clause nothing
+ * does. */
 static enum status add_json(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
                             const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -346,6 +372,7 @@ static enum status add_json(struct candidates *candidates, const struct function
     return OK;
 }
 
+/* A list literal may be a vector; a marker takes the type of the other argument. */
 static enum status add_vector(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
                               const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -383,6 +410,8 @@ static enum status add_vector(struct candidates *candidates, const struct functi
     return OK;
 }
 
+/* The mask_* functions keep the type of their first argument, except mask_hash, which gives a
+ * blob. */
 static enum status add_masks(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
                              const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -406,6 +435,7 @@ static enum status add_masks(struct candidates *candidates, const struct functio
     } else if (name_is(name, "mask_replace")) {
         if (count != 2)
             return wrong_count(shown, "any, any", err);
+        /* A literal alone takes the type that receives the result. */
         types[1] = types[0] = types[0] ? types[0] : scope->receiver;
         if (!types[0])
             return cannot_infer(&args[0], shown, "any, any", err);
@@ -444,6 +474,7 @@ static enum status add_masks(struct candidates *candidates, const struct functio
     return OK;
 }
 
+/* token() has the types of the table's partition key. */
 static void add_token(struct candidates *candidates, const struct function_scope *scope, struct bytes name)
 {
     const struct type *types[FUNCTION_ARGUMENTS_MAX];
@@ -455,6 +486,8 @@ static void add_token(struct candidates *candidates, const struct function_scope
     candidate_add(candidates, "token", type_native(TYPE_BIGINT), types, scope->table->partition_key_count, body_token);
 }
 
+/* Aggregates have no body: SELECT adds up what they are given (query/aggregate.c). sum and
+ * avg exist for numbers, the others for any type. */
 static enum status add_aggregates(struct candidates *candidates, struct bytes name,
                                   const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -496,8 +529,11 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
 
 /* ---- resolution ---- */
 
+/* Whether an argument may be passed for a parameter of this type: exactly, weakly (its bytes
+ * can be read so), perhaps, or not. */
 static enum assignability argument_test(const struct function_argument *arg, const struct type *receiver)
 {
+    assert(receiver && (arg->type || arg->test));
     if (!arg->type)
         return arg->test(arg->context, receiver);
     if (type_equal(arg->type, receiver))
@@ -509,6 +545,7 @@ static enum assignability argument_test(const struct function_argument *arg, con
     return type_is_value_compatible(receiver, arg->type) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
 }
 
+/* A function fits as badly as its worst argument. */
 static enum assignability function_test(const struct function *function, const struct function_argument *args,
                                         uint32_t count)
 {
@@ -551,17 +588,21 @@ static char *print_signatures(struct arena *arena, const struct function *const 
     return text;
 }
 
+/* Copies the chosen function out of the candidates, and notes if an argument fits it only
+ * perhaps. */
 static const struct function *keep(struct arena *arena, const struct function *from,
                                    const struct function_argument *args)
 {
     struct function *function = arena_alloc(arena, sizeof(*function));
 
+    assert(from->return_type);
     *function = *from;
     for (uint32_t i = 0; i < function->arg_count; i++)
         function->is_doubted |= argument_test(&args[i], function->arg_types[i]) == ASSIGNABLE_PERHAPS;
     return function;
 }
 
+/* With one candidate Cassandra says which argument is wrong. */
 static enum status check_only(const struct function_scope *scope, const struct function *function,
                               const struct function_argument *args, uint32_t count, struct error *err)
 {
@@ -577,6 +618,9 @@ static enum status check_only(const struct function_scope *scope, const struct f
     return OK;
 }
 
+/* Chooses among candidates as Cassandra's FunctionResolver: the first whose arguments all fit
+ * exactly; else the only one that fits weakly; else, of several, the only one that gives
+ * exactly what receives it. */
 static enum status choose(const struct function_scope *scope, struct candidates *candidates,
                           const struct function_argument *args, uint32_t count, const struct function **result,
                           struct error *err)
@@ -585,6 +629,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
                           **all = arena_new_array(scope->arena, const struct function *, candidates->count);
     uint32_t weak_count = 0;
 
+    assert(candidates->count);
     if (candidates->count == 1) {
         enum status status = check_only(scope, &candidates->list[0], args, count, err);
 
@@ -635,12 +680,15 @@ static enum status choose(const struct function_scope *scope, struct candidates 
     return OK;
 }
 
+/* All functions of a name. What is added behind `fixed` was made for the arguments, and fits
+ * weakly. */
 static enum status find_candidates(const struct function_scope *scope, struct bytes name,
                                    const struct function_argument *args, uint32_t count, struct candidates *candidates,
                                    struct error *err)
 {
     enum status status;
 
+    assert(!candidates->count);
     add_fixed(candidates, name);
     add_blob_conversions(candidates, name);
     add_named_casts(candidates, name);
@@ -660,6 +708,7 @@ static enum status find_candidates(const struct function_scope *scope, struct by
     return status;
 }
 
+/* *result NULL and OK: there is no function of that name; the caller has the words for it. */
 enum status function_resolve(const struct function_scope *scope, struct bytes name,
                              const struct function_argument *args, uint32_t count, const struct function **result,
                              struct error *err)
@@ -667,6 +716,7 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
     struct candidates candidates = { .arena = scope->arena };
     enum status status = find_candidates(scope, name, args, count, &candidates, err);
 
+    assert(count <= FUNCTION_ARGUMENTS_MAX);
     *result = NULL;
     if (!status && candidates.count)
         status = choose(scope, &candidates, args, count, result, err);
@@ -695,6 +745,7 @@ static struct function *make_function(struct arena *arena, const char *name, con
     return function;
 }
 
+/* Results name operators so; "_substract" is Cassandra's spelling. */
 static struct function *make_operator(const struct function_scope *scope, char op, const struct type *returns,
                                       const struct type *const args[2], function_body body)
 {
@@ -716,6 +767,7 @@ static const char *argument_text(struct arena *arena, const struct function_argu
     return arena_string(arena, arg->text);
 }
 
+/* Both operands may be of several types. */
 static enum status ambiguous(const struct function_scope *scope, char op, const struct function_argument args[2],
                              struct error *err)
 {
@@ -743,6 +795,7 @@ static enum type_kind operation_kind(char op, enum type_kind left, enum type_kin
     return number_result_kind(left, right);
 }
 
+/* Which body computes it; operation_kind has said that there is one. */
 static function_body operation_body(enum type_kind left, enum type_kind right)
 {
     if (right == TYPE_DURATION)
@@ -750,11 +803,13 @@ static function_body operation_body(enum type_kind left, enum type_kind right)
     return number_result_kind(left, right) == TYPE_CUSTOM ? body_concatenate : body_arithmetic;
 }
 
+/* Would the result fit what receives it? */
 static bool may_give(const struct function_scope *scope, const struct type *type)
 {
     return !scope->receiver || type_equal(scope->receiver, type) || type_is_value_compatible(scope->receiver, type);
 }
 
+/* What is tried for an operator. */
 struct operands {
     enum assignability tests[2][OPERANDS];
     const struct type *types[2]; /* of the operation that was chosen */
@@ -793,6 +848,9 @@ static void choose_operation(struct operands *operands, const struct function_sc
     }
 }
 
+/* Tries all pairs of operand types. If none fits weakly, those count that fit perhaps: an
+ * operand is a call that is wrong by itself, whose own error is to be told when it is
+ * compiled. */
 enum status function_resolve_operator(const struct function_scope *scope, char op,
                                       const struct function_argument args[2], const struct function **result,
                                       struct error *err)
@@ -813,6 +871,7 @@ enum status function_resolve_operator(const struct function_scope *scope, char o
                          argument_text(scope->arena, &args[0]), argument_text(scope->arena, &args[1]));
     if (operands.possible > 1 && !is_doubted)
         return ambiguous(scope, op, args, err);
+    assert(operands.types[0] && operands.types[1]);
     enum type_kind left = operands.types[0]->kind, right = operands.types[1]->kind;
     struct function *function = make_operator(scope, op, type_native(operation_kind(op, left, right)), operands.types,
                                               operation_body(left, right));
@@ -821,7 +880,8 @@ enum status function_resolve_operator(const struct function_scope *scope, char o
     return OK;
 }
 
-/* How many numbers it may negate; *type: the first of them, or the one that is exactly the argument's. */
+/* How many types of number the negation may have. *type is the first of them, or the one that
+ * is exactly the argument's: then it is the only one. */
 static uint32_t choose_negation(const struct function_scope *scope, const struct function_argument *arg,
                                 enum assignability least, const struct type **type)
 {
@@ -841,6 +901,7 @@ static uint32_t choose_negation(const struct function_scope *scope, const struct
     return possible;
 }
 
+/* -x keeps the type of x. */
 enum status function_resolve_negation(const struct function_scope *scope, const struct function_argument *arg,
                                       const struct function **result, struct error *err)
 {
@@ -853,6 +914,7 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
                          type_text(scope->arena, arg->type ? arg->type : scope->receiver));
     if (possible != 1 && !is_doubted)
         return error_set(err, ERR_INVALID, "Ambiguous negation: use type casts to disambiguate");
+    assert(type);
     struct function *function = make_function(scope->arena, "_negate", type, &type, 1, body_negate);
     function->is_operator = true;
     function->is_doubted = is_doubted;
@@ -860,9 +922,11 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
     return OK;
 }
 
+/* CAST (x AS t). Between equal types it changes nothing. */
 enum status function_resolve_cast(const struct function_scope *scope, const struct type *from, const struct type *to,
                                   struct bytes text, const struct function **result, struct error *err)
 {
+    assert(from && to);
     if (!type_equal(from, to) && !cast_is_possible(from->kind, to->kind)) {
         /* To a type that casts lead to, the words are those of a call to castAs...: it knows other arguments. */
         const char *target = arena_printf(scope->arena, "cast_as_%s", type_text(scope->arena, to));

@@ -1,4 +1,8 @@
-/* The clauses of SELECT become a plan. Source: org.apache.cassandra.cql3.statements.SelectStatement, release 5.0. */
+/* SELECT becomes a plan: its results as expressions over slots (columns that are read), its
+ * WHERE clause, its groups, its order, its limits. Slots of key columns come first, so that
+ * rows are put together without asking what a slot is. The clauses are checked in Cassandra's
+ * order (compile_clauses), which decides what error a client sees. Source:
+ * org.apache.cassandra.cql3.statements.SelectStatement, release 5.0. */
 #include "plan/select.h"
 
 #include "plan/selector.h"
@@ -7,12 +11,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* What drivers are told of a result. */
 static void set_result_column(struct plan *plan, const struct table_def *table, uint32_t at, struct bytes name,
                               const struct type *type)
 {
     plan->columns[at] = (struct native_column){ table->keyspace, table->name, name, type };
 }
 
+/* The selectors, or for * all columns in their order. */
 static enum status compile_results(struct selection *selection, const struct select_statement *statement,
                                    struct plan *plan)
 {
@@ -21,6 +27,7 @@ static enum status compile_results(struct selection *selection, const struct sel
     struct select_plan *select = selection->select;
     uint32_t count = statement->selector_count ? statement->selector_count : table->column_count;
 
+    assert(count);
     select->results = arena_new_array(planner->arena, const struct expr *, count + table->clustering_count + 1);
     plan->columns = arena_new_array(planner->arena, struct native_column, count + table->clustering_count + 1);
     if (!statement->selector_count) {
@@ -40,10 +47,11 @@ static enum status compile_results(struct selection *selection, const struct sel
                 return status;
             struct bytes name =
                 bytes_is_null(selector->alias) ? selector_name(planner, selector->term) : selector->alias;
+            /* COUNT(1) is shown as Cassandra shows COUNT(*). */
             if (selector->term->kind == TERM_FUNCTION && bytes_is_null(selector->alias) &&
                 select->results[i]->kind == EXPR_AGGREGATE &&
                 select->aggregates[select->results[i]->index].kind == AGGREGATE_COUNT_ROWS)
-                name = BYTES_LITERAL("count"); /* COUNT(1) */
+                name = BYTES_LITERAL("count");
             set_result_column(plan, table, i, name, select->results[i]->type);
         }
     }
@@ -53,7 +61,8 @@ static enum status compile_results(struct selection *selection, const struct sel
     return OK;
 }
 
-/* The columns that results are made of, in the order they are named: as columns, in functions, aggregates or writetime(). */
+/* The columns that results are made of, in the order in which they are named: as columns, in
+ * functions, in aggregates or in writetime(). */
 struct used_columns {
     const struct column_def **list;
     uint32_t count;
@@ -67,6 +76,7 @@ static bool is_used(const struct used_columns *used, const struct column_def *co
     return false;
 }
 
+/* Adds the columns of one expression. */
 static void add_used(struct used_columns *used, const struct select_plan *select, const struct expr *expr)
 {
     const struct column_def *column = NULL;
@@ -82,6 +92,7 @@ static void add_used(struct used_columns *used, const struct select_plan *select
         break;
     default: break;
     }
+    assert(expr->kind != EXPR_COLUMN || expr->index < select->slot_count);
     if (column && !is_used(used, column))
         used->list[used->count++] = column;
     for (uint32_t i = 0; i < expr->arg_count; i++)
@@ -108,6 +119,8 @@ static enum status refuse_distinct_column(struct planner *planner, const struct 
                      BYTES(column->name));
 }
 
+/* SELECT DISTINCT gives partitions: only their key and static columns may be asked for or
+ * restricted. */
 static enum status check_distinct(const struct selection *selection, const struct select_statement *statement)
 {
     struct planner *planner = selection->planner;
@@ -145,6 +158,7 @@ static enum status check_distinct(const struct selection *selection, const struc
     return OK;
 }
 
+/* Is the clustering column fixed to one value? */
 static bool is_eq_restricted(const struct where *where, uint32_t position)
 {
     for (uint32_t i = 0; i < where->access.clustering_count; i++) {
@@ -161,7 +175,8 @@ struct ordered { /* a column of an ORDER BY */
     bool descending;
 };
 
-/* A column stands where it was said first, and goes the way that was said last; as in Cassandra, which keeps a map. */
+/* Each column stands where it was named first, and goes the way that was said last, because
+ * Cassandra keeps them in a map. */
 static enum status unite_orderings(struct selection *selection, const struct select_statement *statement,
                                    struct ordered *ordered, uint32_t *count)
 {
@@ -181,6 +196,9 @@ static enum status unite_orderings(struct selection *selection, const struct sel
     return OK;
 }
 
+/* ORDER BY must follow the clustering, forward or backward: then it is the order of reading.
+ * Only with IN on the partition key is anything sorted afterwards, since then rows of several
+ * partitions are mixed. */
 static enum status compile_ordering(struct selection *selection, const struct select_statement *statement)
 {
     struct planner *planner = selection->planner;
@@ -211,6 +229,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
                 planner->err, ERR_INVALID,
                 "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got %.*s",
                 BYTES(column->name));
+        /* A column with one value does not change the order, so it may be left out. */
         while (next < column->position && is_eq_restricted(&select->where, next))
             next++;
         if (next != column->position)
@@ -240,6 +259,7 @@ static enum status compile_group_function(struct selection *selection, const str
     const struct term *of = NULL;
     enum status status;
 
+    assert(term->kind == TERM_FUNCTION && !select->group_function);
     for (uint32_t k = 0; k < term->item_count; k++)
         if (term->items[k]->kind == TERM_COLUMN)
             of = term->items[k];
@@ -289,6 +309,7 @@ static enum status find_group_column(struct selection *selection, const struct t
     return OK;
 }
 
+/* Is the key column fixed to one value by WHERE? Then all rows are in one group of it. */
 static bool is_one_value(const struct where *where, const struct column_def *column)
 {
     if (column->kind == COLUMN_CLUSTERING)
@@ -296,6 +317,8 @@ static bool is_one_value(const struct where *where, const struct column_def *col
     return where->access.kind == ACCESS_PARTITIONS && where->access.partition[column->position].kind == PART_EQ;
 }
 
+/* GROUP BY takes a prefix of the primary key, so that rows of a group follow one another.
+ * Columns that are fixed to one value may be left out: they count as grouped by. */
 static enum status compile_groups(struct selection *selection, const struct select_statement *statement)
 {
     struct planner *planner = selection->planner;
@@ -324,11 +347,14 @@ static enum status compile_groups(struct selection *selection, const struct sele
     if (statement->distinct && next > table->partition_key_count)
         return error_set(planner->err, ERR_INVALID,
                          "Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
+    assert(next <= table->partition_key_count + table->clustering_count);
     select->group_count = next;
     select->is_aggregate = true;
     return OK;
 }
 
+/* Does it select static columns, and otherwise only the partition key? Such a SELECT gives
+ * one row for each partition. */
 static bool uses_only_static(const struct selection *selection, const struct select_statement *statement)
 {
     struct used_columns used = find_used(selection);
@@ -345,6 +371,7 @@ static bool uses_only_static(const struct selection *selection, const struct sel
     return any;
 }
 
+/* By column id, the order in which a row's cells lie. */
 static int compare_ids(const void *a, const void *b, void *context)
 {
     const struct column_def *const *slots = context;
@@ -353,6 +380,8 @@ static int compare_ids(const void *a, const void *b, void *context)
     return (left > right) - (left < right);
 }
 
+/* Sorts the slots of regular and static columns as cells are sorted: assembling a row is one
+ * walk over both. */
 static void index_cell_slots(struct planner *planner, struct select_plan *select)
 {
     uint32_t first = select->partition_slots + select->clustering_slots;
@@ -365,6 +394,7 @@ static void index_cell_slots(struct planner *planner, struct select_plan *select
     qsort_r(select->slot_of_id_index, select->cell_slot_count, sizeof(uint32_t), compare_ids, select->slots);
 }
 
+/* PER PARTITION LIMIT first, as Cassandra: the markers are numbered by their places anyhow. */
 static enum status compile_limits(struct planner *planner, const struct select_statement *statement,
                                   struct select_plan *select)
 {
@@ -379,6 +409,8 @@ static enum status compile_limits(struct planner *planner, const struct select_s
     return status;
 }
 
+/* SELECT JSON: one result, [json], made of the others. Names with capitals are quoted within
+ * their quotes, so that INSERT JSON takes them back as they are. */
 static void make_json(struct planner *planner, struct select_plan *select, struct plan *plan)
 {
     select->is_json = true;
@@ -411,8 +443,10 @@ static enum status compile_clauses(struct selection *selection, const struct sel
     enum status status;
 
     select->slots = arena_new_array(planner->arena, const struct column_def *, table->column_count + 1);
+    assert(!select->slot_count && table->partition_key_count);
     select->partition_slots = table->partition_key_count;
     select->clustering_slots = table->clustering_count;
+    /* All key columns get a slot, in order, whether they are selected or not. */
     for (uint32_t i = 0; i < table->partition_key_count + table->clustering_count; i++)
         selection_slot(selection, &table->columns[i]);
     select->distinct = statement->distinct;
@@ -421,6 +455,8 @@ static enum status compile_clauses(struct selection *selection, const struct sel
     if (status)
         return status;
     select->selects_static_only = uses_only_static(selection, statement);
+    /* The virtual system keyspaces are small, so filtering them needs no permission, as in
+     * Cassandra. */
     struct where_options options = {
         .use = WHERE_SELECT,
         .allow_filtering = statement->allow_filtering || ddl_is_virtual_system_keyspace(table->keyspace),
@@ -442,12 +478,15 @@ static enum status compile_clauses(struct selection *selection, const struct sel
     return status;
 }
 
+/* Plans a SELECT. is_plain marks the most frequent kind, whose values go from cells into the
+ * reply without an expression being evaluated. */
 enum status plan_select(struct planner *planner, const struct cql_statement *statement, struct plan *plan)
 {
     struct select_plan *select = arena_new_struct(planner->arena, struct select_plan);
     struct selection selection = { .planner = planner, .select = select };
     enum status status = plan_use_table(planner, &statement->select->table, plan);
 
+    assert(statement->kind == STATEMENT_SELECT);
     plan->select = select;
     if (!status)
         assert(planner->table == plan->table);
@@ -455,6 +494,7 @@ enum status plan_select(struct planner *planner, const struct cql_statement *sta
         status = compile_clauses(&selection, statement->select, plan);
     if (status)
         return status;
+    /* Columns that are only filtered by are read too. */
     for (uint32_t i = 0; i < select->where.filter_count; i++)
         select->where.filters[i].slot = selection_slot(&selection, select->where.filters[i].column);
     select->static_wanted = plan->table->static_count > 0;

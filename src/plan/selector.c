@@ -1,4 +1,9 @@
-/* Selectors become typed expressions; see selector.h. Source: org.apache.cassandra.cql3.selection, release 5.0. */
+/* Selectors, what stands in a SELECT clause and in GROUP BY, become typed expressions over
+ * the columns of a row. Unlike a term a selector has no receiver: its type comes from the
+ * columns and functions in it. Only where a function or a collection around it asks for a
+ * type is there one wanted. A column that is used gets a slot. Aggregates are collected in
+ * the plan: the expression refers to their results. Source:
+ * org.apache.cassandra.cql3.selection, release 5.0. */
 #include "plan/selector.h"
 
 #include "cql/print.h"
@@ -7,8 +12,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { AGGREGATES_MAX = 1024, DEPTH_MAX = 400 };
+enum { AGGREGATES_MAX = 1024 };
 
+/* Slots are few, so they are looked through. */
 uint32_t selection_slot(struct selection *selection, const struct column_def *column)
 {
     struct select_plan *select = selection->select;
@@ -21,6 +27,7 @@ uint32_t selection_slot(struct selection *selection, const struct column_def *co
     return select->slot_count++;
 }
 
+/* An expression with room for its arguments, which its caller fills in. */
 static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const struct type *type, uint32_t arg_count)
 {
     struct expr *expr = arena_new_struct(planner->arena, struct expr);
@@ -55,6 +62,9 @@ static void print_names(struct planner *planner, struct buffer *out, const struc
     }
 }
 
+/* A result's name as Cassandra gives it to a selector without AS: functions with their
+ * keyspace, casts in lower case, literals as printed. Drivers offer these names to programs,
+ * so they must be the same. */
 static void print_name(struct planner *planner, struct buffer *out, const struct term *term)
 {
     switch (term->kind) {
@@ -154,6 +164,7 @@ struct bytes selector_name(struct planner *planner, const struct term *term)
 
 /* ---- selectors ---- */
 
+/* Does the selector depend on a row? What does not is compiled as a term. */
 static bool contains_column(const struct term *term)
 {
     switch (term->kind) {
@@ -167,7 +178,8 @@ static bool contains_column(const struct term *term)
     }
 }
 
-/* Compiles a selector that knows its type by itself; *result NULL: its type is what is wanted of it. */
+/* Compiles a selector that knows its type by itself. *result NULL: its type is what is wanted
+ * of it, so it is compiled when that is known. */
 static enum status compile_natural(struct selection *selection, const struct term *term, const struct expr **result)
 {
     *result = NULL;
@@ -187,6 +199,7 @@ static enum status compile_natural(struct selection *selection, const struct ter
     }
 }
 
+/* What resolve.c hands back when it asks about an argument. */
 struct test_context {
     struct selection *selection;
     const struct term *term;
@@ -199,6 +212,7 @@ static enum assignability test_selector(const void *context, const struct type *
     return term_test(test->selection->planner, test->term, receiver);
 }
 
+/* An argument as resolve.c asks for it. natural NULL: it has no type of its own. */
 static struct function_argument make_argument(struct selection *selection, const struct term *term,
                                               const struct expr *natural)
 {
@@ -217,6 +231,8 @@ static struct function_argument make_argument(struct selection *selection, const
     };
 }
 
+/* Each aggregate in the clause is an accumulator of its own; AGGREGATES_MAX bounds their
+ * memory. */
 static enum status add_aggregate(struct selection *selection, enum aggregate_kind kind, const struct expr *argument,
                                  const struct type *type, const struct expr **result)
 {
@@ -235,6 +251,7 @@ static enum status add_aggregate(struct selection *selection, enum aggregate_kin
     return OK;
 }
 
+/* Known by name before it is resolved, as its arguments may not hold another aggregate. */
 static bool is_aggregate_name(struct bytes name)
 {
     static const char *const names[] = { "count", "countrows", "min", "max", "sum", "avg" };
@@ -245,6 +262,8 @@ static bool is_aggregate_name(struct bytes name)
     return false;
 }
 
+/* A function, operator or negation. Arguments that know their type are compiled first; with
+ * those types the function is found; then the others are compiled against its parameters. */
 static enum status compile_call(struct selection *selection, const struct term *term, const struct type *wanted,
                                 const struct expr **result)
 {
@@ -290,6 +309,7 @@ static enum status compile_call(struct selection *selection, const struct term *
     }
     if (status)
         return status;
+    assert(function->return_type && function->arg_count == term->item_count);
     struct expr *call = new_expr(planner, EXPR_CALL, function->return_type, term->item_count);
     call->function = function;
     for (uint32_t i = 0; i < term->item_count && !status; i++) {
@@ -306,6 +326,7 @@ static enum status compile_call(struct selection *selection, const struct term *
     return OK;
 }
 
+/* Finds a column by its name. */
 enum status selection_column(struct selection *selection, struct bytes name, const struct column_def **column)
 {
     struct planner *planner = selection->planner;
@@ -316,6 +337,8 @@ enum status selection_column(struct selection *selection, struct bytes name, con
     return OK;
 }
 
+/* writetime, maxwritetime and ttl, of a column, of one element or of one field. A collection
+ * gives a list, one for each cell. */
 static enum status compile_cell_fact(struct selection *selection, const struct term *term, const struct expr **result)
 {
     struct planner *planner = selection->planner;
@@ -328,6 +351,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     const struct column_def *column;
     enum status status;
 
+    assert(term->item_count == 1);
     while (of->kind == TERM_FIELD || of->kind == TERM_ELEMENT || of->kind == TERM_SLICE)
         of = of->items[0];
     if (of->kind != TERM_COLUMN)
@@ -364,6 +388,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     return status;
 }
 
+/* v.f of a UDT. */
 static enum status compile_field(struct selection *selection, const struct term *term, const struct expr **result)
 {
     struct planner *planner = selection->planner;
@@ -375,6 +400,7 @@ static enum status compile_field(struct selection *selection, const struct term 
     if (udt->type->kind != TYPE_UDT)
         return error_set(planner->err, ERR_INVALID, "Invalid field selection: %.*s of type %.*s is not a user type",
                          BYTES(selector_name(planner, term->items[0])), BYTES(type_name(planner->arena, udt->type)));
+    assert(udt->type->field_names);
     for (uint32_t i = 0; i < udt->type->param_count; i++)
         if (bytes_equal(udt->type->field_names[i], term->column)) {
             *result = term_component(planner, udt, i);
@@ -385,6 +411,7 @@ static enum status compile_field(struct selection *selection, const struct term 
                      BYTES(term->column));
 }
 
+/* v[k] and v[a..b], of sets and maps; lists have neither in Cassandra. */
 static enum status compile_element(struct selection *selection, const struct term *term, const struct expr **result)
 {
     struct planner *planner = selection->planner;
@@ -407,6 +434,7 @@ static enum status compile_element(struct selection *selection, const struct ter
                                  : type->kind == TYPE_MAP ? type->params[1]
                                                           : type->params[0],
                                  slice ? 3 : 2);
+    assert(term->item_count == (slice ? 3 : 2));
     struct bytes name = selector_name(planner, term->items[0]);
     struct receiver key = receiver_of(planner->arena, type->kind == TYPE_MAP ? "key" : "value", name, type->params[0]);
     expr->args[0] = collection;
@@ -432,7 +460,7 @@ static enum status cannot_assign(struct selection *selection, const struct term 
                      BYTES(name), BYTES(type_name(selection->planner->arena, type)));
 }
 
-/* {a: b} of plain columns may be a map or a udt. */
+/* {a: b} of plain column names may be a map, or a UDT with a field a. */
 static bool is_ambiguous_map(const struct term *term)
 {
     for (uint32_t i = 0; i < term->item_count; i += 2)
@@ -441,7 +469,7 @@ static bool is_ambiguous_map(const struct term *term)
     return term->kind == TERM_MAP && term->item_count;
 }
 
-/* The same as a value of a user type. */
+/* The same literal as a value of a user type: the keys are names of fields. */
 static const struct term *as_udt(struct planner *planner, const struct term *map)
 {
     struct term *term = arena_new_struct(planner->arena, struct term);
@@ -449,6 +477,7 @@ static const struct term *as_udt(struct planner *planner, const struct term *map
     struct bytes *names = arena_new_array(planner->arena, struct bytes, count + 1);
     const struct term **values = arena_new_array(planner->arena, const struct term *, count + 1);
 
+    assert(map->kind == TERM_MAP && map->item_count % 2 == 0);
     *term = *map;
     term->kind = TERM_UDT;
     for (uint32_t i = 0; i < count; i++) {
@@ -467,8 +496,10 @@ static enum status unknown_field(struct planner *planner, const struct type *typ
                      BYTES(type->name));
 }
 
+/* All fields of the literal must be the type's. */
 static enum status check_fields(struct planner *planner, const struct type *type, const struct term *term)
 {
+    assert(type->kind == TYPE_UDT && term->kind == TERM_UDT);
     for (uint32_t i = 0; i < term->item_count; i++) {
         uint32_t at = 0;
 
@@ -480,7 +511,7 @@ static enum status check_fields(struct planner *planner, const struct type *type
     return OK;
 }
 
-/* Frozen or not does not matter for a value. */
+/* May the bytes be read as the wanted type? Frozen or not does not matter for a value. */
 static bool is_readable_as(struct planner *planner, const struct type *type, const struct type *wanted)
 {
     const struct type *from = type_freeze(planner->arena, type), *to = type_freeze(planner->arena, wanted);
@@ -488,17 +519,19 @@ static bool is_readable_as(struct planner *planner, const struct type *type, con
     return type_equal(from, to) || type_is_value_compatible(to, from);
 }
 
-/* The same bytes by another type. */
+/* The same expression with another type: the bytes are the same. */
 static const struct expr *read_as(struct planner *planner, const struct expr *expr, const struct type *type)
 {
     struct expr *copy = arena_new_struct(planner->arena, struct expr);
 
+    assert(type);
     *copy = *expr;
     copy->type = type;
     return copy;
 }
 
-/* Collections, tuples and udts whose parts are selectors. */
+/* Collections, tuples and UDTs whose parts are selectors. Without a wanted type it follows
+ * from the parts, if they say enough. */
 static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted,
                                 const struct expr **result)
 {
@@ -543,11 +576,13 @@ static enum status compile_pack(struct selection *selection, const struct term *
     }
     struct receiver receiver = { selector_name(planner, term), wanted };
     assert(wanted);
+    /* Without a column it is a literal: term.c computes it once. */
     if (!contains_column(term))
         return term_compile(planner, term, &receiver, result);
 
     uint32_t count = wanted->kind == TYPE_UDT || wanted->kind == TYPE_TUPLE ? wanted->param_count : term->item_count;
     struct expr *pack = new_expr(planner, EXPR_PACK, wanted, count);
+    /* Fields that are not written are null. */
     for (uint32_t i = 0; i < count; i++)
         pack->args[i] = new_expr(planner, EXPR_NULL, wanted, 0);
     for (uint32_t i = 0; i < term->item_count && !status; i++) {
@@ -588,7 +623,7 @@ static enum status compile_pack(struct selection *selection, const struct term *
     return status;
 }
 
-/* What it reads is of the type that stands before it, which is frozen, as whatever is selected by itself. */
+/* (type) x: the type is frozen, as whatever is selected by itself, and x is read as it. */
 static enum status compile_hint(struct selection *selection, const struct term *term, const struct expr **result)
 {
     struct planner *planner = selection->planner;
@@ -616,6 +651,7 @@ static enum status compile_hint(struct selection *selection, const struct term *
     return OK;
 }
 
+/* Compiles one selector. How deep selectors may be nested is bounded by the parser. */
 enum status selector_compile(struct selection *selection, const struct term *term, const struct type *wanted,
                              const struct expr **result)
 {

@@ -1,4 +1,13 @@
-/* Terms of the AST become typed expressions; see term.h. Source: org.apache.cassandra.cql3 (Constants, Lists, Sets, Maps, Tuples,
+/* Terms of the AST become typed expressions. A term is compiled against a receiver (a column,
+ * a function's parameter, "[ttl]"), because CQL's literals and markers have no type of their
+ * own: 1 may be an int, a decimal or a counter's increment. So each kind of term has two
+ * functions: one that tests what it may be assigned to (term_test), by which functions are
+ * chosen and errors worded, and one that compiles it. What is constant is computed while
+ * compiling.
+ *
+ * Testing a call tests its arguments, which may be calls: it would multiply with nesting. So
+ * what was found for a call is remembered (call_memo), and the number and depth of calls are
+ * bounded. Source: org.apache.cassandra.cql3 (Constants, Lists, Sets, Maps, Tuples,
  * UserTypes, Vectors, FunctionCall), release 5.0. */
 #include "plan/term.h"
 
@@ -12,6 +21,7 @@
 
 enum { CALLS_MAX = 4000, CALL_DEPTH_MAX = 200 };
 
+/* User types must be shown with their keyspace. */
 static bool has_udt(const struct type *type)
 {
     if (type->kind == TYPE_UDT)
@@ -22,7 +32,8 @@ static bool has_udt(const struct type *type)
     return false;
 }
 
-/* As it was written, but user types with their keyspace. */
+/* Prints a type hint as it was written, except that user types have their keyspace. The
+ * planner's error is kept: a type that does not resolve is not this function's to report. */
 void term_print_hint(struct planner *planner, struct buffer *out, const struct term *term)
 {
     struct error kept = *planner->err;
@@ -56,14 +67,17 @@ struct receiver receiver_of(struct arena *arena, const char *prefix, struct byte
     return (struct receiver){ bytes_of_string(arena_printf(arena, "%s(%.*s)", prefix, BYTES(name))), type };
 }
 
+/* "in(name)" is how Cassandra names the marker of IN ?. */
 struct receiver receiver_of_in(struct arena *arena, struct bytes name, const struct type *type)
 {
     struct receiver in = receiver_of(arena, "in", name, type_list(arena, type, false));
 
+    assert(type);
     in.is_list_of_in = true;
     return in;
 }
 
+/* As Cassandra's Constants.Type names them. */
 const char *literal_kind_name(enum literal_kind kind)
 {
     switch (kind) {
@@ -80,6 +94,8 @@ const char *literal_kind_name(enum literal_kind kind)
 
 /* ---- types ---- */
 
+/* The type that a written type means: user types are looked up, and elements are frozen,
+ * since values in a term are. `keyspace` is where user types without one are looked for. */
 enum status term_resolve_type(struct planner *planner, const struct cql_type *written, struct bytes keyspace,
                               const struct type **result)
 {
@@ -94,6 +110,7 @@ enum status term_resolve_type(struct planner *planner, const struct cql_type *wr
         if (written->kind != TYPE_TUPLE)
             params[i] = type_freeze(planner->arena, params[i]);
     }
+    assert(written->kind != TYPE_MAP || written->param_count == 2);
     switch (written->kind) {
     case TYPE_LIST: type = type_list(planner->arena, params[0], written->frozen); break;
     case TYPE_SET: type = type_set(planner->arena, params[0], written->frozen); break;
@@ -130,7 +147,8 @@ static bool is_ascii(struct bytes text)
     return true;
 }
 
-/* Does the double nearest to it print as the same number? */
+/* Does the double nearest to the literal print as the same number? Else Cassandra takes it
+ * for a decimal. */
 static bool is_a_double(struct bytes text)
 {
     struct buffer given = { 0 }, printed = { 0 }, nearest = { 0 };
@@ -148,7 +166,8 @@ static bool is_a_double(struct bytes text)
     return is_same;
 }
 
-/* The type that a constant would rather have. */
+/* The type that a constant would have if nothing asked for another: the least integer type
+ * from int on that holds it, double or decimal, ascii or text. Functions are chosen by it. */
 static enum type_kind preferred_kind(const struct term *term)
 {
     struct bytes text = term->literal.text;
@@ -158,6 +177,7 @@ static enum type_kind preferred_kind(const struct term *term)
     case LITERAL_INTEGER: {
         char copy[24];
 
+        /* More digits than any bigint has. */
         if (text.size > 20)
             return TYPE_VARINT;
         snprintf(copy, sizeof(copy), "%.*s", BYTES(text));
@@ -172,6 +192,7 @@ static enum type_kind preferred_kind(const struct term *term)
     }
     case LITERAL_FLOAT: return is_a_double(text) ? TYPE_DOUBLE : TYPE_DECIMAL;
     case LITERAL_BOOLEAN: return TYPE_BOOLEAN;
+    /* The version of a uuid stands in its 15th character. */
     case LITERAL_UUID: return text.size > 14 && text.data[14] == '1' ? TYPE_TIMEUUID : TYPE_UUID;
     case LITERAL_HEX: return TYPE_BLOB;
     case LITERAL_DURATION: return TYPE_DURATION;
@@ -181,7 +202,8 @@ static enum type_kind preferred_kind(const struct term *term)
 
 /* ---- calls that were looked at ---- */
 
-/* What a call means depends on what receives it and on what its arguments may mean, which is asked again and again: each is found once. */
+/* What a call means depends on what receives it and on what its arguments may mean. That is
+ * asked again and again while functions are chosen, so each answer is found once. */
 struct call_memo {
     const struct term *term;
     const struct function_argument *args;
@@ -191,6 +213,8 @@ struct call_memo {
         tests[TYPE_EMPTY + 1]; /* by the native type that would receive it: an assignability and one; 0: not known */
 };
 
+/* The place of a term in an open hash table, or the free place where it goes. Terms are told
+ * apart by their addresses, so the hash is of the address. */
 static size_t memo_place(struct call_memo *const *memos, uint32_t capacity, const struct term *term)
 {
     size_t at = ((uintptr_t)term >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
@@ -201,6 +225,7 @@ static size_t memo_place(struct call_memo *const *memos, uint32_t capacity, cons
     return at & (capacity - 1);
 }
 
+/* The memo of a term, a new one if it has none. The table grows at half full. */
 static struct call_memo *memo_of(struct planner *planner, const struct term *term)
 {
     enum { FIRST = 16 };
@@ -231,7 +256,9 @@ static enum status resolve_call(struct planner *planner, const struct term *term
 
 static enum assignability test_type(const struct type *type, const struct type *receiver);
 
-/* A call that means nothing yet is taken: its own error comes when it is compiled. */
+/* What a call may be assigned to, by resolving it. A call that cannot be resolved is taken
+ * perhaps: its own error is the better one, and comes when it is compiled. The planner's
+ * error is put back. */
 static enum assignability ask_call(struct planner *planner, const struct term *term, const struct type *type)
 {
     struct receiver receiver = { bytes_of("", 0), type };
@@ -247,6 +274,7 @@ static enum assignability ask_call(struct planner *planner, const struct term *t
     return function->is_made ? ASSIGNABLE_WEAKLY : test_type(function->return_type, type);
 }
 
+/* Remembers answers by native type; other types are asked each time. */
 static enum assignability test_call(struct planner *planner, const struct term *term, const struct type *type)
 {
     struct call_memo *memo;
@@ -270,6 +298,7 @@ static enum assignability worst_of(enum assignability a, enum assignability b)
     return a < b ? a : b;
 }
 
+/* A collection fits as badly as its worst element. */
 static enum assignability test_items(struct planner *planner, const struct term *term, const struct type *element)
 {
     enum assignability worst = ASSIGNABLE_EXACTLY;
@@ -279,8 +308,10 @@ static enum assignability test_items(struct planner *planner, const struct term 
     return worst;
 }
 
+/* NULL: the term has no type of its own, so it fits anything weakly. */
 static enum assignability test_type(const struct type *type, const struct type *receiver)
 {
+    assert(receiver);
     if (!type)
         return ASSIGNABLE_WEAKLY;
     if (type_equal(type, receiver))
@@ -288,10 +319,13 @@ static enum assignability test_type(const struct type *type, const struct type *
     return type_is_value_compatible(receiver, type) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
 }
 
+/* What a term may be assigned to. It never fails: what is wrong inside is found when it is
+ * compiled. */
 enum assignability term_test(struct planner *planner, const struct term *term, const struct type *type)
 {
     switch (term->kind) {
     case TERM_LITERAL:
+        /* Collections, UDTs and vectors have no constants. */
         if (type->kind >= TYPE_LIST && type->kind != TYPE_TUPLE)
             return ASSIGNABLE_NOT;
         if (type->kind == preferred_kind(term))
@@ -335,6 +369,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
         enum assignability worst = ASSIGNABLE_EXACTLY;
 
         if (type->kind != TYPE_TUPLE || term->item_count > type->param_count)
+            /* (x) may be a tuple of one, or x in parentheses. */
             return term->item_count == 1 ? term_test(planner, term->items[0], type) : ASSIGNABLE_NOT;
         for (uint32_t i = 0; i < term->item_count; i++)
             worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
@@ -347,6 +382,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
     }
 }
 
+/* What resolve.c hands back when it asks about an argument. */
 struct argument_context {
     struct planner *planner;
     const struct term *term;
@@ -359,12 +395,14 @@ static enum assignability test_argument(const void *context, const struct type *
     return term_test(argument->planner, argument->term, receiver);
 }
 
-/* Of several types the one that all of them may be read as. */
+/* The type that all of several terms may be read as; NULL: there is none. `step` 2: the keys
+ * or the values of a map. */
 static const struct type *common_type(struct planner *planner, const struct term *term, uint32_t first, uint32_t step,
                                       bool is_selected)
 {
     const struct type *common = NULL;
 
+    assert(step);
     for (uint32_t i = first; i < term->item_count; i += step) {
         const struct type *type = term_guess_type(planner, term->items[i], is_selected);
 
@@ -387,6 +425,9 @@ static const struct type *guess_tuple(struct planner *planner, const struct term
     return type_tuple(planner->arena, fields, term->item_count);
 }
 
+/* The type that a term would have where nothing asks for another. Cassandra guesses less
+ * where a literal could mean something else: a list could be a vector, a selected map a user
+ * type. */
 const struct type *term_guess_type(struct planner *planner, const struct term *term, bool is_selected)
 {
     const struct type *key, *value;
@@ -411,7 +452,7 @@ const struct type *term_guess_type(struct planner *planner, const struct term *t
     }
 }
 
-/* The type that nothing changes: a call's depends on what receives it. */
+/* The type that nothing changes. A call has none: its type may depend on what receives it. */
 static const struct type *exact_type(struct planner *planner, const struct term *term)
 {
     switch (term->kind) {
@@ -423,6 +464,7 @@ static const struct type *exact_type(struct planner *planner, const struct term 
     }
 }
 
+/* A call's arguments as resolve.c asks for them, made once for each call. */
 static const struct function_argument *make_arguments(struct planner *planner, const struct term *term)
 {
     struct call_memo *memo = memo_of(planner, term);
@@ -447,6 +489,8 @@ static const struct function_argument *make_arguments(struct planner *planner, c
     return args;
 }
 
+/* An operator, a negation, or a function by name. Only functions of the keyspace system
+ * exist. */
 static enum status resolve_arguments(struct planner *planner, const struct term *term,
                                      const struct function_scope *scope, const struct function_argument *args,
                                      const struct function **function)
@@ -463,6 +507,8 @@ static enum status resolve_arguments(struct planner *planner, const struct term 
     }
 }
 
+/* Finds the function of a call. receiver NULL: it is not known. call_depth and calls bound
+ * the work: a call in a call in a call is tried for each candidate of each. */
 static enum status resolve_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                 const struct function **function)
 {
@@ -481,6 +527,7 @@ static enum status resolve_call(struct planner *planner, const struct term *term
         planner->calls = CALLS_MAX + 1; /* whoever asked sees it too */
         return error_set(planner->err, ERR_INVALID, "The nesting of calls is too complex");
     }
+    assert(planner->calls <= CALLS_MAX);
     planner->call_depth++;
     const struct function_argument *args = make_arguments(planner, term);
     assert(planner->call_depth <= CALL_DEPTH_MAX);
@@ -492,6 +539,7 @@ static enum status resolve_call(struct planner *planner, const struct term *term
     return status;
 }
 
+/* The type of a call by itself. Its errors are left for when it is compiled. */
 static const struct type *natural_type_of_call(struct planner *planner, const struct term *term)
 {
     struct call_memo *memo = memo_of(planner, term);
@@ -534,6 +582,7 @@ const struct type *term_natural_type(struct planner *planner, const struct term 
 
 /* ---- compiling ---- */
 
+/* field -1: it is of no field. */
 static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const struct type *type)
 {
     struct expr *expr = arena_new_struct(planner->arena, struct expr);
@@ -545,6 +594,7 @@ static struct expr *new_expr(struct planner *planner, enum expr_kind kind, const
     return expr;
 }
 
+/* The value is copied: it may lie in a buffer or in another arena. */
 const struct expr *term_constant(struct planner *planner, const struct type *type, struct bytes value)
 {
     struct expr *expr = new_expr(planner, bytes_is_null(value) ? EXPR_NULL : EXPR_CONSTANT, type);
@@ -554,6 +604,7 @@ const struct expr *term_constant(struct planner *planner, const struct type *typ
     return expr;
 }
 
+/* Of a tuple that is written out it is the element itself. */
 const struct expr *term_component(struct planner *planner, const struct expr *tuple, uint32_t index)
 {
     assert(index < (tuple->kind == EXPR_PACK ? tuple->arg_count : tuple->type->param_count));
@@ -575,7 +626,8 @@ const struct expr *term_component(struct planner *planner, const struct expr *tu
     return expr;
 }
 
-/* What needs no bound value and no clock is computed now. */
+/* Computes what needs no bound value, no clock and no randomness, once for all executions. An
+ * error in a constant is then an error of PREPARE, as in Cassandra. */
 static enum status fold(struct planner *planner, struct expr *expr, const struct expr **result)
 {
     bool constant = expr->kind == EXPR_PACK || (expr->kind == EXPR_CALL && expr->function->is_pure);
@@ -605,9 +657,11 @@ static bool is_now(const struct term *term)
            strncasecmp((const char *)text.data, "now", text.size) == 0;
 }
 
+/* Parses the constant as the receiver's type. */
 static enum status compile_literal(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                    const struct expr **result)
 {
+    assert(term->kind == TERM_LITERAL && receiver->type);
     if (!value_literal_is_assignable(receiver->type, term->literal.kind))
         return error_set(planner->err, ERR_INVALID, "Invalid %s constant (%.*s) for \"%.*s\" of type %.*s",
                          literal_kind_name(term->literal.kind), BYTES(term->literal.text), BYTES(receiver->name),
@@ -624,6 +678,8 @@ static enum status compile_literal(struct planner *planner, const struct term *t
     return status;
 }
 
+/* A marker's type and name are what receives it; `:name` keeps its own name. Drivers are told
+ * these. */
 static enum status compile_marker(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                   const struct expr **result)
 {
@@ -643,9 +699,11 @@ static enum status compile_marker(struct planner *planner, const struct term *te
     return OK;
 }
 
+/* The elements of a collection. Of a map keys and values alternate, so it has two receivers. */
 static enum status compile_items(struct planner *planner, const struct term *term, struct expr *pack,
                                  const struct receiver *even, const struct receiver *odd)
 {
+    assert(even && odd);
     pack->arg_count = term->item_count;
     pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
@@ -663,6 +721,8 @@ static enum status invalid_literal(struct planner *planner, const char *what, co
                      BYTES(type_name(planner->arena, receiver->type)));
 }
 
+/* A list, set or vector literal. Elements are tested first, so that the words name the
+ * literal as a whole. */
 static enum status compile_sequence(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                     const char *what, const struct expr **result)
 {
@@ -703,6 +763,7 @@ static enum status compile_map(struct planner *planner, const struct term *term,
     return status ? status : fold(planner, pack, result);
 }
 
+/* {a: 1, b: 2}: fields in any order; those that are not named are null. */
 static enum status compile_udt(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                const struct expr **result)
 {
@@ -739,6 +800,7 @@ static enum status compile_udt(struct planner *planner, const struct term *term,
     return fold(planner, pack, result);
 }
 
+/* (1, 2): fewer fields than the type has are allowed. */
 static enum status compile_tuple(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                  const struct expr **result)
 {
@@ -774,6 +836,7 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     return fold(planner, pack, result);
 }
 
+/* A function or operator in a term: outside of SELECT's clause, so no aggregate. */
 static enum status compile_call(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                 const struct expr **result)
 {
@@ -796,6 +859,7 @@ static enum status compile_call(struct planner *planner, const struct term *term
     struct expr *call = new_expr(planner, EXPR_CALL, function->return_type);
     assert(function->arg_count == term->item_count && function->body);
     call->function = function;
+    /* Only these can return what is none of their type, see expr.c. */
     call->is_checked = function->return_type->kind == TYPE_TIMEUUID && function->arg_count == 1 && !function->is_cast;
     call->arg_count = term->item_count;
     call->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
@@ -811,6 +875,8 @@ static enum status compile_call(struct planner *planner, const struct term *term
     return fold(planner, call, result);
 }
 
+/* (int) ?: the hint is the type of the value, and what receives it must be able to read it
+ * so. */
 static enum status compile_hint(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                 const struct expr **result)
 {
@@ -831,6 +897,8 @@ static enum status compile_hint(struct planner *planner, const struct term *term
     return term_compile(planner, term->items[0], &hinted, result);
 }
 
+/* Types a term for its receiver. The expression has the receiver's type, or one whose bytes
+ * mean the same. */
 enum status term_compile(struct planner *planner, const struct term *term, const struct receiver *receiver,
                          const struct expr **result)
 {

@@ -1,4 +1,10 @@
-/* WHERE clauses are checked and sorted; see where.h. Source: org.apache.cassandra.cql3.restrictions.StatementRestrictions, release 5.0. */
+/* WHERE clauses are checked and sorted into what reaches rows (access.c) and what filters
+ * them. It goes in two steps. First each relation is collected: what relations say about one
+ * column, or about a run of clustering columns, is joined into one restriction. Then
+ * restrictions are sorted out by the kind of column: partition key, clustering, others. What
+ * cannot be looked up becomes a filter, which asks for ALLOW FILTERING. Which combinations
+ * are errors, and with what words, is Cassandra's. Source:
+ * org.apache.cassandra.cql3.restrictions.StatementRestrictions, release 5.0. */
 #include "plan/where.h"
 
 #include "cql/print.h"
@@ -14,7 +20,7 @@ static const char *use_name(enum where_use use)
     return use == WHERE_SELECT ? "SELECT" : use == WHERE_UPDATE ? "UPDATE" : "DELETE";
 }
 
-/* What relations say about one column, or about a run of clustering columns, before it is sorted out. */
+/* What all relations together say about one column, or about a run of clustering columns. */
 struct restriction {
     const struct column_def *const *columns; /* NULL: not restricted */
     uint32_t width;
@@ -26,6 +32,7 @@ struct restriction {
     bool multi;
 };
 
+/* A WHERE clause while it is collected. */
 struct collector {
     struct planner *planner;
     struct where *where;
@@ -36,6 +43,7 @@ struct collector {
     bool partition_contains, clustering_contains;
 };
 
+/* The relation as Cassandra prints it in errors. */
 static struct bytes relation_text(struct planner *planner, const struct relation *relation)
 {
     struct buffer out = { 0 };
@@ -75,6 +83,7 @@ static bool is_slice(enum cql_operator op)
     return op == OPERATOR_LT || op == OPERATOR_LE || op == OPERATOR_GT || op == OPERATOR_GE;
 }
 
+/* "a, b, c", for errors. */
 static struct bytes column_list(struct planner *planner, const struct column_def *const *columns, uint32_t count)
 {
     struct buffer out = { 0 };
@@ -84,6 +93,7 @@ static struct bytes column_list(struct planner *planner, const struct column_def
     return buffer_to_arena(planner->arena, &out);
 }
 
+/* Does the restriction speak of the column? */
 static bool restricts(const struct restriction *restriction, const struct column_def *column)
 {
     for (uint32_t i = 0; restriction->columns && i < restriction->width; i++)
@@ -98,12 +108,16 @@ static struct bytes common_columns(struct planner *planner, const struct restric
     const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, a->width);
     uint32_t count = 0;
 
+    assert(a->columns && b->columns);
     for (uint32_t i = 0; i < a->width; i++)
         if (restricts(b, a->columns[i]))
             columns[count++] = a->columns[i];
     return column_list(planner, columns, count);
 }
 
+/* Joins a second restriction on the same column with the first: only two bounds of a slice
+ * fit together, one at its start and one at its end. Of bounds on several columns the wider
+ * one names the columns. */
 static enum status join(struct planner *planner, struct restriction *old, const struct restriction *added)
 {
     struct bytes names = common_columns(planner, added, old);
@@ -140,7 +154,8 @@ static enum status join(struct planner *planner, struct restriction *old, const 
     return OK;
 }
 
-/* Joins a new restriction with all that is already said about its columns: if it is more than one, they do not fit. */
+/* Joins a new restriction with all that is said about its columns already. If it meets two
+ * different ones they do not fit together, and the second join says so. */
 static enum status merge(struct collector *collector, const struct restriction *added)
 {
     uint32_t none = collector->planner->table->column_count, last = none;
@@ -163,6 +178,7 @@ static enum status merge(struct collector *collector, const struct restriction *
     return OK;
 }
 
+/* May the column be restricted by this operator? The order of the checks is Cassandra's. */
 static enum status check_column_operator(struct collector *collector, const struct relation *relation,
                                          const struct column_def *column)
 {
@@ -175,6 +191,7 @@ static enum status check_column_operator(struct collector *collector, const stru
     if (relation->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported restriction: %.*s",
                          BYTES(relation_text(planner, relation)));
+    /* The value is typed first, since a wrong one is the error that Cassandra meets first. */
     if (relation->op == OPERATOR_LIKE) {
         struct receiver receiver = { column->name, type };
         const struct expr *ignored;
@@ -214,6 +231,7 @@ static enum status check_column_operator(struct collector *collector, const stru
     return OK;
 }
 
+/* One side of a slice. */
 static void set_bound(struct restriction *restriction, enum cql_operator op, const struct expr **values, uint32_t count)
 {
     struct bound bound = { values, count, op == OPERATOR_LE || op == OPERATOR_GE };
@@ -226,6 +244,8 @@ static void set_bound(struct restriction *restriction, enum cql_operator op, con
         restriction->end = bound;
 }
 
+/* CONTAINS, CONTAINS KEY and m[k] = v always filter: there are no indexes. Several on one
+ * column add up. */
 static enum status collect_contains(struct collector *collector, const struct relation *relation,
                                     const struct column_def *column)
 {
@@ -253,6 +273,7 @@ static enum status collect_contains(struct collector *collector, const struct re
     return status;
 }
 
+/* A relation on one column. IN with one value is the same as `=`. */
 static enum status collect_column(struct collector *collector, const struct relation *relation)
 {
     struct planner *planner = collector->planner;
@@ -260,6 +281,7 @@ static enum status collect_column(struct collector *collector, const struct rela
     enum status status = find_column(planner, relation->columns[0], &column);
     bool contains = relation->op == OPERATOR_CONTAINS || relation->op == OPERATOR_CONTAINS_KEY;
 
+    assert(relation->column_count == 1);
     if (!status && contains && collector->options->use != WHERE_SELECT)
         return error_set(planner->err, ERR_INVALID, "Cannot use %s with %s", use_name(collector->options->use),
                          operator_text(relation->op));
@@ -303,6 +325,7 @@ static enum status collect_column(struct collector *collector, const struct rela
     return merge(collector, &added);
 }
 
+/* m[k] = v. */
 static enum status collect_element(struct collector *collector, const struct relation *relation)
 {
     struct planner *planner = collector->planner;
@@ -326,12 +349,14 @@ static enum status collect_element(struct collector *collector, const struct rel
     return collect_contains(collector, relation, column);
 }
 
+/* The values of one tuple, one for each column. */
 static enum status tuple_values(struct collector *collector, const struct term *term, const struct receiver *receiver,
                                 uint32_t width, const struct expr **values)
 {
     struct planner *planner = collector->planner;
     const struct expr *tuple;
 
+    assert(receiver->type->kind == TYPE_TUPLE && receiver->type->param_count == width);
     if (term->kind == TERM_TUPLE && term->item_count != width)
         return error_set(planner->err, ERR_INVALID, "Expected %u elements in value tuple, but got %u: %.*s", width,
                          term->item_count, BYTES(term_text(planner, term)));
@@ -417,6 +442,7 @@ static enum status collect_tuple_in(struct collector *collector, const struct re
     return status ? status : merge(collector, added);
 }
 
+/* (a, b) = (1, 2), (a, b) > ?, (a, b) IN (...). */
 static enum status collect_tuple(struct collector *collector, const struct relation *relation)
 {
     struct planner *planner = collector->planner;
@@ -442,6 +468,7 @@ static enum status collect_tuple(struct collector *collector, const struct relat
     return merge(collector, &added);
 }
 
+/* "a, b", for errors. */
 static struct bytes partition_key_names(struct planner *planner)
 {
     const struct table_def *table = planner->table;
@@ -524,6 +551,7 @@ static enum status bound_token(struct planner *planner, struct token_range *toke
     return OK;
 }
 
+/* token(a, b) > x: a relation on where partitions lie, not on their keys. */
 static enum status collect_token(struct collector *collector, const struct relation *relation)
 {
     struct planner *planner = collector->planner;
@@ -555,6 +583,7 @@ static void restriction_to_filters(struct where *where, const struct restriction
     struct filter filter = { .column = restriction->columns[0] };
 
     assert(restriction->width == 1 && restriction->kind != PART_NONE);
+    assert(restriction->columns[0]->kind != COLUMN_CLUSTERING || where->has_clustering);
     if (restriction->kind == PART_EQ) {
         filter.op = OPERATOR_EQ;
         filter.value = restriction->values[0];
@@ -579,6 +608,7 @@ static void restriction_to_filters(struct where *where, const struct restriction
     }
 }
 
+/* A restriction that finds rows, by the places of its columns in the key. */
 static void restriction_to_part(const struct restriction *restriction, struct key_part *part)
 {
     assert(restriction->columns && restriction->width && part->kind == PART_NONE);
@@ -594,6 +624,9 @@ static void restriction_to_part(const struct restriction *restriction, struct ke
     };
 }
 
+/* Decides how partitions are reached: by their keys, if all of them are given by = or IN;
+ * else all partitions of the token range are scanned, and what is said of key columns
+ * filters. */
 static enum status sort_partition(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -632,6 +665,7 @@ static enum status sort_partition(struct collector *collector)
     /* With token() beside a whole partition key, its partitions are read if their tokens are inside. */
     where->access.kind = !restricted || filtering ? ACCESS_RANGE : ACCESS_PARTITIONS;
     where->partition_is_restricted = restricted || where->access.tokens.is_restricted || collector->partition_contains;
+    assert(where->access.kind == ACCESS_RANGE || restricted == table->partition_key_count);
     where->access.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     for (uint32_t i = 0; i < table->partition_key_count; i++) {
         const struct restriction *restriction = &collector->restrictions[i];
@@ -646,8 +680,10 @@ static enum status sort_partition(struct collector *collector)
     return OK;
 }
 
-/* Cassandra refuses by the order in which relations were written; the order of columns is close enough here, and the words are
- * the same for the common case of a column restricted behind a slice. */
+/* Clustering columns must be restricted from the first on, without a gap, and nothing may
+ * follow a slice, unless filtering is allowed. Cassandra checks relations in the order in
+ * which they were written; the order of columns is close to it, and gives the same words
+ * where one column stands behind a slice. */
 static enum status check_clustering(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -733,6 +769,7 @@ static enum status filter_clustering(struct collector *collector, const struct r
 {
     struct planner *planner = collector->planner;
 
+    assert(restriction->width && restriction->kind != PART_NONE);
     if (restriction->width == 1) {
         restriction_to_filters(collector->where, restriction);
         return OK;
@@ -748,6 +785,8 @@ static enum status filter_clustering(struct collector *collector, const struct r
     return OK;
 }
 
+/* The restrictions that are a prefix of the clustering, with a slice at most at its end, find
+ * rows; those behind a gap or a slice filter. */
 static enum status sort_clustering(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -787,6 +826,7 @@ static enum status sort_clustering(struct collector *collector)
     return OK;
 }
 
+/* A scan by the clustering of its rows reads every partition. */
 enum status where_check_filtering(struct planner *planner, const struct where_options *options,
                                   const struct where *where)
 {
@@ -795,6 +835,8 @@ enum status where_check_filtering(struct planner *planner, const struct where_op
     return OK;
 }
 
+/* Restrictions on regular and static columns, and CONTAINS: only SELECT may have them, and
+ * they filter. */
 static enum status sort_others(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -829,6 +871,7 @@ static enum status sort_others(struct collector *collector)
     return OK;
 }
 
+/* Compiles the relations of a WHERE clause. `where` is complete only if it returns OK. */
 enum status where_compile(struct planner *planner, const struct relation *relations, uint32_t count,
                           const struct where_options *options, struct where *where)
 {
@@ -857,6 +900,7 @@ enum status where_compile(struct planner *planner, const struct relation *relati
             break;
         }
     }
+    /* Each column of a relation makes at most two filters, one for each bound. */
     where->filters = arena_new_array(planner->arena, struct filter, 2 * (columns + count) + 1);
     if (!status)
         status = sort_partition(&collector);

@@ -5,32 +5,14 @@
 #include "query/execute.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 
-enum { WARNINGS_MAX = 32 };
-
-/* Adds a warning for the client. What comes after the 32nd is dropped: a batch may warn for
- * each of thousands of statements. The array is copied for each warning, which is cheap as
- * they are rare. */
 void execution_warn(struct query_request *request, const char *format, ...)
 {
-    char text[1024];
     va_list list;
 
     va_start(list, format);
-    vsnprintf(text, sizeof(text), format, list);
+    warnings_add(request->arena, &request->warnings, &request->warning_count, format, list);
     va_end(list);
-    assert(request->warning_count <= WARNINGS_MAX);
-    /* A text longer than the buffer is cut by vsnprintf; all of ours are shorter unless names
-     * are long. */
-    if (request->warning_count >= WARNINGS_MAX)
-        return;
-    struct bytes *warnings = arena_new_array(request->arena, struct bytes, request->warning_count + 1);
-    if (request->warning_count)
-        memcpy(warnings, request->warnings, sizeof(*warnings) * request->warning_count);
-    warnings[request->warning_count++] = arena_copy(request->arena, bytes_of_string(text));
-    request->warnings = warnings;
 }
 
 /* For reads besides a SELECT's own: the row that an operation on a list looks at. The rows
