@@ -1,21 +1,34 @@
+/* Lexemes, with the look-ahead that the grammar cannot have. re2c's lexer (lexer.re,
+ * included below) cuts the text; classify then decides what a word or a "(" is where
+ * CQL leaves it open: a keyword that may also be a name, or the parenthesis of a type
+ * hint. It looks at the lexemes behind, or at the two before. So the grammar stays
+ * LALR(1) without conflicts. Whether each decision is Cassandra's is tested against
+ * recordings of its parser (parse_test.c). */
 #include "cql/lex.h"
 
 #include "cql/grammar.h"
 
+#include <assert.h>
+
+/* The lexeme ends at `end`, where the next one begins. */
 static int lex_end(struct lexer *lexer, struct lexeme *lexeme, const uint8_t *end, int token)
 {
+    assert(end > lexeme->start && end <= lexer->end);
     lexeme->size = (uint32_t)(end - lexeme->start);
     lexeme->token = (uint32_t)token;
     lexer->cursor = end;
     return token;
 }
 
+/* How many bytes of text are left. */
 static size_t left_from(const struct lexer *lexer, const uint8_t *at)
 {
+    assert(at <= lexer->end);
     return (size_t)(lexer->end - at);
 }
 
-/* 'a''b' and "a""b". */
+/* 'a''b' and "a""b": to the closing quote, which no other quote follows. The two are found by
+ * memchr, since a string may be megabytes long. */
 static int lex_quoted(struct lexer *lexer, struct lexeme *lexeme, char quote, int token, int open)
 {
     const uint8_t *at = lexeme->start + 1;
@@ -23,6 +36,8 @@ static int lex_quoted(struct lexer *lexer, struct lexeme *lexeme, char quote, in
     for (;;) {
         const uint8_t *end = memchr(at, quote, left_from(lexer, at));
 
+        /* Where it is open, Cassandra names the end of the text, not the place where it
+         * began. */
         if (!end) {
             lexeme->start += left_from(lexer, lexeme->start);
             return open;
@@ -33,6 +48,7 @@ static int lex_quoted(struct lexer *lexer, struct lexeme *lexeme, char quote, in
     }
 }
 
+/* $$...$$, which needs no quoting. */
 static int lex_dollars(struct lexer *lexer, struct lexeme *lexeme)
 {
     const uint8_t *at = lexeme->start + 2, *end = memmem(at, left_from(lexer, at), "$$", 2);
@@ -44,7 +60,8 @@ static int lex_dollars(struct lexer *lexer, struct lexeme *lexeme)
     return lex_end(lexer, lexeme, end + 2, T_STRING);
 }
 
-/* As in Cassandra, a comment to the end of the line needs that end. */
+/* To the end of the line. As in Cassandra the line must have an end: a comment at the end of
+ * the text, without a newline, is an error. */
 static bool skip_line(const struct lexer *lexer, const uint8_t **cursor)
 {
     while (*cursor < lexer->end && **cursor != '\n' && **cursor != '\r')
@@ -52,6 +69,7 @@ static bool skip_line(const struct lexer *lexer, const uint8_t **cursor)
     return *cursor < lexer->end;
 }
 
+/* To the end of the comment; comments do not nest. */
 static bool skip_comment(const struct lexer *lexer, const uint8_t **cursor)
 {
     const uint8_t *end = memmem(*cursor, left_from(lexer, *cursor), "*/", 2);
@@ -67,14 +85,20 @@ static bool skip_comment(const struct lexer *lexer, const uint8_t **cursor)
 #include "cql/lexer.inc"
 #pragma GCC diagnostic pop
 
+/* What class of word a lexeme is, which decides where it may be a name. The classes are those
+ * of Cassandra's Parser.g: words of its basic_unreserved_keyword may be anything, native
+ * types may not name user types, special words may not name functions, all others are
+ * reserved. A new keyword is added here, in lexer.re and in the grammar's %fallback. */
 enum word word_of(const struct lexeme *lexeme)
 {
     switch (lexeme->token) {
+    /* The words of Keyspaces are no words of Cassandra: to it they are plain names. */
     case T_IDENT:
     case T_RESTORE:
     case T_TAGS:
     case T_TAGS_FOR_CDC: return WORD_PLAIN;
     case T_QNAME: return WORD_QUOTED;
+    /* Cassandra's basic_unreserved_keyword: they may be anything. */
     case T_KEYS:
     case T_AS:
     case T_CLUSTER:
@@ -142,6 +166,7 @@ enum word word_of(const struct lexeme *lexeme)
     case T_SELECT_MASKED:
     case T_VECTOR:
     case T_ANN: return WORD_BASIC;
+    /* Its native_type: they may name columns and tables, but no user types. */
     case T_ASCII:
     case T_BIGINT:
     case T_BLOB:
@@ -163,6 +188,7 @@ enum word word_of(const struct lexeme *lexeme)
     case T_TIMEUUID:
     case T_DATE:
     case T_TIME: return WORD_NATIVE;
+    /* These have a syntax of their own where a function could stand. */
     case T_TTL:
     case T_COUNT:
     case T_WRITETIME:
@@ -180,7 +206,7 @@ static bool is_name(const struct lexeme *lexeme)
     return word_of(lexeme) != WORD_RESERVED;
 }
 
-/* The token behind the cursor, which stays. */
+/* The token behind the cursor, which stays. `behind` is a lexer that goes on from there. */
 static int peek(const struct lexer *lexer, struct lexer *behind)
 {
     struct lexeme lexeme;
@@ -196,7 +222,8 @@ static int peek_after(const struct lexer *lexer)
     return peek(lexer, &behind);
 }
 
-/* Is the AS behind the cursor an alias's, rather than a column called "as"? */
+/* Is the AS behind the cursor followed by a name, and so an alias's? Else it is a column
+ * called "as". */
 static bool is_alias(const struct lexer *at_as)
 {
     struct lexer behind;
@@ -206,12 +233,15 @@ static bool is_alias(const struct lexer *at_as)
     return token > 0 && is_name(&lexeme);
 }
 
-/* SELECT json ..., SELECT distinct ...: the keyword, unless what follows shows a column of that name. */
+/* SELECT json ..., SELECT distinct ...: it is the keyword, unless what follows shows that it
+ * is a column of that name. */
 static bool is_select_modifier(const struct lexer *lexer)
 {
     struct lexer behind;
 
     switch (peek(lexer, &behind)) {
+    /* An operator, a dot, a comma or FROM goes on with a column. `*` and "(" do not:
+     * SELECT json *. */
     case T_FROM:
     case T_COMMA:
     case T_DOT:
@@ -223,10 +253,12 @@ static bool is_select_modifier(const struct lexer *lexer)
     }
 }
 
-/* Can a term begin behind this lexeme? A "(" there may be a type hint's. */
+/* Can a term begin behind the last lexeme? Only then can a "(" be that of a type hint:
+ * elsewhere it opens a list, a call or a definition. */
 static bool begins_term(const struct lexer *lexer)
 {
     switch (lexer->before[0]) {
+    /* Behind an operator, an opening sign, a comma or these words comes a term. */
     case T_LP:
     case T_LP_HINT:
     case T_COMMA:
@@ -258,12 +290,13 @@ static bool begins_term(const struct lexer *lexer)
     case T_KEY:
         /* INSERT INTO key (a) VALUES: a table's name */
         return lexer->before[1] != T_INTO && lexer->before[1] != T_DOT;
+    /* A hint may stand behind a hint: (int) (bigint) ?. */
     case T_RP: return lexer->hint_end && lexer->hint_end == lexer->last;
     default: return false;
     }
 }
 
-/* Can a simple term begin with the lexeme behind the ")" of what may be a type? */
+/* Can a simple term begin behind the ")" of what may be a type? "(a) + 1" is no hint. */
 static bool term_follows(const struct lexer *lexer)
 {
     struct lexer behind = *lexer;
@@ -272,6 +305,8 @@ static bool term_follows(const struct lexer *lexer)
     int token = lex_raw(&behind, &lexeme);
 
     switch (token) {
+    /* All that a simple term begins with. A sign is not among it: "(a) -1" is a
+     * subtraction. */
     case T_STRING:
     case T_INTEGER:
     case T_FLOATING:
@@ -290,13 +325,15 @@ static bool term_follows(const struct lexer *lexer)
     case T_LB:
     case T_TOKEN: return true;
     case T_AS: return !is_alias(&behind);
+    /* GROUP BY (a) PER PARTITION LIMIT: the next clause. */
     case T_PER: return peek(&behind, &further) != T_PARTITION;
     default: return token > 0 && is_name(&lexeme);
     }
 }
 
-/* Does a type stand between this "(" and its ")", and a term behind that? Types hold no "(", so what is read here is
- * read again by no other "(". */
+/* Does a type stand between this "(" and its ")", and a term behind that? Then it is a hint,
+ * else parentheses or a tuple. Types hold no "(", so no text is looked at by two of them: the
+ * look-ahead costs each lexeme at most once more. */
 static bool is_hint(struct lexer *lexer)
 {
     struct lexer at = *lexer;
@@ -310,14 +347,17 @@ static bool is_hint(struct lexer *lexer)
         if (token <= 0)
             return false;
         if (type_next) {
+            /* The dimension of a vector. */
             if (token == T_INTEGER && angles) {
                 type_next = false;
                 continue;
             }
+            /* A custom type. */
             if (token == T_STRING) {
                 type_next = false;
                 continue;
             }
+            /* set is reserved: as a type it must go on with <. */
             if (token == T_SET) {
                 if (lex_raw(&at, &lexeme) != T_LT)
                     return false;
@@ -327,6 +367,7 @@ static bool is_hint(struct lexer *lexer)
             if (!is_name(&lexeme))
                 return false;
             type_next = false;
+            /* These are types only with a "<" behind them, else names. */
             bool parametric =
                 token == T_MAP || token == T_LIST || token == T_TUPLE || token == T_VECTOR || token == T_FROZEN;
             bool special = word_of(&lexeme) == WORD_SPECIAL && token != T_KEY;
@@ -336,6 +377,7 @@ static bool is_hint(struct lexer *lexer)
                 at = behind;
                 angles++;
                 type_next = true;
+                /* A user type with its keyspace. */
             } else if (next == T_DOT) {
                 at = behind;
                 token = lex_raw(&at, &lexeme);
@@ -346,6 +388,8 @@ static bool is_hint(struct lexer *lexer)
             }
             continue;
         }
+        /* Behind a type: another one, or the end of one that has parameters, or the
+         * ")". */
         if (token == T_COMMA && angles) {
             type_next = true;
         } else if (token == T_GT && angles) {
@@ -361,7 +405,7 @@ static bool is_hint(struct lexer *lexer)
     }
 }
 
-/* After IF, a column called "exists" is followed by an operator. */
+/* IF exists = 1: a column called "exists" is followed by an operator. */
 static bool is_operator_next(const struct lexer *lexer)
 {
     switch (peek_after(lexer)) {
@@ -379,21 +423,25 @@ static bool is_operator_next(const struct lexer *lexer)
     }
 }
 
+/* IDENT is what a name is. */
 static int keyword_if(bool keyword, int token)
 {
     return keyword ? token : T_IDENT;
 }
 
-/* Every rule here holds wherever the word stands: a keyword the grammar has no use for falls back to IDENT. */
+/* What the grammar is told. Each rule holds wherever the word stands: a keyword that the
+ * grammar has no use for at its place falls back to IDENT anyway. */
 static int classify(struct lexer *lexer, int token)
 {
     switch (token) {
     case T_LP: return begins_term(lexer) && is_hint(lexer) ? T_LP_HINT : T_LP;
+    /* Without "<" these are names of columns, tables or types. */
     case T_MAP: return peek_after(lexer) == T_LT ? T_MAP_OF : T_IDENT;
     case T_LIST: return peek_after(lexer) == T_LT ? T_LIST_OF : T_LIST;
     case T_TUPLE: return peek_after(lexer) == T_LT ? T_TUPLE_OF : T_IDENT;
     case T_VECTOR: return peek_after(lexer) == T_LT ? T_VECTOR_OF : T_IDENT;
     case T_FROZEN: return peek_after(lexer) == T_LT ? T_FROZEN_OF : T_IDENT;
+    /* default(x) is a function, DEFAULT UNSET is not. */
     case T_DEFAULT: return keyword_if(peek_after(lexer) != T_LP, token);
     case T_CAST: return peek_after(lexer) == T_LP ? T_CAST_CALL : T_IDENT;
     case T_JSON: return keyword_if(lexer->before[0] != T_SELECT || is_select_modifier(lexer), token);
@@ -402,8 +450,10 @@ static int classify(struct lexer *lexer, int token)
             (lexer->before[0] == T_SELECT || (lexer->before[0] == T_JSON && lexer->before[1] == T_SELECT)) &&
                 is_select_modifier(lexer),
             token);
+    /* CREATE INDEX ON t (keys(c)), VALUES (1, 2): keywords with a "(", else names. */
     case T_KEYS:
     case T_VALUES: return keyword_if(peek_after(lexer) == T_LP, token);
+    /* Options may have these names: they are keywords only before their second word. */
     case T_COMPACT: return keyword_if(peek_after(lexer) == T_STORAGE, token);
     case T_CLUSTERING: return keyword_if(peek_after(lexer) == T_ORDER, token);
     case T_TAGS:
@@ -413,12 +463,14 @@ static int classify(struct lexer *lexer, int token)
     }
 }
 
+/* The next token, as it is told to the grammar; the last two are kept for the next decisions. */
 int lex_next(struct lexer *lexer, struct lexeme *lexeme)
 {
     int token = lex_raw(lexer, lexeme);
 
     if (token <= 0)
         return token;
+    assert(lexeme->size && lexer->cursor > lexeme->start);
     token = classify(lexer, token);
     lexer->before[1] = lexer->before[0];
     lexer->before[0] = token;

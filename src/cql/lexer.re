@@ -1,7 +1,9 @@
-/* cql/lexer.re: the next lexeme of CQL. Included by lex.c; re2c makes it C. A NUL stands behind the text.
+/* cql/lexer.re: the next lexeme of CQL. Included by lex.c; re2c makes it C. A NUL stands
+ * behind the text, so the generated code need not ask where the end is: no rule but the one
+ * for NUL goes on from there.
  *
- * What two characters of look-ahead cannot tell (the ends of strings and comments) is scanned by hand, so that a
- * statement of 16 MiB costs a memchr. */
+ * What two characters of look-ahead cannot tell (the ends of strings and comments) is scanned
+ * by hand, so that a statement of 16 MiB costs a memchr. */
 
 static int lex_raw(struct lexer *lexer, struct lexeme *lexeme)
 {

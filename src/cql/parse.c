@@ -1,3 +1,8 @@
+/* The parser at work: the text is copied and checked, lexemes are handed to lemon's
+ * parser one by one, and what goes wrong is worded as Cassandra's parser (ANTLR) words
+ * it, with the line and column. The generated parser is included here, so that it is
+ * static and lives on the stack: parsing takes no memory but the arena. Lexemes and
+ * nesting are bounded, because an AST takes far more memory than its text. */
 #include "cql/parse.h"
 
 #include "cql/build.h"
@@ -32,10 +37,12 @@
 
 static_assert(sizeof(yyStackEntry) <= 48, "the parser's stack lives on the caller's");
 
+/* The first refusal is the one that is told. */
 void parse_fail(struct parse *p, const char *format, ...)
 {
     va_list list;
 
+    assert(p->error);
     if (p->status)
         return;
     va_start(list, format);
@@ -43,12 +50,13 @@ void parse_fail(struct parse *p, const char *format, ...)
     va_end(list);
 }
 
-/* Line from 1, and column from 0 in characters, of a byte of the text. */
+/* Line from 1, and column from 0, of a byte of the text. Columns count characters, not bytes. */
 static void locate(const struct parse *p, const uint8_t *at, uint32_t *line, uint32_t *column)
 {
     const uint8_t *byte = p->original.data;
     const uint8_t *end = byte + (at - p->copy);
 
+    assert(at >= p->copy && at <= p->copy + p->original.size);
     *line = 1;
     *column = 0;
     for (; byte < end; byte++) {
@@ -61,6 +69,7 @@ static void locate(const struct parse *p, const uint8_t *at, uint32_t *line, uin
     }
 }
 
+/* A refusal at a place of the text. */
 void parse_fail_where(struct parse *p, const uint8_t *at, const char *format, ...)
 {
     char what[512];
@@ -74,6 +83,8 @@ void parse_fail_where(struct parse *p, const uint8_t *at, const char *format, ..
     parse_fail(p, "line %u:%u %s", line, column, what);
 }
 
+/* A lexeme that the grammar has no use for here. At the text's end Cassandra says line 0,
+ * column -1. */
 void parse_fail_at(struct parse *p, struct lexeme lexeme)
 {
     struct bytes text;
@@ -82,18 +93,22 @@ void parse_fail_at(struct parse *p, struct lexeme lexeme)
         parse_fail(p, "line 0:-1 no viable alternative at input '<EOF>'");
         return;
     }
-    /* From the original: the copy may be folded. Strings and quoted names stand without their quotes. */
+    /* From the original, as the copy may be folded. Strings and quoted names are shown
+     * without their quotes. */
     text = bytes_of(p->original.data + (lexeme.start - p->copy), lexeme.size);
     if (lexeme.token == T_STRING || lexeme.token == T_QNAME) {
         size_t quote = text.data[0] == '$' ? 2 : 1;
 
         text = bytes_of(text.data + quote, text.size - 2 * quote);
     }
+    /* A lexeme may be megabytes; messages are short. */
     if (text.size > 256)
         text.size = 256;
     parse_fail_where(p, lexeme.start, "no viable alternative at input '%.*s'", BYTES(text));
 }
 
+/* What no lexeme begins with, and what has no end, as ANTLR words it. A character is shown
+ * with all its bytes. */
 static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
 {
     const uint8_t *at = lexeme->start; /* nothing here is folded yet, and a NUL stands behind it */
@@ -105,6 +120,7 @@ static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
     case LEX_OPEN_COMMENT: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting '*'"); break;
     case LEX_OPEN_LINE: parse_fail_where(p, lexeme->start, "mismatched character '<EOF>' expecting set null"); break;
     default:
+        /* The NUL behind the text ends the loop. */
         while (*at >= 0xC0 && (at[size] & 0xC0) == 0x80)
             size++;
         if (*at == 0) {
@@ -117,6 +133,8 @@ static void fail_lexeme(struct parse *p, const struct lexeme *lexeme, int token)
 
 enum { LEXEMES_BETWEEN_CHECKS = 256 }; /* of the memory they take */
 
+/* Hands all lexemes to the parser, until the end, or until something is refused. `first` is a
+ * lexeme that tells the grammar what to expect: 0 for a statement. */
 static void run(struct parse *p, int first)
 {
     struct lexer lexer = { .cursor = p->copy, .end = p->copy + p->original.size };
@@ -124,6 +142,7 @@ static void run(struct parse *p, int first)
     uint32_t count = 0;
     int token;
 
+    assert(p->copy && p->copy[p->original.size] == 0);
     cql_lemonInit(&parser);
     if (first)
         cql_lemon(&parser, first, (struct lexeme){ NULL, 0, (uint32_t)first }, p);
@@ -131,19 +150,23 @@ static void run(struct parse *p, int first)
         struct lexeme lexeme = { NULL, 0, 0 };
 
         token = lex_next(&lexer, &lexeme);
+        /* The lexer found no lexeme; it says what it missed. */
         if (token < 0)
             fail_lexeme(p, &lexeme, token);
         else if (++count > CQL_LEXEMES_MAX)
             parse_fail(p, "statement has more than %d words and signs", CQL_LEXEMES_MAX);
         else
             cql_lemon(&parser, token, lexeme, p);
+        /* A request may not take more memory than its share; looking each time would cost
+         * more than it tells. */
         if (count % LEXEMES_BETWEEN_CHECKS == 0 && p->status == OK)
             p->status = arena_check(p->arena, p->error);
     } while (token > 0 && p->status == OK);
     cql_lemonFinalize(&parser);
 }
 
-/* As Cassandra refuses the frame that brings it. */
+/* Text that is not UTF-8. Cassandra cannot even decode the message then, so it is a protocol
+ * error. */
 static enum status refuse_bytes(struct parse *p, struct bytes rest)
 {
     enum { SHOWN = 64 };
@@ -156,6 +179,8 @@ static enum status refuse_bytes(struct parse *p, struct bytes rest)
                "Cannot decode string as UTF8: '%s'; java.nio.charset.MalformedInputException: Input length = 1", hex);
 }
 
+/* Copies the text, because lexemes are folded and unquoted in place and the AST must outlive
+ * the frame. The NUL behind it lets the lexer look ahead without asking for the end. */
 static enum status parse_text(struct parse *p, struct bytes text, int first)
 {
     uint8_t *copy;
@@ -165,6 +190,7 @@ static enum status parse_text(struct parse *p, struct bytes text, int first)
         parse_fail(p, "statement of %zu bytes is longer than %d", text.size, CQL_BYTES_MAX);
         return p->status;
     }
+    assert(text.data || !text.size);
     p->original = text;
     copy = arena_alloc(p->arena, text.size + 1);
     if (text.size)
@@ -178,6 +204,8 @@ static enum status parse_text(struct parse *p, struct bytes text, int first)
     return p->status;
 }
 
+/* The text of one statement. Without an error there is a statement: the grammar's last action
+ * sets it. */
 enum status cql_parse(struct arena *arena, struct bytes text, struct cql_statement **out, struct error *err)
 {
     struct parse p = { .arena = arena, .error = err };
@@ -185,11 +213,13 @@ enum status cql_parse(struct arena *arena, struct bytes text, struct cql_stateme
     if (parse_text(&p, text, 0))
         return p.status;
     assert(p.statement);
+    /* Of a batch the markers of all its statements. */
     VEC_STORE(p.statement, markers, marker_count, p.markers);
     *out = p.statement;
     return OK;
 }
 
+/* A type alone, for schema/ when it reads types from text. */
 enum status cql_parse_type(struct arena *arena, struct bytes text, const struct cql_type **out, struct error *err)
 {
     struct parse p = { .arena = arena, .error = err };

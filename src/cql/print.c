@@ -1,16 +1,23 @@
+/* Statements as canonical text, for error messages and for the tests: parsing what is printed gives
+ * the same statement, which parse_fuzz.c tries on anything. So whatever could be read otherwise is
+ * written so that it cannot: a name that is a keyword at its place is quoted, and signs that would
+ * join are kept apart. */
 #include "cql/print.h"
 
 #include "cql/parse.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* ---- Words ---- */
 
+/* Words and signs of CQL's own. */
 static void put(struct buffer *out, const char *text)
 {
     buffer_append_string(out, text);
 }
 
+/* A quote inside is doubled. */
 static void put_quoted(struct buffer *out, struct bytes text, char quote)
 {
     buffer_append_u8(out, (uint8_t)quote);
@@ -27,8 +34,10 @@ void cql_print_string(struct buffer *out, struct bytes text)
     put_quoted(out, text, '\'');
 }
 
+/* keyspace.name, or name alone. */
 static void put_name(struct buffer *out, struct qualified_name name)
 {
+    assert(name.name.data);
     if (!bytes_is_null(name.keyspace)) {
         identifier_print(out, name.keyspace);
         put(out, ".");
@@ -36,11 +45,13 @@ static void put_name(struct buffer *out, struct qualified_name name)
     identifier_print(out, name.name);
 }
 
-/* Functions, types and columns before "(" may not be called as every unreserved word; quoted, they may. */
+/* Functions, types and columns before "(" may not be called as every unreserved word may;
+ * quoted, they may have any name. `words` are those that must be quoted here. */
 static void put_strict(struct buffer *out, struct bytes name, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (bytes_equal(name, bytes_of_string(words[i]))) {
+            /* As a keyword it would mean something else here. */
             put_quoted(out, name, '"');
             return;
         }
@@ -48,6 +59,7 @@ static void put_strict(struct buffer *out, struct bytes name, const char *const 
     identifier_print(out, name);
 }
 
+/* token is a keyword with a rule of its own: quoted it would be another function. */
 static void put_function(struct buffer *out, struct qualified_name name)
 {
     static const char *const words[] = {
@@ -64,6 +76,7 @@ static void put_function(struct buffer *out, struct qualified_name name)
         put_strict(out, name.name, words, ARRAY_SIZE(words));
 }
 
+/* Names of native types mean these unless they are quoted. */
 static void put_type_name(struct buffer *out, struct qualified_name name)
 {
     static const char *const words[] = {
@@ -80,6 +93,7 @@ static void put_type_name(struct buffer *out, struct qualified_name name)
     put_strict(out, name.name, words, ARRAY_SIZE(words));
 }
 
+/* Between the items of a list. */
 static void put_comma(struct buffer *out, uint32_t i)
 {
     if (i)
@@ -94,6 +108,7 @@ static void put_names(struct buffer *out, const struct bytes *names, uint32_t co
     }
 }
 
+/* A word that stands there or not. */
 static void put_if(struct buffer *out, bool condition, const char *text)
 {
     if (condition)
@@ -102,6 +117,7 @@ static void put_if(struct buffer *out, bool condition, const char *text)
 
 /* ---- Types ---- */
 
+/* Types with parameters bring their "<" along. */
 static const char *native_name(enum type_kind kind)
 {
     switch (kind) {
@@ -145,8 +161,10 @@ static void put_types(struct buffer *out, const struct cql_type *const *types, u
     }
 }
 
+/* A type as it is written in CQL, with frozen<> where it was said. */
 void cql_print_type(struct buffer *out, const struct cql_type *type)
 {
+    assert(!type->param_count || type->params);
     put_if(out, type->frozen, "frozen<");
     if (type->kind == TYPE_UDT)
         put_type_name(out, type->name);
@@ -156,6 +174,7 @@ void cql_print_type(struct buffer *out, const struct cql_type *type)
         put(out, native_name(type->kind));
     if (type->param_count) {
         put_types(out, type->params, type->param_count);
+        /* The dimension stands behind the element. */
         if (type->kind == TYPE_VECTOR)
             buffer_printf(out, ", %u", type->dimension);
         put(out, ">");
@@ -173,6 +192,7 @@ static void put_terms(struct buffer *out, const struct term *const *terms, uint3
     }
 }
 
+/* name(a, b); with an empty name a tuple. */
 static void put_call(struct buffer *out, const char *name, const struct term *term)
 {
     put(out, name);
@@ -181,6 +201,7 @@ static void put_call(struct buffer *out, const char *name, const struct term *te
     put(out, ")");
 }
 
+/* All constants but strings are kept as they were written. */
 static void put_literal(struct buffer *out, enum literal_kind kind, struct bytes text)
 {
     if (kind == LITERAL_STRING)
@@ -189,6 +210,7 @@ static void put_literal(struct buffer *out, enum literal_kind kind, struct bytes
         buffer_append_bytes(out, text);
 }
 
+/* `?`, or `:name`. */
 static void put_marker(struct buffer *out, struct bytes name)
 {
     if (bytes_is_null(name)) {
@@ -199,10 +221,13 @@ static void put_marker(struct buffer *out, struct bytes name)
     }
 }
 
+/* A term; parentheses of the text are tuples of one, so they are printed as such, and
+ * operators need no more of them. */
 void cql_print_term(struct buffer *out, const struct term *term)
 {
     const struct term *const *items = term->items;
 
+    assert(!term->item_count || items);
     switch (term->kind) {
     case TERM_LITERAL: put_literal(out, term->literal.kind, term->literal.text); break;
     case TERM_NULL: put(out, "NULL"); break;
@@ -217,6 +242,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         put_terms(out, items, term->item_count);
         put(out, "}");
         break;
+    /* Keys and values alternate. */
     case TERM_MAP:
         put(out, "{");
         for (uint32_t i = 0; i < term->item_count; i++) {
@@ -254,7 +280,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         cql_print_term(out, items[0]);
         break;
     case TERM_NEGATE:
-        /* apart, so that it is no comment and no negative number */
+        /* Apart: "--" would begin a comment, and "-1" would be one number. */
         put(out, "- ");
         cql_print_term(out, items[0]);
         break;
@@ -278,9 +304,10 @@ void cql_print_term(struct buffer *out, const struct term *term)
     case TERM_SLICE:
         cql_print_term(out, items[0]);
         put(out, "[");
+        /* Either end of a slice may be open. */
         if (items[1])
             cql_print_term(out, items[1]);
-        /* apart, so that 1. .. 2 is not read as 1 ... 2 */
+        /* Apart: "1. .. 2" must not be read as "1 ... 2". */
         put(out, " .. ");
         if (items[2])
             cql_print_term(out, items[2]);
@@ -295,6 +322,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
 
 /* ---- WHERE and IF ---- */
 
+/* With its spaces. */
 static const char *operator_text(enum cql_operator op)
 {
     switch (op) {
@@ -313,9 +341,11 @@ static const char *operator_text(enum cql_operator op)
     return "";
 }
 
+/* The operator and what stands on its right. */
 static void put_operand(struct buffer *out, enum cql_operator op, const struct term *value,
                         const struct term *const *values, uint32_t count)
 {
+    assert(!value || !count);
     put(out, operator_text(op));
     if (value) {
         cql_print_term(out, value);
@@ -326,8 +356,10 @@ static void put_operand(struct buffer *out, enum cql_operator op, const struct t
     }
 }
 
+/* Error messages of the planner show relations, too. */
 void cql_print_relation(struct buffer *out, const struct relation *relation)
 {
+    assert(relation->kind == RELATION_EXPRESSION || relation->column_count);
     switch (relation->kind) {
     case RELATION_COLUMN: identifier_print(out, relation->columns[0]); break;
     case RELATION_ELEMENT:
@@ -342,6 +374,7 @@ void cql_print_relation(struct buffer *out, const struct relation *relation)
         put_names(out, relation->columns, relation->column_count);
         put(out, ")");
         break;
+    /* It has no operator. */
     case RELATION_EXPRESSION:
         put(out, "expr(");
         identifier_print(out, relation->index);
@@ -361,6 +394,7 @@ static void put_where(struct buffer *out, const struct relation *relations, uint
     }
 }
 
+/* A column, or an element or a field of it. */
 static void put_target(struct buffer *out, struct bytes column, const struct term *element, struct bytes field)
 {
     identifier_print(out, column);
@@ -387,6 +421,7 @@ static void put_conditions(struct buffer *out, bool if_exists, const struct cql_
     }
 }
 
+/* USING TIMESTAMP comes first, in whichever order they were written. */
 static void put_using(struct buffer *out, const struct using_clause *using_clause)
 {
     if (using_clause->timestamp) {
@@ -401,6 +436,7 @@ static void put_using(struct buffer *out, const struct using_clause *using_claus
 
 /* ---- Data ---- */
 
+/* No selectors are `*`. */
 static void put_selectors(struct buffer *out, const struct selector *selectors, uint32_t count)
 {
     put_if(out, count == 0, "*");
@@ -414,6 +450,7 @@ static void put_selectors(struct buffer *out, const struct selector *selectors, 
     }
 }
 
+/* The clauses in the only order that the grammar has. */
 static void put_select(struct buffer *out, const struct select_statement *s)
 {
     put(out, "SELECT ");
@@ -434,6 +471,7 @@ static void put_select(struct buffer *out, const struct select_statement *s)
             put(out, " ANN OF ");
             cql_print_term(out, s->orderings[i].ann_of);
         }
+        /* The direction is written in any case, so that there is one form. */
         put(out, s->orderings[i].descending ? " DESC" : " ASC");
     }
     if (s->per_partition_limit) {
@@ -447,6 +485,7 @@ static void put_select(struct buffer *out, const struct select_statement *s)
     put_if(out, s->allow_filtering, " ALLOW FILTERING");
 }
 
+/* VALUES or JSON. */
 static void put_insert(struct buffer *out, const struct insert_statement *s)
 {
     put(out, "INSERT INTO ");
@@ -462,10 +501,13 @@ static void put_insert(struct buffer *out, const struct insert_statement *s)
         put_terms(out, s->values, s->value_count);
         put(out, ")");
     }
+    /* DEFAULT NULL is what is meant without it. */
     put_if(out, s->if_not_exists, " IF NOT EXISTS");
     put_using(out, &s->using_clause);
 }
 
+/* a = a + 1 is printed as a += 1, which is the same statement; only what is added in front
+ * has no such form. */
 static void put_assignment(struct buffer *out, const struct assignment *a)
 {
     put_target(out, a->column, a->key, a->field);
@@ -488,6 +530,7 @@ static void put_update(struct buffer *out, const struct update_statement *s)
 {
     put(out, "UPDATE ");
     put_name(out, s->table);
+    /* UPDATE has USING before SET, INSERT and DELETE at their ends. */
     put_using(out, &s->using_clause);
     put(out, " SET ");
     for (uint32_t i = 0; i < s->assignment_count; i++) {
@@ -512,10 +555,12 @@ static void put_delete(struct buffer *out, const struct delete_statement *s)
     put_conditions(out, s->if_exists, s->conditions, s->condition_count);
 }
 
+/* Each statement ends with a semicolon. */
 static void put_batch(struct buffer *out, const struct batch_statement *s)
 {
     static const char *const kinds[] = { "", "UNLOGGED ", "COUNTER " };
 
+    assert(s->kind < ARRAY_SIZE(kinds));
     put(out, "BEGIN ");
     put(out, kinds[s->kind]);
     put(out, "BATCH");
@@ -528,6 +573,7 @@ static void put_batch(struct buffer *out, const struct batch_statement *s)
     put(out, " APPLY BATCH");
 }
 
+/* What is dropped or truncated by name. */
 static void put_named(struct buffer *out, const char *what, const struct named_statement *s)
 {
     put(out, what);
@@ -547,6 +593,7 @@ static void put_options(struct buffer *out, const struct option_list *options, c
     }
 }
 
+/* Keyspaces' ADD TAGS and DROP TAGS. */
 static void put_tags(struct buffer *out, enum tags_action action, const char *what, const struct term *tags)
 {
     put(out, action == TAGS_ADD ? " ADD " : " DROP ");
@@ -555,12 +602,15 @@ static void put_tags(struct buffer *out, enum tags_action action, const char *wh
     cql_print_term(out, tags);
 }
 
+/* CREATE and ALTER; of IF EXISTS and IF NOT EXISTS only one can be there. */
 static void put_keyspace(struct buffer *out, const char *verb, const struct keyspace_statement *s)
 {
+    assert(!s->if_exists || !s->if_not_exists);
     put(out, verb);
     put_if(out, s->if_exists, "IF EXISTS ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
     identifier_print(out, s->name);
+    /* ADD TAGS excludes options. */
     if (s->tags_action != TAGS_NONE)
         put_tags(out, s->tags_action, "TAGS", s->tags);
     put_options(out, &s->options, " WITH ");
@@ -583,11 +633,14 @@ static void put_column(struct buffer *out, const struct column_spec *column)
     put_if(out, column->is_static, " STATIC");
     if (column->mask)
         put_mask(out, column->mask);
+    /* The grammar has them in this order. */
     put_if(out, column->is_primary_key, " PRIMARY KEY");
 }
 
+/* A partition key of one column needs no parentheses of its own. */
 static void put_primary_key(struct buffer *out, const struct primary_key_spec *key)
 {
+    assert(key->partition_count);
     put(out, "PRIMARY KEY (");
     put_if(out, key->partition_count != 1, "(");
     put_names(out, key->partition, key->partition_count);
@@ -599,6 +652,7 @@ static void put_primary_key(struct buffer *out, const struct primary_key_spec *k
     put(out, ")");
 }
 
+/* What stands behind WITH: the first part has the word, the others AND. */
 static void put_table_with(struct buffer *out, bool compact, const struct clustering_order *orders, uint32_t count,
                            const struct option_list *options)
 {
@@ -609,6 +663,7 @@ static void put_table_with(struct buffer *out, bool compact, const struct cluste
         next = " AND ";
     }
     for (uint32_t i = 0; i < count; i++) {
+        /* All orders are in one list, however they were written. */
         if (i == 0) {
             put(out, next);
             put(out, "CLUSTERING ORDER BY (");
@@ -622,7 +677,8 @@ static void put_table_with(struct buffer *out, bool compact, const struct cluste
     put_options(out, options, next);
 }
 
-/* Was the last primary key written apart, rather than behind a column? Then it must be printed apart. */
+/* Was the last primary key written apart, and not behind a column? Then it must be printed
+ * apart. A table with two keys, which schema/ refuses, must be printed as well. */
 static bool has_key_apart(const struct create_table_statement *s)
 {
     uint32_t inline_count = 0;
@@ -632,6 +688,7 @@ static bool has_key_apart(const struct create_table_statement *s)
     return inline_count < s->primary_key_count;
 }
 
+/* CREATE TABLE; the keyword COLUMNFAMILY is the same. */
 static void put_create_table(struct buffer *out, const struct create_table_statement *s)
 {
     put(out, "CREATE TABLE ");
@@ -642,6 +699,7 @@ static void put_create_table(struct buffer *out, const struct create_table_state
         put_comma(out, i);
         put_column(out, &s->columns[i]);
     }
+    /* A table without columns may have a key. */
     if (has_key_apart(s)) {
         put_comma(out, s->column_count);
         put_primary_key(out, &s->primary_key);
@@ -660,8 +718,10 @@ static void put_renames(struct buffer *out, const struct rename_spec *renames, u
     }
 }
 
+/* Several columns are written in parentheses; one is, too. */
 static void put_alter_columns(struct buffer *out, const struct alter_table_statement *s)
 {
+    assert(s->kind == ALTER_TABLE_ADD || s->kind == ALTER_TABLE_DROP);
     put(out, s->kind == ALTER_TABLE_ADD ? " ADD " : " DROP ");
     put_if(out, s->if_column_exists, "IF EXISTS ");
     put_if(out, s->if_column_not_exists, "IF NOT EXISTS ");
@@ -674,10 +734,12 @@ static void put_alter_columns(struct buffer *out, const struct alter_table_state
             identifier_print(out, s->columns[i].name);
     }
     put(out, ")");
+    /* Only DROP has one. */
     if (s->has_timestamp)
         buffer_printf(out, " USING TIMESTAMP %" PRId64, s->timestamp);
 }
 
+/* One change: the kinds exclude each other. */
 static void put_alter_table(struct buffer *out, const struct alter_table_statement *s)
 {
     put(out, "ALTER TABLE ");
@@ -688,6 +750,7 @@ static void put_alter_table(struct buffer *out, const struct alter_table_stateme
     case ALTER_TABLE_MASK:
     case ALTER_TABLE_DROP_MASK:
         put(out, " ALTER ");
+        assert(s->column_count == 1);
         put_if(out, s->if_column_exists, "IF EXISTS ");
         identifier_print(out, s->columns[0].name);
         if (s->kind == ALTER_TABLE_COLUMN_TYPE) {
@@ -713,6 +776,7 @@ static void put_alter_table(struct buffer *out, const struct alter_table_stateme
     }
 }
 
+/* The fields of a type, or the arguments of a function. */
 static void put_fields(struct buffer *out, const struct field_spec *fields, uint32_t count)
 {
     put(out, "(");
@@ -725,6 +789,7 @@ static void put_fields(struct buffer *out, const struct field_spec *fields, uint
     put(out, ")");
 }
 
+/* One change of a type. */
 static void put_alter_type(struct buffer *out, const struct alter_type_statement *s)
 {
     put(out, "ALTER TYPE ");
@@ -747,12 +812,14 @@ static void put_alter_type(struct buffer *out, const struct alter_type_statement
     }
 }
 
+/* kinds: what of a collection is indexed. */
 static void put_create_index(struct buffer *out, const struct create_index_statement *s)
 {
     static const char *const kinds[] = { "", "VALUES(", "KEYS(", "ENTRIES(", "FULL(" };
 
     put(out, s->custom ? "CREATE CUSTOM INDEX " : "CREATE INDEX ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    /* Without a name the server makes one. */
     if (!bytes_is_null(s->name)) {
         identifier_print(out, s->name);
         put(out, " ");
@@ -774,6 +841,7 @@ static void put_create_index(struct buffer *out, const struct create_index_state
     put_options(out, &s->options, " WITH ");
 }
 
+/* A view's definition; helenus parses it, to refuse it by name. */
 static void put_create_view(struct buffer *out, const struct create_view_statement *s)
 {
     put(out, "CREATE MATERIALIZED VIEW ");
@@ -789,6 +857,7 @@ static void put_create_view(struct buffer *out, const struct create_view_stateme
     put_table_with(out, false, s->orders, s->order_count, &s->options);
 }
 
+/* CREATE has a class, DROP has not. */
 static void put_trigger(struct buffer *out, const char *verb, const struct trigger_statement *s)
 {
     put(out, verb);
@@ -803,6 +872,7 @@ static void put_trigger(struct buffer *out, const char *verb, const struct trigg
     }
 }
 
+/* The body is printed as a string in quotes, however it was written. */
 static void put_create_function(struct buffer *out, const struct create_function_statement *s)
 {
     put(out, s->or_replace ? "CREATE OR REPLACE FUNCTION " : "CREATE FUNCTION ");
@@ -819,6 +889,7 @@ static void put_create_function(struct buffer *out, const struct create_function
     cql_print_string(out, s->body);
 }
 
+/* State and final functions are names without a keyspace. */
 static void put_create_aggregate(struct buffer *out, const struct create_aggregate_statement *s)
 {
     put(out, s->or_replace ? "CREATE OR REPLACE AGGREGATE " : "CREATE AGGREGATE ");
@@ -840,6 +911,7 @@ static void put_create_aggregate(struct buffer *out, const struct create_aggrega
     }
 }
 
+/* Without arguments any function of the name is meant, so "()" must be told from nothing. */
 static void put_drop_function(struct buffer *out, const char *verb, const struct drop_function_statement *s)
 {
     put(out, verb);
@@ -854,7 +926,7 @@ static void put_drop_function(struct buffer *out, const char *verb, const struct
 
 /* ---- Roles and permissions ---- */
 
-/* An empty role can only be written as a string. */
+/* An empty name can be written only as a string. */
 static void put_role_name(struct buffer *out, struct bytes name)
 {
     if (name.size == 0)
@@ -863,6 +935,7 @@ static void put_role_name(struct buffer *out, struct bytes name)
         identifier_print(out, name);
 }
 
+/* The first option stands behind WITH, the others behind AND. */
 static void put_role_option(struct buffer *out, const char **next, const char *text)
 {
     put(out, *next);
@@ -880,6 +953,7 @@ static void put_strings(struct buffer *out, const struct string_list *list)
     put(out, "}");
 }
 
+/* A user's options have a syntax of their own, without AND. */
 static void put_user_options(struct buffer *out, const struct role_statement *s)
 {
     if (!bytes_is_null(s->password)) {
@@ -894,6 +968,7 @@ static void put_user_options(struct buffer *out, const struct role_statement *s)
     put_if(out, s->superuser == FLAG_FALSE, " NOSUPERUSER");
 }
 
+/* Only what was said is printed. */
 static void put_role_options(struct buffer *out, const struct role_statement *s)
 {
     const char *next = " WITH ";
@@ -928,8 +1003,10 @@ static void put_role_options(struct buffer *out, const struct role_statement *s)
     }
 }
 
+/* A user's name is printed as a string, because its grammar takes no quoted name. */
 static void put_role(struct buffer *out, const char *verb, const struct role_statement *s)
 {
+    assert(!s->if_exists || !s->if_not_exists);
     put(out, verb);
     put(out, s->is_user ? "USER " : "ROLE ");
     put_if(out, s->if_exists, "IF EXISTS ");
@@ -943,16 +1020,19 @@ static void put_role(struct buffer *out, const char *verb, const struct role_sta
     }
 }
 
+/* names: in the order of the bits of enum permission. */
 static void put_permissions(struct buffer *out, uint32_t permissions)
 {
     static const char *const names[] = { "CREATE",    "ALTER",    "DROP",    "SELECT", "MODIFY",
                                          "AUTHORIZE", "DESCRIBE", "EXECUTE", "UNMASK", "SELECT_MASKED" };
     uint32_t printed = 0;
 
+    /* ALL means also those that are yet to come. */
     if (permissions == PERMISSION_ALL) {
         put(out, "ALL PERMISSIONS");
         return;
     }
+    assert(permissions < 1u << ARRAY_SIZE(names));
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (permissions & (1u << i)) {
             put_comma(out, printed++);
@@ -961,6 +1041,7 @@ static void put_permissions(struct buffer *out, uint32_t permissions)
     }
 }
 
+/* The kinds of resources, with their names. */
 static void put_resource(struct buffer *out, const struct resource_spec *resource)
 {
     switch (resource->kind) {
@@ -1004,6 +1085,7 @@ static void put_resource(struct buffer *out, const struct resource_spec *resourc
     }
 }
 
+/* GRANT ... TO, REVOKE ... FROM, LIST ... OF. */
 static void put_grant(struct buffer *out, const char *verb, const char *to, const struct permissions_statement *s)
 {
     put(out, verb);
@@ -1037,6 +1119,7 @@ static void put_list_roles(struct buffer *out, const struct list_roles_statement
     put_if(out, s->no_recursive, " NORECURSIVE");
 }
 
+/* kinds: those that go on with a name have a space behind them. */
 static void put_describe(struct buffer *out, const struct describe_statement *s)
 {
     static const char *const kinds[] = {
@@ -1045,9 +1128,11 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
         "FUNCTIONS", "FUNCTION ", "AGGREGATES",  "AGGREGATE ",         "",
     };
 
+    assert(s->kind < ARRAY_SIZE(kinds));
     put(out, "DESCRIBE ");
     put(out, kinds[s->kind]);
     switch (s->kind) {
+    /* Without a name it is the session's keyspace. */
     case DESCRIBE_KEYSPACE:
     case DESCRIBE_ONLY_KEYSPACE:
         if (!bytes_is_null(s->name.keyspace)) {
@@ -1062,7 +1147,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
     case DESCRIBE_FUNCTION:
     case DESCRIBE_AGGREGATE: put_function(out, s->name); break;
     case DESCRIBE_ANY: {
-        /* unquoted, these would be the plural forms */
+        /* Without quotes these would be the plural forms. */
         static const char *const words[] = { "cluster", "keyspaces", "tables", "types", "functions", "aggregates" };
         bool qualified = !bytes_is_null(s->name.keyspace);
 
@@ -1087,6 +1172,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
 
 /* ---- The statement ---- */
 
+/* One statement, without a semicolon. */
 void cql_print(struct buffer *out, const struct cql_statement *s)
 {
     switch (s->kind) {

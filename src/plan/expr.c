@@ -45,6 +45,8 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
         size += elements[i].size;
         if (size > FUNCTION_RESULT_BYTES_MAX) /* a column may be named in it thousands of times */
             return error_set(err, ERR_INVALID, "A value is larger than %d bytes", FUNCTION_RESULT_BYTES_MAX);
+        /* A tuple or UDT with an unset field is an error, a collection with an unset element
+         * is unset. */
         if (native_is_unset(elements[i])) {
             if (type->kind == TYPE_TUPLE)
                 return error_set(err, ERR_INVALID, "Invalid unset value for tuple field number %u", i);
@@ -111,6 +113,7 @@ static struct bytes component_of(const struct type *type, struct bytes value, ui
 
     if (bytes_is_null(value) || native_is_unset(value) || value.size == 0)
         return bytes_is_null(value) || !native_is_unset(value) ? bytes_of(NULL, 0) : value;
+    /* A tuple may have been stored with fewer fields than its type has by now. */
     value_iterator_init(&iterator, type, value);
     for (uint32_t i = 0; i <= index; i++)
         if (!value_iterator_next(&iterator, &element))
@@ -249,6 +252,7 @@ static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval
         if (bytes_is_null(element) || native_is_unset(element))
             count = 0;
     }
+    /* The type of the result is a list; nulls keep the fields apart. */
     if (multicell && type->kind == TYPE_UDT && !single && expr->kind != EXPR_MAXWRITETIME && count) {
         /* Of a UDT one for each field of the type, null for those that are not set. */
         facts = arena_new_array(eval->arena, struct bytes, type->param_count);
@@ -268,6 +272,7 @@ static enum status evaluate_cell_fact(const struct expr *expr, struct eval *eval
                 newest = &cells[i];
         }
     }
+    /* The newest cell's time. */
     if (expr->kind == EXPR_MAXWRITETIME) {
         *result = newest ? cell_fact(eval, expr, newest) : bytes_of(NULL, 0);
     } else if (single) {

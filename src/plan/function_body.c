@@ -22,6 +22,7 @@
 enum { MS_PER_DAY = 86400000 };
 #define NS_PER_DAY INT64_C(86400000000000)
 
+/* An eight-byte number in the arena. */
 static struct bytes result_u64(struct function_context *context, uint64_t v)
 {
     uint8_t *at = arena_alloc(context->arena, 8);
@@ -30,6 +31,7 @@ static struct bytes result_u64(struct function_context *context, uint64_t v)
     return bytes_of(at, 8);
 }
 
+/* A four-byte number in the arena. */
 static struct bytes result_u32(struct function_context *context, uint32_t v)
 {
     uint8_t *at = arena_alloc(context->arena, 4);
@@ -81,6 +83,7 @@ BODY(body_now)
     return OK;
 }
 
+/* The time of the request: all calls in a statement give the same. */
 BODY(body_current_timestamp)
 {
     *result = result_u64(context, (uint64_t)(context->now_us / 1000));
@@ -97,6 +100,7 @@ static uint32_t days_of_ms(int64_t ms)
     return (uint32_t)(seconds / (MS_PER_DAY / 1000)) + 0x80000000u;
 }
 
+/* Of the request's time, UTC. */
 BODY(body_current_date)
 {
     *result = result_u32(context, days_of_ms(context->now_us / 1000));
@@ -112,6 +116,7 @@ BODY(body_current_time)
     return OK;
 }
 
+/* A random uuid, of version 4. */
 BODY(body_uuid)
 {
     uint8_t *at = arena_alloc(context->arena, 16);
@@ -151,12 +156,14 @@ static int64_t ms_of(const struct type *type, struct bytes value)
     }
 }
 
+/* The day of a timestamp or a timeuuid. */
 BODY(body_to_date)
 {
     *result = result_u32(context, days_of_ms(ms_of(function->arg_types[0], args[0])));
     return OK;
 }
 
+/* Also to_unix_timestamp, whose bigint has the same bytes. */
 BODY(body_to_timestamp)
 {
     *result = result_u64(context, (uint64_t)ms_of(function->arg_types[0], args[0]));
@@ -184,6 +191,7 @@ static int64_t read_vint(struct bytes *in)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
+/* A duration's three parts, each a vint. */
 static struct duration duration_read(struct bytes value)
 {
     struct duration duration;
@@ -224,6 +232,7 @@ static void civil_of_days(int64_t days, int64_t *year, int *month, int *day)
     *year = y + era * 400 + (*month <= 2);
 }
 
+/* The distance between the first of this month and of the next. */
 static int days_in_month(int64_t year, int month)
 {
     return (int)(days_of_civil(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) -
@@ -253,7 +262,8 @@ static int64_t add_duration(int64_t ms, struct duration duration, int64_t times)
     return ms + duration.days * times * MS_PER_DAY + duration.nanoseconds / 1000000 * times;
 }
 
-/* Past this, products of a duration overflow; the years 1 to 9999 are far inside. */
+/* Past these, products of a duration with milliseconds overflow 64 bits; the years 1 to 9999
+ * are far inside. */
 static bool duration_is_sane(struct duration duration)
 {
     return llabs(duration.months) < 1200000 && llabs(duration.days) < 36500000;
@@ -270,6 +280,7 @@ static enum status floor_ms(int64_t ms, struct duration duration, int64_t start,
         return error_set(err, ERR_INVALID, "Negative durations are not supported by the floor function");
     if (!duration_is_sane(duration) || ms > INT64_C(1) << 52 || start < -(INT64_C(1) << 52))
         return error_set(err, ERR_INVALID, "The floor function's arguments are out of range");
+    /* Days have 24 hours here: there are no time zones. */
     if (duration.months == 0) {
         int64_t step = duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
 
@@ -383,6 +394,7 @@ static struct bytes result_number(struct function_context *context, const struct
     return result_buffer(context, &out);
 }
 
+/* A counter is computed with as a bigint. */
 static enum type_kind plain_kind(enum type_kind kind)
 {
     return kind == TYPE_COUNTER ? TYPE_BIGINT : kind;
@@ -447,6 +459,7 @@ static enum status real_function(const struct function *function, struct functio
     return status;
 }
 
+/* e to the power of the argument. */
 BODY(body_exp)
 {
     return real_function(function, context, args, NUMBER_EXP, result, err);
@@ -462,6 +475,7 @@ BODY(body_log10)
     return real_function(function, context, args, NUMBER_LOG10, result, err);
 }
 
+/* Half up, see number_round. */
 BODY(body_round)
 {
     struct number number;
@@ -512,6 +526,7 @@ BODY(body_arithmetic)
         status = number_operate(&left, (char)function->data, &right, err);
     if (status == ERR_FUNCTION_FAILURE) {
         struct buffer text = { 0 };
+        /* The message is written over below. */
         char *why = arena_string(context->arena, bytes_of_string(err->message));
 
         type_print(&text, function->arg_types[0], false);
@@ -528,6 +543,7 @@ BODY(body_arithmetic)
     return status;
 }
 
+/* A counter's negation is a bigint. */
 BODY(body_negate)
 {
     struct number number;
@@ -703,6 +719,7 @@ BODY(body_token)
 
 /* ---- collections and vectors ---- */
 
+/* An empty value is an empty collection. */
 static uint32_t collection_size(struct bytes value)
 {
     return value.size < 4 ? 0 : load_be32(value.data);
@@ -726,6 +743,7 @@ static struct bytes map_half(const struct function *function, struct function_co
     return result_buffer(context, &out);
 }
 
+/* A set of the keys: they are sorted and distinct already. */
 BODY(body_map_keys)
 {
     *result = map_half(function, context, args[0], 0);
@@ -738,6 +756,7 @@ BODY(body_map_values)
     return OK;
 }
 
+/* The count stands in the first bytes. */
 BODY(body_collection_count)
 {
     *result = result_u32(context, collection_size(args[0]));
@@ -805,6 +824,7 @@ BODY(body_collection_avg)
     return collection_total(function, context, args[0], true, result, err);
 }
 
+/* A vector of floats is their bytes, one after another. */
 static float float_at(const uint8_t *at)
 {
     uint32_t bits = load_be32(at);
@@ -830,6 +850,7 @@ BODY(body_similarity)
         right += b * b;
         apart += (a - b) * (a - b);
     }
+    /* The cosine needs directions, which a vector of zeros does not have. */
     if (function->data == 0) {
         if (left == 0 || right == 0)
             return error_set(err, ERR_INVALID, "Function system.%.*s doesn't support all-zero vectors.",
@@ -876,6 +897,7 @@ static void append_default(struct buffer *out, const struct type *type)
         break;
     }
     case TYPE_TUPLE:
+    /* Each field has its own default. */
     case TYPE_UDT:
         for (uint32_t i = 0; i < type->param_count; i++) {
             size_t at = out->size;
@@ -938,6 +960,7 @@ BODY(body_mask_part)
         *result = text;
         return OK;
     }
+    /* The padding must be one character, which may have several bytes. */
     if (function->arg_count == 4 && !bytes_is_null(args[3])) {
         padding = args[3];
         if (character_count(padding) != 1)
@@ -951,9 +974,12 @@ BODY(body_mask_part)
     for (size_t i = 0; i < text.size;) {
         size_t next = i + 1;
 
+        /* The bytes that continue a UTF-8 character. */
         while (next < text.size && (text.data[next] & 0xc0) == 0x80)
             next++;
         at++;
+        /* Between the first `begin` and the last `end` characters; negative distances reach
+         * past the ends. */
         bool inside = at >= begin && at < size - end;
         bool masked = function->data ? inside : !inside;
         if (masked)
@@ -980,6 +1006,7 @@ BODY(body_mask_hash)
     }
     if (function->arg_count == 2 && !bytes_is_null(args[1]))
         snprintf(name, sizeof(name), "%.*s", (int)(args[1].size < 60 ? args[1].size : 60), (const char *)args[1].data);
+    /* OpenSSL knows the names that Java knows: MD5, SHA-1, SHA-256, ... */
     const EVP_MD *hash = EVP_get_digestbyname(name);
     if (!hash)
         return error_set(err, ERR_INVALID, "Hash algorithm not found: %s", name);

@@ -102,6 +102,7 @@ static enum status missing_keys(struct planner *planner, const struct modify_pla
     for (uint32_t i = 0; i < count; i++)
         if (parts[i].kind == PART_NONE)
             buffer_printf(&names, "%s%.*s", missing++ ? ", " : "", BYTES(table->columns[first + i].name));
+    /* All are there. */
     if (!missing) {
         buffer_fini(&names);
         return OK;
@@ -125,6 +126,7 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
     assert(modify->kind == MODIFY_INSERT);
     for (uint32_t i = 0; i < table->clustering_count; i++)
         given += where->access.clustering[i].kind != PART_NONE;
+    /* A part of the clustering finds no row: missing_keys says which columns lack. */
     where->access.kind = ACCESS_PARTITIONS;
     where->has_clustering = given > 0;
     where->access.clustering_count = given == table->clustering_count ? table->clustering_count : 0;
@@ -133,6 +135,7 @@ static enum status finish_insert(struct planner *planner, struct modify_plan *mo
         /* Only static columns: the partition's static row is written. */
         if (given || modify->touches_rows || !modify->touches_static)
             return missing_keys(planner, modify, true);
+        /* Without clustering columns the row is written too, unless only static columns are. */
     } else if (table->clustering_count || !modify->touches_static || modify->touches_rows) {
         modify->touches_rows = true;
     }
@@ -196,6 +199,7 @@ static enum status plan_insert_values(struct planner *planner, const struct inse
 
         if (!column)
             return undefined_column(planner, insert->columns[i]);
+        /* A value is typed by its column, and a marker is named after it. */
         struct receiver receiver = { column->name, column->type };
         enum status status = term_compile(planner, insert->values[i], &receiver, &value);
         if (status)
@@ -307,6 +311,7 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
     bool add = assignment->kind == ASSIGN_ADD;
     struct receiver receiver = { column->name, type };
 
+    /* Counters, numbers and texts. */
     if (!type_is_collection(type)) {
         if (type->kind == TYPE_COUNTER) {
             if (assignment->value->kind == TERM_NULL)
@@ -323,6 +328,7 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
         operation->kind = OPERATION_SUM;
         return term_compile(planner, assignment->value, &receiver, &operation->value);
     }
+    /* A frozen collection is one value: nothing can be added to it without reading it. */
     if (!column->multicell)
         return invalid_operation(planner, assignment, "frozen collection column", column->name);
     operation->kind = add ? OPERATION_ADD : OPERATION_REMOVE;
@@ -388,6 +394,7 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
         return term_compile(planner, assignment->value, &receiver, &operation->value);
     case ASSIGN_ADD:
     case ASSIGN_SUBTRACT: return plan_add_or_subtract(planner, assignment, reads, column, operation);
+    /* v = x + v. */
     case ASSIGN_PREPEND:
         if (type->kind != TYPE_LIST)
             return invalid_operation(planner, assignment, "non list column", column->name);
@@ -405,6 +412,7 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
         status = find_field(planner, column, assignment->field, &operation->field);
         if (status)
             return status;
+        /* A field's marker is named column.field. */
         receiver.name =
             bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name), BYTES(assignment->field)));
         receiver.type = type->params[operation->field];
@@ -437,6 +445,7 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     to->op = from->op;
     if (from->op == OPERATOR_LIKE || from->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
+    /* IF v[k] = x. */
     if (from->element) {
         if (!type_is_collection(type))
             return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s",
@@ -478,6 +487,7 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     }
     if (status)
         return status;
+    /* IN ?: a list of what the left side is. */
     if (from->op == OPERATOR_IN && from->value) {
         struct receiver in = receiver_of_in(planner->arena, receiver.name, receiver.type);
 
@@ -549,6 +559,7 @@ static enum status plan_update(struct planner *planner, const struct cql_stateme
     if (status)
         return status;
 
+    /* What must be in WHERE depends on which columns are written and asked about. */
     bool only_static = !modify->touches_rows && !conditions_touch_rows(modify);
     struct where_options options = { .use = WHERE_UPDATE, .only_static = only_static };
     return where_compile(planner, update->relations, update->relation_count, &options, &modify->where);
@@ -572,6 +583,8 @@ static enum status plan_deletion(struct planner *planner, const struct cql_delet
             return error_set(planner->err, ERR_INVALID, "Invalid deletion operation for frozen collection column %.*s",
                              BYTES(column->name));
         bool list = type->kind == TYPE_LIST;
+        /* An element of a set is deleted by itself, of a list by its index, of a map by its
+         * key. */
         struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
                               : type->kind == TYPE_SET
                                   ? receiver_of(planner->arena, "value", column->name, type->params[0])
@@ -612,6 +625,7 @@ static enum status finish_delete(struct planner *planner, struct modify_plan *mo
                 "DELETE statements must restrict all PRIMARY KEY columns with equality relations in order to use IF condition on non static columns");
     }
     assert(modify->kind == MODIFY_DELETE);
+    /* DELETE FROM: how much of the primary key WHERE names says what goes. */
     if (modify->operation_count == 0) {
         modify->deletes_partitions = !where->has_clustering;
         modify->deletes_ranges = where->has_clustering && !where->access.clustering_is_complete;
@@ -727,6 +741,7 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
     status = form->plan(planner, statement, modify);
     if (status)
         return status;
+    /* Cells of a row lie by column id. */
     qsort(modify->operations, modify->operation_count, sizeof(*modify->operations), compare_operations);
     assert(modify->where.access.kind == ACCESS_PARTITIONS && modify->where.access.partition);
     assert(!modify->deletes_partitions || !modify->deletes_ranges);

@@ -19,6 +19,7 @@ enum {
     QUOTIENT_SCALE_MAX = 1000,
 };
 
+/* Counters count as numbers: they are computed with as bigints. */
 bool number_kind_is_numeric(enum type_kind kind)
 {
     switch (kind) {
@@ -412,6 +413,7 @@ static void to_big(struct number *number)
 /* Narrows as Java's casts do: the low bits are kept. */
 static void to_integer(struct number *number, enum type_kind kind)
 {
+    /* Other integers are in `integer` already. */
     if (number->kind == TYPE_FLOAT || number->kind == TYPE_DOUBLE) {
         /* Java's (byte) of a double goes through int. */
         number->integer = kind == TYPE_BIGINT || kind == TYPE_COUNTER ? java_long_of_double(number->real)
@@ -628,6 +630,7 @@ static enum status decimal_remainder(struct number *left, struct number *right, 
     if (status)
         return status;
     mpz_init(quotient);
+    /* Aligned, both are whole numbers of the same unit. */
     mpz_tdiv_qr(quotient, left->big, left->big, right->big);
     if (preferred < 0 && mpz_sgn(quotient)) {
         zeros = trailing_zeros(quotient, -preferred);
@@ -655,6 +658,7 @@ static enum status decimal_operate(struct number *left, char op, const struct nu
     mpz_set(right.big, given->big);
     right.scale = given->scale;
     right.kind = TYPE_DECIMAL;
+    /* The scales add up; the digits are rounded as Cassandra's MathContext says. */
     if (op == '*') {
         int64_t scale = (int64_t)left->scale + right.scale;
 

@@ -149,6 +149,7 @@ static void add_fixed(struct candidates *candidates, struct bytes name)
         assert(row->arg_count <= 3);
         for (int k = 0; k < row->arg_count; k++)
             args[k] = type_native(row->args[k]);
+        /* The result is named as the function was called. */
         struct function *function = candidate_add(candidates, name_is(name, row->name) ? row->name : row->legacy_name,
                                                   type_native(row->returns), args, (uint32_t)row->arg_count, row->body);
         function->data = row->data;
@@ -317,6 +318,7 @@ static enum status add_collection(struct candidates *candidates, struct bytes na
             return error_set(
                 err, ERR_INVALID, "Function system.%s requires %s argument, but found argument %.*s of type %s",
                 COLLECTION[i].name, COLLECTION[i].what, BYTES(args[0].text), type_text(candidates->arena, type));
+        /* Elements for minimum, maximum, sum and average; the others follow. */
         const struct type *returns = type->params[0];
         if (COLLECTION[i].body == body_map_keys)
             returns = type_set(candidates->arena, type->params[0], true);
@@ -367,6 +369,7 @@ static enum status add_json(struct candidates *candidates, const struct function
         if (!scope->receiver)
             return error_set(err, ERR_INVALID, "%s() cannot be used in the selection clause of a SELECT statement",
                              shown);
+        /* It parses whatever is to receive it. */
         candidate_add(candidates, shown, scope->receiver, &text, 1, body_from_json);
     }
     return OK;
@@ -384,6 +387,8 @@ static enum status add_vector(struct candidates *candidates, const struct functi
         if (count != 2)
             return wrong_count(names[i], "vector<float, n>, vector<float, n>", err);
         const struct type *types[2] = { NULL, NULL };
+        /* What each argument says by itself; a list literal has as many dimensions as
+         * elements. */
         for (int k = 0; k < 2; k++) {
             if (args[k].is_list && args[k].item_count == 0)
                 return error_set(err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
@@ -393,6 +398,7 @@ static enum status add_vector(struct candidates *candidates, const struct functi
                                          : NULL;
         }
         for (int k = 0; k < 2; k++) {
+            /* A marker is a vector like the other one. */
             if (!args[k].is_list && !args[k].guess && types[1 - k])
                 types[k] = types[1 - k];
             if (!types[k])
@@ -507,6 +513,7 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (!name_is(name, names[i].name))
             continue;
+        /* One for each type of number; the argument chooses. */
         if (names[i].kind == AGGREGATE_SUM || names[i].kind == AGGREGATE_AVG) {
             for (size_t k = 0; k <= ARRAY_SIZE(NUMERIC); k++) {
                 const struct type *type = type_native(k < ARRAY_SIZE(NUMERIC) ? NUMERIC[k] : TYPE_COUNTER);
@@ -639,6 +646,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
     }
     for (uint32_t i = 0; i < candidates->count; i++) {
         const struct type *returns = candidates->list[i].return_type;
+        /* A function whose result nothing here could receive is no candidate. */
         bool fits = !scope->receiver || type_equal(scope->receiver, returns) ||
                     type_is_value_compatible(scope->receiver, returns);
         enum assignability test = fits ? function_test(&candidates->list[i], args, count) : ASSIGNABLE_NOT;
@@ -657,6 +665,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
             "Invalid call to function %s%.*s, none of its type signatures match (known type signatures: %s)",
             all[0]->is_cast ? "system." : "", BYTES(all[0]->name),
             print_signatures(scope->arena, all, candidates->count));
+    /* Several fit: one that gives exactly the receiver's type is meant. */
     if (weak_count > 1 && scope->receiver) {
         uint32_t fitting = 0;
         const struct function *fit = NULL;
@@ -792,6 +801,7 @@ static enum type_kind operation_kind(char op, enum type_kind left, enum type_kin
         return left == TYPE_ASCII ? right : left;
     if ((left == TYPE_TIMESTAMP || left == TYPE_DATE) && right == TYPE_DURATION && (op == '+' || op == '-'))
         return left;
+    /* TYPE_CUSTOM, unless both are numbers. */
     return number_result_kind(left, right);
 }
 
@@ -830,10 +840,14 @@ static void choose_operation(struct operands *operands, const struct function_sc
             const struct type *left = type_native(OPERAND[i]), *right = type_native(OPERAND[k]);
             enum type_kind kind = operation_kind(op, left->kind, right->kind);
 
+            /* Skips pairs that an operand does not fit, that have no operation, or whose
+             * result is not wanted. */
             if (operands->tests[0][i] < least || operands->tests[1][k] < least || kind == TYPE_CUSTOM ||
                 !may_give(scope, type_native(kind)))
                 continue;
             bool is_exact = operands->tests[0][i] == ASSIGNABLE_EXACTLY && operands->tests[1][k] == ASSIGNABLE_EXACTLY;
+            /* Both operands of the receiver's type: int_column = 1 + 2 is an addition of
+             * ints. */
             bool is_own = i == k && scope->receiver && !operands->has_marker && type_equal(scope->receiver, left);
             if (!operands->possible++ || is_exact || is_own) {
                 operands->types[0] = left;
@@ -858,6 +872,7 @@ enum status function_resolve_operator(const struct function_scope *scope, char o
     struct operands operands = { .has_marker = args[0].is_marker || args[1].is_marker };
     bool is_doubted = false;
 
+    /* Each operand is asked once for each type: the pairs only combine the answers. */
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < OPERANDS; i++)
             operands.tests[side][i] = argument_test(&args[side], type_native(OPERAND[i]));

@@ -139,6 +139,7 @@ static enum status check_distinct(const struct selection *selection, const struc
             return error_set(
                 planner->err, ERR_INVALID,
                 "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.");
+    /* Rows are not read, so nothing of a row can be shown. */
     for (uint32_t i = 0; i < used.count; i++)
         if (used.list[i]->kind == COLUMN_REGULAR || used.list[i]->kind == COLUMN_CLUSTERING)
             return refuse_distinct_column(planner, used.list[i]);
@@ -212,6 +213,8 @@ static enum status compile_ordering(struct selection *selection, const struct se
         return OK;
     if (statement->orderings[0].ann_of)
         return error_set(planner->err, ERR_INVALID, "ANN ordering by vector requires the column to be indexed");
+    /* A scan goes by tokens: rows of all partitions in one order would have to be sorted in
+     * memory. */
     if (select->where.access.kind == ACCESS_RANGE)
         return error_set(planner->err, ERR_INVALID,
                          "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
@@ -237,6 +240,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
                 planner->err, ERR_INVALID,
                 "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY");
         next++;
+        /* The whole order is the table's, or the reverse of it. */
         int this_reversed = ordered[i].descending != column->descending;
         if (reversed >= 0 && reversed != this_reversed)
             return error_set(planner->err, ERR_INVALID, "Unsupported order by relation");
@@ -332,6 +336,7 @@ static enum status compile_groups(struct selection *selection, const struct sele
 
         if (status)
             return status;
+        /* Columns that are fixed to one value may be passed over. */
         while (next < column->index && is_one_value(&select->where, &table->columns[next]))
             next++;
         if (next != column->index)
@@ -360,6 +365,7 @@ static bool uses_only_static(const struct selection *selection, const struct sel
     struct used_columns used = find_used(selection);
     bool any = false;
 
+    /* SELECT * reads rows; without clustering columns a row is as good as the partition. */
     if (!statement->selector_count || !selection->planner->table->clustering_count)
         return false;
     for (uint32_t i = 0; i < used.count; i++) {
@@ -505,6 +511,7 @@ enum status plan_select(struct planner *planner, const struct cql_statement *sta
     if (statement->select->json)
         make_json(planner, select, plan);
     index_cell_slots(planner, select);
+    /* Cassandra warns of aggregates that read more than one partition. */
     if (select->is_aggregate) {
         if (!select->where.partition_is_restricted)
             planner_warn(planner, "Aggregation query used without partition key");

@@ -99,6 +99,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         print_name(planner, out, term->items[0]);
         buffer_append_string(out, ")");
         break;
+    /* cast_as_int(x) is shown as a cast, which is what it is. */
     case TERM_FUNCTION: {
         const char *target = function_cast_target(term->function.name);
 
@@ -115,6 +116,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
     case TERM_CAST: {
         const struct type *from = term_natural_type(planner, term->items[0]), *to;
 
+        /* A cast to the type that x has is not shown: Cassandra leaves it out when it plans. */
         if (from && !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
             print_name(planner, out, term->items[0]); /* nothing to cast */
             break;
@@ -144,6 +146,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         print_names(planner, out, term);
         buffer_append_string(out, ")");
         break;
+    /* Collections may hold selectors, which have names of their own. */
     case TERM_LIST:
     case TERM_SET:
         buffer_append_string(out, term->kind == TERM_LIST ? "[" : "{");
@@ -187,6 +190,8 @@ static enum status compile_natural(struct selection *selection, const struct ter
     case TERM_LITERAL:
     case TERM_MARKER:
     case TERM_NULL: return OK;
+    /* A collection of literals alone has no type; with a column in it, it follows from the
+     * column's. */
     case TERM_LIST:
     case TERM_SET:
     case TERM_MAP:
@@ -278,6 +283,8 @@ static enum status compile_call(struct selection *selection, const struct term *
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     bool inside = selection->inside_aggregate,
          aggregates = term->kind == TERM_FUNCTION && is_aggregate_name(term->function.name);
+    /* sum(max(v)) has no meaning; the check comes before the arguments, whose errors are less
+     * to the point. */
     if (inside && aggregates)
         return error_set(planner->err, ERR_INVALID,
                          "aggregate functions cannot be used as arguments of aggregate functions");
@@ -292,6 +299,8 @@ static enum status compile_call(struct selection *selection, const struct term *
     if (term->kind == TERM_OPERATION) {
         status = function_resolve_operator(&scope, term->op, args, &function, planner->err);
     } else if (term->kind == TERM_NEGATE) {
+        /* -1 takes the type that is asked for; for a function and an operator Cassandra does
+         * not look at it. */
         scope.receiver = wanted;
         status = function_resolve_negation(&scope, &args[0], &function, planner->err);
     } else {
@@ -312,6 +321,7 @@ static enum status compile_call(struct selection *selection, const struct term *
     assert(function->return_type && function->arg_count == term->item_count);
     struct expr *call = new_expr(planner, EXPR_CALL, function->return_type, term->item_count);
     call->function = function;
+    /* What had no type by itself gets that of the parameter. */
     for (uint32_t i = 0; i < term->item_count && !status; i++) {
         call->args[i] = compiled[i];
         if (!compiled[i])
@@ -354,6 +364,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     assert(term->item_count == 1);
     while (of->kind == TERM_FIELD || of->kind == TERM_ELEMENT || of->kind == TERM_SLICE)
         of = of->items[0];
+    /* Below fields and elements there must be a column: only columns have cells. */
     if (of->kind != TERM_COLUMN)
         return error_set(planner->err, ERR_INVALID, "%s() needs a column", name);
     status = selection_column(selection, of->column, &column);
@@ -367,6 +378,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     of = term->items[0];
     if (of->kind == TERM_SLICE)
         return error_set(planner->err, ERR_INVALID, "%s() of a slice is not supported yet", name);
+    /* A frozen column is one cell, of which an element has no time of its own. */
     if (column->multicell && of->kind == TERM_ELEMENT) {
         if (column->type->kind == TYPE_LIST)
             return error_set(planner->err, ERR_INVALID,
@@ -436,6 +448,7 @@ static enum status compile_element(struct selection *selection, const struct ter
                                  slice ? 3 : 2);
     assert(term->item_count == (slice ? 3 : 2));
     struct bytes name = selector_name(planner, term->items[0]);
+    /* The key is a term, not a selector: it may not depend on the row. */
     struct receiver key = receiver_of(planner->arena, type->kind == TYPE_MAP ? "key" : "value", name, type->params[0]);
     expr->args[0] = collection;
     for (uint32_t i = 1; i < expr->arg_count && !status; i++)
@@ -538,11 +551,14 @@ static enum status compile_pack(struct selection *selection, const struct term *
     struct planner *planner = selection->planner;
     enum status status = OK;
 
+    /* (x) is x, unless a tuple is asked for. */
     if (term->kind == TERM_TUPLE && term->item_count == 1 && (!wanted || wanted->kind != TYPE_TUPLE))
         return selector_compile(selection, term->items[0], wanted, result);
     if (wanted && wanted->kind == TYPE_UDT && is_ambiguous_map(term))
         term = as_udt(planner, term);
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
+    /* Nobody asks for a type: it is that of the first part that has one; of a tuple each part
+     * must have one. */
     if (!wanted) {
         if (is_ambiguous_map(term))
             return selector_cannot_infer(selection, term);
@@ -597,6 +613,7 @@ static enum status compile_pack(struct selection *selection, const struct term *
             element = wanted->params[i];
             break;
         case TYPE_UDT:
+            /* The field of the type that has this name. */
             for (at = 0;
                  at < count && !(term->kind == TERM_UDT && bytes_equal(wanted->field_names[at], term->field_names[i]));
                  at++)
@@ -612,6 +629,8 @@ static enum status compile_pack(struct selection *selection, const struct term *
         case TYPE_VECTOR: element = wanted->params[0]; break;
         default: return selector_cannot_infer(selection, term);
         }
+        /* What was compiled to find the type need not be compiled again, unless it is to be
+         * another type. */
         if (compiled[i] && type_equal(compiled[i]->type, element))
             pack->args[at] = compiled[i];
         else
@@ -634,6 +653,7 @@ static enum status compile_hint(struct selection *selection, const struct term *
     if (status)
         return status;
     type = type_freeze(planner->arena, type);
+    /* The hint says what {a: b} is. */
     if (type->kind == TYPE_UDT && is_ambiguous_map(value)) {
         value = as_udt(planner, value);
         status = check_fields(planner, type, value);
@@ -685,6 +705,8 @@ enum status selector_compile(struct selection *selection, const struct term *ter
     case TERM_FIELD: return compile_field(selection, term, result);
     case TERM_ELEMENT:
     case TERM_SLICE: return compile_element(selection, term, result);
+    /* CAST is resolved as a function from the selector's own type; a hint, below, only names
+     * a type. */
     case TERM_CAST: {
         const struct function *function;
         const struct expr *from;
@@ -715,6 +737,7 @@ enum status selector_compile(struct selection *selection, const struct term *ter
     case TERM_MAP:
     case TERM_UDT:
     case TERM_TUPLE: return compile_pack(selection, term, wanted, result);
+    /* These have no type of their own: only inside of something that asks for one. */
     case TERM_LITERAL:
     case TERM_NULL:
     case TERM_MARKER: {

@@ -181,6 +181,7 @@ static enum type_kind preferred_kind(const struct term *term)
         if (text.size > 20)
             return TYPE_VARINT;
         snprintf(copy, sizeof(copy), "%.*s", BYTES(text));
+        /* Twenty digits may pass 64 bits. */
         __int128 v = 0;
         for (const char *at = copy + (copy[0] == '-'); *at; at++)
             v = v * 10 + (*at - '0');
@@ -339,6 +340,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
         if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
             return ASSIGNABLE_NOT;
         return term->item_count ? test_items(planner, term, type->params[0]) : ASSIGNABLE_WEAKLY;
+    /* {} may be an empty set or an empty map. */
     case TERM_SET:
         if (term->item_count == 0)
             return type->kind == TYPE_SET || type->kind == TYPE_MAP ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
@@ -352,6 +354,7 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
             worst = worst_of(worst, term_test(planner, term->items[i], type->params[i % 2]));
         return worst;
     }
+    /* Each field that is written must be one of the type's, and fit it. */
     case TERM_UDT:
         if (type->kind != TYPE_UDT)
             return ASSIGNABLE_NOT;
@@ -408,6 +411,7 @@ static const struct type *common_type(struct planner *planner, const struct term
 
         if (!type || (common && test_type(type, common) != ASSIGNABLE_NOT))
             continue;
+        /* Neither can be read as the other. */
         if (common && test_type(common, type) == ASSIGNABLE_NOT)
             return NULL;
         common = type;
@@ -773,6 +777,7 @@ static enum status compile_udt(struct planner *planner, const struct term *term,
     pack->arg_count = type->param_count;
     assert(type->kind == TYPE_UDT && type->field_names);
     pack->args = arena_new_array(planner->arena, const struct expr *, type->param_count + 1);
+    /* Fields that are not written are null. */
     for (uint32_t i = 0; i < type->param_count; i++)
         pack->args[i] = new_expr(planner, EXPR_NULL, type->params[i]);
     for (uint32_t i = 0; i < term->item_count; i++) {
@@ -849,6 +854,7 @@ static enum status compile_call(struct planner *planner, const struct term *term
         return error_set(planner->err, ERR_INVALID, "Unknown function %s%.*s called", "", BYTES(term->function.name));
     if (function->aggregate)
         return error_set(planner->err, ERR_INVALID, "Aggregation function are not supported in the where clause");
+    /* resolve.c may have chosen it for its arguments alone. */
     if (test_type(function->return_type, receiver->type) == ASSIGNABLE_NOT)
         return error_set(planner->err, ERR_INVALID,
                          "Type error: cannot assign result of %s %s%.*s (type %.*s) to %.*s (type %.*s)",
@@ -864,6 +870,7 @@ static enum status compile_call(struct planner *planner, const struct term *term
     call->arg_count = term->item_count;
     call->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
+        /* A marker inside is named after function and argument. */
         struct receiver arg = {
             bytes_of_string(arena_printf(planner->arena, "arg%u(system.%.*s)", i, BYTES(function->name))),
             function->arg_types[i],
@@ -915,6 +922,7 @@ enum status term_compile(struct planner *planner, const struct term *term, const
                              "Unexpected receiver type '%.*s'; only list and vector are expected",
                              BYTES(type_name(planner->arena, type)));
         return compile_sequence(planner, term, receiver, type->kind == TYPE_LIST ? "list" : "vector", result);
+    /* {} for a map is an empty map. */
     case TERM_SET:
         if (term->item_count == 0 && type->kind == TYPE_MAP)
             return compile_map(planner, term, receiver, result);
@@ -930,6 +938,7 @@ enum status term_compile(struct planner *planner, const struct term *term, const
             return invalid_literal(planner, "user type", receiver);
         return compile_udt(planner, term, receiver, result);
     case TERM_TUPLE:
+        /* (x) in parentheses is x. */
         if (type->kind != TYPE_TUPLE) {
             if (term->item_count == 1)
                 return term_compile(planner, term->items[0], receiver, result);

@@ -52,6 +52,7 @@ static struct bytes relation_text(struct planner *planner, const struct relation
     return buffer_to_arena(planner->arena, &out);
 }
 
+/* The column, or the error that there is none. */
 static enum status find_column(struct planner *planner, struct bytes name, const struct column_def **column)
 {
     *column = table_def_column(planner->table, name);
@@ -60,6 +61,7 @@ static enum status find_column(struct planner *planner, struct bytes name, const
     return OK;
 }
 
+/* As it is written in CQL, for errors. */
 static const char *operator_text(enum cql_operator op)
 {
     switch (op) {
@@ -123,6 +125,7 @@ static enum status join(struct planner *planner, struct restriction *old, const 
     struct bytes names = common_columns(planner, added, old);
 
     assert(names.size && old->kind != PART_NONE && added->kind != PART_NONE);
+    /* The first relation decides the words. */
     if (old->kind == PART_EQ || old->kind == PART_IN)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes %s", BYTES(names),
@@ -131,6 +134,7 @@ static enum status join(struct planner *planner, struct restriction *old, const 
         return error_set(planner->err, ERR_INVALID,
                          "Column \"%.*s\" cannot be restricted by both an equality and an inequality relation",
                          BYTES(added->columns[0]->name));
+    /* (a, b) > ? and (b) < ? would not be one slice. */
     if (old->columns[0] != added->columns[0])
         return error_set(
             planner->err, ERR_INVALID,
@@ -162,6 +166,7 @@ static enum status merge(struct collector *collector, const struct restriction *
 
     assert(added->width && added->columns);
     for (uint32_t i = 0; i < added->width; i++)
+        /* A restriction stands at the place of its first column and may reach over several. */
         for (uint32_t k = 0; k < none; k++) {
             struct restriction *old = &collector->restrictions[k];
             enum status status;
@@ -212,6 +217,7 @@ static enum status check_column_operator(struct collector *collector, const stru
                              BYTES(column->name));
         return OK;
     }
+    /* Values of several cells cannot be compared as a whole. */
     if (column->multicell && type->kind == TYPE_UDT)
         return error_set(planner->err, ERR_INVALID,
                          "Non-frozen UDT column '%.*s' (%.*s) cannot be restricted by any relation",
@@ -220,6 +226,7 @@ static enum status check_column_operator(struct collector *collector, const stru
         return error_set(planner->err, ERR_INVALID,
                          "Collection column '%.*s' (%.*s) cannot be restricted by a '%s' relation", BYTES(column->name),
                          BYTES(type_name(planner->arena, type)), operator_text(relation->op));
+    /* Durations have no order: a month is longer or shorter than 30 days. */
     if (is_slice(relation->op) && type_references_duration(type)) {
         const char *what = type->kind == TYPE_DURATION ? "duration columns"
                            : type->kind == TYPE_TUPLE  ? "tuples containing durations"
@@ -299,6 +306,7 @@ static enum status collect_column(struct collector *collector, const struct rela
 
     if (relation->op == OPERATOR_IN) {
         added.kind = PART_IN;
+        /* IN ?: the marker brings the list. */
         if (relation->value) {
             struct receiver in = receiver_of_in(planner->arena, column->name, column->type);
 
@@ -318,6 +326,7 @@ static enum status collect_column(struct collector *collector, const struct rela
     status = term_compile(planner, relation->value, &receiver, &added.values[0]);
     if (status)
         return status;
+    /* What is left is = or a bound. */
     if (relation->op == OPERATOR_EQ)
         added.kind = PART_EQ;
     else
@@ -360,6 +369,7 @@ static enum status tuple_values(struct collector *collector, const struct term *
     if (term->kind == TERM_TUPLE && term->item_count != width)
         return error_set(planner->err, ERR_INVALID, "Expected %u elements in value tuple, but got %u: %.*s", width,
                          term->item_count, BYTES(term_text(planner, term)));
+    /* A marker brings the whole tuple: each column's value is a component of it. */
     enum status status = term_compile(planner, term, receiver, &tuple);
     for (uint32_t i = 0; i < width && !status; i++)
         values[i] = term_component(planner, tuple, i);
@@ -595,6 +605,7 @@ static void restriction_to_filters(struct where *where, const struct restriction
         filter.value_count = restriction->value_count;
         add_filter(where, &filter);
     } else {
+        /* A slice with two bounds is two filters. */
         if (restriction->start.values) {
             filter.op = restriction->start.inclusive ? OPERATOR_GE : OPERATOR_GT;
             filter.value = restriction->start.values[0];
@@ -649,6 +660,7 @@ static enum status sort_partition(struct collector *collector)
         slice |= restriction->kind == PART_SLICE;
         where->partition_has_in |= restriction->kind == PART_IN;
     }
+    /* Writes must name whole partitions. */
     if (options->use != WHERE_SELECT) {
         if (missing_count)
             return error_set(planner->err, ERR_INVALID, "Some partition key parts are missing: %.*s",
@@ -659,6 +671,7 @@ static enum status sort_partition(struct collector *collector)
                 "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for %s statements",
                 use_name(options->use));
     }
+    /* A part of the key, or a slice of it, finds no partition: tokens are hashes. */
     bool filtering = (restricted && (missing_count || slice)) || collector->partition_contains;
     if (filtering && !options->allow_filtering)
         return error_set(planner->err, ERR_INVALID, FILTERING_MESSAGE);
@@ -712,6 +725,7 @@ static enum status check_clustering(struct collector *collector)
                 BYTES(column->name), BYTES(skipped->name));
         if (restriction->kind == PART_SLICE)
             sliced = column;
+        /* A restriction on several columns stands at its first one. */
         i += restriction->width - 1;
     }
     return OK;
@@ -850,6 +864,7 @@ static enum status sort_others(struct collector *collector)
     for (uint32_t i = keys; i < table->column_count; i++)
         if (collector->restrictions[i].columns)
             found[count++] = &table->columns[i];
+    /* CONTAINS on a key column was counted with the keys. */
     for (uint32_t i = 0; i < collector->contains_count; i++) {
         bool is_key = collector->contains[i].column->index < keys, known = false;
 
