@@ -577,8 +577,7 @@ void number_divide_digits(struct number *left, const struct number *right, size_
 {
     int32_t preferred = left->scale - right->scale;
     size_t have = precision(left->big), divisor = precision(right->big);
-    unsigned long shift =
-        digits + divisor > have ? digits + divisor - have : 0; /* the quotient has the digits, or one more */
+    unsigned long shift = digits + divisor + 1 > have ? digits + divisor + 1 - have : 0;
     mpz_t rest;
 
     assert(digits && mpz_sgn(right->big) > 0);
@@ -586,9 +585,14 @@ void number_divide_digits(struct number *left, const struct number *right, size_
     shift_up(left->big, shift);
     left->scale = preferred + (int32_t)shift;
     mpz_tdiv_qr(left->big, rest, left->big, right->big);
-    if (mpz_sgn(rest)) { /* a digit that tells a half from more than a half */
+    /* The quotient has one digit more than is asked for, or two: they say which way to round, but
+     * for a rest. A 1 behind them tells a half from more than a half. */
+    if (mpz_sgn(rest)) {
         mpz_mul_ui(left->big, left->big, 10);
-        mpz_add_ui(left->big, left->big, 1);
+        if (mpz_sgn(rest) > 0)
+            mpz_add_ui(left->big, left->big, 1);
+        else
+            mpz_sub_ui(left->big, left->big, 1);
         left->scale++;
     }
     number_round_digits(left, digits);

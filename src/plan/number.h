@@ -40,8 +40,8 @@ void number_negate(struct number *number);
  * are too long. */
 enum number_function { NUMBER_EXP, NUMBER_LOG, NUMBER_LOG10 };
 enum status number_apply(struct number *number, enum number_function function, struct error *err);
-/* Of a varint or a decimal: BigDecimal's precision(), round() and divide() with a MathContext of so many digits, half even. Both of the
- * quotient are positive or zero, and the divisor is not zero. */
+/* Of a varint or a decimal: BigDecimal's precision(), round() and divide() with a MathContext of so many digits, half even. A divisor is
+ * greater than zero. */
 size_t number_digits(const struct number *number);
 void number_round_digits(struct number *number, size_t digits);
 void number_divide_digits(struct number *left, const struct number *right, size_t digits);

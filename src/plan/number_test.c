@@ -75,6 +75,34 @@ static void decimals_divide_to_32_digits(void **state)
     calculate(TYPE_DECIMAL, "10.5", '%', "3", "1.5");
 }
 
+static void divide(const char *left, const char *right, size_t digits, const char *expected)
+{
+    struct number a, b;
+
+    number_init(&a);
+    number_init(&b);
+    read_text(&a, TYPE_DECIMAL, LITERAL_FLOAT, left);
+    read_text(&b, TYPE_DECIMAL, LITERAL_FLOAT, right);
+    number_divide_digits(&a, &b, digits);
+    assert_shows(&a, expected);
+    number_fini(&a);
+    number_fini(&b);
+}
+
+/* BigDecimal.divide with a MathContext: half even, whatever the sign and however many digits the quotient has. */
+static void quotients_are_rounded_to_digits(void **state)
+{
+    divide("7", "9", 1, "0.8");
+    divide("9", "7", 1, "1");
+    divide("-7", "9", 3, "-0.778");
+    divide("-9", "7", 3, "-1.29");
+    divide("1", "8", 2, "0.12");
+    divide("3", "8", 2, "0.38");
+    divide("-1", "8", 2, "-0.12");
+    divide("1.000", "8", 6, "0.125");
+    divide("100", "8", 6, "12.5");
+}
+
 static void division_by_zero_is_an_error(void **state)
 {
     struct number a, b;
@@ -232,10 +260,11 @@ static void big_functions_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_wrap_as_javas_do),    cmocka_unit_test(big_numbers_do_not),
-        cmocka_unit_test(decimals_divide_to_32_digits), cmocka_unit_test(division_by_zero_is_an_error),
-        cmocka_unit_test(kinds_meet_at_the_wider),      cmocka_unit_test(casts_cut),
-        cmocka_unit_test(big_functions_are_cassandras), cmocka_unit_test(big_functions_are_bounded),
+        cmocka_unit_test(integers_wrap_as_javas_do),       cmocka_unit_test(big_numbers_do_not),
+        cmocka_unit_test(decimals_divide_to_32_digits),    cmocka_unit_test(division_by_zero_is_an_error),
+        cmocka_unit_test(kinds_meet_at_the_wider),         cmocka_unit_test(casts_cut),
+        cmocka_unit_test(big_functions_are_cassandras),    cmocka_unit_test(big_functions_are_bounded),
+        cmocka_unit_test(quotients_are_rounded_to_digits),
     };
 
     return cmocka_run_group_tests_name("plan/number", tests, NULL, NULL);
