@@ -1,3 +1,7 @@
+/* Definitions under construction. A definition owns all that it points to, in one
+ * arena, so that it can be freed at once and never holds on to a request's memory;
+ * asserts look whether that is so (is_owned). A definition is made, filled, finished,
+ * and then immutable: a change begins with a copy. */
 #include "schema/build.h"
 
 #include "schema/option.h"
@@ -7,6 +11,7 @@
 
 /* ---- option maps ---- */
 
+/* Maps are copied with their names and values. */
 void option_map_copy(struct arena *arena, struct option_map *to, const struct option_map *from)
 {
     struct option *options = arena_new_array(arena, struct option, from->count + 1);
@@ -18,6 +23,7 @@ void option_map_copy(struct arena *arena, struct option_map *to, const struct op
     *to = (struct option_map){ options, from->count };
 }
 
+/* Maps have a handful of entries. */
 const struct option *option_map_find(const struct option_map *map, struct bytes name)
 {
     for (uint32_t i = 0; i < map->count; i++)
@@ -26,15 +32,19 @@ const struct option *option_map_find(const struct option_map *map, struct bytes 
     return NULL;
 }
 
+/* Sets an entry, in order of names. The map's array is made anew, since others may
+ * share it. */
 void option_map_set(struct arena *arena, struct option_map *map, struct bytes name, struct bytes value)
 {
     struct option *options = arena_new_array(arena, struct option, map->count + 1);
     uint32_t count = 0;
     bool is_set = false;
 
+    assert(name.data || !name.size);
     for (uint32_t i = 0; i < map->count; i++) {
         int order = bytes_compare(map->options[i].name, name);
 
+        /* Before the first that is not smaller; an equal one is left out below. */
         if (order >= 0 && !is_set) {
             options[count++] = (struct option){ arena_copy(arena, name), arena_copy(arena, value) };
             is_set = true;
@@ -49,11 +59,13 @@ void option_map_set(struct arena *arena, struct option_map *map, struct bytes na
 
 /* ---- who owns what a definition points to ---- */
 
+/* Nothing that is empty needs an owner. */
 static bool is_owned(const struct arena *arena, struct bytes text)
 {
     return text.size == 0 || arena_owns(arena, text.data);
 }
 
+/* Names, values and the array itself. */
 static bool map_is_owned(const struct arena *arena, const struct option_map *map)
 {
     for (uint32_t i = 0; i < map->count; i++)
@@ -62,6 +74,7 @@ static bool map_is_owned(const struct arena *arena, const struct option_map *map
     return map->count == 0 || arena_owns(arena, map->options);
 }
 
+/* Goes through the table of options, so a new option is looked at as well. */
 static bool params_are_owned(const struct arena *arena, const struct table_params *params)
 {
     for (size_t i = 0; i < table_option_count; i++) {
@@ -76,6 +89,8 @@ static bool params_are_owned(const struct arena *arena, const struct table_param
     return true;
 }
 
+/* Before a table is finished: a name in a request's arena would be gone when the
+ * request is. */
 static bool table_is_owned(const struct table_def *def)
 {
     const struct arena *arena = def->arena;
@@ -99,11 +114,14 @@ bool keyspace_def_is_owned(const struct keyspace_def *def)
 
 /* ---- tables ---- */
 
+/* An empty table with one reference. Tables of virtual keyspaces are durable like
+ * others: nobody asks. */
 struct table_def *table_def_new(struct bytes keyspace, struct bytes name)
 {
     struct arena *arena = arena_new(2048);
     struct table_def *def = arena_new_struct(arena, struct table_def);
 
+    assert(name.data || !name.size);
     atomic_init(&def->refs, 1);
     def->arena = arena;
     def->keyspace = arena_copy(arena, keyspace);
@@ -112,6 +130,7 @@ struct table_def *table_def_new(struct bytes keyspace, struct bytes name)
     return def;
 }
 
+/* Numbers are copied by the struct, texts and maps one by one. */
 void table_params_copy(struct arena *arena, struct table_params *to, const struct table_params *from)
 {
     *to = *from;
@@ -127,11 +146,14 @@ void table_params_copy(struct arena *arena, struct table_params *to, const struc
     }
 }
 
+/* A copy to be changed, with room for more columns. Ids stay: they are what stored
+ * cells go by. */
 struct table_def *table_def_clone(const struct table_def *from, uint32_t columns_more, uint32_t dropped_more)
 {
     struct table_def *def = table_def_new(from->keyspace, from->name);
     struct arena *arena = def->arena;
 
+    assert(from->column_count <= from->column_id_next);
     def->id = from->id;
     memcpy(def->uuid, from->uuid, 16);
     def->version = from->version;
@@ -143,6 +165,7 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     }
     def->column_count = from->column_count;
     def->column_id_next = from->column_id_next;
+    /* Types of dropped columns have no user types in them (type_expand_udts). */
     def->dropped = arena_new_array(arena, struct dropped_column, from->dropped_count + dropped_more + 1);
     for (uint32_t i = 0; i < from->dropped_count; i++) {
         def->dropped[i] = from->dropped[i];
@@ -156,11 +179,14 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     return def;
 }
 
+/* A new column gets the next id, which is never given again: cells of a dropped column
+ * must not appear in a new one of its name. The caller has made room. */
 struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position,
                                         struct bytes name, const struct type *type, bool descending)
 {
     struct column_def *column = &def->columns[def->column_count++];
 
+    assert(def->column_id_next < COLUMN_ID_NONE);
     *column = (struct column_def){ .id = def->column_id_next++,
                                    .kind = kind,
                                    .position = position,
@@ -170,6 +196,8 @@ struct column_def *table_def_add_column(struct table_def *def, enum column_kind 
     return column;
 }
 
+/* Cassandra's order: keys by position, then static and regular columns by name. SELECT
+ * * shows it. */
 static int compare_columns(const void *a, const void *b)
 {
     const struct column_def *x = a, *y = b;
@@ -181,6 +209,8 @@ static int compare_columns(const void *a, const void *b)
     return bytes_compare(x->name, y->name);
 }
 
+/* Sorts the columns and fills in what follows from them. Afterwards the definition does
+ * not change. */
 void table_def_finish(struct table_def *def)
 {
     uint32_t counts[4] = { 0 };
@@ -190,6 +220,7 @@ void table_def_finish(struct table_def *def)
     if (def->column_count > 1)
         qsort(def->columns, def->column_count, sizeof(*def->columns), compare_columns);
     def->index_by_id = arena_alloc(def->arena, (def->column_id_next + 1) * sizeof(uint32_t));
+    /* UINT32_MAX: no column has the id any more. */
     memset(def->index_by_id, 0xff, (def->column_id_next + 1) * sizeof(uint32_t));
     def->is_counter = false;
     for (uint32_t i = 0; i < def->column_count; i++) {
@@ -201,9 +232,11 @@ void table_def_finish(struct table_def *def)
         column->multicell = type_is_multicell(column->type);
         column->hidden_until_us = INT64_MIN;
         def->index_by_id[column->id] = i;
+        /* One counter is enough: tables are checked to have no mixture. */
         if (column->kind >= COLUMN_STATIC && column->type->kind == TYPE_COUNTER)
             def->is_counter = true;
     }
+    /* A column that came back with its id: cells up to the drop stay hidden. */
     for (uint32_t i = 0; i < def->dropped_count; i++)
         if (def->dropped[i].id < def->column_id_next && def->index_by_id[def->dropped[i].id] != UINT32_MAX)
             def->columns[def->index_by_id[def->dropped[i].id]].hidden_until_us = def->dropped[i].dropped_us;
@@ -215,6 +248,7 @@ void table_def_finish(struct table_def *def)
 
 /* ---- keyspaces ---- */
 
+/* With room for tables and types that are to be added. */
 static struct keyspace_def *new_keyspace(struct bytes name, const struct option_map *replication, bool durable_writes,
                                          uint32_t table_room, uint32_t type_room)
 {
@@ -236,6 +270,7 @@ struct keyspace_def *keyspace_def_new(struct bytes name, const struct option_map
     return new_keyspace(name, replication, durable_writes, 0, 0);
 }
 
+/* Shares the tables, copies the types: those lie in the keyspace's own arena. */
 struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_t tables_more, uint32_t types_more)
 {
     struct keyspace_def *def = new_keyspace(from->name, &from->replication, from->durable_writes,
@@ -244,6 +279,7 @@ struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_
     def->is_virtual = from->is_virtual;
     option_map_copy(def->arena, &def->tags, &from->tags);
     for (uint32_t i = 0; i < from->table_count; i++)
+        /* Unchanged tables are shared by all versions. */
         def->tables[i] = table_def_ref(from->tables[i]);
     def->table_count = from->table_count;
     for (uint32_t i = 0; i < from->type_count; i++)
@@ -252,6 +288,7 @@ struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_
     return def;
 }
 
+/* Where the table stands, or would stand, among those sorted by name. */
 static uint32_t table_index(const struct keyspace_def *def, struct bytes name, bool *found)
 {
     uint32_t low = 0, high = def->table_count;
@@ -268,11 +305,14 @@ static uint32_t table_index(const struct keyspace_def *def, struct bytes name, b
     return low;
 }
 
+/* Adds a table or replaces that of its name, taking over a reference. There must be
+ * room for one more. */
 void keyspace_def_put_table(struct keyspace_def *def, struct table_def *table)
 {
     bool found;
     uint32_t index = table_index(def, table->name, &found);
 
+    assert(bytes_equal(table->keyspace, def->name));
     if (found) {
         table_def_unref(def->tables[index]);
     } else {
@@ -293,6 +333,7 @@ void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name)
     memmove(def->tables + index, def->tables + index + 1, (def->table_count - index) * sizeof(*def->tables));
 }
 
+/* Types are sorted by name, too. */
 static uint32_t type_index(const struct keyspace_def *def, struct bytes name, bool *found)
 {
     uint32_t i = 0;
@@ -303,11 +344,13 @@ static uint32_t type_index(const struct keyspace_def *def, struct bytes name, bo
     return i;
 }
 
+/* Copies the type into the keyspace. */
 void keyspace_def_put_type(struct keyspace_def *def, const struct type *type)
 {
     bool found;
     uint32_t index = type_index(def, type->name, &found);
 
+    assert(type->kind == TYPE_UDT && !type->frozen);
     if (!found) {
         memmove(def->types + index + 1, def->types + index, (def->type_count - index) * sizeof(*def->types));
         def->type_count++;

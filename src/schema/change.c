@@ -1,4 +1,5 @@
-/* What CREATE, ALTER and DROP share; see change.h. */
+/* What CREATE, ALTER and DROP share: who may touch what, how a change ends, checks that
+ * several statements make. */
 #include "schema/change.h"
 
 #include "base/uuid.h"
@@ -7,6 +8,7 @@
 #include "schema/resolve.h"
 #include "types/calendar.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -14,6 +16,7 @@ enum { COLUMN_NAME_BYTES_MAX = 65535 };
 
 /* ---- who may touch what ---- */
 
+/* Looks through a few names. */
 static bool is_one_of(struct bytes name, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -43,11 +46,15 @@ bool ddl_is_virtual_system_keyspace(struct bytes name)
     return is_one_of(name, names, ARRAY_SIZE(names));
 }
 
+/* Keyspaces that no client may change: their tables are part of the program. */
 bool change_is_fixed(struct bytes keyspace)
 {
     return ddl_is_local_system_keyspace(keyspace) || ddl_is_virtual_system_keyspace(keyspace);
 }
 
+/* The replicated system keyspaces (system_auth, ...) may be altered as keyspaces, as in
+ * Cassandra, but not their tables. is_internal: the server itself makes them at its
+ * start. */
 enum status change_check_access(struct change *c, const char *verb, struct bytes keyspace, struct bytes table)
 {
     if (c->context->is_internal)
@@ -61,6 +68,7 @@ enum status change_check_access(struct change *c, const char *verb, struct bytes
     return error_set(c->err, ERR_UNAUTHORIZED, "Cannot %s <table %.*s.%.*s>", verb, BYTES(keyspace), BYTES(table));
 }
 
+/* Names without a keyspace are of the session's. */
 enum status change_keyspace_of(struct change *c, struct qualified_name name, struct bytes *keyspace)
 {
     *keyspace = bytes_is_null(name.keyspace) ? c->context->current_keyspace : name.keyspace;
@@ -70,6 +78,7 @@ enum status change_keyspace_of(struct change *c, struct qualified_name name, str
     return OK;
 }
 
+/* Cassandra says it in these words for all statements but SELECT and its like. */
 enum status change_no_keyspace(struct change *c, struct bytes name)
 {
     return error_set(c->err, ERR_INVALID, "Keyspace '%.*s' doesn't exist", BYTES(name));
@@ -77,6 +86,7 @@ enum status change_no_keyspace(struct change *c, struct bytes name)
 
 /* ---- outcomes ---- */
 
+/* A new version of the schema has a random uuid, which drivers compare between nodes. */
 static void new_uuid(struct change *c, uint8_t uuid[16])
 {
     c->context->random(c->context->random_context, uuid, 16);
@@ -90,16 +100,21 @@ void change_new_timeuuid(struct change *c, uint8_t uuid[16])
     uuid_set_time(uuid, (uint64_t)c->context->now_us * 10 + UUID_EPOCH_TICKS);
 }
 
+/* IF NOT EXISTS, IF EXISTS, or nothing that is different: the same schema. */
 enum status change_none(struct change *c)
 {
+    assert(c->schema);
     c->out->happened = false;
     *c->result = schema_ref(c->schema);
     return OK;
 }
 
+/* Notes what happened, for SCHEMA_CHANGE. Names are copied: the definition may be gone
+ * when it is told. */
 enum status change_done(struct change *c, enum ddl_action action, enum ddl_target target, struct bytes keyspace,
                         struct bytes name)
 {
+    assert(*c->result && *c->result != c->schema);
     c->out->happened = true;
     c->out->action = action;
     c->out->target = target;
@@ -108,14 +123,17 @@ enum status change_done(struct change *c, enum ddl_action action, enum ddl_targe
     return OK;
 }
 
+/* The new schema is the result. */
 void change_put_keyspace(struct change *c, struct keyspace_def *keyspace)
 {
     uint8_t uuid[16];
 
+    assert(keyspace);
     new_uuid(c, uuid);
     *c->result = schema_replace(c->schema, keyspace, bytes_of(NULL, 0), uuid);
 }
 
+/* Its tables go with it; who calls has noted their ids. */
 void change_remove_keyspace(struct change *c, struct bytes name)
 {
     uint8_t uuid[16];
@@ -124,11 +142,14 @@ void change_remove_keyspace(struct change *c, struct bytes name)
     *c->result = schema_replace(c->schema, NULL, name, uuid);
 }
 
+/* The number that the changed schema will have. A changed table carries it, by which
+ * owners tell commands of older plans. */
 uint64_t change_next_version(const struct change *c)
 {
     return schema_version_number(c->schema) + 1;
 }
 
+/* Warnings are few, so the list is made anew for each. */
 void change_warn(struct change *c, const char *text)
 {
     struct bytes *warnings = arena_new_array(c->arena, struct bytes, c->out->warning_count + 1);
@@ -139,10 +160,12 @@ void change_warn(struct change *c, const char *text)
     c->out->warnings = warnings;
 }
 
+/* A table is changed by a new keyspace that has it. */
 void change_put_table(struct change *c, const struct keyspace_def *keyspace, struct table_def *table)
 {
     struct keyspace_def *def = keyspace_def_clone(keyspace, 1, 0);
 
+    assert(bytes_equal(table->keyspace, keyspace->name));
     table->version = change_next_version(c);
     keyspace_def_put_table(def, table);
     change_put_keyspace(c, def);
@@ -150,6 +173,8 @@ void change_put_table(struct change *c, const struct keyspace_def *keyspace, str
 
 /* ---- names ---- */
 
+/* Names of keyspaces and tables name directories in Cassandra: letters, digits and
+ * underscores only. Names of columns and types may be anything. */
 bool change_is_word_name(struct bytes name, size_t max)
 {
     if (!name.size || name.size > max)
@@ -168,11 +193,13 @@ enum status change_check_column_name(struct change *c, struct bytes name)
     return OK;
 }
 
+/* For qsort. */
 static int compare_bytes(const void *a, const void *b)
 {
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
+/* Sorted, since a statement may have very many names. */
 struct bytes change_find_twin(struct arena *arena, struct bytes *names, uint32_t count)
 {
     struct bytes *sorted = arena_new_array(arena, struct bytes, count + 1);
@@ -186,6 +213,7 @@ struct bytes change_find_twin(struct arena *arena, struct bytes *names, uint32_t
     return bytes_of(NULL, 0);
 }
 
+/* A UDT of many cells has one path for each field, which cannot have paths of its own. */
 enum status change_check_nested_udt(struct change *c, const struct type *type)
 {
     if (type->kind != TYPE_UDT || !type_is_multicell(type))
@@ -197,6 +225,7 @@ enum status change_check_nested_udt(struct change *c, const struct type *type)
     return OK;
 }
 
+/* Cassandra's default: masking is off. */
 enum status change_refuse_masks(struct change *c)
 {
     return error_set(c->err, ERR_INVALID,
@@ -204,6 +233,8 @@ enum status change_refuse_masks(struct change *c)
                      "dynamic_data_masking_enabled property on cassandra.yaml");
 }
 
+/* A type is spelt out wherever it is used: many columns of large types would be a large
+ * table in memory and on disk. */
 enum status change_check_node_sum(struct change *c, uint64_t sum)
 {
     if (sum > RESOLVE_NODES_SUM_MAX)

@@ -1,12 +1,18 @@
-/* ALTER TABLE. Source: org.apache.cassandra.cql3.statements.schema.AlterTableStatement, release 5.0. */
+/* ALTER TABLE. A column that is added gets a new id, one that is dropped takes its id
+ * along: stored cells go by ids, so dropping costs nothing and old cells never show up
+ * in a new column. Renaming changes a name only. Source:
+ * org.apache.cassandra.cql3.statements.schema.AlterTableStatement, release 5.0. */
 #include "schema/build.h"
 #include "schema/change.h"
 #include "schema/codec.h"
 #include "schema/options.h"
 #include "schema/resolve.h"
 
+#include <assert.h>
+
 enum { COLUMN_IDS_MAX = 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX) };
 
+/* A column that the table had under this name; of several drops the last is kept. */
 static const struct dropped_column *find_dropped(const struct table_def *table, struct bytes name)
 {
     for (uint32_t i = 0; i < table->dropped_count; i++)
@@ -15,13 +21,16 @@ static const struct dropped_column *find_dropped(const struct table_def *table, 
     return NULL;
 }
 
-/* Could bytes of the one be read as the other? What Cassandra asks before a column may come back. */
+/* Could bytes of the one type be read as the other? Cassandra asks that before a column
+ * may come back. */
 static bool can_come_back(const struct type *type, const struct type *before)
 {
     return type_is_multicell(type) == type_is_multicell(before) && type_fixed_bytes(type) == type_fixed_bytes(before) &&
            type_is_value_compatible(type, before);
 }
 
+/* A dropped column may be added again if its old cells could be read as it. Ours hides
+ * them in most cases, but a schema that Cassandra refuses must be refused. */
 static enum status check_comeback(struct change *c, const struct table_def *table, const struct column_spec *spec,
                                   const struct type *type)
 {
@@ -30,6 +39,7 @@ static enum status check_comeback(struct change *c, const struct table_def *tabl
 
     if (!before)
         return OK;
+    /* The type of the drop has its user types spelt out as tuples. */
     if (!can_come_back(type, before->type)) {
         type_print(&now, type, false);
         type_print(&then, before->type, false);
@@ -40,6 +50,7 @@ static enum status check_comeback(struct change *c, const struct table_def *tabl
         buffer_fini(&then);
         return ERR_INVALID;
     }
+    /* Cells of the other kind lie elsewhere in the partition. */
     if ((before->kind == COLUMN_STATIC) != spec->is_static)
         return error_set(
             c->err, ERR_INVALID,
@@ -61,6 +72,7 @@ static enum status check_new_column(struct change *c, const struct table_def *ta
     return check_comeback(c, table, spec, type);
 }
 
+/* How large the types of all columns are together. */
 static uint64_t table_node_count(const struct table_def *table)
 {
     uint64_t count = 0;
@@ -70,7 +82,9 @@ static uint64_t table_node_count(const struct table_def *table)
     return count;
 }
 
-/* before: what was dropped under its name, or NULL. */
+/* Adds one column; `before` is what was dropped under its name, or NULL. A column that
+ * was dropped with a timestamp comes back with its id, and so with the cells that are
+ * newer. */
 static void add_column(struct table_def *def, const struct dropped_column *before, const struct column_spec *spec,
                        const struct type *type)
 {
@@ -78,11 +92,13 @@ static void add_column(struct table_def *def, const struct dropped_column *befor
         table_def_add_column(def, spec->is_static ? COLUMN_STATIC : COLUMN_REGULAR, 0, spec->name, type, false);
 
     if (before && before->id != COLUMN_ID_NONE) {
+        assert(before->id < def->column_id_next - 1);
         column->id = before->id;
         def->column_id_next--;
     }
 }
 
+/* ADD. Columns are checked one by one, each against the table and those before it. */
 static enum status add_columns(struct change *c, const struct keyspace_def *keyspace, const struct table_def *table,
                                const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -90,6 +106,8 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
     struct table_def *def;
     enum status status = OK;
 
+    /* Ids are never given again, so they are bounded by themselves: adding and dropping
+     * a column in a loop must not grow the array by ids for ever. */
     if (statement->column_count > SCHEMA_TABLE_COLUMNS_MAX ||
         table->column_count + statement->column_count > SCHEMA_TABLE_COLUMNS_MAX ||
         table->column_id_next + statement->column_count > COLUMN_IDS_MAX)
@@ -107,6 +125,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
         if ((status = change_check_column_name(c, spec->name)) ||
             (status = resolve_type(c->arena, keyspace, spec->type, &type, c->err)))
             break;
+        /* A name that the statement itself adds twice. */
         for (uint32_t j = 0; j < i && !exists; j++)
             exists = bytes_equal(statement->columns[j].name, spec->name);
         if (exists) {
@@ -118,6 +137,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
         if ((status = change_check_node_sum(c, nodes)) || (status = check_new_column(c, table, spec, type)) ||
             (status = change_check_nested_udt(c, type)))
             break;
+        /* A table of counters has only counters, any other has none. */
         if (type->kind == TYPE_COUNTER && !table->is_counter)
             status = error_set(c->err, ERR_CONFIG,
                                "%.*s.%.*s: Cannot have a counter column (\"%.*s\") in a non counter table",
@@ -155,6 +175,7 @@ static void record_drop(struct table_def *def, const struct column_def *column, 
                                      .dropped_us = dropped_us };
 }
 
+/* DROP. All columns are checked before the first is dropped. */
 static enum status drop_columns(struct change *c, const struct table_def *table,
                                 const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -173,12 +194,16 @@ static enum status drop_columns(struct change *c, const struct table_def *table,
         }
         if (column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING)
             return error_set(c->err, ERR_INVALID, "Cannot drop PRIMARY KEY column %.*s", BYTES(column->name));
+        /* Cassandra could not tell the cells of a dropped UDT's fields apart. */
         if (column->type->kind == TYPE_UDT && column->multicell)
             return error_set(c->err, ERR_INVALID, "Cannot drop non-frozen column %.*s of user type %.*s",
                              BYTES(column->name), BYTES(column->type->name));
     }
+    /* Room to remember each of them. */
     def = table_def_clone(table, 0, statement->column_count);
     for (uint32_t i = 0; i < statement->column_count; i++) {
+        /* Shifted, so that the order of the others stays; table_def_finish makes the
+         * index anew. */
         for (uint32_t j = 0; j < def->column_count; j++) {
             if (!bytes_equal(def->columns[j].name, statement->columns[i].name))
                 continue;
@@ -193,6 +218,7 @@ static enum status drop_columns(struct change *c, const struct table_def *table,
     return OK;
 }
 
+/* In a definition under construction, whose columns may not be sorted. */
 static struct column_def *find_column(struct table_def *def, struct bytes name)
 {
     for (uint32_t i = 0; i < def->column_count; i++)
@@ -201,7 +227,8 @@ static struct column_def *find_column(struct table_def *def, struct bytes name)
     return NULL;
 }
 
-/* Of several names for one column the last holds. */
+/* Of several new names for one column the last holds, since Cassandra keeps them in a
+ * map. */
 static bool is_renamed_later(const struct alter_table_statement *statement, uint32_t at)
 {
     for (uint32_t i = at + 1; i < statement->rename_count; i++)
@@ -210,6 +237,8 @@ static bool is_renamed_later(const struct alter_table_statement *statement, uint
     return false;
 }
 
+/* RENAME of key columns. Others cannot be renamed in Cassandra, because its cells go by
+ * names. */
 static enum status rename_columns(struct change *c, const struct table_def *table,
                                   const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -218,6 +247,8 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
 
     for (uint32_t i = 0; i < statement->rename_count && !status; i++) {
         struct bytes from = statement->renames[i].from, to = statement->renames[i].to;
+        /* Names are looked up in the table as it was, and in the one that is being
+         * made: a statement may exchange two names only by way of a third. */
         const struct column_def *old = table_def_column(table, from);
         struct column_def *column = find_column(def, from);
 
@@ -228,6 +259,7 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
                                BYTES(table->keyspace), BYTES(table->name));
         else if (old->kind != COLUMN_PARTITION_KEY && old->kind != COLUMN_CLUSTERING)
             status = error_set(c->err, ERR_INVALID, "Cannot rename non PRIMARY KEY column %.*s", BYTES(from));
+        /* Neither a name that was there nor one that was given a moment ago. */
         else if (table_def_column(table, to) || find_column(def, to))
             status = error_set(
                 c->err, ERR_INVALID,
@@ -244,6 +276,8 @@ static enum status rename_columns(struct change *c, const struct table_def *tabl
     return OK;
 }
 
+/* WITH: the options that are given replace those of their name, then all are checked as
+ * a whole. */
 static enum status alter_options(struct change *c, const struct table_def *table,
                                  const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -253,16 +287,19 @@ static enum status alter_options(struct change *c, const struct table_def *table
 
     if ((status = options_read_table(c->arena, &statement->options, &params, NULL, NULL, c->err)))
         return status;
+    /* Also if the TTL comes from an earlier statement. */
     if (table->is_counter && params.default_time_to_live_s > 0)
         return error_set(c->err, ERR_INVALID, "Cannot set default_time_to_live on a table with counters");
     if ((status = options_check_table(c->arena, &params, c->err)))
         return status;
+    assert(params.compaction.count);
     def = table_def_clone(table, 0, 0);
     table_params_copy(def->arena, &def->params, &params);
     *result = def;
     return OK;
 }
 
+/* ADD TAGS and DROP TAGS. */
 static enum status alter_tags(struct change *c, const struct table_def *table,
                               const struct alter_table_statement *statement, struct table_def **result)
 {
@@ -276,12 +313,14 @@ static enum status alter_tags(struct change *c, const struct table_def *table,
     return OK;
 }
 
+/* The table after one change, not finished yet; an error leaves nothing behind. */
 static enum status altered(struct change *c, const struct keyspace_def *keyspace, const struct table_def *table,
                            const struct alter_table_statement *statement, struct table_def **result)
 {
     switch (statement->kind) {
     case ALTER_TABLE_COLUMN_TYPE: return error_set(c->err, ERR_INVALID, "Altering column types is no longer supported");
     case ALTER_TABLE_MASK: return change_refuse_masks(c);
+    /* There are no masks, so dropping one changes nothing; the column must exist. */
     case ALTER_TABLE_DROP_MASK:
         if (!table_def_column(table, statement->columns[0].name) && !statement->if_column_exists)
             return error_set(c->err, ERR_INVALID, "Column with name '%.*s' doesn't exist on table '%.*s'",
@@ -300,6 +339,7 @@ static enum status altered(struct change *c, const struct keyspace_def *keyspace
     return error_set(c->err, ERR_INVALID, "Unknown alteration of a table");
 }
 
+/* Equal bytes are equal definitions (codec.h). */
 static bool same_table(const struct table_def *a, const struct table_def *b)
 {
     struct buffer x = { 0 }, y = { 0 };
@@ -313,6 +353,8 @@ static bool same_table(const struct table_def *a, const struct table_def *b)
     return same;
 }
 
+/* A change that changes nothing is none: no new version of the schema, no event for
+ * drivers. */
 enum status change_alter_table(struct change *c, const struct alter_table_statement *statement)
 {
     const struct keyspace_def *keyspace;
@@ -333,7 +375,9 @@ enum status change_alter_table(struct change *c, const struct alter_table_statem
     }
     if ((status = altered(c, keyspace, table, statement, &def)))
         return status;
+    assert(def && def->id == table->id);
     table_def_finish(def);
+    /* Versions do not differ: the new one is set only when the table is put. */
     if (same_table(def, table)) {
         table_def_unref(def);
         return change_none(c);

@@ -1,12 +1,17 @@
-/* CREATE KEYSPACE, ALTER KEYSPACE and DROP KEYSPACE. Source: org.apache.cassandra.cql3.statements.schema, release 5.0. */
+/* CREATE KEYSPACE, ALTER KEYSPACE and DROP KEYSPACE. There is one node, so replication
+ * decides nothing here: it is checked as Cassandra does, kept, and shown.
+ * durable_writes does decide, and tables carry a copy of it. Source:
+ * org.apache.cassandra.cql3.statements.schema, release 5.0. */
 #include "schema/build.h"
 #include "schema/change.h"
 #include "schema/options.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum { NAME_BYTES_MAX = 48 };
 
+/* Maps are sorted by name, so equal ones are equal entry by entry. */
 static bool same_map(const struct option_map *a, const struct option_map *b)
 {
     if (a->count != b->count)
@@ -18,6 +23,7 @@ static bool same_map(const struct option_map *a, const struct option_map *b)
     return true;
 }
 
+/* LocalStrategy is what Cassandra's own local keyspaces have; no client may ask for it. */
 static bool names_local_strategy(const struct keyspace_options *options)
 {
     const struct option *class =
@@ -32,13 +38,16 @@ static enum status refuse_local_strategy(struct change *c)
                      "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
 }
 
-/* One node can't hold more than one replica; what keeps the data safe here lies below. Cassandra says so, so do we. */
+/* One node cannot hold more than one replica of its own. Cassandra warns of a larger
+ * factor, so we do, though what keeps the data safe lies below us. */
 static void warn_of_factor(struct change *c, struct bytes keyspace, const struct option_map *replication)
 {
     if (ddl_is_replicated_system_keyspace(keyspace) || c->context->is_internal)
         return;
     for (uint32_t i = 0; i < replication->count; i++) {
         const struct option *option = &replication->options[i];
+        /* SimpleStrategy has one factor, NetworkTopologyStrategy one for each data
+         * center. */
         bool is_of_all = bytes_equal(option->name, BYTES_LITERAL("replication_factor"));
         uint32_t factor = options_factor(option);
 
@@ -52,6 +61,7 @@ static void warn_of_factor(struct change *c, struct bytes keyspace, const struct
     }
 }
 
+/* The replication of system and system_schema. */
 static enum status local_replication(struct change *c, struct option_map *map)
 {
     *map = (struct option_map){ 0 };
@@ -59,6 +69,7 @@ static enum status local_replication(struct change *c, struct option_map *map)
     return OK;
 }
 
+/* The order of the checks is Cassandra's; the name is looked at late there. */
 enum status change_create_keyspace(struct change *c, const struct keyspace_statement *statement)
 {
     struct keyspace_options options;
@@ -78,10 +89,12 @@ enum status change_create_keyspace(struct change *c, const struct keyspace_state
         if (statement->if_not_exists)
             return change_none(c);
         error_set(c->err, ERR_ALREADY_EXISTS, "Cannot add existing keyspace \"%.*s\"", BYTES(statement->name));
+        /* The error's body names the keyspace; drivers read it there. */
         snprintf(c->err->keyspace, sizeof(c->err->keyspace), "%.*s", BYTES(statement->name));
         c->err->name[0] = '\0';
         return ERR_ALREADY_EXISTS;
     }
+    /* The server makes its own keyspaces by the same statement (is_internal). */
     if (names_local_strategy(&options))
         status = local_replication(c, &replication);
     else
@@ -95,15 +108,18 @@ enum status change_create_keyspace(struct change *c, const struct keyspace_state
             "Keyspace name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore "
             "characters (got '%.*s')",
             BYTES(statement->name));
+    /* A limit of ours: all definitions are kept in memory. */
     if (schema_keyspace_count(c->schema) >= SCHEMA_KEYSPACES_MAX)
         return error_set(c->err, ERR_INVALID, "Too many keyspaces: the limit is %d", SCHEMA_KEYSPACES_MAX);
     warn_of_factor(c, statement->name, &replication);
+    assert(option_map_find(&replication, BYTES_LITERAL("class")));
     def = keyspace_def_new(statement->name, &replication, options.durable_writes);
     option_map_copy(def->arena, &def->tags, &options.tags);
     change_put_keyspace(c, def);
     return change_done(c, DDL_CREATED, DDL_KEYSPACE, statement->name, BYTES_LITERAL(""));
 }
 
+/* What is not said stays as it is. */
 enum status change_alter_keyspace(struct change *c, const struct keyspace_statement *statement)
 {
     const struct keyspace_def *old;
@@ -125,6 +141,7 @@ enum status change_alter_keyspace(struct change *c, const struct keyspace_statem
     replication = old->replication;
     tags = options.has_tags ? options.tags : old->tags;
     durable = options.has_durable_writes ? options.durable_writes : old->durable_writes;
+    /* ALTER may name some data centers only, so the old replication counts. */
     if (options.has_replication &&
         (status = options_check_replication(c->arena, statement->name, c->context->region, &options.replication,
                                             &old->replication, &replication, c->err)))
@@ -132,14 +149,18 @@ enum status change_alter_keyspace(struct change *c, const struct keyspace_statem
     if (statement->tags_action && (status = change_tags(c, statement->tags_action, statement->tags, &tags)))
         return status;
     warn_of_factor(c, statement->name, &replication);
+    /* Nothing changed: no event for drivers. */
     if (same_map(&replication, &old->replication) && same_map(&tags, &old->tags) && durable == old->durable_writes)
         return change_none(c);
+    /* Here nothing has to be repaired, but Cassandra's clients expect the words. */
     if (options_replication_factor(&replication) > options_replication_factor(&old->replication))
         change_warn(c,
                     "When increasing replication factor you need to run a full (-full) repair to distribute the data.");
     def = keyspace_def_clone(old, 0, 0);
     option_map_copy(def->arena, &def->replication, &replication);
     option_map_copy(def->arena, &def->tags, &tags);
+    /* Each table carries whether its writes are synced, so that a write need not look
+     * its keyspace up. */
     if (durable != old->durable_writes) {
         def->durable_writes = durable;
         for (uint32_t i = 0; i < old->table_count; i++) {
@@ -155,6 +176,7 @@ enum status change_alter_keyspace(struct change *c, const struct keyspace_statem
     return change_done(c, DDL_UPDATED, DDL_KEYSPACE, statement->name, BYTES_LITERAL(""));
 }
 
+/* The ids of its tables tell catalog/ what rows to remove. */
 enum status change_drop_keyspace(struct change *c, const struct drop_keyspace_statement *statement)
 {
     const struct keyspace_def *old = schema_keyspace(c->schema, statement->name);
@@ -166,11 +188,13 @@ enum status change_drop_keyspace(struct change *c, const struct drop_keyspace_st
         return error_set(c->err, ERR_UNAUTHORIZED, "Cannot DROP <keyspace %.*s>", BYTES(statement->name));
     if (!old)
         return statement->if_exists ? change_none(c) : change_no_keyspace(c, statement->name);
+    assert(old->tables || !old->table_count);
     ids = arena_new_array(c->arena, uint64_t, old->table_count + 1);
     for (uint32_t i = 0; i < old->table_count; i++)
         ids[i] = old->tables[i]->id;
     c->out->removed_table_ids = ids;
     c->out->removed_table_count = old->table_count;
+    /* Its types go with it, too. */
     change_remove_keyspace(c, statement->name);
     return change_done(c, DDL_DROPPED, DDL_KEYSPACE, statement->name, BYTES_LITERAL(""));
 }

@@ -1,13 +1,18 @@
-/* CREATE TABLE and DROP TABLE. Source: org.apache.cassandra.cql3.statements.schema.CreateTableStatement, release 5.0. */
+/* CREATE TABLE and DROP TABLE. What is wrong with the text alone is said first, then
+ * what depends on the keyspace, as in Cassandra: a statement may be wrong in several
+ * ways, and clients see one error. Source:
+ * org.apache.cassandra.cql3.statements.schema.CreateTableStatement, release 5.0. */
 #include "schema/build.h"
 #include "schema/change.h"
 #include "schema/options.h"
 #include "schema/resolve.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum { TABLE_NAME_BYTES_MAX = 222 };
 
+/* A column as the statement writes it. */
 static const struct column_spec *find_spec(const struct create_table_statement *statement, struct bytes name)
 {
     for (uint32_t i = 0; i < statement->column_count; i++)
@@ -16,11 +21,13 @@ static const struct column_spec *find_spec(const struct create_table_statement *
     return NULL;
 }
 
-/* What can be said before the keyspace is looked at. */
+/* What can be said before the keyspace is looked at: custom types, names that stand
+ * twice, one primary key. */
 static enum status check_create_table_text(struct change *c, const struct create_table_statement *statement)
 {
     struct bytes *names = arena_new_array(c->arena, struct bytes, statement->column_count + statement->order_count + 1);
     struct bytes twin;
+    /* Messages name the table as the statement does, with or without its keyspace. */
     const char *table =
         bytes_is_null(statement->table.keyspace)
             ? arena_printf(c->arena, "%.*s", BYTES(statement->table.name))
@@ -42,6 +49,7 @@ static enum status check_create_table_text(struct change *c, const struct create
     if (!bytes_is_null(twin))
         return error_set(c->err, ERR_INVALID, "Duplicate column '%.*s' in CLUSTERING ORDER BY clause for table '%s'",
                          BYTES(twin), table);
+    /* The grammar takes a key behind a column, or apart, any number of times. */
     if (statement->primary_key_count == 0)
         return error_set(c->err, ERR_INVALID, "No PRIMARY KEY specifed for table '%s' (exactly one required)", table);
     if (statement->primary_key_count > 1)
@@ -50,6 +58,8 @@ static enum status check_create_table_text(struct change *c, const struct create
     return OK;
 }
 
+/* What a key column may not be: a value of many cells, a counter, a duration (which has
+ * no order), static. */
 static enum status check_key_column(struct change *c, const struct create_table_statement *statement,
                                     const struct type **types, struct bytes name)
 {
@@ -60,7 +70,10 @@ static enum status check_key_column(struct change *c, const struct create_table_
     if (!spec)
         return error_set(c->err, ERR_INVALID, "Unknown column '%.*s' referenced in PRIMARY KEY for table '%.*s'",
                          BYTES(name), BYTES(statement->table.name));
+    assert(spec >= statement->columns && spec < statement->columns + statement->column_count);
     type = types[spec - statement->columns];
+    /* A key is compared and hashed as one value, so its parts cannot be cells of their
+     * own. */
     if (type_is_multicell(type) && type->kind != TYPE_UDT) {
         type_print(&shown, type, false);
         error_set(c->err, ERR_INVALID, "Invalid non-frozen collection type %.*s for PRIMARY KEY column '%.*s'",
@@ -72,17 +85,21 @@ static enum status check_key_column(struct change *c, const struct create_table_
         return error_set(c->err, ERR_INVALID,
                          "Invalid non-frozen user-defined type \"%.*s.%.*s\" for PRIMARY KEY column '%.*s'",
                          BYTES(type->keyspace), BYTES(type->name), BYTES(name));
+    /* A counter has no value before its owner has added. */
     if (type->kind == TYPE_COUNTER)
         return error_set(c->err, ERR_INVALID, "counter type is not supported for PRIMARY KEY column '%.*s'",
                          BYTES(name));
     if (type_references_duration(type))
         return error_set(c->err, ERR_INVALID, "duration type is not supported for PRIMARY KEY column '%.*s'",
                          BYTES(name));
+    /* A static column is of the whole partition, so it names no row. */
     if (spec->is_static)
         return error_set(c->err, ERR_INVALID, "Static column '%.*s' cannot be part of the PRIMARY KEY", BYTES(name));
     return OK;
 }
 
+/* Each column of the key exists, once. Comparing each pair is quick enough within the
+ * limit of columns. */
 static enum status check_primary_key(struct change *c, const struct create_table_statement *statement,
                                      const struct type **types)
 {
@@ -95,8 +112,10 @@ static enum status check_primary_key(struct change *c, const struct create_table
     for (uint32_t i = 0; i < count; i++) {
         struct bytes name = i < key->partition_count ? key->partition[i] : key->clustering[i - key->partition_count];
 
+        /* An unknown column is told before one that stands twice. */
         if (!find_spec(statement, name))
             return check_key_column(c, statement, types, name);
+        /* Also between partition key and clustering. */
         for (uint32_t j = 0; j < i; j++)
             if (bytes_equal(name,
                             j < key->partition_count ? key->partition[j] : key->clustering[j - key->partition_count]))
@@ -108,6 +127,7 @@ static enum status check_primary_key(struct change *c, const struct create_table
     return OK;
 }
 
+/* CLUSTERING ORDER BY names clustering columns, from the first one on, in their order. */
 static enum status check_clustering_order(struct change *c, const struct create_table_statement *statement)
 {
     const struct primary_key_spec *key = &statement->primary_key;
@@ -122,6 +142,7 @@ static enum status check_clustering_order(struct change *c, const struct create_
             found |= bytes_equal(statement->orders[i].column, key->clustering[j]);
         if (found)
             continue;
+        /* All that are no clustering columns are named in one message. */
         if (strange.size)
             buffer_append_string(&strange, ", ");
         buffer_append_bytes(&strange, statement->orders[i].column);
@@ -135,8 +156,9 @@ static enum status check_clustering_order(struct change *c, const struct create_
         return ERR_INVALID;
     }
     buffer_fini(&strange);
-    /* A prefix will do: the rest is ascending. */
+    /* A prefix of them is enough: the rest is ascending. */
     for (uint32_t i = 0; i < statement->order_count; i++) {
+        /* Which of two errors it is depends on whether the column is named at all. */
         bool given = false;
 
         for (uint32_t j = 0; j < statement->order_count; j++)
@@ -154,19 +176,23 @@ static enum status check_clustering_order(struct change *c, const struct create_
     return OK;
 }
 
+/* What a column is, and its position in its part of the key. */
 static enum column_kind kind_of(const struct create_table_statement *statement, const struct column_spec *spec,
                                 uint32_t *position)
 {
     for (*position = 0; *position < statement->primary_key.partition_count; ++*position)
         if (bytes_equal(statement->primary_key.partition[*position], spec->name))
             return COLUMN_PARTITION_KEY;
+    /* A name is in one part only: check_primary_key has seen to it. */
     for (*position = 0; *position < statement->primary_key.clustering_count; ++*position)
         if (bytes_equal(statement->primary_key.clustering[*position], spec->name))
             return COLUMN_CLUSTERING;
     return spec->is_static ? COLUMN_STATIC : COLUMN_REGULAR;
 }
 
-/* Columns that are no keys: static ones need clusterings, counters stand alone. */
+/* Columns that are not in the key. Static ones need clustering columns, or they would
+ * be regular ones. A table of counters has nothing else, since its writes are
+ * additions. */
 static enum status check_other_columns(struct change *c, const struct create_table_statement *statement,
                                        const struct type **types, const struct table_params *params)
 {
@@ -187,11 +213,14 @@ static enum status check_other_columns(struct change *c, const struct create_tab
     }
     if (has_counter && has_other)
         return error_set(c->err, ERR_INVALID, "Cannot mix counter and non counter columns in the same table");
+    /* Counters do not expire: an expired one could not be told from one that was never
+     * added to. */
     if (has_counter && params->default_time_to_live_s > 0)
         return error_set(c->err, ERR_INVALID, "Cannot set default_time_to_live on a table with counters");
     return OK;
 }
 
+/* The columns' types, each by itself and all together bounded. */
 static enum status resolve_columns(struct change *c, const struct keyspace_def *keyspace,
                                    const struct column_spec *specs, uint32_t count, const struct type **types)
 {
@@ -204,6 +233,7 @@ static enum status resolve_columns(struct change *c, const struct keyspace_def *
         if ((status = change_check_column_name(c, specs[i].name)) ||
             (status = resolve_type(c->arena, keyspace, specs[i].type, &types[i], c->err)))
             return status;
+        /* Bounded while they are added up: the next type may be as large again. */
         nodes += type_node_count(types[i]);
         if ((status = change_check_node_sum(c, nodes)))
             return status;
@@ -214,6 +244,7 @@ static enum status resolve_columns(struct change *c, const struct keyspace_def *
     return OK;
 }
 
+/* WITH id = ... must be new. */
 static bool uuid_is_taken(const struct schema *schema, const uint8_t uuid[16])
 {
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
@@ -226,18 +257,22 @@ static bool uuid_is_taken(const struct schema *schema, const uint8_t uuid[16])
     return false;
 }
 
+/* The definition, after all checks. */
 static struct table_def *build_table(struct change *c, const struct keyspace_def *keyspace,
                                      const struct create_table_statement *statement, const struct type **types,
                                      const struct table_params *params)
 {
     struct table_def *def = table_def_new(keyspace->name, statement->table.name);
 
+    assert(c->context->next_table_id);
     def->id = c->context->next_table_id;
     def->durable_writes = keyspace->durable_writes;
     def->columns = arena_new_array(def->arena, struct column_def, statement->column_count + 1);
     for (uint32_t i = 0; i < statement->column_count; i++) {
         uint32_t position;
         enum column_kind kind = kind_of(statement, &statement->columns[i], &position);
+        /* Orders stand in the order of the clustering columns; those that are not given
+         * are ascending. */
         bool descending =
             kind == COLUMN_CLUSTERING && position < statement->order_count && statement->orders[position].descending;
 
@@ -248,6 +283,7 @@ static struct table_def *build_table(struct change *c, const struct keyspace_def
     return def;
 }
 
+/* Cassandra's words say 48 characters, its limit is 222. */
 static enum status check_table_name(struct change *c, struct bytes keyspace, struct bytes name)
 {
     if (change_is_word_name(name, TABLE_NAME_BYTES_MAX))
@@ -259,6 +295,7 @@ static enum status check_table_name(struct change *c, struct bytes keyspace, str
         BYTES(keyspace), BYTES(name), BYTES(name));
 }
 
+/* The error's body names keyspace and table, which drivers read there. */
 static enum status already_has_table(struct change *c, struct bytes keyspace, struct bytes name)
 {
     error_set(c->err, ERR_ALREADY_EXISTS, "Cannot add already existing table \"%.*s\" to keyspace \"%.*s\"",
@@ -268,6 +305,8 @@ static enum status already_has_table(struct change *c, struct bytes keyspace, st
     return ERR_ALREADY_EXISTS;
 }
 
+/* All that depends on the keyspace, in Cassandra's order: options, types, key, order,
+ * other columns, name, options again as a whole. */
 static enum status check_create_table(struct change *c, const struct keyspace_def *keyspace,
                                       const struct create_table_statement *statement, const struct type **types,
                                       struct table_params *params, bool *has_uuid, uint8_t uuid[16])
@@ -276,12 +315,14 @@ static enum status check_create_table(struct change *c, const struct keyspace_de
 
     if (statement->column_count > SCHEMA_TABLE_COLUMNS_MAX)
         return error_set(c->err, ERR_INVALID, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
+    /* What the statement does not say. */
     options_default_table(c->arena, params);
     if ((status = options_read_table(c->arena, &statement->options, params, has_uuid, uuid, c->err)) ||
         (status = resolve_columns(c, keyspace, statement->columns, statement->column_count, types)) ||
         (status = check_primary_key(c, statement, types)) || (status = check_clustering_order(c, statement)) ||
         (status = check_other_columns(c, statement, types, params)))
         return status;
+    /* Cassandra 5.0 refuses it as well, unless it is configured otherwise. */
     if (statement->compact_storage)
         return error_set(c->err, ERR_INVALID, "COMPACT STORAGE tables are not supported");
     if ((status = check_table_name(c, keyspace->name, statement->table.name)) ||
@@ -294,6 +335,8 @@ static enum status check_create_table(struct change *c, const struct keyspace_de
     return OK;
 }
 
+/* IF NOT EXISTS is looked at before most checks: a table that is there hides what is
+ * wrong with the statement. */
 enum status change_create_table(struct change *c, const struct create_table_statement *statement)
 {
     const struct keyspace_def *keyspace;
@@ -308,6 +351,7 @@ enum status change_create_table(struct change *c, const struct create_table_stat
     if ((status = check_create_table_text(c, statement)) || (status = change_keyspace_of(c, statement->table, &name)) ||
         (status = change_check_access(c, "CREATE", name, bytes_of(NULL, 0))))
         return status;
+    /* From here on it depends on what there is. */
     keyspace = schema_keyspace(c->schema, name);
     if (!keyspace)
         return change_no_keyspace(c, name);
@@ -315,7 +359,9 @@ enum status change_create_table(struct change *c, const struct create_table_stat
         return statement->if_not_exists ? change_none(c) : already_has_table(c, name, statement->table.name);
     if ((status = check_create_table(c, keyspace, statement, types, &params, &has_uuid, uuid)))
         return status;
+    assert(statement->primary_key_count == 1);
     def = build_table(c, keyspace, statement, types, &params);
+    /* Restoring from text keeps ids, so that what drivers cached stays right. */
     if (has_uuid)
         memcpy(def->uuid, uuid, 16);
     else
@@ -324,6 +370,7 @@ enum status change_create_table(struct change *c, const struct create_table_stat
     return change_done(c, DDL_CREATED, DDL_TABLE, name, statement->table.name);
 }
 
+/* The old id tells catalog/ what rows to remove. */
 enum status change_drop_table(struct change *c, const struct named_statement *statement)
 {
     const struct keyspace_def *keyspace;
@@ -344,10 +391,12 @@ enum status change_drop_table(struct change *c, const struct named_statement *st
         return error_set(c->err, ERR_INVALID, "Table '%.*s.%.*s' doesn't exist", BYTES(name),
                          BYTES(statement->name.name));
     }
+    assert(keyspace);
     id = arena_new_struct(c->arena, uint64_t);
     *id = table->id;
     c->out->removed_table_ids = id;
     c->out->removed_table_count = 1;
+    /* Those who still read by the old schema keep the table's definition alive. */
     def = keyspace_def_clone(keyspace, 0, 0);
     keyspace_def_remove_table(def, statement->name.name);
     change_put_keyspace(c, def);

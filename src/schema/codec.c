@@ -1,5 +1,10 @@
-/* Definitions as bytes; the layout is drawn in codec.h. What is decoded comes from the disk: it is checked, never asserted, and one flag
- * says at the end whether all of it was there. */
+/* Definitions as bytes, and back; the layout is drawn in codec.h. Encoding walks over a
+ * definition in a fixed order, so equal definitions are equal bytes, which ALTER TABLE
+ * relies on to see that nothing changed.
+ *
+ * What is decoded comes from the disk: it is checked, never asserted. A reader that was
+ * cut short goes on with zeros (base/cursor.h) and its flag says so at the end, so no
+ * step in between has to look. */
 #include "schema/codec.h"
 
 #include "base/cursor.h"
@@ -13,6 +18,7 @@
 /* Codes of nodes that have no option id of their own. They are in files: never change them. */
 enum { NODE_VECTOR = 0x0100, NODE_EMPTY = 0x0101, NODE_DURATION = 0x0102 };
 
+/* Tags are in files: new ones go at the end, none is ever used for something else. */
 enum param_tag {
     PARAM_COMMENT = 1,
     PARAM_BLOOM,
@@ -39,12 +45,14 @@ enum { FLAG_CDC = 1, FLAG_SNAPSHOT = 2, FLAG_BACKUPS = 4 };
 
 /* ---- encoding ---- */
 
+/* A text may be empty; null is not told from it, as no definition needs that. */
 static void put_text(struct buffer *out, struct bytes text)
 {
     buffer_append_be32(out, (uint32_t)text.size);
     buffer_append_bytes(out, text);
 }
 
+/* The map's entries in their order. */
 static void put_map(struct buffer *out, const struct option_map *map)
 {
     buffer_append_be32(out, map->count);
@@ -54,6 +62,7 @@ static void put_map(struct buffer *out, const struct option_map *map)
     }
 }
 
+/* The option ids of the native protocol, and codes of our own where it has none. */
 static uint16_t node_code(const struct type *type)
 {
     switch (type->kind) {
@@ -64,28 +73,35 @@ static uint16_t node_code(const struct type *type)
     }
 }
 
+/* A type as a tree. User types are put by name: they are decoded before. */
 static void put_node(struct buffer *out, const struct type *type)
 {
+    assert(type);
     buffer_append_be16(out, node_code(type));
     buffer_append_u8(out, type->frozen);
+    /* Their parts are not put: a user type's are in its own value. */
     if (type->kind == TYPE_UDT || type->kind == TYPE_CUSTOM) {
         put_text(out, type->name);
         return;
     }
     if (type->kind == TYPE_VECTOR)
         buffer_append_be32(out, type->dimension);
+    /* Only of a tuple the number of parts does not follow from the kind. */
     if (type->kind == TYPE_TUPLE)
         buffer_append_be32(out, type->param_count);
     for (uint32_t i = 0; i < type->param_count; i++)
         put_node(out, type->params[i]);
 }
 
+/* A tag and a size, so that a reader can pass over tags that it does not know. */
 static void put_param(struct buffer *out, enum param_tag tag, struct bytes value)
 {
+    assert(tag >= PARAM_COMMENT && tag <= PARAM_TAGS);
     buffer_append_u8(out, (uint8_t)tag);
     put_text(out, value);
 }
 
+/* Four bytes, so that the size tells a damaged one. */
 static void put_int_param(struct buffer *out, enum param_tag tag, int32_t value)
 {
     uint8_t bytes[4];
@@ -94,6 +110,7 @@ static void put_int_param(struct buffer *out, enum param_tag tag, int32_t value)
     put_param(out, tag, bytes_of(bytes, 4));
 }
 
+/* The bits of the number, whatever it is. */
 static void put_double_param(struct buffer *out, enum param_tag tag, double value)
 {
     uint64_t bits;
@@ -104,6 +121,7 @@ static void put_double_param(struct buffer *out, enum param_tag tag, double valu
     put_param(out, tag, bytes_of(bytes, 8));
 }
 
+/* A map with its size before it. */
 static void put_map_param(struct buffer *out, enum param_tag tag, const struct option_map *map)
 {
     struct buffer encoded = { 0 };
@@ -113,12 +131,16 @@ static void put_map_param(struct buffer *out, enum param_tag tag, const struct o
     buffer_fini(&encoded);
 }
 
+/* All options, also those that have their default: a later server may have another
+ * default. */
 static void put_params(struct buffer *out, const struct table_params *params)
 {
+    /* Booleans share one byte. */
     uint8_t flags = (uint8_t)((params->cdc ? FLAG_CDC : 0) | (params->allow_auto_snapshot ? FLAG_SNAPSHOT : 0) |
                               (params->incremental_backups ? FLAG_BACKUPS : 0));
 
-    buffer_append_u8(out, PARAM_TAGS); /* how many follow: all of them */
+    /* The last tag is also how many follow: all of them. */
+    buffer_append_u8(out, PARAM_TAGS);
     put_param(out, PARAM_COMMENT, params->comment);
     put_double_param(out, PARAM_BLOOM, params->bloom_filter_fp_chance);
     put_double_param(out, PARAM_CRC, params->crc_check_chance);
@@ -141,8 +163,10 @@ static void put_params(struct buffer *out, const struct table_params *params)
     put_map_param(out, PARAM_TAGS, &params->tags);
 }
 
+/* A table by itself; its keyspace is where it is saved. */
 void schema_encode_table(struct buffer *out, const struct table_def *table)
 {
+    assert(table->column_count <= table->column_id_next);
     buffer_append_u8(out, SCHEMA_TABLE_ENCODING);
     buffer_append_be64(out, table->id);
     buffer_append(out, table->uuid, 16);
@@ -162,6 +186,8 @@ void schema_encode_table(struct buffer *out, const struct table_def *table)
     }
     buffer_append_be32(out, table->dropped_count);
     for (uint32_t i = 0; i < table->dropped_count; i++) {
+        /* What was dropped is kept, so that DESCRIBE can show it and a column can come
+         * back. */
         const struct dropped_column *dropped = &table->dropped[i];
 
         buffer_append_be32(out, dropped->id);
@@ -173,7 +199,8 @@ void schema_encode_table(struct buffer *out, const struct table_def *table)
     put_params(out, &table->params);
 }
 
-/* What a walk over a keyspace's types has found: each behind those it uses, and their levels (0: not visited). */
+/* A walk over the types of a keyspace. It finds an order in which each stands behind
+ * those it uses, and their levels (0: not visited yet). */
 struct type_walk {
     const struct keyspace_def *keyspace;
     const struct type **order; /* NULL: not wanted */
@@ -181,15 +208,20 @@ struct type_walk {
     uint32_t count;
 };
 
+/* Visits the types that this one uses, and then itself. User types form no cycle: ALTER
+ * TYPE refuses one. */
 static void visit_type(struct type_walk *walk, uint32_t index)
 {
     const struct keyspace_def *keyspace = walk->keyspace;
     uint32_t level = 1;
 
+    assert(index < keyspace->type_count);
     if (walk->levels[index])
         return;
-    walk->levels[index] = level; /* seen */
+    /* Seen: it is not entered again. */
+    walk->levels[index] = level;
     for (uint32_t i = 0; i < keyspace->type_count; i++)
+        /* By name, for the types are spelt out within each other. */
         for (uint32_t j = 0; i != index && j < keyspace->types[index]->param_count; j++)
             if (type_uses_udt(keyspace->types[index]->params[j], keyspace->types[i]->name)) {
                 visit_type(walk, i);
@@ -209,6 +241,7 @@ static void visit_types(struct type_walk *walk)
     assert(walk->count == walk->keyspace->type_count);
 }
 
+/* The order in which types can be created again, for DESCRIBE. */
 void schema_types_in_order(const struct keyspace_def *keyspace, const struct type **order)
 {
     uint32_t *levels = xcalloc(keyspace->type_count + 1, sizeof(*levels));
@@ -217,14 +250,18 @@ void schema_types_in_order(const struct keyspace_def *keyspace, const struct typ
     free(levels);
 }
 
+/* The order in which types can be decoded, for catalog/. */
 void schema_type_levels(const struct keyspace_def *keyspace, uint32_t *levels)
 {
     memset(levels, 0, keyspace->type_count * sizeof(*levels));
     visit_types(&(struct type_walk){ .keyspace = keyspace, .levels = levels });
 }
 
+/* Types and tables are values of their own, so that a change writes only what it
+ * changes. */
 void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
 {
+    assert(keyspace->name.size);
     buffer_append_u8(out, SCHEMA_KEYSPACE_ENCODING);
     put_text(out, keyspace->name);
     buffer_append_u8(out, keyspace->durable_writes);
@@ -232,6 +269,7 @@ void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keysp
     put_map(out, &keyspace->tags);
 }
 
+/* A user type: names and types of its fields. */
 void schema_encode_type(struct buffer *out, const struct type *type, uint32_t level)
 {
     assert(type->kind == TYPE_UDT && !type->frozen && level > 0);
@@ -247,12 +285,13 @@ void schema_encode_type(struct buffer *out, const struct type *type, uint32_t le
 
 /* ---- decoding ---- */
 
+/* What is left to decode. */
 struct reader {
     struct cursor in;
     const struct keyspace_def *keyspace; /* where user types are looked up */
 };
 
-/* Once cut short, everything reads as zero. */
+/* Takes so many bytes; once cut short it gives zeros. */
 static const uint8_t *take(struct reader *r, size_t size)
 {
     static const uint8_t zeros[16];
@@ -277,6 +316,7 @@ static uint64_t get_be64(struct reader *r)
     return cursor_be64(&r->in);
 }
 
+/* Borrowed from what is decoded: whoever keeps it copies it. */
 static struct bytes get_text(struct reader *r)
 {
     uint32_t size = get_be32(r);
@@ -285,16 +325,19 @@ static struct bytes get_text(struct reader *r)
     return r->in.failed ? BYTES_LITERAL("") : text;
 }
 
-/* A count of things that take at least `least` bytes each. */
+/* A count of things that take at least `least` bytes each: a damaged count must not ask
+ * for memory that the rest of the value could never fill. */
 static uint32_t get_count(struct reader *r, size_t least)
 {
     uint32_t count = get_be32(r);
 
+    assert(least);
     if (count > r->in.left / least)
         cursor_fail(&r->in);
     return r->in.failed ? 0 : count;
 }
 
+/* Copied into the arena. */
 static void get_map(struct reader *r, struct arena *arena, struct option_map *map)
 {
     uint32_t count = get_count(r, 8);
@@ -309,10 +352,12 @@ static void get_map(struct reader *r, struct arena *arena, struct option_map *ma
 
 static const struct type *get_node(struct reader *r, struct arena *arena, int depth);
 
+/* list, set or map, by the codes of the native protocol. */
 static const struct type *get_params(struct reader *r, struct arena *arena, uint16_t code, bool frozen, int depth)
 {
     const struct type *a = get_node(r, arena, depth), *b;
 
+    assert(code == 0x20 || code == 0x21 || code == 0x22);
     switch (code) {
     case 0x20: return type_list(arena, a, frozen);
     case 0x22: return type_set(arena, a, frozen);
@@ -320,6 +365,7 @@ static const struct type *get_params(struct reader *r, struct arena *arena, uint
     }
 }
 
+/* A field takes 3 bytes at least. */
 static const struct type *get_tuple(struct reader *r, struct arena *arena, int depth)
 {
     uint32_t count = get_count(r, 3);
@@ -330,17 +376,22 @@ static const struct type *get_tuple(struct reader *r, struct arena *arena, int d
     return type_tuple(arena, fields, count);
 }
 
+/* Looked up by name among the types of the keyspace, which were decoded before. */
 static const struct type *get_udt(struct reader *r, struct arena *arena, bool frozen)
 {
     struct bytes name = get_text(r);
 
+    assert(r->keyspace);
     for (uint32_t i = 0; i < r->keyspace->type_count; i++)
         if (bytes_equal(r->keyspace->types[i]->name, name))
             return frozen ? type_freeze(arena, r->keyspace->types[i]) : r->keyspace->types[i];
+    /* A type that is not there: the value is of another keyspace, or damaged. A blob
+     * stands for it until the caller sees that reading has failed. */
     cursor_fail(&r->in);
     return type_native(TYPE_BLOB);
 }
 
+/* A class that is kept by its name. */
 static const struct type *get_custom(struct reader *r, struct arena *arena)
 {
     struct type *type = arena_new_struct(arena, struct type);
@@ -350,6 +401,7 @@ static const struct type *get_custom(struct reader *r, struct arena *arena)
     return type;
 }
 
+/* A type. Depth is bounded, since what is damaged may be nested at will. */
 static const struct type *get_node(struct reader *r, struct arena *arena, int depth)
 {
     const uint8_t *head = take(r, 3);
@@ -357,6 +409,7 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     bool frozen = head[2];
     uint32_t dimension;
 
+    /* Something whole is returned in any case, so that callers need not look. */
     if (r->in.failed || depth > RESOLVE_DEPTH_MAX) {
         cursor_fail(&r->in);
         return type_native(TYPE_BLOB);
@@ -372,6 +425,7 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     case NODE_EMPTY: return type_native(TYPE_EMPTY);
     case NODE_DURATION: return type_native(TYPE_DURATION);
     default:
+        /* Native types are few, and this is done at start only. */
         for (int kind = TYPE_ASCII; kind < TYPE_EMPTY; kind++)
             if (kind != TYPE_DURATION && type_wire_id(type_native((enum type_kind)kind)) == code)
                 return type_native((enum type_kind)kind);
@@ -380,6 +434,7 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     }
 }
 
+/* A user type, put into the keyspace unless it was cut short. */
 static void get_type(struct reader *r, struct keyspace_def *keyspace)
 {
     struct arena *arena = keyspace->arena;
@@ -396,6 +451,7 @@ static void get_type(struct reader *r, struct keyspace_def *keyspace)
         keyspace_def_put_type(keyspace, type_udt(arena, keyspace->name, name, names, fields, count, false));
 }
 
+/* A size that is not the number's is damage. */
 static int32_t int_param(struct bytes value, struct reader *r)
 {
     if (value.size != 4) {
@@ -405,6 +461,7 @@ static int32_t int_param(struct bytes value, struct reader *r)
     return (int32_t)load_be32(value.data);
 }
 
+/* Any bits are a number; whether it makes sense was checked when it was set. */
 static double double_param(struct bytes value, struct reader *r)
 {
     uint64_t bits;
@@ -419,6 +476,7 @@ static double double_param(struct bytes value, struct reader *r)
     return result;
 }
 
+/* A map that must fill its param to the end. */
 static void map_param(struct bytes value, struct arena *arena, struct option_map *map, struct reader *r)
 {
     struct reader inner = { .in = cursor_of(value) };
@@ -428,6 +486,7 @@ static void map_param(struct bytes value, struct arena *arena, struct option_map
         cursor_fail(&r->in);
 }
 
+/* An unknown tag is passed over: it is of a later server. */
 static void get_param(struct reader *r, struct arena *arena, struct table_params *params)
 {
     uint8_t tag = get_u8(r);
@@ -466,7 +525,8 @@ static void get_param(struct reader *r, struct arena *arena, struct table_params
     }
 }
 
-/* Column kinds and ids must be what table_def_finish takes for granted. */
+/* table_def_finish takes for granted that ids are in range and a partition key is
+ * there. Bytes from the disk may say otherwise. */
 static bool columns_are_sound(const struct table_def *def)
 {
     bool has_key = false;
@@ -479,6 +539,7 @@ static bool columns_are_sound(const struct table_def *def)
     return has_key && def->column_id_next <= 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX);
 }
 
+/* NULL: it is damaged. */
 static struct table_def *get_table(struct reader *r)
 {
     uint64_t id = get_be64(r);
@@ -499,6 +560,7 @@ static struct table_def *get_table(struct reader *r)
         struct column_def *column = &def->columns[i];
 
         column->id = get_be32(r);
+        /* Any byte may stand there: columns_are_sound looks before it is used. */
         column->kind = (enum column_kind)get_u8(r);
         column->position = get_be32(r);
         column->descending = get_u8(r);
@@ -516,6 +578,7 @@ static struct table_def *get_table(struct reader *r)
         dropped->name = arena_copy(arena, get_text(r));
         dropped->type = type_copy(arena, get_node(r, arena, 0));
     }
+    /* A reader of an older server skips what it does not know. */
     params = get_u8(r);
     for (uint32_t i = 0; i < params; i++)
         get_param(r, arena, &def->params);
@@ -527,8 +590,10 @@ static struct table_def *get_table(struct reader *r)
     return def;
 }
 
+/* A newer encoding is an error of its own, since the data is not damaged. */
 static enum status check_encoding(const char *what, uint8_t encoding, uint8_t least, uint8_t most, struct error *err)
 {
+    assert(least <= most);
     if (encoding >= least && encoding <= most)
         return OK;
     return error_set(err, ERR_CORRUPT, "The definition of a %s is of encoding %u; this server reads up to %u%s", what,
@@ -548,6 +613,7 @@ static struct keyspace_def *get_types(struct reader *r, struct keyspace_def *bar
     return def;
 }
 
+/* Encoding 1 had the types inside; it is still read, never written. */
 enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **result, struct error *err)
 {
     struct reader r = { .in = cursor_of(encoded) };
@@ -562,6 +628,7 @@ enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **r
         return status;
     name = get_text(&r);
     durable = get_u8(&r);
+    /* The maps are decoded into the definition's own arena, which exists only now. */
     def = keyspace_def_new(name, &(struct option_map){ 0 }, durable);
     get_map(&r, def->arena, &replication);
     get_map(&r, def->arena, &tags);
@@ -577,16 +644,19 @@ enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **r
     return OK;
 }
 
+/* The level alone, to sort by before anything is decoded. */
 uint32_t schema_type_level(struct bytes encoded)
 {
     return encoded.size < 5 ? 0 : load_be32(encoded.data + 1);
 }
 
+/* The keyspace is under construction and has room. */
 enum status schema_decode_type(struct bytes encoded, struct keyspace_def *keyspace, struct error *err)
 {
     struct reader r = { .in = cursor_of(encoded), .keyspace = keyspace };
     enum status status = check_encoding("type", get_u8(&r), SCHEMA_TYPE_ENCODING, SCHEMA_TYPE_ENCODING, err);
 
+    assert(keyspace);
     if (status)
         return status;
     get_be32(&r); /* its level */
@@ -594,6 +664,7 @@ enum status schema_decode_type(struct bytes encoded, struct keyspace_def *keyspa
     return r.in.failed || r.in.left ? error_set(err, ERR_CORRUPT, "The definition of a type is damaged") : OK;
 }
 
+/* The keyspace has all its types. */
 enum status schema_decode_table(struct bytes encoded, const struct keyspace_def *keyspace, struct table_def **result,
                                 struct error *err)
 {
@@ -604,6 +675,7 @@ enum status schema_decode_table(struct bytes encoded, const struct keyspace_def 
     if (status)
         return status;
     def = get_table(&r);
+    /* Bytes behind the end are damage as well. */
     if (!def || r.in.left) {
         table_def_unref(def);
         return error_set(err, ERR_CORRUPT, "The definition of a table is damaged");

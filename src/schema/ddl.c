@@ -1,13 +1,21 @@
+/* Statements about definitions are handed to their functions (change_*.c). Each makes
+ * of a schema and a statement a new schema, or the same one with a reference more, or
+ * an error; nothing is saved here. TRUNCATE is here too, because to the schema it is a
+ * change of the table's id. */
 #include "schema/ddl.h"
 
 #include "schema/build.h"
 #include "schema/change.h"
 
+#include <assert.h>
+
+/* *result is set only on success, and is the caller's reference. */
 enum status ddl_apply(struct schema *schema, const struct cql_statement *statement, const struct ddl_context *context,
                       struct arena *arena, struct schema **result, struct ddl_change *change, struct error *err)
 {
     struct change c = { schema, context, arena, result, change, err };
 
+    assert(schema && context && arena && result);
     *change = (struct ddl_change){ 0 };
     switch (statement->kind) {
     case STATEMENT_CREATE_KEYSPACE: return change_create_keyspace(&c, statement->keyspace);
@@ -23,6 +31,9 @@ enum status ddl_apply(struct schema *schema, const struct cql_statement *stateme
     }
 }
 
+/* A new table id makes the old rows unreachable at once; they are removed later by the
+ * old id. Clients see the same table: uuid and schema version stay, so no prepared
+ * statement is lost. */
 enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct bytes name,
                          const struct ddl_context *context, struct arena *arena, struct schema **result,
                          struct ddl_change *change, struct error *err)
@@ -42,6 +53,7 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
         return error_set(err, ERR_INVALID, "Cannot truncate virtual tables");
     if (!context->is_internal && change_is_fixed(keyspace))
         return error_set(err, ERR_UNAUTHORIZED, "%.*s keyspace is not user-modifiable.", BYTES(keyspace));
+    assert(context->next_table_id && context->next_table_id != table->id);
     id = arena_new_struct(arena, uint64_t);
     *id = table->id;
     change->removed_table_ids = id;

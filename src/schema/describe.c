@@ -1,3 +1,7 @@
+/* Definitions as CQL text, and DESCRIBE, which lists them. The text is Cassandra's to
+ * the letter, two blanks and all: cqlsh and tools of its users compare it, and running
+ * it makes the same definition again. One walk over the table of options (option.h)
+ * prints what stands behind WITH. */
 #include "schema/describe.h"
 
 #include "base/uuid.h"
@@ -9,11 +13,13 @@
 #include "schema/option.h"
 #include "types/number.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
 /* ---- one definition as text ---- */
 
+/* keyspace.name, each quoted where it must be. */
 static void print_qualified(struct buffer *out, struct bytes keyspace, struct bytes name)
 {
     identifier_print(out, keyspace);
@@ -21,6 +27,7 @@ static void print_qualified(struct buffer *out, struct bytes keyspace, struct by
     identifier_print(out, name);
 }
 
+/* One entry of a map. */
 static void print_pair(struct buffer *out, bool *first, struct bytes name, struct bytes value)
 {
     if (!*first)
@@ -31,6 +38,8 @@ static void print_pair(struct buffer *out, bool *first, struct bytes name, struc
     cql_print_string(out, value);
 }
 
+/* Cassandra shows the classes of replication strategies by their short names, others in
+ * full. */
 static struct bytes without_package(struct bytes class)
 {
     struct bytes package = BYTES_LITERAL("org.apache.cassandra.locator.");
@@ -40,6 +49,9 @@ static struct bytes without_package(struct bytes class)
     return bytes_of(class.data + package.size, class.size - package.size);
 }
 
+/* CREATE KEYSPACE; the class comes first, in whatever order the map has it. The two
+ * blanks before AND are Cassandra's. What is virtual cannot be created: it is shown in
+ * a comment. */
 void describe_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
 {
     const struct option *class = option_map_find(&keyspace->replication, BYTES_LITERAL("class"));
@@ -66,8 +78,10 @@ void describe_keyspace(struct buffer *out, const struct keyspace_def *keyspace)
     buffer_printf(out, "}  AND durable_writes = %s;", keyspace->durable_writes ? "true" : "false");
 }
 
+/* CREATE TYPE, one field on each line. */
 void describe_type(struct buffer *out, const struct type *type)
 {
+    assert(type->kind == TYPE_UDT && type->field_names);
     buffer_append_string(out, "CREATE TYPE ");
     print_qualified(out, type->keyspace, type->name);
     buffer_append_string(out, " (\n");
@@ -81,6 +95,7 @@ void describe_type(struct buffer *out, const struct type *type)
     buffer_append_string(out, ");");
 }
 
+/* A column that the table had under this name. */
 static const struct dropped_column *find_dropped(const struct table_def *table, struct bytes name)
 {
     for (uint32_t i = 0; i < table->dropped_count; i++)
@@ -89,13 +104,14 @@ static const struct dropped_column *find_dropped(const struct table_def *table, 
     return NULL;
 }
 
+/* By name. */
 static int compare_dropped(const void *a, const void *b)
 {
     return bytes_compare((*(const struct dropped_column *const *)a)->name,
                          (*(const struct dropped_column *const *)b)->name);
 }
 
-/* By name; the caller frees it. */
+/* The dropped columns by name; the caller frees the list. */
 static const struct dropped_column **sort_dropped(const struct table_def *table)
 {
     const struct dropped_column **sorted = xcalloc(table->dropped_count + 1, sizeof(*sorted));
@@ -106,6 +122,7 @@ static const struct dropped_column **sort_dropped(const struct table_def *table)
     return sorted;
 }
 
+/* A line of CREATE TABLE. */
 static void print_column(struct buffer *out, struct bytes name, const struct type *type, bool is_static)
 {
     identifier_print(out, name);
@@ -115,12 +132,16 @@ static void print_column(struct buffer *out, struct bytes name, const struct typ
         buffer_append_string(out, " static");
 }
 
+/* A key of one column is written behind that column. */
 static bool is_lone_key(const struct table_def *table)
 {
     return table->partition_key_count == 1 && table->clustering_count == 0;
 }
 
-/* Keys; then of static and of regular columns those in one cell before those in many, as Cassandra keeps them. */
+/* Key columns first; then the static, then the regular columns, in each those of one
+ * cell before those of many: that is the order in which Cassandra keeps them.
+ * with_dropped (WITH INTERNALS): dropped columns are created, to be dropped again
+ * below, so that the text makes the same history. */
 static void print_columns(struct buffer *out, const struct table_def *table, bool with_dropped)
 {
     uint32_t keys = table->partition_key_count + table->clustering_count;
@@ -133,6 +154,8 @@ static void print_columns(struct buffer *out, const struct table_def *table, boo
             buffer_append_string(out, " PRIMARY KEY");
         separator = ",\n    ";
     }
+    /* Static columns of one cell, of many cells, regular columns of one cell, of many
+     * cells. */
     for (int group = 0; group < 4; group++) {
         uint32_t from = group < 2 ? keys : keys + table->static_count;
         uint32_t to = group < 2 ? keys + table->static_count : table->column_count;
@@ -140,12 +163,14 @@ static void print_columns(struct buffer *out, const struct table_def *table, boo
         for (uint32_t i = from; i < to; i++) {
             const struct column_def *column = &table->columns[i];
 
+            /* A column that came back is created as it was dropped, and added below. */
             if (column->multicell != (group % 2 == 1) || (with_dropped && find_dropped(table, column->name)))
                 continue;
             buffer_append_string(out, separator);
             print_column(out, column->name, column->type, column->kind == COLUMN_STATIC);
         }
     }
+    /* By name, behind all others. */
     if (with_dropped) {
         const struct dropped_column **dropped = sort_dropped(table);
 
@@ -157,8 +182,10 @@ static void print_columns(struct buffer *out, const struct table_def *table, boo
     }
 }
 
+/* Behind all columns. */
 static void print_primary_key(struct buffer *out, const struct table_def *table)
 {
+    assert(table->partition_key_count);
     if (is_lone_key(table)) {
         buffer_append_u8(out, '\n');
         return;
@@ -179,6 +206,7 @@ static void print_primary_key(struct buffer *out, const struct table_def *table)
     buffer_append_string(out, ")\n");
 }
 
+/* Written for each table with clustering columns, also when all are ascending. */
 static void print_clustering_order(struct buffer *out, const struct table_def *table)
 {
     buffer_append_string(out, "CLUSTERING ORDER BY (");
@@ -192,6 +220,7 @@ static void print_clustering_order(struct buffer *out, const struct table_def *t
     buffer_append_string(out, ")\n    AND ");
 }
 
+/* In the order that the map has. */
 static void print_map(struct buffer *out, const struct option_map *map)
 {
     bool first = true;
@@ -202,12 +231,14 @@ static void print_map(struct buffer *out, const struct option_map *map)
     buffer_append_u8(out, '}');
 }
 
+/* An option that is a string. */
 static void print_text(struct buffer *out, const char *name, struct bytes value)
 {
     buffer_printf(out, "%s = ", name);
     cql_print_string(out, value);
 }
 
+/* By the kind of value that the table of options says it has. */
 static void print_option(struct buffer *out, const struct table_option *option, const void *at)
 {
     switch (option->kind) {
@@ -221,6 +252,7 @@ static void print_option(struct buffer *out, const struct table_option *option, 
     }
 }
 
+/* The options that are shown, in the order of their table. */
 static void print_params(struct buffer *out, const struct table_params *params)
 {
     bool first = true;
@@ -235,6 +267,7 @@ static void print_params(struct buffer *out, const struct table_params *params)
     buffer_append_u8(out, ';');
 }
 
+/* ALTER TABLE ... DROP for each dropped column, and ADD for those that came back. */
 static void print_drops(struct buffer *out, const struct table_def *table)
 {
     const struct dropped_column **dropped = sort_dropped(table);
@@ -247,6 +280,7 @@ static void print_drops(struct buffer *out, const struct table_def *table)
         buffer_append_string(out, " DROP ");
         identifier_print(out, dropped[i]->name);
         buffer_printf(out, " USING TIMESTAMP %lld;", (long long)dropped[i]->dropped_us);
+        /* It did not come back. */
         if (!column)
             continue;
         buffer_append_string(out, "\nALTER TABLE ");
@@ -258,13 +292,16 @@ static void print_drops(struct buffer *out, const struct table_def *table)
     free(dropped);
 }
 
+/* Tables that are computed from what the server knows. */
 static bool is_virtual(const struct table_def *table)
 {
     return ddl_is_virtual_system_keyspace(table->keyspace);
 }
 
+/* CREATE TABLE with all that belongs to it. The id is shown WITH INTERNALS only. */
 void describe_table(struct buffer *out, const struct table_def *table, bool with_internals)
 {
+    assert(table->column_count);
     if (is_virtual(table)) {
         buffer_append_string(out, "/*\nWarning: Table ");
         print_qualified(out, table->keyspace, table->name);
@@ -283,6 +320,7 @@ void describe_table(struct buffer *out, const struct table_def *table, bool with
         uuid_print(out, table->uuid);
         buffer_append_string(out, "\n    AND ");
     }
+    /* It stands first behind WITH, or behind the id. */
     if (table->clustering_count)
         print_clustering_order(out, table);
     if (is_virtual(table)) {
@@ -297,6 +335,7 @@ void describe_table(struct buffer *out, const struct table_def *table, bool with
 
 /* ---- DESCRIBE ---- */
 
+/* A DESCRIBE at work. */
 struct describing {
     const struct schema *schema;
     const struct describe_statement *statement;
@@ -307,6 +346,7 @@ struct describing {
     struct error *err;
 };
 
+/* A name as DESCRIBE's rows have it: quoted where CQL needs it. */
 static struct bytes identifier(struct arena *arena, struct bytes name)
 {
     struct buffer out = { 0 };
@@ -318,18 +358,20 @@ static struct bytes identifier(struct arena *arena, struct bytes name)
     return copy;
 }
 
-/* text: owned by the caller; NULL in lists. */
+/* Adds a row; text is its caller's, and NULL in lists. */
 static void add_row(struct describing *d, struct bytes keyspace, const char *type, struct bytes name,
                     const struct buffer *text)
 {
     struct describe_result *result = d->result;
 
+    /* All rows lie in the request's arena until the page is cut. */
     result->rows = arena_room(d->arena, result->rows, result->row_count, &d->capacity, 32, sizeof(*result->rows));
     result->rows[result->row_count++] =
         (struct describe_row){ identifier(d->arena, keyspace), bytes_of_string(type), identifier(d->arena, name),
                                text ? arena_copy(d->arena, buffer_bytes(text)) : bytes_of(NULL, 0) };
 }
 
+/* The text is made even for a list, which is rare and small. */
 static void add_keyspace(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
 {
     struct buffer text = { 0 };
@@ -357,7 +399,7 @@ static void add_type(struct describing *d, const struct type *type, bool with_te
     buffer_fini(&text);
 }
 
-/* Lists stand by name, whatever its case; equal ones by bytes. */
+/* Lists are sorted by name without regard to case, and equal names by their bytes. */
 static int compare_names(struct bytes a, struct bytes b)
 {
     size_t size = a.size < b.size ? a.size : b.size;
@@ -384,6 +426,7 @@ static int compare_keyspaces(const void *a, const void *b)
                          (*(const struct keyspace_def *const *)b)->name);
 }
 
+/* All keyspaces by name, as DESCRIBE sorts them. */
 static const struct keyspace_def **sorted_keyspaces(struct describing *d)
 {
     uint32_t count = schema_keyspace_count(d->schema);
@@ -395,6 +438,7 @@ static const struct keyspace_def **sorted_keyspaces(struct describing *d)
     return sorted;
 }
 
+/* All tables of a keyspace, by name. */
 static void add_tables(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
 {
     struct table_def **sorted = arena_new_array(d->arena, struct table_def *, keyspace->table_count + 1);
@@ -406,17 +450,21 @@ static void add_tables(struct describing *d, const struct keyspace_def *keyspace
         add_table(d, sorted[i], with_text);
 }
 
+/* All types of a keyspace. With their text they stand in the order in which they can be
+ * created. */
 static void add_types(struct describing *d, const struct keyspace_def *keyspace, bool with_text)
 {
     const struct type **sorted = arena_new_array(d->arena, const struct type *, keyspace->type_count + 1);
 
     schema_types_in_order(keyspace, sorted);
+    /* A list of names is sorted as such. */
     if (!with_text)
         qsort(sorted, keyspace->type_count, sizeof(*sorted), compare_types);
     for (uint32_t i = 0; i < keyspace->type_count; i++)
         add_type(d, sorted[i], with_text);
 }
 
+/* A keyspace and all that is in it: running the rows in order makes it again. */
 static void add_all(struct describing *d, const struct keyspace_def *keyspace)
 {
     add_keyspace(d, keyspace, true);
@@ -424,6 +472,7 @@ static void add_all(struct describing *d, const struct keyspace_def *keyspace)
     add_tables(d, keyspace, true);
 }
 
+/* What DESCRIBE SCHEMA leaves out. */
 static bool is_system(struct bytes name)
 {
     return ddl_is_local_system_keyspace(name) || ddl_is_replicated_system_keyspace(name) ||
@@ -435,7 +484,7 @@ static enum status not_in_keyspaces(struct describing *d, struct bytes name)
     return error_set(d->err, ERR_INVALID, "'%.*s' not found in keyspaces", BYTES(name));
 }
 
-/* The keyspace written, or else the current one. */
+/* The keyspace that is written, or the session's. */
 static enum status find_keyspace(struct describing *d, const struct keyspace_def **keyspace)
 {
     struct bytes name = d->statement->name.keyspace;
@@ -448,6 +497,9 @@ static enum status find_keyspace(struct describing *d, const struct keyspace_def
     return *keyspace ? OK : not_in_keyspaces(d, name);
 }
 
+/* One row about the cluster, which is this node. With a keyspace in use, also which
+ * node has which tokens: all are ours, so the map has one entry, put together here as
+ * its wire bytes. */
 static enum status describe_cluster(struct describing *d)
 {
     struct describe_result *result = d->result;
@@ -459,10 +511,12 @@ static enum status describe_cluster(struct describing *d)
     result->cluster[0] = d->context->cluster_name;
     result->cluster[1] = BYTES_LITERAL("Murmur3Partitioner");
     result->cluster[2] = BYTES_LITERAL("DynamicEndpointSnitch");
+    /* Local and virtual keyspaces are not distributed over tokens. */
     if (bytes_is_null(current) || ddl_is_local_system_keyspace(current) || ddl_is_virtual_system_keyspace(current) ||
         !schema_keyspace(d->schema, current))
         return OK;
     result->has_range_ownership = true;
+    /* One entry: the least token, and a list with one address. */
     buffer_append_be32(&map, 1);
     buffer_append_be32(&map, 20);
     buffer_append_string(&map, "-9223372036854775808");
@@ -475,17 +529,20 @@ static enum status describe_cluster(struct describing *d)
     return OK;
 }
 
+/* DESCRIBE SCHEMA; FULL SCHEMA shows the system's keyspaces, too. */
 static enum status describe_schema(struct describing *d, bool full)
 {
     const struct keyspace_def **keyspaces = sorted_keyspaces(d);
 
     for (uint32_t i = 0; i < schema_keyspace_count(d->schema); i++)
+        /* In the order of their names. */
         if (full || !is_system(keyspaces[i]->name))
             add_all(d, keyspaces[i]);
     return OK;
 }
 
-/* KEYSPACES, TABLES, TYPES, FUNCTIONS, AGGREGATES: of the current keyspace, or of all. */
+/* KEYSPACES, TABLES, TYPES, FUNCTIONS, AGGREGATES: of the keyspace in use, or of all.
+ * There are no functions. */
 static enum status describe_list(struct describing *d)
 {
     const struct keyspace_def **keyspaces = sorted_keyspaces(d);
@@ -495,6 +552,7 @@ static enum status describe_list(struct describing *d)
     for (uint32_t i = 0; i < schema_keyspace_count(d->schema); i++) {
         if (d->statement->kind == DESCRIBE_KEYSPACES)
             add_keyspace(d, keyspaces[i], false);
+        /* Without a keyspace in use all are listed. */
         else if (!bytes_is_null(current) && !bytes_equal(current, keyspaces[i]->name))
             continue;
         else if (d->statement->kind == DESCRIBE_TABLES)
@@ -505,6 +563,7 @@ static enum status describe_list(struct describing *d)
     return OK;
 }
 
+/* ONLY KEYSPACE leaves its tables out. */
 static enum status describe_one_keyspace(struct describing *d)
 {
     const struct keyspace_def *keyspace;
@@ -519,7 +578,8 @@ static enum status describe_one_keyspace(struct describing *d)
     return OK;
 }
 
-/* A table, type, index ... of a keyspace: what we have, or Cassandra's words for what is not there. */
+/* A table, type, index, ... of a keyspace: what we have, or Cassandra's words for what
+ * is not there. */
 static enum status describe_member(struct describing *d)
 {
     const struct keyspace_def *keyspace;
@@ -547,6 +607,7 @@ static enum status describe_member(struct describing *d)
         }
         return error_set(d->err, ERR_INVALID, "User defined type '%.*s' not found in '%.*s'", BYTES(name),
                          BYTES(keyspace->name));
+    /* What helenus does not have is never there. */
     case DESCRIBE_INDEX:
         return error_set(d->err, ERR_INVALID, "Table for existing index '%.*s' not found in '%.*s'", BYTES(name),
                          BYTES(keyspace->name));
@@ -562,12 +623,14 @@ static enum status describe_member(struct describing *d)
     }
 }
 
+/* A bare name: a keyspace, or else a table of the keyspace in use. */
 static enum status describe_any(struct describing *d)
 {
     struct bytes name = d->statement->name.name, in = d->statement->name.keyspace;
     const struct keyspace_def *keyspace;
     const struct table_def *table;
 
+    /* A keyspace goes before a table of the same name. */
     if (bytes_is_null(in) && (keyspace = schema_keyspace(d->schema, name))) {
         add_all(d, keyspace);
         return OK;
@@ -585,12 +648,14 @@ static enum status describe_any(struct describing *d)
     return OK;
 }
 
+/* All rows of a DESCRIBE; pages are cut by query/. */
 enum status describe_statement(const struct schema *schema, const struct cql_statement *statement,
                                const struct describe_context *context, struct arena *arena,
                                struct describe_result *result, struct error *err)
 {
     struct describing d = { schema, statement->describe, context, arena, result, 0, err };
 
+    assert(statement->kind == STATEMENT_DESCRIBE);
     *result = (struct describe_result){ .has_create_statement = true };
     switch (statement->describe->kind) {
     case DESCRIBE_CLUSTER: return describe_cluster(&d);

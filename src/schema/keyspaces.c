@@ -1,4 +1,7 @@
-/* CUSTOM_PROPERTIES as a table: property, member, kind, where it lies, which words or numbers it can be. */
+/* Keyspaces' CUSTOM_PROPERTIES: a table says which property has which member, what kind
+ * of value that is, where it lies in struct keyspaces_properties, and which words it
+ * can be. Whoever acts on them gets a struct, and never looks at JSON. Unknown
+ * properties and members are passed over: AWS adds some from time to time. */
 #include "schema/keyspaces.h"
 
 #include "schema/option.h"
@@ -48,22 +51,28 @@ static const struct member {
 #undef AT
 };
 
+/* A member's word is stored through an int pointer. */
 static_assert(sizeof(enum throughput_mode) == sizeof(int) && sizeof(enum view_type) == sizeof(int),
               "words are stored as int");
 
+/* What a table of Keyspaces can take from its first second on, unless it asks for more. */
 enum { WARM_READ_UNITS = 12000, WARM_WRITE_UNITS = 4000 };
 
+/* Names the member and its property. */
 static enum status refuse(const struct member *member, struct bytes text, const char *what, struct error *err)
 {
     return error_set(err, ERR_INVALID, "Invalid value '%.*s' of '%s' in custom property '%s': it should be %s",
                      BYTES(text), member->name, member->property, what);
 }
 
+/* The number of the word in its list is the value of its enum; the order of words must
+ * be the enum's. */
 static enum status set_word(const struct member *member, struct bytes text, int *at, struct error *err)
 {
     char words[128];
     size_t size = 0;
 
+    assert(member->kind == MEMBER_WORD && member->words[0]);
     for (int i = 0; i < WORDS_MAX && member->words[i]; i++) {
         if (option_is_word(text, member->words[i])) {
             *at = i;
@@ -75,6 +84,7 @@ static enum status set_word(const struct member *member, struct bytes text, int 
     return refuse(member, text, words, err);
 }
 
+/* Sets what the member stands for. */
 static enum status set_member(struct arena *arena, const struct member *member, struct bytes text,
                               struct keyspaces_properties *result, struct error *err)
 {
@@ -83,6 +93,7 @@ static enum status set_member(struct arena *arena, const struct member *member, 
     switch (member->kind) {
     case MEMBER_WORD: return set_word(member, text, at, err);
     case MEMBER_UNITS:
+        /* Units are stored as 64 bits. */
         return integer_parse(text, 1, INT64_MAX, at) ? OK : refuse(member, text, "an integer from 1 on", err);
     case MEMBER_TEXT:
         if (!text.size)
@@ -93,7 +104,8 @@ static enum status set_member(struct arena *arena, const struct member *member, 
     abort();
 }
 
-/* A name or a leaf, as characters. Leaves of CQL are strings; of an API numbers and booleans may come. */
+/* A name or a leaf as characters. Leaves of CQL are strings; from an API they may be
+ * numbers and booleans. */
 static struct bytes plain(struct arena *arena, struct bytes json)
 {
     struct buffer out CLEANUP(buffer_fini) = { 0 };
@@ -104,6 +116,7 @@ static struct bytes plain(struct arena *arena, struct bytes json)
     return arena_copy(arena, buffer_bytes(&out));
 }
 
+/* Names are taken in any case. */
 static const struct member *find_member(struct bytes property, struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
@@ -112,6 +125,7 @@ static const struct member *find_member(struct bytes property, struct bytes name
     return NULL;
 }
 
+/* Is there such a property at all? */
 static bool is_known(struct bytes property)
 {
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
@@ -120,6 +134,7 @@ static bool is_known(struct bytes property)
     return false;
 }
 
+/* A property is a map of members; a value that is itself a map is refused. */
 static enum status read_property(struct arena *arena, struct bytes property, struct bytes map,
                                  struct keyspaces_properties *result, struct error *err)
 {
@@ -131,6 +146,7 @@ static enum status read_property(struct arena *arena, struct bytes property, str
         const struct member *member = find_member(property, plain(arena, name));
         enum status status;
 
+        /* A member of a later version of the service. */
         if (!member)
             continue;
         if (json_kind_of(value) == JSON_OBJECT || json_kind_of(value) == JSON_ARRAY)
@@ -142,9 +158,10 @@ static enum status read_property(struct arena *arena, struct bytes property, str
     return OK;
 }
 
-/* What holds between members. */
+/* What must hold between members. */
 static enum status check_whole(const struct keyspaces_properties *properties, struct error *err)
 {
+    /* Zero says that it was not given: units begin at 1. */
     bool has_units = properties->capacity.read_units && properties->capacity.write_units;
 
     if (properties->capacity.mode == THROUGHPUT_PROVISIONED && !has_units)
@@ -156,6 +173,7 @@ static enum status check_whole(const struct keyspaces_properties *properties, st
     return OK;
 }
 
+/* *result is set only on success. Nothing given is all defaults. */
 enum status keyspaces_properties_read(struct arena *arena, struct bytes custom_properties,
                                       struct keyspaces_properties *result, struct error *err)
 {
@@ -163,6 +181,7 @@ enum status keyspaces_properties_read(struct arena *arena, struct bytes custom_p
     struct bytes rest = custom_properties, name, value;
     enum status status = OK;
 
+    assert(result && (custom_properties.data || !custom_properties.size));
     if (custom_properties.size) {
         status = json_check(custom_properties, &rest, err);
         if (!status && json_kind_of(rest) != JSON_OBJECT)
@@ -170,6 +189,7 @@ enum status keyspaces_properties_read(struct arena *arena, struct bytes custom_p
         while (!status && json_next_member(&rest, &name, &value)) {
             struct bytes property = plain(arena, name);
 
+            /* A property that we do not know is kept as text, and not looked at. */
             if (is_known(property))
                 status = read_property(arena, property, value, &properties, err);
         }

@@ -79,23 +79,21 @@ double option_double(const struct option_map *map, const char *name, double fall
 #define COMPACTION_PACKAGE  "org.apache.cassandra.db.compaction."
 #define COMPRESSION_PACKAGE "org.apache.cassandra.io.compress."
 
+/* Each `set` is one of the table's. */
+
 /* option_compaction.c */
-enum status option_read_compaction(struct arena *arena, const struct cql_option *option, struct option_map *map,
-                                   struct error *err);
+enum status option_set_compaction(const struct option_setting *setting, void *at, struct error *err);
 enum status option_check_compaction(const struct option_map *map, struct error *err);
 bool option_compaction_is_leveled(const struct option_map *map);
 /* option_compression.c */
-enum status option_read_compression(struct arena *arena, const struct cql_option *option, struct option_map *result,
-                                    struct error *err);
+enum status option_set_compression(const struct option_setting *setting, void *at, struct error *err);
 enum status option_check_compression(const struct option_map *map, struct error *err);
 /* option_caching.c */
-enum status option_read_caching(struct arena *arena, const struct cql_option *option, struct option_map *result,
-                                struct error *err);
-enum status option_read_memtable(const struct cql_option *option, struct bytes *result, struct error *err);
+enum status option_set_caching(const struct option_setting *setting, void *at, struct error *err);
+enum status option_set_memtable(const struct option_setting *setting, void *at, struct error *err);
 /* option_policy.c */
-enum status option_read_policy(struct arena *arena, const struct cql_option *option, struct bytes *result,
-                               struct error *err);
-enum status option_read_repair(const struct cql_option *option, struct bytes *result, struct error *err);
+enum status option_set_policy(const struct option_setting *setting, void *at, struct error *err);
+enum status option_set_repair(const struct option_setting *setting, void *at, struct error *err);
 /* option_nested.c: *result is the JSON text that was, and becomes what it was with what is given in it. */
 enum status option_read_nested(struct arena *arena, const struct cql_option *option, struct bytes *result,
                                struct error *err);

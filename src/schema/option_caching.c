@@ -1,4 +1,5 @@
-/* What is kept in memory: caching, memtable. */
+/* caching and memtable: what Cassandra keeps in memory. Both are checked and shown;
+ * nothing here acts on them. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -7,7 +8,8 @@
 #include <assert.h>
 #include <ctype.h>
 
-/* Names in the order written, for messages that list them; a set name stands for itself only. */
+/* The names of the map's entries, in the order in which they were written, as the
+ * message lists them. */
 static void append_names(struct buffer *out, const struct option_map *map, const struct term *written)
 {
     bool first = true;
@@ -25,15 +27,21 @@ static void append_names(struct buffer *out, const struct option_map *map, const
     }
 }
 
-enum status option_read_caching(struct arena *arena, const struct cql_option *option, struct option_map *result,
-                                struct error *err)
+/* `keys` and `rows_per_partition`. What is not given is NONE, not what it was before,
+ * as in Cassandra. */
+enum status option_set_caching(const struct option_setting *setting, void *at, struct error *err)
 {
+    const struct cql_option *option = setting->option;
+    struct arena *arena = setting->arena;
+    struct option_map *result = at;
     struct option_map given, rest;
     struct bytes keys = BYTES_LITERAL("NONE"), rows = BYTES_LITERAL("NONE");
     enum status status = options_read_map(arena, option->name, option->value, &given, err);
 
+    assert(result);
     if (status)
         return status;
+    /* What is not known is gathered, since the message names all of it. */
     rest = (struct option_map){ 0 };
     for (uint32_t i = 0; i < given.count; i++) {
         struct bytes name = given.options[i].name, value = given.options[i].value;
@@ -53,6 +61,7 @@ enum status option_read_caching(struct arena *arena, const struct cql_option *op
             else if (option_is_word(value, "NONE"))
                 rows = BYTES_LITERAL("NONE");
             else if (value.size && isdigit(value.data[0]) && integer_parse(value, 0, INT32_MAX, &number))
+                /* A number of rows; 0 is the same as NONE. */
                 rows = number == 0 ? BYTES_LITERAL("NONE")
                                    : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
             else
@@ -82,14 +91,16 @@ enum status option_read_caching(struct arena *arena, const struct cql_option *op
     return OK;
 }
 
-enum status option_read_memtable(const struct cql_option *option, struct bytes *result, struct error *err)
+/* The names that a stock cassandra.yaml defines. What was said is kept; there is one
+ * kind of memtable here. */
+enum status option_set_memtable(const struct option_setting *setting, void *at, struct error *err)
 {
+    struct bytes *result = at;
     struct bytes text;
-    enum status status = option_read_string(option, &text, err);
+    enum status status = option_read_string(setting->option, &text, err);
 
     if (status)
         return status;
-    /* The names that a stock cassandra.yaml defines; we keep what was said, and have one kind. */
     static const struct bytes known[] = { { (const uint8_t *)"default", 7 },
                                           { (const uint8_t *)"skiplist", 8 },
                                           { (const uint8_t *)"trie", 4 } };

@@ -1,4 +1,7 @@
-/* compaction: its classes, what each of them knows, and how that is refused. Nothing here acts on it. */
+/* compaction: its classes, which options each of them knows, and how a wrong value is
+ * refused. Nothing here acts on it: RocksDB compacts in its own way. But a statement
+ * that Cassandra refuses must be refused, in its words, and those differ from option to
+ * option; hence the many small checks. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -8,10 +11,13 @@
 #include <ctype.h>
 #include <limits.h>
 
+/* Cassandra 5.0's classes, in the order of the bits below. */
 static const char *const compaction_classes[] = { "SizeTieredCompactionStrategy", "LeveledCompactionStrategy",
                                                   "TimeWindowCompactionStrategy", "UnifiedCompactionStrategy" };
 enum { CLASS_SIZE_TIERED = 1, CLASS_LEVELED = 2, CLASS_TIME_WINDOW = 4, CLASS_UNIFIED = 8, CLASS_ALL = 15 };
 
+/* The class as a bit, so that an option can say which classes know it; 0: there is no
+ * such class. */
 static unsigned compaction_class(struct bytes name)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(compaction_classes); i++) {
@@ -25,16 +31,20 @@ static unsigned compaction_class(struct bytes name)
     return 0;
 }
 
-enum status option_read_compaction(struct arena *arena, const struct cql_option *option, struct option_map *map,
-                                   struct error *err)
+/* The class must be known now; the values are looked at by the check. Thresholds that
+ * are not given are filled in, as DESCRIBE shows them. */
+enum status option_set_compaction(const struct option_setting *setting, void *at, struct error *err)
 {
+    struct arena *arena = setting->arena;
+    struct option_map *map = at;
     const struct option *class, *overlapping;
     struct bytes name;
     unsigned bit;
-    enum status status = options_read_map(arena, option->name, option->value, map, err);
+    enum status status = options_read_map(arena, setting->option->name, setting->option->value, map, err);
 
     if (status)
         return status;
+    assert(map);
     class = option_map_find(map, BYTES_LITERAL("class"));
     if (!class)
         return error_set(err, ERR_CONFIG, "Missing sub-option 'class' for the 'compaction' option");
@@ -43,6 +53,7 @@ enum status option_read_compaction(struct arena *arena, const struct cql_option 
     if (!bit)
         return error_set(err, ERR_CONFIG, "Unable to find compaction strategy class '%.*s'", BYTES(name));
     option_map_set(arena, map, BYTES_LITERAL("class"), name);
+    /* This one Cassandra looks at already while it reads. */
     overlapping = option_map_find(map, BYTES_LITERAL("provide_overlapping_tombstones"));
     if (overlapping && !option_is_word(overlapping->value, "NONE") && !option_is_word(overlapping->value, "ROW") &&
         !option_is_word(overlapping->value, "CELL")) {
@@ -56,6 +67,7 @@ enum status option_read_compaction(struct arena *arena, const struct cql_option 
             "following [NONE, ROW, CELL].",
             upper);
     }
+    /* UnifiedCompactionStrategy has no thresholds. */
     if (bit != CLASS_UNIFIED) {
         if (!option_map_find(map, BYTES_LITERAL("max_threshold")))
             option_map_set(arena, map, BYTES_LITERAL("max_threshold"), BYTES_LITERAL("32"));
@@ -74,6 +86,7 @@ static bool is_boolean(struct bytes text)
     return option_is_word(text, "true") || option_is_word(text, "false");
 }
 
+/* These four differ in their words only. */
 static enum status check_quoted_boolean(const char *name, struct bytes value, struct error *err)
 {
     return is_boolean(value)
@@ -106,21 +119,24 @@ static enum status not_an_integer(const char *name, struct bytes value, struct e
     return error_set(err, ERR_CONFIG, "%.*s is not a parsable int (base10) for %s", BYTES(value), name);
 }
 
+/* Cassandra parses a long and calls it an int. */
 static enum status parse_integer(const char *name, struct bytes value, int64_t *number, struct error *err)
 {
     return integer_parse(value, INT64_MIN, INT64_MAX, number) ? OK : not_an_integer(name, value, err);
 }
 
-/* A float, though Cassandra calls it an integer. */
+/* A float, though Cassandra's words call it an int. */
 static enum status check_ratio(const char *name, struct bytes value, struct error *err)
 {
     double real;
 
     if (!double_parse(value, &real))
         return not_an_integer(name, value, err);
+    /* Cassandra's words say 0 where it means not negative. */
     return real >= 0 ? OK : error_set(err, ERR_CONFIG, "%s must be greater than 0, but was %f", name, real);
 }
 
+/* A float, and said to be one. */
 static enum status check_double(const char *name, struct bytes value, struct error *err)
 {
     double real;
@@ -130,6 +146,7 @@ static enum status check_double(const char *name, struct bytes value, struct err
                : error_set(err, ERR_CONFIG, "%.*s is not a parsable float for %s", BYTES(value), name);
 }
 
+/* In seconds. */
 static enum status check_interval(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -140,6 +157,7 @@ static enum status check_interval(const char *name, struct bytes value, struct e
     return status;
 }
 
+/* In bytes. */
 static enum status check_not_negative(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -150,6 +168,7 @@ static enum status check_not_negative(const char *name, struct bytes value, stru
     return status;
 }
 
+/* Cassandra's words say 1 where it means 0. */
 static enum status check_larger_0(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -160,6 +179,7 @@ static enum status check_larger_0(const char *name, struct bytes value, struct e
     return status;
 }
 
+/* A size in megabytes, or how many times larger the next level is. */
 static enum status check_at_least_1(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -170,6 +190,7 @@ static enum status check_at_least_1(const char *name, struct bytes value, struct
     return status;
 }
 
+/* A number of shards, or of seconds. */
 static enum status check_positive(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -181,6 +202,7 @@ static enum status check_positive(const char *name, struct bytes value, struct e
     return status;
 }
 
+/* In seconds; 0 looks each time. */
 static enum status check_frequency(const char *name, struct bytes value, struct error *err)
 {
     int64_t number;
@@ -191,6 +213,7 @@ static enum status check_frequency(const char *name, struct bytes value, struct 
     return status;
 }
 
+/* The names of Java's TimeUnit. */
 static enum status check_resolution(const char *name, struct bytes value, struct error *err)
 {
     static const char *const resolutions[] = { "DAYS",         "HOURS",        "MINUTES",    "SECONDS",
@@ -202,6 +225,7 @@ static enum status check_resolution(const char *name, struct bytes value, struct
     return error_set(err, ERR_CONFIG, "%.*s is not valid for %s", BYTES(value), name);
 }
 
+/* Windows of TimeWindowCompactionStrategy are days, hours or minutes. */
 static enum status check_window(const char *name, struct bytes value, struct error *err)
 {
     if (option_is_name(value, "DAYS") || option_is_name(value, "HOURS") || option_is_name(value, "MINUTES"))
@@ -209,6 +233,7 @@ static enum status check_window(const char *name, struct bytes value, struct err
     return error_set(err, ERR_CONFIG, "%.*s is not valid for %s", BYTES(value), name);
 }
 
+/* UnifiedCompactionStrategy: a list of N, Ln, Tn or numbers. */
 static enum status check_scaling(const char *name, struct bytes value, struct error *err)
 {
     while (value.size) {
@@ -220,10 +245,12 @@ static enum status check_scaling(const char *name, struct bytes value, struct er
 
         if (fan)
             digits = bytes_of(word.data + 1, word.size - 1);
+        /* A sign is allowed only without a letter. */
         if (!option_is_name(word, "N") && (!digits.size || (fan && !isdigit(digits.data[0])) ||
                                            !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
             return error_set(err, ERR_CONFIG, "Scaling parameter %.*s must match N|L[0-9]+|T[0-9]+|[+-]?[0-9]+",
                              BYTES(word));
+        /* A fan of one would merge nothing. */
         if (fan && number < 2)
             return error_set(err, ERR_CONFIG, "Fan factor cannot be lower than 2 in %.*s", BYTES(word));
         value = comma ? bytes_of(comma + 1, value.size - size - 1) : bytes_of("", 0);
@@ -231,7 +258,7 @@ static enum status check_scaling(const char *name, struct bytes value, struct er
     return OK;
 }
 
-/* 1GiB, 100 MiB, 4096B: bytes, or negative when it is no size */
+/* 1GiB, 100 MiB, 4096B: how many bytes; negative when it is no size. */
 static double parse_size(struct bytes text)
 {
     static const struct {
@@ -246,6 +273,7 @@ static double parse_size(struct bytes text)
 
     if (!option_split_number(option_trim(text), &number, &suffix))
         return -1;
+    /* Between number and unit a space may stand. */
     suffix = option_trim(suffix);
     for (size_t i = 0; i < ARRAY_SIZE(units); i++)
         if (option_is_word(suffix, units[i].unit))
@@ -253,6 +281,7 @@ static double parse_size(struct bytes text)
     return -1;
 }
 
+/* A mebibyte at least. */
 static enum status check_size_target(const char *name, struct bytes value, struct error *err)
 {
     double real = parse_size(value);
@@ -265,6 +294,7 @@ static enum status check_size_target(const char *name, struct bytes value, struc
                                        name, BYTES(value));
 }
 
+/* A size with its unit. */
 static enum status check_size(const char *name, struct bytes value, struct error *err)
 {
     return parse_size(value) >= 0
@@ -272,6 +302,7 @@ static enum status check_size(const char *name, struct bytes value, struct error
                : error_set(err, ERR_CONFIG, "%.*s is not a valid size in bytes for %s", BYTES(value), name);
 }
 
+/* From 0, where the number of shards grows, to 1, where their size does. */
 static enum status check_growth(const char *name, struct bytes value, struct error *err)
 {
     double real;
@@ -282,6 +313,7 @@ static enum status check_growth(const char *name, struct bytes value, struct err
                                   : error_set(err, ERR_CONFIG, "%s %.*s must be between 0 and 1", name, BYTES(value));
 }
 
+/* How far overlapping files are taken into one compaction. */
 static enum status check_overlap(const char *name, struct bytes value, struct error *err)
 {
     if (option_is_word(value, "NONE") || option_is_word(value, "SINGLE") || option_is_word(value, "TRANSITIVE"))
@@ -298,6 +330,8 @@ static const struct {
     unsigned classes;
     compaction_check check; /* NULL: not looked at */
 } compaction_options[] = {
+    /* In the order in which Cassandra's classes look at them; one name may stand twice,
+     * with other words. */
     { "class", CLASS_ALL, NULL },
     { "min_threshold", CLASS_ALL & ~CLASS_UNIFIED, NULL },
     { "max_threshold", CLASS_ALL & ~CLASS_UNIFIED, NULL },
@@ -331,11 +365,13 @@ static const struct {
     { "max_sstables_to_compact", CLASS_UNIFIED, NULL },
 };
 
+/* One of the two thresholds, or its default. */
 static enum status check_threshold(const struct option_map *map, const char *name, int64_t fallback, int64_t *result,
                                    struct error *err)
 {
     const struct option *option = option_map_find(map, bytes_of_string(name));
 
+    assert(fallback > 0);
     *result = fallback;
     if (option && !integer_parse(option->value, INT32_MIN, INT32_MAX, result))
         return error_set(err, ERR_CONFIG, "Invalid value %.*s for '%s' compaction sub-option - must be an integer",
@@ -343,19 +379,24 @@ static enum status check_threshold(const struct option_map *map, const char *nam
     return OK;
 }
 
+/* The values, in the order of the table, which is the order in which Cassandra looks at
+ * them. */
 static enum status check_each(const struct option_map *map, unsigned bit, struct error *err)
 {
     enum status status = OK;
 
+    assert(bit);
     for (size_t i = 0; i < ARRAY_SIZE(compaction_options) && !status; i++) {
         const struct option *option = option_map_find(map, bytes_of_string(compaction_options[i].name));
 
+        /* An option that the class does not have is told by check_known. */
         if (option && compaction_options[i].check && (compaction_options[i].classes & bit))
             status = compaction_options[i].check(compaction_options[i].name, option->value, err);
     }
     return status;
 }
 
+/* Does the class know the option? */
 static bool is_known(struct bytes name, unsigned bit)
 {
     for (size_t i = 0; i < ARRAY_SIZE(compaction_options); i++)
@@ -364,10 +405,12 @@ static bool is_known(struct bytes name, unsigned bit)
     return false;
 }
 
+/* All options that the class does not know, in one message. */
 static enum status check_known(const struct option_map *map, struct bytes class, unsigned bit, struct error *err)
 {
     struct buffer unknown CLEANUP(buffer_fini) = { 0 };
 
+    /* In the order of the map, which is that of names. */
     for (uint32_t i = 0; i < map->count; i++) {
         if (is_known(map->options[i].name, bit))
             continue;
@@ -383,6 +426,7 @@ static enum status check_known(const struct option_map *map, struct bytes class,
                      (const char *)class.data + strlen(COMPACTION_PACKAGE));
 }
 
+/* 0 once meant that compaction is off; Cassandra says what to do instead. */
 static enum status check_thresholds(const struct option_map *map, struct error *err)
 {
     int64_t min, max;
@@ -391,6 +435,7 @@ static enum status check_thresholds(const struct option_map *map, struct error *
     if ((status = check_threshold(map, "min_threshold", 4, &min, err)) ||
         (status = check_threshold(map, "max_threshold", 32, &max, err)))
         return status;
+    /* From the least: each of these has its own words. */
     if (min <= 0 || max <= 0)
         return error_set(
             err, ERR_CONFIG,
@@ -406,6 +451,8 @@ static enum status check_thresholds(const struct option_map *map, struct error *
     return OK;
 }
 
+/* The outcome as a whole: values, the bucket of SizeTiered, unknown options,
+ * thresholds. */
 enum status option_check_compaction(const struct option_map *map, struct error *err)
 {
     const struct option *option = option_map_find(map, BYTES_LITERAL("class"));
@@ -419,6 +466,7 @@ enum status option_check_compaction(const struct option_map *map, struct error *
     status = check_each(map, bit, err);
     if (status)
         return status;
+    /* Each may be given without the other: the defaults count then. */
     low = option_double(map, "bucket_low", 0.5);
     high = option_double(map, "bucket_high", 1.5);
     if (bit != CLASS_UNIFIED && high <= low)
@@ -428,6 +476,7 @@ enum status option_check_compaction(const struct option_map *map, struct error *
     return status ? status : check_thresholds(map, err);
 }
 
+/* Leveled tables have another default of bloom_filter_fp_chance. */
 bool option_compaction_is_leveled(const struct option_map *map)
 {
     const struct option *class = option_map_find(map, BYTES_LITERAL("class"));

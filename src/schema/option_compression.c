@@ -1,4 +1,6 @@
-/* compression: its classes, what each of them knows, and how that is refused. Nothing here acts on it. */
+/* compression: its classes, which options each of them knows, and how a wrong value is
+ * refused. Nothing here acts on it: what is stored is compressed as the server's
+ * options say. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -7,6 +9,7 @@
 #include <assert.h>
 #include <limits.h>
 
+/* An option of one class only. *known false: the class does not have it. */
 static enum status check_compressor(const char *class, struct bytes name, struct bytes value, bool *known,
                                     struct error *err)
 {
@@ -14,6 +17,8 @@ static enum status check_compressor(const char *class, struct bytes name, struct
 
     assert(class);
     *known = true;
+    /* Each class checks its own options when Cassandra makes it, so each has words of
+     * its own. */
     if (!strcmp(class, "LZ4Compressor") && option_is_name(name, "lz4_compressor_type")) {
         if (!option_is_name(value, "fast") && !option_is_name(value, "high"))
             return error_set(
@@ -57,14 +62,17 @@ struct common {
     bool has_ratio;
 };
 
+/* The options that every class has. The default chunk is 16 KiB. */
 static enum status read_common(const struct option_map *given, struct common *common, struct error *err)
 {
     const struct option *chunk = option_map_find(given, BYTES_LITERAL("chunk_length_in_kb"));
     const struct option *ratio = option_map_find(given, BYTES_LITERAL("min_compress_ratio"));
 
+    assert(given);
     *common = (struct common){ .chunk_kb = 16, .has_ratio = ratio != NULL };
     if (chunk && !integer_parse(chunk->value, INT32_MIN, INT32_MAX, &common->chunk_kb))
         return error_set(err, ERR_CONFIG, "Invalid value for chunk_length_in_kb");
+    /* Cassandra multiplies it in an int. */
     if (common->chunk_kb > INT32_MAX / 1024)
         return error_set(err, ERR_CONFIG, "Value of chunk_length_in_kb is too large (%lld)",
                          (long long)common->chunk_kb);
@@ -73,11 +81,12 @@ static enum status read_common(const struct option_map *given, struct common *co
     return OK;
 }
 
-/* NULL: it is none. */
+/* The class without its package; NULL: there is none of that name. */
 static const char *compressor(struct bytes name)
 {
     static const char *const classes[] = { "LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor",
                                            "NoopCompressor" };
+    /* Others' classes would be Java code to be loaded. */
     size_t package = strlen(COMPRESSION_PACKAGE);
 
     if (!bytes_starts_with(name, BYTES_LITERAL(COMPRESSION_PACKAGE)))
@@ -88,16 +97,19 @@ static const char *compressor(struct bytes name)
     return NULL;
 }
 
+/* The options of the class itself are taken over into the result. */
 static enum status take_own(struct arena *arena, const char *class, const struct option_map *given,
                             struct option_map *result, struct error *err)
 {
     static const char *const common[] = { "enabled", "class", "chunk_length_in_kb", "min_compress_ratio" };
 
+    assert(class);
     for (uint32_t i = 0; i < given->count; i++) {
         struct bytes key = given->options[i].name;
         bool known = false;
         enum status status;
 
+        /* Those that every class has were read before. */
         for (size_t j = 0; j < ARRAY_SIZE(common); j++)
             known |= option_is_name(key, common[j]);
         if (known)
@@ -112,21 +124,25 @@ static enum status take_own(struct arena *arena, const char *class, const struct
     return OK;
 }
 
-enum status option_read_compression(struct arena *arena, const struct cql_option *option, struct option_map *result,
-                                    struct error *err)
+/* {} and enabled: false switch it off. Else the class is demanded, and the result is
+ * what DESCRIBE shows. */
+enum status option_set_compression(const struct option_setting *setting, void *at, struct error *err)
 {
+    struct arena *arena = setting->arena;
+    struct option_map *result = at;
     struct option_map given;
     const struct option *found;
     const char *class;
     struct common common;
     struct bytes name;
     char text[64];
-    enum status status = options_read_map(arena, option->name, option->value, &given, err);
+    enum status status = options_read_map(arena, setting->option->name, setting->option->value, &given, err);
 
     if (status)
         return status;
     *result = (struct option_map){ 0 };
     found = option_map_find(&given, BYTES_LITERAL("enabled"));
+    /* `compression = {}` is the old way to say that it is off. */
     if (given.count == 0 || (found && !option_is_word(found->value, "true"))) {
         if (given.count > 1)
             return error_set(err, ERR_CONFIG,
@@ -141,6 +157,7 @@ enum status option_read_compression(struct arena *arena, const struct cql_option
         return error_set(err, ERR_CONFIG,
                          "The 'class' option must not be empty. To disable compression use 'enabled' : false");
     name = option_qualified(arena, COMPRESSION_PACKAGE, found->value);
+    /* Before the class is looked up, as in Cassandra. */
     status = read_common(&given, &common, err);
     if (status)
         return status;
@@ -152,6 +169,7 @@ enum status option_read_compression(struct arena *arena, const struct cql_option
     if (status)
         return status;
     assert(common.chunk_kb <= INT32_MAX / 1024);
+    /* It is shown in any case, the ratio only if it was given. */
     option_map_set(arena, result, BYTES_LITERAL("chunk_length_in_kb"),
                    bytes_of_string(arena_printf(arena, "%lld", (long long)common.chunk_kb)));
     if (common.has_ratio && common.ratio != 0)
@@ -160,6 +178,7 @@ enum status option_read_compression(struct arena *arena, const struct cql_option
     return OK;
 }
 
+/* The chunk is a power of two, since Cassandra finds chunks by shifting. */
 enum status option_check_compression(const struct option_map *map, struct error *err)
 {
     const struct option *chunk = option_map_find(map, BYTES_LITERAL("chunk_length_in_kb"));
@@ -174,6 +193,7 @@ enum status option_check_compression(const struct option_map *map, struct error 
         return error_set(err, ERR_CONFIG, "chunk_length_in_kb must be a power of 2");
     if (ratio < 0)
         return error_set(err, ERR_CONFIG, "Invalid negative min_compress_ratio");
+    /* Below 1 a chunk would be kept compressed only if it grew. */
     if (ratio > 0 && ratio < 1)
         return error_set(err, ERR_CONFIG, "min_compress_ratio can either be 0 or greater than or equal to 1");
     return OK;

@@ -1,5 +1,6 @@
-/* Maps within maps, as Keyspaces has them: kept as JSON whose leaves are strings. What ALTER gives replaces entries of the outermost
- * map and leaves the others. */
+/* Maps within maps, as Keyspaces' options are: kept as JSON text whose leaves are
+ * strings. ALTER TABLE gives some entries of the outermost map; these replace their
+ * like, the others stay. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -8,6 +9,7 @@
 
 #include <assert.h>
 
+/* A JSON string. */
 static void append_string(struct buffer *out, struct bytes text)
 {
     buffer_append_u8(out, '"');
@@ -16,6 +18,7 @@ static void append_string(struct buffer *out, struct bytes text)
 
         if (c == '"' || c == '\\')
             buffer_append_u8(out, '\\');
+        /* JSON has no other way to write control characters. */
         if (c < 0x20)
             buffer_printf(out, "\\u%04x", c);
         else
@@ -24,11 +27,14 @@ static void append_string(struct buffer *out, struct bytes text)
     buffer_append_u8(out, '"');
 }
 
+/* Cassandra's words for any option that should be a map. */
 static enum status no_map(struct bytes name, struct error *err)
 {
     return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a map.", BYTES(name));
 }
 
+/* A literal or a map, with all that is in it. The size is looked at after each map, so
+ * nesting cannot make it grow without end. */
 static enum status append_term(struct buffer *out, const struct term *term, struct bytes name, struct error *err)
 {
     if (term->kind == TERM_LITERAL) {
@@ -56,6 +62,8 @@ static enum status append_term(struct buffer *out, const struct term *term, stru
     return out->size > SCHEMA_OPTIONS_BYTES_MAX ? option_too_large(name, err) : OK;
 }
 
+/* Has the object a member of this name? Names are compared as they stand, with quotes
+ * and escapes: all were written by append_string. */
 static bool object_has(struct bytes object, struct bytes name)
 {
     struct bytes found, value;
@@ -66,6 +74,7 @@ static bool object_has(struct bytes object, struct bytes name)
     return false;
 }
 
+/* A comma before all but the first. */
 static void append_member(struct buffer *out, struct bytes name, struct bytes value)
 {
     assert(out->size > 0);
@@ -102,6 +111,7 @@ enum status option_read_nested(struct arena *arena, const struct cql_option *opt
     status = append_term(&given, option->value, option->name, err);
     if (status)
         return status;
+    /* An option that was not set has no members. */
     merge(&merged, *result, buffer_bytes(&given));
     if (merged.size > SCHEMA_OPTIONS_BYTES_MAX)
         return option_too_large(option->name, err);

@@ -1,4 +1,6 @@
-/* When a read or write asks another replica: speculative_retry, additional_write_policy, read_repair. Kept as Cassandra normalizes them. */
+/* When a read or write asks another replica: speculative_retry,
+ * additional_write_policy, read_repair. There is no other replica here; they are kept
+ * as Cassandra normalizes them ("99.0PERCENTILE" becomes "99p") and shown. */
 #include "schema/option.h"
 
 #include <assert.h>
@@ -9,12 +11,13 @@
 enum policy_kind { POLICY_NEVER, POLICY_ALWAYS, POLICY_PERCENTILE, POLICY_FIXED, POLICY_HYBRID };
 static const char *const policy_names[] = { "NEVER", "ALWAYS", "PERCENTILE", "FIXED", "HYBRID" };
 
+/* Cassandra names speculative_retry for additional_write_policy, too. */
 static enum status bad_policy(struct bytes text, struct error *err)
 {
-    /* Cassandra names speculative_retry for additional_write_policy too. */
     return error_set(err, ERR_CONFIG, "Invalid value %.*s for option 'speculative_retry'", BYTES(text));
 }
 
+/* One policy: NEVER, ALWAYS, a percentile, or milliseconds. */
 static enum status read_simple_policy(struct arena *arena, struct bytes text, struct bytes *result,
                                       enum policy_kind *kind, struct error *err)
 {
@@ -37,6 +40,7 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
         char digits[64];
         size_t size;
 
+        /* Cassandra leaves out both ends. */
         if (number <= 0.0 || number >= 100.0)
             return error_set(
                 err, ERR_CONFIG,
@@ -44,6 +48,7 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
                 BYTES(text));
         size = (size_t)snprintf(digits, sizeof(digits), "%.4f", number);
         assert(size > 0 && size < sizeof(digits)); /* it is below 100 */
+        /* Without zeros at its end, and without a point then. */
         while (digits[size - 1] == '0')
             size--;
         if (digits[size - 1] == '.')
@@ -52,6 +57,7 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
         *result = bytes_of_string(arena_printf(arena, "%.*sp", (int)size, digits));
         return OK;
     }
+    /* Whole milliseconds; more would overflow Java's int. */
     if (option_is_word(suffix, "ms") && number < 1e9) {
         *kind = POLICY_FIXED;
         *result = bytes_of_string(arena_printf(arena, "%lldms", (long long)number));
@@ -60,20 +66,25 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
     return bad_policy(text, err);
 }
 
-enum status option_read_policy(struct arena *arena, const struct cql_option *option, struct bytes *result,
-                               struct error *err)
+/* A simple policy, or MIN(a, b) or MAX(a, b) of a percentile and a time. */
+enum status option_set_policy(const struct option_setting *setting, void *at, struct error *err)
 {
+    struct arena *arena = setting->arena;
+    struct bytes *result = at;
     struct bytes text, a, b;
     enum policy_kind x, y;
     const uint8_t *comma;
-    enum status status = option_read_string(option, &text, err);
+    enum status status = option_read_string(setting->option, &text, err);
 
+    assert(result);
     if (status)
         return status;
+    /* "MIN(,)" is the shortest that could be one. */
     if (text.size < 6 ||
         (strncasecmp((const char *)text.data, "MIN(", 4) && strncasecmp((const char *)text.data, "MAX(", 4)) ||
         text.data[text.size - 1] != ')' || !(comma = memchr(text.data, ',', text.size)))
         return read_simple_policy(arena, text, result, &x, err);
+    /* Its two parts, on both sides of the first comma. */
     if (read_simple_policy(arena, option_trim(bytes_of(text.data + 4, (size_t)(comma - text.data) - 4)), &a, &x, err) ||
         read_simple_policy(arena, option_trim(bytes_of(comma + 1, text.size - (size_t)(comma - text.data) - 2)), &b, &y,
                            err) ||
@@ -91,10 +102,12 @@ enum status option_read_policy(struct arena *arena, const struct cql_option *opt
     return OK;
 }
 
-enum status option_read_repair(const struct cql_option *option, struct bytes *result, struct error *err)
+/* BLOCKING or NONE. */
+enum status option_set_repair(const struct option_setting *setting, void *at, struct error *err)
 {
+    struct bytes *result = at;
     struct bytes text;
-    enum status status = option_read_string(option, &text, err);
+    enum status status = option_read_string(setting->option, &text, err);
 
     if (status)
         return status;

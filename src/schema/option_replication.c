@@ -1,4 +1,6 @@
-/* Keyspaces' options: replication as written becomes what is stored; durable_writes, tags. */
+/* The options of keyspaces: replication as written becomes what is stored (class with
+ * its full name, factors); durable_writes; Keyspaces' tags and client_side_timestamps.
+ * They are a table of their own, since a keyspace has other options than a table. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -7,6 +9,7 @@
 #include <assert.h>
 #include <limits.h>
 
+/* AWS's limits, in characters; at four bytes each. */
 enum status options_check_tags(const struct option_map *tags, struct error *err)
 {
     if (tags->count > 50)
@@ -18,6 +21,7 @@ enum status options_check_tags(const struct option_map *tags, struct error *err)
     return OK;
 }
 
+/* What it says is checked later, when the keyspace it is for is known. */
 static enum status set_replication(struct arena *arena, const struct cql_option *option,
                                    struct keyspace_options *options, struct error *err)
 {
@@ -25,6 +29,7 @@ static enum status set_replication(struct arena *arena, const struct cql_option 
     return options_read_map(arena, option->name, option->value, &options->replication, err);
 }
 
+/* false: writes to the keyspace are answered before they are synced. */
 static enum status set_durable_writes(struct arena *arena, const struct cql_option *option,
                                       struct keyspace_options *options, struct error *err)
 {
@@ -32,6 +37,7 @@ static enum status set_durable_writes(struct arena *arena, const struct cql_opti
     return option_read_boolean(option, &options->durable_writes, err);
 }
 
+/* Like a table's. */
 static enum status set_tags(struct arena *arena, const struct cql_option *option, struct keyspace_options *options,
                             struct error *err)
 {
@@ -41,7 +47,7 @@ static enum status set_tags(struct arena *arena, const struct cql_option *option
     return status ? status : options_check_tags(&options->tags, err);
 }
 
-/* Keyspaces': always on here. */
+/* Keyspaces': timestamps of clients are always on here. */
 static enum status set_timestamps(struct arena *arena, const struct cql_option *option,
                                   struct keyspace_options *options, struct error *err)
 {
@@ -61,9 +67,11 @@ static const struct {
     { "client_side_timestamps", set_timestamps },
 };
 
+/* Notes which options were given: ALTER leaves the others as they are. */
 enum status options_read_keyspace(struct arena *arena, const struct option_list *list, struct keyspace_options *options,
                                   struct error *err)
 {
+    assert(list->items || !list->count);
     *options = (struct keyspace_options){ .durable_writes = true };
     for (uint32_t i = 0; i < list->count; i++) {
         const struct cql_option *option = &list->items[i];
@@ -83,6 +91,8 @@ enum status options_read_keyspace(struct arena *arena, const struct option_list 
 
 #define LOCATOR_PACKAGE "org.apache.cassandra.locator."
 
+/* A number of replicas. "3/1" would be transient replication, which Cassandra has
+ * switched off. */
 static enum status check_factor(struct bytes value, struct error *err)
 {
     int64_t factor;
@@ -96,6 +106,7 @@ static enum status check_factor(struct bytes value, struct error *err)
     return OK;
 }
 
+/* Also a data center that is not there. */
 static enum status unknown_strategy_option(struct bytes name, const char *strategy, struct bytes keyspace,
                                            struct error *err)
 {
@@ -103,11 +114,13 @@ static enum status unknown_strategy_option(struct bytes name, const char *strate
                      strategy, BYTES(keyspace));
 }
 
+/* SimpleStrategy: one factor, 1 if none is given. */
 static enum status check_simple(struct arena *arena, struct bytes keyspace, const struct option_map *written,
                                 struct option_map *map, struct error *err)
 {
     struct bytes factor = BYTES_LITERAL("1");
 
+    assert(map->count == 1);
     for (uint32_t i = 0; i < written->count; i++) {
         const struct option *option = &written->options[i];
         enum status status;
@@ -124,8 +137,10 @@ static enum status check_simple(struct arena *arena, struct bytes keyspace, cons
     return OK;
 }
 
-/* This server is its cluster's one data center, by Cassandra's name for it and, as Keyspaces calls them, by its region's.
- * `replication_factor` stands for the ones not named: datacenter1, and those the keyspace has had; it never changes one that is there. */
+/* NetworkTopologyStrategy. This server is its cluster's one data center, which goes by
+ * Cassandra's name for it and, as Keyspaces has it, by its region's.
+ * `replication_factor` stands for all data centers that are not named: datacenter1, and
+ * those that the keyspace has had; it never changes one that is there. */
 static enum status check_topology(struct arena *arena, struct bytes keyspace, struct bytes region,
                                   const struct option_map *written, const struct option_map *previous,
                                   struct option_map *map, struct error *err)
@@ -140,6 +155,7 @@ static enum status check_topology(struct arena *arena, struct bytes keyspace, st
 
         if (option_is_name(option->name, "class"))
             continue;
+        /* Cassandra refuses data centers that the cluster does not have. */
         if (option != factor && !option_is_name(option->name, "datacenter1") &&
             (bytes_is_null(region) || !bytes_equal(option->name, region)))
             return unknown_strategy_option(option->name, "NetworkTopologyStrategy", keyspace, err);
@@ -148,15 +164,18 @@ static enum status check_topology(struct arena *arena, struct bytes keyspace, st
         if (option != factor)
             option_map_set(arena, map, option->name, option->value);
     }
+    /* ALTER with a factor alone: the data centers that were there keep theirs. */
     for (uint32_t i = 0; factor && was_topology && i < previous->count; i++)
         if (!option_map_find(map, previous->options[i].name))
             option_map_set(arena, map, previous->options[i].name, previous->options[i].value);
     assert(map->count > 0); /* the class, by who calls */
+    /* Nothing was named: the one data center gets the factor. */
     if (map->count <= 1)
         option_map_set(arena, map, BYTES_LITERAL("datacenter1"), factor ? factor->value : BYTES_LITERAL("1"));
     return OK;
 }
 
+/* What is stored for a replication as written. */
 enum status options_check_replication(struct arena *arena, struct bytes keyspace, struct bytes region,
                                       const struct option_map *written, const struct option_map *previous,
                                       struct option_map *map, struct error *err)
@@ -170,6 +189,7 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     assert(name.size);
     *map = (struct option_map){ 0 };
     if (option_is_name(name, LOCATOR_PACKAGE "SingleRegionStrategy")) { /* as Keyspaces shows it */
+        /* Keyspaces' own strategy has three replicas, always. */
         option_map_set(arena, map, BYTES_LITERAL("class"), BYTES_LITERAL(LOCATOR_PACKAGE "SimpleStrategy"));
         option_map_set(arena, map, BYTES_LITERAL("replication_factor"), BYTES_LITERAL("3"));
         return OK;
@@ -185,6 +205,7 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     return error_set(err, ERR_CONFIG, "Unable to find replication strategy class '%.*s'", BYTES(name));
 }
 
+/* Reads a stored option; 0 for the class. */
 uint32_t options_factor(const struct option *option)
 {
     int64_t factor;
@@ -194,6 +215,7 @@ uint32_t options_factor(const struct option *option)
                : 0;
 }
 
+/* The greatest factor of any data center. */
 uint32_t options_replication_factor(const struct option_map *replication)
 {
     uint32_t most = 0;

@@ -1,4 +1,7 @@
-/* Literals of WITH as what options are made of, refused with Cassandra's words. */
+/* Literals of WITH as the values that options are made of, refused with Cassandra's
+ * words. Cassandra turns every literal into a string first, and then reads the string:
+ * so 'true' in quotes is a boolean, and 1.0 is no integer. It is done the same way
+ * here. */
 #include "schema/option.h"
 
 #include "schema/build.h"
@@ -11,38 +14,46 @@
 #include <stdio.h>
 #include <strings.h>
 
+/* {} is a set to the grammar. */
 bool term_is_map(const struct term *term)
 {
     return term->kind == TERM_MAP || (term->kind == TERM_SET && term->item_count == 0);
 }
 
+/* In any case. */
 bool option_is_word(struct bytes text, const char *word)
 {
     return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
 }
 
+/* To the letter. */
 bool option_is_name(struct bytes text, const char *name)
 {
     return text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
 }
 
+/* Our own limit: definitions are kept in memory. */
 enum status option_too_large(struct bytes name, struct error *err)
 {
     return error_set(err, ERR_INVALID, "Value of property '%.*s' is too large: the limit is %d bytes", BYTES(name),
                      SCHEMA_OPTIONS_BYTES_MAX);
 }
 
+/* The text of any literal; a string needs no quotes to be one here. */
 enum status option_read_string(const struct cql_option *option, struct bytes *text, struct error *err)
 {
     if (option->value->kind != TERM_LITERAL)
         return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a string",
                          BYTES(option->name));
+    assert(option->name.data);
     *text = option->value->literal.text;
     if (text->size > SCHEMA_OPTIONS_BYTES_MAX)
         return option_too_large(option->name, err);
     return OK;
 }
 
+/* A map of literals, sorted by name; of two entries with one name the later one counts,
+ * though the grammar refuses them. */
 enum status options_read_map(struct arena *arena, struct bytes name, const struct term *term, struct option_map *map,
                              struct error *err)
 {
@@ -58,6 +69,7 @@ enum status options_read_map(struct arena *arena, struct bytes name, const struc
 
         if (key->kind != TERM_LITERAL || value->kind != TERM_LITERAL)
             return error_set(err, ERR_SYNTAX, "Invalid value for property '%.*s'. It should be a map.", BYTES(name));
+        /* The whole map counts, not only each of its values. */
         size += key->literal.text.size + value->literal.text.size;
         if (size > SCHEMA_OPTIONS_BYTES_MAX)
             return option_too_large(name, err);
@@ -66,6 +78,7 @@ enum status options_read_map(struct arena *arena, struct bytes name, const struc
     return OK;
 }
 
+/* Java's Integer.parseInt. */
 enum status option_read_integer(const struct cql_option *option, int32_t *result, struct error *err)
 {
     struct bytes text;
@@ -80,6 +93,7 @@ enum status option_read_integer(const struct cql_option *option, int32_t *result
     return OK;
 }
 
+/* Java's Double.parseDouble. */
 enum status option_read_double(const struct cql_option *option, double *result, struct error *err)
 {
     struct bytes text;
@@ -92,6 +106,7 @@ enum status option_read_double(const struct cql_option *option, double *result, 
     return OK;
 }
 
+/* Cassandra's words for true and false. */
 enum status option_read_boolean(const struct cql_option *option, bool *result, struct error *err)
 {
     struct bytes text;
@@ -113,6 +128,7 @@ enum status option_read_boolean(const struct cql_option *option, bool *result, s
                      BYTES(text), BYTES(option->name));
 }
 
+/* A number as Java prints it; `text` has room for the longest. */
 const char *option_shown_double(char text[64], double v)
 {
     struct buffer out = { 0 };
@@ -124,7 +140,7 @@ const char *option_shown_double(char text[64], double v)
     return text;
 }
 
-/* digits and points, then a suffix */
+/* Digits and points, then a suffix: "99.9p". False: it does not begin with a number. */
 bool option_split_number(struct bytes text, double *number, struct bytes *suffix)
 {
     size_t i = 0;
@@ -136,6 +152,7 @@ bool option_split_number(struct bytes text, double *number, struct bytes *suffix
     return i > 0 && double_parse(bytes_of(text.data, i), number);
 }
 
+/* Without space on either side. */
 struct bytes option_trim(struct bytes text)
 {
     while (text.size && isspace(text.data[0]))
@@ -145,6 +162,7 @@ struct bytes option_trim(struct bytes text)
     return text;
 }
 
+/* A name with a point in it has its package already. */
 struct bytes option_qualified(struct arena *arena, const char *package, struct bytes name)
 {
     if (name.size && memchr(name.data, '.', name.size))
@@ -152,6 +170,7 @@ struct bytes option_qualified(struct arena *arena, const char *package, struct b
     return bytes_of_string(arena_printf(arena, "%s%.*s", package, BYTES(name)));
 }
 
+/* The number of an option that was checked, or `fallback` if it is not there. */
 double option_double(const struct option_map *map, const char *name, double fallback)
 {
     const struct option *option = option_map_find(map, bytes_of_string(name));

@@ -1,5 +1,7 @@
-/* The table of a table's options, and what goes through it: reading WITH, checking the outcome. Subjects with words of their own are
- * files of their own (option.h). */
+/* The options of WITH as a table, and what goes through it: reading a statement's
+ * options, checking the outcome as a whole, defaults. Reading and checking are two
+ * steps because Cassandra's are: ALTER may set one option that only fits with another.
+ * Subjects with words of their own are files of their own (option.h). */
 #include "schema/option.h"
 
 #include "base/uuid.h"
@@ -12,36 +14,7 @@
 
 /* ---- values of kinds with a way of their own ---- */
 
-static enum status set_caching(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_caching(setting->arena, setting->option, at, err);
-}
-
-static enum status set_compaction(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_compaction(setting->arena, setting->option, at, err);
-}
-
-static enum status set_compression(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_compression(setting->arena, setting->option, at, err);
-}
-
-static enum status set_memtable(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_memtable(setting->option, at, err);
-}
-
-static enum status set_repair(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_repair(setting->option, at, err);
-}
-
-static enum status set_policy(const struct option_setting *setting, void *at, struct error *err)
-{
-    return option_read_policy(setting->arena, setting->option, at, err);
-}
-
+/* Tags are Keyspaces'; AWS limits their number and lengths. */
 static enum status set_tags(const struct option_setting *setting, void *at, struct error *err)
 {
     enum status status = options_read_map(setting->arena, setting->option->name, setting->option->value, at, err);
@@ -49,7 +22,8 @@ static enum status set_tags(const struct option_setting *setting, void *at, stru
     return status ? status : options_check_tags(at, err);
 }
 
-/* What it is with what is given in it must be of its types; what an older version took is looked at when it is changed. */
+/* The properties as they will be, old ones included, must be of their types. What an
+ * older version accepted is looked at only when it is changed. */
 static enum status set_custom_properties(const struct option_setting *setting, void *at, struct error *err)
 {
     struct keyspaces_properties properties;
@@ -58,7 +32,7 @@ static enum status set_custom_properties(const struct option_setting *setting, v
     return status ? status : keyspaces_properties_read(setting->arena, *(const struct bytes *)at, &properties, err);
 }
 
-/* Known, and ignored by Cassandra's CQL. */
+/* Cassandra's CQL knows the option and ignores it. */
 static enum status set_extensions(const struct option_setting *setting, void *at, struct error *err)
 {
     struct option_map ignored;
@@ -66,6 +40,7 @@ static enum status set_extensions(const struct option_setting *setting, void *at
     return options_read_map(setting->arena, setting->option->name, setting->option->value, &ignored, err);
 }
 
+/* WITH id = uuid: CREATE TABLE only. */
 static enum status set_id(const struct option_setting *setting, void *at, struct error *err)
 {
     struct bytes text;
@@ -84,6 +59,8 @@ static enum status set_id(const struct option_setting *setting, void *at, struct
 
 /* ---- checks of the outcome ---- */
 
+/* The default of bloom_filter_fp_chance depends on the compaction class; -1 says that
+ * it was not given. */
 static enum status check_compaction(struct arena *arena, struct table_params *params, struct error *err)
 {
     if (params->bloom_filter_fp_chance == -1)
@@ -96,6 +73,7 @@ static enum status check_compression(struct arena *arena, struct table_params *p
     return option_check_compression(&params->compression, err);
 }
 
+/* Written so that NaN is refused. */
 static enum status check_bloom_filter(struct arena *arena, struct table_params *params, struct error *err)
 {
     char text[64];
@@ -107,6 +85,7 @@ static enum status check_bloom_filter(struct arena *arena, struct table_params *
     return OK;
 }
 
+/* NaN is refused here, too. */
 static enum status check_crc(struct arena *arena, struct table_params *params, struct error *err)
 {
     char text[64];
@@ -118,13 +97,16 @@ static enum status check_crc(struct arena *arena, struct table_params *params, s
     return OK;
 }
 
+/* Cassandra's words for what is too small. */
 static enum status check_least(const char *name, int32_t value, int32_t least, struct error *err)
 {
+    assert(name);
     if (value < least)
         return error_set(err, ERR_CONFIG, "%s must be greater than or equal to %d (got %d)", name, least, value);
     return OK;
 }
 
+/* Twenty years, as for USING TTL. */
 static enum status check_time_to_live(struct arena *arena, struct table_params *params, struct error *err)
 {
     if (params->default_time_to_live_s > 630720000)
@@ -133,16 +115,19 @@ static enum status check_time_to_live(struct arena *arena, struct table_params *
     return check_least("default_time_to_live", params->default_time_to_live_s, 0, err);
 }
 
+/* In seconds; 0 is allowed, and warned of by logged batches. */
 static enum status check_gc_grace(struct arena *arena, struct table_params *params, struct error *err)
 {
     return check_least("gc_grace_seconds", params->gc_grace_s, 0, err);
 }
 
+/* Cassandra's index summaries, which there are none of here: checked and shown. */
 static enum status check_min_index(struct arena *arena, struct table_params *params, struct error *err)
 {
     return check_least("min_index_interval", params->min_index_interval, 1, err);
 }
 
+/* Against the other, which may have been set by an earlier statement. */
 static enum status check_max_index(struct arena *arena, struct table_params *params, struct error *err)
 {
     if (params->max_index_interval < params->min_index_interval)
@@ -152,6 +137,7 @@ static enum status check_max_index(struct arena *arena, struct table_params *par
     return OK;
 }
 
+/* 0: never flushed for its age. */
 static enum status check_flush_period(struct arena *arena, struct table_params *params, struct error *err)
 {
     return check_least("memtable_flush_period_in_ms", params->memtable_flush_period_ms, 0, err);
@@ -162,16 +148,19 @@ static enum status check_flush_period(struct arena *arena, struct table_params *
 #define AT(member) offsetof(struct table_params, member)
 #define NONE       0, false
 
+/* Every option of a table, in the order in which DESCRIBE shows them. A new option is a
+ * line here, a member of struct table_params, a tag in codec.c, and its default below.
+ * The number is the turn of its check. */
 const struct table_option table_options[] = {
-    { "additional_write_policy", OPTION_TEXT, AT(additional_write_policy), set_policy, NULL, 0, true },
+    { "additional_write_policy", OPTION_TEXT, AT(additional_write_policy), option_set_policy, NULL, 0, true },
     { "allow_auto_snapshot", OPTION_BOOLEAN, AT(allow_auto_snapshot), NULL, NULL, 0, true },
     { "bloom_filter_fp_chance", OPTION_DOUBLE, AT(bloom_filter_fp_chance), NULL, check_bloom_filter, 3, true },
-    { "caching", OPTION_MAP, AT(caching), set_caching, NULL, 0, true },
+    { "caching", OPTION_MAP, AT(caching), option_set_caching, NULL, 0, true },
     { "cdc", OPTION_BOOLEAN, AT(cdc), NULL, NULL, 0, true },
     { "comment", OPTION_TEXT, AT(comment), NULL, NULL, 0, true },
-    { "compaction", OPTION_MAP, AT(compaction), set_compaction, check_compaction, 1, true },
-    { "compression", OPTION_MAP, AT(compression), set_compression, check_compression, 2, true },
-    { "memtable", OPTION_TEXT, AT(memtable), set_memtable, NULL, 0, true },
+    { "compaction", OPTION_MAP, AT(compaction), option_set_compaction, check_compaction, 1, true },
+    { "compression", OPTION_MAP, AT(compression), option_set_compression, check_compression, 2, true },
+    { "memtable", OPTION_TEXT, AT(memtable), option_set_memtable, NULL, 0, true },
     { "crc_check_chance", OPTION_DOUBLE, AT(crc_check_chance), NULL, check_crc, 4, true },
     { "default_time_to_live", OPTION_INTEGER, AT(default_time_to_live_s), NULL, check_time_to_live, 5, true },
     { "extensions", OPTION_MAP, AT(extensions), set_extensions, NULL, 0, true },
@@ -180,8 +169,8 @@ const struct table_option table_options[] = {
     { "max_index_interval", OPTION_INTEGER, AT(max_index_interval), NULL, check_max_index, 8, true },
     { "memtable_flush_period_in_ms", OPTION_INTEGER, AT(memtable_flush_period_ms), NULL, check_flush_period, 9, true },
     { "min_index_interval", OPTION_INTEGER, AT(min_index_interval), NULL, check_min_index, 7, true },
-    { "read_repair", OPTION_TEXT, AT(read_repair), set_repair, NULL, 0, true },
-    { "speculative_retry", OPTION_TEXT, AT(speculative_retry), set_policy, NULL, 0, true },
+    { "read_repair", OPTION_TEXT, AT(read_repair), option_set_repair, NULL, 0, true },
+    { "speculative_retry", OPTION_TEXT, AT(speculative_retry), option_set_policy, NULL, 0, true },
     { "id", OPTION_NO_VALUE, 0, set_id, NULL, 0, false },
     /* Keyspaces' */
     { "custom_properties", OPTION_NESTED, AT(custom_properties), set_custom_properties, NULL, 0, false },
@@ -190,10 +179,12 @@ const struct table_option table_options[] = {
 };
 const size_t table_option_count = ARRAY_SIZE(table_options);
 
+/* Cassandra's defaults for a new table. */
 void options_default_table(struct arena *arena, struct table_params *params)
 {
     *params = (struct table_params){
         .comment = arena_copy(arena, BYTES_LITERAL("")),
+        /* Not known yet: check_compaction fills it in. */
         .bloom_filter_fp_chance = -1,
         .crc_check_chance = 1.0,
         .gc_grace_s = 864000,
@@ -217,6 +208,8 @@ void options_default_table(struct arena *arena, struct table_params *params)
                    BYTES_LITERAL(COMPRESSION_PACKAGE "LZ4Compressor"));
 }
 
+/* Sets one option: by its own function, or as a literal of its kind. `at` is where its
+ * value lies. */
 static enum status set_value(const struct table_option *option, const struct option_setting *setting, void *at,
                              struct error *err)
 {
@@ -237,6 +230,7 @@ static enum status set_value(const struct table_option *option, const struct opt
     abort(); /* the table: what has no value has a way to be set */
 }
 
+/* Options are few. */
 static const struct table_option *find_option(struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(table_options); i++)
@@ -245,6 +239,7 @@ static const struct table_option *find_option(struct bytes name)
     return NULL;
 }
 
+/* In the order in which they were written: the first wrong one is told. */
 enum status options_read_table(struct arena *arena, const struct option_list *list, struct table_params *params,
                                bool *has_id, uint8_t id[16], struct error *err)
 {
@@ -265,6 +260,8 @@ enum status options_read_table(struct arena *arena, const struct option_list *li
     return OK;
 }
 
+/* Each check has a turn of its own, because Cassandra names the first fault in an order
+ * that is not that of the table. */
 enum status options_check_table(struct arena *arena, struct table_params *params, struct error *err)
 {
     enum status status = OK;
@@ -272,6 +269,7 @@ enum status options_check_table(struct arena *arena, struct table_params *params
 
     for (size_t i = 0; i < ARRAY_SIZE(table_options); i++)
         checks += table_options[i].check != NULL;
+    assert(params->compaction.count && params->caching.count);
     for (unsigned turn = 1; turn <= checks && !status; turn++)
         for (size_t i = 0; i < ARRAY_SIZE(table_options); i++)
             if (table_options[i].turn == turn) {

@@ -1,3 +1,8 @@
+/* Types as they are written become types: user types are looked up and spelt out,
+ * frozen goes down into what it holds, and what Cassandra refuses is refused in its
+ * words. Custom types are read by the names of Cassandra's Java classes. Since a user
+ * type is spelt out wherever it is used, a few lines of CQL could make types of
+ * exponential size; parts and depth are counted while they are resolved. */
 #include "schema/resolve.h"
 
 #include "cql/print.h"
@@ -9,11 +14,14 @@
 
 static_assert((int)RESOLVE_DEPTH_MAX <= (int)VALUE_DEPTH_MAX, "a value of each type can be walked");
 
+/* A type as Cassandra prints the written form: user types with their keyspace, frozen
+ * where it applies. */
 static void print_written(struct buffer *out, struct bytes keyspace, const struct cql_type *written, bool frozen)
 {
     static const char *const names[] = {
         [TYPE_LIST] = "list", [TYPE_SET] = "set", [TYPE_MAP] = "map", [TYPE_TUPLE] = "tuple", [TYPE_VECTOR] = "vector"
     };
+    /* frozen on the outside holds for all inside, and Cassandra prints it there. */
     bool is_frozen = (frozen || written->frozen) && written->kind >= TYPE_LIST && written->kind <= TYPE_UDT;
 
     if (is_frozen)
@@ -40,6 +48,7 @@ static void print_written(struct buffer *out, struct bytes keyspace, const struc
         buffer_append_u8(out, '>');
 }
 
+/* For messages about fields. */
 const char *resolve_print_written(struct arena *arena, struct bytes keyspace, const struct cql_type *written)
 {
     struct buffer out = { 0 };
@@ -51,7 +60,7 @@ const char *resolve_print_written(struct arena *arena, struct bytes keyspace, co
     return text;
 }
 
-/* In messages about collections, user types stand as written. */
+/* The type is printed as it was written, user types without their keyspace. */
 static enum status refuse(struct arena *arena, const char *what, const struct cql_type *written, struct error *err)
 {
     struct buffer out = { 0 };
@@ -63,10 +72,12 @@ static enum status refuse(struct arena *arena, const char *what, const struct cq
     return status;
 }
 
+/* How deep a type is nested, with its user types spelt out. */
 static uint32_t depth_of(const struct type *type)
 {
     uint32_t deepest = 0;
 
+    /* Natives have no parts, and so a depth of one. */
     for (uint32_t i = 0; i < type->param_count; i++) {
         uint32_t depth = depth_of(type->params[i]);
 
@@ -114,7 +125,8 @@ static const struct {
     { "PartitionerDefinedOrder", TYPE_CUSTOM },
 };
 
-/* Types by the names of their classes, as Cassandra's TypeParser reads them: "Int32Type", "org.apache.cassandra.db.marshal.ListType(UTF8Type)". */
+/* Types by the names of their classes, as Cassandra's TypeParser reads them:
+ * "Int32Type", "org.apache.cassandra.db.marshal.ListType(UTF8Type)". */
 struct class_text {
     struct arena *arena;
     struct bytes whole, rest;
@@ -122,6 +134,8 @@ struct class_text {
     struct error *err;
 };
 
+/* The words of an unknown class, or of one with wrong parameters. A name without a
+ * package is shown with Cassandra's. */
 static enum status bad_class(struct class_text *text, const char *what, struct bytes class)
 {
     return error_set(text->err, ERR_SYNTAX, "Error setting type %.*s: %s%s%.*s%s", BYTES(text->whole), what,
@@ -138,12 +152,14 @@ static enum status bad_parameters(struct class_text *text, struct bytes class)
     return bad_class(text, "Invalid definition for comparator ", class);
 }
 
+/* Between any two signs. */
 static void skip_spaces(struct class_text *text)
 {
     while (text->rest.size && text->rest.data[0] == ' ')
         text->rest = bytes_of(text->rest.data + 1, text->rest.size - 1);
 }
 
+/* Takes the sign if it is the next one. */
 static bool take_sign(struct class_text *text, char sign)
 {
     skip_spaces(text);
@@ -153,7 +169,7 @@ static bool take_sign(struct class_text *text, char sign)
     return true;
 }
 
-/* What stands before the next sign of the grammar. */
+/* What stands before the next sign of this grammar, which may be nothing. */
 static struct bytes take_word(struct class_text *text)
 {
     size_t size = 0;
@@ -161,6 +177,7 @@ static struct bytes take_word(struct class_text *text)
     skip_spaces(text);
     while (size < text->rest.size && !memchr("(), ", text->rest.data[size], 4))
         size++;
+    assert(size <= text->rest.size);
     struct bytes word = bytes_of(text->rest.data, size);
     text->rest = bytes_of(text->rest.data + size, text->rest.size - size);
     return word;
@@ -168,14 +185,17 @@ static struct bytes take_word(struct class_text *text)
 
 static enum status read_class(struct class_text *text, const struct type **result);
 
+/* (A, B, ...), at most `max` of them. */
 static enum status read_parameters(struct class_text *text, struct bytes class, const struct type **params,
                                    uint32_t max, uint32_t *count)
 {
     enum status status = OK;
 
+    assert(max);
     *count = 0;
     if (!take_sign(text, '('))
         return bad_parameters(text, class);
+    /* Bounded by the caller's array. */
     do {
         if (*count == max)
             return bad_parameters(text, class);
@@ -186,6 +206,7 @@ static enum status read_parameters(struct class_text *text, struct bytes class, 
     return OK;
 }
 
+/* VectorType(element, dimension): its second parameter is a number. */
 static enum status read_vector(struct class_text *text, struct bytes class, const struct type **result)
 {
     const struct type *element;
@@ -198,6 +219,8 @@ static enum status read_vector(struct class_text *text, struct bytes class, cons
     return OK;
 }
 
+/* Classes with parameters. What is inside of a collection or tuple is frozen, as
+ * nothing else can be. */
 static enum status read_made_class(struct class_text *text, struct bytes class, struct bytes name,
                                    const struct type **result)
 {
@@ -215,6 +238,7 @@ static enum status read_made_class(struct class_text *text, struct bytes class, 
     if (read_parameters(text, class, params, is_tuple ? FIELDS_MAX : is_map ? 2 : 1, &count) || (is_map && count != 2))
         return bad_parameters(text, class);
     for (uint32_t i = 0; i < count; i++) {
+        /* A counter cannot be part of anything. */
         if (params[i]->kind == TYPE_COUNTER)
             return bad_parameters(text, class);
         params[i] = type_freeze(text->arena, params[i]); /* nothing else can stand in it */
@@ -227,6 +251,8 @@ static enum status read_made_class(struct class_text *text, struct bytes class, 
     return OK;
 }
 
+/* One class with its parameters, if it has any. What stands behind it is left for
+ * whoever called. */
 static enum status read_class(struct class_text *text, const struct type **result)
 {
     struct bytes class = take_word(text), package = BYTES_LITERAL(MARSHAL), name = class;
@@ -241,12 +267,15 @@ static enum status read_class(struct class_text *text, const struct type **resul
             *result = type_native(classes[i].kind);
             return OK;
         }
+        /* Some classes are only kept by name, with all that stands behind it, so they
+         * cannot be parts of others. */
         if (text->depth) /* it stands alone, as it is written */
             return unknown_class(text, class);
         text->rest = bytes_of(text->rest.data + text->rest.size, 0);
         return type_parse(text->arena, bytes_of_string(arena_printf(text->arena, "'%.*s'", BYTES(text->whole))), NULL,
                           result, text->err);
     }
+    /* Each level is a call of this function. */
     if (text->depth >= RESOLVE_DEPTH_MAX)
         return bad_parameters(text, class);
     text->depth++;
@@ -255,22 +284,28 @@ static enum status read_class(struct class_text *text, const struct type **resul
     return status;
 }
 
+/* A type in quotes. */
 static enum status resolve_custom(struct arena *arena, const struct cql_type *written, bool frozen,
                                   const struct type **result, struct error *err)
 {
     struct class_text text = { .arena = arena, .whole = written->name.name, .rest = written->name.name, .err = err };
     enum status status = read_class(&text, result);
 
+    assert(written->kind == TYPE_CUSTOM);
     if (!status && frozen)
         *result = type_freeze(arena, *result);
     return status;
 }
 
+/* Looks for custom types that are wrong anywhere in the type, before anything else is
+ * said of it: Cassandra's parser meets them. The arena is its own, as the result is not
+ * needed. */
 enum status resolve_check_custom(const struct cql_type *written, struct error *err)
 {
     enum status status = OK;
 
     if (written->kind == TYPE_CUSTOM) {
+        /* A statement has few custom types, so an arena for each is cheap enough. */
         CLEANUP(arena_free) struct arena *arena = arena_new(1024);
         const struct type *type;
 
@@ -281,11 +316,13 @@ enum status resolve_check_custom(const struct cql_type *written, struct error *e
     return status;
 }
 
+/* What a collection cannot hold. */
 static enum status check_element(struct arena *arena, const struct cql_type *collection, const struct cql_type *element,
                                  bool frozen, struct error *err)
 {
     if (element->kind == TYPE_COUNTER)
         return refuse(arena, "Counters are not allowed inside collections", collection, err);
+    /* Inside of something frozen, all is frozen. */
     if (frozen || element->frozen)
         return OK;
     if (element->kind == TYPE_LIST || element->kind == TYPE_SET || element->kind == TYPE_MAP)
@@ -295,6 +332,8 @@ static enum status check_element(struct arena *arena, const struct cql_type *col
     return OK;
 }
 
+/* A list, set or map. Elements are checked from the last to the first, as Cassandra
+ * meets the value type of a map before its key. */
 static enum status resolve_collection(struct arena *arena, const struct keyspace_def *keyspace,
                                       const struct cql_type *written, bool frozen, uint32_t *nodes,
                                       const struct type **result, struct error *err)
@@ -302,9 +341,11 @@ static enum status resolve_collection(struct arena *arena, const struct keyspace
     const struct type *params[2] = { NULL };
     enum status status;
 
+    assert(written->param_count == (written->kind == TYPE_MAP ? 2u : 1u));
     for (uint32_t i = written->param_count; i-- > 0;)
         if ((status = check_element(arena, written, written->params[i], frozen, err)))
             return status;
+    /* Sets and maps are sorted by their elements or keys, and durations have no order. */
     if (written->kind == TYPE_SET && written->params[0]->kind == TYPE_DURATION)
         return refuse(arena, "Durations are not allowed inside sets", written, err);
     if (written->kind == TYPE_MAP && written->params[0]->kind == TYPE_DURATION)
@@ -322,6 +363,7 @@ static enum status resolve_collection(struct arena *arena, const struct keyspace
     return OK;
 }
 
+/* Tuples are always frozen. */
 static enum status resolve_tuple(struct arena *arena, const struct keyspace_def *keyspace,
                                  const struct cql_type *written, uint32_t *nodes, const struct type **result,
                                  struct error *err)
@@ -339,6 +381,8 @@ static enum status resolve_tuple(struct arena *arena, const struct keyspace_def 
     return OK;
 }
 
+/* User types are of the statement's own keyspace. The type is spelt out: its parts
+ * count. */
 static enum status resolve_udt(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
                                bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
 {
@@ -350,9 +394,11 @@ static enum status resolve_udt(struct arena *arena, const struct keyspace_def *k
             "Statement on keyspace %.*s cannot refer to a user type in keyspace %.*s; user types can only be used in the "
             "keyspace they are defined in",
             BYTES(keyspace->name), BYTES(in));
+    assert(written->kind == TYPE_UDT);
     for (uint32_t i = 0; i < keyspace->type_count; i++) {
         if (!bytes_equal(keyspace->types[i]->name, written->name.name))
             continue;
+        /* Counted before it is copied. */
         *nodes += type_node_count(keyspace->types[i]);
         if (*nodes > RESOLVE_NODES_MAX)
             return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts",
@@ -363,6 +409,8 @@ static enum status resolve_udt(struct arena *arena, const struct keyspace_def *k
     return error_set(err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(keyspace->name), BYTES(written->name.name));
 }
 
+/* One type, with all that it holds. frozen: it stands inside of something frozen. nodes
+ * counts the parts so far. */
 static enum status resolve(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
                            bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
 {
@@ -377,6 +425,7 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
     case TYPE_SET:
     case TYPE_MAP: return resolve_collection(arena, keyspace, written, frozen, nodes, result, err);
     case TYPE_TUPLE: return resolve_tuple(arena, keyspace, written, nodes, result, err);
+    /* A vector is one value, so what it holds is frozen anyway. */
     case TYPE_VECTOR:
         if (written->dimension == 0)
             return error_set(err, ERR_INVALID, "vectors may only have positive dimensions; given 0");
@@ -387,6 +436,8 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
     case TYPE_UDT: return resolve_udt(arena, keyspace, written, frozen, nodes, result, err);
     case TYPE_CUSTOM: return resolve_custom(arena, written, frozen, result, err);
     default:
+        /* The grammar refuses frozen<int>; types that come as text (cql_parse_type) do
+         * not pass there. */
         if (written->frozen) {
             struct cql_type plain = *written;
             struct buffer out = { 0 };
@@ -404,6 +455,7 @@ static enum status resolve(struct arena *arena, const struct keyspace_def *keysp
     }
 }
 
+/* The type that a column or field has. The result lies in the arena or in the keyspace. */
 enum status resolve_type(struct arena *arena, const struct keyspace_def *keyspace, const struct cql_type *written,
                          const struct type **result, struct error *err)
 {
@@ -415,6 +467,7 @@ enum status resolve_type(struct arena *arena, const struct keyspace_def *keyspac
     return status;
 }
 
+/* The parts of a type, user types spelt out. */
 uint32_t type_node_count(const struct type *type)
 {
     uint32_t count = 1;
@@ -424,10 +477,12 @@ uint32_t type_node_count(const struct type *type)
     return count;
 }
 
+/* How many parts a type would have if its user type became `udt`. */
 uint64_t type_node_count_with_udt(const struct type *type, const struct type *udt)
 {
     uint64_t count = 1;
 
+    assert(udt->kind == TYPE_UDT);
     if (type->kind == TYPE_UDT && bytes_equal(type->name, udt->name))
         return type_node_count(udt);
     for (uint32_t i = 0; i < type->param_count; i++)
@@ -435,6 +490,7 @@ uint64_t type_node_count_with_udt(const struct type *type, const struct type *ud
     return count;
 }
 
+/* Anywhere inside; types of one keyspace are told apart by name. */
 bool type_uses_udt(const struct type *type, struct bytes name)
 {
     if (type->kind == TYPE_UDT && bytes_equal(type->name, name))
@@ -460,12 +516,15 @@ static const struct type *rebuild(struct arena *arena, const struct type *type, 
     }
 }
 
+/* The type with its user type replaced; what does not use it is copied as it is. */
 const struct type *type_with_udt(struct arena *arena, const struct type *type, const struct type *udt)
 {
     const struct type **params;
 
+    assert(udt->kind == TYPE_UDT);
     if (type->kind == TYPE_UDT && bytes_equal(type->name, udt->name))
         return type->frozen ? type_freeze(arena, udt) : type_copy(arena, udt);
+    /* Most types hold no user type. */
     if (!type_uses_udt(type, udt->name))
         return type_copy(arena, type);
     params = arena_new_array(arena, const struct type *, type->param_count);
@@ -474,6 +533,8 @@ const struct type *type_with_udt(struct arena *arena, const struct type *type, c
     return rebuild(arena, type, params);
 }
 
+/* User types become tuples, whose values have the same bytes: the type of a dropped
+ * column must not keep a user type from being dropped. */
 const struct type *type_expand_udts(struct arena *arena, const struct type *type)
 {
     const struct type **params;
@@ -483,6 +544,7 @@ const struct type *type_expand_udts(struct arena *arena, const struct type *type
     params = arena_new_array(arena, const struct type *, type->param_count + 1);
     for (uint32_t i = 0; i < type->param_count; i++)
         params[i] = type_expand_udts(arena, type->params[i]);
+    /* The fields' names are lost; values do not need them. */
     if (type->kind == TYPE_UDT)
         return type_tuple(arena, params, type->param_count);
     return rebuild(arena, type, params);

@@ -1,3 +1,7 @@
+/* Definitions as readers see them: reference counts, lookups, and the tables by which a
+ * schema finds its definitions. A schema is never changed: a change makes a new one
+ * (schema_replace) that shares every keyspace it leaves alone. So readers need no lock,
+ * and whoever still works with an older version keeps it alive by its reference. */
 #include "schema/schema.h"
 
 #include "base/memory.h"
@@ -6,8 +10,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Tables of all keyspaces, found by name and by id: open addressing, at most half full. The names were chosen by clients, but
- * a table costs its maker a synced write, and the hash is seeded by nothing that could be probed from outside in one process. */
+/* Tables of all keyspaces are found by name and by id: open addressing, at most half
+ * full. Clients choose the names, but a table costs its maker a synced write, so nobody
+ * can make enough of them to fill one bucket; that is why the hash needs no secret. */
 struct schema {
     _Atomic uint32_t refs;
     uint64_t version;
@@ -28,6 +33,7 @@ struct table_def *table_def_ref(struct table_def *def)
     return def;
 }
 
+/* acq_rel: whoever frees it must see what all others did with it. */
 void table_def_unref(struct table_def *def)
 {
     if (!def || atomic_fetch_sub_explicit(&def->refs, 1, memory_order_acq_rel) != 1)
@@ -41,6 +47,7 @@ struct keyspace_def *keyspace_def_ref(struct keyspace_def *def)
     return def;
 }
 
+/* A keyspace holds a reference to each of its tables: schemas share them. */
 void keyspace_def_unref(struct keyspace_def *def)
 {
     if (!def || atomic_fetch_sub_explicit(&def->refs, 1, memory_order_acq_rel) != 1)
@@ -50,7 +57,7 @@ void keyspace_def_unref(struct keyspace_def *def)
     arena_free(def->arena);
 }
 
-/* Columns of a kind other than a key stand by name. */
+/* Static and regular columns stand by name, so they are searched by halves. */
 static const struct column_def *find_by_name(const struct column_def *columns, uint32_t count, struct bytes name)
 {
     uint32_t low = 0, high = count;
@@ -69,11 +76,13 @@ static const struct column_def *find_by_name(const struct column_def *columns, u
     return NULL;
 }
 
+/* Key columns stand by position and are few; the others are sorted. */
 const struct column_def *table_def_column(const struct table_def *def, struct bytes name)
 {
     uint32_t keys = def->partition_key_count + def->clustering_count;
     const struct column_def *column;
 
+    assert(keys <= def->column_count);
     for (uint32_t i = 0; i < keys; i++)
         if (bytes_equal(def->columns[i].name, name))
             return &def->columns[i];
@@ -81,6 +90,8 @@ const struct column_def *table_def_column(const struct table_def *def, struct by
     return column ? column : find_by_name(def->columns + keys + def->static_count, def->regular_count, name);
 }
 
+/* NULL: a dropped column, whose cells may still be there. It is called for each column
+ * of each row that is read, so it is one lookup in an array. */
 const struct column_def *table_def_column_by_id(const struct table_def *def, uint32_t id)
 {
     if (id >= def->column_id_next || def->index_by_id[id] == UINT32_MAX)
@@ -88,6 +99,7 @@ const struct column_def *table_def_column_by_id(const struct table_def *def, uin
     return &def->columns[def->index_by_id[id]];
 }
 
+/* Whether the same statement would read and write the same cells by either. */
 static bool columns_are_alike(const struct column_def *a, const struct column_def *b)
 {
     return a->id == b->id && a->kind == b->kind && a->position == b->position && a->descending == b->descending &&
@@ -95,6 +107,9 @@ static bool columns_are_alike(const struct column_def *a, const struct column_de
            type_equal(a->type, b->type);
 }
 
+/* A change of comment or compaction is none that a prepared statement could notice.
+ * gc_grace_seconds and default_time_to_live are: Cassandra counts these two, and a write takes
+ * its TTL from the definition in its plan. */
 bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
 {
     if (memcmp(a->uuid, b->uuid, sizeof(a->uuid)) != 0 || a->column_count != b->column_count ||
@@ -102,6 +117,7 @@ bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
         a->params.gc_grace_s != b->params.gc_grace_s ||
         a->params.default_time_to_live_s != b->params.default_time_to_live_s)
         return false;
+    assert(a->columns && b->columns);
     for (uint32_t i = 0; i < a->column_count; i++)
         if (!columns_are_alike(&a->columns[i], &b->columns[i]))
             return false;
@@ -110,6 +126,7 @@ bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
 
 /* ---- lookups ---- */
 
+/* Spreads the bits of a number over all of it. */
 static uint64_t mix(uint64_t x)
 {
     x ^= x >> 32;
@@ -119,6 +136,7 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 32;
 }
 
+/* FNV-1a, which goes on from `hash`. */
 static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
 {
     for (size_t i = 0; i < bytes.size; i++)
@@ -126,13 +144,16 @@ static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
     return hash;
 }
 
+/* The 1 between keeps "ab"."c" from "a"."bc". */
 static uint64_t hash_name(struct bytes keyspace, struct bytes name)
 {
     return mix(hash_bytes(hash_bytes(0xcbf29ce484222325u, keyspace) + 1, name));
 }
 
+/* Ends, because the table of slots is at most half full. */
 struct table_def *schema_table(const struct schema *schema, struct bytes keyspace, struct bytes name)
 {
+    assert(schema->mask && !((schema->mask + 1) & schema->mask));
     for (uint64_t i = hash_name(keyspace, name);; i++) {
         struct table_def *def = schema->by_name[i & schema->mask];
 
@@ -151,6 +172,7 @@ struct table_def *schema_table_by_id(const struct schema *schema, uint64_t id)
     }
 }
 
+/* Where the keyspace stands, or would stand, among those sorted by name. */
 static uint32_t keyspace_index(const struct schema *schema, struct bytes name, bool *found)
 {
     uint32_t low = 0, high = schema->keyspace_count;
@@ -189,6 +211,7 @@ const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint3
     return schema->keyspaces[index];
 }
 
+/* Types of a keyspace are few. They are user types: native ones have no definitions. */
 const struct type *schema_type(const struct schema *schema, struct bytes keyspace, struct bytes name)
 {
     const struct keyspace_def *def = schema_keyspace(schema, keyspace);
@@ -222,6 +245,8 @@ struct schema *schema_ref(struct schema *schema)
     return schema;
 }
 
+/* Its last reference lets go of the keyspaces; those that another version shares live
+ * on. */
 void schema_unref(struct schema *schema)
 {
     if (!schema || atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel) != 1)
@@ -234,10 +259,12 @@ void schema_unref(struct schema *schema)
     free(schema);
 }
 
+/* Into both tables; an id stands for one table only. */
 static void index_table(struct schema *schema, struct table_def *def)
 {
     uint64_t i;
 
+    assert(schema->table_count <= schema->mask);
     for (i = hash_name(def->keyspace, def->name); schema->by_name[i & schema->mask]; i++)
         ;
     schema->by_name[i & schema->mask] = def;
@@ -246,6 +273,8 @@ static void index_table(struct schema *schema, struct table_def *def)
     schema->by_id[i & schema->mask] = def;
 }
 
+/* Makes the lookup tables of a new schema. That is linear in all tables, which is
+ * little beside the synced write that each change costs. */
 static void index_tables(struct schema *schema)
 {
     uint32_t slots = 16;
@@ -263,15 +292,18 @@ static void index_tables(struct schema *schema)
             index_table(schema, schema->keyspaces[i]->tables[j]);
 }
 
+/* By name, as schema_keyspace_at promises. */
 static int compare_keyspaces(const void *a, const void *b)
 {
     return bytes_compare((*(struct keyspace_def *const *)a)->name, (*(struct keyspace_def *const *)b)->name);
 }
 
+/* Takes over the references of the keyspaces. */
 struct schema *schema_of(uint64_t version, const uint8_t uuid[16], struct keyspace_def **keyspaces, uint32_t count)
 {
     struct schema *schema = xcalloc(1, sizeof(*schema));
 
+    assert(keyspaces || !count);
     atomic_init(&schema->refs, 1);
     schema->version = version;
     memcpy(schema->uuid, uuid, 16);
@@ -290,6 +322,8 @@ struct schema *schema_new(uint64_t version, const uint8_t uuid[16])
     return schema_of(version, uuid, NULL, 0);
 }
 
+/* The next version: all keyspaces but the one that is put or dropped. `put`'s reference
+ * is taken over. */
 struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop,
                               const uint8_t uuid[16])
 {
@@ -298,6 +332,7 @@ struct schema *schema_replace(const struct schema *schema, struct keyspace_def *
     struct schema *result;
 
     assert(!put || keyspace_def_is_owned(put));
+    assert(!put || bytes_is_null(drop));
     for (uint32_t i = 0; i < schema->keyspace_count; i++) {
         struct keyspace_def *def = schema->keyspaces[i];
 
