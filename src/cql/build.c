@@ -25,6 +25,7 @@ struct vec vec_append(struct parse *p, struct vec vec, const void *item, size_t 
 {
     assert(item && size && vec.count <= vec.capacity);
     vec.items = arena_room(p->arena, vec.items, vec.count, &vec.capacity, VEC_FIRST, size);
+    /* Items are copied by their size: the macros know their type. */
     memcpy((uint8_t *)vec.items + vec.count * size, item, size);
     vec.count++;
     return vec;
@@ -54,6 +55,7 @@ static struct bytes unquote(struct lexeme lexeme)
     uint8_t *to = doubled ? doubled : end;
 
     assert(lexeme.size >= 2 && *end == quote);
+    /* From the first doubled quote on, the text moves left. */
     for (uint8_t *at = doubled; at && at < end; at++) {
         *to++ = *at;
         at += *at == quote;
@@ -126,6 +128,7 @@ struct qualified_name build_type_name(struct parse *p, const struct lexeme *keys
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
             if (bytes_equal(lexeme_bytes(name), bytes_of_string(refused[i])))
                 parse_fail(p, "Invalid (reserved) user type name %s", refused[i]);
+    /* Folded only now: the words are compared as they were written. */
     if (keyspace)
         result.keyspace = build_name(p, *keyspace);
     result.name = build_name(p, name);
@@ -140,6 +143,7 @@ struct qualified_name build_function_name(struct parse *p, const struct lexeme *
 
     if (word_of(&name) == WORD_SPECIAL && name.token != T_COUNT)
         parse_fail_at(p, name);
+    /* A keyspace of functions is system, or one of the user's. */
     if (keyspace)
         result.keyspace = build_name(p, *keyspace);
     result.name = build_name(p, name);
@@ -214,6 +218,7 @@ static bool integer_of(struct bytes text, int64_t *value)
     bool negative = text.size && text.data[0] == '-';
     int64_t result = 0;
 
+    /* The lexer lets digits through only. */
     for (size_t i = negative; i < text.size; i++) {
         if (__builtin_mul_overflow(result, 10, &result) || __builtin_sub_overflow(result, text.data[i] - '0', &result))
             return false;
@@ -239,6 +244,7 @@ const struct cql_type *build_type(struct parse *p, enum type_kind kind, struct v
             type->depth = (uint16_t)(type->params[i]->depth + 1);
     if (type->depth > CQL_DEPTH_MAX)
         parse_fail(p, "types are nested more than %d deep", CQL_DEPTH_MAX);
+    /* Its text may be longer than any number. */
     if (dimension) {
         int64_t value;
 
@@ -306,6 +312,7 @@ static void set_items(struct parse *p, struct term *term, const struct term *con
     assert(items || !count);
     term->items = items;
     term->item_count = count;
+    /* Deeper than the deepest of them. */
     for (uint32_t i = 0; i < count; i++)
         if (items[i])
             deepen(p, term, items[i]->depth);
@@ -467,6 +474,7 @@ const struct term *build_field(struct parse *p, const struct term *of, struct le
 /* A column, or fields and elements of one: what has a write time. */
 static bool is_column_path(const struct term *term)
 {
+    /* Down to where the path begins. */
     while (term->kind == TERM_FIELD || term->kind == TERM_ELEMENT || term->kind == TERM_SLICE)
         term = term->items[0];
     return term->kind == TERM_COLUMN;
@@ -547,6 +555,7 @@ const struct term *build_count_rows(struct parse *p, const struct term *callee, 
     uint32_t word = 0;
     const struct term *outer = named_function(callee, &name, &word);
 
+    /* "count" may be quoted: then it is no keyword, and no function either. */
     if (!outer || word != T_COUNT || !bytes_is_null(name.keyspace)) {
         parse_fail_at(p, paren);
         return callee;
@@ -727,6 +736,7 @@ static void refuse_property(struct parse *p, const char *what, const struct term
     buffer_fini(&text);
 }
 
+/* For qsort. */
 static int compare_keys(const void *a, const void *b)
 {
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
@@ -938,6 +948,7 @@ static void append_strings(struct parse *p, struct string_list *list, const stru
 {
     struct vec all = VEC_EMPTY;
 
+    /* Neither list is changed: they are the grammar's values. */
     for (uint32_t i = 0; i < list->count; i++)
         all = vec_add(p, all, list->items[i]);
     for (uint32_t i = 0; i < more->count; i++)
@@ -1032,6 +1043,8 @@ struct cql_statement *build_grant_role(struct parse *p, enum statement_kind kind
 /* Which permissions there are on a resource, and Cassandra's name for the resource's class. */
 static uint32_t applicable(enum resource_kind kind, const char **name)
 {
+    /* What Cassandra's DataResource, RoleResource, FunctionResource and JMXResource
+     * list. */
     enum {
         TABLE = PERMISSION_ALTER | PERMISSION_DROP | PERMISSION_SELECT | PERMISSION_MODIFY | PERMISSION_AUTHORIZE |
                 PERMISSION_UNMASK | PERMISSION_SELECT_MASKED,

@@ -381,6 +381,7 @@ relation(R) ::= cident(C) contains(O) term(T). { R = build_relation(p, RELATION_
 relation(R) ::= cident(C) IN marker(M).      { R = build_relation(p, RELATION_COLUMN, OPERATOR_IN, vec_new(p, C), M); }
 relation(R) ::= cident(C) IN in_list(L).     { R = build_relation(p, RELATION_COLUMN, OPERATOR_IN, vec_new(p, C), NULL);
                                                VEC_STORE(R, values, value_count, L); }
+/* An element of a map. Lists parse as well, and are refused by the planner. */
 relation(R) ::= cident(C) LS term(K) RS operator(O) term(T). { R = build_relation(p, RELATION_ELEMENT, O, vec_new(p, C), T); R->key = K; }
 /* token(a, b) is a relation of its own here, not a function. */
 relation(R) ::= TOKEN LP cidents(L) RP operator(O) term(T). { R = build_relation(p, RELATION_TOKEN, O, L, T); }
@@ -426,6 +427,7 @@ dml(S) ::= update(S).
 dml(S) ::= delete(S).
 
 %type using {struct using_clause}
+/* USING may hold both, in any order, each of them several times. */
 using(U) ::= .                               { U = (struct using_clause){ NULL, NULL }; }
 using(U) ::= USING using_list(Z).            { U = Z; }
 %type using_list {struct using_clause}
@@ -436,6 +438,7 @@ using_list(U) ::= using_list(A) AND using_part(B). { U = (struct using_clause){ 
 using_part(U) ::= TIMESTAMP int_value(T).    { U = (struct using_clause){ T, NULL }; }
 using_part(U) ::= TTL int_value(T).          { U = (struct using_clause){ NULL, T }; }
 
+/* Columns and values are counted against each other by the planner. */
 insert(S) ::= INSERT INTO table(T) LP cidents(C) RP VALUES LP terms(V) RP if_not_exists(B) using(U). {
     struct insert_statement *s = NODE(p, insert_statement);
     s->table = T;
@@ -463,6 +466,7 @@ json_default(B) ::= .                        { B = false; }
 json_default(B) ::= DEFAULT NULL.            { B = false; }
 json_default(B) ::= DEFAULT UNSET.           { B = true; }
 
+/* UPDATE must have WHERE; what may stand there is the planner's to say. */
 update(S) ::= UPDATE table(T) using(U) SET assignments(A) WHERE relations(W) if_conditions(C). {
     struct update_statement *s = NODE(p, update_statement);
     s->table = T;
@@ -570,6 +574,7 @@ map(T) ::= LB entries(L) RB.                 { T = build_items(p, TERM_MAP, L); 
 
 /* ---- Keyspaces ---- */
 
+/* CREATE needs options, ALTER has them or changes tags. */
 statement(S) ::= CREATE KEYSPACE if_not_exists(B) keyspace_name(K) WITH options(L). {
     struct keyspace_statement *s = NODE(p, keyspace_statement);
     s->name = K;
@@ -614,6 +619,7 @@ table_parts(D) ::= table_parts(D) COMMA.
 table_parts(D) ::= table_parts(E) COMMA column(C). { D = E; build_table_column(p, D, C); }
 table_parts(D) ::= table_parts(E) COMMA primary_key(K). { D = E; build_table_key(p, D, K); }
 %type column {struct column_spec *}
+/* A column of CREATE TABLE may be the key; an added one may not. */
 column(C) ::= ident(N) type(T) static(S) mask(M) inline_key(K). {
     C = NODE(p, column_spec);
     *C = (struct column_spec){ .name = N, .type = T, .is_static = S, .mask = M, .is_primary_key = K };
@@ -678,6 +684,7 @@ alter_table(A) ::= ALTER cident(C) written_mask(M). { A = build_alter_column(p, 
 alter_table(A) ::= ALTER cident(C) DROP MASKED. { A = build_alter_column(p, ALTER_TABLE_DROP_MASK, C, NULL, NULL, false); }
 alter_table(A) ::= ALTER IF EXISTS cident(C) written_mask(M). { A = build_alter_column(p, ALTER_TABLE_MASK, C, NULL, M, true); }
 alter_table(A) ::= ALTER IF EXISTS cident(C) DROP MASKED. { A = build_alter_column(p, ALTER_TABLE_DROP_MASK, C, NULL, NULL, true); }
+/* One column without parentheses, or a list with them. */
 alter_table(A) ::= ADD if_not_exists(B) added_columns(L). { A = build_alter_table(p, ALTER_TABLE_ADD); A->if_column_not_exists = B; VEC_STORE(A, columns, column_count, L); }
 alter_table(A) ::= DROP if_exists(B) dropped_columns(L) dropped_at(T). {
     A = build_alter_table(p, ALTER_TABLE_DROP);
@@ -725,6 +732,7 @@ statement(S) ::= RESTORE COLUMNFAMILY table(T) FROM COLUMNFAMILY table(O) with_o
 
 /* ---- Types ---- */
 
+/* Fields have types, but no keys and no masks. */
 statement(S) ::= CREATE TYPE if_not_exists(B) type_name(N) LP field_specs(L) RP. {
     struct create_type_statement *s = NODE(p, create_type_statement);
     s->name = N;
@@ -779,6 +787,7 @@ index_target(T) ::= KEYS LP cident(C) RP.    { T = build_index_target(p, INDEX_T
 index_target(T) ::= ENTRIES LP cident(C) RP. { T = build_index_target(p, INDEX_TARGET_ENTRIES, C); }
 index_target(T) ::= FULL LP cident(C) RP.    { T = build_index_target(p, INDEX_TARGET_FULL, C); }
 
+/* A view selects columns of one table, and has a key of its own. */
 statement(S) ::= CREATE MATERIALIZED VIEW if_not_exists(B) table(V) AS SELECT selectors(L) FROM table(T) where(W) primary_key(K) table_with(O). {
     struct create_view_statement *s = NODE(p, create_view_statement);
     bool compact = false;
@@ -883,6 +892,7 @@ role_options(R) ::= role_options(A) AND role_option(O). { R = build_role_options
 /* Each option is a role of which only it is said: build_role_options joins them. */
 role_option(R) ::= PASSWORD EQ STRING(S).    { R = build_no_role(p); R->password = build_string(p, S); }
 role_option(R) ::= HASHED PASSWORD EQ STRING(S). { R = build_no_role(p); R->hashed_password = build_string(p, S); }
+/* A map of literals, without maps in it. */
 role_option(R) ::= OPTIONS EQ map(M).        { R = build_no_role(p); R->options = M; build_check_map(p, M, false); }
 role_option(R) ::= SUPERUSER EQ TRUTH(B).    { R = build_no_role(p); R->superuser = truth(B); }
 role_option(R) ::= LOGIN EQ TRUTH(B).        { R = build_no_role(p); R->login = truth(B); }
@@ -998,6 +1008,7 @@ describe(D) ::= CLUSTER.                     { D = build_describe(p, DESCRIBE_CL
 describe(D) ::= SCHEMA.                      { D = build_describe(p, DESCRIBE_SCHEMA, NO_NAME); }
 describe(D) ::= FULL SCHEMA.                 { D = build_describe(p, DESCRIBE_FULL_SCHEMA, NO_NAME); }
 describe(D) ::= KEYSPACES.                   { D = build_describe(p, DESCRIBE_KEYSPACES, NO_NAME); }
+/* Without a name it is the session's keyspace. */
 describe(D) ::= KEYSPACE.                    { D = build_describe(p, DESCRIBE_KEYSPACE, NO_NAME); }
 describe(D) ::= KEYSPACE keyspace_name(K).   { D = build_describe(p, DESCRIBE_KEYSPACE, NO_NAME); D->name.keyspace = K; }
 describe(D) ::= ONLY KEYSPACE.               { D = build_describe(p, DESCRIBE_ONLY_KEYSPACE, NO_NAME); }

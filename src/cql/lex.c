@@ -53,6 +53,7 @@ static int lex_dollars(struct lexer *lexer, struct lexeme *lexeme)
 {
     const uint8_t *at = lexeme->start + 2, *end = memmem(at, left_from(lexer, at), "$$", 2);
 
+    /* As an open string. */
     if (!end) {
         lexeme->start += left_from(lexer, lexeme->start);
         return LEX_OPEN_STRING;
@@ -74,6 +75,7 @@ static bool skip_comment(const struct lexer *lexer, const uint8_t **cursor)
 {
     const uint8_t *end = memmem(*cursor, left_from(lexer, *cursor), "*/", 2);
 
+    /* At the end of the text the error names that place. */
     *cursor = end ? end + 2 : lexer->end;
     return end != NULL;
 }
@@ -201,6 +203,7 @@ enum word word_of(const struct lexeme *lexeme)
     }
 }
 
+/* May the lexeme be a name somewhere? */
 static bool is_name(const struct lexeme *lexeme)
 {
     return word_of(lexeme) != WORD_RESERVED;
@@ -211,6 +214,7 @@ static int peek(const struct lexer *lexer, struct lexer *behind)
 {
     struct lexeme lexeme;
 
+    /* Looking ahead is lexing with a copy: nothing is consumed. */
     *behind = *lexer;
     return lex_raw(behind, &lexeme);
 }
@@ -228,6 +232,7 @@ static bool is_alias(const struct lexer *at_as)
 {
     struct lexer behind;
     struct lexeme lexeme;
+    /* A copy of the lexer goes on: the one at hand stays before AS. */
     int token = lex_raw((behind = *at_as, &behind), &lexeme);
 
     return token > 0 && is_name(&lexeme);
@@ -472,6 +477,7 @@ int lex_next(struct lexer *lexer, struct lexeme *lexeme)
         return token;
     assert(lexeme->size && lexer->cursor > lexeme->start);
     token = classify(lexer, token);
+    /* What the grammar was told counts, not how the word is spelt. */
     lexer->before[1] = lexer->before[0];
     lexer->before[0] = token;
     lexer->last = lexeme->start;

@@ -172,6 +172,7 @@ static enum status refuse_bytes(struct parse *p, struct bytes rest)
     enum { SHOWN = 64 };
     char hex[2 * SHOWN + 1];
 
+    /* Only the beginning is shown. */
     for (size_t i = 0; i < rest.size && i < SHOWN; i++)
         snprintf(hex + 2 * i, 3, "%02x", rest.data[i]);
     return p->status = error_set(
@@ -197,6 +198,8 @@ static enum status parse_text(struct parse *p, struct bytes text, int first)
         memcpy(copy, text.data, text.size);
     copy[text.size] = 0;
     p->copy = copy;
+    /* Checked once, so that nobody behind has to: names, strings and messages are
+     * UTF-8. */
     end = text_utf8_size(text);
     if (end != text.size)
         return refuse_bytes(p, bytes_of(text.data + end, text.size - end));

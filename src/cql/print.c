@@ -21,6 +21,7 @@ static void put(struct buffer *out, const char *text)
 static void put_quoted(struct buffer *out, struct bytes text, char quote)
 {
     buffer_append_u8(out, (uint8_t)quote);
+    /* As CQL does, not with a backslash. */
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] == quote)
             buffer_append_u8(out, (uint8_t)quote);
@@ -313,6 +314,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
             cql_print_term(out, items[2]);
         put(out, "]");
         break;
+    /* The only call with a star. */
     case TERM_COUNT_ROWS: put(out, "count(*)"); break;
     case TERM_WRITETIME: put_call(out, "writetime", term); break;
     case TERM_MAXWRITETIME: put_call(out, "maxwritetime", term); break;
@@ -349,6 +351,7 @@ static void put_operand(struct buffer *out, enum cql_operator op, const struct t
     put(out, operator_text(op));
     if (value) {
         cql_print_term(out, value);
+        /* A list in parentheses, which may be empty. */
     } else if (op == OPERATOR_IN) {
         put(out, "(");
         put_terms(out, values, count);
@@ -520,6 +523,7 @@ static void put_assignment(struct buffer *out, const struct assignment *a)
     case ASSIGN_FIELD: put(out, " = "); break;
     }
     cql_print_term(out, a->value);
+    /* x + a: the column stands behind. */
     if (a->kind == ASSIGN_PREPEND) {
         put(out, " + ");
         identifier_print(out, a->column);
@@ -567,6 +571,7 @@ static void put_batch(struct buffer *out, const struct batch_statement *s)
     put_using(out, &s->using_clause);
     for (uint32_t i = 0; i < s->statement_count; i++) {
         put(out, " ");
+        /* A batch holds no batch, so this ends. */
         cql_print(out, s->statements[i]);
         put(out, ";");
     }
@@ -619,6 +624,7 @@ static void put_keyspace(struct buffer *out, const char *verb, const struct keys
 static void put_mask(struct buffer *out, const struct column_mask *mask)
 {
     put(out, " MASKED WITH ");
+    /* mask_default() is printed by its name, also where DEFAULT was written. */
     put_function(out, mask->function);
     put(out, "(");
     put_terms(out, mask->arguments, mask->argument_count);
@@ -797,6 +803,7 @@ static void put_alter_type(struct buffer *out, const struct alter_type_statement
     put_type_name(out, s->name);
     switch (s->kind) {
     case ALTER_TYPE_FIELD_TYPE:
+    /* Both are about one field with a type. */
     case ALTER_TYPE_ADD:
         put(out, s->kind == ALTER_TYPE_ADD ? " ADD " : " ALTER ");
         put_if(out, s->if_field_not_exists, "IF NOT EXISTS ");
@@ -854,6 +861,7 @@ static void put_create_view(struct buffer *out, const struct create_view_stateme
     put_where(out, s->relations, s->relation_count);
     put(out, " ");
     put_primary_key(out, &s->primary_key);
+    /* Views have no COMPACT STORAGE: the grammar's action refuses it. */
     put_table_with(out, false, s->orders, s->order_count, &s->options);
 }
 
@@ -884,6 +892,7 @@ static void put_create_function(struct buffer *out, const struct create_function
     put(out, " ON NULL INPUT RETURNS ");
     cql_print_type(out, s->returns);
     put(out, " LANGUAGE ");
+    /* A plain word: no keyword may stand there. */
     buffer_append_bytes(out, s->language);
     put(out, " AS ");
     cql_print_string(out, s->body);
@@ -905,6 +914,7 @@ static void put_create_aggregate(struct buffer *out, const struct create_aggrega
         put(out, " FINALFUNC ");
         put_function(out, (struct qualified_name){ .name = s->final_function });
     }
+    /* A state without INITCOND begins as null. */
     if (s->initial) {
         put(out, " INITCOND ");
         cql_print_term(out, s->initial);
@@ -945,6 +955,7 @@ static void put_role_option(struct buffer *out, const char **next, const char *t
 
 static void put_strings(struct buffer *out, const struct string_list *list)
 {
+    /* Braces as for a set. */
     put(out, " {");
     for (uint32_t i = 0; i < list->count; i++) {
         put_comma(out, i);
@@ -1011,6 +1022,7 @@ static void put_role(struct buffer *out, const char *verb, const struct role_sta
     put(out, s->is_user ? "USER " : "ROLE ");
     put_if(out, s->if_exists, "IF EXISTS ");
     put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    /* A user has no LOGIN and no options of roles. */
     if (s->is_user) {
         cql_print_string(out, s->name);
         put_user_options(out, s);
@@ -1090,6 +1102,7 @@ static void put_grant(struct buffer *out, const char *verb, const char *to, cons
 {
     put(out, verb);
     put_permissions(out, s->permissions);
+    /* LIST may leave it out. */
     if (s->resource.kind != RESOURCE_NONE) {
         put(out, " ON ");
         put_resource(out, &s->resource);
@@ -1149,6 +1162,7 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
     case DESCRIBE_ANY: {
         /* Without quotes these would be the plural forms. */
         static const char *const words[] = { "cluster", "keyspaces", "tables", "types", "functions", "aggregates" };
+        /* Only the first word can be taken for a keyword. */
         bool qualified = !bytes_is_null(s->name.keyspace);
 
         put_strict(out, qualified ? s->name.keyspace : s->name.name, words, ARRAY_SIZE(words));
@@ -1248,6 +1262,7 @@ void cql_print(struct buffer *out, const struct cql_statement *s)
     case STATEMENT_GRANT_PERMISSIONS: put_grant(out, "GRANT ", " TO ", s->permissions); break;
     case STATEMENT_REVOKE_PERMISSIONS: put_grant(out, "REVOKE ", " FROM ", s->permissions); break;
     case STATEMENT_LIST_PERMISSIONS: put_grant(out, "LIST ", " OF ", s->permissions); break;
+    /* Identities are strings here, whatever was written. */
     case STATEMENT_ADD_IDENTITY:
         put(out, "ADD IDENTITY ");
         put_if(out, s->identity->if_not_exists, "IF NOT EXISTS ");

@@ -38,6 +38,7 @@ static const char *reserved_word(const struct lexeme *lexeme)
     assert(lexeme->size);
     if (lexeme->size >= sizeof(word))
         return NULL;
+    /* Only ASCII letters are in words. */
     for (uint32_t i = 0; i < lexeme->size; i++)
         word[i] =
             (char)(lexeme->start[i] >= 'a' && lexeme->start[i] <= 'z' ? lexeme->start[i] - 0x20 : lexeme->start[i]);
@@ -116,6 +117,7 @@ void cql_shape(struct arena *arena, struct bytes text, struct buffer *shape, str
     const char *word;
 
     if (text.size)
+        /* The lexer wants a NUL behind the text. */
         memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     lexer.cursor = (const uint8_t *)copy;

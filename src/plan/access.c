@@ -28,6 +28,7 @@ static enum status bad_tuple(const struct key_part *part, const struct column_de
     assert(part->width > 1);
     for (uint32_t i = 0; i < part->width; i++)
         buffer_printf(&names, "%s%.*s", i ? ", " : "", BYTES(columns[part->first + i].name));
+    /* The error copies it; the buffer is ours. */
     struct bytes list = arena_copy(arena, buffer_bytes(&names));
     buffer_fini(&names);
     return error_set(err, ERR_INVALID, "Invalid null value in condition for columns: [%.*s]", BYTES(list));
@@ -108,6 +109,7 @@ static enum status said_values(const struct key_part *part, const struct column_
             status = find_missing(part->values[i], eval, &list[i], err);
         if (status)
             return status;
+        /* Cassandra's words for a tuple's null differ from those for a column's. */
         if (bytes_is_null(list[i]) && part->width > 1)
             return error_set(err, ERR_INVALID, "Invalid null value for column %.*s", BYTES(column->name));
         if (native_is_unset(list[i]) && part->values[i]->kind == EXPR_COMPONENT)
@@ -187,6 +189,7 @@ static enum status part_values(const struct key_part *part, const struct column_
     if (status)
         return status;
     total = marker.size >= 4 ? load_be32(marker.data) : 0;
+    /* Before memory is taken for them. */
     if (total > KEYS_MAX)
         return error_set(err, ERR_INVALID, "Too many values in an IN restriction: %u", total);
     *values = arena_alloc(eval->arena, sizeof(**values) * ((size_t)total * part->width + 1));
@@ -265,6 +268,7 @@ static enum status serialize_key(const struct table_def *table, struct eval *eva
 {
     size_t size = 0;
 
+    /* A key of one column is its bytes, so nothing is copied. */
     if (table->partition_key_count == 1) {
         *key = components[0];
         return partition_key_check(table, *key, err);
@@ -411,6 +415,7 @@ static enum status make_prefixes(const struct access *access, const struct table
 
         if (status)
             return status;
+        /* Each part multiplies. */
         if ((uint64_t)count * value_count > KEYS_MAX)
             return error_set(err, ERR_INVALID, "The IN restrictions name more than %d rows", KEYS_MAX);
         struct prefix *next = arena_alloc(eval->arena, sizeof(*next) * ((size_t)count * value_count + 1));
@@ -546,6 +551,7 @@ static void slice_straight(struct slicing *slicing, const struct prefix *prefix)
                        *high_values = descending ? slicing->start : slicing->end;
     uint32_t low_count = descending ? slicing->end_count : slicing->start_count,
              high_count = descending ? slicing->start_count : slicing->end_count;
+    /* Open on both sides, it is all that begins with the prefix. */
     struct slice slice = { prefix->encoded, prefix->encoded, true, true };
     struct prefix extended;
 
@@ -608,6 +614,7 @@ static void slice_mixed(struct slicing *slicing, const struct prefix *prefix, ui
     assert(depth < part->width);
     int order = low && high ? value_compare(column->type, *low, *high) : -1;
 
+    /* The bounds have passed each other at this column. */
     if (order > 0)
         return;
     if (low)
@@ -674,6 +681,7 @@ enum status access_slices(const struct access *access, const struct table_def *t
         for (uint32_t i = 0; i < prefix_count; i++)
             slicing.slices[slicing.count++] = (struct slice){ prefixes[i].encoded, prefixes[i].encoded, true, true };
     } else {
+        /* Room for as many slices as there can be. */
         bool straight = part_has_one_direction(table, slicing.part);
 
         if (slicing.part->start.values)

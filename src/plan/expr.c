@@ -206,6 +206,7 @@ static bool cell_is_wanted(const struct expr *expr, const struct type *type, str
     if (!expr->element)
         return true;
     struct buffer path = { 0 };
+    /* As the writer encoded it. */
     value_encode_key(&path, type->params[0], element, false);
     bool same = bytes_equal(buffer_bytes(&path), cell->path);
     buffer_fini(&path);

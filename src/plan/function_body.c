@@ -274,6 +274,7 @@ static bool duration_is_sane(struct duration duration)
  * estimated from the longest month, and then stepped up. */
 static enum status floor_ms(int64_t ms, struct duration duration, int64_t start, int64_t *result, struct error *err)
 {
+    /* Intervals begin at `start`: before it there is none. */
     if (start > ms)
         return error_set(err, ERR_INVALID, "The floor function starting time is greater than the provided time");
     if (duration.months < 0 || duration.days < 0 || duration.nanoseconds < 0)
@@ -369,6 +370,7 @@ BODY(body_add_duration)
     if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
         return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range",
                          function->data == '+' ? "timestamp + duration" : "timestamp - duration");
+    /* A date has no time of day to be moved by hours. */
     bool is_date = type->kind == TYPE_DATE;
     if (is_date ? duration.nanoseconds != 0 : duration.nanoseconds % 1000000 != 0) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
@@ -410,6 +412,7 @@ BODY(body_abs)
     switch (number.kind) {
     case TYPE_FLOAT:
     case TYPE_DOUBLE: number.real = fabs(number.real); break;
+    /* These two have their sign in the big number. */
     case TYPE_VARINT:
     case TYPE_DECIMAL: mpz_abs(number.big, number.big); break;
     default:
@@ -447,6 +450,7 @@ static enum status real_function(const struct function *function, struct functio
     } else {
         double from = number_to_double(&number);
 
+        /* As doubles, rounded to the type at the end: Java has no functions for floats. */
         number.real = nan_as_java(from, which == NUMBER_EXP   ? exp(from)
                                         : which == NUMBER_LOG ? log(from)
                                                               : log10(from));
@@ -465,6 +469,7 @@ BODY(body_exp)
     return real_function(function, context, args, NUMBER_EXP, result, err);
 }
 
+/* The natural logarithm. */
 BODY(body_log)
 {
     return real_function(function, context, args, NUMBER_LOG, result, err);
@@ -524,6 +529,7 @@ BODY(body_arithmetic)
         status = widen(&right, kind, err);
     if (!status)
         status = number_operate(&left, (char)function->data, &right, err);
+    /* Only a division by zero fails so; the words get the types. */
     if (status == ERR_FUNCTION_FAILURE) {
         struct buffer text = { 0 };
         /* The message is written over below. */
@@ -596,6 +602,7 @@ BODY(body_from_blob)
             error_set(err, ERR_INVALID,
                       "In call to function system.%.*s, value 0x%.*s is not a valid binary representation for type ",
                       BYTES(function->name), BYTES(buffer_bytes(&text)));
+        /* The type's name is appended, since the value's text may be long. */
         buffer_reset(&text);
         type_print(&text, function->return_type, false);
         strncat(err->message, arena_string(context->arena, buffer_bytes(&text)),
@@ -737,6 +744,7 @@ static struct bytes map_half(const struct function *function, struct function_co
     assert(half < 2 && function->arg_types[0]->kind == TYPE_MAP);
     value_iterator_init(&iterator, function->arg_types[0], map);
     for (uint32_t i = 0; value_iterator_next(&iterator, &element); i++)
+        /* Keys and values alternate. */
         if (i % 2 == half && kept < count)
             elements[kept++] = element;
     value_pack(&out, function->return_type, elements, kept);
@@ -750,6 +758,7 @@ BODY(body_map_keys)
     return OK;
 }
 
+/* A list of the values, in the order of their keys. */
 BODY(body_map_values)
 {
     *result = map_half(function, context, args[0], 1);
@@ -777,6 +786,7 @@ static struct bytes extreme(const struct function *function, struct bytes collec
     return best;
 }
 
+/* By the order of the element's type. */
 BODY(body_collection_min)
 {
     *result = extreme(function, args[0], -1);
@@ -814,6 +824,7 @@ static enum status collection_total(const struct function *function, struct func
     return status;
 }
 
+/* The sum has the element's type, and wraps as a column's sum does. */
 BODY(body_collection_sum)
 {
     return collection_total(function, context, args[0], false, result, err);
@@ -855,6 +866,7 @@ BODY(body_similarity)
         if (left == 0 || right == 0)
             return error_set(err, ERR_INVALID, "Function system.%.*s doesn't support all-zero vectors.",
                              BYTES(function->name));
+        /* Brought from -1..1 to 0..1. */
         similarity = (1 + dot / sqrt(left * right)) / 2;
     } else {
         similarity = function->data == 1 ? 1 / (1 + apart) : (1 + dot) / 2;
@@ -867,6 +879,7 @@ BODY(body_similarity)
 
 /* ---- masking ---- */
 
+/* Nothing of the value is shown, not even whether there was one. */
 BODY(body_mask_null)
 {
     *result = bytes_of(NULL, 0);
@@ -919,6 +932,7 @@ static void append_default(struct buffer *out, const struct type *type)
     }
 }
 
+/* One value for each type, whatever the column holds. */
 BODY(body_mask_default)
 {
     struct buffer out = { 0 };
@@ -970,6 +984,7 @@ BODY(body_mask_part)
                 BYTES(function->name), BYTES(padding), character_count(padding));
     }
 
+    /* Counted in characters: a masked text keeps its length. */
     int64_t size = (int64_t)character_count(text), at = -1;
     for (size_t i = 0; i < text.size;) {
         size_t next = i + 1;

@@ -17,6 +17,7 @@ static enum status undefined_column(struct planner *planner, struct bytes name)
     return planner_undefined_column(planner, name);
 }
 
+/* Key columns find a row; only others are written. */
 static bool is_key_column(const struct column_def *column)
 {
     return column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING;
@@ -64,6 +65,7 @@ static void add_operation(struct modify_plan *modify, const struct operation *op
         modify->touches_static = true;
     else
         modify->touches_rows = true;
+    /* What cannot be done without looking at the row. */
     switch (operation->kind) {
     case OPERATION_REMOVE: modify->reads_first |= operation->column->type->kind == TYPE_LIST; break;
     case OPERATION_SUM:
@@ -151,6 +153,7 @@ static void insert_value(struct planner *planner, struct modify_plan *modify, co
                                     ? &modify->where.access.partition[column->position]
                                     : &modify->where.access.clustering[column->position];
 
+        /* INSERT names its row by values, so each is an equality. */
         *part = eq_part(planner, column->position);
         assert(part->width == 1 && part->first == column->position);
         part->values[0] = value;
@@ -161,6 +164,7 @@ static void insert_value(struct planner *planner, struct modify_plan *modify, co
                                                .value = value });
 }
 
+/* For qsort. */
 static int compare_names(const void *a, const void *b)
 {
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
@@ -224,6 +228,7 @@ static enum status plan_insert_json(struct planner *planner, const struct insert
         const struct column_def *column = &table->columns[i];
         struct expr *value = arena_new_struct(planner->arena, struct expr);
 
+        /* A bind without a marker: its value is put behind the request's own. */
         *value = (struct expr){
             .kind = EXPR_BIND, .type = column->type, .index = planner->statement->marker_count + i, .field = -1
         };
@@ -280,6 +285,7 @@ static const char *assignment_text(struct planner *planner, const struct assignm
     return "";
 }
 
+/* The words of UPDATE ... SET that the column's type does not allow. */
 static enum status invalid_operation(struct planner *planner, const struct assignment *assignment, const char *why,
                                      struct bytes what)
 {
@@ -313,6 +319,7 @@ static enum status plan_add_or_subtract(struct planner *planner, const struct as
 
     /* Counters, numbers and texts. */
     if (!type_is_collection(type)) {
+        /* A literal null is refused now, a bound one when it is executed. */
         if (type->kind == TYPE_COUNTER) {
             if (assignment->value->kind == TERM_NULL)
                 return error_set(planner->err, ERR_INVALID, "Invalid null value for counter increment/decrement");
@@ -360,6 +367,7 @@ static enum status plan_element(struct planner *planner, const struct assignment
         return invalid_operation(planner, assignment, "non collection column", column->name);
     if (!column->multicell)
         return invalid_operation(planner, assignment, "frozen collection column", column->name);
+    /* A set has no elements to be set by key. */
     if (type->kind == TYPE_SET)
         return invalid_operation(planner, assignment, "set column", column->name);
     bool list = type->kind == TYPE_LIST;
@@ -442,6 +450,7 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     const struct type *type = column->type;
     *to = (struct plan_condition){ .column = column, .field = -1 };
     receiver = (struct receiver){ column->name, type };
+    /* The left side decides what receives the right one. */
     to->op = from->op;
     if (from->op == OPERATOR_LIKE || from->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
@@ -548,6 +557,7 @@ static enum status plan_update(struct planner *planner, const struct cql_stateme
 
         if (!column)
             return undefined_column(planner, assignment->column);
+        /* A key cannot be set: it would be another row. */
         if (is_key_column(column))
             return error_set(planner->err, ERR_INVALID, "PRIMARY KEY part %.*s found in SET part", BYTES(column->name));
         status = plan_assignment(planner, assignment, update->if_exists || update->condition_count, column, &operation);
@@ -683,8 +693,10 @@ static enum status check_conditional(struct planner *planner, const struct modif
 
     if (planner->table->is_counter)
         return error_set(planner->err, ERR_INVALID, "Conditional updates are not supported on counter tables");
+    /* The owner's time is what orders conditional writes. */
     if (modify->timestamp)
         return error_set(planner->err, ERR_INVALID, "Cannot provide custom timestamp for conditional updates");
+    /* Only one owner can decide. */
     if (modify->where.partition_has_in)
         return error_set(planner->err, ERR_INVALID, "IN on the partition key is not supported with conditional %s",
                          name);
@@ -696,6 +708,7 @@ static enum status check_conditional(struct planner *planner, const struct modif
 
 /* ---- the three ---- */
 
+/* Where each kind of statement names its table. */
 static const struct qualified_name *insert_table(const struct cql_statement *statement)
 {
     return &statement->insert->table;
@@ -711,7 +724,7 @@ static const struct qualified_name *delete_table(const struct cql_statement *sta
     return &statement->delete_->table;
 }
 
-/* What each of them has of its own. */
+/* What each of the three has of its own; all else they share. */
 static const struct modify_form {
     const struct qualified_name *(*table)(const struct cql_statement *statement);
     enum status (*plan)(struct planner *planner, const struct cql_statement *statement, struct modify_plan *modify);
@@ -734,6 +747,7 @@ enum status plan_modify(struct planner *planner, const struct cql_statement *sta
     status = plan_use_table(planner, form->table(statement), plan);
     if (status)
         return status;
+    /* Set before it is complete: what follows a failure drops the plan as a whole. */
     plan->modify = modify;
     if (planner->table->virtual_table)
         return error_set(planner->err, ERR_INVALID, "Modification is not supported by table %.*s.%.*s",

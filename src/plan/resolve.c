@@ -112,6 +112,7 @@ static bool body_keeps_empty(function_body body)
 static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
                                       const struct type *const *args, uint32_t count, function_body body)
 {
+    /* Callers build the list on their stacks. */
     const struct type **copy = arena_new_array(candidates->arena, const struct type *, count ? count : 1);
     if (count)
         memcpy(copy, args, sizeof(*args) * count);
@@ -131,6 +132,7 @@ static struct function *candidate_add(struct candidates *candidates, const char 
     return function;
 }
 
+/* Exactly: names were folded by the parser, unless they were quoted. */
 static bool name_is(struct bytes name, const char *is)
 {
     return is && bytes_equal(name, bytes_of_string(is));
@@ -176,6 +178,7 @@ static void add_blob_conversions(struct candidates *candidates, struct bytes nam
         const struct type *type = type_native(NATIVE[i].kind), *blob = type_native(TYPE_BLOB);
 
         for (int k = 0; k < 4; k++) {
+            /* In both spellings, in both directions. */
             snprintf(form, sizeof(form), forms[k], NATIVE[i].name);
             if (!name_is(name, form))
                 continue;
@@ -238,6 +241,7 @@ static enum status wrong_count(const char *name, const char *parameters, struct 
     return error_set(err, ERR_INVALID, "Invalid number of arguments for function system.%s(%s)", name, parameters);
 }
 
+/* What functions that are made for their arguments accept. */
 static bool is_collection(const struct type *type)
 {
     return type_is_collection(type);
@@ -314,6 +318,7 @@ static enum status add_collection(struct candidates *candidates, struct bytes na
         const struct type *type = args[0].guess;
         if (!type)
             return cannot_infer(&args[0], COLLECTION[i].name, COLLECTION[i].parameter, err);
+        /* What such a function takes stands in its row of the table. */
         if (!COLLECTION[i].accepts(type))
             return error_set(
                 err, ERR_INVALID, "Function system.%s requires %s argument, but found argument %.*s of type %s",
@@ -435,6 +440,7 @@ static enum status add_masks(struct candidates *candidates, const struct functio
             return wrong_count(shown, "any", err);
         if (!types[0])
             return cannot_infer(&args[0], shown, "any", err);
+        /* They are called with null, which they mask as well. */
         candidate_add(candidates, shown, types[0], types, 1,
                       name_is(name, "mask_null") ? body_mask_null : body_mask_default)
             ->takes_null = true;
@@ -524,6 +530,7 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
         if (count != 1)
             return wrong_count(names[i].name, "any", err);
         const struct type *type = args[0].guess;
+        /* count(null) has no type, and counts nothing. */
         if (!type && names[i].kind == AGGREGATE_COUNT && !args[0].is_marker)
             type = type_native(TYPE_BLOB); /* of null, which is not counted */
         if (!type)
@@ -569,6 +576,7 @@ static enum assignability function_test(const struct function *function, const s
     return worst;
 }
 
+/* As Cassandra prints a function in its messages. */
 static void print_signature(struct buffer *out, const struct function *function)
 {
     buffer_printf(out, "system.%.*s : (", BYTES(function->name));
@@ -581,6 +589,7 @@ static void print_signature(struct buffer *out, const struct function *function)
     type_print(out, function->return_type, false);
 }
 
+/* The candidates among which nothing could be chosen. */
 static char *print_signatures(struct arena *arena, const struct function *const *list, uint32_t count)
 {
     struct buffer out = { 0 };
@@ -652,6 +661,7 @@ static enum status choose(const struct function_scope *scope, struct candidates 
         enum assignability test = fits ? function_test(&candidates->list[i], args, count) : ASSIGNABLE_NOT;
 
         all[i] = &candidates->list[i];
+        /* A function without arguments fits exactly in any case, so it decides nothing. */
         if (test == ASSIGNABLE_EXACTLY && count) {
             *result = keep(scope->arena, all[i], args);
             return OK;
@@ -702,6 +712,7 @@ static enum status find_candidates(const struct function_scope *scope, struct by
     add_blob_conversions(candidates, name);
     add_named_casts(candidates, name);
     add_token(candidates, scope, name);
+    /* The rest is made for the arguments at hand. */
     uint32_t fixed = candidates->count;
     status = add_collection(candidates, name, args, count, err);
     if (!status)
@@ -733,7 +744,7 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
     return status;
 }
 
-/* A function that is not one of several. */
+/* A function that is not one of several: operators, negation, casts. */
 static struct function *make_function(struct arena *arena, const char *name, const struct type *returns,
                                       const struct type *const *args, uint32_t count, function_body body)
 {
@@ -876,6 +887,7 @@ enum status function_resolve_operator(const struct function_scope *scope, char o
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < OPERANDS; i++)
             operands.tests[side][i] = argument_test(&args[side], type_native(OPERAND[i]));
+    /* First without operands that fit only perhaps. */
     choose_operation(&operands, scope, op, ASSIGNABLE_WEAKLY);
     if (!operands.possible) {
         is_doubted = true;
@@ -908,6 +920,7 @@ static uint32_t choose_negation(const struct function_scope *scope, const struct
 
         if (test == ASSIGNABLE_NOT || test < least)
             continue;
+        /* The first stays, unless one is exact. */
         if (test == ASSIGNABLE_EXACTLY || !possible++)
             *type = one;
         if (test == ASSIGNABLE_EXACTLY)

@@ -30,6 +30,7 @@ static enum status compile_results(struct selection *selection, const struct sel
     assert(count);
     select->results = arena_new_array(planner->arena, const struct expr *, count + table->clustering_count + 1);
     plan->columns = arena_new_array(planner->arena, struct native_column, count + table->clustering_count + 1);
+    /* SELECT *: all columns, in the order of the definition. */
     if (!statement->selector_count) {
         for (uint32_t i = 0; i < table->column_count; i++) {
             select->results[i] = selection_column_expr(selection, &table->columns[i]);
@@ -68,6 +69,7 @@ struct used_columns {
     uint32_t count;
 };
 
+/* There are few columns, so the list is looked through. */
 static bool is_used(const struct used_columns *used, const struct column_def *column)
 {
     for (uint32_t i = 0; i < used->count; i++)
@@ -86,6 +88,7 @@ static void add_used(struct used_columns *used, const struct select_plan *select
     case EXPR_WRITETIME:
     case EXPR_MAXWRITETIME:
     case EXPR_TTL: column = select->slots[expr->index]; break;
+    /* An aggregate uses what its argument uses. */
     case EXPR_AGGREGATE:
         if (select->aggregates[expr->index].argument)
             add_used(used, select, select->aggregates[expr->index].argument);
@@ -100,6 +103,7 @@ static void add_used(struct used_columns *used, const struct select_plan *select
             add_used(used, select, expr->args[i]);
 }
 
+/* Of all results, each column once. */
 static struct used_columns find_used(const struct selection *selection)
 {
     const struct select_plan *select = selection->select;
@@ -112,6 +116,7 @@ static struct used_columns find_used(const struct selection *selection)
     return used;
 }
 
+/* The column of a row, in a SELECT of partitions. */
 static enum status refuse_distinct_column(struct planner *planner, const struct column_def *column)
 {
     return error_set(planner->err, ERR_INVALID,
@@ -130,6 +135,7 @@ static enum status check_distinct(const struct selection *selection, const struc
 
     if (statement->per_partition_limit)
         return error_set(planner->err, ERR_INVALID, "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries");
+    /* Rows are not looked at, so they cannot be restricted. */
     if (select->where.has_clustering)
         return error_set(
             planner->err, ERR_INVALID,
@@ -248,6 +254,7 @@ static enum status compile_ordering(struct selection *selection, const struct se
         select->sort[i] =
             (struct select_ordering){ selection_slot(selection, column), column->type, ordered[i].descending };
     }
+    /* Reading runs backward then, also where it is sorted afterwards. */
     select->reversed = reversed == 1;
     assert(!select->reversed || select->where.access.kind == ACCESS_PARTITIONS);
     select->sort_count = select->where.partition_has_in ? count : 0;
@@ -393,6 +400,7 @@ static void index_cell_slots(struct planner *planner, struct select_plan *select
     uint32_t first = select->partition_slots + select->clustering_slots;
 
     assert(first <= select->slot_count);
+    /* Slots behind those of the key are of static and regular columns. */
     select->cell_slot_count = select->slot_count - first;
     select->slot_of_id_index = arena_new_array(planner->arena, uint32_t, select->cell_slot_count + 1);
     for (uint32_t i = 0; i < select->cell_slot_count; i++)
@@ -404,6 +412,7 @@ static void index_cell_slots(struct planner *planner, struct select_plan *select
 static enum status compile_limits(struct planner *planner, const struct select_statement *statement,
                                   struct select_plan *select)
 {
+    /* Their markers have these names in Cassandra. */
     struct receiver limit = { BYTES_LITERAL("[limit]"), type_native(TYPE_INT) };
     struct receiver per_partition = { BYTES_LITERAL("[per_partition_limit]"), type_native(TYPE_INT) };
     enum status status = OK;
@@ -503,6 +512,7 @@ enum status plan_select(struct planner *planner, const struct cql_statement *sta
     /* Columns that are only filtered by are read too. */
     for (uint32_t i = 0; i < select->where.filter_count; i++)
         select->where.filters[i].slot = selection_slot(&selection, select->where.filters[i].column);
+    /* The static row is read with the partition anyhow. */
     select->static_wanted = plan->table->static_count > 0;
     select->rows_wanted = true;
     select->is_plain = !statement->select->json && !select->is_aggregate && !select->sort_count;

@@ -22,6 +22,7 @@ uint32_t selection_slot(struct selection *selection, const struct column_def *co
     for (uint32_t i = 0; i < select->slot_count; i++)
         if (select->slots[i] == column)
             return i;
+    /* There is room for each column of the table once. */
     select->slots[select->slot_count] = column;
     assert(select->slot_count < selection->planner->table->column_count);
     return select->slot_count++;
@@ -53,6 +54,7 @@ const struct expr *selection_column_expr(struct selection *selection, const stru
 
 static void print_name(struct planner *planner, struct buffer *out, const struct term *term);
 
+/* With a comma between them. */
 static void print_names(struct planner *planner, struct buffer *out, const struct term *term)
 {
     for (uint32_t i = 0; i < term->item_count; i++) {
@@ -79,6 +81,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         cql_print_term(out, term->items[1]);
         buffer_append_string(out, "]");
         break;
+    /* An end that was left out is left out here. */
     case TERM_SLICE:
         print_name(planner, out, term->items[0]);
         buffer_append_string(out, "[");
@@ -128,6 +131,7 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         buffer_append_string(out, ")");
         break;
     }
+    /* Without a space, unlike a term's text. */
     case TERM_HINT:
         term_print_hint(planner, out, term);
         print_name(planner, out, term->items[0]);
@@ -221,6 +225,7 @@ static enum assignability test_selector(const void *context, const struct type *
 static struct function_argument make_argument(struct selection *selection, const struct term *term,
                                               const struct expr *natural)
 {
+    /* It lives as long as the plan: resolve.c asks by it while functions are chosen. */
     struct test_context *context = arena_new_struct(selection->planner->arena, struct test_context);
 
     *context = (struct test_context){ selection, term };
@@ -246,6 +251,7 @@ static enum status add_aggregate(struct selection *selection, enum aggregate_kin
 
     if (select->aggregate_count == AGGREGATES_MAX)
         return error_set(selection->planner->err, ERR_INVALID, "Too many aggregates");
+    /* For all that there may be, at once: expressions refer to them by number. */
     if (!select->aggregates)
         select->aggregates = arena_new_array(selection->planner->arena, struct select_aggregate, AGGREGATES_MAX);
     expr->index = select->aggregate_count++;
@@ -288,6 +294,7 @@ static enum status compile_call(struct selection *selection, const struct term *
     if (inside && aggregates)
         return error_set(planner->err, ERR_INVALID,
                          "aggregate functions cannot be used as arguments of aggregate functions");
+    /* Set while its arguments are compiled. */
     selection->inside_aggregate |= aggregates;
     for (uint32_t i = 0; i < term->item_count; i++) {
         status = compile_natural(selection, term->items[i], &compiled[i]);
@@ -329,6 +336,8 @@ static enum status compile_call(struct selection *selection, const struct term *
     }
     if (status)
         return status;
+    /* An aggregate is not called row by row: it is an accumulator, and here stands its
+     * result. */
     if (function->aggregate)
         return add_aggregate(selection, function->aggregate, term->item_count ? call->args[0] : NULL,
                              function->return_type, result);
@@ -352,6 +361,7 @@ enum status selection_column(struct selection *selection, struct bytes name, con
 static enum status compile_cell_fact(struct selection *selection, const struct term *term, const struct expr **result)
 {
     struct planner *planner = selection->planner;
+    /* Below the column again: what of it was asked about. */
     const struct term *of = term->items[0];
     const char *name = term->kind == TERM_TTL ? "ttl" : term->kind == TERM_WRITETIME ? "writetime" : "maxwritetime";
     enum expr_kind kind = term->kind == TERM_TTL         ? EXPR_TTL
@@ -373,6 +383,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
     if (column->kind == COLUMN_PARTITION_KEY || column->kind == COLUMN_CLUSTERING)
         return error_set(planner->err, ERR_INVALID, "Cannot use selection function %s on PRIMARY KEY part %.*s", name,
                          BYTES(column->name));
+    /* The slot is of the whole column; element or field say which cells of it. */
     struct expr *expr = new_expr(planner, kind, single, 0);
     expr->index = selection_slot(selection, column);
     of = term->items[0];
@@ -392,6 +403,7 @@ static enum status compile_cell_fact(struct selection *selection, const struct t
         if (expr->field < 0)
             return error_set(planner->err, ERR_INVALID, "%.*s of type %.*s has no field %.*s", BYTES(column->name),
                              BYTES(type_name(planner->arena, column->type)), BYTES(of->column));
+        /* One time for each cell. */
     } else if (column->multicell && kind != EXPR_MAXWRITETIME) {
         expr->type = type_list(planner->arena, single, false);
     }
@@ -413,6 +425,7 @@ static enum status compile_field(struct selection *selection, const struct term 
         return error_set(planner->err, ERR_INVALID, "Invalid field selection: %.*s of type %.*s is not a user type",
                          BYTES(selector_name(planner, term->items[0])), BYTES(type_name(planner->arena, udt->type)));
     assert(udt->type->field_names);
+    /* The field is a component of the UDT's value, read by its number. */
     for (uint32_t i = 0; i < udt->type->param_count; i++)
         if (bytes_equal(udt->type->field_names[i], term->column)) {
             *result = term_component(planner, udt, i);
@@ -465,6 +478,7 @@ enum status selector_cannot_infer(struct selection *selection, const struct term
                      BYTES(selector_name(selection->planner, term)));
 }
 
+/* Cassandra names the selector twice here. */
 static enum status cannot_assign(struct selection *selection, const struct term *term, const struct type *type)
 {
     struct bytes name = selector_name(selection->planner, term);
@@ -476,6 +490,7 @@ static enum status cannot_assign(struct selection *selection, const struct term 
 /* {a: b} of plain column names may be a map, or a UDT with a field a. */
 static bool is_ambiguous_map(const struct term *term)
 {
+    /* Every second item is a key. */
     for (uint32_t i = 0; i < term->item_count; i += 2)
         if (term->items[i]->kind != TERM_COLUMN)
             return false;
@@ -503,6 +518,7 @@ static const struct term *as_udt(struct planner *planner, const struct term *map
     return term;
 }
 
+/* A literal names a field that the type does not have. */
 static enum status unknown_field(struct planner *planner, const struct type *type, struct bytes name)
 {
     return error_set(planner->err, ERR_INVALID, "Unknown field '%.*s' in value of user defined type %.*s", BYTES(name),
@@ -590,6 +606,7 @@ static enum status compile_pack(struct selection *selection, const struct term *
                                               : type_map(planner->arena, types[0], types[1], true);
         }
     }
+    /* Markers inside are named after the selector. */
     struct receiver receiver = { selector_name(planner, term), wanted };
     assert(wanted);
     /* Without a column it is a literal: term.c computes it once. */

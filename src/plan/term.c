@@ -139,6 +139,7 @@ enum status term_resolve_type(struct planner *planner, const struct cql_type *wr
 
 /* ---- what a term may be assigned to ---- */
 
+/* No byte above 127. */
 static bool is_ascii(struct bytes text)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -173,6 +174,7 @@ static enum type_kind preferred_kind(const struct term *term)
     struct bytes text = term->literal.text;
 
     switch (term->literal.kind) {
+    /* ascii where it can be: it is the narrower type. */
     case LITERAL_STRING: return is_ascii(text) ? TYPE_ASCII : TYPE_TEXT;
     case LITERAL_INTEGER: {
         char copy[24];
@@ -270,6 +272,7 @@ static enum assignability ask_call(struct planner *planner, const struct term *t
         *planner->err = kept;
         return ASSIGNABLE_PERHAPS;
     }
+    /* Unknown functions, too: the error that names them comes later. */
     if (!function || function->is_doubted)
         return ASSIGNABLE_PERHAPS;
     return function->is_made ? ASSIGNABLE_WEAKLY : test_type(function->return_type, type);
@@ -294,6 +297,7 @@ static enum assignability test_call(struct planner *planner, const struct term *
 
 /* ---- what a term is by itself ---- */
 
+/* Assignabilities are ordered, the worst first. */
 static enum assignability worst_of(enum assignability a, enum assignability b)
 {
     return a < b ? a : b;
@@ -644,10 +648,12 @@ static enum status fold(struct planner *planner, struct expr *expr, const struct
         return OK;
     struct eval eval = { .arena = planner->arena, .functions = *planner->functions };
     assert(!eval.row && !eval.binds);
+    /* The value must live as long as the plan. */
     eval.functions.arena = planner->arena;
     enum status status = expr_evaluate_slow(expr, &eval, &value, planner->err);
     if (!status)
         *result = term_constant(planner, expr->type, value);
+    /* The error is described by whoever made the plan. */
     planner->functions->failed = eval.functions.failed;
     return status;
 }
@@ -719,6 +725,7 @@ static enum status compile_items(struct planner *planner, const struct term *ter
     return OK;
 }
 
+/* A collection or user type where something else is asked for. */
 static enum status invalid_literal(struct planner *planner, const char *what, const struct receiver *receiver)
 {
     return error_set(planner->err, ERR_INVALID, "Invalid %s literal for %.*s of type %.*s", what, BYTES(receiver->name),
@@ -734,6 +741,7 @@ static enum status compile_sequence(struct planner *planner, const struct term *
     struct receiver element = receiver_of(planner->arena, "value", receiver->name, type->params[0]);
 
     assert(type->kind == TYPE_LIST || type->kind == TYPE_SET || type->kind == TYPE_VECTOR);
+    /* A vector has a fixed number of elements; lists and sets any. */
     if (type->kind == TYPE_VECTOR && term->item_count != type->dimension)
         return error_set(planner->err, ERR_INVALID,
                          "Invalid vector literal for %.*s of type %.*s; expected %u elements, but given %u",
@@ -822,6 +830,7 @@ static enum status compile_tuple(struct planner *planner, const struct term *ter
     pack->arg_count = term->item_count;
     pack->args = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
     for (uint32_t i = 0; i < term->item_count; i++) {
+        /* In a relation on several columns a marker has the column's name. */
         struct receiver component = {
             receiver->component_names
                 ? receiver->component_names[i]
@@ -900,6 +909,7 @@ static enum status compile_hint(struct planner *planner, const struct term *term
         return error_set(planner->err, ERR_INVALID, "Cannot assign value %.*s to %.*s of type %.*s",
                          BYTES(term_text(planner, term)), BYTES(receiver->name),
                          BYTES(type_name(planner->arena, receiver->type)));
+    /* The value itself is compiled as of the hint's type. */
     struct receiver hinted = { receiver->name, type };
     return term_compile(planner, term->items[0], &hinted, result);
 }

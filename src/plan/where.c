@@ -15,6 +15,7 @@
     "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you " \
     "want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
 
+/* The statement, for errors. */
 static const char *use_name(enum where_use use)
 {
     return use == WHERE_SELECT ? "SELECT" : use == WHERE_UPDATE ? "UPDATE" : "DELETE";
@@ -80,6 +81,7 @@ static const char *operator_text(enum cql_operator op)
     return "";
 }
 
+/* Operators that bound one side. */
 static bool is_slice(enum cql_operator op)
 {
     return op == OPERATOR_LT || op == OPERATOR_LE || op == OPERATOR_GT || op == OPERATOR_GE;
@@ -111,6 +113,7 @@ static struct bytes common_columns(struct planner *planner, const struct restric
     uint32_t count = 0;
 
     assert(a->columns && b->columns);
+    /* In the order of the new restriction, as Cassandra names them. */
     for (uint32_t i = 0; i < a->width; i++)
         if (restricts(b, a->columns[i]))
             columns[count++] = a->columns[i];
@@ -150,6 +153,8 @@ static enum status join(struct planner *planner, struct restriction *old, const 
         old->start = added->start;
     if (added->end.values)
         old->end = added->end;
+    /* (a) > 1 AND (a, b) < (2, 3): the slice is over both columns, and one bound is
+     * shorter. */
     if (added->width > old->width) {
         old->width = added->width;
         old->columns = added->columns;
@@ -266,6 +271,7 @@ static enum status collect_contains(struct collector *collector, const struct re
 
     *filter = (struct filter){ .column = column, .op = relation->op };
     assert(type_is_collection(type) && (!key || type->kind == TYPE_MAP));
+    /* m[k] = v: the entry. */
     if (relation->key) {
         struct receiver key_receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
 
@@ -299,6 +305,7 @@ static enum status collect_column(struct collector *collector, const struct rela
     if (contains)
         return collect_contains(collector, relation, column);
 
+    /* A restriction has a list of columns, also when it is one. */
     const struct column_def **columns = arena_new_array(planner->arena, const struct column_def *, 1);
     columns[0] = column;
     struct restriction added = { .columns = columns, .width = 1 };
@@ -391,6 +398,7 @@ static enum status find_tuple_columns(struct planner *planner, const struct rela
                 planner->err, ERR_INVALID,
                 "Multi-column relations can only be applied to clustering columns but was applied to: %.*s",
                 BYTES(columns[i]->name));
+        /* Twice in one relation; in two relations join() sees it. */
         for (uint32_t k = 0; k < i; k++)
             if (columns[k] == columns[i])
                 return error_set(planner->err, ERR_INVALID, "Column \"%.*s\" appeared twice in a relation: %.*s",
@@ -582,6 +590,7 @@ static enum status collect_token(struct collector *collector, const struct relat
 
 /* ---- sorting out ---- */
 
+/* where_compile has made room for two filters of each column that a relation names. */
 static void add_filter(struct where *where, const struct filter *filter)
 {
     where->filters[where->filter_count++] = *filter;
@@ -679,6 +688,7 @@ static enum status sort_partition(struct collector *collector)
     where->access.kind = !restricted || filtering ? ACCESS_RANGE : ACCESS_PARTITIONS;
     where->partition_is_restricted = restricted || where->access.tokens.is_restricted || collector->partition_contains;
     assert(where->access.kind == ACCESS_RANGE || restricted == table->partition_key_count);
+    /* Of a scan the parts stay empty: what was said of key columns filters. */
     where->access.partition = arena_new_array(planner->arena, struct key_part, table->partition_key_count);
     for (uint32_t i = 0; i < table->partition_key_count; i++) {
         const struct restriction *restriction = &collector->restrictions[i];
@@ -755,6 +765,8 @@ static enum status check_clustering_use(struct collector *collector)
         where->clustering_has_in |= restriction->kind == PART_IN;
         i += restriction->width - 1;
     }
+    /* A table without static columns cannot select only these, whatever the options
+     * say. */
     if (options->only_static && where->has_clustering && table->static_count && options->use == WHERE_SELECT)
         return error_set(planner->err, ERR_INVALID,
                          "Cannot restrict clustering columns when selecting only static columns");
@@ -827,6 +839,7 @@ static enum status sort_clustering(struct collector *collector)
             if (status)
                 return status;
         } else {
+            /* The prefix goes on, unless this is its slice. */
             restriction_to_part(restriction, &access->clustering[access->clustering_count++]);
             if (restriction->kind == PART_SLICE)
                 broken = true;
@@ -923,6 +936,7 @@ enum status where_compile(struct planner *planner, const struct relation *relati
         status = sort_clustering(&collector);
     if (!status)
         status = sort_others(&collector);
+    /* Whoever runs it looks before a long list whether it may take the time. */
     where->access.has_in = where->partition_has_in || where->clustering_has_in;
     assert(where->filter_count <= 2 * (columns + count));
     return status;
