@@ -333,25 +333,13 @@ void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name)
     memmove(def->tables + index, def->tables + index + 1, (def->table_count - index) * sizeof(*def->tables));
 }
 
-/* Types are sorted by name, too. */
-static uint32_t type_index(const struct keyspace_def *def, struct bytes name, bool *found)
-{
-    uint32_t i = 0;
-
-    while (i < def->type_count && bytes_compare(def->types[i]->name, name) < 0)
-        i++;
-    *found = i < def->type_count && bytes_equal(def->types[i]->name, name);
-    return i;
-}
-
 /* Copies the type into the keyspace. */
 void keyspace_def_put_type(struct keyspace_def *def, const struct type *type)
 {
-    bool found;
-    uint32_t index = type_index(def, type->name, &found);
+    uint32_t index;
 
     assert(type->kind == TYPE_UDT && !type->frozen);
-    if (!found) {
+    if (!keyspace_def_find_type(def, type->name, &index)) {
         memmove(def->types + index + 1, def->types + index, (def->type_count - index) * sizeof(*def->types));
         def->type_count++;
     }
@@ -360,8 +348,8 @@ void keyspace_def_put_type(struct keyspace_def *def, const struct type *type)
 
 void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name)
 {
-    bool found;
-    uint32_t index = type_index(def, name, &found);
+    uint32_t index;
+    bool found = keyspace_def_find_type(def, name, &index);
 
     assert(found);
     def->type_count--;

@@ -12,10 +12,9 @@
 /* NULL too if there is no keyspace. */
 static const struct type *find_type(const struct keyspace_def *keyspace, struct bytes name)
 {
-    for (uint32_t i = 0; keyspace && i < keyspace->type_count; i++)
-        if (bytes_equal(keyspace->types[i]->name, name))
-            return keyspace->types[i];
-    return NULL;
+    uint32_t index;
+
+    return keyspace && keyspace_def_find_type(keyspace, name, &index) ? keyspace->types[index] : NULL;
 }
 
 /* What a field may not be, before its type is looked up. */

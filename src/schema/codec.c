@@ -208,29 +208,59 @@ struct type_walk {
     uint32_t count;
 };
 
-/* Visits the types that this one uses, and then itself. User types form no cycle: ALTER
- * TYPE refuses one. */
+/* Places of types in the keyspace. User types form no cycle: ALTER TYPE refuses one. */
+struct used_types {
+    uint32_t *items; /* owned */
+    uint32_t count, capacity;
+};
+
+static void find_used(const struct keyspace_def *keyspace, const struct type *type, struct used_types *used)
+{
+    uint32_t index;
+
+    if (type->kind == TYPE_UDT && keyspace_def_find_type(keyspace, type->name, &index)) {
+        if (used->count == used->capacity) {
+            used->capacity = used->capacity ? used->capacity * 2 : 16;
+            used->items = xrealloc(used->items, used->capacity * sizeof(*used->items));
+        }
+        used->items[used->count++] = index;
+    }
+    for (uint32_t i = 0; i < type->param_count; i++)
+        find_used(keyspace, type->params[i], used);
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const uint32_t *a = left, *b = right;
+
+    return (*a > *b) - (*a < *b);
+}
+
+/* Those it uses, near and far, by name; not each of the keyspace's with each: there may be thousands, and every change asks. */
 static void visit_type(struct type_walk *walk, uint32_t index)
 {
-    const struct keyspace_def *keyspace = walk->keyspace;
+    const struct type *type = walk->keyspace->types[index];
+    struct used_types used = { 0 };
     uint32_t level = 1;
 
-    assert(index < keyspace->type_count);
+    assert(index < walk->keyspace->type_count);
     if (walk->levels[index])
         return;
-    /* Seen: it is not entered again. */
-    walk->levels[index] = level;
-    for (uint32_t i = 0; i < keyspace->type_count; i++)
-        /* By name, for the types are spelt out within each other. */
-        for (uint32_t j = 0; i != index && j < keyspace->types[index]->param_count; j++)
-            if (type_uses_udt(keyspace->types[index]->params[j], keyspace->types[i]->name)) {
-                visit_type(walk, i);
-                if (level <= walk->levels[i])
-                    level = walk->levels[i] + 1;
-            }
+    walk->levels[index] = level; /* seen */
+    for (uint32_t i = 0; i < type->param_count; i++)
+        find_used(walk->keyspace, type->params[i], &used);
+    if (used.count)
+        qsort(used.items, used.count, sizeof(*used.items), compare_places);
+    for (uint32_t i = 0; i < used.count; i++) {
+        assert(used.items[i] != index); /* no type is in itself */
+        visit_type(walk, used.items[i]);
+        if (level <= walk->levels[used.items[i]])
+            level = walk->levels[used.items[i]] + 1;
+    }
+    free(used.items);
     walk->levels[index] = level;
     if (walk->order)
-        walk->order[walk->count] = keyspace->types[index];
+        walk->order[walk->count] = type;
     walk->count++;
 }
 
@@ -380,11 +410,11 @@ static const struct type *get_tuple(struct reader *r, struct arena *arena, int d
 static const struct type *get_udt(struct reader *r, struct arena *arena, bool frozen)
 {
     struct bytes name = get_text(r);
+    uint32_t index;
 
     assert(r->keyspace);
-    for (uint32_t i = 0; i < r->keyspace->type_count; i++)
-        if (bytes_equal(r->keyspace->types[i]->name, name))
-            return frozen ? type_freeze(arena, r->keyspace->types[i]) : r->keyspace->types[i];
+    if (keyspace_def_find_type(r->keyspace, name, &index))
+        return frozen ? type_freeze(arena, r->keyspace->types[index]) : r->keyspace->types[index];
     /* A type that is not there: the value is of another keyspace, or damaged. A blob
      * stands for it until the caller sees that reading has failed. */
     cursor_fail(&r->in);

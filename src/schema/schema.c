@@ -211,15 +211,30 @@ const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint3
     return schema->keyspaces[index];
 }
 
-/* Types of a keyspace are few. They are user types: native ones have no definitions. */
+/* Types are sorted by name. */
+bool keyspace_def_find_type(const struct keyspace_def *def, struct bytes name, uint32_t *index)
+{
+    uint32_t low = 0, high = def->type_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (bytes_compare(def->types[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *index = low;
+    return low < def->type_count && bytes_equal(def->types[low]->name, name);
+}
+
+/* They are user types: native ones have no definitions. */
 const struct type *schema_type(const struct schema *schema, struct bytes keyspace, struct bytes name)
 {
     const struct keyspace_def *def = schema_keyspace(schema, keyspace);
+    uint32_t index;
 
-    for (uint32_t i = 0; def && i < def->type_count; i++)
-        if (bytes_equal(def->types[i]->name, name))
-            return def->types[i];
-    return NULL;
+    return def && keyspace_def_find_type(def, name, &index) ? def->types[index] : NULL;
 }
 
 uint64_t schema_version_number(const struct schema *schema)

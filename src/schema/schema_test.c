@@ -1,8 +1,10 @@
 /* Schemas as versions: lookups by name and id over many tables, changes that share what they leave alone, SELECT * order, references;
- * definitions to bytes and back, and every cut of the bytes refused; Keyspaces' properties by their types. What statements do is in catalog/ddl_test.c.
+ * definitions to bytes and back, and every cut of the bytes refused; the order and the levels of types, also of thousands; Keyspaces'
+ * properties by their types. What statements do is in catalog/ddl_test.c.
  */
 #include "schema/schema.h"
 
+#include "base/clock.h"
 #include "cql/parse.h"
 #include "schema/build.h"
 #include "schema/codec.h"
@@ -258,6 +260,63 @@ static struct keyspace_def *copy_keyspace(const struct keyspace_def *keyspace)
     return copy;
 }
 
+static void types_stand_behind_those_they_use(void **state)
+{
+    static const char *const wanted[] = { "b", "m", "z", "a", "c" };
+    struct schema *schema = new_schema();
+    const struct type *order[ARRAY_SIZE(wanted)];
+    uint32_t levels[ARRAY_SIZE(wanted)];
+    const struct keyspace_def *keyspace;
+
+    apply(&schema, "CREATE TYPE b (x int)");
+    apply(&schema, "CREATE TYPE z (x map<int, frozen<b>>)");
+    apply(&schema, "CREATE TYPE m (x int)");
+    apply(&schema, "CREATE TYPE a (x frozen<z>, y tuple<frozen<m>, frozen<z>>)");
+    apply(&schema, "CREATE TYPE c (x int)");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    schema_types_in_order(keyspace, order);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+        assert_true(bytes_equal(order[i]->name, bytes_of_string(wanted[i])));
+    schema_type_levels(keyspace, levels);
+    assert_int_equal(levels[0], 3); /* a: z, b */
+    assert_int_equal(levels[4], 2); /* z: b */
+    assert_int_equal(levels[1] + levels[2] + levels[3], 3);
+    schema_unref(schema);
+}
+
+/* Every change of a keyspace asks for the levels of its types. */
+static void levels_of_thousands_of_types_are_soon_found(void **state)
+{
+    enum { TYPES = 4000, FIELDS = 20 };
+    struct keyspace_def *bare = keyspace_def_new(BYTES_LITERAL("k"), &(struct option_map){ 0 }, true);
+    struct keyspace_def *keyspace = keyspace_def_clone(bare, 0, TYPES);
+    const struct type *fields[FIELDS];
+    struct bytes names[FIELDS];
+    char texts[FIELDS][8], name[16];
+    uint32_t *levels = xcalloc(TYPES, sizeof(*levels));
+    int64_t began_ns;
+
+    for (int i = 0; i < FIELDS; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "f%d", i);
+        names[i] = bytes_of_string(texts[i]);
+        fields[i] = type_native(TYPE_INT);
+    }
+    for (int i = 0; i < TYPES; i++) {
+        snprintf(name, sizeof(name), "t%04d", i);
+        keyspace_def_put_type(
+            keyspace, type_udt(keyspace->arena, keyspace->name, bytes_of_string(name), names, fields, FIELDS, false));
+        fields[0] = i % 8 == 7 ? type_native(TYPE_INT) : type_freeze(keyspace->arena, keyspace->types[i]);
+    }
+    began_ns = clock_thread_cpu_ns();
+    schema_type_levels(keyspace, levels);
+    assert_true(clock_thread_cpu_ns() - began_ns < 500000000); /* each with each: ten times as long */
+    for (int i = 0; i < TYPES; i++)
+        assert_int_equal(levels[i], i % 8 + 1);
+    free(levels);
+    keyspace_def_unref(keyspace);
+    keyspace_def_unref(bare);
+}
+
 static void definitions_survive_as_bytes(void **state)
 {
     struct schema *schema = new_schema();
@@ -437,6 +496,8 @@ int main(void)
         cmocka_unit_test(a_type_spreads),
         cmocka_unit_test(definitions_keep_no_memory_of_a_request),
         cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(types_stand_behind_those_they_use),
+        cmocka_unit_test(levels_of_thousands_of_types_are_soon_found),
         cmocka_unit_test(definitions_survive_as_bytes),
         cmocka_unit_test(damaged_bytes_do_no_harm),
         cmocka_unit_test(custom_properties_have_types),
