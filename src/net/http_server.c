@@ -525,8 +525,10 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
  * the RFC lets a server choose. */
 static void check_head(struct http_connection *connection, const char *version, struct head *head)
 {
-    head->is_bad |= head->hosts > 1 || (!head->hosts && strcmp(version, MHD_HTTP_VERSION_1_0) != 0);
-    head->is_bad |= head->lengths + head->encodings > 1 || (head->encodings && !head->is_chunked);
+    bool is_old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0; /* it has no chunks: who stands before us sees no body */
+
+    head->is_bad |= head->hosts > 1 || (!head->hosts && !is_old);
+    head->is_bad |= head->lengths + head->encodings > 1 || (head->encodings && (!head->is_chunked || is_old));
     if (head->is_bad)
         refuse(connection, MHD_HTTP_BAD_REQUEST);
     if (head->lengths && head->length > connection->server->limits.body_bytes)
