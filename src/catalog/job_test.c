@@ -430,6 +430,43 @@ static void tables_that_wait_are_removed_together(void **state)
     close_all();
 }
 
+/* All that the stores hold, once it is in as few files as can be. */
+static uint64_t stored(void)
+{
+    struct store_properties properties;
+    bool refuses;
+    uint64_t count = 0;
+    struct error err;
+
+    must(table_flush(space, &err), &err);
+    must(table_compact(space, &err), &err);
+    for (uint32_t i = 0; i < table_space_shard_count(space); i++) {
+        table_space_properties(space, i, &properties, &refuses);
+        count += properties.key_count_estimate;
+    }
+    return count;
+}
+
+/* Not even for days: whoever truncates all day long would make each start look through what it has left. */
+static void jobs_that_are_over_leave_nothing(void **state)
+{
+    uint64_t before;
+
+    open_all(&store_rocksdb_ops);
+    make_tables();
+    add("a", 1);
+    end();
+    sleep(2); /* what was deleted in this second is still kept */
+    before = stored();
+    for (int i = 0; i < 20; i++)
+        add("a", 1);
+    end();
+    assert_true(stored() > before);
+    sleep(2);
+    assert_int_equal(stored(), before);
+    close_all();
+}
+
 /* A DROP that is refused leaves nothing to remove, alone or beside others that wait. */
 static void a_refused_drop_removes_nothing(void **state)
 {
@@ -484,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_of_an_older_job_is_not_believed, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(tables_that_wait_are_removed_together, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(a_refused_drop_removes_nothing, setup_jobs, teardown),
+        cmocka_unit_test_setup_teardown(jobs_that_are_over_leave_nothing, setup_jobs, teardown),
     };
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
