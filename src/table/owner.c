@@ -270,20 +270,12 @@ static void fill_reports(struct owner *owner, int64_t began_us)
     }
 }
 
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* One step of the sweeper, in a batch of its own: what was taken is written and not yet answered, or there was nothing. No command pays
  * for its time: see weigh. */
 static enum status sweep(struct owner *owner, bool from_start, bool *more, struct error *err)
 {
     struct turn *turn = &owner->turn;
-    int64_t began_ns = thread_cpu_ns();
+    int64_t began_ns = clock_thread_cpu_ns();
     enum status status;
 
     turn_begin(turn);
@@ -291,7 +283,7 @@ static enum status sweep(struct owner *owner, bool from_start, bool *more, struc
     status = sweep_run(turn, from_start, more, err);
     if (!status)
         status = turn_write(turn, err);
-    owner->cpu_ns += thread_cpu_ns() - began_ns;
+    owner->cpu_ns += clock_thread_cpu_ns() - began_ns;
     return status;
 }
 
