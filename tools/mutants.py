@@ -6,7 +6,8 @@
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), an attack of
 tests/hostile/hostile.py (`hostile:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
-nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`); the latter need the test clients of `make deps-test` and
+nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`), or so many seeds of the
+simulation on one of the stores (`sim:memory:2000`, tests/sim); those of a server need the test clients of `make deps-test` and
 are skipped without them. With `asan-` before any of those of recorded statements (`asan-pipelined:lwt`) the server is built with the
 sanitizers: for what only they see. A sabotage that no test sees is a hole in the
 tests; one that no longer fits the source must be rewritten. The tree is copied to build/mutants, so nothing here touches
@@ -28,8 +29,10 @@ TREE = ROOT / "build" / "mutants"
 UNFINISHED = TREE / "build" / "unfinished"
 PYTHON = ROOT / "build" / "venv" / "bin" / "python"
 TIMEOUT_S = 90
+SIM_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 900
 JOBS = f"-j{os.cpu_count() or 1}"
+SIM_SEED = re.compile(r"^FAILED seed \d+", re.M)
 FAILED_CASE = re.compile(r"^\[  FAILED  \] (?:[\w ]+: )?(\w+)$", re.M)
 BEGUN_CASE = re.compile(r"^\[ RUN      \] (\w+)$", re.M)
 ENDED_CASE = re.compile(r"^\[ +(?:OK|FAILED|SKIPPED) +\] (\w+)$", re.M)
@@ -106,10 +109,12 @@ def wants_server(test):
 
 def program_of(test):
     """What is run for it, and so is red or green as a whole."""
-    return test if wants_server(test) else test.split(":")[0]
+    return test if wants_server(test) or kind_of(test) == "sim" else test.split(":")[0]
 
 
 def target_of(test):
+    if kind_of(test) == "sim":
+        return "build/sim"
     if test == "crash:batch" or kind_of(test) == "cold":
         return folder_of(test) + "/helenus-switches"
     return folder_of(test) + "/helenus" if wants_server(test) else "build/test/" + program_of(test)
@@ -141,6 +146,11 @@ def run_test(test):
         code, output = run([str(PYTHON), *command], TIMEOUT_S)
         last = output.splitlines()[-1] if output else ""
         return code != 0, "out of time" if code is None else last
+    if kind_of(test) == "sim":
+        store, seeds = case.split(":")
+        code, output = run(["build/sim", "--store", store, "--seeds", seeds, "--as-it-is"], SIM_TIMEOUT_S)
+        found = SIM_SEED.search(output)
+        return code != 0, "out of time" if code is None else found[0] if found else output.splitlines()[-1] if output else ""
     code, output = run(["build/test/" + program], TIMEOUT_S)
     if code == 0:
         return False, "green"

@@ -1,7 +1,7 @@
 /* model.h: what a partition holds and shows, as Cassandra's documentation says it: plain, slow, and none of the server's code.
  *
- * A partition has rows 0 to ROWS - 1 and a static part; a row has two numbers, a map, a set and a list, and in a table of counters two
- * counters. All of it is in one struct of fixed size, brought to one form (model_tidy): two histories that leave the same show the same
+ * A partition has rows 0 to ROWS - 1 and a static part; a row has two numbers, a map and a set, the first one a list as well, and in a
+ * table of counters two counters. All of it is in one struct of fixed size, brought to one form (model_tidy): two histories that leave the same show the same
  * bytes. Times of writes are numbers that only compare: what the server stamps is above all that it stamped in this partition before
  * (MODEL_SERVER), what clients stamp is below that.
  *
@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { ROWS = 4, ELEMENTS = 4, LIST_MAX = 24, MUTATIONS_MAX = 12, SHOWN_MAX = ROWS + 1 };
+enum { ROWS = 4, ELEMENTS = 4, LIST_MAX = 320, MUTATIONS_MAX = 12, SHOWN_MAX = ROWS + 1 };
 #define MODEL_SERVER INT64_C(1000000000000)
 
 enum model_cell_kind { CELL_ABSENT, CELL_VALUE, CELL_DEAD };
@@ -25,8 +25,8 @@ struct model_cell {
     int64_t kind;
 };
 struct model_item { /* of a list */
-    int64_t place;
-    struct model_cell cell;
+    int64_t at;
+    int32_t place, value, expires_s, kind;
 };
 struct model_row {
     int64_t marked_at, marked_expires_s; /* by INSERT; 0: not */
@@ -34,14 +34,14 @@ struct model_row {
     struct model_cell a, b;
     int64_t map_deleted_at, set_deleted_at, list_deleted_at;
     struct model_cell map[ELEMENTS], set[ELEMENTS];
-    int64_t list_count;
-    struct model_item list[LIST_MAX]; /* by place */
     int64_t counted, x, y;            /* counters; counted: which of them are there (1 | 2) */
 };
 struct model_state {
     int64_t static_deleted_at;
     struct model_cell s;
     struct model_row rows[ROWS];
+    int64_t list_count;
+    struct model_item list[LIST_MAX]; /* of row 0, by place */
 };
 
 enum mutation_kind {
@@ -60,6 +60,7 @@ enum mutation_kind {
     LIST_CLEAR,
     LIST_DELETE,
     LIST_PUT,     /* place, value */
+    LIST_FILL,    /* place of the first, how many: model_fill says which */
     LIST_SET_AT,  /* the key-th one, value */
     LIST_REMOVE_AT,
     LIST_DISCARD, /* all that are value */
@@ -106,12 +107,14 @@ struct shown_row {
     int32_t c; /* -1: no row, only the static part */
     int32_t has; /* 1 s, 2 a, 4 b, 8 x, 16 y */
     int64_t s, a, b, x, y;
-    int32_t map_count, set_count, list_count, unused;
-    int64_t map_keys[ELEMENTS], map_values[ELEMENTS], set[ELEMENTS], list[LIST_MAX];
+    int32_t map_count, set_count;
+    int64_t map_keys[ELEMENTS], map_values[ELEMENTS], set[ELEMENTS];
 };
 struct shown {
     uint32_t count;
+    uint32_t list_count;
     struct shown_row rows[SHOWN_MAX];
+    int64_t list[LIST_MAX]; /* of row 0, if it is shown */
 };
 
 enum column { WITH_S = 1, WITH_A = 2, WITH_B = 4, WITH_X = 8, WITH_Y = 16, WITH_MAP = 32, WITH_SET = 64, WITH_LIST = 128 };
@@ -127,6 +130,11 @@ struct model_read {
 void model_read(const struct model_state *state, const struct model_read *read, struct shown *shown);
 /* Whether `got` is what the state shows; has_more: rows may follow. */
 bool model_shows(const struct model_state *state, const struct model_read *read, const struct shown *got, bool has_more);
+
+static inline int64_t model_fill(int64_t i)
+{
+    return i * 7 % 90;
+}
 
 void model_print_shown(FILE *out, const struct shown *shown, uint32_t columns);
 

@@ -1,6 +1,7 @@
 /* Bodies of RESULT; see reply.h. From the specification: doc/native_protocol_v4.spec, section 4.2.5.2. */
 #include "reply.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { ROWS_KIND = 2, COLUMNS_MAX = 12, GLOBAL_TABLE = 1, MORE_PAGES = 2, NO_METADATA = 4 };
@@ -61,6 +62,8 @@ struct values {
     int64_t p, c;
     bool has_c, applied;
     struct shown_row row;
+    uint32_t list_count;
+    int64_t list[LIST_MAX];
     struct model_seen a, s;
 };
 
@@ -71,8 +74,9 @@ static int64_t element(struct reader *reader)
     return number(reader, 4);
 }
 
-static void read_collection(struct reader *reader, char name, struct shown_row *row)
+static void read_collection(struct reader *reader, char name, struct values *values)
 {
+    struct shown_row *row = &values->row;
     int64_t count = number(reader, 4);
 
     if (count < 0 || count > (name == 'l' ? LIST_MAX : ELEMENTS)) {
@@ -86,7 +90,7 @@ static void read_collection(struct reader *reader, char name, struct shown_row *
         } else if (name == 'e') {
             row->set[row->set_count++] = element(reader);
         } else {
-            row->list[row->list_count++] = element(reader);
+            values->list[values->list_count++] = element(reader);
         }
     }
 }
@@ -127,7 +131,7 @@ static void read_value(struct reader *reader, const struct column_of *column, st
 
     if (is_collection) {
         if (size >= 0)
-            read_collection(reader, column->name[0], &values->row);
+            read_collection(reader, column->name[0], values);
         return;
     }
     if (size >= 0) {
@@ -190,9 +194,11 @@ bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply, int32
     }
     rows = number(&reader, 4);
     for (int64_t i = 0; i < rows && !reader.failed; i++) {
-        struct values values = { 0 };
+        struct values values;
         struct shown *shown;
 
+        memset(&values, 0, offsetof(struct values, list));
+        values.a = values.s = (struct model_seen){ 0 };
         for (int64_t k = 0; k < count; k++)
             read_value(&reader, &columns[k], &values);
         if (reply->is_condition) {
@@ -207,6 +213,10 @@ bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply, int32
             return false;
         values.row.c = values.has_c ? (int32_t)values.c : -1;
         shown->rows[shown->count++] = values.row;
+        if (values.list_count && (values.row.c || shown->list_count))
+            return false; /* row 0 alone has one */
+        memcpy(shown->list + shown->list_count, values.list, values.list_count * sizeof(values.list[0]));
+        shown->list_count += values.list_count;
         *last_c = values.row.c;
     }
     return !reader.failed && reader.at == reader.end;

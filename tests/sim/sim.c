@@ -3,6 +3,7 @@
  *
  *     sim [--store memory|rocksdb] [--seeds N] [--first N] [--asks N] [--jobs N]     many seeds
  *     sim --seed N [--trace]                                                        one, told step by step, and made smaller if it fails
+ *     --as-it-is: what fails is told, and not made smaller
  */
 #include "disk.h"
 #include "fiber.h"
@@ -11,12 +12,14 @@
 #include "reply.h"
 #include "world.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/files/files.h"
 
 #include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +31,7 @@
 enum { PAGES_MAX = 12, WORDS_MAX = 16384 };
 
 struct options {
-    bool on_rocksdb, traces, lies;
+    bool on_rocksdb, traces, only_says;
     uint64_t first, seeds, seed;
     bool one;
     uint32_t asks, jobs;
@@ -127,7 +130,7 @@ static struct operation *begin_operation(struct run *run, uint32_t index)
 
     operation->whole = event->whole;
     operation->part_count = event->part_count;
-    memcpy(operation->parts, event->parts, sizeof(operation->parts));
+    memcpy(operation->parts, event->parts, event->part_count * sizeof(operation->parts[0]));
     snprintf(operation->text, sizeof(operation->text), "%s", event->text);
     return operation;
 }
@@ -434,10 +437,10 @@ static bool define(struct run *run)
 /* Everything is read once more, with nothing in the way. */
 static void read_all(struct run *run)
 {
-    struct workload *last = xcalloc(1, sizeof(*last));
+    struct workload *last = xmalloc(sizeof(*last));
     const struct workload *plan = run->plan;
 
-    *last = *plan;
+    memcpy(last, plan, offsetof(struct workload, events));
     run->plan = last;
     for (uint32_t lane = 0; lane < LANES; lane++) {
         struct event *event = &last->events[last->count];
@@ -644,7 +647,8 @@ static int run_one(const struct options *options)
         return 0;
     }
     printf("%s", verdict->words);
-    shrink(&plan, schedule_of(options->seed));
+    if (!options->only_says)
+        shrink(&plan, schedule_of(options->seed));
     return 1;
 }
 
@@ -724,7 +728,7 @@ int main(int argc, char **argv)
 {
     static const struct option known[] = { { "store", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "first", 1, NULL, 'f' },
                                            { "seed", 1, NULL, 'o' },  { "asks", 1, NULL, 'a' },  { "jobs", 1, NULL, 'j' },
-                                           { "trace", 0, NULL, 't' }, { NULL, 0, NULL, 0 } };
+                                           { "trace", 0, NULL, 't' }, { "as-it-is", 0, NULL, 'i' }, { NULL, 0, NULL, 0 } };
     struct options options = { .first = 1, .seeds = 200, .asks = 40, .jobs = 2 };
     int option;
 
@@ -739,12 +743,14 @@ int main(int argc, char **argv)
             break;
         case 'a': options.asks = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'j': options.jobs = (uint32_t)strtoul(optarg, NULL, 10); break;
+        case 'i': options.only_says = true; break;
         case 't': options.traces = true; break;
         default: return 2;
         }
     }
     if (!options.jobs || options.jobs > 64 || options.asks > 300)
         return 2;
+    log_set_level(LOG_LEVEL_NONE);
     verdict = mmap(NULL, sizeof(*verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert(verdict != MAP_FAILED);
     return options.one ? run_one(&options) : run_jobs(&options);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 
 #define COLUMNS "(p int, c int, s int static, a int, b int, m map<int, int>, e set<int>, l list<int>, PRIMARY KEY (p, c))"
@@ -193,13 +194,26 @@ static void make_collection(struct making *m)
     say_row(m);
 }
 
+/* Rows with such are kept by their owner. */
+static void make_long_list(struct making *m, int64_t place)
+{
+    enum { LONG = 262 };
+
+    for (int64_t i = 0; i < LONG; i++)
+        say(m->event->text, "%s%lld", i ? "," : "l = [", (long long)model_fill(i));
+    say(m->event->text, "]");
+    mutate(m, LIST_CLEAR, 0, 0);
+    mutate(m, LIST_FILL, place, LONG);
+}
+
 /* Where an element goes says the time of its request; so one session alone writes the lists of a partition. */
 static void make_list(struct making *m)
 {
-    int64_t v = one_in(3) ? (int64_t)below(3) : value(), place = (int64_t)m->index * 10 + 1;
+    int64_t v = one_in(3) ? (int64_t)below(3) : value(), place = (int64_t)m->index * 1000 + 1;
     char *text = m->event->text;
 
     m->at = 0;
+    m->c = 0;
     switch (below(9)) {
     case 0:
     case 1:
@@ -215,6 +229,10 @@ static void make_list(struct making *m)
         break;
     case 4:
         begin_update(m);
+        if (m->plan->features.long_lists) {
+            make_long_list(m, place);
+            break;
+        }
         say(text, "l = [%lld, %lld]", (long long)v, (long long)v + 1);
         mutate(m, LIST_CLEAR, 0, 0);
         mutate(m, LIST_PUT, place, v);
@@ -356,14 +374,19 @@ static void begin_statement(struct making *m, bool on_u)
     m->at = features->client_times && !on_u && one_in(3) ? 2 * (500 * (1 + below(8)) + m->index) : 0;
 }
 
+static bool draw_u(const struct workload *plan)
+{
+    return plan->tables == 3 ? one_in(2) : plan->tables == 2;
+}
+
 static void make_write(struct making *m)
 {
     const struct features *features = &m->plan->features;
-    bool on_u = one_in(2);
+    bool on_u = draw_u(m->plan);
     uint32_t kind = below(12);
 
     m->p = below(m->plan->partitions);
-    m->c = below(ROWS);
+    m->c = below(m->plan->rows);
     m->part = add_part(m->event, (on_u ? LANE_U : LANE_T) + m->p);
     begin_statement(m, on_u);
     if (kind < 3 && features->deletes)
@@ -448,7 +471,7 @@ static void make_read(struct making *m)
 {
     struct event *event = m->event;
     bool counts = m->plan->features.counters && one_in(4);
-    uint32_t first = counts ? LANE_N : one_in(2) ? LANE_U : LANE_T, kind = below(10);
+    uint32_t first = counts ? LANE_N : draw_u(m->plan) ? LANE_U : LANE_T, kind = below(10);
     const char *table = first == LANE_N ? "n" : first == LANE_U ? "u" : "t";
     bool with_b = !m->plan->features.alters || one_in(2);
     struct model_read read = { .to = ROWS - 1 };
@@ -621,11 +644,12 @@ static void draw_features(struct workload *plan)
     f->compactions = one_in(2);
     f->advances = one_in(2);
     f->pages = one_in(2);
+    f->long_lists = f->lists && one_in(2);
 }
 
 void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32_t asks)
 {
-    memset(plan, 0, sizeof(*plan));
+    memset(plan, 0, offsetof(struct workload, events));
     random_seed(&source, seed * 2 + on_rocksdb);
     next_value = 10;
     plan->seed = seed;
@@ -635,11 +659,14 @@ void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32
     plan->sessions = 1 + below(SESSIONS_MAX);
     plan->switch_one_in = 1 + below(12);
     plan->partitions = 1 + below(PARTITIONS);
+    plan->rows = one_in(3) ? 1 + below(2) : ROWS;
+    plan->tables = one_in(2) ? 3 : 1 + below(2);
     plan->row_cache_bytes = one_in(2) ? 2 << 20 : 0;
     plan->grace_s = below(3) * 5;
     for (uint32_t made = 0; made < asks && plan->count + 1 < EVENTS_MAX;) {
         struct event *event = &plan->events[plan->count];
 
+        memset(event, 0, sizeof(*event));
         event->after = plan->count;
         if (one_in(6)) {
             plan->count += make_happening(plan, event);
@@ -709,6 +736,7 @@ void workload_print_features(FILE *out, const struct workload *plan)
     SAY(compactions);
     SAY(advances);
     SAY(pages);
+    SAY(long_lists);
 #undef SAY
     fprintf(out, "\n");
 }

@@ -42,13 +42,14 @@ struct event {
 
 struct features {
     bool ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters, cold, fails, cuts,
-        restarts, sweeps, clock, compactions, advances, pages;
+        restarts, sweeps, clock, compactions, advances, pages,
+        long_lists;
 };
 struct workload {
     uint64_t seed;
     bool on_rocksdb;
     struct features features;
-    uint32_t shards, sessions, switch_one_in, partitions;
+    uint32_t shards, sessions, switch_one_in, partitions, rows, tables /* 1 t, 2 u, 3 both */;
     uint64_t row_cache_bytes;
     int64_t grace_s; /* of the table u */
     uint32_t count;
