@@ -337,6 +337,30 @@ static void test_no_space(void **state)
     bed_close(&bed);
 }
 
+/* Nothing is in memory when the log breaks off, so there is nothing to flush from which a new log would come. */
+static void test_no_space_at_first(void **state)
+{
+    for (int is_flushed = 0; is_flushed < 2; is_flushed++) {
+        struct bed bed = forgetful_bed();
+
+        bed_open(&bed);
+        if (is_flushed) {
+            assert_int_equal(bed_put(&bed, "before", 1, "x"), OK);
+            assert_int_equal(bed.ops->flush(bed.store, &bed.err), OK);
+        }
+        forgetful_capacity(bed.files, forgetful_used(bed.files));
+        assert_int_equal(bed_put(&bed, "lost", 1, "x"), ERR_NO_SPACE);
+        forgetful_capacity(bed.files, UINT64_MAX);
+        assert_int_equal(bed.ops->resume(bed.store, &bed.err), OK);
+        assert_int_equal(bed_put(&bed, "after", 1, "x"), OK);
+        bed_close_store(&bed); /* in order: it syncs the log */
+        assert_int_equal(bed_open_store(&bed), OK);
+        assert_string_equal(bed_get(&bed, "after"), "x");
+        assert_string_equal(bed_get(&bed, "before"), is_flushed ? "x" : "");
+        bed_close(&bed);
+    }
+}
+
 static void test_failed_sync(void **state)
 {
     struct bed bed = forgetful_bed();
@@ -1356,6 +1380,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_fail_nth),
         cmocka_unit_test(test_no_space),
+        cmocka_unit_test(test_no_space_at_first),
         cmocka_unit_test(test_failed_sync),
         cmocka_unit_test(test_resume_waits_for_readers),
         cmocka_unit_test(test_resume_gives_up),

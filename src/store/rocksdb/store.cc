@@ -1017,6 +1017,18 @@ bool has_space(struct store *store, struct instance *instance)
     return free_bytes >= held + MARGIN_BYTES;
 }
 
+/* Of either family: a flush of one begins a new log for both. */
+bool has_rows_in_memory(struct instance *instance)
+{
+    for (rocksdb::ColumnFamilyHandle *family : instance->families) {
+        uint64_t count = 0;
+
+        if (instance->db->GetIntProperty(family, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &count) && count)
+            return true;
+    }
+    return false;
+}
+
 /* Called again and again until it succeeds (table/failure.c). */
 enum status rocks_resume(struct store *store, struct error *err)
 {
@@ -1033,8 +1045,9 @@ enum status rocks_resume(struct store *store, struct error *err)
         while (!has_space(store, instance))
             if (!store->kept->give_up_oldest(instance->db))
                 return error_set(err, ERR_NO_SPACE, "The disk is still full: the store can't be resumed");
-        /* But the next batch would have the number of the one that failed, which may lie in the log that is kept. */
-        if (!store->options.log_bytes_max && instance->db->Resume().ok()) {
+        /* But the next batch would have the number of the one that failed, which may lie in the log that is kept; and where nothing is in
+         * memory it flushes nothing and goes on with the log that broke off. */
+        if (!store->options.log_bytes_max && has_rows_in_memory(instance) && instance->db->Resume().ok()) {
             store->refused = OK;
             return OK;
         }
