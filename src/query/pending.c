@@ -397,13 +397,15 @@ static void go_on(struct pending *pending, struct pending_command *command)
     error_set(error, ERR_WRITE_TIMEOUT, "Operation timed out - some of the partitions were written, others were not");
 }
 
-/* The first error that is answered becomes the request's. An owner may have left an error in
- * the place it was given and then succeeded; that is cleared. */
+/* The first error that is answered becomes the request's. But one that says that its outcome is
+ * unknown goes before those that say that nothing was done, which then is not so. An owner may have
+ * left an error in the place it was given and then succeeded; that is cleared. */
 static void take_error(struct pending *pending, const struct pending_group *group, enum status status)
 {
     struct error *error = &pending->request->error;
+    bool is_less_known = status == ERR_WRITE_TIMEOUT && error->status != ERR_WRITE_TIMEOUT;
 
-    if (group->error != error && status && error->status == OK)
+    if (group->error != error && status && (error->status == OK || is_less_known))
         *error = *group->error;
     if (group->error == error && !status)
         error_clear(error);
