@@ -57,7 +57,7 @@ $(BUILD)/helenus: $(BUILD)/obj/server/main.o $(BUILD)/libhelenus.a
 # Generated code. A folder with generated sources adds its rules in src/<folder>/rules.mk and its headers
 # or included files to GENERATED, so that they exist before anything compiles.
 GENERATED :=
--include $(wildcard src/*/rules.mk) tools/check.mk tools/sim.mk tools/test.mk
+-include $(wildcard src/*/rules.mk) tools/sim.mk tools/check.mk tools/test.mk
 
 $(BUILD)/obj/%.o: src/%.c | $(GENERATED)
 	@mkdir -p $(@D)

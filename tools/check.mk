@@ -87,13 +87,13 @@ tsan-modes: tsan-server
 
 .PHONY: format format-check lint
 format:
-	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c')
+	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h')
 format-check:
-	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c')
+	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h')
 
 # All of gcc's and clang's warnings as errors, tests and fuzzers too, then clang-tidy's bug finders.
 .PHONY: objects
-objects: $(LIB_OBJ) $(TEST_C:src/%.c=$(BUILD)/obj/%.o) $(FUZZ_C:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/server/main.o
+objects: $(LIB_OBJ) $(SIM_OBJ) $(TEST_C:src/%.c=$(BUILD)/obj/%.o) $(FUZZ_C:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/server/main.o
 lint:
 	$(MAKE) -s BUILD=build/lint-gcc CC=gcc CXX=g++ EXTRA_CPPFLAGS=-Werror OPT="-O2" objects
 	$(MAKE) -s BUILD=build/lint-clang CC=clang CXX=clang++ EXTRA_CPPFLAGS=-Werror OPT="-O1" objects
@@ -143,7 +143,7 @@ style:
 	@$(PYTHON) tools/style.py $(if $(T),--long --folder $(T))
 
 # The cheap steps first. The last line says that all passed, or which did not.
-CHECK_STEPS := arrows style format-check lint san tsan san-modes tsan-modes fuzz mutants
+CHECK_STEPS := arrows style format-check lint sim san tsan san-modes tsan-modes fuzz mutants
 .PHONY: check
 check:
 	@n=0; for step in $(CHECK_STEPS); do \

@@ -12,3 +12,12 @@ $(BUILD)/obj/tests/%.o: tests/%.c | $(GENERATED)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/sim: $(SIM_OBJ) $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPPED)) -o $@ $^ $(LIBS)
+
+# make sim: SEEDS seeds, each fifth on RocksDB, the others on memory; STORE=memory or STORE=rocksdb: all of them. make sim SEED=42: that one, told
+# step by step; if it fails it is made smaller, and what is left is told.
+SEEDS ?= 10000
+STORE ?= both
+SIM_ONE := $(findstring command,$(origin SEED))$(findstring environment,$(origin SEED))
+.PHONY: sim
+sim: $(BUILD)/sim
+	$(BUILD)/sim --store $(STORE) $(if $(SIM_ONE),--seed $(SEED) --trace,--seeds $(SEEDS))

@@ -64,6 +64,8 @@ def runners(words):
                     ("load generator", ["python3", "tests/process/load.py"], 60),
                     ("thresholds", ["python3", "tests/process/thresholds.py"], 120),
                     ("operating", ["python3", "tests/process/operate.py"], 300)],
+        "sim": [("simulation, build", ["make", "-s", JOBS, "build/sim"], 600),
+                ("simulation, 200 seeds", ["build/sim", "--seeds", "200"], 120)],
         "hostile": [("hostile input", [PYTHON, "tests/hostile/hostile.py"], 600)],
         "crash": [("kill -9, 10 rounds", ["python3", "tests/crash/kill.py", "--rounds", "10"], 300),
                   ("compare and set under kill -9, 10 rounds", ["python3", "tests/crash/cas.py", "--rounds", "10"], 300),
@@ -79,7 +81,7 @@ def runners(words):
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "sim", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:
@@ -137,7 +139,7 @@ def main():
         log = LOGS / (re.sub(r"\W+", "-", title) + ".log")
         log.unlink(missing_ok=True)
         begin, sums, bad = time.time(), [0, 0, 0], []
-        preparation = title in ("build", "test clients", "unit tests, build", "build, sanitized")
+        preparation = title in ("build", "test clients", "unit tests, build", "build, sanitized", "simulation, build")
         commands = [[program] for program in unit_tests()] if command is None else [command]
         for one in commands:
             code, output = run(one, limit, log)

@@ -13,7 +13,7 @@
 
 /* What a store on memory would have on its disk. */
 struct platter {
-    char *path; /* owned */
+    char *path;                   /* owned */
     struct store_batch **batches; /* owned */
     uint32_t count, capacity, synced;
     struct platter *next;
@@ -312,12 +312,12 @@ static enum status moved(struct sim_scan *sim, enum status status)
     return status;
 }
 
-#define MOVE(name)                                                            \
-    static enum status sim_##name(struct store_scan *base, struct error *err) \
-    {                                                                         \
-        struct sim_scan *sim = (struct sim_scan *)base;                       \
-        enum status status = begin_move(sim, err);                            \
-                                                                              \
+#define MOVE(name)                                                              \
+    static enum status sim_##name(struct store_scan *base, struct error *err)   \
+    {                                                                           \
+        struct sim_scan *sim = (struct sim_scan *)base;                         \
+        enum status status = begin_move(sim, err);                              \
+                                                                                \
         return status ? status : moved(sim, disk->below->name(sim->scan, err)); \
     }
 #define MOVE_TO(name)                                                                           \
@@ -326,7 +326,7 @@ static enum status moved(struct sim_scan *sim, enum status status)
         struct sim_scan *sim = (struct sim_scan *)base;                                         \
         enum status status = begin_move(sim, err);                                              \
                                                                                                 \
-        return status ? status : moved(sim, disk->below->name(sim->scan, key, err));              \
+        return status ? status : moved(sim, disk->below->name(sim->scan, key, err));            \
     }
 MOVE(scan_first)
 MOVE(scan_last)

@@ -38,8 +38,8 @@ const char *fiber_name(void);
 
 /* From the schedule's own stream of numbers: as often as the schedule asks, so not for what is planned before. */
 uint64_t sim_draw(uint64_t bound);
-uint64_t sim_steps(void);   /* switches since the start */
-uint64_t sim_digest(void);  /* of all that was decided: two runs of one seed must agree */
+uint64_t sim_steps(void);  /* switches since the start */
+uint64_t sim_digest(void); /* of all that was decided: two runs of one seed must agree */
 /* Real time moves, also backwards; monotonic time does not. */
 void sim_move_realtime(int64_t by_us);
 /* All time moves. */

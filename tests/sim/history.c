@@ -99,7 +99,7 @@ struct lane {
     uint64_t used, closed;
     struct config *configs; /* owned */
     uint32_t count, capacity;
-    uint32_t *table; /* owned: of configs by hash, to find equals */
+    uint32_t *table;     /* owned: of configs by hash, to find equals */
     uint32_t table_size; /* a power of two */
     bool given_up;
     const struct operation *failed_at;

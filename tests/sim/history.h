@@ -34,7 +34,7 @@ struct part {
 };
 
 struct operation {
-    uint32_t event; /* of the plan */
+    uint32_t event;    /* of the plan */
     uint64_t from, to; /* when: the history's own count. to 0: unknown */
     enum answer answer;
     bool whole; /* its parts all or none: a logged batch */

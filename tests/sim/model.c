@@ -155,7 +155,8 @@ static void put(struct model_cell *cell, struct model_cell other)
 /* Items of one place: as put. */
 static void put_item(struct model_state *state, int64_t place, struct model_cell cell)
 {
-    struct model_item item = { cell.at, (int32_t)place, (int32_t)cell.value, (int32_t)cell.expires_s, (int32_t)cell.kind };
+    struct model_item item = { cell.at, (int32_t)place, (int32_t)cell.value, (int32_t)cell.expires_s,
+                               (int32_t)cell.kind };
     int64_t low = 0, high = state->list_count;
 
     while (low < high) {
@@ -278,8 +279,8 @@ static void change(struct model_state *state, const struct mutation *m, int64_t 
 
 static bool row_exists(const struct model_state *state, const struct model_row *row, int64_t now_s)
 {
-    bool any = row->counted || (row->marked_at > row->deleted_at &&
-                                (!row->marked_expires_s || now_s < row->marked_expires_s));
+    bool any =
+        row->counted || (row->marked_at > row->deleted_at && (!row->marked_expires_s || now_s < row->marked_expires_s));
 
     any |= is_live(&row->a, now_s) && row->a.at > row->deleted_at;
     any |= is_live(&row->b, now_s) && row->b.at > row->deleted_at;
@@ -318,8 +319,7 @@ static bool has_place(struct model_state *state, const struct model_write *write
     for (uint32_t i = 0; i < write->count; i++) {
         const struct mutation *m = &write->mutations[i];
 
-        if ((m->kind == LIST_SET_AT || m->kind == LIST_REMOVE_AT) &&
-            !nth(state, m->key, write->now_s))
+        if ((m->kind == LIST_SET_AT || m->kind == LIST_REMOVE_AT) && !nth(state, m->key, write->now_s))
             return false;
     }
     return true;

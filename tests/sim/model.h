@@ -19,7 +19,7 @@ enum { ROWS = 4, ELEMENTS = 4, LIST_MAX = 320, MUTATIONS_MAX = 12, SHOWN_MAX = R
 
 enum model_cell_kind { CELL_ABSENT, CELL_VALUE, CELL_DEAD };
 struct model_cell {
-    int64_t at; /* when it was written */
+    int64_t at;        /* when it was written */
     int64_t expires_s; /* 0: never */
     int64_t value;
     int64_t kind;
@@ -34,7 +34,7 @@ struct model_row {
     struct model_cell a, b;
     int64_t map_deleted_at, set_deleted_at, list_deleted_at;
     struct model_cell map[ELEMENTS], set[ELEMENTS];
-    int64_t counted, x, y;            /* counters; counted: which of them are there (1 | 2) */
+    int64_t counted, x, y; /* counters; counted: which of them are there (1 | 2) */
 };
 struct model_state {
     int64_t static_deleted_at;
@@ -49,19 +49,19 @@ enum mutation_kind {
     PUT_A,
     PUT_B,
     PUT_S,
-    MAP_CLEAR,    /* what `m = {...}` begins with */
-    MAP_DELETE,   /* DELETE m */
-    MAP_PUT,      /* key, value */
-    MAP_REMOVE,   /* key */
+    MAP_CLEAR,  /* what `m = {...}` begins with */
+    MAP_DELETE, /* DELETE m */
+    MAP_PUT,    /* key, value */
+    MAP_REMOVE, /* key */
     SET_CLEAR,
     SET_DELETE,
-    SET_PUT,      /* key */
+    SET_PUT, /* key */
     SET_REMOVE,
     LIST_CLEAR,
     LIST_DELETE,
-    LIST_PUT,     /* place, value */
-    LIST_FILL,    /* place of the first, how many: model_fill says which */
-    LIST_SET_AT,  /* the key-th one, value */
+    LIST_PUT,    /* place, value */
+    LIST_FILL,   /* place of the first, how many: model_fill says which */
+    LIST_SET_AT, /* the key-th one, value */
     LIST_REMOVE_AT,
     LIST_DISCARD, /* all that are value */
     DELETE_A,
@@ -72,7 +72,7 @@ enum mutation_kind {
     DELETE_PARTITION,
     ADD_X,
     ADD_Y,
-    DROP_B,       /* the column, of all rows */
+    DROP_B, /* the column, of all rows */
     TRUNCATE
 };
 struct mutation {
@@ -104,7 +104,7 @@ bool model_write(struct model_state *state, const struct model_write *write, enu
                  const struct model_seen *seen);
 
 struct shown_row {
-    int32_t c; /* -1: no row, only the static part */
+    int32_t c;   /* -1: no row, only the static part */
     int32_t has; /* 1 s, 2 a, 4 b, 8 x, 16 y */
     int64_t s, a, b, x, y;
     int32_t map_count, set_count;
@@ -117,7 +117,16 @@ struct shown {
     int64_t list[LIST_MAX]; /* of row 0, if it is shown */
 };
 
-enum column { WITH_S = 1, WITH_A = 2, WITH_B = 4, WITH_X = 8, WITH_Y = 16, WITH_MAP = 32, WITH_SET = 64, WITH_LIST = 128 };
+enum column {
+    WITH_S = 1,
+    WITH_A = 2,
+    WITH_B = 4,
+    WITH_X = 8,
+    WITH_Y = 16,
+    WITH_MAP = 32,
+    WITH_SET = 64,
+    WITH_LIST = 128
+};
 struct model_read {
     int32_t from, to; /* rows, both inclusive */
     bool reversed;
@@ -129,7 +138,8 @@ struct model_read {
 };
 void model_read(const struct model_state *state, const struct model_read *read, struct shown *shown);
 /* Whether `got` is what the state shows; has_more: rows may follow. */
-bool model_shows(const struct model_state *state, const struct model_read *read, const struct shown *got, bool has_more);
+bool model_shows(const struct model_state *state, const struct model_read *read, const struct shown *got,
+                 bool has_more);
 
 static inline int64_t model_fill(int64_t i)
 {

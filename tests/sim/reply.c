@@ -5,7 +5,15 @@
 #include <string.h>
 
 enum { ROWS_KIND = 2, COLUMNS_MAX = 12, GLOBAL_TABLE = 1, MORE_PAGES = 2, NO_METADATA = 4 };
-enum { TYPE_BIGINT = 2, TYPE_BOOLEAN = 4, TYPE_COUNTER = 5, TYPE_INT = 9, TYPE_LIST = 0x20, TYPE_MAP = 0x21, TYPE_SET = 0x22 };
+enum {
+    TYPE_BIGINT = 2,
+    TYPE_BOOLEAN = 4,
+    TYPE_COUNTER = 5,
+    TYPE_INT = 9,
+    TYPE_LIST = 0x20,
+    TYPE_MAP = 0x21,
+    TYPE_SET = 0x22
+};
 
 struct reader {
     const uint8_t *at, *end;

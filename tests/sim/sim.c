@@ -1,8 +1,8 @@
 /* The simulation: seeds are run, one after another; what a seed answered is held to the model; a seed that fails is run again and shrinks.
  * README.md says how it works.
  *
- *     sim [--store memory|rocksdb] [--seeds N] [--first N] [--asks N] [--jobs N]     many seeds
- *     sim --seed N [--trace]                                                        one, told step by step, and made smaller if it fails
+ *     sim [--store memory|rocksdb] [--seeds N] [--first N] [--asks N] [--jobs N]     many seeds; each fifth on RocksDB, if no store is named
+ *     sim --seed N [--store S] [--trace]                                            one; it is made smaller if it fails
  *     --as-it-is: what fails is told, and not made smaller
  */
 #include "disk.h"
@@ -31,7 +31,8 @@
 enum { PAGES_MAX = 12, WORDS_MAX = 16384 };
 
 struct options {
-    bool on_rocksdb, traces, only_says;
+    enum { BOTH, MEMORY, ROCKSDB } store;
+    bool traces, only_says;
     uint64_t first, seeds, seed;
     bool one;
     uint32_t asks, jobs;
@@ -45,14 +46,14 @@ struct run {
     struct history *history;
     uint64_t schedule;
     bool traces;
-    bool gate_is_open;
-    uint32_t asking;           /* sessions that have something under way */
+    bool gate_is_open, was_refused;
+    uint32_t asking; /* sessions that have something under way */
     uint32_t sessions_left;
-    uint32_t done;             /* events before this one are done, or will be by others */
+    uint32_t done; /* events before this one are done, or will be by others */
     bool is_done[EVENTS_MAX];
-    uint64_t harms;            /* how often something was done that an error may come of */
+    uint64_t harms; /* how often something was done that an error may come of */
     bool harmed_lastingly;
-    char *words;               /* owned: what was wrong; NULL: nothing yet */
+    char *words; /* owned: what was wrong; NULL: nothing yet */
     uint32_t too_open;
 };
 
@@ -111,8 +112,8 @@ static void check_refusal(struct run *run, const struct event *event, const stru
         return;
     if (may_be_gone || run->harmed_lastingly || run->harms != harms)
         return;
-    blame(run, "#%u was refused for no reason: %s: %s\n  %s\n", operation->event, status_name(ask->status), ask->message,
-          event->text);
+    blame(run, "#%u was refused for no reason: %s: %s\n  %s\n", operation->event, status_name(ask->status),
+          ask->message, event->text);
 }
 
 static void set_now(struct operation *operation, int64_t now_us)
@@ -174,7 +175,7 @@ static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct m
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct part *part = &operation->parts[i];
 
-        part->shown = reply->shown[part->lane % PARTITIONS];
+        part->shown = reply->shown[KEY_FROM + part->lane % PARTITIONS];
         part->has_more = reply->has_more;
     }
     goes_on = reply->has_more && !event->is_scan;
@@ -203,10 +204,9 @@ static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct m
 static void do_read(struct run *run, uint32_t index)
 {
     const struct event *event = &run->plan->events[index];
-    struct ask ask = { .loop = event->session % LOOPS,
-                       .text = event->text,
-                       .prepared = event->prepared,
-                       .page_size = event->page_size };
+    struct ask ask = {
+        .loop = event->session % LOOPS, .text = event->text, .prepared = event->prepared, .page_size = event->page_size
+    };
     struct model_read read = event->parts[0].read;
     struct reply *reply = xmalloc(sizeof(*reply));
     uint8_t paging[PAGING_MAX];
@@ -237,6 +237,7 @@ static void do_write(struct run *run, uint32_t index)
     for (uint32_t i = 0; i < operation->part_count; i++)
         operation->parts[i].outcome = OUTCOME_APPLIED;
     if (ask.status) {
+        run->was_refused = true;
         check_refusal(run, event, &ask, harms, operation);
         answer = is_nothing(ask.status) ? ANSWER_NOTHING : ANSWER_UNKNOWN;
         if (answer == ANSWER_UNKNOWN)
@@ -281,6 +282,16 @@ static void finish_event(struct run *run, uint32_t index)
         run->done++;
 }
 
+/* Between two requests a session may wait; who was refused does, or all that is left would be refused before the disk is tried again. */
+static void think(struct run *run)
+{
+    if (run->was_refused && sim_draw(4))
+        fiber_sleep((int64_t)sim_draw(3000000));
+    else if (sim_draw(16) == 0)
+        fiber_sleep((int64_t)sim_draw(sim_draw(4) ? 20000 : 12000000));
+    run->was_refused = false;
+}
+
 static void run_session(void *context)
 {
     struct session *session = context;
@@ -303,6 +314,7 @@ static void run_session(void *context)
         }
         run->asking--;
         finish_event(run, i);
+        think(run);
     }
     run->sessions_left--;
 }
@@ -450,18 +462,19 @@ static void read_all(struct run *run)
             continue;
         memset(event, 0, sizeof(*event));
         event->part_count = 1;
-        event->parts[0] = (struct part){ .lane = lane,
-                                         .is_read = true,
-                                         .read = { .to = ROWS - 1,
-                                                   .whole = true,
-                                                   .columns = counts ? WITH_X | WITH_Y
-                                                                     : WITH_S | WITH_A | WITH_MAP | WITH_SET | WITH_LIST |
-                                                                           (plan->features.alters ? 0 : WITH_B) } };
+        event->parts[0] =
+            (struct part){ .lane = lane,
+                           .is_read = true,
+                           .read = { .to = ROWS - 1,
+                                     .whole = true,
+                                     .columns = counts ? WITH_X | WITH_Y
+                                                       : WITH_S | WITH_A | WITH_MAP | WITH_SET | WITH_LIST |
+                                                             (plan->features.alters ? 0 : WITH_B) } };
         snprintf(event->text, sizeof(event->text), "SELECT p, c, %s FROM k.%c WHERE p = %u",
-                 counts                 ? "x, y"
+                 counts                  ? "x, y"
                  : plan->features.alters ? "s, a, m, e, l"
-                                        : "s, a, b, m, e, l",
-                 "tun"[lane / PARTITIONS], lane % PARTITIONS);
+                                         : "s, a, b, m, e, l",
+                 "tun"[lane / PARTITIONS], KEY_FROM + lane % PARTITIONS);
         do_read(run, last->count);
     }
     run->plan = plan;
@@ -510,8 +523,8 @@ static void run_seed(void *context)
 }
 
 /* Words of what was wrong (the caller's to free), or NULL. */
-static char *try_plan(const struct workload *plan, const bool *left_out, uint64_t schedule, bool traces, uint64_t *digest,
-                      uint32_t *too_open)
+static char *try_plan(const struct workload *plan, const bool *left_out, uint64_t schedule, bool traces,
+                      uint64_t *digest, uint32_t *too_open)
 {
     struct run run = {
         .plan = plan, .left_out = left_out, .history = history_new(), .schedule = schedule, .traces = traces
@@ -562,8 +575,8 @@ static bool try_apart(const struct workload *plan, const bool *left_out, uint64_
         abort();
     verdict->failed = status != 0;
     if (WIFSIGNALED(status))
-        snprintf(verdict->words, sizeof(verdict->words), "it ended by signal %d (%s), in an assertion or worse\n", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
+        snprintf(verdict->words, sizeof(verdict->words), "it ended by signal %d (%s), in an assertion or worse\n",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
     return verdict->failed;
 }
 
@@ -626,6 +639,14 @@ static void shrink(const struct workload *plan, uint64_t schedule)
 
 /* ---- seeds ---- */
 
+enum { ROCKSDB_ONE_IN = 5 };
+
+/* Without a word each fifth seed is on RocksDB. */
+static bool is_on_rocksdb(const struct options *options, uint64_t seed)
+{
+    return options->store == BOTH ? seed % ROCKSDB_ONE_IN == 0 : options->store == ROCKSDB;
+}
+
 static uint64_t schedule_of(uint64_t seed)
 {
     return seed * 1000;
@@ -636,7 +657,7 @@ static int run_one(const struct options *options)
     static struct workload plan;
     uint64_t digest;
 
-    workload_make(&plan, options->seed, options->on_rocksdb, options->asks);
+    workload_make(&plan, options->seed, is_on_rocksdb(options, options->seed), options->asks);
     printf("seed %llu: ", (unsigned long long)options->seed);
     workload_print_features(stdout, &plan);
     if (!try_apart(&plan, NULL, schedule_of(options->seed), options->traces)) {
@@ -667,7 +688,7 @@ static void run_many(const struct options *options, uint32_t job, struct progres
         char *words;
 
         progress->at = options->first + i;
-        workload_make(&plan, progress->at, options->on_rocksdb, options->asks);
+        workload_make(&plan, progress->at, is_on_rocksdb(options, progress->at), options->asks);
         words = try_plan(&plan, NULL, schedule_of(progress->at), false, NULL, &too_open);
         progress->too_open += too_open;
         if (words) {
@@ -681,8 +702,8 @@ static void run_many(const struct options *options, uint32_t job, struct progres
 
 static int run_jobs(const struct options *options)
 {
-    struct progress *progress = mmap(NULL, options->jobs * sizeof(*progress), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct progress *progress =
+        mmap(NULL, options->jobs * sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t children[64];
     uint64_t passed = 0, too_open = 0, failed_at = UINT64_MAX;
     struct timespec began, ended;
@@ -704,17 +725,18 @@ static int run_jobs(const struct options *options)
             failed_at = progress[i].at;
     }
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    fprintf(stderr, "%llu seeds on %s in %.1f s; partitions given up because too much was possible: %llu\n",
-            (unsigned long long)passed, options->on_rocksdb ? "rocksdb" : "memory",
+    fprintf(stderr, "%llu seeds in %.1f s; partitions given up because too much was possible: %llu\n",
+            (unsigned long long)passed,
             (double)(ended.tv_sec - began.tv_sec) + (double)(ended.tv_nsec - began.tv_nsec) / 1e9,
             (unsigned long long)too_open);
     if (failed_at != UINT64_MAX) {
         struct options one = *options;
 
         one.seed = failed_at;
-        printf("FAILED seed %llu on %s: make sim SEED=%llu STORE=%s\n", (unsigned long long)failed_at,
-               options->on_rocksdb ? "rocksdb" : "memory", (unsigned long long)failed_at,
-               options->on_rocksdb ? "rocksdb" : "memory");
+        printf("FAILED seed %llu: make sim SEED=%llu%s\n", (unsigned long long)failed_at, (unsigned long long)failed_at,
+               options->store == BOTH      ? ""
+               : options->store == ROCKSDB ? " STORE=rocksdb"
+                                           : " STORE=memory");
         if (!run_one(&one))
             printf("alone it passes: it depends on what ran before it in its process\n");
         printf("%llu passed, 1 failed, 0 skipped\n", (unsigned long long)passed);
@@ -726,15 +748,19 @@ static int run_jobs(const struct options *options)
 
 int main(int argc, char **argv)
 {
-    static const struct option known[] = { { "store", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "first", 1, NULL, 'f' },
-                                           { "seed", 1, NULL, 'o' },  { "asks", 1, NULL, 'a' },  { "jobs", 1, NULL, 'j' },
-                                           { "trace", 0, NULL, 't' }, { "as-it-is", 0, NULL, 'i' }, { NULL, 0, NULL, 0 } };
+    static const struct option known[] = { { "store", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' },
+                                           { "first", 1, NULL, 'f' }, { "seed", 1, NULL, 'o' },
+                                           { "asks", 1, NULL, 'a' },  { "jobs", 1, NULL, 'j' },
+                                           { "trace", 0, NULL, 't' }, { "as-it-is", 0, NULL, 'i' },
+                                           { NULL, 0, NULL, 0 } };
     struct options options = { .first = 1, .seeds = 200, .asks = 40, .jobs = 2 };
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
         switch (option) {
-        case 's': options.on_rocksdb = !strcmp(optarg, "rocksdb"); break;
+        case 's':
+            options.store = !strcmp(optarg, "rocksdb") ? ROCKSDB : !strcmp(optarg, "memory") ? MEMORY : BOTH;
+            break;
         case 'n': options.seeds = strtoull(optarg, NULL, 10); break;
         case 'f': options.first = strtoull(optarg, NULL, 10); break;
         case 'o':

@@ -8,13 +8,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#define COLUMNS "(p int, c int, s int static, a int, b int, m map<int, int>, e set<int>, l list<int>, PRIMARY KEY (p, c))"
+#define COLUMNS \
+    "(p int, c int, s int static, a int, b int, m map<int, int>, e set<int>, l list<int>, PRIMARY KEY (p, c))"
 const char *const workload_definitions[] = {
     "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-    "CREATE TABLE k.t " COLUMNS,
-    "CREATE TABLE k.u " COLUMNS " WITH gc_grace_seconds = %lld",
-    "CREATE TABLE k.n (p int, c int, x counter, y counter, PRIMARY KEY (p, c))",
-    NULL
+    "CREATE TABLE k.t " COLUMNS, "CREATE TABLE k.u " COLUMNS " WITH gc_grace_seconds = %lld",
+    "CREATE TABLE k.n (p int, c int, x counter, y counter, PRIMARY KEY (p, c))", NULL
 };
 
 static struct random source;
@@ -81,7 +80,7 @@ static void say_using(struct making *m, bool with_ttl)
 
 static void say_row(struct making *m)
 {
-    say(m->event->text, " WHERE p = %u AND c = %u", m->p, m->c);
+    say(m->event->text, " WHERE p = %u AND c = %u", KEY_FROM + m->p, m->c);
 }
 
 static int64_t value(void)
@@ -95,7 +94,7 @@ static void make_insert(struct making *m, bool is_conditional)
     bool with_b = one_in(3), with_a = !one_in(6);
     char *text = m->event->text;
 
-    say(text, "INSERT INTO k.%s (p, c%s%s) VALUES (%u, %u", m->table, with_a ? ", a" : "", with_b ? ", b" : "", m->p,
+    say(text, "INSERT INTO k.%s (p, c%s%s) VALUES (%u, %u", m->table, with_a ? ", a" : "", with_b ? ", b" : "", KEY_FROM + m->p,
         m->c);
     mutate(m, PUT_MARK, 0, 0);
     if (with_a) {
@@ -126,7 +125,7 @@ static void make_update(struct making *m)
     begin_update(m);
     switch (below(4)) {
     case 0:
-        say(text, "s = %lld WHERE p = %u", (long long)v, m->p);
+        say(text, "s = %lld WHERE p = %u", (long long)v, KEY_FROM + m->p);
         mutate(m, PUT_S, 0, v);
         return;
     case 1:
@@ -139,9 +138,7 @@ static void make_update(struct making *m)
         mutate(m, PUT_A, 0, v);
         mutate(m, PUT_S, 0, v);
         break;
-    default:
-        say(text, "a = %lld", (long long)v);
-        mutate(m, PUT_A, 0, v);
+    default: say(text, "a = %lld", (long long)v); mutate(m, PUT_A, 0, v);
     }
     say_row(m);
 }
@@ -277,7 +274,7 @@ static void make_delete(struct making *m)
     case 1:
         say(text, "DELETE s FROM k.%s", m->table);
         say_using(m, false);
-        say(text, " WHERE p = %u", m->p);
+        say(text, " WHERE p = %u", KEY_FROM + m->p);
         mutate(m, DELETE_S, 0, 0);
         return;
     case 2:
@@ -294,15 +291,15 @@ static void make_delete(struct making *m)
         say(text, "DELETE FROM k.%s", m->table);
         say_using(m, false);
         if (one_in(2))
-            say(text, " WHERE p = %u AND c >= %u AND c <= %u", m->p, m->c, to);
+            say(text, " WHERE p = %u AND c >= %u AND c <= %u", KEY_FROM + m->p, m->c, to);
         else
-            say(text, " WHERE p = %u AND c > %d AND c < %u", m->p, (int)m->c - 1, to + 1);
+            say(text, " WHERE p = %u AND c > %d AND c < %u", KEY_FROM + m->p, (int)m->c - 1, to + 1);
         mutate(m, DELETE_RANGE, m->c, to);
         return;
     default:
         say(text, "DELETE FROM k.%s", m->table);
         say_using(m, false);
-        say(text, " WHERE p = %u", m->p);
+        say(text, " WHERE p = %u", KEY_FROM + m->p);
         mutate(m, DELETE_PARTITION, 0, 0);
         return;
     }
@@ -341,7 +338,7 @@ static void make_conditional(struct making *m)
     case 3:
         write->condition = CONDITION_S_IS;
         begin_update(m);
-        say(text, "s = %lld WHERE p = %u IF s = %lld", (long long)v, m->p, (long long)write->condition_value);
+        say(text, "s = %lld WHERE p = %u IF s = %lld", (long long)v, KEY_FROM + m->p, (long long)write->condition_value);
         mutate(m, PUT_S, 0, v);
         return;
     default:
@@ -489,23 +486,26 @@ static void make_read(struct making *m)
         read.distinct = true;
         read.columns = WITH_S;
         event->uses_b = false;
-        say(event->text, "SELECT DISTINCT p, s FROM k.%s WHERE p = %u", table, m->p);
+        say(event->text, "SELECT DISTINCT p, s FROM k.%s WHERE p = %u", table, KEY_FROM + m->p);
     } else {
-        say(event->text, "SELECT p, c, %s FROM k.%s", counts ? "x, y" : with_b ? "s, a, b, m, e, l" : "s, a, m, e, l",
+        say(event->text, "SELECT p, c, %s FROM k.%s",
+            counts   ? "x, y"
+            : with_b ? "s, a, b, m, e, l"
+                     : "s, a, m, e, l",
             table);
         if (kind == 0) {
             event->is_scan = true;
             read.whole = true;
         } else if (kind < 4) {
             read.whole = true;
-            say(event->text, " WHERE p = %u", m->p);
+            say(event->text, " WHERE p = %u", KEY_FROM + m->p);
         } else if (kind < 7) {
             read.from = read.to = (int32_t)m->c;
             say_row(m);
         } else {
             read.from = (int32_t)m->c;
             read.to = (int32_t)(m->c + below(ROWS - m->c));
-            say(event->text, " WHERE p = %u AND c >= %d AND c <= %d", m->p, read.from, read.to);
+            say(event->text, " WHERE p = %u AND c >= %d AND c <= %d", KEY_FROM + m->p, read.from, read.to);
         }
         if (!event->is_scan && one_in(3)) {
             read.reversed = true;
@@ -558,7 +558,8 @@ static void make_definition(struct making *m)
     }
     event->uses_b = true;
     first = one_in(2) ? LANE_U : LANE_T;
-    say(event->text, which == 1 ? "ALTER TABLE k.%s DROP b" : "ALTER TABLE k.%s ADD b int", first == LANE_U ? "u" : "t");
+    say(event->text, which == 1 ? "ALTER TABLE k.%s DROP b" : "ALTER TABLE k.%s ADD b int",
+        first == LANE_U ? "u" : "t");
     for (uint32_t i = 0; i < count; i++) {
         m->part = add_part(event, first + i);
         if (which == 1)
@@ -640,7 +641,8 @@ static void draw_features(struct workload *plan)
     f->cuts = one_in(2);
     f->restarts = one_in(3);
     f->sweeps = one_in(2);
-    f->clock = one_in(4) && !f->ttl && !f->lists; /* what expires or is placed by time is not asked of a clock that jumps */
+    f->clock =
+        one_in(4) && !f->ttl && !f->lists; /* what expires or is placed by time is not asked of a clock that jumps */
     f->compactions = one_in(2);
     f->advances = one_in(2);
     f->pages = one_in(2);
@@ -658,7 +660,7 @@ void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32
     plan->shards = 1 + below(3);
     plan->sessions = 1 + below(SESSIONS_MAX);
     plan->switch_one_in = 1 + below(12);
-    plan->partitions = 1 + below(PARTITIONS);
+    plan->partitions = one_in(4) ? 1 : 2 + below(PARTITIONS - 1);
     plan->rows = one_in(3) ? 1 + below(2) : ROWS;
     plan->tables = one_in(2) ? 3 : 1 + below(2);
     plan->row_cache_bytes = one_in(2) ? 2 << 20 : 0;
@@ -701,7 +703,8 @@ void event_print(FILE *out, const struct workload *plan, uint32_t index)
     const struct event *event = &plan->events[index];
 
     if (event->kind == EVENT_ASK)
-        fprintf(out, "  #%-3u session %u: %s%s", index, event->session, event->text, event->prepared ? " (prepared)" : "");
+        fprintf(out, "  #%-3u session %u: %s%s", index, event->session, event->text,
+                event->prepared ? " (prepared)" : "");
     else
         fprintf(out, "  #%-3u %s %lld", index, name_of(event), (long long)event->amount);
     if (event->page_size)
@@ -713,9 +716,9 @@ void workload_print_features(FILE *out, const struct workload *plan)
 {
     const struct features *f = &plan->features;
 
-    fprintf(out, "%s, %u shards, %u sessions, %u partitions, a switch in %u,%s grace %lld s:", plan->on_rocksdb ? "rocksdb" : "memory",
-            plan->shards, plan->sessions, plan->partitions, plan->switch_one_in, plan->row_cache_bytes ? " row cache," : "",
-            (long long)plan->grace_s);
+    fprintf(out, "%s, %u shards, %u sessions, %u partitions, a switch in %u,%s grace %lld s:",
+            plan->on_rocksdb ? "rocksdb" : "memory", plan->shards, plan->sessions, plan->partitions,
+            plan->switch_one_in, plan->row_cache_bytes ? " row cache," : "", (long long)plan->grace_s);
 #define SAY(name) fprintf(out, "%s", f->name ? " " #name : "")
     SAY(ttl);
     SAY(client_times);

@@ -7,7 +7,8 @@
 
 #include "history.h"
 
-enum { EVENTS_MAX = 400, SESSIONS_MAX = 4, PARTITIONS = 3 };
+/* Partition keys are 3, 4 and 5: of 2 shards, and of 3, each has one. */
+enum { EVENTS_MAX = 400, SESSIONS_MAX = 4, PARTITIONS = 3, KEY_FROM = 3 };
 
 enum event_kind {
     EVENT_ASK,       /* a session's */
@@ -41,9 +42,8 @@ struct event {
 };
 
 struct features {
-    bool ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters, cold, fails, cuts,
-        restarts, sweeps, clock, compactions, advances, pages,
-        long_lists;
+    bool ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters, cold,
+        fails, cuts, restarts, sweeps, clock, compactions, advances, pages, long_lists;
 };
 struct workload {
     uint64_t seed;

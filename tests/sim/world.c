@@ -28,9 +28,9 @@ struct loop {
 
 struct world {
     struct world_options options;
-    struct disk *disk;          /* owned */
-    struct file_system *files;  /* owned */
-    struct keys *keys;          /* owned */
+    struct disk *disk;         /* owned */
+    struct file_system *files; /* owned */
+    struct keys *keys;         /* owned */
     struct catalog *catalog;
     void *environment;
     struct table_space *space;
@@ -83,10 +83,9 @@ void world_free(struct world *world)
 
 static enum status open_space(struct world *world, struct error *err)
 {
-    struct store_environment_options environment = { .keys = world->keys,
-                                                     .files = world->files,
-                                                     .cache_bytes = 1 << 20,
-                                                     .clock = &sim_clock };
+    struct store_environment_options environment = {
+        .keys = world->keys, .files = world->files, .cache_bytes = 1 << 20, .clock = &sim_clock
+    };
     struct table_space_options space = { .directory = world->files ? DIRECTORY : NULL,
                                          .files = world->files,
                                          .shard_count = world->options.shards,

@@ -37,12 +37,12 @@ enum status world_compact(struct world *world, struct error *err);
 struct ask {
     uint32_t loop; /* whose connection it is */
     const char *text;
-    bool prepared;      /* PREPARE, if need be, and EXECUTE */
-    int32_t page_size;  /* 0: not paged */
+    bool prepared;     /* PREPARE, if need be, and EXECUTE */
+    int32_t page_size; /* 0: not paged */
     struct bytes paging_state;
-    int64_t now_us;     /* out: when the request came */
-    enum status status; /* out */
-    char message[200];  /* out: of an error */
+    int64_t now_us;      /* out: when the request came */
+    enum status status;  /* out */
+    char message[200];   /* out: of an error */
     struct buffer reply; /* out: the body of RESULT; the caller's to free */
 };
 void world_ask(struct world *world, struct ask *ask);
