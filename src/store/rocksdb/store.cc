@@ -383,6 +383,31 @@ enum status check_not_lost(struct store *store, struct error *err)
     return status;
 }
 
+/* Of a log that a process left when it was killed, or whose sync failed, the end may be in the machine's memory alone. It is read back and
+ * shown: so it goes to the disk first. */
+enum status sync_logs(struct store *store, struct error *err)
+{
+    struct file_system *files = store->environment->files;
+    std::vector<std::string> names;
+    enum status status = files->ops->list(
+        files, store->path.c_str(),
+        [](void *context, const char *name) { static_cast<std::vector<std::string> *>(context)->push_back(name); },
+        &names, err);
+
+    for (const std::string &name : names) {
+        struct file *file;
+
+        if (status != OK || name.size() < 4 || name.compare(name.size() - 4, 4, ".log") != 0)
+            continue;
+        status = files->ops->open(files, (store->path + "/" + name).c_str(), FILE_READ, &file, err);
+        if (status != OK)
+            break;
+        status = files->ops->sync(file, err);
+        files->ops->close(file);
+    }
+    return status;
+}
+
 /* Says once that reads are slower than they could be. Overlays, some network file systems, kernels
  * before 4.14: the server is right there, and slower. */
 void tell_of_waits(struct store *store)
@@ -420,6 +445,8 @@ enum status rocks_open(const struct store_options *options, struct store **resul
     status = options->read_only ? OK : make_directory(store.get(), err);
     if (status == OK)
         status = check_not_lost(store.get(), err);
+    if (status == OK && !options->read_only && !store->environment->options.test_no_sync)
+        status = sync_logs(store.get(), err);
     if (status == OK)
         status = instance_open(store.get(), options->read_only, &instance, err);
     if (status)
@@ -959,8 +986,10 @@ enum status rocks_health(struct store *store)
 enum status reopen(struct store *store, struct error *err)
 {
     struct instance *old, *fresh = nullptr;
-    enum status status;
+    enum status status = sync_logs(store, err);
 
+    if (status) /* what is open shows only what is synced: a disk that can't sync is no reason to take it away */
+        return status;
     {
         std::lock_guard<std::mutex> guard(store->lock);
         store->reopening = true;
