@@ -87,7 +87,8 @@ void history_print(FILE *out, const struct history *history)
 struct slot {
     const struct operation *operation; /* NULL: free */
     const struct part *part;
-    bool is_closed; /* decided, but for us to find out: of a batch of a server that is gone */
+    uint32_t reserve; /* of a batch of several partitions: which stamp; RESERVED_MAX: it has none of its own */
+    bool is_closed;   /* decided, but for us to find out: of a batch of a server that is gone */
 };
 struct config {
     struct model_state state;
@@ -97,6 +98,7 @@ struct lane {
     uint32_t index;
     struct slot slots[PENDING_MAX];
     uint64_t used, closed;
+    uint32_t reserves;      /* in use, by bit */
     struct config *configs; /* owned */
     uint32_t count, capacity;
     uint32_t *table;     /* owned: of configs by hash, to find equals */
@@ -201,6 +203,16 @@ static void close_over(struct lane *lane)
             if (!(pending >> i & 1) || lane->configs[at].done >> i & 1 || part->is_read)
                 continue;
             next = lane->configs[at];
+            if (lane->slots[i].reserve < RESERVED_MAX) {
+                if (next.state.reserved[lane->slots[i].reserve]) {
+                    model_write_reserved(&next.state, lane->slots[i].reserve, &part->write);
+                    next.done |= UINT64_C(1) << i;
+                } else {
+                    model_reserve(&next.state, lane->slots[i].reserve);
+                }
+                add(lane, &next);
+                continue;
+            }
             if (!model_write(&next.state, &part->write, part->outcome, &part->seen))
                 continue;
             next.done |= UINT64_C(1) << i;
@@ -225,11 +237,42 @@ static void remember(struct lane *lane)
     memcpy(lane->before, lane->configs, lane->count * sizeof(*lane->before));
 }
 
+static uint32_t reserve(struct lane *lane)
+{
+    for (uint32_t i = 0; i < RESERVED_MAX; i++)
+        if (!(lane->reserves >> i & 1)) {
+            lane->reserves |= 1u << i;
+            return i;
+        }
+    lane->given_up = true;
+    return 0;
+}
+
+/* Whoever had it has written, or never will. */
+static void give_reserve(struct lane *lane, uint32_t which)
+{
+    uint32_t count = lane->count;
+
+    if (which == RESERVED_MAX)
+        return;
+    lane->reserves &= ~(1u << which);
+    lane->count = 0;
+    make_table(lane, 64);
+    for (uint32_t i = 0; i < count; i++) {
+        struct config config = lane->configs[i];
+
+        config.state.reserved[which] = 0;
+        add(lane, &config);
+    }
+}
+
 static bool begin_part(struct lane *lane, const struct operation *operation, const struct part *part)
 {
     for (uint32_t i = 0; i < PENDING_MAX; i++)
         if (!(lane->used >> i & 1)) {
-            lane->slots[i] = (struct slot){ operation, part, false };
+            lane->slots[i] = (struct slot){ operation, part, RESERVED_MAX, false };
+            if (operation->whole && operation->part_count > 1)
+                lane->slots[i].reserve = reserve(lane);
             lane->used |= UINT64_C(1) << i;
             return true;
         }
@@ -248,6 +291,7 @@ static void end_part(struct lane *lane, const struct operation *operation, const
     remember(lane);
     rebuild(lane, is_done, UINT64_C(1) << i);
     lane->used &= ~(UINT64_C(1) << i);
+    give_reserve(lane, lane->slots[i].reserve);
     if (!lane->count)
         lane->failed_at = operation;
 }
@@ -270,6 +314,7 @@ static void restart_lane(struct lane *lane)
         if (lane->slots[i].operation->whole) {
             lane->closed |= bit;
             lane->slots[i].is_closed = true;
+            give_reserve(lane, lane->slots[i].reserve);
             continue;
         }
         rebuild(lane, forget_bit, bit);

@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ enum { GAP = 4 }; /* between two stamps of the server: what clears a collection 
 
 static void visit_cells(struct model_state *state, void (*visit)(void *context, int64_t *at), void *context)
 {
+    for (int i = 0; i < RESERVED_MAX; i++)
+        visit(context, &state->reserved[i]);
     visit(context, &state->static_deleted_at);
     visit(context, &state->s.at);
     for (int i = 0; i < ROWS; i++) {
@@ -34,7 +37,7 @@ static void visit_cells(struct model_state *state, void (*visit)(void *context, 
 
 struct times {
     uint32_t count;
-    int64_t at[1 + 1 + ROWS * (7 + 2 * ELEMENTS) + LIST_MAX];
+    int64_t at[RESERVED_MAX + 1 + 1 + ROWS * (7 + 2 * ELEMENTS) + LIST_MAX];
 };
 
 static void gather(void *context, int64_t *at)
@@ -273,7 +276,9 @@ static void change(struct model_state *state, const struct mutation *m, int64_t 
         for (int i = 0; i < ROWS; i++)
             state->rows[i].b = (struct model_cell){ 0 };
         break;
-    case TRUNCATE: *state = (struct model_state){ 0 }; break;
+    case TRUNCATE:
+        memset(&state->static_deleted_at, 0, sizeof(*state) - offsetof(struct model_state, static_deleted_at));
+        break;
     }
 }
 
@@ -344,6 +349,27 @@ bool model_write(struct model_state *state, const struct model_write *write, enu
         change(state, &write->mutations[i], at + GAP, write->now_s);
     tidy(state);
     return true;
+}
+
+void model_reserve(struct model_state *state, uint32_t which)
+{
+    int64_t at = MODEL_SERVER;
+
+    assert(which < RESERVED_MAX && !state->reserved[which]);
+    visit_cells(state, newest, &at);
+    state->reserved[which] = at + GAP;
+    tidy(state);
+}
+
+void model_write_reserved(struct model_state *state, uint32_t which, const struct model_write *write)
+{
+    int64_t at = state->reserved[which];
+
+    assert(at && write->condition == CONDITION_NONE);
+    state->reserved[which] = 0;
+    for (uint32_t i = 0; i < write->count; i++)
+        change(state, &write->mutations[i], at, write->now_s);
+    tidy(state);
 }
 
 /* ---- reading ---- */

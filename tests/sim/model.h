@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { ROWS = 4, ELEMENTS = 4, LIST_MAX = 320, MUTATIONS_MAX = 12, SHOWN_MAX = ROWS + 1 };
+enum { RESERVED_MAX = 8, ROWS = 4, ELEMENTS = 4, LIST_MAX = 320, MUTATIONS_MAX = 12, SHOWN_MAX = ROWS + 1 };
 #define MODEL_SERVER INT64_C(1000000000000)
 
 enum model_cell_kind { CELL_ABSENT, CELL_VALUE, CELL_DEAD };
@@ -37,6 +37,7 @@ struct model_row {
     int64_t counted, x, y; /* counters; counted: which of them are there (1 | 2) */
 };
 struct model_state {
+    int64_t reserved[RESERVED_MAX]; /* stamps of batches that have them and are not here yet; 0: none */
     int64_t static_deleted_at;
     struct model_cell s;
     struct model_row rows[ROWS];
@@ -102,6 +103,10 @@ struct model_seen {
 };
 bool model_write(struct model_state *state, const struct model_write *write, enum outcome outcome,
                  const struct model_seen *seen);
+/* A logged batch gets one stamp, from the shard that has it first; its other parts come later, under that one. So it is reserved first, and
+ * then written with. */
+void model_reserve(struct model_state *state, uint32_t which);
+void model_write_reserved(struct model_state *state, uint32_t which, const struct model_write *write);
 
 struct shown_row {
     int32_t c;   /* -1: no row, only the static part */

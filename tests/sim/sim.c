@@ -328,22 +328,31 @@ static void quiet(struct run *run)
         fiber_sleep(100);
 }
 
-static void start_anew(struct run *run, bool by_cut)
+enum ending { BY_CUT, BY_KILL, IN_ORDER };
+
+static void start_anew(struct run *run, enum ending ending)
 {
     struct disk *disk = world_disk(run->world);
     struct file_system *files = world_files(run->world);
     struct error err;
     enum status status;
 
-    if (by_cut) {
+    if (ending != IN_ORDER) {
         for (uint64_t i = sim_draw(40); i; i--)
             fiber_yield();
-        trace(run, "the power goes");
         run->harmed_lastingly = true;
         run->harms++;
+    }
+    if (ending == BY_CUT) {
+        trace(run, "the power goes");
         disk_cut(disk);
         if (files)
             forgetful_cut(files);
+    }
+    if (ending == BY_KILL) { /* what was written and not yet synced is there, and is not synced by closing */
+        trace(run, "the process is killed");
+        if (files)
+            forgetful_fail_sync(files, true);
     }
     quiet(run);
     world_close(run->world);
@@ -352,9 +361,9 @@ static void start_anew(struct run *run, bool by_cut)
         forgetful_capacity(files, UINT64_MAX);
         forgetful_fail_sync(files, false);
     }
-    if (by_cut && files)
+    if (ending == BY_CUT && files)
         forgetful_restart(files, sim_draw(2));
-    if (by_cut)
+    if (ending == BY_CUT)
         disk_restore(disk);
     status = world_open(run->world, &err);
     if (status) {
@@ -401,8 +410,9 @@ static void happen(struct run *run, const struct event *event)
     case EVENT_FAIL:
     case EVENT_FULL:
     case EVENT_SYNC_FAIL: harm_disk(run, event); break;
-    case EVENT_CUT: start_anew(run, true); break;
-    case EVENT_RESTART: start_anew(run, false); break;
+    case EVENT_CUT: start_anew(run, BY_CUT); break;
+    case EVENT_KILL: start_anew(run, BY_KILL); break;
+    case EVENT_RESTART: start_anew(run, IN_ORDER); break;
     case EVENT_SWEEP: (void)world_sweep(run->world, &err); break;
     case EVENT_FLUSH: (void)world_flush(run->world, &err); break;
     case EVENT_COMPACT: (void)world_compact(run->world, &err); break;
@@ -514,7 +524,7 @@ static void run_seed(void *context)
             fiber_join(fibers[i]);
         disk_set_cold(world_disk(run->world), 0);
         if (!run->words)
-            start_anew(run, plan->features.cuts);
+            start_anew(run, plan->features.cuts ? BY_CUT : IN_ORDER);
         if (!run->words)
             read_all(run);
     }

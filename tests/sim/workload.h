@@ -19,6 +19,7 @@ enum event_kind {
     EVENT_FULL,      /* the disk has no room for a while (rocksdb) */
     EVENT_SYNC_FAIL, /* syncs fail for a while (rocksdb) */
     EVENT_CUT,       /* power */
+    EVENT_KILL,      /* the process, by the machine that goes on (rocksdb) */
     EVENT_RESTART,
     EVENT_SWEEP,
     EVENT_FLUSH,
