@@ -299,7 +299,8 @@ static void what_may_be_written_is_not_said_to_be_refused(void **state)
     atomic_store(&failed, stores[0]);
     said = run(loop, for_keys("UPDATE t SET v = 1", 0, 100));
     assert_true(table_space_refuses_writes(space, 0));
-    assert_string_equal(said, "write_timeout: Operation timed out - the write could not be synced, its outcome is unknown");
+    assert_string_equal(said,
+                        "write_timeout: Operation timed out - the write could not be synced, its outcome is unknown");
     atomic_store(&failed, NULL);
 }
 
@@ -307,10 +308,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(more_partitions_than_a_ring_holds_are_written),
-        TEST(a_counter_batch_adds_and_deletes_in_its_order),
-        TEST(a_full_ring_refuses_before_anything_is_done),
-        TEST(what_was_written_in_part_is_said_to_be),
+        TEST(more_partitions_than_a_ring_holds_are_written), TEST(a_counter_batch_adds_and_deletes_in_its_order),
+        TEST(a_full_ring_refuses_before_anything_is_done),   TEST(what_was_written_in_part_is_said_to_be),
         TEST(what_may_be_written_is_not_said_to_be_refused),
     };
 
