@@ -20,7 +20,7 @@
 #include <ucontext.h>
 #endif
 
-enum { FIBERS_MAX = 256, STACK_BYTES = 512 << 10, MUTEXES = 1024, STACKS_KEPT = 64, STEP_US_MAX = 12 };
+enum { FIBERS_MAX = 256, STACK_BYTES = 512 << 10, MUTEXES = 1024, STACKS_KEPT = 64 };
 
 struct fiber {
     char name[24];
@@ -46,7 +46,7 @@ struct fiber {
 static struct {
     bool runs;
     struct random random;
-    uint32_t switch_one_in;
+    uint32_t switch_one_in, step_us_max;
     uint64_t steps, digest;
     int64_t monotonic_us, ahead_us;
     struct fiber *fibers[FIBERS_MAX];
@@ -157,7 +157,7 @@ void fiber_yield(void)
     if (!in_fiber())
         return;
     sim.steps++;
-    sim.monotonic_us += 1 + (int64_t)random_below(&sim.random, STEP_US_MAX);
+    sim.monotonic_us += 1 + (int64_t)random_below(&sim.random, sim.step_us_max);
     go_to(draw_next());
 }
 
@@ -290,13 +290,14 @@ const char *fiber_name(void)
     return in_fiber() ? sim.now->name : "";
 }
 
-void fibers_run(uint64_t seed, uint32_t switch_one_in, void (*run)(void *context), void *context)
+void fibers_run(uint64_t seed, uint32_t switch_one_in, uint32_t step_us_max, void (*run)(void *context), void *context)
 {
     struct fiber *first;
 
     is_here = true;
     random_seed(&sim.random, seed);
     sim.switch_one_in = switch_one_in ? switch_one_in : 1;
+    sim.step_us_max = step_us_max ? step_us_max : 1;
     sim.steps = sim.digest = 0;
     sim.monotonic_us = INT64_C(1000000000);
     sim.ahead_us = INT64_C(1700000000000000);

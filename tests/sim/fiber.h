@@ -18,8 +18,10 @@
 /* The simulation's clock: what the server is given. */
 extern const struct clock sim_clock;
 
-/* Runs `main` as the first fiber, until it returns; by then all others have ended. switch_one_in: how often fiber_may_switch switches. */
-void fibers_run(uint64_t seed, uint32_t switch_one_in, void (*main)(void *context), void *context);
+/* Runs `main` as the first fiber, until it returns; by then all others have ended. switch_one_in: how often fiber_may_switch switches;
+ * step_us_max: what a switch takes at most. */
+void fibers_run(uint64_t seed, uint32_t switch_one_in, uint32_t step_us_max, void (*main)(void *context),
+                void *context);
 
 struct fiber;
 struct fiber *fiber_start(const char *name, void (*run)(void *context), void *context);

@@ -540,7 +540,7 @@ static char *try_plan(const struct workload *plan, const bool *left_out, uint64_
         .plan = plan, .left_out = left_out, .history = history_new(), .schedule = schedule, .traces = traces
     };
 
-    fibers_run(schedule, plan->switch_one_in, run_seed, &run);
+    fibers_run(schedule, plan->switch_one_in, plan->step_us_max, run_seed, &run);
     if (digest)
         *digest = sim_digest();
     if (!run.words)

@@ -663,6 +663,7 @@ void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32
     plan->shards = 1 + below(3);
     plan->sessions = 1 + below(SESSIONS_MAX);
     plan->switch_one_in = 1 + below(12);
+    plan->step_us_max = one_in(2) ? 12 : one_in(2) ? 300 : 3000;
     plan->partitions = one_in(4) ? 1 : 2 + below(PARTITIONS - 1);
     plan->rows = one_in(3) ? 1 + below(2) : ROWS;
     plan->tables = one_in(2) ? 3 : 1 + below(2);

@@ -50,7 +50,7 @@ struct workload {
     uint64_t seed;
     bool on_rocksdb;
     struct features features;
-    uint32_t shards, sessions, switch_one_in, partitions, rows, tables /* 1 t, 2 u, 3 both */;
+    uint32_t shards, sessions, switch_one_in, step_us_max, partitions, rows, tables /* 1 t, 2 u, 3 both */;
     uint64_t row_cache_bytes;
     int64_t grace_s; /* of the table u */
     uint32_t count;
