@@ -352,7 +352,7 @@ static void check_lane(const struct history *history, struct lane *lane)
             touches |= operation->parts[k].lane == lane->index;
         if (!touches || operation->answer == ANSWER_NOTHING || operation->answer == ANSWER_OPEN)
             continue;
-        if (operation->answer == ANSWER_UNKNOWN && operation->parts[0].is_read)
+        if (operation->answer == ANSWER_UNKNOWN && operation->part_count && operation->parts[0].is_read)
             continue;
         moments[count++] = (struct moment){ operation->from, operation, false };
         if (operation->to)

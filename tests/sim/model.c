@@ -298,25 +298,34 @@ static bool row_exists(const struct model_state *state, const struct model_row *
     return any;
 }
 
-static bool holds(const struct model_state *state, const struct model_write *write, const struct model_seen *seen,
-                  bool *seen_fits)
+static bool one_holds(const struct model_state *state, const struct model_condition *condition, int64_t now_s,
+                      const struct model_seen *seen, bool *seen_fits)
 {
-    const struct model_row *row = &state->rows[write->condition_row];
-    const struct model_cell *cell = write->condition == CONDITION_S_IS ? &state->s : &row->a;
-    bool live = is_live(cell, write->now_s);
+    const struct model_row *row = &state->rows[condition->row];
+    const struct model_cell *cell = condition->kind == CONDITION_S_IS ? &state->s : &row->a;
+    bool live = is_live(cell, now_s);
 
-    *seen_fits = true;
-    switch (write->condition) {
-    case CONDITION_NONE: return true;
-    case CONDITION_NOT_EXISTS: return !row_exists(state, row, write->now_s);
-    case CONDITION_EXISTS: return row_exists(state, row, write->now_s);
+    switch (condition->kind) {
+    case CONDITION_NOT_EXISTS: return !row_exists(state, row, now_s);
+    case CONDITION_EXISTS: return row_exists(state, row, now_s);
     case CONDITION_A_IS:
     case CONDITION_S_IS:
         if (seen && seen->known)
-            *seen_fits = seen->is_null ? !live : live && seen->value == cell->value;
-        return live && cell->value == write->condition_value;
+            *seen_fits &= seen->is_null ? !live : live && seen->value == cell->value;
+        return live && cell->value == condition->value;
     }
     return false;
+}
+
+static bool holds(const struct model_state *state, const struct model_write *write, const struct model_seen *seen,
+                  bool *seen_fits)
+{
+    bool all = true;
+
+    *seen_fits = true;
+    for (uint32_t i = 0; i < write->condition_count; i++)
+        all &= one_holds(state, &write->conditions[i], write->now_s, seen, seen_fits);
+    return all;
 }
 
 static bool has_place(struct model_state *state, const struct model_write *write)
@@ -365,7 +374,7 @@ void model_write_reserved(struct model_state *state, uint32_t which, const struc
 {
     int64_t at = state->reserved[which];
 
-    assert(at && write->condition == CONDITION_NONE);
+    assert(at && !write->condition_count);
     state->reserved[which] = 0;
     for (uint32_t i = 0; i < write->count; i++)
         change(state, &write->mutations[i], at, write->now_s);

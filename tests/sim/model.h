@@ -14,7 +14,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { RESERVED_MAX = 8, ROWS = 4, ELEMENTS = 4, LIST_MAX = 320, MUTATIONS_MAX = 12, SHOWN_MAX = ROWS + 1 };
+enum {
+    RESERVED_MAX = 8,
+    ROWS = 4,
+    ELEMENTS = 4,
+    LIST_MAX = 320,
+    MUTATIONS_MAX = 12,
+    CONDITIONS_MAX = 3,
+    SHOWN_MAX = ROWS + 1
+};
 #define MODEL_SERVER INT64_C(1000000000000)
 
 enum model_cell_kind { CELL_ABSENT, CELL_VALUE, CELL_DEAD };
@@ -84,13 +92,17 @@ struct mutation {
     int64_t at;    /* USING TIMESTAMP; 0: the server's */
 };
 
-enum condition_kind { CONDITION_NONE, CONDITION_NOT_EXISTS, CONDITION_EXISTS, CONDITION_A_IS, CONDITION_S_IS };
+enum condition_kind { CONDITION_NOT_EXISTS, CONDITION_EXISTS, CONDITION_A_IS, CONDITION_S_IS };
+struct model_condition {
+    enum condition_kind kind;
+    uint32_t row;
+    int64_t value;
+};
 struct model_write {
     uint32_t count;
     struct mutation mutations[MUTATIONS_MAX];
-    enum condition_kind condition;
-    uint32_t condition_row;
-    int64_t condition_value;
+    uint32_t condition_count; /* all must hold */
+    struct model_condition conditions[CONDITIONS_MAX];
     int64_t now_s;
 };
 /* What is known of how a write went. */

@@ -157,14 +157,14 @@ static void read_value(struct reader *reader, const struct column_of *column, st
 
 /* ---- all ---- */
 
-bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply, int32_t *last_c)
+bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply)
 {
     struct reader reader = { body, body + size, false };
     struct column_of columns[COLUMNS_MAX];
     int64_t flags, count, rows;
 
     memset(reply, 0, sizeof(*reply));
-    *last_c = -1;
+    reply->last_p = reply->last_c = -1;
     if (number(&reader, 4) != ROWS_KIND)
         return !reader.failed;
     reply->is_rows = true;
@@ -225,7 +225,9 @@ bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply, int32
             return false; /* row 0 alone has one */
         memcpy(shown->list + shown->list_count, values.list, values.list_count * sizeof(values.list[0]));
         shown->list_count += values.list_count;
-        *last_c = values.row.c;
+        reply->row_count++;
+        reply->last_p = (int32_t)values.p;
+        reply->last_c = values.row.c;
     }
     return !reader.failed && reader.at == reader.end;
 }

@@ -8,6 +8,8 @@ enum { REPLY_PARTITIONS_MAX = 8, PAGING_MAX = 512 };
 struct reply {
     bool is_rows;
     struct shown shown[REPLY_PARTITIONS_MAX]; /* by p */
+    uint32_t row_count;
+    int32_t last_p, last_c; /* of the last row; -1: there is none, or it has none */
     bool has_more;
     uint8_t paging[PAGING_MAX];
     uint32_t paging_size;
@@ -15,7 +17,7 @@ struct reply {
     bool is_condition, applied;
     struct model_seen seen;
 };
-/* False: it is no such body. last_c: of the last row of one partition, -1: none. */
-bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply, int32_t *last_c);
+/* False: it is no such body. */
+bool reply_decode(const uint8_t *body, uint32_t size, struct reply *reply);
 
 #endif

@@ -147,19 +147,73 @@ static void say_shown(struct operation *operation)
     fclose(out);
 }
 
+/* Where the pages of a read have come to. */
+struct reading {
+    struct model_read rest; /* of one partition: what the next page is to show */
+    int32_t p, c;           /* of a scan: its last row; p -1: it has not begun */
+};
+
+/* Partitions in the order in which a scan meets them: that of their tokens. */
+static int32_t rank_of(int32_t p)
+{
+    return p < 0 ? -1 : KEY_FROM + PARTITIONS - p;
+}
+
+/* What a page of a scan tells of each partition: all of it, or what lies before or behind a place, or nothing. */
+static void divide_scan(const struct event *event, const struct reading *reading, const struct reply *reply,
+                        struct operation *operation)
+{
+    operation->part_count = 0;
+    for (uint32_t i = 0; i < event->part_count; i++) {
+        struct part *part = &operation->parts[operation->part_count];
+        int32_t p = KEY_FROM + (int32_t)(event->parts[i].lane % PARTITIONS);
+
+        if (rank_of(p) < rank_of(reading->p) || (p == reading->p && reading->c < 0))
+            continue;
+        if (reply->has_more && rank_of(p) > rank_of(reply->last_p))
+            continue;
+        *part = event->parts[i];
+        if (p == reading->p) {
+            part->read.from = reading->c + 1;
+            part->read.whole = false;
+        }
+        part->shown = reply->shown[p];
+        part->has_more = reply->has_more && p == reply->last_p;
+        operation->part_count++;
+    }
+}
+
+/* False: there is no next page. */
+static bool go_on(struct reading *reading, const struct event *event, const struct reply *reply)
+{
+    struct model_read *rest = &reading->rest;
+
+    if (!reply->has_more)
+        return false;
+    if (event->is_scan) {
+        reading->p = reply->row_count ? reply->last_p : reading->p;
+        reading->c = reply->row_count ? reply->last_c : reading->c;
+        return true;
+    }
+    if (reply->last_c >= 0 && rest->reversed)
+        rest->to = reply->last_c - 1;
+    else if (reply->last_c >= 0)
+        rest->from = reply->last_c + 1;
+    rest->whole &= !reply->row_count;
+    if (!rest->limit)
+        return true;
+    rest->limit -= reply->row_count;
+    return rest->limit > 0;
+}
+
 /* Each page is a read of its own: of what follows the page before. False: it was the last one. */
-static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct model_read *read, struct reply *reply)
+static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct reading *reading, struct reply *reply)
 {
     const struct event *event = &run->plan->events[index];
     struct operation *operation = begin_operation(run, index);
     uint64_t harms = run->harms;
-    int32_t last_c = -1;
-    bool goes_on;
 
-    if (!event->is_scan)
-        operation->parts[0].read = *read;
     world_ask(run->world, ask);
-    set_now(operation, ask->now_us);
     if (ask->status) {
         snprintf(operation->answered, sizeof(operation->answered), "%s: %s", status_name(ask->status), ask->message);
         check_refusal(run, event, ask, harms, operation);
@@ -167,38 +221,24 @@ static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct m
         trace(run, "#%u %s -> %s", index, event->text, operation->answered);
         return false;
     }
-    if (!reply_decode(ask->reply.data, (uint32_t)ask->reply.size, reply, &last_c) || !reply->is_rows) {
-        blame(run, "#%u has a reply that can't be read: %s\n", index, event->text);
+    if (!reply_decode(ask->reply.data, (uint32_t)ask->reply.size, reply) || !reply->is_rows ||
+        (reply->has_more && !event->page_size) || (event->page_size && reply->row_count > (uint32_t)event->page_size)) {
+        blame(run, "#%u has a reply that can't be: %s\n", index, event->text);
         history_end(run->history, operation, ANSWER_NOTHING);
         return false;
     }
-    for (uint32_t i = 0; i < operation->part_count; i++) {
-        struct part *part = &operation->parts[i];
-
-        part->shown = reply->shown[KEY_FROM + part->lane % PARTITIONS];
-        part->has_more = reply->has_more;
+    if (event->is_scan) {
+        divide_scan(event, reading, reply, operation);
+    } else {
+        operation->parts[0].read = reading->rest;
+        operation->parts[0].shown = reply->shown[KEY_FROM + operation->parts[0].lane % PARTITIONS];
+        operation->parts[0].has_more = reply->has_more;
     }
-    goes_on = reply->has_more && !event->is_scan;
-    if (reply->has_more && event->is_scan)
-        blame(run, "#%u is not paged and has more: %s\n", index, event->text);
-    if (reply->has_more && !reply->paging_size)
-        goes_on = false;
+    set_now(operation, ask->now_us);
     say_shown(operation);
     history_end(run->history, operation, ANSWER_DONE);
     trace(run, "#%u %s -> %s", index, event->text, operation->answered);
-    if (!goes_on)
-        return false;
-    if (last_c >= 0 && read->reversed)
-        read->to = last_c - 1;
-    else if (last_c >= 0)
-        read->from = last_c + 1;
-    read->whole = read->whole && last_c == -1 && operation->parts[0].shown.count == 0;
-    if (read->limit) {
-        read->limit -= operation->parts[0].shown.count;
-        if (!read->limit)
-            return false;
-    }
-    return true;
+    return go_on(reading, event, reply);
 }
 
 static void do_read(struct run *run, uint32_t index)
@@ -207,11 +247,11 @@ static void do_read(struct run *run, uint32_t index)
     struct ask ask = {
         .loop = event->session % LOOPS, .text = event->text, .prepared = event->prepared, .page_size = event->page_size
     };
-    struct model_read read = event->parts[0].read;
+    struct reading reading = { .rest = event->parts[0].read, .p = -1 };
     struct reply *reply = xmalloc(sizeof(*reply));
     uint8_t paging[PAGING_MAX];
 
-    for (uint32_t page = 0; read_page(run, index, &ask, &read, reply); page++) {
+    for (uint32_t page = 0; read_page(run, index, &ask, &reading, reply); page++) {
         memcpy(paging, reply->paging, reply->paging_size);
         ask.paging_state = bytes_of(paging, reply->paging_size);
         if (page == PAGES_MAX) {
@@ -248,14 +288,14 @@ static void do_write(struct run *run, uint32_t index)
             part->outcome = OUTCOME_NO_PLACE;
         }
         snprintf(operation->answered, sizeof(operation->answered), "%s: %s", status_name(ask.status), ask.message);
-    } else if (part->write.condition != CONDITION_NONE) {
+    } else if (part->write.condition_count) {
         struct reply *reply = xmalloc(sizeof(*reply));
-        int32_t last_c;
 
-        if (!reply_decode(ask.reply.data, (uint32_t)ask.reply.size, reply, &last_c) || !reply->is_condition)
+        if (!reply_decode(ask.reply.data, (uint32_t)ask.reply.size, reply) || !reply->is_condition)
             blame(run, "#%u has a reply that can't be read: %s\n", index, event->text);
         part->outcome = reply->applied ? OUTCOME_APPLIED : OUTCOME_REFUSED;
-        part->seen = reply->seen;
+        if (part->write.condition_count == 1)
+            part->seen = reply->seen;
         snprintf(operation->answered, sizeof(operation->answered), "%s",
                  reply->applied        ? "applied"
                  : !reply->seen.known  ? "not applied"

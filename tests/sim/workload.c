@@ -305,22 +305,30 @@ static void make_delete(struct making *m)
     }
 }
 
-static void make_conditional(struct making *m)
+static struct model_condition *add_condition(struct making *m, enum condition_kind kind)
 {
     struct model_write *write = &m->part->write;
+    struct model_condition *condition = &write->conditions[write->condition_count++];
+
+    assert(write->condition_count <= CONDITIONS_MAX);
+    *condition = (struct model_condition){ kind, m->c, below(3) };
+    return condition;
+}
+
+static void make_conditional(struct making *m)
+{
+    struct model_condition *condition;
     char *text = m->event->text;
     int64_t v = below(3);
 
     m->at = 0;
-    write->condition_row = m->c;
-    write->condition_value = below(3);
     switch (below(5)) {
     case 0:
-        write->condition = CONDITION_NOT_EXISTS;
+        add_condition(m, CONDITION_NOT_EXISTS);
         make_insert(m, true);
         return;
     case 1:
-        write->condition = CONDITION_EXISTS;
+        add_condition(m, CONDITION_EXISTS);
         begin_update(m);
         say(text, "a = %lld", (long long)v);
         say_row(m);
@@ -329,25 +337,28 @@ static void make_conditional(struct making *m)
         return;
     case 2:
         m->ttl_s = 0;
-        write->condition = CONDITION_EXISTS;
+        add_condition(m, CONDITION_EXISTS);
         say(text, "DELETE FROM k.%s", m->table);
         say_row(m);
         say(text, " IF EXISTS");
         mutate(m, DELETE_ROW, 0, 0);
         return;
     case 3:
-        write->condition = CONDITION_S_IS;
+        if (m->part->write.condition_count) { /* of a batch, one is enough */
+            make_update(m);
+            return;
+        }
+        condition = add_condition(m, CONDITION_S_IS);
         begin_update(m);
-        say(text, "s = %lld WHERE p = %u IF s = %lld", (long long)v, KEY_FROM + m->p,
-            (long long)write->condition_value);
+        say(text, "s = %lld WHERE p = %u IF s = %lld", (long long)v, KEY_FROM + m->p, (long long)condition->value);
         mutate(m, PUT_S, 0, v);
         return;
     default:
-        write->condition = CONDITION_A_IS;
+        condition = add_condition(m, CONDITION_A_IS);
         begin_update(m);
         say(text, "a = %lld", (long long)v);
         say_row(m);
-        say(text, " IF a = %lld", (long long)write->condition_value);
+        say(text, " IF a = %lld", (long long)condition->value);
         mutate(m, PUT_A, 0, v);
         return;
     }
@@ -399,6 +410,28 @@ static void make_write(struct making *m)
         make_insert(m, false);
     else
         make_update(m);
+}
+
+/* Of one partition, each statement of another row. */
+static void make_conditional_batch(struct making *m)
+{
+    bool on_u = draw_u(m->plan);
+    uint32_t count = 1 + below(CONDITIONS_MAX), c = below(ROWS);
+
+    m->p = below(m->plan->partitions);
+    m->part = add_part(m->event, (on_u ? LANE_U : LANE_T) + m->p);
+    say(m->event->text, "BEGIN BATCH ");
+    for (uint32_t i = 0; i < count; i++) {
+        m->c = (c + i) % ROWS;
+        begin_statement(m, on_u);
+        m->at = 0;
+        if (i && one_in(3))
+            make_insert(m, false);
+        else
+            make_conditional(m);
+        say(m->event->text, "; ");
+    }
+    say(m->event->text, "APPLY BATCH");
 }
 
 /* Partitions of either table, each once. */
@@ -471,7 +504,7 @@ static void make_read(struct making *m)
     bool counts = m->plan->features.counters && one_in(4);
     uint32_t first = counts ? LANE_N : draw_u(m->plan) ? LANE_U : LANE_T, kind = below(10);
     const char *table = first == LANE_N ? "n" : first == LANE_U ? "u" : "t";
-    bool with_b = !m->plan->features.alters || one_in(2);
+    bool with_b = !m->plan->features.alters || one_in(2), is_in = false;
     struct model_read read = { .to = ROWS - 1 };
 
     m->p = below(m->plan->partitions);
@@ -497,6 +530,13 @@ static void make_read(struct making *m)
         if (kind == 0) {
             event->is_scan = true;
             read.whole = true;
+            if (m->plan->partitions > 1 && one_in(3)) { /* of two partitions */
+                is_in = true;
+                event->lane_count = 2;
+                first += below(m->plan->partitions - 1);
+                say(event->text, " WHERE p IN (%u, %u)", KEY_FROM + first % PARTITIONS,
+                    KEY_FROM + 1 + first % PARTITIONS);
+            }
         } else if (kind < 4) {
             read.whole = true;
             say(event->text, " WHERE p = %u", KEY_FROM + m->p);
@@ -515,7 +555,7 @@ static void make_read(struct making *m)
         if (!event->is_scan && one_in(4)) {
             read.limit = 1 + below(3);
             say(event->text, " LIMIT %u", read.limit);
-        } else if (!event->is_scan && m->plan->features.pages && one_in(2)) {
+        } else if (m->plan->features.pages && !is_in && one_in(2)) {
             event->page_size = 1 + (int32_t)below(2);
         }
     }
@@ -581,6 +621,8 @@ static void make_ask(struct workload *plan, struct event *event, uint32_t index)
         make_read(&m);
     else if (kind < 10 && features->counters)
         make_count(&m);
+    else if (kind < 12 && features->batches && features->conditions && one_in(3))
+        make_conditional_batch(&m);
     else if (kind < 12 && features->batches)
         make_batch(&m);
     else if (kind == 12 && (features->definitions || features->alters) && one_in(2))
