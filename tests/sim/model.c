@@ -141,17 +141,19 @@ static bool is_live(const struct model_cell *cell, int64_t now_s)
     return cell->kind == CELL_VALUE && (!cell->expires_s || now_s < cell->expires_s);
 }
 
-/* The later one stays; of two of one time the deletion, else the larger value. */
+/* The later one stays. Of two of one time (in one batch): the deletion, else the one that expires, and later, else the larger value. */
 static void put(struct model_cell *cell, struct model_cell other)
 {
+    bool is_lesser = other.value <= cell->value;
+
     if (cell->kind && cell->at > other.at)
         return;
-    if (cell->kind && cell->at == other.at) {
-        if (cell->kind == CELL_DEAD)
-            return;
-        if (other.kind != CELL_DEAD && cell->value >= other.value)
-            return;
-    }
+    if (!!cell->expires_s != !!other.expires_s)
+        is_lesser = !other.expires_s;
+    else if (cell->expires_s != other.expires_s)
+        is_lesser = other.expires_s < cell->expires_s;
+    if (cell->kind && cell->at == other.at && (cell->kind == CELL_DEAD || (other.kind != CELL_DEAD && is_lesser)))
+        return;
     *cell = other;
 }
 

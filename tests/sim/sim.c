@@ -147,6 +147,38 @@ static void say_shown(struct operation *operation)
     fclose(out);
 }
 
+/* An event's request, and what it is made of. */
+struct asking {
+    struct ask ask;
+    char text[sizeof(((struct event *)NULL)->text)];
+    uint8_t bytes[VALUES_MAX][8];
+    uint32_t sizes[VALUES_MAX];
+    struct bytes values[VALUES_MAX];
+};
+
+static struct asking *asking_new(const struct event *event)
+{
+    struct asking *asking = xmalloc(sizeof(*asking));
+
+    asking->ask = (struct ask){
+        .loop = event->session % LOOPS, .text = event->text, .prepared = event->prepared, .page_size = event->page_size
+    };
+    if (!event->bound)
+        return asking;
+    asking->ask.text = asking->text;
+    asking->ask.value_count = event_bind(event, asking->text, asking->bytes, asking->sizes);
+    asking->ask.values = asking->values;
+    for (uint32_t i = 0; i < asking->ask.value_count; i++)
+        asking->values[i] = bytes_of(asking->bytes[i], asking->sizes[i]);
+    return asking;
+}
+
+static void asking_free(struct asking *asking)
+{
+    buffer_fini(&asking->ask.reply);
+    free(asking);
+}
+
 /* Where the pages of a read have come to. */
 struct reading {
     struct model_read rest; /* of one partition: what the next page is to show */
@@ -244,54 +276,53 @@ static bool read_page(struct run *run, uint32_t index, struct ask *ask, struct r
 static void do_read(struct run *run, uint32_t index)
 {
     const struct event *event = &run->plan->events[index];
-    struct ask ask = {
-        .loop = event->session % LOOPS, .text = event->text, .prepared = event->prepared, .page_size = event->page_size
-    };
+    struct asking *asking = asking_new(event);
     struct reading reading = { .rest = event->parts[0].read, .p = -1 };
     struct reply *reply = xmalloc(sizeof(*reply));
     uint8_t paging[PAGING_MAX];
 
-    for (uint32_t page = 0; read_page(run, index, &ask, &reading, reply); page++) {
+    for (uint32_t page = 0; read_page(run, index, &asking->ask, &reading, reply); page++) {
         memcpy(paging, reply->paging, reply->paging_size);
-        ask.paging_state = bytes_of(paging, reply->paging_size);
+        asking->ask.paging_state = bytes_of(paging, reply->paging_size);
         if (page == PAGES_MAX) {
             blame(run, "#%u never ends: %s\n", index, event->text);
             break;
         }
     }
     free(reply);
-    buffer_fini(&ask.reply);
+    asking_free(asking);
 }
 
 static void do_write(struct run *run, uint32_t index)
 {
     const struct event *event = &run->plan->events[index];
     struct operation *operation = begin_operation(run, index);
-    struct ask ask = { .loop = event->session % LOOPS, .text = event->text, .prepared = event->prepared };
+    struct asking *asking = asking_new(event);
+    struct ask *ask = &asking->ask;
     struct part *part = &operation->parts[0];
     uint64_t harms = run->harms;
     enum answer answer = ANSWER_DONE;
 
-    world_ask(run->world, &ask);
-    set_now(operation, ask.now_us);
+    world_ask(run->world, ask);
+    set_now(operation, ask->now_us);
     for (uint32_t i = 0; i < operation->part_count; i++)
         operation->parts[i].outcome = OUTCOME_APPLIED;
-    if (ask.status) {
+    if (ask->status) {
         run->was_refused = true;
-        check_refusal(run, event, &ask, harms, operation);
-        answer = is_nothing(ask.status) ? ANSWER_NOTHING : ANSWER_UNKNOWN;
+        check_refusal(run, event, ask, harms, operation);
+        answer = is_nothing(ask->status) ? ANSWER_NOTHING : ANSWER_UNKNOWN;
         if (answer == ANSWER_UNKNOWN)
             for (uint32_t i = 0; i < operation->part_count; i++)
                 operation->parts[i].outcome = OUTCOME_ANY;
-        if (ask.status == ERR_INVALID && event->has_place && strstr(ask.message, "ist")) {
+        if (ask->status == ERR_INVALID && event->has_place && strstr(ask->message, "ist")) {
             answer = ANSWER_DONE;
             part->outcome = OUTCOME_NO_PLACE;
         }
-        snprintf(operation->answered, sizeof(operation->answered), "%s: %s", status_name(ask.status), ask.message);
+        snprintf(operation->answered, sizeof(operation->answered), "%s: %s", status_name(ask->status), ask->message);
     } else if (part->write.condition_count) {
         struct reply *reply = xmalloc(sizeof(*reply));
 
-        if (!reply_decode(ask.reply.data, (uint32_t)ask.reply.size, reply) || !reply->is_condition)
+        if (!reply_decode(ask->reply.data, (uint32_t)ask->reply.size, reply) || !reply->is_condition)
             blame(run, "#%u has a reply that can't be read: %s\n", index, event->text);
         part->outcome = reply->applied ? OUTCOME_APPLIED : OUTCOME_REFUSED;
         if (part->write.condition_count == 1)
@@ -307,7 +338,7 @@ static void do_write(struct run *run, uint32_t index)
     }
     history_end(run->history, operation, answer);
     trace(run, "#%u %s -> %s", index, event->text, operation->answered);
-    buffer_fini(&ask.reply);
+    asking_free(asking);
 }
 
 struct session {

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS \
@@ -617,6 +618,7 @@ static void make_ask(struct workload *plan, struct event *event, uint32_t index)
     event->kind = EVENT_ASK;
     event->session = below(plan->sessions);
     event->prepared = one_in(3);
+    event->bound = event->prepared && features->bound;
     if (kind < 7)
         make_read(&m);
     else if (kind < 10 && features->counters)
@@ -671,6 +673,7 @@ static void draw_features(struct workload *plan)
 {
     struct features *f = &plan->features;
 
+    f->bound = one_in(2);
     f->ttl = one_in(3);
     f->client_times = one_in(3);
     f->conditions = one_in(2);
@@ -726,6 +729,45 @@ void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32
     }
 }
 
+static bool is_word(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* Columns are ints, but timestamps and what is added to counters. */
+uint32_t event_bind(const struct event *event, char *text, uint8_t bytes[][8], uint32_t *sizes)
+{
+    const char *from = event->text;
+    uint32_t count = 0;
+
+    while (*from) {
+        bool begins = from == event->text || !is_word(from[-1]),
+             has_sign = *from == '-' && from[1] >= '0' && from[1] <= '9';
+        bool is_number = begins && (has_sign || (*from >= '0' && *from <= '9'));
+        long long number;
+        char *end;
+
+        if (!is_number) {
+            *text++ = *from++;
+            continue;
+        }
+        assert(count < VALUES_MAX);
+        number = strtoll(from, &end, 10);
+        sizes[count] = 4;
+        if (from - event->text > 10 && !strncmp(from - 10, "TIMESTAMP ", 10))
+            sizes[count] = 8;
+        if (event->is_counter && from - event->text > 2 && (from[-2] == '+' || from[-2] == '-'))
+            sizes[count] = 8;
+        for (uint32_t i = 0; i < sizes[count]; i++)
+            bytes[count][i] = (uint8_t)((uint64_t)number >> (8 * (sizes[count] - 1 - i)));
+        count++;
+        from = end;
+        *text++ = '?';
+    }
+    *text = 0;
+    return count;
+}
+
 static const char *name_of(const struct event *event)
 {
     switch (event->kind) {
@@ -752,7 +794,9 @@ void event_print(FILE *out, const struct workload *plan, uint32_t index)
 
     if (event->kind == EVENT_ASK)
         fprintf(out, "  #%-3u session %u: %s%s", index, event->session, event->text,
-                event->prepared ? " (prepared)" : "");
+                event->bound      ? " (bound)"
+                : event->prepared ? " (prepared)"
+                                  : "");
     else
         fprintf(out, "  #%-3u %s %lld", index, name_of(event), (long long)event->amount);
     if (event->page_size)
@@ -768,6 +812,7 @@ void workload_print_features(FILE *out, const struct workload *plan)
             plan->on_rocksdb ? "rocksdb" : "memory", plan->shards, plan->sessions, plan->partitions,
             plan->switch_one_in, plan->row_cache_bytes ? " row cache," : "", (long long)plan->grace_s);
 #define SAY(name) fprintf(out, "%s", f->name ? " " #name : "")
+    SAY(bound);
     SAY(ttl);
     SAY(client_times);
     SAY(conditions);

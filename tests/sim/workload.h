@@ -8,7 +8,7 @@
 #include "history.h"
 
 /* Partition keys are 3, 4 and 5: of 2 shards, and of 3, each has one. */
-enum { EVENTS_MAX = 400, SESSIONS_MAX = 4, PARTITIONS = 3, KEY_FROM = 3 };
+enum { EVENTS_MAX = 400, VALUES_MAX = 300, SESSIONS_MAX = 4, PARTITIONS = 3, KEY_FROM = 3 };
 
 enum event_kind {
     EVENT_ASK,       /* a session's */
@@ -34,7 +34,7 @@ struct event {
     /* EVENT_ASK */
     uint32_t session;
     enum ask_kind ask;
-    bool prepared, uses_b, has_place, whole, is_scan, is_counter;
+    bool prepared, bound, uses_b, has_place, whole, is_scan, is_counter;
     int32_t page_size;
     uint32_t first_lane, lane_count; /* of its table: a scan's */
     uint32_t part_count;
@@ -43,8 +43,8 @@ struct event {
 };
 
 struct features {
-    bool ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters, cold,
-        fails, cuts, restarts, sweeps, clock, compactions, advances, pages, long_lists;
+    bool bound, ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters,
+        cold, fails, cuts, restarts, sweeps, clock, compactions, advances, pages, long_lists;
 };
 struct workload {
     uint64_t seed;
@@ -62,6 +62,8 @@ enum { LANE_T = 0, LANE_U = PARTITIONS, LANE_N = 2 * PARTITIONS, LANES = 3 * PAR
 
 void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32_t asks);
 void workload_print_features(FILE *out, const struct workload *plan);
+/* The statement with markers in the place of its numbers, and what is bound to them; bytes has 8 for each value. */
+uint32_t event_bind(const struct event *event, char *text, uint8_t bytes[][8], uint32_t *sizes);
 void event_print(FILE *out, const struct workload *plan, uint32_t index);
 extern const char *const workload_definitions[]; /* NULL ends; the one with %lld takes grace_s */
 

@@ -279,6 +279,7 @@ void world_ask(struct world *world, struct ask *ask)
             buffer_reset(&ask->reply);
             begin(world, &request, ask, NATIVE_EXECUTE);
             request.message.execute.id = id;
+            request.message.parameters.values = (struct native_values){ ask->value_count, ask->values, NULL };
             run(world, loop, &request, &ask->reply);
         }
     } else {

@@ -37,7 +37,9 @@ enum status world_compact(struct world *world, struct error *err);
 struct ask {
     uint32_t loop; /* whose connection it is */
     const char *text;
-    bool prepared;     /* PREPARE, if need be, and EXECUTE */
+    bool prepared; /* PREPARE and EXECUTE, with what is bound to its markers */
+    uint32_t value_count;
+    const struct bytes *values;
     int32_t page_size; /* 0: not paged */
     struct bytes paging_state;
     int64_t now_us;      /* out: when the request came */
