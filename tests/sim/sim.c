@@ -105,12 +105,15 @@ static bool is_nothing(enum status status)
 static void check_refusal(struct run *run, const struct event *event, const struct ask *ask, uint64_t harms,
                           struct operation *operation)
 {
-    bool may_lack = event->uses_b && run->plan->features.alters;
-    bool may_be_gone = ask->status == ERR_UNPREPARED && (run->plan->features.alters || run->plan->features.definitions);
+    const struct features *features = &run->plan->features;
+    bool may_lack = event->uses_b && features->alters;
+    bool may_be_gone = ask->status == ERR_UNPREPARED && (features->alters || features->definitions || features->drops);
+    bool may_lack_u = features->drops && strstr(event->text, "k.u") &&
+                      (ask->status == ERR_INVALID || ask->status == ERR_CONFIG || ask->status == ERR_ALREADY_EXISTS);
 
     if (ask->status == ERR_INVALID && (may_lack || event->has_place))
         return;
-    if (may_be_gone || run->harmed_lastingly || run->harms != harms)
+    if (may_be_gone || may_lack_u || run->harmed_lastingly || run->harms != harms)
         return;
     blame(run, "#%u was refused for no reason: %s: %s\n  %s\n", operation->event, status_name(ask->status),
           ask->message, event->text);

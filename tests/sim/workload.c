@@ -575,6 +575,27 @@ static void make_read(struct making *m)
     }
 }
 
+void workload_create_u(char *text, const struct workload *plan)
+{
+    sprintf(text, workload_definitions[2], (long long)plan->grace_s);
+}
+
+/* The table u goes, or comes again; it may be there, or not. */
+static void make_drop(struct making *m)
+{
+    struct event *event = m->event;
+
+    event->ask = ASK_DEFINE;
+    if (one_in(3))
+        say(event->text, "DROP TABLE k.u");
+    else
+        workload_create_u(event->text, m->plan);
+    for (uint32_t i = 0; i < m->plan->partitions; i++) {
+        m->part = add_part(event, LANE_U + i);
+        mutate(m, TRUNCATE, 0, 0);
+    }
+}
+
 static void make_definition(struct making *m)
 {
     const struct features *features = &m->plan->features;
@@ -618,7 +639,6 @@ static void make_ask(struct workload *plan, struct event *event, uint32_t index)
     event->kind = EVENT_ASK;
     event->session = below(plan->sessions);
     event->prepared = one_in(3);
-    event->bound = event->prepared && features->bound;
     if (kind < 7)
         make_read(&m);
     else if (kind < 10 && features->counters)
@@ -627,10 +647,13 @@ static void make_ask(struct workload *plan, struct event *event, uint32_t index)
         make_conditional_batch(&m);
     else if (kind < 12 && features->batches)
         make_batch(&m);
+    else if (kind == 12 && features->drops && one_in(2))
+        make_drop(&m);
     else if (kind == 12 && (features->definitions || features->alters) && one_in(2))
         make_definition(&m);
     else
         make_write(&m);
+    event->bound = event->prepared && features->bound && event->ask != ASK_DEFINE;
 }
 
 /* ---- what happens ---- */
@@ -684,6 +707,7 @@ static void draw_features(struct workload *plan)
     f->lists = one_in(3);
     f->definitions = one_in(5);
     f->alters = one_in(8);
+    f->drops = one_in(8);
     f->cold = one_in(2);
     f->fails = one_in(3);
     f->cuts = one_in(2);
@@ -823,6 +847,7 @@ void workload_print_features(FILE *out, const struct workload *plan)
     SAY(lists);
     SAY(definitions);
     SAY(alters);
+    SAY(drops);
     SAY(cold);
     SAY(fails);
     SAY(cuts);

@@ -44,7 +44,7 @@ struct event {
 
 struct features {
     bool bound, ttl, client_times, conditions, batches, counters, deletes, collections, lists, definitions, alters,
-        cold, fails, cuts, restarts, sweeps, clock, compactions, advances, pages, long_lists;
+        cold, fails, cuts, restarts, sweeps, clock, compactions, advances, pages, long_lists, drops;
 };
 struct workload {
     uint64_t seed;
@@ -65,6 +65,8 @@ void workload_print_features(FILE *out, const struct workload *plan);
 /* The statement with markers in the place of its numbers, and what is bound to them; bytes has 8 for each value. */
 uint32_t event_bind(const struct event *event, char *text, uint8_t bytes[][8], uint32_t *sizes);
 void event_print(FILE *out, const struct workload *plan, uint32_t index);
+/* Of the table u, again. */
+void workload_create_u(char *text, const struct workload *plan);
 extern const char *const workload_definitions[]; /* NULL ends; the one with %lld takes grace_s */
 
 #endif
