@@ -449,13 +449,23 @@ static enum status carry_out(struct catalog *catalog, struct table_port *port, s
     return OK;
 }
 
+/* What a write of unknown outcome left is not known before its shard takes writes again: resumed, it may have it after all. */
+static enum status end_doubt(struct catalog *catalog, struct table_port *port, struct error *err)
+{
+    assert(catalog->in_doubt);
+    if (!definitions_are_settled(catalog, port))
+        return error_set(err, ERR_WRITE_FAILURE,
+                         "Definitions can't be changed now: the disk is full or failed; reads go on");
+    return load(catalog, port, err);
+}
+
 /* In doubt, what the disk has is read first, and takes the place of what we believed. */
 static enum status ready_for_change(struct catalog *catalog, struct table_port *port, struct error *err)
 {
     if (!catalog->space)
         return error_set(err, ERR_BOOTSTRAPPING,
                          "Definitions can't be changed now: the server is starting or stopping");
-    return catalog->in_doubt ? load(catalog, port, err) : OK;
+    return catalog->in_doubt ? end_doubt(catalog, port, err) : OK;
 }
 
 enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,

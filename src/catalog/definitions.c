@@ -449,6 +449,14 @@ static enum status take_row(void *context, const struct rows_view *row, struct e
     return definitions_take(context, row, err);
 }
 
+bool definitions_are_settled(const struct catalog *catalog, const struct table_port *port)
+{
+    uint32_t shard = table_shard_of(port, token_of_partition_key(PARTITION));
+
+    assert(catalog->space);
+    return !table_space_refuses_writes(catalog->space, shard);
+}
+
 /* Rows come sorted by kind, scope and name, as loading needs them. */
 enum status definitions_load(const struct catalog *catalog, struct table_port *port, struct loading *l,
                              struct error *err)

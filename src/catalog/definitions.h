@@ -34,6 +34,8 @@ struct table_def *definitions_own_table(void);
 /* All of them, gathered. Ended only if OK. */
 enum status definitions_load(const struct catalog *catalog, struct table_port *port, struct loading *loading,
                              struct error *err);
+/* The owner takes writes now: whatever became of those that failed has become of them. */
+bool definitions_are_settled(const struct catalog *catalog, const struct table_port *port);
 /* One row of it: for definitions_load, and for a check. */
 enum status definitions_take(struct loading *loading, const struct rows_view *row, struct error *err);
 

@@ -320,6 +320,63 @@ static void a_step_of_an_older_job_is_not_believed(void **state)
     arena_free(arena);
 }
 
+static struct store_ops doubtful_ops; /* the memory store */
+static _Atomic bool fails_next;
+static struct store_batch *_Atomic in_doubt;
+
+static enum status doubtful_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    if (!atomic_exchange(&fails_next, false))
+        return store_memory_ops.write(store, batch, durable, err);
+    atomic_store(&in_doubt, store_batch_new());
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+
+        store_batch_add(in_doubt, &op);
+    }
+    return error_set(err, ERR_IO, "not known");
+}
+
+/* It was written, as is found now. */
+static enum status doubtful_resume(struct store *store, struct error *err)
+{
+    enum status status = store_memory_ops.write(store, in_doubt, true, err);
+
+    store_batch_free(atomic_exchange(&in_doubt, NULL));
+    return status;
+}
+
+/* While the shard takes no writes the definitions say nothing of it: asked then, they would be believed when it has come. */
+static void what_a_failed_change_left_is_asked_when_it_is_known(void **state)
+{
+    struct arena *arena = arena_new(1024);
+    struct ddl_change change;
+    struct table_def *a, *c;
+    struct error err;
+
+    doubtful_ops = store_memory_ops;
+    doubtful_ops.write = doubtful_write;
+    doubtful_ops.resume = doubtful_resume;
+    open_all(&doubtful_ops);
+    run(CREATE_K);
+    atomic_store(&fails_next, true);
+    assert_int_equal(try_run("CREATE TABLE a (k int PRIMARY KEY)", &change, arena, &err), ERR_WRITE_TIMEOUT);
+    assert_int_equal(try_run("CREATE TABLE b (k int PRIMARY KEY)", &change, arena, &err), ERR_WRITE_FAILURE);
+    for (uint32_t i = 0; i < table_space_shard_count(space); i++)
+        for (int ms = 0; table_space_refuses_writes(space, i) && ms < 20000; ms++)
+            usleep(1000);
+    run("CREATE TABLE c (k int PRIMARY KEY)");
+    a = table("a");
+    c = table("c");
+    assert_non_null(a);
+    assert_non_null(c);
+    assert_int_not_equal(a->id, c->id);
+    table_def_unref(a);
+    table_def_unref(c);
+    arena_free(arena);
+    close_all();
+}
+
 /* ---- removals ---- */
 
 static struct store_ops hooked_ops;
@@ -518,6 +575,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failure_is_shown, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(a_kind_that_nobody_knows_waits, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(in_doubt_a_job_is_done_once_more, setup_jobs, teardown),
+        cmocka_unit_test_setup_teardown(what_a_failed_change_left_is_asked_when_it_is_known, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(a_step_of_an_older_job_is_not_believed, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(tables_that_wait_are_removed_together, setup_jobs, teardown),
         cmocka_unit_test_setup_teardown(a_refused_drop_removes_nothing, setup_jobs, teardown),
