@@ -455,12 +455,8 @@ static void make_batch(struct making *m)
         for (uint32_t k = 0; k < statements; k++) {
             m->c = (c + k) % ROWS;
             begin_statement(m, on_u);
-            if (k == 0 && m->plan->features.deletes && one_in(4)) {
-                m->ttl_s = 0;
-                say(m->event->text, "DELETE FROM k.%s", m->table);
-                say_using(m, false);
-                say_row(m);
-                mutate(m, DELETE_ROW, 0, 0);
+            if (m->plan->features.deletes && one_in(3)) {
+                make_delete(m);
             } else {
                 make_insert(m, false);
             }
