@@ -58,6 +58,9 @@ void show_metrics(void *context, struct buffer *out)
         sum.bytes_out += __atomic_load_n(&loop->budget.bytes_out, __ATOMIC_RELAXED);
     }
     metrics_print(out, &sum);
+    metrics_print_value(out, "helenus_memory_given_back_total", "counter",
+                        "Times that free memory went back to the system, after much of it was freed.",
+                        atomic_load_explicit(&server->service.given_back_count, memory_order_relaxed));
     query_engine_stats(server->engine, &stats);
     metrics_print_value(out, "helenus_prepared_statements", "gauge", "Statements in the prepared cache.",
                         stats.prepared_count);

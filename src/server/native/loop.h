@@ -51,7 +51,8 @@ struct native_service {
     atomic_uint connection_count;
     struct worker_job trim_job; /* gives free memory back to the system */
     atomic_bool is_trimming;
-    struct native_loop **loops; /* owned by server.c */
+    _Atomic uint64_t given_back_count; /* how often there was some: metrics */
+    struct native_loop **loops;        /* owned by server.c */
     uint32_t loop_count;
 };
 

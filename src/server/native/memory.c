@@ -117,7 +117,8 @@ static void trim_run(struct worker_job *job, void *local)
     struct native_service *service = CONTAINER_OF(job, struct native_service, trim_job);
 
     assert(atomic_load(&service->is_trimming));
-    malloc_trim(0);
+    if (malloc_trim(0))
+        atomic_fetch_add_explicit(&service->given_back_count, 1, memory_order_relaxed);
     atomic_store(&service->is_trimming, false);
 }
 
