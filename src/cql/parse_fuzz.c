@@ -15,7 +15,7 @@ static bool print(struct bytes text, struct buffer *out)
 
     if (status == OK)
         cql_print(out, statement);
-    else if (status != ERR_SYNTAX || !err.message[0])
+    else if ((status != ERR_SYNTAX && status != ERR_PROTOCOL /* not UTF-8 */) || !err.message[0])
         abort();
     arena_free(arena);
     return status == OK;
