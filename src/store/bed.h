@@ -21,6 +21,7 @@ struct bed {
     const struct store_ops *ops;
     bool on_disk; /* posix files in a temporary directory, else forgetful or none */
     bool forgetful;
+    uint64_t seed; /* of what the forgetful file system leaves to chance */
     bool plain, no_sync;
     uint64_t write_buffer_bytes;
     uint64_t target_file_bytes;
@@ -140,7 +141,7 @@ __attribute__((unused)) static void bed_open(struct bed *bed)
             abort();
         bed->files = file_system_posix();
     } else if (bed->forgetful) {
-        bed->files = forgetful_new(1);
+        bed->files = forgetful_new(bed->seed);
     }
     open_environment(bed);
     if (bed_open_store(bed)) {

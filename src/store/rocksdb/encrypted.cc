@@ -766,13 +766,10 @@ class EncryptedFileSystem : public rocksdb::FileSystem
     {
         struct error err;
         std::string directory = to.substr(0, to.rfind('/'));
-        enum status status = files_->ops->rename(files_, from.c_str(), to.c_str(), &err);
 
-        /* A log that is finished goes to another directory. RocksDB syncs the one it came from; a crash then
-         * must not find it in neither. */
-        if (status == OK && directory != from.substr(0, from.rfind('/')))
-            status = files_->ops->sync_directory(files_, directory.c_str(), &err);
-        return translate(status, err);
+        if (directory == from.substr(0, from.rfind('/')))
+            return translate(files_->ops->rename(files_, from.c_str(), to.c_str(), &err), err);
+        return translate(move(from, to, directory, &err), err);
     }
     IOStatus LinkFile(const std::string &from, const std::string &to, const IOOptions &, IODebugContext *) override
     {
@@ -839,6 +836,23 @@ class EncryptedFileSystem : public rocksdb::FileSystem
             return data.empty() ? IOStatus::OK() : IOStatus::NotSupported("append to a file of an earlier run");
         }
     };
+
+    /* A log that is finished goes to another directory. RocksDB syncs the one it came from at any time; after a
+     * crash the log must not be in neither. So it has both names until the new one is on the disk. What a crash
+     * left with both is moved again: the new name is there, and leads to the same file. */
+    enum status move(const std::string &from, const std::string &to, const std::string &directory, struct error *err)
+    {
+        enum status status = files_->ops->link(files_, from.c_str(), to.c_str(), err);
+        bool has_both = status == OK || status == ERR_ALREADY_EXISTS;
+
+        if (!has_both) /* a file system that has no second names */
+            status = files_->ops->rename(files_, from.c_str(), to.c_str(), err);
+        if (has_both || status == OK)
+            status = files_->ops->sync_directory(files_, directory.c_str(), err);
+        if (has_both && status == OK)
+            status = files_->ops->remove(files_, from.c_str(), err);
+        return status;
+    }
 
     /* Opens a file and learns its key from its header. */
     IOStatus open(const std::string &path, enum file_mode mode, std::unique_ptr<Opened> *result)

@@ -127,6 +127,7 @@ static unsigned crash_rounds(uint64_t seed, unsigned rounds, bool no_sync)
     unsigned lost = 0;
 
     bed.write_buffer_bytes = 64 * 1024; /* so that flushes and compactions are hit as well */
+    bed.seed = seed;
     bed.no_sync = no_sync;
     bed_open(&bed);
     for (unsigned round = 0; round < rounds && !lost; round++) {
