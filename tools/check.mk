@@ -16,7 +16,7 @@ fuzzers: $(FUZZERS)
 # make fuzz T=cql/parse: one fuzzer for FUZZ_SECONDS; without T: each of them, as many at a time as there are cores.
 .PHONY: fuzz fuzz-one
 fuzz:
-	@$(MAKE) -s BUILD=$(FUZZ_BUILD) CC=clang CXX=clang++ SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers
+	@$(MAKE) -s BUILD=$(FUZZ_BUILD) CC=clang CXX=clang++ SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" EXTRA_CPPFLAGS="$(DEBUG_CPP)" fuzzers
 	@printf '%s\n' $(patsubst src/%.c,%,$(if $(T),$(filter src/$(T)%,$(FUZZ_C)),$(FUZZ_C))) | xargs -P $$(nproc) -I {} $(MAKE) -s fuzz-one NAME={}
 fuzz-one:
 	@corpus=$(FUZZ_BUILD)/corpus/$(NAME); seeds=tests/corpus/$$(basename $(NAME) _fuzz); log=$(FUZZ_BUILD)/$$(basename $(NAME)).log; mkdir -p $$corpus; \
@@ -161,6 +161,12 @@ $(BUILD)/obj/bench/floor.o: bench/floor.c | $(GENERATED)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/floor: $(BUILD)/obj/bench/floor.o $(BUILD)/libhelenus.a
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# What a request costs in instructions, beside another build: make instructions BEFORE=/tmp/before/build/helenus
+.PHONY: instructions
+instructions: build/load
+	$(MAKE) -s build/helenus
+	$(PYTHON) bench/instructions.py $(if $(BEFORE),before=$(BEFORE)) now=build/helenus
 
 # Side by side with Apache Cassandra; hours with every server (BENCH=--dry-run says how long). BENCH passes options, e.g. BENCH="--rows 200000".
 .PHONY: bench

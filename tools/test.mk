@@ -27,6 +27,7 @@ help:
 	@echo "make mutants         one-line sabotages, each of which a named test must see"
 	@echo "make state            rewrite what README says works, from the tests"
 	@echo "make configuration   rewrite docs/configuration.md from the options the binary has"
+	@echo "make instructions    what a request costs in instructions, beside BEFORE=path of another build's server"
 	@echo "make package         a .deb with the native engine, systemd unit and configuration, in build/package"
 	@echo "make test-package    installs, starts, upgrades and removes it in a bare Debian 12 in a chroot (root)"
 	@echo "make bench           side by side with Apache Cassandra; make engine: RocksDB in Release mode"
