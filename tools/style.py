@@ -8,7 +8,7 @@ Counted are .c, .cc, .y and .re files, without tests, fuzzers and tests' beds. T
     lines      of those files, blank ones too
     comments   share of lines that hold a comment, alone or behind code, in %
     no head    files that do not begin with a comment that says what the file is for
-    asserts    assert( and static_assert( for 1000 lines
+    asserts    assert(, static_assert( and debug_assert( for 1000 lines
     long       functions of more than 60 lines, from the name to the closing brace, which LONG does not list with a reason; LONG_LEFT says
                how many a folder still has: there may be fewer, never more
     wide       lines over the columns that clang-format is told
@@ -83,7 +83,7 @@ class File:
         words = comment.splitlines()
         code = self.code.splitlines()
         self.comments = sum(1 for line in words if line.strip())
-        self.asserts = len(re.findall(r"\b(?:_S|s)tatic_assert\s*\(|\bassert\s*\(", self.code))
+        self.asserts = len(re.findall(r"\b(?:(?:_S|s)tatic_|debug_)?assert\s*\(", self.code))
         self.headless = not self.text.startswith(("/*", "//"))
         self.includes = re.findall(r'^[ \t]*#[ \t]*include "([^"]+)"', self.code, re.M)
         self.functions = self.find_functions()

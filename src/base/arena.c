@@ -8,6 +8,7 @@
  * each access past an object's end. */
 #include "base/arena.h"
 
+#include "base/debug.h"
 #include "base/poison.h"
 
 #include <assert.h>
@@ -184,7 +185,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     void *memory;
 
     /* A size that wrapped around on its way here (a negative number, an overflow) is our mistake. */
-    assert(size < SIZE_MAX / 2);
+    debug_assert(size < SIZE_MAX / 2);
     memory = alloc_room(arena, ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + POISON_GAP_BYTES);
     arena->gaps += POISON_GAP_BYTES;
     unpoison(memory, size);

@@ -5,6 +5,8 @@
  * who writes more than it reserved is caught even where the capacity would have taken it. */
 #include "base/buffer.h"
 
+#include "base/debug.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,11 +17,11 @@ void buffer_grow(struct buffer *buffer, size_t more)
 {
     size_t capacity = buffer->capacity ? buffer->capacity : 256;
 
-    assert(more < SIZE_MAX / 4 && buffer->size < SIZE_MAX / 4);
+    debug_assert(more < SIZE_MAX / 4 && buffer->size < SIZE_MAX / 4);
     while (capacity - buffer->size < more)
         capacity *= 2;
     buffer->data = xrealloc(buffer->data, capacity);
-    assert(buffer->size <= capacity && capacity - buffer->size >= more);
+    debug_assert(buffer->size <= capacity && capacity - buffer->size >= more);
     buffer->capacity = capacity;
     poison(buffer->data + buffer->size, capacity - buffer->size);
 }

@@ -8,6 +8,8 @@
  * (types/value.h). */
 #include "plan/access.h"
 
+#include "base/debug.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -100,7 +102,7 @@ static uint32_t width_of(const struct bytes *values, uint32_t width)
 static enum status said_values(const struct key_part *part, const struct column_def *columns, struct eval *eval,
                                struct bytes *list, struct error *err)
 {
-    assert(!part->in_marker && (part->values || !part->value_count));
+    debug_assert(!part->in_marker && (part->values || !part->value_count));
     for (size_t i = 0; i < (size_t)part->value_count * part->width; i++) {
         const struct column_def *column = &columns[part->first + i % part->width];
         enum status status = expr_evaluate(part->values[i], eval, &list[i], err);
@@ -179,7 +181,7 @@ static enum status part_values(const struct key_part *part, const struct column_
     uint32_t total, at = 0;
     enum status status;
 
-    assert(part->kind == PART_EQ || part->kind == PART_IN);
+    debug_assert(part->kind == PART_EQ || part->kind == PART_IN);
     if (!part->in_marker) {
         *values = arena_alloc(eval->arena, sizeof(**values) * ((size_t)part->value_count * part->width + 1));
         *count = part->value_count;
@@ -433,7 +435,7 @@ static enum status make_prefixes(const struct access *access, const struct table
             if (status)
                 return status;
         }
-        assert(made <= count * value_count);
+        debug_assert(made <= count * value_count);
         prefixes = next;
         count = made;
     }

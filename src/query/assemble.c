@@ -5,6 +5,7 @@
  * (resolve_offsets). What a cell holds as it is is not copied: slots point to it. */
 #include "query/assemble.h"
 
+#include "base/debug.h"
 #include "row/counter.h"
 #include "wire/native.h"
 
@@ -97,7 +98,7 @@ static void fill_cells(struct assembler *assembler, const struct row *row, bool 
         uint32_t slot = select->slot_of_id_index[i], first, end;
         const struct column_def *column = select->slots[slot];
 
-        assert(slot < select->slot_count);
+        debug_assert(slot < select->slot_count);
         /* Static and regular columns are filled at different times and must not clear each
          * other. */
         if ((column->kind == COLUMN_STATIC) != is_static)
@@ -130,15 +131,18 @@ static void fill_cells(struct assembler *assembler, const struct row *row, bool 
     }
 }
 
-/* Sets the pointers of slots whose values lie in the scratch, now that it no longer moves. */
-static void resolve_offsets(struct assembler *assembler, uint32_t first, uint32_t end)
+/* Sets the pointers of slots from `first` on whose values lie in the scratch, now that it no longer moves: of the
+ * clustering, and of the columns that this row has filled. */
+static void resolve_offsets(struct assembler *assembler, uint32_t first, enum column_kind filled)
 {
-    const struct buffer *scratch = assembler->scratch;
+    const struct select_plan *select = assembler->select;
+    const uint8_t *scratch = assembler->scratch->data ? assembler->scratch->data : (const uint8_t *)"";
+    uint32_t cells = select->partition_slots + select->clustering_slots;
 
-    assert(first <= end && end <= assembler->select->slot_count);
-    for (uint32_t i = first; i < end; i++)
-        if (assembler->offsets[i] != SIZE_MAX)
-            assembler->slots[i].data = scratch->data ? scratch->data + assembler->offsets[i] : (const uint8_t *)"";
+    assert(first <= cells && cells <= select->slot_count);
+    for (uint32_t i = first; i < select->slot_count; i++)
+        if (assembler->offsets[i] != SIZE_MAX && (i < cells || select->slots[i]->kind == filled))
+            assembler->slots[i].data = scratch + assembler->offsets[i];
 }
 
 /* Fills the slots that all rows of a partition share. A partition key of several columns is
@@ -165,7 +169,7 @@ void assemble_partition(struct assembler *assembler, const struct read_partition
         return;
     buffer_reset(scratch);
     fill_cells(assembler, partition->static_row, true);
-    resolve_offsets(assembler, select->partition_slots + select->clustering_slots, select->slot_count);
+    resolve_offsets(assembler, select->partition_slots + select->clustering_slots, COLUMN_STATIC);
     for (uint32_t i = select->partition_slots + select->clustering_slots; i < select->slot_count; i++)
         if (select->slots[i]->kind == COLUMN_STATIC && assembler->offsets[i] != SIZE_MAX) {
             assembler->slots[i] = arena_copy(chunk, assembler->slots[i]); /* rows reuse the scratch */
@@ -217,9 +221,6 @@ enum status assemble_row(struct assembler *assembler, const struct read_row *row
         }
     }
     fill_cells(assembler, row ? row->row : NULL, false);
-    resolve_offsets(assembler, first, end);
-    for (uint32_t i = end; i < select->slot_count; i++)
-        if (select->slots[i]->kind == COLUMN_REGULAR)
-            resolve_offsets(assembler, i, i + 1);
+    resolve_offsets(assembler, first, COLUMN_REGULAR);
     return OK;
 }

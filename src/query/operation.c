@@ -5,6 +5,7 @@
  * cql3.terms, release 5.0. */
 #include "query/operation.h"
 
+#include "base/debug.h"
 #include "row/counter.h"
 #include "row/merge.h"
 #include "row/place.h"
@@ -47,7 +48,7 @@ static void add_complex(struct cell_list *list, const struct column_def *column,
 /* A cell with a value, which expires if the statement has a TTL. */
 static void fill_live(struct cell *cell, const struct stamp *stamp, struct bytes value)
 {
-    assert(!bytes_is_null(value) && stamp->ttl_s >= 0);
+    debug_assert(!bytes_is_null(value) && stamp->ttl_s >= 0);
     cell->timestamp_us = stamp->timestamp_us;
     cell->value = value;
     if (stamp->ttl_s) {

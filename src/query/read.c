@@ -6,6 +6,7 @@
  * chunks is handed to a worker. */
 #include "query/read.h"
 
+#include "base/debug.h"
 #include "query/assemble.h"
 #include "query/filter.h"
 #include "query/group.h"
@@ -141,7 +142,7 @@ static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
 {
     enum status status;
 
-    assert(!*stopped);
+    debug_assert(!*stopped);
     *taken = false;
     if (!reader->page.limits.left_in_partition || !filters_pass(&reader->filters, reader->row.slots))
         return OK;

@@ -8,6 +8,7 @@
  * far as errors of its values go, and on a loop it may still answer QUERY_WAITS. */
 #include "query/write.h"
 
+#include "base/debug.h"
 #include "query/batch_warning.h"
 #include "query/condition.h"
 #include "query/json.h"
@@ -27,7 +28,7 @@ enum { FRAGMENTS_MAX = 1 << 20, BATCH_PARTITIONS_MAX = 65535, LOOP_KEYS_MAX = 20
 /* Hands a list of cells to a fragment: they share memory. */
 static void put_cells(struct table_fragment *fragment, const struct cell_list *list)
 {
-    assert(list->count <= list->capacity && list->complex_count <= list->complex_capacity);
+    debug_assert(list->count <= list->capacity && list->complex_count <= list->complex_capacity);
     fragment->row.cells = list->cells;
     fragment->row.cell_count = list->count;
     fragment->row.complexes = list->complexes;

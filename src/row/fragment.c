@@ -14,6 +14,7 @@
  * bytes. */
 #include "row/fragment.h"
 
+#include "base/debug.h"
 #include "row/merge.h"
 
 #include <assert.h>
@@ -166,8 +167,8 @@ static void append_cell(struct buffer *out, const struct base *base, const struc
     bool own_ttl = cell->kind == CELL_EXPIRING && !(cell->ttl_s == base->ttl_s && cell->local_s == base->expires_s);
     bool path = !bytes_is_null(cell->path), path_value = !bytes_is_null(cell->path_value);
 
-    assert(cell->kind <= CELL_COUNTER);
-    assert(own_timestamp || may_stand(cell->timestamp_us, base->server));
+    debug_assert(cell->kind <= CELL_COUNTER);
+    debug_assert(own_timestamp || may_stand(cell->timestamp_us, base->server));
     append_varint(out, cell->column_id);
     buffer_append_u8(out, (uint8_t)cell->kind | (own_timestamp ? CELL_OWN_TIMESTAMP : 0) |
                               (own_ttl ? CELL_OWN_TTL : 0) | (path ? CELL_PATH : 0) |
@@ -195,7 +196,7 @@ static struct base choose_base(const struct row *row)
     base.server = timestamp_is_server(base.timestamp_us);
     if (base.server)
         base.timestamp_us = TIMESTAMP_SERVER;
-    assert(row->cells || !row->cell_count);
+    debug_assert(row->cells || !row->cell_count);
     if (!base.ttl_s && row->cell_count && row->cells[0].kind == CELL_EXPIRING) {
         base.ttl_s = row->cells[0].ttl_s;
         base.expires_s = row->cells[0].local_s;
@@ -558,7 +559,7 @@ enum status fragment_decode(struct arena *arena, struct bytes fragment, struct r
         for (uint32_t i = 0; i < row->complex_count; i++)
             read_complex(&c, &base, &row->complexes[i]);
     }
-    assert(c.at <= c.end);
+    debug_assert(c.at <= c.end);
     row->cell_count = read_cell_count(&c, &base);
     row->cells = arena_alloc(arena, sizeof(*row->cells) * (row->cell_count + 1));
     for (uint32_t i = 0; i < row->cell_count; i++)
@@ -601,7 +602,7 @@ bool fragment_summarize(struct bytes fragment, struct fragment_summary *summary)
         if (cell.timestamp_us < least_us)
             least_us = cell.timestamp_us;
     }
-    assert(c.at <= c.end);
+    debug_assert(c.at <= c.end);
     summary->min_timestamp_us = least_us;
     return !c.failed && c.at == c.end;
 }

@@ -15,6 +15,7 @@
  * that. */
 #include "row/merge.h"
 
+#include "base/debug.h"
 #include "row/counter.h"
 
 #include <assert.h>
@@ -147,7 +148,7 @@ static struct cell merge_cell(struct arena *arena, const struct cell *a, const s
 {
     struct cell merged;
 
-    assert(a->column_id == b->column_id && a->kind <= CELL_COUNTER && b->kind <= CELL_COUNTER);
+    debug_assert(a->column_id == b->column_id && a->kind <= CELL_COUNTER && b->kind <= CELL_COUNTER);
     if (a->kind == CELL_COUNTER && b->kind == CELL_COUNTER) {
         merged = *a;
         if (b->timestamp_us > merged.timestamp_us)
@@ -269,7 +270,7 @@ void row_drop_covered(struct row *row)
             !covers(complex_deletion_of(row, cell->column_id), cell->timestamp_us))
             row->cells[count++] = *cell;
     }
-    assert(count <= row->cell_count);
+    debug_assert(count <= row->cell_count);
     row->cell_count = count;
     count = 0;
     /* A collection's deletion that is not newer than the row's covers nothing that the row's does
@@ -329,7 +330,7 @@ bool row_hide(struct row *row, struct deletion cover, int64_t now_s)
             row->cells[count] = *cell;
         count++;
     }
-    assert(count <= row->cell_count);
+    debug_assert(count <= row->cell_count);
     row->cell_count = count;
     row->complex_count = 0;
     row->deletion = DELETION_NONE;
@@ -439,7 +440,7 @@ static bool purge_cells(struct row *row, const struct purge *purge)
         }
         row->cells[count++] = cell;
     }
-    assert(count <= row->cell_count);
+    debug_assert(count <= row->cell_count);
     row->cell_count = count;
     return changed;
 }

@@ -10,6 +10,7 @@
  * cheap; it is built only when somebody looks something up, since most turns never do. */
 #include "store/store.h"
 
+#include "base/debug.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -148,8 +149,8 @@ struct store_op store_batch_at(const struct store_batch *batch, size_t index)
     const struct op_entry *entry = &batch->entries[index];
     const uint8_t *at = batch->bytes.data ? batch->bytes.data + entry->offset : NULL;
 
-    assert(index < batch->count);
-    assert(entry->offset + entry->key_size + entry->value_size <= batch->bytes.size);
+    debug_assert(index < batch->count);
+    debug_assert(entry->offset + entry->key_size + entry->value_size <= batch->bytes.size);
     return (struct store_op){ entry->kind, entry->family, bytes_of(at, entry->key_size),
                               bytes_of(at ? at + entry->key_size : NULL, entry->value_size) };
 }

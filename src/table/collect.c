@@ -6,6 +6,8 @@
  * arena. */
 #include "table/collect.h"
 
+#include "base/debug.h"
+
 #include <assert.h>
 
 void collector_init(struct collector *c, const struct read_command *command, struct arena *arena)
@@ -47,7 +49,7 @@ static void push_row(struct collector *c, struct bytes clustering, const struct 
              first = named && named < 16 ? named : 16;
 
     c->rows = arena_room(c->arena, c->rows, c->row_count, &c->row_capacity, first, sizeof(*c->rows));
-    assert(!c->command->row_limit_per_partition || c->row_count < c->command->row_limit_per_partition);
+    debug_assert(!c->command->row_limit_per_partition || c->row_count < c->command->row_limit_per_partition);
     c->rows[c->row_count++] = (struct read_row){ clustering, row };
 }
 
@@ -58,8 +60,8 @@ static void push_row(struct collector *c, struct bytes clustering, const struct 
  * alone. */
 bool collector_add(struct collector *c, struct bytes clustering, const struct row *row)
 {
-    assert(!c->stopped && c->rows_left);
-    assert(row->cells || !row->cell_count);
+    debug_assert(!c->stopped && c->rows_left);
+    debug_assert(row->cells || !row->cell_count);
     c->work.rows_read++;
     if (!c->command->rows_wanted) {
         c->any_row = true;

@@ -10,6 +10,7 @@
  * and stamps the copy. */
 #include "table/command.h"
 
+#include "base/debug.h"
 #include "row/fragment.h"
 #include "row/key.h"
 
@@ -238,7 +239,7 @@ static const uint8_t *take(struct command_reader *reader, size_t size)
 {
     const uint8_t *at = reader->at;
 
-    assert(reader->at <= reader->end || reader->failed);
+    debug_assert(reader->at <= reader->end || reader->failed);
     if (reader->failed || (size_t)(reader->end - at) < size) {
         reader->failed = true;
         return NULL;

@@ -36,6 +36,7 @@
  *
  * This is what clustering columns look like in the store's keys: the format is laid down on disk. types_test.c holds
  * it to value_compare, on extreme and random values, in both directions. */
+#include "base/debug.h"
 #include "types/number.h"
 #include "types/value.h"
 #include "types/vint.h"
@@ -220,7 +221,7 @@ static void encode(struct buffer *out, const struct type *type, struct bytes val
         buffer_append_u8(out, bytes_is_null(value) ? VALUE_KEY_NULL : VALUE_KEY_EMPTY);
         return;
     }
-    assert(!type_fixed_bytes(type) || type->kind == TYPE_VECTOR || value.size == type_fixed_bytes(type));
+    debug_assert(!type_fixed_bytes(type) || type->kind == TYPE_VECTOR || value.size == type_fixed_bytes(type));
     at = buffer_reserve(out, 17);
     *at++ = VALUE_KEY_VALUE;
     out->size++;
