@@ -336,6 +336,47 @@ static bool term_follows(const struct lexer *lexer)
     }
 }
 
+/* Goes over what a type begins with: its name, and the "<" of one that has parameters. `token`
+ * is the lexeme that was read, `at` stands behind it. *angles counts the "<" that are open, and
+ * *type_next says whether a type must follow again, as it must behind a "<". False: this is no
+ * type. */
+static bool skip_type(struct lexer *at, int token, const struct lexeme *lexeme, uint32_t *angles, bool *type_next)
+{
+    struct lexeme name;
+    struct lexer behind;
+
+    assert(*type_next && token > 0);
+    *type_next = false;
+    /* The dimension of a vector, or a custom type, which is a string. */
+    if ((token == T_INTEGER && *angles) || token == T_STRING)
+        return true;
+    /* set is reserved: as a type it must go on with <. */
+    if (token == T_SET) {
+        ++*angles;
+        *type_next = true;
+        return lex_raw(at, &name) == T_LT;
+    }
+    if (!is_name(lexeme))
+        return false;
+    /* These are types only with a "<" behind them, else names. */
+    bool parametric = token == T_MAP || token == T_LIST || token == T_TUPLE || token == T_VECTOR || token == T_FROZEN;
+    bool special = word_of(lexeme) == WORD_SPECIAL && token != T_KEY;
+    int next = peek(at, &behind);
+
+    if (parametric && next == T_LT) {
+        *at = behind;
+        ++*angles;
+        *type_next = true;
+        return true;
+    }
+    /* A user type with its keyspace. */
+    if (next == T_DOT) {
+        *at = behind;
+        return lex_raw(at, &name) > 0 && is_name(&name);
+    }
+    return !special;
+}
+
 /* Does a type stand between this "(" and its ")", and a term behind that? Then it is a hint,
  * else parentheses or a tuple. Types hold no "(", so no text is looked at by two of them: the
  * look-ahead costs each lexeme at most once more. */
@@ -352,50 +393,11 @@ static bool is_hint(struct lexer *lexer)
         if (token <= 0)
             return false;
         if (type_next) {
-            /* The dimension of a vector. */
-            if (token == T_INTEGER && angles) {
-                type_next = false;
-                continue;
-            }
-            /* A custom type. */
-            if (token == T_STRING) {
-                type_next = false;
-                continue;
-            }
-            /* set is reserved: as a type it must go on with <. */
-            if (token == T_SET) {
-                if (lex_raw(&at, &lexeme) != T_LT)
-                    return false;
-                angles++;
-                continue;
-            }
-            if (!is_name(&lexeme))
+            if (!skip_type(&at, token, &lexeme, &angles, &type_next))
                 return false;
-            type_next = false;
-            /* These are types only with a "<" behind them, else names. */
-            bool parametric =
-                token == T_MAP || token == T_LIST || token == T_TUPLE || token == T_VECTOR || token == T_FROZEN;
-            bool special = word_of(&lexeme) == WORD_SPECIAL && token != T_KEY;
-            struct lexer behind;
-            int next = peek(&at, &behind);
-            if (parametric && next == T_LT) {
-                at = behind;
-                angles++;
-                type_next = true;
-                /* A user type with its keyspace. */
-            } else if (next == T_DOT) {
-                at = behind;
-                token = lex_raw(&at, &lexeme);
-                if (token <= 0 || !is_name(&lexeme))
-                    return false;
-            } else if (special) {
-                return false;
-            }
-            continue;
-        }
-        /* Behind a type: another one, or the end of one that has parameters, or the
-         * ")". */
-        if (token == T_COMMA && angles) {
+            /* Behind a type: another one, or the end of one that has parameters, or the
+             * ")". */
+        } else if (token == T_COMMA && angles) {
             type_next = true;
         } else if (token == T_GT && angles) {
             angles--;

@@ -222,6 +222,62 @@ static void put_marker(struct buffer *out, struct bytes name)
     }
 }
 
+/* {k: v}: keys and values alternate. */
+static void put_map(struct buffer *out, const struct term *term)
+{
+    put(out, "{");
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        put(out, i == 0 ? "" : i % 2 ? ": " : ", ");
+        cql_print_term(out, term->items[i]);
+    }
+    put(out, "}");
+}
+
+/* {field: v}, with a name for each item. */
+static void put_udt(struct buffer *out, const struct term *term)
+{
+    put(out, "{");
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        put_comma(out, i);
+        identifier_print(out, term->field_names[i]);
+        put(out, ": ");
+        cql_print_term(out, term->items[i]);
+    }
+    put(out, "}");
+}
+
+/* v[a..b]. Either end may be open: it is NULL then. */
+static void put_slice(struct buffer *out, const struct term *term)
+{
+    assert(term->item_count == 3);
+    cql_print_term(out, term->items[0]);
+    put(out, "[");
+    if (term->items[1])
+        cql_print_term(out, term->items[1]);
+    /* Apart: "1. .. 2" must not be read as "1 ... 2". */
+    put(out, " .. ");
+    if (term->items[2])
+        cql_print_term(out, term->items[2]);
+    put(out, "]");
+}
+
+/* CAST(x AS type) makes another value of x; the hint (type) x only says what x is. */
+static void put_cast(struct buffer *out, const struct term *term)
+{
+    if (term->kind == TERM_CAST) {
+        put(out, "CAST(");
+        cql_print_term(out, term->items[0]);
+        put(out, " AS ");
+        cql_print_type(out, term->type);
+        put(out, ")");
+    } else {
+        put(out, "(");
+        cql_print_type(out, term->type);
+        put(out, ") ");
+        cql_print_term(out, term->items[0]);
+    }
+}
+
 /* A term; parentheses of the text are tuples of one, so they are printed as such, and
  * operators need no more of them. */
 void cql_print_term(struct buffer *out, const struct term *term)
@@ -243,43 +299,15 @@ void cql_print_term(struct buffer *out, const struct term *term)
         put_terms(out, items, term->item_count);
         put(out, "}");
         break;
-    /* Keys and values alternate. */
-    case TERM_MAP:
-        put(out, "{");
-        for (uint32_t i = 0; i < term->item_count; i++) {
-            put(out, i == 0 ? "" : i % 2 ? ": " : ", ");
-            cql_print_term(out, items[i]);
-        }
-        put(out, "}");
-        break;
-    case TERM_UDT:
-        put(out, "{");
-        for (uint32_t i = 0; i < term->item_count; i++) {
-            put_comma(out, i);
-            identifier_print(out, term->field_names[i]);
-            put(out, ": ");
-            cql_print_term(out, items[i]);
-        }
-        put(out, "}");
-        break;
+    case TERM_MAP: put_map(out, term); break;
+    case TERM_UDT: put_udt(out, term); break;
     case TERM_TUPLE: put_call(out, "", term); break;
     case TERM_FUNCTION:
         put_function(out, term->function);
         put_call(out, "", term);
         break;
     case TERM_CAST:
-        put(out, "CAST(");
-        cql_print_term(out, items[0]);
-        put(out, " AS ");
-        cql_print_type(out, term->type);
-        put(out, ")");
-        break;
-    case TERM_HINT:
-        put(out, "(");
-        cql_print_type(out, term->type);
-        put(out, ") ");
-        cql_print_term(out, items[0]);
-        break;
+    case TERM_HINT: put_cast(out, term); break;
     case TERM_NEGATE:
         /* Apart: "--" would begin a comment, and "-1" would be one number. */
         put(out, "- ");
@@ -302,18 +330,7 @@ void cql_print_term(struct buffer *out, const struct term *term)
         cql_print_term(out, items[1]);
         put(out, "]");
         break;
-    case TERM_SLICE:
-        cql_print_term(out, items[0]);
-        put(out, "[");
-        /* Either end of a slice may be open. */
-        if (items[1])
-            cql_print_term(out, items[1]);
-        /* Apart: "1. .. 2" must not be read as "1 ... 2". */
-        put(out, " .. ");
-        if (items[2])
-            cql_print_term(out, items[2]);
-        put(out, "]");
-        break;
+    case TERM_SLICE: put_slice(out, term); break;
     /* The only call with a star. */
     case TERM_COUNT_ROWS: put(out, "count(*)"); break;
     case TERM_WRITETIME: put_call(out, "writetime", term); break;
@@ -1186,6 +1203,72 @@ static void put_describe(struct buffer *out, const struct describe_statement *s)
 
 /* ---- The statement ---- */
 
+static void put_drop_keyspace(struct buffer *out, const struct drop_keyspace_statement *s)
+{
+    put(out, "DROP KEYSPACE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    identifier_print(out, s->name);
+}
+
+/* The new table's name stands before that of the one it is made of. */
+static void put_restore_table(struct buffer *out, const struct restore_table_statement *s)
+{
+    put(out, "RESTORE TABLE ");
+    put_name(out, s->table);
+    put(out, " FROM TABLE ");
+    put_name(out, s->source);
+    put_options(out, &s->options, " WITH ");
+}
+
+static void put_create_type(struct buffer *out, const struct create_type_statement *s)
+{
+    put(out, "CREATE TYPE ");
+    put_if(out, s->if_not_exists, "IF NOT EXISTS ");
+    put_type_name(out, s->name);
+    put(out, " ");
+    put_fields(out, s->fields, s->field_count);
+}
+
+/* Not put_named(): names of types have rules of their own, see put_type_name(). */
+static void put_drop_type(struct buffer *out, const struct named_statement *s)
+{
+    put(out, "DROP TYPE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_type_name(out, s->name);
+}
+
+static void put_alter_view(struct buffer *out, const struct alter_view_statement *s)
+{
+    put(out, "ALTER MATERIALIZED VIEW ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    put_name(out, s->view);
+    put_options(out, &s->options, " WITH ");
+}
+
+/* Users are named by strings, roles by identifiers. */
+static void put_drop_role(struct buffer *out, const struct drop_role_statement *s)
+{
+    put(out, s->is_user ? "DROP USER " : "DROP ROLE ");
+    put_if(out, s->if_exists, "IF EXISTS ");
+    if (s->is_user)
+        cql_print_string(out, s->name);
+    else
+        put_role_name(out, s->name);
+}
+
+/* Identities, and the role of one, are strings here, whatever was written. */
+static void put_identity(struct buffer *out, const struct identity_statement *s, bool adds)
+{
+    put(out, adds ? "ADD IDENTITY " : "DROP IDENTITY ");
+    put_if(out, adds && s->if_not_exists, "IF NOT EXISTS ");
+    put_if(out, !adds && s->if_exists, "IF EXISTS ");
+    cql_print_string(out, s->identity);
+    if (adds) {
+        put(out, " TO ROLE ");
+        cql_print_string(out, s->role);
+    }
+}
+
 /* One statement, without a semicolon. */
 void cql_print(struct buffer *out, const struct cql_statement *s)
 {
@@ -1202,43 +1285,18 @@ void cql_print(struct buffer *out, const struct cql_statement *s)
     case STATEMENT_TRUNCATE: put_named(out, "TRUNCATE TABLE ", s->named); break;
     case STATEMENT_CREATE_KEYSPACE: put_keyspace(out, "CREATE KEYSPACE ", s->keyspace); break;
     case STATEMENT_ALTER_KEYSPACE: put_keyspace(out, "ALTER KEYSPACE ", s->keyspace); break;
-    case STATEMENT_DROP_KEYSPACE:
-        put(out, "DROP KEYSPACE ");
-        put_if(out, s->drop_keyspace->if_exists, "IF EXISTS ");
-        identifier_print(out, s->drop_keyspace->name);
-        break;
+    case STATEMENT_DROP_KEYSPACE: put_drop_keyspace(out, s->drop_keyspace); break;
     case STATEMENT_CREATE_TABLE: put_create_table(out, s->create_table); break;
     case STATEMENT_ALTER_TABLE: put_alter_table(out, s->alter_table); break;
     case STATEMENT_DROP_TABLE: put_named(out, "DROP TABLE ", s->named); break;
-    case STATEMENT_RESTORE_TABLE:
-        put(out, "RESTORE TABLE ");
-        put_name(out, s->restore_table->table);
-        put(out, " FROM TABLE ");
-        put_name(out, s->restore_table->source);
-        put_options(out, &s->restore_table->options, " WITH ");
-        break;
-    case STATEMENT_CREATE_TYPE:
-        put(out, "CREATE TYPE ");
-        put_if(out, s->create_type->if_not_exists, "IF NOT EXISTS ");
-        put_type_name(out, s->create_type->name);
-        put(out, " ");
-        put_fields(out, s->create_type->fields, s->create_type->field_count);
-        break;
+    case STATEMENT_RESTORE_TABLE: put_restore_table(out, s->restore_table); break;
+    case STATEMENT_CREATE_TYPE: put_create_type(out, s->create_type); break;
     case STATEMENT_ALTER_TYPE: put_alter_type(out, s->alter_type); break;
-    case STATEMENT_DROP_TYPE:
-        put(out, "DROP TYPE ");
-        put_if(out, s->named->if_exists, "IF EXISTS ");
-        put_type_name(out, s->named->name);
-        break;
+    case STATEMENT_DROP_TYPE: put_drop_type(out, s->named); break;
     case STATEMENT_CREATE_INDEX: put_create_index(out, s->create_index); break;
     case STATEMENT_DROP_INDEX: put_named(out, "DROP INDEX ", s->named); break;
     case STATEMENT_CREATE_VIEW: put_create_view(out, s->create_view); break;
-    case STATEMENT_ALTER_VIEW:
-        put(out, "ALTER MATERIALIZED VIEW ");
-        put_if(out, s->alter_view->if_exists, "IF EXISTS ");
-        put_name(out, s->alter_view->view);
-        put_options(out, &s->alter_view->options, " WITH ");
-        break;
+    case STATEMENT_ALTER_VIEW: put_alter_view(out, s->alter_view); break;
     case STATEMENT_DROP_VIEW: put_named(out, "DROP MATERIALIZED VIEW ", s->named); break;
     case STATEMENT_CREATE_TRIGGER: put_trigger(out, "CREATE TRIGGER ", s->trigger); break;
     case STATEMENT_DROP_TRIGGER: put_trigger(out, "DROP TRIGGER ", s->trigger); break;
@@ -1248,33 +1306,15 @@ void cql_print(struct buffer *out, const struct cql_statement *s)
     case STATEMENT_DROP_AGGREGATE: put_drop_function(out, "DROP AGGREGATE ", s->drop_function); break;
     case STATEMENT_CREATE_ROLE: put_role(out, "CREATE ", s->role); break;
     case STATEMENT_ALTER_ROLE: put_role(out, "ALTER ", s->role); break;
-    case STATEMENT_DROP_ROLE:
-        put(out, s->drop_role->is_user ? "DROP USER " : "DROP ROLE ");
-        put_if(out, s->drop_role->if_exists, "IF EXISTS ");
-        if (s->drop_role->is_user)
-            cql_print_string(out, s->drop_role->name);
-        else
-            put_role_name(out, s->drop_role->name);
-        break;
+    case STATEMENT_DROP_ROLE: put_drop_role(out, s->drop_role); break;
     case STATEMENT_GRANT_ROLE: put_grant_role(out, "GRANT ", " TO ", s->grant_role); break;
     case STATEMENT_REVOKE_ROLE: put_grant_role(out, "REVOKE ", " FROM ", s->grant_role); break;
     case STATEMENT_LIST_ROLES: put_list_roles(out, s->list_roles); break;
     case STATEMENT_GRANT_PERMISSIONS: put_grant(out, "GRANT ", " TO ", s->permissions); break;
     case STATEMENT_REVOKE_PERMISSIONS: put_grant(out, "REVOKE ", " FROM ", s->permissions); break;
     case STATEMENT_LIST_PERMISSIONS: put_grant(out, "LIST ", " OF ", s->permissions); break;
-    /* Identities are strings here, whatever was written. */
-    case STATEMENT_ADD_IDENTITY:
-        put(out, "ADD IDENTITY ");
-        put_if(out, s->identity->if_not_exists, "IF NOT EXISTS ");
-        cql_print_string(out, s->identity->identity);
-        put(out, " TO ROLE ");
-        cql_print_string(out, s->identity->role);
-        break;
-    case STATEMENT_DROP_IDENTITY:
-        put(out, "DROP IDENTITY ");
-        put_if(out, s->identity->if_exists, "IF EXISTS ");
-        cql_print_string(out, s->identity->identity);
-        break;
+    case STATEMENT_ADD_IDENTITY: put_identity(out, s->identity, true); break;
+    case STATEMENT_DROP_IDENTITY: put_identity(out, s->identity, false); break;
     case STATEMENT_DESCRIBE: put_describe(out, s->describe); break;
     }
 }
