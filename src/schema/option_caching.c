@@ -27,6 +27,58 @@ static void append_names(struct buffer *out, const struct option_map *map, const
     }
 }
 
+/* `keys`: ALL or NONE, in any case of letters; kept in capitals. */
+static enum status read_keys(struct bytes value, struct bytes *keys, struct error *err)
+{
+    if (option_is_word(value, "ALL")) {
+        *keys = BYTES_LITERAL("ALL");
+        return OK;
+    }
+    if (option_is_word(value, "NONE")) {
+        *keys = BYTES_LITERAL("NONE");
+        return OK;
+    }
+    return error_set(err, ERR_CONFIG,
+                     "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and 'NONE' are allowed",
+                     BYTES(value));
+}
+
+/* `rows_per_partition`: ALL, NONE or a number of rows, which is kept as it is counted, not as it
+ * was written ("007" is 7); 0 is the same as NONE. */
+static enum status read_rows(struct arena *arena, struct bytes value, struct bytes *rows, struct error *err)
+{
+    int64_t number;
+
+    if (option_is_word(value, "ALL")) {
+        *rows = BYTES_LITERAL("ALL");
+    } else if (option_is_word(value, "NONE")) {
+        *rows = BYTES_LITERAL("NONE");
+    } else if (value.size && isdigit(value.data[0]) && integer_parse(value, 0, INT32_MAX, &number)) {
+        *rows = number == 0 ? BYTES_LITERAL("NONE") : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
+    } else {
+        return error_set(err, ERR_CONFIG,
+                         "Invalid value '%.*s' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and "
+                         "integer values are allowed",
+                         BYTES(value));
+    }
+    return OK;
+}
+
+/* Names all sub-options that are not known, as Cassandra does. */
+static enum status unknown_names(const struct option_map *unknown, const struct term *written, struct error *err)
+{
+    struct buffer names = { 0 };
+    enum status status;
+
+    assert(unknown->count);
+    append_names(&names, unknown, written);
+    status = error_set(err, ERR_CONFIG,
+                       "Invalid caching sub-options [%.*s]: only 'keys' and 'rows_per_partition' are allowed",
+                       BYTES(buffer_bytes(&names)));
+    buffer_fini(&names);
+    return status;
+}
+
 /* `keys` and `rows_per_partition`. What is not given is NONE, not what it was before,
  * as in Cassandra. */
 enum status option_set_caching(const struct option_setting *setting, void *at, struct error *err)
@@ -34,7 +86,7 @@ enum status option_set_caching(const struct option_setting *setting, void *at, s
     const struct cql_option *option = setting->option;
     struct arena *arena = setting->arena;
     struct option_map *result = at;
-    struct option_map given, rest;
+    struct option_map given, rest = { 0 };
     struct bytes keys = BYTES_LITERAL("NONE"), rows = BYTES_LITERAL("NONE");
     enum status status = options_read_map(arena, option->name, option->value, &given, err);
 
@@ -42,48 +94,20 @@ enum status option_set_caching(const struct option_setting *setting, void *at, s
     if (status)
         return status;
     /* What is not known is gathered, since the message names all of it. */
-    rest = (struct option_map){ 0 };
-    for (uint32_t i = 0; i < given.count; i++) {
+    for (uint32_t i = 0; i < given.count && !status; i++) {
         struct bytes name = given.options[i].name, value = given.options[i].value;
-        int64_t number;
 
-        if (option_is_name(name, "keys")) {
-            if (option_is_word(value, "ALL"))
-                keys = BYTES_LITERAL("ALL");
-            else if (!option_is_word(value, "NONE"))
-                return error_set(
-                    err, ERR_CONFIG,
-                    "Invalid value '%.*s' for caching sub-option 'keys': only 'ALL' and 'NONE' are allowed",
-                    BYTES(value));
-        } else if (option_is_name(name, "rows_per_partition")) {
-            if (option_is_word(value, "ALL"))
-                rows = BYTES_LITERAL("ALL");
-            else if (option_is_word(value, "NONE"))
-                rows = BYTES_LITERAL("NONE");
-            else if (value.size && isdigit(value.data[0]) && integer_parse(value, 0, INT32_MAX, &number))
-                /* A number of rows; 0 is the same as NONE. */
-                rows = number == 0 ? BYTES_LITERAL("NONE")
-                                   : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
-            else
-                return error_set(
-                    err, ERR_CONFIG,
-                    "Invalid value '%.*s' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and integer "
-                    "values are allowed",
-                    BYTES(value));
-        } else {
+        if (option_is_name(name, "keys"))
+            status = read_keys(value, &keys, err);
+        else if (option_is_name(name, "rows_per_partition"))
+            status = read_rows(arena, value, &rows, err);
+        else
             option_map_set(arena, &rest, name, value);
-        }
     }
-    if (rest.count) {
-        struct buffer names = { 0 };
-
-        append_names(&names, &rest, option->value);
-        status = error_set(err, ERR_CONFIG,
-                           "Invalid caching sub-options [%.*s]: only 'keys' and 'rows_per_partition' are allowed",
-                           BYTES(buffer_bytes(&names)));
-        buffer_fini(&names);
+    if (status)
         return status;
-    }
+    if (rest.count)
+        return unknown_names(&rest, option->value, err);
     assert(keys.size && rows.size);
     *result = (struct option_map){ 0 };
     option_map_set(arena, result, BYTES_LITERAL("keys"), keys);
