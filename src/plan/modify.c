@@ -431,14 +431,99 @@ static enum status plan_assignment(struct planner *planner, const struct assignm
 
 /* ---- IF ---- */
 
+/* IF v[k] = x: k is a place in a list or a key of a map, and x is an element. */
+static enum status plan_condition_element(struct planner *planner, const struct cql_condition *from,
+                                          struct plan_condition *to, struct receiver *receiver)
+{
+    const struct column_def *column = to->column;
+    const struct type *type = column->type;
+
+    if (!type_is_collection(type))
+        return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s",
+                         BYTES(column->name));
+    if (type->kind == TYPE_SET)
+        return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s",
+                         BYTES(column->name));
+    bool list = type->kind == TYPE_LIST;
+    struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
+                               : receiver_of(planner->arena, "key", column->name, type->params[0]);
+    *receiver = receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
+    return term_compile(planner, from->element, &key, &to->element);
+}
+
+/* IF v.f = x: x is compared with one field, and its marker is named column.field. */
+static enum status plan_condition_field(struct planner *planner, const struct cql_condition *from,
+                                        struct plan_condition *to, struct receiver *receiver)
+{
+    const struct column_def *column = to->column;
+    const struct type *type = column->type;
+    uint32_t field = 0;
+
+    if (type->kind != TYPE_UDT)
+        return error_set(planner->err, ERR_INVALID, "Invalid field access syntax for non-UDT column %.*s",
+                         BYTES(column->name));
+    while (field < type->param_count && !bytes_equal(type->field_names[field], from->field))
+        field++;
+    if (field == type->param_count)
+        return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field),
+                         BYTES(column->name));
+    to->field = (int32_t)field;
+    receiver->name =
+        bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name), BYTES(from->field)));
+    receiver->type = type->params[field];
+    return OK;
+}
+
+/* IF v CONTAINS x and IF m CONTAINS KEY k: what is asked for is an element or a key, not a whole
+ * collection. Other operators leave the receiver as it is: the column. */
+static enum status plan_condition_contains(struct planner *planner, enum cql_operator op,
+                                           const struct column_def *column, struct receiver *receiver)
+{
+    const struct type *type = column->type;
+
+    if (op == OPERATOR_CONTAINS) {
+        if (!type_is_collection(type))
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s",
+                             BYTES(column->name));
+        *receiver = receiver_of(planner->arena, "value", column->name,
+                                type->kind == TYPE_MAP ? type->params[1] : type->params[0]);
+    } else if (op == OPERATOR_CONTAINS_KEY) {
+        if (type->kind != TYPE_MAP)
+            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s",
+                             BYTES(column->name));
+        *receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
+    }
+    return OK;
+}
+
+/* The right side: one term, or those of IN (..). */
+static enum status plan_condition_values(struct planner *planner, const struct cql_condition *from,
+                                         const struct receiver *receiver, struct plan_condition *to)
+{
+    enum status status = OK;
+
+    /* IN ?: a list of what the left side is. */
+    if (from->op == OPERATOR_IN && from->value) {
+        struct receiver in = receiver_of_in(planner->arena, receiver->name, receiver->type);
+
+        return term_compile(planner, from->value, &in, &to->value);
+    }
+    if (from->value)
+        return term_compile(planner, from->value, receiver, &to->value);
+    to->value_count = from->value_count;
+    to->values = arena_new_array(planner->arena, const struct expr *, from->value_count + 1);
+    for (uint32_t i = 0; i < from->value_count && !status; i++)
+        status = term_compile(planner, from->values[i], receiver, &to->values[i]);
+    return status;
+}
+
 /* One condition of IF. What it is compared with depends on what stands on its left: a column,
  * an element, a field, or what a collection contains. */
 static enum status plan_one_condition(struct planner *planner, const struct cql_condition *from,
                                       struct plan_condition *to)
 {
     const struct column_def *column = table_def_column(planner->table, from->column);
-    struct receiver receiver;
-    enum status status = OK;
+    enum status status;
 
     if (!column)
         return undefined_column(planner, from->column);
@@ -447,68 +532,19 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
     if (is_key_column(column))
         return error_set(planner->err, ERR_INVALID, "PRIMARY KEY column '%.*s' cannot have IF conditions",
                          BYTES(column->name));
-    const struct type *type = column->type;
     *to = (struct plan_condition){ .column = column, .field = -1 };
-    receiver = (struct receiver){ column->name, type };
     /* The left side decides what receives the right one. */
+    struct receiver receiver = { column->name, column->type };
     to->op = from->op;
     if (from->op == OPERATOR_LIKE || from->op == OPERATOR_IS_NOT_NULL)
         return error_set(planner->err, ERR_INVALID, "Unsupported operator in a condition on %.*s", BYTES(column->name));
-    /* IF v[k] = x. */
-    if (from->element) {
-        if (!type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for non-collection column %.*s",
-                             BYTES(column->name));
-        if (type->kind == TYPE_SET)
-            return error_set(planner->err, ERR_INVALID, "Invalid element access syntax for set column %.*s",
-                             BYTES(column->name));
-        bool list = type->kind == TYPE_LIST;
-        struct receiver key = list ? receiver_of(planner->arena, "idx", column->name, type_native(TYPE_INT))
-                                   : receiver_of(planner->arena, "key", column->name, type->params[0]);
-        receiver = receiver_of(planner->arena, "value", column->name, list ? type->params[0] : type->params[1]);
-        status = term_compile(planner, from->element, &key, &to->element);
-    } else if (!bytes_is_null(from->field)) {
-        uint32_t field = 0;
-
-        if (type->kind != TYPE_UDT)
-            return error_set(planner->err, ERR_INVALID, "Invalid field access syntax for non-UDT column %.*s",
-                             BYTES(column->name));
-        while (field < type->param_count && !bytes_equal(type->field_names[field], from->field))
-            field++;
-        if (field == type->param_count)
-            return error_set(planner->err, ERR_INVALID, "Unknown field %.*s for column %.*s", BYTES(from->field),
-                             BYTES(column->name));
-        to->field = (int32_t)field;
-        receiver = (struct receiver){ bytes_of_string(arena_printf(planner->arena, "%.*s.%.*s", BYTES(column->name),
-                                                                   BYTES(from->field))),
-                                      type->params[field] };
-    } else if (from->op == OPERATOR_CONTAINS) {
-        if (!type_is_collection(type))
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS on non-collection column %.*s",
-                             BYTES(column->name));
-        receiver = receiver_of(planner->arena, "value", column->name,
-                               type->kind == TYPE_MAP ? type->params[1] : type->params[0]);
-    } else if (from->op == OPERATOR_CONTAINS_KEY) {
-        if (type->kind != TYPE_MAP)
-            return error_set(planner->err, ERR_INVALID, "Cannot use CONTAINS KEY on non-map column %.*s",
-                             BYTES(column->name));
-        receiver = receiver_of(planner->arena, "key", column->name, type->params[0]);
-    }
-    if (status)
-        return status;
-    /* IN ?: a list of what the left side is. */
-    if (from->op == OPERATOR_IN && from->value) {
-        struct receiver in = receiver_of_in(planner->arena, receiver.name, receiver.type);
-
-        return term_compile(planner, from->value, &in, &to->value);
-    }
-    if (from->value)
-        return term_compile(planner, from->value, &receiver, &to->value);
-    to->value_count = from->value_count;
-    to->values = arena_new_array(planner->arena, const struct expr *, from->value_count + 1);
-    for (uint32_t i = 0; i < from->value_count && !status; i++)
-        status = term_compile(planner, from->values[i], &receiver, &to->values[i]);
-    return status;
+    if (from->element)
+        status = plan_condition_element(planner, from, to, &receiver);
+    else if (!bytes_is_null(from->field))
+        status = plan_condition_field(planner, from, to, &receiver);
+    else
+        status = plan_condition_contains(planner, from->op, column, &receiver);
+    return status ? status : plan_condition_values(planner, from, &receiver, to);
 }
 
 /* The conditions in the order in which they were written, in which a refusal shows their

@@ -421,13 +421,38 @@ static enum status add_vector(struct candidates *candidates, const struct functi
     return OK;
 }
 
+/* mask_inner and mask_outer hide a part of a text: how many characters at its two ends are
+ * shown, or hidden, and optionally behind which sign. */
+static enum status add_mask_part(struct candidates *candidates, const struct function_scope *scope, const char *shown,
+                                 bool inner, const struct function_argument *args, uint32_t count, struct error *err)
+{
+    const struct type *number = type_native(TYPE_INT), *text = type_native(TYPE_TEXT);
+    enum status status = OK;
+
+    if (count != 3 && count != 4)
+        return wrong_count(shown, "[text|varchar|ascii], int, int, [text]", err);
+    const struct type *types[4] = { args[0].guess ? args[0].guess : text, number, number, text };
+    if (types[0]->kind != TYPE_TEXT && types[0]->kind != TYPE_ASCII)
+        return error_set(
+            err, ERR_INVALID,
+            "Function system.%s requires an argument of type [text|varchar|ascii], but found argument %.*s of type %s",
+            shown, BYTES(args[0].text), type_text(scope->arena, types[0]));
+    for (uint32_t i = 1; i < count && !status; i++)
+        status = check_fixed(scope, &args[i], types[i], shown, err);
+    if (status)
+        return status;
+    struct function *function = candidate_add(candidates, shown, types[0], types, count, body_mask_part);
+    function->takes_null = true;
+    function->data = inner;
+    return OK;
+}
+
 /* The mask_* functions keep the type of their first argument, except mask_hash, which gives a
  * blob. */
 static enum status add_masks(struct candidates *candidates, const struct function_scope *scope, struct bytes name,
                              const struct function_argument *args, uint32_t count, struct error *err)
 {
     const struct type *types[4] = { count ? args[0].guess : NULL };
-    const struct type *number = type_native(TYPE_INT), *text = type_native(TYPE_TEXT);
     enum status status = OK;
 
     if (name.size < 5 || memcmp(name.data, "mask_", 5))
@@ -453,32 +478,15 @@ static enum status add_masks(struct candidates *candidates, const struct functio
             return cannot_infer(&args[0], shown, "any, any", err);
         candidate_add(candidates, shown, types[0], types, 2, body_mask_replace)->takes_null = true;
     } else if (inner || name_is(name, "mask_outer")) {
-        if (count != 3 && count != 4)
-            return wrong_count(shown, "[text|varchar|ascii], int, int, [text]", err);
-        if (!types[0])
-            types[0] = text;
-        if (types[0]->kind != TYPE_TEXT && types[0]->kind != TYPE_ASCII)
-            return error_set(
-                err, ERR_INVALID,
-                "Function system.%s requires an argument of type [text|varchar|ascii], but found argument %.*s of type %s",
-                shown, BYTES(args[0].text), type_text(scope->arena, types[0]));
-        types[1] = types[2] = number;
-        types[3] = text;
-        for (uint32_t i = 1; i < count && !status; i++)
-            status = check_fixed(scope, &args[i], types[i], shown, err);
-        if (status)
-            return status;
-        struct function *function = candidate_add(candidates, shown, types[0], types, count, body_mask_part);
-        function->takes_null = true;
-        function->data = inner;
+        return add_mask_part(candidates, scope, shown, inner, args, count, err);
     } else if (name_is(name, "mask_hash")) {
         if (count != 1 && count != 2)
             return wrong_count(shown, "any, [text]", err);
         if (!types[0])
             return cannot_infer(&args[0], shown, "any, [text]", err);
-        types[1] = text;
+        types[1] = type_native(TYPE_TEXT);
         if (count == 2)
-            status = check_fixed(scope, &args[1], text, shown, err);
+            status = check_fixed(scope, &args[1], types[1], shown, err);
         if (status)
             return status;
         candidate_add(candidates, shown, type_native(TYPE_BLOB), types, count, body_mask_hash)->takes_null = true;
@@ -634,6 +642,23 @@ static enum status check_only(const struct function_scope *scope, const struct f
     return OK;
 }
 
+/* Of several candidates that fit weakly the only one that gives exactly the receiver's type; NULL:
+ * there is none, or more than one. */
+static const struct function *fitting_receiver(const struct type *receiver, const struct function *const *weak,
+                                               uint32_t count)
+{
+    const struct function *fit = NULL;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!type_equal(weak[i]->return_type, receiver))
+            continue;
+        if (fit)
+            return NULL;
+        fit = weak[i];
+    }
+    return fit;
+}
+
 /* Chooses among candidates as Cassandra's FunctionResolver: the first whose arguments all fit
  * exactly; else the only one that fits weakly; else, of several, the only one that gives
  * exactly what receives it. */
@@ -677,15 +702,9 @@ static enum status choose(const struct function_scope *scope, struct candidates 
             print_signatures(scope->arena, all, candidates->count));
     /* Several fit: one that gives exactly the receiver's type is meant. */
     if (weak_count > 1 && scope->receiver) {
-        uint32_t fitting = 0;
-        const struct function *fit = NULL;
+        const struct function *fit = fitting_receiver(scope->receiver, weak, weak_count);
 
-        for (uint32_t i = 0; i < weak_count; i++)
-            if (type_equal(weak[i]->return_type, scope->receiver)) {
-                fit = weak[i];
-                fitting++;
-            }
-        if (fitting == 1) {
+        if (fit) {
             *result = keep(scope->arena, fit, args);
             return OK;
         }

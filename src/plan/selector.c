@@ -64,6 +64,63 @@ static void print_names(struct planner *planner, struct buffer *out, const struc
     }
 }
 
+/* v[k] and v[a..b], without spaces; an end that was left out is left out here. */
+static void print_element(struct planner *planner, struct buffer *out, const struct term *term)
+{
+    print_name(planner, out, term->items[0]);
+    buffer_append_string(out, "[");
+    if (term->items[1])
+        cql_print_term(out, term->items[1]);
+    if (term->kind == TERM_SLICE) {
+        buffer_append_string(out, "..");
+        if (term->items[2])
+            cql_print_term(out, term->items[2]);
+    }
+    buffer_append_string(out, "]");
+}
+
+/* All functions are system's, also where it was not said. cast_as_int(x) is shown as a cast, which
+ * is what it is. */
+static void print_call(struct planner *planner, struct buffer *out, const struct term *term)
+{
+    const char *target = function_cast_target(term->function.name);
+
+    if (target)
+        buffer_append_string(out, "cast(");
+    else
+        buffer_printf(out, "system.%.*s(", BYTES(term->function.name));
+    print_names(planner, out, term);
+    if (target)
+        buffer_printf(out, " as %s", target);
+    buffer_append_string(out, ")");
+}
+
+/* A cast to the type that x has is not shown: Cassandra leaves it out when it plans. */
+static void print_cast(struct planner *planner, struct buffer *out, const struct term *term)
+{
+    const struct type *from = term_natural_type(planner, term->items[0]), *to;
+
+    if (from && !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
+        print_name(planner, out, term->items[0]);
+        return;
+    }
+    buffer_append_string(out, "cast(");
+    print_name(planner, out, term->items[0]);
+    buffer_append_string(out, " as ");
+    cql_print_type(out, term->type);
+    buffer_append_string(out, ")");
+}
+
+/* writetime(x), maxwritetime(x) or ttl(x). */
+static void print_cell_fact(struct planner *planner, struct buffer *out, const struct term *term)
+{
+    buffer_append_string(out, term->kind == TERM_TTL         ? "ttl("
+                              : term->kind == TERM_WRITETIME ? "writetime("
+                                                             : "maxwritetime(");
+    print_name(planner, out, term->items[0]);
+    buffer_append_string(out, ")");
+}
+
 /* A result's name as Cassandra gives it to a selector without AS: functions with their
  * keyspace, casts in lower case, literals as printed. Drivers offer these names to programs,
  * so they must be the same. */
@@ -76,61 +133,13 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         buffer_printf(out, ".%.*s", BYTES(term->column));
         break;
     case TERM_ELEMENT:
-        print_name(planner, out, term->items[0]);
-        buffer_append_string(out, "[");
-        cql_print_term(out, term->items[1]);
-        buffer_append_string(out, "]");
-        break;
-    /* An end that was left out is left out here. */
-    case TERM_SLICE:
-        print_name(planner, out, term->items[0]);
-        buffer_append_string(out, "[");
-        if (term->items[1])
-            cql_print_term(out, term->items[1]);
-        buffer_append_string(out, "..");
-        if (term->items[2])
-            cql_print_term(out, term->items[2]);
-        buffer_append_string(out, "]");
-        break;
+    case TERM_SLICE: print_element(planner, out, term); break;
     case TERM_COUNT_ROWS: buffer_append_string(out, "count"); break;
     case TERM_WRITETIME:
     case TERM_MAXWRITETIME:
-    case TERM_TTL:
-        buffer_append_string(out, term->kind == TERM_TTL         ? "ttl("
-                                  : term->kind == TERM_WRITETIME ? "writetime("
-                                                                 : "maxwritetime(");
-        print_name(planner, out, term->items[0]);
-        buffer_append_string(out, ")");
-        break;
-    /* cast_as_int(x) is shown as a cast, which is what it is. */
-    case TERM_FUNCTION: {
-        const char *target = function_cast_target(term->function.name);
-
-        if (target)
-            buffer_append_string(out, "cast(");
-        else
-            buffer_printf(out, "system.%.*s(", BYTES(term->function.name));
-        print_names(planner, out, term);
-        if (target)
-            buffer_printf(out, " as %s", target);
-        buffer_append_string(out, ")");
-        break;
-    }
-    case TERM_CAST: {
-        const struct type *from = term_natural_type(planner, term->items[0]), *to;
-
-        /* A cast to the type that x has is not shown: Cassandra leaves it out when it plans. */
-        if (from && !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
-            print_name(planner, out, term->items[0]); /* nothing to cast */
-            break;
-        }
-        buffer_append_string(out, "cast(");
-        print_name(planner, out, term->items[0]);
-        buffer_append_string(out, " as ");
-        cql_print_type(out, term->type);
-        buffer_append_string(out, ")");
-        break;
-    }
+    case TERM_TTL: print_cell_fact(planner, out, term); break;
+    case TERM_FUNCTION: print_call(planner, out, term); break;
+    case TERM_CAST: print_cast(planner, out, term); break;
     /* Without a space, unlike a term's text. */
     case TERM_HINT:
         term_print_hint(planner, out, term);
@@ -273,6 +282,38 @@ static bool is_aggregate_name(struct bytes name)
     return false;
 }
 
+/* The function that is called with these arguments. Of a keyspace other than system there are none:
+ * functions of one's own are not offered. */
+static enum status find_function(struct selection *selection, const struct term *term, const struct type *wanted,
+                                 struct function_argument *args, const struct function **function)
+{
+    struct planner *planner = selection->planner;
+    struct function_scope scope = { .arena = planner->arena, .receiver = NULL, .table = planner->table };
+    enum status status = OK;
+
+    *function = NULL;
+    if (term->kind == TERM_OPERATION)
+        return function_resolve_operator(&scope, term->op, args, function, planner->err);
+    if (term->kind == TERM_NEGATE) {
+        /* -1 takes the type that is asked for; for a function and an operator Cassandra does
+         * not look at it. */
+        scope.receiver = wanted;
+        return function_resolve_negation(&scope, &args[0], function, planner->err);
+    }
+    if (bytes_is_null(term->function.keyspace) || bytes_equal(term->function.keyspace, BYTES_LITERAL("system")))
+        status = function_resolve(&scope, term->function.name, args, term->item_count, function, planner->err);
+    if (!status && !*function)
+        return error_set(planner->err, ERR_INVALID, "Unknown function '%.*s'", BYTES(term->function.name));
+    return status;
+}
+
+/* count(1), of any literal, counts rows as count(*) does. */
+static bool counts_rows(const struct term *term)
+{
+    return term->kind == TERM_FUNCTION && term->item_count == 1 && term->items[0]->kind == TERM_LITERAL &&
+           bytes_equal(term->function.name, BYTES_LITERAL("count"));
+}
+
 /* A function, operator or negation. Arguments that know their type are compiled first; with
  * those types the function is found; then the others are compiled against its parameters. */
 static enum status compile_call(struct selection *selection, const struct term *term, const struct type *wanted,
@@ -280,8 +321,7 @@ static enum status compile_call(struct selection *selection, const struct term *
 {
     struct planner *planner = selection->planner;
     struct function_argument *args = arena_new_array(planner->arena, struct function_argument, term->item_count + 1);
-    struct function_scope scope = { .arena = planner->arena, .receiver = NULL, .table = planner->table };
-    const struct function *function = NULL;
+    const struct function *function;
     enum status status;
 
     if (term->item_count > FUNCTION_ARGUMENTS_MAX)
@@ -303,26 +343,9 @@ static enum status compile_call(struct selection *selection, const struct term *
         args[i] = make_argument(selection, term->items[i], compiled[i]);
     }
     selection->inside_aggregate = inside;
-    if (term->kind == TERM_OPERATION) {
-        status = function_resolve_operator(&scope, term->op, args, &function, planner->err);
-    } else if (term->kind == TERM_NEGATE) {
-        /* -1 takes the type that is asked for; for a function and an operator Cassandra does
-         * not look at it. */
-        scope.receiver = wanted;
-        status = function_resolve_negation(&scope, &args[0], &function, planner->err);
-    } else {
-        /* COUNT(1) counts rows. */
-        bool literal = term->item_count == 1 && term->items[0]->kind == TERM_LITERAL;
-
-        if (literal && bytes_equal(term->function.name, BYTES_LITERAL("count")))
-            return add_aggregate(selection, AGGREGATE_COUNT_ROWS, NULL, type_native(TYPE_BIGINT), result);
-        if (!bytes_is_null(term->function.keyspace) && !bytes_equal(term->function.keyspace, BYTES_LITERAL("system")))
-            status = OK;
-        else
-            status = function_resolve(&scope, term->function.name, args, term->item_count, &function, planner->err);
-        if (!status && !function)
-            return error_set(planner->err, ERR_INVALID, "Unknown function '%.*s'", BYTES(term->function.name));
-    }
+    if (counts_rows(term))
+        return add_aggregate(selection, AGGREGATE_COUNT_ROWS, NULL, type_native(TYPE_BIGINT), result);
+    status = find_function(selection, term, wanted, args, &function);
     if (status)
         return status;
     assert(function->return_type && function->arg_count == term->item_count);
@@ -559,6 +582,82 @@ static const struct expr *read_as(struct planner *planner, const struct expr *ex
     return copy;
 }
 
+/* The type of a collection or tuple that nobody asks a type of: of a tuple each part must have one,
+ * of a collection that of the first part that has one counts (of a map the first key's and the
+ * first value's). NULL: the parts do not say enough. */
+static const struct type *inferred_type(struct planner *planner, const struct term *term,
+                                        const struct expr *const *compiled)
+{
+    const struct type *types[2] = { NULL, NULL };
+    uint32_t width = term->kind == TERM_MAP ? 2 : 1;
+
+    if (term->kind == TERM_TUPLE) {
+        const struct type **fields = arena_new_array(planner->arena, const struct type *, term->item_count);
+
+        for (uint32_t i = 0; i < term->item_count; i++) {
+            if (!compiled[i])
+                return NULL;
+            fields[i] = compiled[i]->type;
+        }
+        return type_tuple(planner->arena, fields, term->item_count);
+    }
+    for (uint32_t i = 0; i < term->item_count; i++)
+        if (!types[i % width] && compiled[i])
+            types[i % width] = compiled[i]->type;
+    if (!types[0] || (width == 2 && !types[1]) || term->kind == TERM_UDT)
+        return NULL;
+    return term->kind == TERM_LIST  ? type_list(planner->arena, types[0], true)
+           : term->kind == TERM_SET ? type_set(planner->arena, types[0], true)
+                                    : type_map(planner->arena, types[0], types[1], true);
+}
+
+/* Compiles the parts that know their types by themselves; from these follows the whole's. */
+static enum status infer_pack(struct selection *selection, const struct term *term, const struct expr **compiled,
+                              const struct type **type)
+{
+    if (is_ambiguous_map(term))
+        return selector_cannot_infer(selection, term);
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        enum status status = compile_natural(selection, term->items[i], &compiled[i]);
+
+        if (status)
+            return status;
+    }
+    *type = inferred_type(selection->planner, term, compiled);
+    return *type ? OK : selector_cannot_infer(selection, term);
+}
+
+/* Where the literal's part i goes in a value of this type, and the type that is wanted of it: *at
+ * is its place among the parts, which differs from i only in a UDT. */
+static enum status pack_place(struct selection *selection, const struct term *term, const struct type *type, uint32_t i,
+                              uint32_t *at, const struct type **element)
+{
+    *at = i;
+    switch (type->kind) {
+    case TYPE_MAP: *element = type->params[i % 2]; return OK;
+    case TYPE_TUPLE:
+        if (i >= type->param_count)
+            return selector_cannot_infer(selection, term);
+        *element = type->params[i];
+        return OK;
+    case TYPE_UDT:
+        if (term->kind != TERM_UDT)
+            return selector_cannot_infer(selection, term);
+        /* The field of the type that has this name. */
+        for (*at = 0; *at < type->param_count; ++*at)
+            if (bytes_equal(type->field_names[*at], term->field_names[i]))
+                break;
+        if (*at == type->param_count)
+            return unknown_field(selection->planner, type, term->field_names[i]);
+        *element = type->params[*at];
+        return OK;
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_VECTOR: *element = type->params[0]; return OK;
+    default: return selector_cannot_infer(selection, term);
+    }
+}
+
 /* Collections, tuples and UDTs whose parts are selectors. Without a wanted type it follows
  * from the parts, if they say enough. */
 static enum status compile_pack(struct selection *selection, const struct term *term, const struct type *wanted,
@@ -573,38 +672,10 @@ static enum status compile_pack(struct selection *selection, const struct term *
     if (wanted && wanted->kind == TYPE_UDT && is_ambiguous_map(term))
         term = as_udt(planner, term);
     const struct expr **compiled = arena_new_array(planner->arena, const struct expr *, term->item_count + 1);
-    /* Nobody asks for a type: it is that of the first part that has one; of a tuple each part
-     * must have one. */
     if (!wanted) {
-        if (is_ambiguous_map(term))
-            return selector_cannot_infer(selection, term);
-        const struct type *types[2] = { NULL, NULL };
-        uint32_t width = term->kind == TERM_MAP ? 2 : 1;
-
-        for (uint32_t i = 0; i < term->item_count; i++) {
-            status = compile_natural(selection, term->items[i], &compiled[i]);
-            if (status)
-                return status;
-        }
-        if (term->kind == TERM_TUPLE) {
-            const struct type **fields = arena_new_array(planner->arena, const struct type *, term->item_count);
-
-            for (uint32_t i = 0; i < term->item_count; i++) {
-                if (!compiled[i])
-                    return selector_cannot_infer(selection, term);
-                fields[i] = compiled[i]->type;
-            }
-            wanted = type_tuple(planner->arena, fields, term->item_count);
-        } else {
-            for (uint32_t i = 0; i < term->item_count; i++)
-                if (!types[i % width] && compiled[i])
-                    types[i % width] = compiled[i]->type;
-            if (!types[0] || (width == 2 && !types[1]) || term->kind == TERM_UDT)
-                return selector_cannot_infer(selection, term);
-            wanted = term->kind == TERM_LIST  ? type_list(planner->arena, types[0], true)
-                     : term->kind == TERM_SET ? type_set(planner->arena, types[0], true)
-                                              : type_map(planner->arena, types[0], types[1], true);
-        }
+        status = infer_pack(selection, term, compiled, &wanted);
+        if (status)
+            return status;
     }
     /* Markers inside are named after the selector. */
     struct receiver receiver = { selector_name(planner, term), wanted };
@@ -619,33 +690,12 @@ static enum status compile_pack(struct selection *selection, const struct term *
     for (uint32_t i = 0; i < count; i++)
         pack->args[i] = new_expr(planner, EXPR_NULL, wanted, 0);
     for (uint32_t i = 0; i < term->item_count && !status; i++) {
-        uint32_t at = i;
-        const struct type *element;
+        uint32_t at;
+        const struct type *element = NULL;
 
-        switch (wanted->kind) {
-        case TYPE_MAP: element = wanted->params[i % 2]; break;
-        case TYPE_TUPLE:
-            if (i >= count)
-                return selector_cannot_infer(selection, term);
-            element = wanted->params[i];
-            break;
-        case TYPE_UDT:
-            /* The field of the type that has this name. */
-            for (at = 0;
-                 at < count && !(term->kind == TERM_UDT && bytes_equal(wanted->field_names[at], term->field_names[i]));
-                 at++)
-                ;
-            if (at == count && term->kind == TERM_UDT)
-                return unknown_field(planner, wanted, term->field_names[i]);
-            if (at == count)
-                return selector_cannot_infer(selection, term);
-            element = wanted->params[at];
-            break;
-        case TYPE_LIST:
-        case TYPE_SET:
-        case TYPE_VECTOR: element = wanted->params[0]; break;
-        default: return selector_cannot_infer(selection, term);
-        }
+        status = pack_place(selection, term, wanted, i, &at, &element);
+        if (status)
+            return status;
         /* What was compiled to find the type need not be compiled again, unless it is to be
          * another type. */
         if (compiled[i] && type_equal(compiled[i]->type, element))
@@ -688,26 +738,51 @@ static enum status compile_hint(struct selection *selection, const struct term *
     return OK;
 }
 
+/* CAST is resolved as a function from the selector's own type; a hint only names a type. A cast to
+ * the type that the selector has does nothing. */
+static enum status compile_cast(struct selection *selection, const struct term *term, const struct expr **result)
+{
+    struct planner *planner = selection->planner;
+    const struct type *type;
+    const struct function *function;
+    const struct expr *from;
+    struct function_scope scope = { .arena = planner->arena };
+    enum status status = term_resolve_type(planner, term->type, planner->table->keyspace, &type);
+
+    if (!status)
+        status = selector_compile(selection, term->items[0], NULL, &from);
+    if (!status && type_equal(from->type, type)) {
+        *result = from;
+        return OK;
+    }
+    if (!status)
+        status = function_resolve_cast(&scope, from->type, type, selector_name(planner, term->items[0]), &function,
+                                       planner->err);
+    if (status)
+        return status;
+    struct expr *expr = new_expr(planner, EXPR_CALL, type, 1);
+    expr->function = function;
+    assert(function && function->is_cast);
+    expr->args[0] = from;
+    *result = expr;
+    return OK;
+}
+
 /* Compiles one selector. How deep selectors may be nested is bounded by the parser. */
 enum status selector_compile(struct selection *selection, const struct term *term, const struct type *wanted,
                              const struct expr **result)
 {
     struct planner *planner = selection->planner;
     const struct column_def *column;
-    const struct type *type;
     enum status status;
 
     switch (term->kind) {
-    case TERM_COLUMN: {
+    case TERM_COLUMN:
         assert(planner->table && selection->select->slots);
         status = selection_column(selection, term->column, &column);
-        if (status)
-            return status;
-        struct expr *expr = new_expr(planner, EXPR_COLUMN, column->type, 0);
-        expr->index = selection_slot(selection, column);
-        *result = expr;
-        return OK;
-    }
+        if (!status)
+            *result = selection_column_expr(selection, column);
+        return status;
     case TERM_COUNT_ROWS:
         if (selection->inside_aggregate)
             return error_set(planner->err, ERR_INVALID,
@@ -722,32 +797,7 @@ enum status selector_compile(struct selection *selection, const struct term *ter
     case TERM_FIELD: return compile_field(selection, term, result);
     case TERM_ELEMENT:
     case TERM_SLICE: return compile_element(selection, term, result);
-    /* CAST is resolved as a function from the selector's own type; a hint, below, only names
-     * a type. */
-    case TERM_CAST: {
-        const struct function *function;
-        const struct expr *from;
-        struct function_scope scope = { .arena = planner->arena };
-
-        status = term_resolve_type(planner, term->type, planner->table->keyspace, &type);
-        if (!status)
-            status = selector_compile(selection, term->items[0], NULL, &from);
-        if (!status && type_equal(from->type, type)) {
-            *result = from;
-            return OK;
-        }
-        if (!status)
-            status = function_resolve_cast(&scope, from->type, type, selector_name(planner, term->items[0]), &function,
-                                           planner->err);
-        if (status)
-            return status;
-        struct expr *expr = new_expr(planner, EXPR_CALL, type, 1);
-        expr->function = function;
-        assert(function && function->is_cast);
-        expr->args[0] = from;
-        *result = expr;
-        return OK;
-    }
+    case TERM_CAST: return compile_cast(selection, term, result);
     case TERM_HINT: return compile_hint(selection, term, result);
     case TERM_LIST:
     case TERM_SET:

@@ -324,6 +324,58 @@ static enum assignability test_type(const struct type *type, const struct type *
     return type_is_value_compatible(receiver, type) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
 }
 
+/* As a list, or as a vector of as many elements. */
+static enum assignability test_list(struct planner *planner, const struct term *term, const struct type *type)
+{
+    if (type->kind == TYPE_VECTOR && type->dimension != term->item_count)
+        return ASSIGNABLE_NOT;
+    if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
+        return ASSIGNABLE_NOT;
+    return term->item_count ? test_items(planner, term, type->params[0]) : ASSIGNABLE_WEAKLY;
+}
+
+/* Keys and values alternate, in the term as in the type's parameters. */
+static enum assignability test_map(struct planner *planner, const struct term *term, const struct type *type)
+{
+    enum assignability worst = ASSIGNABLE_EXACTLY;
+
+    if (type->kind != TYPE_MAP)
+        return ASSIGNABLE_NOT;
+    for (uint32_t i = 0; i < term->item_count; i++)
+        worst = worst_of(worst, term_test(planner, term->items[i], type->params[i % 2]));
+    return worst;
+}
+
+/* Each field that is written must be one of the type's, and fit it. */
+static enum assignability test_udt(struct planner *planner, const struct term *term, const struct type *type)
+{
+    if (type->kind != TYPE_UDT)
+        return ASSIGNABLE_NOT;
+    for (uint32_t i = 0; i < term->item_count; i++) {
+        bool found = false;
+
+        for (uint32_t k = 0; k < type->param_count && !found; k++)
+            found = bytes_equal(type->field_names[k], term->field_names[i]) &&
+                    term_test(planner, term->items[i], type->params[k]) != ASSIGNABLE_NOT;
+        if (!found)
+            return ASSIGNABLE_NOT;
+    }
+    return ASSIGNABLE_WEAKLY;
+}
+
+/* A tuple may be shorter than its type: what is left out is null. */
+static enum assignability test_tuple(struct planner *planner, const struct term *term, const struct type *type)
+{
+    enum assignability worst = ASSIGNABLE_EXACTLY;
+
+    if (type->kind != TYPE_TUPLE || term->item_count > type->param_count)
+        /* (x) may be a tuple of one, or x in parentheses. */
+        return term->item_count == 1 ? term_test(planner, term->items[0], type) : ASSIGNABLE_NOT;
+    for (uint32_t i = 0; i < term->item_count; i++)
+        worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
+    return worst;
+}
+
 /* What a term may be assigned to. It never fails: what is wrong inside is found when it is
  * compiled. */
 enum assignability term_test(struct planner *planner, const struct term *term, const struct type *type)
@@ -338,50 +390,15 @@ enum assignability term_test(struct planner *planner, const struct term *term, c
         return value_literal_is_assignable(type, term->literal.kind) ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
     case TERM_NULL: return type->kind == TYPE_COUNTER ? ASSIGNABLE_NOT : ASSIGNABLE_WEAKLY;
     case TERM_MARKER: return ASSIGNABLE_WEAKLY;
-    case TERM_LIST:
-        if (type->kind == TYPE_VECTOR && type->dimension != term->item_count)
-            return ASSIGNABLE_NOT;
-        if (type->kind != TYPE_LIST && type->kind != TYPE_VECTOR)
-            return ASSIGNABLE_NOT;
-        return term->item_count ? test_items(planner, term, type->params[0]) : ASSIGNABLE_WEAKLY;
+    case TERM_LIST: return test_list(planner, term, type);
     /* {} may be an empty set or an empty map. */
     case TERM_SET:
         if (term->item_count == 0)
             return type->kind == TYPE_SET || type->kind == TYPE_MAP ? ASSIGNABLE_WEAKLY : ASSIGNABLE_NOT;
         return type->kind == TYPE_SET ? test_items(planner, term, type->params[0]) : ASSIGNABLE_NOT;
-    case TERM_MAP: {
-        enum assignability worst = ASSIGNABLE_EXACTLY;
-
-        if (type->kind != TYPE_MAP)
-            return ASSIGNABLE_NOT;
-        for (uint32_t i = 0; i < term->item_count; i++)
-            worst = worst_of(worst, term_test(planner, term->items[i], type->params[i % 2]));
-        return worst;
-    }
-    /* Each field that is written must be one of the type's, and fit it. */
-    case TERM_UDT:
-        if (type->kind != TYPE_UDT)
-            return ASSIGNABLE_NOT;
-        for (uint32_t i = 0; i < term->item_count; i++) {
-            bool found = false;
-
-            for (uint32_t k = 0; k < type->param_count && !found; k++)
-                found = bytes_equal(type->field_names[k], term->field_names[i]) &&
-                        term_test(planner, term->items[i], type->params[k]) != ASSIGNABLE_NOT;
-            if (!found)
-                return ASSIGNABLE_NOT;
-        }
-        return ASSIGNABLE_WEAKLY;
-    case TERM_TUPLE: {
-        enum assignability worst = ASSIGNABLE_EXACTLY;
-
-        if (type->kind != TYPE_TUPLE || term->item_count > type->param_count)
-            /* (x) may be a tuple of one, or x in parentheses. */
-            return term->item_count == 1 ? term_test(planner, term->items[0], type) : ASSIGNABLE_NOT;
-        for (uint32_t i = 0; i < term->item_count; i++)
-            worst = worst_of(worst, term_test(planner, term->items[i], type->params[i]));
-        return worst;
-    }
+    case TERM_MAP: return test_map(planner, term, type);
+    case TERM_UDT: return test_udt(planner, term, type);
+    case TERM_TUPLE: return test_tuple(planner, term, type);
     case TERM_FUNCTION:
     case TERM_NEGATE:
     case TERM_OPERATION: return test_call(planner, term, type);
