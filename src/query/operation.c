@@ -380,6 +380,32 @@ static enum status sum_operation(struct execution *execution, struct cell_list *
     return OK;
 }
 
+/* v.f = x and DELETE v.f of a UDT that is not frozen: the cell's path is the field's number in two
+ * bytes, as in Cassandra. Fields may be named in any order, but cells lie in that of their paths,
+ * so the list must be sorted. */
+static void set_field(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
+                      struct bytes value)
+{
+    struct cell *cell = add_cell(list, operation->column);
+    uint8_t *path = arena_alloc(list->arena, 2);
+
+    store_be16(path, (uint16_t)operation->field);
+    cell->path = bytes_of(path, 2);
+    fill(cell, stamp, operation->kind == OPERATION_SET_FIELD ? value : bytes_of(NULL, 0));
+    list->sorted = false;
+}
+
+/* v = v - x. A list must be looked at to know which elements are x, so its owner does; elements of
+ * sets and keys of maps are paths, which get tombstones unseen. */
+static void remove_elements(struct cell_list *list, const struct operation *operation, const struct stamp *stamp,
+                            struct bytes value)
+{
+    if (operation->column->type->kind == TYPE_LIST)
+        discard_operation(list, operation, stamp, value);
+    else
+        tombstone_elements(list, operation->column, stamp, operation->value->type, value);
+}
+
 /* The cells of one operation. An unset value leaves the column as it is, except in v[k] = x,
  * where the key is checked first. */
 static enum status apply_operation(struct execution *execution, struct cell_list *list,
@@ -417,25 +443,12 @@ static enum status apply_operation(struct execution *execution, struct cell_list
             prepend_elements(execution, list, column, stamp, value);
         break;
     case OPERATION_REMOVE:
-        if (bytes_is_null(value))
-            break;
-        if (column->type->kind == TYPE_LIST)
-            discard_operation(list, operation, stamp, value);
-        else
-            tombstone_elements(list, column, stamp, operation->value->type, value);
+        if (!bytes_is_null(value))
+            remove_elements(list, operation, stamp, value);
         break;
     case OPERATION_SET_KEY: return set_key(execution, list, operation, stamp, value);
     case OPERATION_SET_FIELD:
-    case OPERATION_DELETE_FIELD: {
-        struct cell *cell = add_cell(list, column);
-        uint8_t *path = arena_alloc(list->arena, 2);
-
-        store_be16(path, (uint16_t)operation->field);
-        cell->path = bytes_of(path, 2);
-        fill(cell, stamp, operation->kind == OPERATION_SET_FIELD ? value : bytes_of(NULL, 0));
-        list->sorted = false;
-        break;
-    }
+    case OPERATION_DELETE_FIELD: set_field(list, operation, stamp, value); break;
     case OPERATION_SUM: return sum_operation(execution, list, operation, stamp, value);
     case OPERATION_COUNT:
     case OPERATION_COUNT_DOWN: return count(execution, list, operation, stamp, value);

@@ -602,6 +602,25 @@ static enum status read_rows(struct reader *reader, const struct partition_list 
     return OK;
 }
 
+/* What the values say before any key is looked at: both limits, the filters, and where the page
+ * begins. *state is set if has_state. */
+static enum status take_values(struct reader *reader, const struct paging_scope *scope, bool has_state, uint32_t *limit,
+                               struct paging_state *state)
+{
+    struct execution *execution = reader->execution;
+    const struct select_plan *select = reader->select;
+    enum status status = limit_evaluate(select->per_partition_limit, &execution->eval,
+                                        &reader->page.limits.per_partition, execution->err);
+
+    if (!status)
+        status = limit_evaluate(select->limit, &execution->eval, limit, execution->err);
+    if (!status)
+        status = filters_prepare(&reader->filters, &select->where, &execution->eval, execution->err);
+    if (!status && has_state)
+        status = take_state(reader, scope, state);
+    return status;
+}
+
 /* The whole SELECT with its values. The order of the steps is the order in which Cassandra
  * finds errors: limits, filters, the paging state, the clustering, the partition keys,
  * sorting with pages. */
@@ -620,15 +639,8 @@ static enum status read_with(struct reader *reader)
     struct partition_list keys, *named = NULL;
     bool has_state = parameters->paging_state.size > 0, nothing = false;
     uint32_t limit, page_size = parameters->page_size > 0 ? (uint32_t)parameters->page_size : 0, first_key = 0;
-    enum status status = limit_evaluate(select->per_partition_limit, &execution->eval,
-                                        &reader->page.limits.per_partition, execution->err);
+    enum status status = take_values(reader, &scope, has_state, &limit, &state);
 
-    if (!status)
-        status = limit_evaluate(select->limit, &execution->eval, &limit, execution->err);
-    if (!status)
-        status = filters_prepare(&reader->filters, &select->where, &execution->eval, execution->err);
-    if (!status && has_state)
-        status = take_state(reader, &scope, &state);
     if (status)
         return status;
     /* When this request asks for no page, a state is ignored and reading begins anew, as in

@@ -36,25 +36,17 @@ static void put_cells(struct table_fragment *fragment, const struct cell_list *l
     fragment->has_places = list->has_places;
 }
 
-/* The timestamp, TTL and expiry that all cells of a statement get. The order of precedence is
- * the protocol's, then the BATCH's, then the statement's own USING TIMESTAMP; without any the
- * owner stamps (TIMESTAMP_SERVER), so that two writes are ordered as they are made. A
- * deletion that stands beside new values, of a collection that is overwritten, is one
- * microsecond older than they are. */
-static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
-                              const struct table_def *table, const int64_t *batch_timestamp_us, bool conditional,
-                              struct stamp *stamp)
+/* The timestamp that a client gave. The statement's own USING TIMESTAMP goes before the BATCH's,
+ * and that before the protocol's; under a condition none of them counts, but a wrong one is still
+ * an error. Where none was given the stamp stays as it is: the owner's time. */
+static enum status stamp_time(struct execution *execution, const struct modify_plan *modify,
+                              const int64_t *batch_timestamp_us, bool conditional, struct stamp *stamp)
 {
     struct error *err = execution->err;
     struct bytes value;
     enum status status;
-
-    *stamp = (struct stamp){ .timestamp_us = TIMESTAMP_SERVER,
-                             .before_us = TIMESTAMP_SERVER_BEFORE,
-                             .deletion_us = conditional ? TIMESTAMP_SERVER_BEFORE : TIMESTAMP_SERVER,
-                             .now_s = execution->eval.now_s,
-                             .expires_s = TIME_NONE };
     bool given = execution->parameters->has_timestamp;
+
     if (given)
         stamp->timestamp_us = execution->parameters->timestamp_us;
     if (batch_timestamp_us) {
@@ -89,10 +81,20 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
         if (timestamp_is_server(stamp->timestamp_us) || timestamp_is_server(stamp->before_us))
             return error_set(err, ERR_INVALID, "Timestamp %lld is reserved", (long long)stamp->timestamp_us);
     }
-    /* USING TTL goes before the table's default; TTL null or 0 means that there is none. */
+    return OK;
+}
+
+/* When the cells expire. USING TTL goes before the table's default; TTL null or 0 means that there
+ * is none. */
+static enum status stamp_ttl(struct execution *execution, const struct modify_plan *modify,
+                             const struct table_def *table, struct stamp *stamp)
+{
+    struct error *err = execution->err;
+    struct bytes value;
     int64_t ttl = table->params.default_time_to_live_s;
+
     if (modify->ttl) {
-        status = expr_evaluate(modify->ttl, &execution->eval, &value, err);
+        enum status status = expr_evaluate(modify->ttl, &execution->eval, &value, err);
         if (status)
             return status;
         if (bytes_is_null(value)) {
@@ -118,6 +120,25 @@ static enum status make_stamp(struct execution *execution, const struct modify_p
             "Request on table %.*s.%.*s with ttl of %d seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details.",
             BYTES(table->keyspace), BYTES(table->name), (int)ttl);
     return OK;
+}
+
+/* The timestamp, TTL and expiry that all cells of a statement get. Without a timestamp of a client's
+ * the owner stamps (TIMESTAMP_SERVER), so that two writes are ordered as they are made. A
+ * deletion that stands beside new values, of a collection that is overwritten, is one
+ * microsecond older than they are. */
+static enum status make_stamp(struct execution *execution, const struct modify_plan *modify,
+                              const struct table_def *table, const int64_t *batch_timestamp_us, bool conditional,
+                              struct stamp *stamp)
+{
+    enum status status;
+
+    *stamp = (struct stamp){ .timestamp_us = TIMESTAMP_SERVER,
+                             .before_us = TIMESTAMP_SERVER_BEFORE,
+                             .deletion_us = conditional ? TIMESTAMP_SERVER_BEFORE : TIMESTAMP_SERVER,
+                             .now_s = execution->eval.now_s,
+                             .expires_s = TIME_NONE };
+    status = stamp_time(execution, modify, batch_timestamp_us, conditional, stamp);
+    return status ? status : stamp_ttl(execution, modify, table, stamp);
 }
 
 /* Reads the live cells of one row, which operations on lists look at. *row NULL: there is no
@@ -267,6 +288,26 @@ static enum status add_partitions(struct execution *execution, const struct modi
     return status;
 }
 
+/* INSERT JSON: the members of the object are bound behind the statement's own values; the plan's
+ * operations refer to them there. Only this statement's eval sees them. */
+static enum status bind_json(struct execution *execution, const struct modify_plan *modify,
+                             const struct table_def *table)
+{
+    struct eval *eval = &execution->eval;
+    struct bytes *binds = arena_alloc(eval->arena, sizeof(*binds) * (eval->bind_count + table->column_count)), text;
+    enum status status;
+
+    if (eval->bind_count)
+        memcpy(binds, eval->binds, sizeof(*binds) * eval->bind_count);
+    status = expr_evaluate(modify->json, eval, &text, execution->err);
+    if (!status)
+        status =
+            json_bind(table, text, modify->json_default_unset, eval->arena, binds + eval->bind_count, execution->err);
+    if (!status)
+        eval->binds = binds;
+    return status;
+}
+
 /* Adds what one statement writes to the set: its values are evaluated, the partitions and
  * rows that it names are found, its operations become cells. Cells are made once and serve
  * all rows. */
@@ -283,22 +324,10 @@ static enum status collect(struct execution *execution, const struct plan *plan,
     struct partition_list keys;
     struct stamp stamp;
     struct cell_list cells = { 0 };
-    enum status status;
+    enum status status = modify->json ? bind_json(execution, modify, table) : OK;
 
-    /* INSERT JSON: the members of the object are bound behind the statement's own values; the
-     * plan's operations refer to them there. */
-    if (modify->json) {
-        struct bytes *binds = arena_alloc(eval->arena, sizeof(*binds) * (eval->bind_count + table->column_count)), text;
-
-        if (eval->bind_count)
-            memcpy(binds, eval->binds, sizeof(*binds) * eval->bind_count);
-        status = expr_evaluate(modify->json, eval, &text, err);
-        if (!status)
-            status = json_bind(table, text, modify->json_default_unset, eval->arena, binds + eval->bind_count, err);
-        if (status)
-            return status;
-        eval->binds = binds;
-    }
+    if (status)
+        return status;
     /* Before anything is written: a worker runs the statement again from the beginning. */
     if (!execution->context->may_wait && access_is_long(&modify->where.access, table, eval, LOOP_KEYS_MAX))
         return ERR_WOULD_WAIT;
@@ -437,6 +466,25 @@ enum query_result execute_modify(struct execution *execution)
     return write_set_submit(execution, &set, conditional ? &cas : NULL);
 }
 
+/* Whether a statement may stand in its batch, beside the first one and with the batch's timestamp.
+ * Which of several faults is told is Cassandra's order. */
+static enum status check_batch_part(const struct plan *plan, const struct plan *first, bool conditional,
+                                    bool has_timestamp, struct error *err)
+{
+    const struct modify_plan *modify = plan->modify;
+
+    if (conditional && has_timestamp)
+        return error_set(err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
+    if (conditional && plan->table != first->table)
+        return error_set(err, ERR_INVALID, "Batch with conditions cannot span multiple tables");
+    if (conditional && modify->where.clustering_has_in)
+        return error_set(err, ERR_INVALID, "IN on the clustering key columns is not supported with conditional %s",
+                         modify->kind == MODIFY_DELETE ? "deletions" : "updates");
+    if (has_timestamp && modify->timestamp)
+        return error_set(err, ERR_INVALID, "Timestamp must be set either on BATCH or individual statements");
+    return OK;
+}
+
 /* The statements of a batch in one set, so that what they write to one partition is one
  * command, with one timestamp. A conditional batch is of one partition of one table, as in
  * Cassandra, and then all its conditions must hold. Only a logged batch over shards needs the
@@ -468,18 +516,8 @@ enum query_result execute_batch(struct execution *execution, const struct plan *
             cas.wants_static |= modify->touches_static;
         if (conditional)
             cas.wants_rows |= names_rows(plans[i]);
-        if (conditional && timestamp_us)
-            status = error_set(execution->err, ERR_INVALID, "Cannot provide custom timestamp for conditional BATCH");
-        else if (conditional && plans[i]->table != plans[0]->table)
-            status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple tables");
-        else if (conditional && modify->where.clustering_has_in)
-            status = error_set(execution->err, ERR_INVALID,
-                               "IN on the clustering key columns is not supported with conditional %s",
-                               modify->kind == MODIFY_DELETE ? "deletions" : "updates");
-        else if (timestamp_us && modify->timestamp)
-            status = error_set(execution->err, ERR_INVALID,
-                               "Timestamp must be set either on BATCH or individual statements");
-        else
+        status = check_batch_part(plans[i], plans[0], conditional, timestamp_us != NULL, execution->err);
+        if (!status)
             status = collect(execution, plans[i], timestamp_us, &set);
         if (!status && conditional && set.count > 1)
             status = error_set(execution->err, ERR_INVALID, "Batch with conditions cannot span multiple partitions");
