@@ -49,6 +49,7 @@ static void tell(struct checking *c, const char *file, const char *what)
     c->check->damaged(c->check->context, where, what);
 }
 
+/* From the store, of its own files: of values it knows nothing, those are told by value_seen. */
 static void damaged(void *context, const char *file, const char *what)
 {
     struct checking *c = context;

@@ -96,7 +96,8 @@ void checkpoint_stand(struct shard *shard)
     atomic_fetch_add(&shard->epoch, 1);
 }
 
-/* Also when not all of them stood: those that do are let go. */
+/* Also when not all of them stood: those that do are let go. An owner that comes late finds
+ * nothing wanted and goes on at once. */
 static void go_on(struct checkpoint *checkpoint)
 {
     pthread_mutex_lock(&checkpoint->lock);

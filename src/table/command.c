@@ -168,6 +168,8 @@ void table_group_loosen(struct buffer *group)
     group->data[GROUP_FLAGS_AT] |= GROUP_LOOSE;
 }
 
+/* The bytes are those of an apply, but the cells of counters hold what is to be added: only the
+ * owner knows to what. */
 void table_encode_add(struct buffer *out, const struct apply_command *command)
 {
     append_update(out, COMMAND_ADD, command);
@@ -202,6 +204,8 @@ void table_encode_cas(struct buffer *out, const struct cas_command *command)
         append_part(out, &command->parts[i]);
 }
 
+/* Reads run on the thread that asks and need no bytes. Builds for tests send each of them through
+ * these all the same (read.c), so that a read never says more than bytes can. */
 void table_encode_read(struct buffer *out, const struct read_command *command)
 {
     assert(command->slices || !command->slice_count);
@@ -234,7 +238,9 @@ void table_encode_read(struct buffer *out, const struct read_command *command)
     }
 }
 
-/* All reading comes down to this one check. After a failure nothing is read any more. */
+/* All reading comes down to this one check. After a failure nothing is read any more. So a caller
+ * may read a whole struct and ask `failed` once, at its end: what it got meanwhile is zeros and
+ * nulls, and none of it points outside the command. */
 static const uint8_t *take(struct command_reader *reader, size_t size)
 {
     const uint8_t *at = reader->at;

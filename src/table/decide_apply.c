@@ -70,6 +70,7 @@ static enum status find_places(struct look *look, struct command_reader *reader,
     return status;
 }
 
+/* Most commands ask for no place, and their fragments are applied as they came. */
 enum status decide_fragments(struct turn *turn, const struct table_def *def, struct command_header *header,
                              struct command_reader *reader, int64_t timestamp_us, struct error *err)
 {

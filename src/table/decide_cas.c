@@ -194,7 +194,8 @@ static struct bytes empty_is_null(const struct column_def *column, struct bytes 
     return value;
 }
 
-/* Whether a value meets a condition. Null is neither less nor greater than anything. */
+/* Whether a value meets a condition. Null is neither less nor greater than anything. So IF v < 5
+ * does not hold where there is no v, and IF v != 5 does. */
 static bool holds(const struct type *type, enum condition_op op, struct bytes value, const struct bytes *wanted,
                   uint32_t count)
 {
@@ -304,7 +305,7 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
     return OK;
 }
 
-/* One part of the answer to a client that was refused. */
+/* One part of the answer to a client that was refused. The head of this file draws it. */
 static void encode_seen(struct buffer *result, const struct cas_seen *seen)
 {
     size_t at;
@@ -358,8 +359,9 @@ static enum status check(struct look *look, struct command_reader *reader, bool 
     return OK;
 }
 
-/* The new timestamp is above all that were read: otherwise the write could lose against the very row
- * that it was allowed to replace. */
+/* The new timestamp is above all that were read: otherwise the write could lose against the very
+ * row that it was allowed to replace. The fragments are read a second time from where they begin:
+ * `check` has gone past them to the conditions, which stand behind. */
 enum status decide_cas(struct turn *turn, struct table_request *request, struct command_header *header,
                        struct command_reader *reader)
 {

@@ -102,7 +102,8 @@ const struct kept_row_view *kept_rows_find(struct kept_rows *kept, struct bytes 
     return NULL;
 }
 
-/* The row that was used least lately goes, and more of them while all would be too large. */
+/* The row that was used least lately goes, and more of them while all would be too large. A free
+ * place counts as never used, so it is taken first. */
 static struct kept_row *make_room(struct kept_rows *kept, size_t size)
 {
     struct kept_row *oldest;
@@ -133,6 +134,7 @@ static void copy_bytes(struct kept_row *entry, struct cell *cell)
         cell->value = arena_copy(entry->bytes, cell->value);
 }
 
+/* Without the cell itself, which lies in the row's array. */
 static size_t cell_bytes(const struct cell *cell)
 {
     return cell->path.size + cell->path_value.size + cell->value.size;
@@ -206,7 +208,8 @@ void kept_rows_forget_partition(struct kept_rows *kept, struct bytes record)
 
 /* ---- a write ---- */
 
-/* Moves what stands behind it: cheap beside reading the row and taking it apart. */
+/* Moves what stands behind it: cheap beside reading the row and taking it apart. The bytes of the
+ * cell must be the row's already. */
 static void insert_cell(struct kept_row *entry, uint32_t at, const struct cell *cell)
 {
     struct row *row = &entry->row;
@@ -307,7 +310,9 @@ static bool write_marks(struct kept_row *entry, const struct row *written)
     return true;
 }
 
-/* A fragment with a deletion of the row or of a collection makes it be forgotten. */
+/* A fragment with a deletion of the row or of a collection makes it be forgotten. Half of a
+ * fragment may have been applied when it returns false: the row is forgotten then, so nobody sees
+ * it. */
 static bool write_fragment(struct kept_rows *kept, struct kept_row *entry, struct bytes fragment)
 {
     struct error ignored;

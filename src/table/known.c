@@ -125,6 +125,7 @@ struct bytes range_window_lower(const struct range_window *window)
     return bytes_of(window->lower.data ? window->lower.data : (const uint8_t *)"", window->lower.size);
 }
 
+/* NULL: to the end of the partition. */
 struct bytes range_window_upper(const struct range_window *window)
 {
     return window->to_end ? (struct bytes){ 0 }
@@ -179,7 +180,8 @@ const struct range_segment *range_window_at(const struct range_window *window, u
     return &window->segments[index].segment;
 }
 
-/* Both places in one block. */
+/* Both places in one block. The places that come in may lie in the turn's arena, which does not
+ * outlive the turn. */
 static struct known_segment copy_segment(const struct range_segment *segment)
 {
     size_t lower = segment->lower.size, upper = segment->upper.size;

@@ -194,7 +194,8 @@ static enum status remove_shard(struct file_system *files, const char *path, str
     return status ? status : files->ops->remove_directory(files, path, err);
 }
 
-/* A directory that is empty counts as not there: so is the place of a disk that is not mounted. */
+/* A directory that is empty counts as not there: so is the place of a disk that is not mounted.
+ * What it holds is not looked at: that is for the store. */
 static enum status is_there(struct file_system *files, const char *path, bool *is, struct error *err)
 {
     struct listing found = { 0 };
@@ -211,6 +212,7 @@ static enum status is_there(struct file_system *files, const char *path, bool *i
     return status;
 }
 
+/* Asked before a store is opened, which would make anew what is missing, and empty. */
 enum status layout_check_whole(struct file_system *files, const char *directory, const struct layout *layout,
                                struct error *err)
 {
@@ -258,6 +260,7 @@ enum status layout_strays(struct file_system *files, const char *directory, cons
     return status;
 }
 
+/* Nobody has the shard open: a file that goes meanwhile is an error. */
 enum status layout_shard_bytes(struct file_system *files, const char *directory, uint32_t generation, uint32_t shard,
                                uint64_t *bytes, struct error *err)
 {

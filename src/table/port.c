@@ -48,6 +48,8 @@ struct table_port *port_open(struct table_space *space)
     return NULL;
 }
 
+/* For the server's own threads, which the space was made to have room for: without a port they
+ * could do nothing. */
 struct table_port *table_port_open(struct table_space *space)
 {
     struct table_port *port = port_open(space);
@@ -57,8 +59,10 @@ struct table_port *table_port_open(struct table_space *space)
     return port;
 }
 
-/* Owners may be looking at the port just now. One that is asleep (even epoch) finds it gone when it wakes; of another we wait until
- * it has let go of the ports it looked at. */
+/* Owners may be looking at the port just now. One that is asleep (even epoch) finds it gone when
+ * it wakes; of another we wait until it has let go of the ports it looked at. The place in the
+ * array is empty already, so an owner that looks from now on does not find the port: one change
+ * of each epoch is enough. */
 static void wait_for_owners(struct table_space *space)
 {
     for (uint32_t i = 0; i < space->shard_count; i++) {
@@ -76,7 +80,8 @@ static void wait_for_owners(struct table_space *space)
 static void wait_for(struct table_port *port, const uint32_t *left);
 
 /* No request of the port is under way, but an owner may still be looking through its rings: it is
- * waited for. */
+ * waited for. Order: first the array forgets the port, then owners let go of it, then its memory
+ * goes. The place can be taken by another port at once. */
 void table_port_close(struct table_port *port)
 {
     struct table_space *space = port->space;
@@ -96,6 +101,7 @@ void table_port_close(struct table_port *port)
     free(port);
 }
 
+/* What was kept before is given up: only good when the thread has nothing borrowed of it. */
 void table_port_keep_rows(struct table_port *port, uint64_t bytes_max)
 {
     row_cache_free(port->rows);
@@ -120,7 +126,9 @@ uint32_t table_port_pending(const struct table_port *port)
     return port->pending;
 }
 
-/* A port has rings to the shards that it has used: most threads of a large machine use few. */
+/* A port has rings to the shards that it has used: most threads of a large machine use few. A
+ * channel takes two rings of 4096 pointers, 64 KiB. The release pairs with the owner's acquire:
+ * it sees a channel of zeros, or none. It lives as long as the port. */
 static struct channel *channel_to(struct table_port *port, uint32_t shard)
 {
     struct channel *channel = atomic_load_explicit(&port->channels[shard], memory_order_relaxed);
@@ -149,11 +157,14 @@ static void push(struct table_port *port, uint32_t shard, struct channel *channe
     port->any_touched = true;
 }
 
+/* The window is the owner's, and may shrink below what is sent already: then nothing is sent
+ * until enough was answered. */
 static bool may_send(const struct table_port *port, uint32_t shard, const struct line *line)
 {
     return line->sent < atomic_load_explicit(&port->space->shards[shard].window, memory_order_relaxed);
 }
 
+/* Behind all that wait: the order of a flow's requests stays. */
 static void line_up(struct line *line, struct table_request *request)
 {
     assert(!line->first || !line->last->next);
@@ -165,7 +176,8 @@ static void line_up(struct line *line, struct table_request *request)
     line->last = request;
 }
 
-/* One of the line was answered: those behind it go on. */
+/* One of the line was answered: those behind it go on. They were taken when they were submitted,
+ * so there is room for them in the ring. The owner is woken at the next flush. */
 static void send_waiting(struct table_port *port, uint32_t shard, struct channel *channel, struct line *line)
 {
     while (line->first && may_send(port, shard, line)) {
@@ -213,7 +225,9 @@ enum status table_submit(struct table_port *port, struct table_request *request,
     return port_submit_to(port, shard_of_token(port->space, request->token), request, err);
 }
 
-/* The exchange is the other half of the owner's sleep_until_work: no wake-up is lost. */
+/* The exchange is the other half of the owner's sleep_until_work: no wake-up is lost. Once for
+ * all that a turn of the loop submitted, and only where the owner sleeps: a busy one looks at its
+ * rings anyway. */
 void table_port_flush(struct table_port *port)
 {
     if (!port->any_touched)
@@ -242,7 +256,10 @@ static void finish(struct table_request *request)
     free((void *)result.data);
 }
 
-/* Hands answers to whoever asked. Each makes room for what waits in its line. */
+/* Hands answers to whoever asked. Each makes room for what waits in its line. It is called when
+ * the event fd is readable. That is read before the rings: an answer that comes in between is
+ * taken now and makes the fd readable once more, which costs a look at empty rings, while the
+ * other order could lose it. `done` may submit again; it runs here, never in an owner. */
 void table_port_reap(struct table_port *port)
 {
     uint64_t ignored;
@@ -269,6 +286,8 @@ void table_port_reap(struct table_port *port)
 
 /* ---- waiting for an answer ---- */
 
+/* Of a thread that has nothing else to do until the answer comes, as the catalog's: it reaps its
+ * port itself. */
 struct wait {
     struct table_request request;
     uint32_t *left;
@@ -286,6 +305,7 @@ static void wait_for(struct table_port *port, const uint32_t *left)
     while (*left) {
         struct pollfd fd = { .fd = port->event_fd, .events = POLLIN };
 
+        /* Spurious returns, also of a signal, do no harm: only *left ends the wait. */
         poll(&fd, 1, -1);
         table_port_reap(port);
         table_port_flush(port); /* what completions submitted */
@@ -305,7 +325,10 @@ enum status table_apply_wait(struct table_port *port, struct bytes command, int6
     return wait.request.status;
 }
 
-/* The same command to every shard; *any_applied: whether one of them says that it was applied. */
+/* The same command to every shard; *any_applied: whether one of them says that it was applied.
+ * The first error is told, but all shards that were asked are waited for: the commands' bytes are
+ * borrowed until then. Some may have done it and others not, so the command must be one that can
+ * be sent again. */
 enum status port_everywhere(struct table_port *port, struct bytes command, bool *any_applied, struct error *err)
 {
     uint32_t count = port->space->shard_count, left = 0;

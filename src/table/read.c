@@ -100,6 +100,8 @@ static bool is_known_large(struct table_port *port, uint64_t hash)
     return known->hash == hash && known->uses && known->uses--;
 }
 
+/* One place for each remainder of the hash: of two large rows that share one, the later is known.
+ * The other one costs a loop its merging once more. */
 static void know_large(struct table_port *port, uint64_t hash)
 {
     port->large[hash % LARGE_KEYS] = (struct large_key){ hash, LARGE_KEY_USES };
@@ -140,7 +142,8 @@ static enum status get_watched(struct read_context *r, struct bytes key, const s
     return status;
 }
 
-/* The stored value of a key; borrowed until the next lookup, or until it is released. */
+/* The stored value of a key; borrowed until the next lookup, or until it is released. From the
+ * port's cache it is borrowed until that is put another one. */
 static enum status get(struct read_context *r, struct bytes key, struct store_value *value)
 {
     struct store_read_options options = { r->snapshot, r->may_wait };
@@ -220,7 +223,8 @@ void drop_lost_cells(const struct table_def *def, struct row *row)
     row->cell_count = count;
 }
 
-/* The static row, as live cells; NULL if none. Of the record, which it changes. */
+/* The static row, as live cells; NULL if none. Of the record, which it changes. A partition may
+ * live by it alone, without any row. */
 static const struct row *live_static(struct read_context *r, struct partition_cover *cover)
 {
     struct row *row;
@@ -299,7 +303,8 @@ static struct bytes place_of(const struct buffer *bound, size_t skip)
                                                                    : (struct bytes){ 0 };
 }
 
-/* The cursor goes in the direction of the read. */
+/* The cursor goes in the direction of the read. Where the partition has no range tombstones there
+ * is none, here and below. */
 static enum status begin_ranges(struct read_context *r, struct partition_cover *cover, struct bytes lower,
                                 struct bytes upper)
 {
@@ -356,7 +361,9 @@ static bool may_have_dead(const struct row *row)
 }
 
 /* Hands a stored row on if anything of it lives: decodes it, leaves out what was dropped, counts
- * what is dead, hides it. */
+ * what is dead, hides it. The order is not free: cells of dropped columns go before the row is
+ * hidden, for they must keep no row alive, and the dead are counted before they are hidden, while
+ * they are still there. */
 static enum status take_row(struct read_context *r, struct partition_cover *cover, struct bytes clustering,
                             struct bytes value, bool *enough)
 {
@@ -393,7 +400,10 @@ static enum status take_row(struct read_context *r, struct partition_cover *cove
     return count_dead(r, dead, 1);
 }
 
-/* Bounds of a slice as keys. A bound is a prefix: behind all that begin with it is its successor. */
+/* Bounds of a slice as keys. A bound is a prefix: behind all that begin with it is its successor.
+ * Examples, with clusterings (a, b): a > 1 begins at the successor of the prefix (1), behind all
+ * its rows; a <= 1 ends there; a < 1 ends at (1), before them. A slice without an end ends before
+ * what would be the next kind of key. */
 static void slice_bounds(const struct slice *slice, struct bytes partition, struct buffer *lower, struct buffer *upper)
 {
     buffer_reset(lower);
@@ -434,7 +444,9 @@ static void cut_bounds(const struct read_command *command, size_t prefix, struct
     buffer_append_u8(lower, 0); /* full clusterings are prefix-free: nothing lies between */
 }
 
-/* One scan over the slice's rows, and the cursor of ranges beside it. */
+/* One scan over the slice's rows, and the cursor of ranges beside it. The scan is opened before
+ * it is asked whether the store has moved: from then on it shows one state, so the record, which
+ * was looked up before, and the rows are of the same one if nothing was written in between. */
 static enum status read_slice(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct bytes partition, bool cut, bool *enough)
 {
@@ -476,7 +488,8 @@ static enum status read_slice(struct read_context *r, struct partition_cover *co
     return status;
 }
 
-/* One row by its whole key: a lookup, which bloom filters and the port's cache make cheap. */
+/* One row by its whole key: a lookup, which bloom filters and the port's cache make cheap.
+ * `partition` is lengthened for the lookup and cut back: it has room for the longest key. */
 static enum status read_point(struct read_context *r, struct partition_cover *cover, const struct slice *slice,
                               struct buffer *partition, bool *enough)
 {
@@ -509,7 +522,9 @@ static bool is_past(const struct read_command *command, struct bytes clustering)
     return command->reversed ? order >= 0 : order <= 0;
 }
 
-/* In the order that was asked for, until somebody has enough. */
+/* In the order that was asked for, until somebody has enough. Slices are sorted and do not
+ * overlap, so reversed means the last one first and each of them backwards. None named: one slice
+ * of everything. */
 static enum status read_slices(struct read_context *r, struct partition_cover *cover, struct buffer *partition,
                                bool cut)
 {
@@ -638,7 +653,9 @@ static bool is_resumed(const struct read_command *command, int64_t token, struct
            bytes_equal(partition_key, command->after_partition);
 }
 
-/* The partition key is copied: the scan's bytes move on, the result stays. */
+/* The partition key is copied: the scan's bytes move on, the result stays. What hides its rows is
+ * not known yet: its record, if it has one, and its range tombstones come next in the scan, since
+ * the kinds of keys are in this order. */
 static enum status begin_partition(struct token_scan *t, const struct key_parts *parts)
 {
     struct bytes key = t->scan->key;
@@ -659,6 +676,7 @@ static enum status begin_partition(struct token_scan *t, const struct key_parts 
     return OK;
 }
 
+/* What a scan over partitions does after a key. The last three are seeks. */
 enum move { MOVE_NEXT, MOVE_NEXT_PARTITION, MOVE_PAST_RANGES, MOVE_PAST_RESUMED };
 
 /* A seek passes over what would be many keys: the rest of a partition, its ranges, rows of earlier
@@ -695,7 +713,9 @@ static enum status meet_ranges(struct token_scan *t)
                   : range_cursor_seek(&t->cover.ranges, bytes_is_null(after) ? bytes_of("", 0) : after, t->r->err);
 }
 
-/* One key of a scan over partitions: of the one at hand, or the first of the next. */
+/* One key of a scan over partitions: of the one at hand, or the first of the next. Of a partition
+ * the record comes first, then its range tombstones, then its rows. Where the collector wants no
+ * more of the partition a seek passes over the rest. */
 static enum status take_key(struct token_scan *t, enum move *move)
 {
     struct read_context *r = t->r;
@@ -790,7 +810,8 @@ static enum status scan_shard(struct read_context *r)
     return status;
 }
 
-/* What was read is void, and so is what went wrong meanwhile. */
+/* What was read is void, and so is what went wrong meanwhile. The arena keeps the bytes of the
+ * first try until the request ends; all is read at most three times. */
 static void begin_again(struct read_context *r)
 {
     assert(r->moved && !r->snapshot);

@@ -45,7 +45,7 @@ bool taken_position(struct bytes key, uint64_t *position)
     return true;
 }
 
-/* The copy. It is found by hand only: the time and a number make its key unique. */
+/* The copy; repair.h draws it. It is found by hand only: the time and a number make its key unique. */
 static void keep(struct repairing *r, struct bytes key, struct bytes value)
 {
     struct buffer at CLEANUP(buffer_fini) = { 0 }, kept CLEANUP(buffer_fini) = { 0 };
@@ -81,8 +81,10 @@ static void put_rest(struct repairing *r, struct bytes key, enum key_kind kind, 
     store_batch_put(r->batch, STORE_DATA, key, buffer_bytes(&value));
 }
 
-/* One value, in one synced batch. parts NULL: its key cannot be read either, so nothing can stand in
- * its place. */
+/* One value, in one synced batch. parts NULL: its key cannot be read either, so nothing can stand
+ * in its place. It is synced before it is told, so whoever reads the report finds what it speaks
+ * of. A second run finds nothing to do at this key: either it is gone, or what stands there can
+ * be read. */
 static enum status take_out(struct repairing *r, struct bytes key, struct bytes value, const struct key_parts *parts,
                             const struct error *why)
 {
@@ -112,7 +114,8 @@ static enum status take_out(struct repairing *r, struct bytes key, struct bytes 
     return OK;
 }
 
-/* A segment has places in its key, which must decode too. */
+/* A segment has places in its key, which must decode too. A reader lays it beside the rows by
+ * them, and would fail at each of its reads of the partition. */
 static enum status check_range(struct repairing *r, const struct key_parts *parts, struct error *why)
 {
     struct buffer lower CLEANUP(buffer_fini) = { 0 };
@@ -145,7 +148,8 @@ static enum status see_value(struct repairing *r, struct bytes key, struct bytes
     return status ? take_out(r, key, value, &parts, &why) : OK;
 }
 
-/* All rows; the shard's own records are not judged. */
+/* All rows; the shard's own records are not judged. The scan sees the store as it was when it was
+ * opened: what is put in a value's place is not met again. */
 static enum status repair_open(struct repairing *r)
 {
     const struct store_ops *ops = r->options->store;

@@ -59,7 +59,8 @@ struct tally {
     int64_t clock_bound_us;
 };
 
-/* Not for each record: whoever shows it would take longer than the copy. */
+/* Not for each record: whoever shows it would take longer than the copy. `done` may pass `total`,
+ * which is an estimate of the old stores: it is not shown then. */
 static void tell(struct resharding *r, bool now)
 {
     if (r->reshard->progress && (now || r->done % TELL_EVERY == 0))
@@ -222,8 +223,10 @@ static void close_source(struct resharding *r, struct source *source)
     source->store = NULL;
 }
 
-/* Opens the old shards from which this new one gets something, and closes those that it is past: as
- * many are open at a time as the two numbers of shards make necessary. */
+/* Opens the old shards from which this new one gets something, and closes those that it is past:
+ * as many are open at a time as the two numbers of shards make necessary. From 8 shards to 3, the
+ * first new one takes of the old ones 0, 1 and 2, the next of 2 to 5: 2 stays open, 0 and 1 are
+ * closed. */
 static enum status open_sources(struct building *b)
 {
     struct resharding *r = b->r;
@@ -338,8 +341,10 @@ static enum status copy_own_records(struct building *b)
     return status;
 }
 
-/* Moves a scan on to the new shard's next row at or behind where it stands. Within a table the rows
- * of a range of positions lie together, so it seeks at most twice for each table. */
+/* Moves a scan on to the new shard's next row at or behind where it stands. Within a table the
+ * rows of a range of positions lie together, so it seeks at most twice for each table. Before the
+ * range: on to its first position in this table. Behind it: to the same position in the next
+ * table that could be there. A source that is wholly in the range never seeks. */
 static enum status settle(struct building *b, struct store_scan *scan)
 {
     struct resharding *r = b->r;
@@ -398,7 +403,8 @@ static bool next_table(struct building *b, uint64_t *table_id)
 }
 
 /* Table by table, and in each the sources in their order: they are ranges of tokens, so the keys
- * come in order without a merge. */
+ * come in order without a merge. A key begins with its table's id and its position, and all
+ * positions of a source are below those of the next. */
 static enum status copy_rows(struct building *b)
 {
     uint64_t table_id = 0;
@@ -412,7 +418,8 @@ static enum status copy_rows(struct building *b)
     return status;
 }
 
-/* Own records sort before all rows. */
+/* Own records sort before all rows. The new shard holds nothing of a load until load_end, which
+ * makes its files the store's. */
 static enum status fill(struct building *b, struct store *store)
 {
     const struct store_ops *ops = b->r->options->store;

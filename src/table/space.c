@@ -24,6 +24,9 @@ enum { SHARDS_DEFAULT_MAX = 8 };
 
 /* ---- the number of shards ---- */
 
+/* Half the cores: an owner works only when something is written, and the loops that read, one for
+ * each core, need the rest. More than eight is for who asks for it, since each shard syncs by
+ * itself: the more there are, the fewer writes share a sync. */
 static uint32_t default_shard_count(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -48,11 +51,15 @@ static enum status remove_strays(struct file_system *files, const char *director
     return OK;
 }
 
+/* A test, or the simulation, brings files of its own. */
 static struct file_system *files_of(const struct table_space_options *options)
 {
     return options->files ? options->files : file_system_posix();
 }
 
+/* A directory that was finished: all its shards must be there before one of them is opened, since
+ * a store that finds no directory would make an empty one, and a part of the data would be gone
+ * without a word. */
 static enum status check_shards(const struct table_space_options *options, const struct layout *layout,
                                 struct error *err)
 {
@@ -63,9 +70,11 @@ static enum status check_shards(const struct table_space_options *options, const
     return status ? status : remove_strays(files_of(options), options->directory, layout, err);
 }
 
-/* How many shards there are: as the directory was made. The number is written before the first shard
- * is made, marked unfinished until all of them are there, so that a crash in between does not leave
- * a directory that looks whole. */
+/* How many shards there are: as the directory was made. The number is written before the first
+ * shard is made, marked unfinished until all of them are there, so that a crash in between does
+ * not leave a directory that looks whole. A start that finds the mark goes on with the number
+ * that stands there. Where the number was not asked for it is chosen once, at the first start: a
+ * machine with other cores later does not change it. */
 static enum status choose_layout(const struct table_space_options *options, struct layout *layout, struct error *err)
 {
     struct file_system *files = files_of(options);
@@ -94,7 +103,9 @@ static enum status choose_layout(const struct table_space_options *options, stru
 
 /* ---- shards ---- */
 
-/* No timestamp of this run may be below one that an earlier run gave: see persist_clock in turn.c. */
+/* No timestamp of this run may be below one that an earlier run gave: see persist_clock in
+ * turn.c. A shard that was never written to has no bound. All shards raise the one clock of the
+ * space, so each stamps above what any of them gave. */
 static enum status read_clock_bound(struct shard *shard, struct error *err)
 {
     struct store_read_options options = { .may_wait = true };
@@ -114,7 +125,9 @@ static enum status read_clock_bound(struct shard *shard, struct error *err)
     return status == ERR_NOT_FOUND ? OK : status;
 }
 
-/* What an owner works with is made here; its thread starts when all shards are open. */
+/* What an owner works with is made here; its thread starts when all shards are open. A store
+ * without a directory, as the one in memory, gets a path all the same: it only names it. On an
+ * error what was made stays in the shard: table_space_close takes it apart. */
 static enum status open_shard(struct table_space *space, uint32_t index, struct error *err)
 {
     struct shard *shard = &space->shards[index];
@@ -140,9 +153,13 @@ static enum status open_shard(struct table_space *space, uint32_t index, struct 
     return read_clock_bound(shard, err);
 }
 
+/* How many ports a space has room for. The array never grows, since owners read it without a
+ * lock; what the space needs for itself comes on top of what was asked for. */
 enum { PORTS_DEFAULT = 64, PORTS_BESIDE = 16 /* the catalog's, the batch log's */ };
 
-/* A failure at any step closes what was opened so far. */
+/* A failure at any step closes what was opened so far. The order is what makes a crash at any
+ * step harmless: SHARDS with its mark, the shards' directories, SHARDS without the mark, and only
+ * then threads, the first of which could write. */
 enum status table_space_open(const struct table_space_options *options, struct table_space **result, struct error *err)
 {
     struct table_space *space = xcalloc(1, sizeof(*space));
@@ -183,7 +200,9 @@ enum status table_space_open(const struct table_space_options *options, struct t
     return OK;
 }
 
-/* Owners end first, so nothing is written any more when the stores close. */
+/* Owners end first, so nothing is written any more when the stores close. The batch log's thread
+ * ends before them, for it waits for their answers. Ports are not closed here: whoever opened one
+ * has closed it by now. Also for a space that was opened only in part. */
 void table_space_close(struct table_space *space)
 {
     if (!space)
@@ -243,6 +262,8 @@ void table_space_properties(struct table_space *space, uint32_t shard, struct st
     *refuses_writes = table_space_refuses_writes(space, shard);
 }
 
+/* Sums over the ports that are open: what a closed one counted is gone with it. The lock keeps a
+ * port from being freed while it is looked at. */
 void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
 {
     *use = (struct row_cache_use){ 0 };
@@ -258,6 +279,8 @@ void table_space_row_cache(struct table_space *space, struct row_cache_use *use)
     pthread_mutex_unlock(&space->ports_lock);
 }
 
+/* The head of a command that concerns no single partition: where others have their table's id and
+ * more, it has one number (command_read_header). */
 static void begin_command(struct buffer *command, enum command_kind kind, uint64_t number)
 {
     buffer_append_u8(command, (uint8_t)kind);
@@ -265,6 +288,7 @@ static void begin_command(struct buffer *command, enum command_kind kind, uint64
     buffer_append_be64(command, number);
 }
 
+/* Not by subtraction: ids are 64 bits, the result is not. */
 static int compare_ids(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -272,7 +296,10 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Ids of tables that were made one after another are one range: a keyspace of thousands is a handful. */
+/* Ids of tables that were made one after another are one range: a keyspace of thousands is a
+ * handful. Every owner gets the command, for a table has rows in all shards; ids that are in no
+ * shard cost nothing. It may be done again: a removal that a crash cut short is, by the job that
+ * asked for it. */
 enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint32_t count, struct error *err)
 {
     struct buffer command CLEANUP(buffer_fini) = { 0 };
@@ -296,6 +323,9 @@ enum status table_remove_all(struct table_port *port, uint64_t *table_ids, uint3
     return port_everywhere(port, buffer_bytes(&command), &ignored, err);
 }
 
+/* A whole round, step by step, on all shards at once, until none of them has more to do: for an
+ * operator who does not want to wait until owners find the time. 1 begins the round anew wherever
+ * an owner was, 0 goes on with it. */
 enum status table_sweep(struct table_space *space, struct error *err)
 {
     struct table_port *port = port_open(space);
@@ -314,6 +344,8 @@ enum status table_sweep(struct table_space *space, struct error *err)
     return status;
 }
 
+/* Called when every table's definition is known. Before that the sweeper would take the entries
+ * of a table whose definition was not loaded yet for those of a dropped one. */
 void table_space_start_sweeping(struct table_space *space)
 {
     atomic_store(&space->sweeps, true);
@@ -321,6 +353,7 @@ void table_space_start_sweeping(struct table_space *space)
         shard_wake(&space->shards[i]);
 }
 
+/* Each number by itself: together they need not be of one moment. */
 void table_space_sweep_progress(struct table_space *space, uint32_t shard, struct sweep_progress *progress)
 {
     struct swept *swept = &space->shards[shard].swept;

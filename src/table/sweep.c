@@ -120,7 +120,8 @@ static void change_segments(struct stepping *s, const struct range_changes *chan
     change(s, &mutation);
 }
 
-/* The table was dropped: its rows are gone, and its entries with them. */
+/* The table was dropped: its rows are gone, and its entries with them. One deletion of a range of
+ * keys for all of them, counted as one. */
 static void drop_entries_of_table(struct stepping *s, uint64_t table_id)
 {
     struct buffer first CLEANUP(buffer_fini) = { 0 }, end CLEANUP(buffer_fini) = { 0 };
@@ -240,7 +241,6 @@ static enum status forget_flag(struct stepping *s)
     return OK;
 }
 
-/* Stands on a row; false: enough for this step, or it can't be swept. */
 /* Deletes what the segment covers of the row on which the scan stands. False: it cannot be swept. */
 static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct deletion deletion)
 {
@@ -353,7 +353,7 @@ static enum status sweep_range(struct stepping *s)
 
 /* ---- the round ---- */
 
-/* Where the next step begins to look. */
+/* Where the next step begins to look. Behind: a zero makes the key the next possible one. */
 static void go_on_at(struct stepping *s, struct bytes key, bool behind)
 {
     assert(key.size);

@@ -179,6 +179,7 @@ enum status turn_read_fragment(struct turn *turn, struct mutation *mutation, str
     return read_fragment(turn, mutation, reader, err);
 }
 
+/* As turn_read_fragment, and stamped, where the command leaves its time to the owner. */
 enum status turn_next_fragment(struct turn *turn, struct mutation *mutation, struct command_reader *reader,
                                struct error *err)
 {
@@ -437,8 +438,9 @@ enum status turn_write(struct turn *turn, struct error *err)
         return OK;
     assert(!atomic_load_explicit(&shard->refuses, memory_order_relaxed)); /* or what failed would be followed by more */
     persist_clock(turn);
-    /* One sync for the commands of all clients in the turn. The keys' versions are odd meanwhile, so that no
-     * port takes a value for good that is just changing (row_cache.h). */
+    /* One sync for the commands of all clients in the turn. The keys' versions are odd meanwhile,
+     * so that no port takes a value for good that is just changing (row_cache.h). Whatever comes
+     * of the write they become even again: else no port could keep these keys any more. */
     versions_begin(&shard->versions, turn->batch);
     status = shard->ops->write(shard->store, turn->batch, turn->durable, err);
     versions_end(&shard->versions, turn->batch);

@@ -225,7 +225,9 @@ static bool wants(struct virtual_emit *emit, const struct bytes *values, uint32_
     return meets;
 }
 
-/* Whether a row lies behind where the last page ended. */
+/* Whether a row lies behind where the last page ended. A page may end in the midst of a
+ * partition, also in that of a scan: only the rows of this one partition are held against the
+ * clustering. */
 static bool is_past(const struct read_command *command, const struct virtual_row *row)
 {
     int order;
@@ -259,7 +261,9 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
     collector_end(c);
 }
 
-/* The emitter is called once and gives a state of its own: a page later may see others. */
+/* The emitter is called once and gives a state of its own: a page later may see others. All rows
+ * are made and sorted for each page, so these tables are bounded (VIRTUAL_ROWS_MAX) and an
+ * emitter whose rows are dear asks `wants` first. */
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
                          struct read_result *result, struct error *err)
 {
