@@ -122,11 +122,13 @@ void store_batch_delete_range(struct store_batch *batch, enum store_family famil
     add(batch, STORE_DELETE_RANGE, family, first, end);
 }
 
+/* Without a key and in no family: who reads the log gets it, the key space knows nothing of it. */
 void store_batch_log_data(struct store_batch *batch, struct bytes data)
 {
     add(batch, STORE_LOG_DATA, STORE_DATA, bytes_of(NULL, 0), data);
 }
 
+/* An operation as it is, of another batch or of the log. */
 void store_batch_add(struct store_batch *batch, const struct store_op *op)
 {
     assert(op->kind != STORE_LOG_DATA || !op->key.size);
@@ -139,11 +141,13 @@ size_t store_batch_count(const struct store_batch *batch)
     return batch->count;
 }
 
+/* Keys and values alone: what a turn is bounded by. */
 size_t store_batch_bytes(const struct store_batch *batch)
 {
     return batch->bytes.size;
 }
 
+/* Borrowed until something is added: the bytes may move then. */
 struct store_op store_batch_at(const struct store_batch *batch, size_t index)
 {
     const struct op_entry *entry = &batch->entries[index];

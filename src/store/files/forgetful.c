@@ -39,6 +39,8 @@ struct name {
     struct inode *synced; /* NULL: a crash forgets it */
 };
 
+/* The disk. `calls` only grows, so fail_at is one of the numbers it comes to; 0: no failure is
+ * asked for. */
 struct forgetful {
     struct file_system base; /* first */
     pthread_mutex_t lock;
@@ -131,6 +133,7 @@ static enum status leave(struct forgetful *fs, enum status status)
     return status;
 }
 
+/* By its tidy path. A name that is found may still lead to nothing, now or after a cut. */
 static struct name *find(struct forgetful *fs, const char *path)
 {
     for (size_t i = 0; i < fs->name_count; i++)
@@ -222,6 +225,7 @@ static bool parent_exists(struct forgetful *fs, const char *path)
     return exists;
 }
 
+/* An open file holds its contents: they can be read when the last name is gone. */
 static struct file *file_new(struct forgetful *fs, struct inode *inode)
 {
     struct forgetful_file *file = xcalloc(1, sizeof(*file));
@@ -262,8 +266,9 @@ static struct inode *inode_new(struct forgetful *fs, bool directory)
     return inode;
 }
 
-/* FILE_CREATE empties a file that is there but keeps what is synced of it: until the next sync a cut
- * brings the old bytes back, as a real disk may. */
+/* FILE_CREATE empties a file that is there but keeps what is synced of it: until the next sync a
+ * cut brings the old bytes back, as a real disk may. A new name leads to nothing after a cut,
+ * until its directory is synced. */
 static enum status forgetful_open(struct file_system *base, const char *path, enum file_mode mode, struct file **file,
                                   struct error *err)
 {
@@ -305,6 +310,7 @@ static void forgetful_close(struct file *base)
     free(file);
 }
 
+/* What a reader sees grows at once; what a cut leaves does not. */
 static enum status forgetful_append(struct file *base, const void *data, size_t size, struct error *err)
 {
     struct forgetful_file *file = (struct forgetful_file *)base;
@@ -325,6 +331,8 @@ static enum status forgetful_append(struct file *base, const void *data, size_t 
     return leave(fs, fits == size ? OK : error_set(err, ERR_NO_SPACE, "append: the disk is full"));
 }
 
+/* What was written, synced or not. Cold, every read that may not wait is refused, also of what
+ * was read just before. */
 static enum status forgetful_read(struct file *base, uint64_t offset, void *data, size_t size, bool may_wait,
                                   size_t *got, struct error *err)
 {
@@ -400,10 +408,12 @@ static enum status forgetful_file_size(struct file *base, uint64_t *size, struct
     return leave(file->fs, OK);
 }
 
+/* Hints: memory needs none of the two. */
 static void forgetful_expect_random(struct file *base, bool random)
 {
 }
 
+/* Also when it is cold: it can tell what is in memory, and says that nothing is. */
 static bool forgetful_reads_now(struct file *base)
 {
     return true;
@@ -565,6 +575,7 @@ static enum status forgetful_list(struct file_system *base, const char *path,
     return leave(fs, OK);
 }
 
+/* Only an empty one, as on a real disk: what is in it is looked for first. */
 static enum status forgetful_remove_directory(struct file_system *base, const char *path, struct error *err)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -621,6 +632,7 @@ static enum status forgetful_free_bytes(struct file_system *base, const char *pa
     return leave(fs, OK);
 }
 
+/* A lock is an open file, so unlocking is closing. */
 static const struct file_ops forgetful_ops = {
     .open = forgetful_open,
     .close = forgetful_close,
@@ -649,6 +661,7 @@ static const struct file_ops forgetful_ops = {
 
 /* ---- the test's side ---- */
 
+/* Its root is there, and is there after any cut. */
 struct file_system *forgetful_new(uint64_t seed)
 {
     struct forgetful *fs = xcalloc(1, sizeof(*fs));
@@ -716,7 +729,9 @@ static void forget_content(struct forgetful *fs, struct inode *inode, bool torn)
     }
 }
 
-/* Files of before stay dead (epoch), demands for failures are forgotten, and the seed goes on. */
+/* Files of before stay dead (epoch), demands for failures are forgotten, and the seed goes on.
+ * Names first, since what lay below a lost directory is lost with it; then the bytes of the files
+ * that are left. */
 void forgetful_restart(struct file_system *base, bool torn)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -771,6 +786,9 @@ bool forgetful_failed(struct file_system *base)
     return failed;
 }
 
+/* Nothing is lost by it: a sync that works later brings everything to the disk. A real disk may
+ * have dropped by then what it could not write (Linux takes the pages for clean), so nobody
+ * should count on that. */
 void forgetful_fail_sync(struct file_system *base, bool fail)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -789,6 +807,7 @@ void forgetful_capacity(struct file_system *base, uint64_t bytes)
     pthread_mutex_unlock(&fs->lock);
 }
 
+/* Reads that may wait go on as before: the disk is slow then, not broken. */
 void forgetful_cold(struct file_system *base, bool cold)
 {
     struct forgetful *fs = (struct forgetful *)base;
@@ -821,6 +840,7 @@ uint64_t forgetful_syncs(struct file_system *fs)
     return peek(fs, offsetof(struct forgetful, syncs));
 }
 
+/* Under the lock: whoever is called must not come back here. */
 void forgetful_each(struct file_system *base, void (*each)(void *context, const char *path, struct bytes content),
                     void *context)
 {

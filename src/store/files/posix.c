@@ -144,6 +144,7 @@ static enum status posix_sync(struct file *base, struct error *err)
     return OK;
 }
 
+/* On the disk it is with the next sync, which brings the size. */
 static enum status posix_truncate(struct file *base, uint64_t size, struct error *err)
 {
     if (ftruncate(((struct posix_file *)base)->fd, (off_t)size))
@@ -167,6 +168,8 @@ static void posix_prefetch(struct file *base, uint64_t offset, uint64_t size)
     posix_fadvise(((struct posix_file *)base)->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
 }
 
+/* Random: the kernel reads what was asked for and nothing around it. It holds for this opening of
+ * the file alone. */
 static void posix_expect_random(struct file *base, bool random)
 {
     posix_fadvise(((struct posix_file *)base)->fd, 0, 0, random ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
@@ -182,16 +185,20 @@ static bool posix_reads_now(struct file *base)
     return preadv2(file->fd, &part, 1, 0, RWF_NOWAIT) >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS);
 }
 
+/* One step for all who look; on the disk it is when the directories of both names were synced. */
 static enum status posix_rename(struct file_system *fs, const char *from, const char *to, struct error *err)
 {
     return rename(from, to) ? path_error(err, "rename", from) : OK;
 }
 
+/* Who has the file open can go on reading; its room is given back when the last one has closed
+ * it. */
 static enum status posix_remove(struct file_system *fs, const char *path, struct error *err)
 {
     return unlink(path) ? path_error(err, "remove", path) : OK;
 }
 
+/* Checkpoints share sorted files by it, which never change: no byte is copied. */
 static enum status posix_link(struct file_system *fs, const char *from, const char *to, struct error *err)
 {
     return link(from, to) ? path_error(err, "link", to) : OK;
@@ -217,6 +224,7 @@ static enum status posix_modified_s(struct file_system *fs, const char *path, in
     return OK;
 }
 
+/* Links are followed: a shard may lie on a disk of its own. */
 static enum status posix_is_directory(struct file_system *fs, const char *path, bool *is, struct error *err)
 {
     struct stat info;
@@ -227,11 +235,13 @@ static enum status posix_is_directory(struct file_system *fs, const char *path, 
     return OK;
 }
 
+/* For this user only, as files are; the directory above must be there. */
 static enum status posix_make_directory(struct file_system *fs, const char *path, struct error *err)
 {
     return mkdir(path, 0700) ? path_error(err, "make directory", path) : OK;
 }
 
+/* Only an empty one: the system refuses any other. */
 static enum status posix_remove_directory(struct file_system *fs, const char *path, struct error *err)
 {
     return rmdir(path) ? path_error(err, "remove directory", path) : OK;
@@ -307,6 +317,7 @@ static enum status posix_free_bytes(struct file_system *fs, const char *path, ui
     return OK;
 }
 
+/* A lock is an open file: closing it is unlocking it. */
 static const struct file_ops posix_ops = {
     .open = posix_open,
     .close = posix_close,

@@ -128,6 +128,8 @@ static enum status stalling_file_size(struct file *base, uint64_t *size, struct 
     return below->ops->file_size(below, size, err);
 }
 
+/* Hints are handed on also while the disk stands still: a stalled read does not look whether its
+ * bytes are in memory. */
 static void stalling_prefetch(struct file *base, uint64_t offset, uint64_t size)
 {
     struct file *below = ((struct stalling_file *)base)->below;
@@ -246,6 +248,7 @@ static const struct file_ops stalling_ops = {
     .free_bytes = stalling_free_bytes,
 };
 
+/* Not stalled at first, unless the file `control` is there already. */
 struct file_system *stalling_new(struct file_system *below, const char *directory, const char *control)
 {
     struct stalling *stalling = xcalloc(1, sizeof(*stalling));
@@ -278,6 +281,7 @@ void stalling_set(struct file_system *fs, bool stalled)
     atomic_store(&((struct stalling *)fs)->stalled, stalled);
 }
 
+/* A test waits for this before it looks how the others fare. */
 uint32_t stalling_standing(struct file_system *fs)
 {
     return atomic_load(&((struct stalling *)fs)->standing);

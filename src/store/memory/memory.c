@@ -76,6 +76,8 @@ struct kept_log {
     bool forgets_all;
 };
 
+/* The lock guards all but the list of snapshots, which has one of its own, taken inside: readers
+ * enter theirs while they hold the lock for reading only. */
 struct store {
     struct environment *environment;         /* borrowed */
     const struct store_semantics *semantics; /* borrowed */
@@ -88,6 +90,7 @@ struct store {
     struct store_snapshot snapshots; /* list head */
 };
 
+/* Between two moves a scan holds no lock and no node: it remembers a key and a sequence. */
 struct memory_scan {
     struct store_scan base; /* first */
     struct store *store;
@@ -119,6 +122,7 @@ static struct bytes node_key(const struct node *node)
     return bytes_of(node->key, node->key_size);
 }
 
+/* This one and all older ones. */
 static void versions_free(struct version *version)
 {
     while (version) {
@@ -254,6 +258,7 @@ static void memory_environment_close(void *environment)
     free(environment);
 }
 
+/* Heights are drawn from the same numbers in each store, so a history that fails fails again. */
 static enum status memory_open(const struct store_options *options, struct store **result, struct error *err)
 {
     struct store *store = xcalloc(1, sizeof(*store));
@@ -364,6 +369,7 @@ struct memory_updates {
     struct store_batch *batch; /* owned: the one that is shown */
 };
 
+/* From 0: from the oldest batch that is kept when the reader first moves. */
 static enum status memory_updates_since(struct store *store, uint64_t from, struct store_updates **result,
                                         struct error *err)
 {
@@ -448,8 +454,9 @@ static enum status memory_updates_forget(struct store *store, uint64_t before, s
 
 /* ---- writing ---- */
 
-/* One operation of a batch. Merging needs what lies below at once: here a key always has its whole
- * value. */
+/* One operation of a batch. Merging needs what lies below at once: here a key always has its
+ * whole value. A deleted range is a deletion of each key that is there now; what comes to the
+ * range later, in the same batch too, stands. */
 static void apply(struct store *store, const struct store_op *op, uint64_t oldest)
 {
     struct family *family = &store->families[op->family];
@@ -567,6 +574,7 @@ static void memory_snapshot_release(struct store *store, struct store_snapshot *
     free(snapshot);
 }
 
+/* Under the lock, so never of a batch that is only half applied. */
 static uint64_t memory_sequence(struct store *store)
 {
     uint64_t sequence;
@@ -597,6 +605,7 @@ static enum status memory_scan_open(struct store *store, const struct store_scan
     return OK;
 }
 
+/* What it kept alive may go from now on, when its keys are written again. */
 static void memory_scan_close(struct store_scan *base)
 {
     struct memory_scan *scan = (struct memory_scan *)base;
@@ -682,6 +691,7 @@ static void stand_backward(struct memory_scan *scan, struct bytes at, bool inclu
     pthread_rwlock_unlock(&scan->store->lock);
 }
 
+/* No move can fail here: nothing waits, and nothing is damaged. */
 static enum status memory_scan_first(struct store_scan *base, struct error *err)
 {
     struct memory_scan *scan = (struct memory_scan *)base;
@@ -723,6 +733,7 @@ static enum status memory_scan_prev(struct store_scan *base, struct error *err)
 
 /* ---- upkeep ---- */
 
+/* There are no files for it to reach. */
 static enum status memory_flush(struct store *store, struct error *err)
 {
     return OK;
@@ -791,6 +802,7 @@ static enum status memory_remove_files(struct store *store, enum store_family fa
     return OK; /* the delete_range did it */
 }
 
+/* All of it counts as memtable: there is nothing else. */
 static void memory_properties(struct store *store, struct store_properties *properties)
 {
     *properties = (struct store_properties){ 0 };
@@ -815,6 +827,8 @@ static enum status memory_resume(struct store *store, struct error *err)
     return OK;
 }
 
+/* Without checkpoint, check and load, which are for stores that keep something: callers ask
+ * whether they are there. */
 const struct store_ops store_memory_ops = {
     .name = "memory",
     .environment_open = memory_environment_open,

@@ -37,6 +37,8 @@ using rocksdb::Slice;
 namespace
 {
 
+/* The thread's, as the head of this file says: calls into RocksDB come out below on the same
+ * thread. */
 thread_local bool may_not_wait = false;
 thread_local bool sizes_may_be_rough = false;
 thread_local enum status last_failure = OK;
@@ -69,7 +71,8 @@ IOStatus note(enum status status, const struct error &err)
 /* ---- the cipher ---- */
 
 /* The counter that belongs to an offset: IV + offset / 16, 128 bits, big-endian. It wraps as
- * OpenSSL's does. */
+ * OpenSSL's does. Example: byte 100 is of block 6 (100 = 6 * 16 + 4), so its counter is IV + 6,
+ * and four bytes of key stream are skipped. */
 void counter_at(const uint8_t iv[FILE_IV_BYTES], uint64_t offset, uint8_t counter[FILE_IV_BYTES])
 {
     unsigned __int128 n = 0;
@@ -148,7 +151,7 @@ class ThreadContext
 /* A number for each opened file, never used again: a pointer could be another file's by then. */
 std::atomic<uint64_t> next_file_number{ 1 };
 
-/* What opened files share: the file below and its cipher. */
+/* What opened files share: the file below and its cipher. The key is wiped when it is closed. */
 class Opened
 {
   public:
@@ -179,6 +182,7 @@ class Opened
             *result = Slice(scratch, 0);
             return translate(status, err);
         }
+        /* Decrypted where it lies, in the caller's memory. */
         if (encrypted_ && got) {
             static thread_local ThreadContext context;
             context.decrypt(number_, cipher_, offset, (uint8_t *)scratch, got);
@@ -191,11 +195,13 @@ class Opened
     {
         return encrypted_ ? FILE_HEADER_BYTES : 0;
     }
+    /* Its header says so, not its name: a log of before there were frames is read as it lies. */
     bool framed() const
     {
         return encrypted_ && cipher_.framed && !empty_;
     }
-    /* What frame.c reads. */
+    /* What frame.c reads. Also as the file has it, since a sector that was never written is all
+     * zeros there, and anything when it was decrypted. */
     enum status read_both(uint64_t place, uint8_t *raw, uint8_t *plain, size_t size, size_t *got, struct error *err)
     {
         static thread_local ThreadContext context;
@@ -312,6 +318,7 @@ class FramedFile : public rocksdb::FSSequentialFile
     {
         return take(n, scratch, result);
     }
+    /* RocksDB counts in its own bytes, the payloads: frames are read and left out. */
     IOStatus Skip(uint64_t n) override
     {
         Slice skipped;
@@ -443,6 +450,7 @@ class WritableFile : public rocksdb::FSWritableFile
         assert(size_ <= written_to_);
         if (size_ != written_to_)
             return IOStatus::NotSupported("append after truncate");
+        /* In parts, so that a large append takes no large memory. Of a log each part is a frame. */
         for (size_t at = 0; at < data.size();) {
             size_t part = std::min(data.size() - at, (size_t)SCRATCH_MAX);
             size_t head = opened_->framed() ? FRAME_HEAD_BYTES : 0;
@@ -479,10 +487,12 @@ class WritableFile : public rocksdb::FSWritableFile
             written_to_ = size;
         return translate(status, err);
     }
+    /* The file below is closed when the object goes. */
     IOStatus Close(const IOOptions &, IODebugContext *) override
     {
         return IOStatus::OK();
     }
+    /* Nothing is held back here: each append has reached the file below. */
     IOStatus Flush(const IOOptions &, IODebugContext *) override
     {
         return IOStatus::OK();
@@ -572,6 +582,7 @@ class Directory : public rocksdb::FSDirectory
     std::string path_;
 };
 
+/* What RocksDB holds for as long as a store is open, so that no second process opens it. */
 class Lock : public rocksdb::FileLock
 {
   public:
@@ -583,6 +594,8 @@ class Lock : public rocksdb::FileLock
 
 /* ---- the file system ---- */
 
+/* RocksDB's calls, each with its arguments moved by the header and its answer in RocksDB's words.
+ * Without keys, in tests, no file has a header and nothing is encrypted. */
 class EncryptedFileSystem : public rocksdb::FileSystem
 {
   public:
@@ -595,6 +608,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
         return "helenus";
     }
 
+    /* The size is that of now. Of a log that is still written Frames asks again at its end. */
     IOStatus NewSequentialFile(const std::string &path, const FileOptions &,
                                std::unique_ptr<rocksdb::FSSequentialFile> *result, IODebugContext *) override
     {
@@ -703,7 +717,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         return translate(files_->ops->remove(files_, path.c_str(), &err), err);
     }
-    /* Of a file by its name. */
+    /* Of a file by its name. One that was never finished has nothing to be cut. */
     IOStatus Truncate(const std::string &path, size_t size, const IOOptions &, IODebugContext *) override
     {
         std::unique_ptr<Opened> opened;
@@ -777,6 +791,8 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
         return translate(files_->ops->link(files_, from.c_str(), to.c_str(), &err), err);
     }
+    /* The file stays when it is unlocked: were it removed, two others could each lock a file of
+     * this name. */
     IOStatus LockFile(const std::string &path, const IOOptions &, rocksdb::FileLock **lock, IODebugContext *) override
     {
         struct error err;
@@ -804,6 +820,7 @@ class EncryptedFileSystem : public rocksdb::FileSystem
     {
         return IOStatus::NotSupported("log file");
     }
+    /* Paths are compared as they are written (files.h), so none is changed. */
     IOStatus GetAbsolutePath(const std::string &path, const IOOptions &, std::string *result, IODebugContext *) override
     {
         *result = path;
@@ -823,6 +840,9 @@ class EncryptedFileSystem : public rocksdb::FileSystem
     }
 
   private:
+    /* A file of an earlier run: it is synced or cut, and never grows. What it grew by could be
+     * encrypted with key stream that was used already, for bytes that a crash or a cut took off
+     * its end. */
     class ReopenedFile : public WritableFile
     {
       public:
@@ -935,6 +955,8 @@ class EncryptedFileSystem : public rocksdb::FileSystem
 
 } // namespace
 
+/* Scopes nest: each gives back what it found, so a scan that may wait can be moved from within a
+ * read that may not. */
 MayNotWait::MayNotWait(bool value) : before_(may_not_wait)
 {
     may_not_wait = value;
@@ -955,6 +977,7 @@ RoughSizes::~RoughSizes()
     sizes_may_be_rough = before_;
 }
 
+/* Told until it is forgotten: whoever calls RocksDB forgets before, and asks behind. */
 enum status encrypted_last_failure(struct error *err)
 {
     if (last_failure)

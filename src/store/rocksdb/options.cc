@@ -126,6 +126,7 @@ void environment_close(void *environment)
     delete static_cast<struct environment *>(environment);
 }
 
+/* Each number by itself: they are of no one moment. */
 void environment_counts(void *context, struct store_counts *counts)
 {
     struct environment *environment = static_cast<struct environment *>(context);

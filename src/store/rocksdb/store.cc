@@ -69,6 +69,8 @@ struct alignas(64) counter {
 
 } // namespace
 
+/* One shard's. What belongs to the writer says so; the rest is atomic, has a lock of its own, or
+ * is guarded by this one. */
 struct store {
     struct environment *environment;
     const struct store_semantics *semantics;
@@ -130,6 +132,7 @@ struct Scan {
     rocksdb::Iterator *iterator;
 };
 
+/* A reader of the log (updates.h), as the interface's struct store_updates. */
 struct Reader {
     struct store_updates base; /* first */
     struct store *store;
@@ -506,9 +509,10 @@ enum status translate_batch(struct store *store, struct instance *instance, cons
     return translate(status, "A batch", err);
 }
 
-/* Readers see the batch when this returns OK, and not before its sync. RocksDB writes its log, syncs
- * it, then inserts into the memtable, in this order. An error leaves the outcome unknown: the batch
- * may be in the log. */
+/* Readers see the batch when this returns OK, and not before its sync. RocksDB writes its log,
+ * syncs it, then inserts into the memtable, in this order. An error leaves the outcome unknown:
+ * the batch may be in the log. `durable` false leaves out only the sync: the batch is in the log
+ * all the same, and a killed process loses nothing of it. */
 enum status rocks_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
 {
     enum { WRITING_KEEP_MAX = 4 * 1024 * 1024 };
@@ -593,6 +597,8 @@ enum status rocks_snapshot(struct store *store, bool may_wait, struct store_snap
     return OK;
 }
 
+/* The instance is still the one that it was taken of: while somebody holds it, nobody replaces
+ * it. */
 void rocks_snapshot_release(struct store *store, struct store_snapshot *snapshot)
 {
     assert(snapshot->snapshot && snapshot->instance);
@@ -678,6 +684,7 @@ enum status moved(Scan *scan, struct error *err)
     return translate(scan->iterator->status(), "A scan", err);
 }
 
+/* Without a lower bound to the first key of the family. */
 enum status rocks_scan_first(struct store_scan *base, struct error *err)
 {
     Scan *scan = reinterpret_cast<Scan *>(base);
@@ -690,6 +697,7 @@ enum status rocks_scan_first(struct store_scan *base, struct error *err)
     return moved(scan, err);
 }
 
+/* RocksDB stops at the upper bound by itself. */
 enum status rocks_scan_last(struct store_scan *base, struct error *err)
 {
     Scan *scan = reinterpret_cast<Scan *>(base);
@@ -699,6 +707,7 @@ enum status rocks_scan_last(struct store_scan *base, struct error *err)
     return moved(scan, err);
 }
 
+/* Onto the key, or the first behind it. */
 enum status rocks_scan_seek(struct store_scan *base, struct bytes key, struct error *err)
 {
     Scan *scan = reinterpret_cast<Scan *>(base);
@@ -715,6 +724,7 @@ enum status rocks_scan_seek(struct store_scan *base, struct bytes key, struct er
     return moved(scan, err);
 }
 
+/* Onto the key, or the last before it; bounded as rocks_scan_seek. */
 enum status rocks_scan_seek_back(struct store_scan *base, struct bytes key, struct error *err)
 {
     Scan *scan = reinterpret_cast<Scan *>(base);
@@ -750,6 +760,7 @@ enum status rocks_scan_prev(struct store_scan *base, struct error *err)
     return moved(scan, err);
 }
 
+/* The iterator holds blocks and files of the instance, so it goes before the instance is let go. */
 void rocks_scan_close(struct store_scan *base)
 {
     Scan *scan = reinterpret_cast<Scan *>(base);
@@ -791,6 +802,7 @@ enum status rocks_updates_next(struct store_updates *base, struct error *err)
     return status;
 }
 
+/* Under the lock, as it was noted: a resume goes through the readers (reopen). */
 void rocks_updates_close(struct store_updates *base)
 {
     Reader *reader = reinterpret_cast<Reader *>(base);
@@ -803,6 +815,7 @@ void rocks_updates_close(struct store_updates *base)
     delete reader;
 }
 
+/* From any thread: finished logs have a lock of their own (KeptLogs). */
 enum status rocks_updates_forget(struct store *store, uint64_t before, struct error *err)
 {
     struct instance *instance;
@@ -817,7 +830,8 @@ enum status rocks_updates_forget(struct store *store, uint64_t before, struct er
 
 /* ---- upkeep ---- */
 
-/* Both families together: then the log of before is finished. */
+/* Both families together: then the log of before is finished. It waits until the files are there;
+ * writes go on meanwhile, into new memtables. */
 enum status rocks_flush(struct store *store, struct error *err)
 {
     struct instance *instance;
@@ -858,6 +872,7 @@ enum status rocks_compact(struct store *store, enum store_family family, struct 
     return translate(compacted, "A compaction", err);
 }
 
+/* Those that were asked for. RocksDB's own end when the store is closed. */
 void rocks_stop_compactions(struct store *store, bool stop)
 {
     store->stops_compactions = stop;
@@ -907,6 +922,7 @@ struct listing {
     struct store_properties *properties;
 };
 
+/* One name of the store's directory. */
 void add_file(void *context, const char *name)
 {
     listing *list = static_cast<listing *>(context);
@@ -974,15 +990,18 @@ void rocks_properties(struct store *store, struct store_properties *properties)
     release(store);
 }
 
+/* What each write looks at: OK, or the first reason why none is taken. */
 enum status rocks_health(struct store *store)
 {
     return (enum status)store->refused.load();
 }
 
-/* Takes the instance away from readers, closes it and opens it again. A failed write leaves RocksDB
- * in a state it cannot come back from by itself, and its log may hold a part of the batch: a start
- * reads the log and settles what is in it. If that fails too (the disk is still bad), the store is
- * opened for reading only, so that reads go on. */
+/* Takes the instance away from readers, closes it and opens it again. A failed write leaves
+ * RocksDB in a state it cannot come back from by itself, and its log may hold a part of the
+ * batch: a start reads the log and settles what is in it. If that fails too (the disk is still
+ * bad), the store is opened for reading only, so that reads go on. Readers that come meanwhile
+ * wait in acquire, or are told that they would; those that do not let go in time get it back, and
+ * the next try waits longer. */
 enum status reopen(struct store *store, struct error *err)
 {
     struct instance *old, *fresh = nullptr;
@@ -1058,7 +1077,8 @@ bool has_rows_in_memory(struct instance *instance)
     return false;
 }
 
-/* Called again and again until it succeeds (table/failure.c). */
+/* Called again and again until it succeeds (table/failure.c). From a thread of its own, while the
+ * owner, which refuses all commands, leaves the store alone. */
 enum status rocks_resume(struct store *store, struct error *err)
 {
     struct instance *instance = store->instance.load();
@@ -1111,6 +1131,7 @@ enum status rocks_load_open(struct store *store, enum store_family family, struc
     return OK;
 }
 
+/* A key that a write would refuse is refused here as well. */
 enum status rocks_load_put(struct store_load *base, struct bytes key, struct bytes value, struct error *err)
 {
     if (!key.size || key.size > STORE_KEY_BYTES_MAX)
@@ -1118,6 +1139,7 @@ enum status rocks_load_put(struct store_load *base, struct bytes key, struct byt
     return translate(reinterpret_cast<Load *>(base)->loader.put(slice_of(key), slice_of(value)), "A load", err);
 }
 
+/* The load is freed, whatever comes of it. */
 enum status rocks_load_end(struct store_load *base, struct error *err)
 {
     std::unique_ptr<Load> load(reinterpret_cast<Load *>(base));
@@ -1144,6 +1166,7 @@ class Checker
     {
     }
 
+    /* Files first, then rows. OK says that everything was looked at, not that it was sound. */
     enum status run(struct error *err)
     {
         enum status status = list(err);
@@ -1184,6 +1207,8 @@ class Checker
         check_->damaged(check_->context, name.c_str(), what);
     }
 
+    /* Rows count by their own size, files by theirs, which is after compression: so it is held
+     * below the total. */
     void progress(uint64_t bytes)
     {
         done_ = std::min(total_, done_ + bytes);
@@ -1256,6 +1281,9 @@ class Checker
         return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0;
     }
 
+    /* One file, whatever it is: all its bytes can be read and its header fits the key. The blocks
+     * of a sorted file have checksums besides; the frames of the log and the manifest were
+     * checked when the store was opened. */
     void check_file(const File &file)
     {
         std::unique_ptr<rocksdb::RandomAccessFile> opened;
@@ -1289,6 +1317,8 @@ class Checker
             damaged(file.name, status.ToString().c_str());
     }
 
+    /* All values of a family as a reader gets them, merged. Damage ends it: RocksDB's iterator
+     * does not go on behind it. */
     void scan(enum store_family family)
     {
         rocksdb::ReadOptions options;
@@ -1332,6 +1362,7 @@ enum status rocks_check(const struct store_options *options, const struct store_
 
 } // namespace
 
+/* In the order of struct store_ops: C++17 has no designators. */
 const struct store_ops store_rocksdb_ops = {
     "rocksdb",
     environment_open,

@@ -67,6 +67,7 @@ class Copy : public rocksdb::WriteBatch::Handler
     uint64_t before_gap = 0;
 
   private:
+    /* RocksDB numbers families in the order in which they were made: the data, the journal. */
     Status add(enum store_op_kind kind, uint32_t family, const Slice &key, const Slice &value)
     {
         struct store_op op = { kind, family == 0 ? STORE_DATA : STORE_JOURNAL, bytes_of_slice(key),
@@ -177,6 +178,8 @@ static bool is_older(uint64_t number, bool is_archived, uint64_t other_number, b
     return number != other_number ? number < other_number : is_archived && !other_is_archived;
 }
 
+/* Finished logs, oldest first, as the file system lists them: RocksDB is not asked, for it may be
+ * waiting for who asks here (trim). */
 std::vector<KeptLogs::Log> KeptLogs::list()
 {
     std::vector<Log> logs;
@@ -325,6 +328,7 @@ bool KeptLogs::give_up_oldest(rocksdb::DB *db)
     return true;
 }
 
+/* What they take on the disk, headers and heads of frames included. */
 uint64_t KeptLogs::bytes()
 {
     uint64_t total = 0;
