@@ -17,6 +17,7 @@ struct bytes buffer_to_arena(struct arena *arena, struct buffer *buffer)
     return result;
 }
 
+/* For messages: user types without their keyspace. */
 struct bytes type_name(struct arena *arena, const struct type *type)
 {
     struct buffer out = { 0 };
@@ -85,7 +86,8 @@ static enum status check_result(const struct function *function, struct bytes re
         BYTES(function->name), hex);
 }
 
-/* Arguments are evaluated first, all of them, in their order. */
+/* Arguments are evaluated first, all of them, in their order. An argument that is null is the
+ * function's business (function_call), an unset one is an error here. */
 static enum status evaluate_call(const struct expr *expr, struct eval *eval, struct bytes *result, struct error *err)
 {
     struct bytes args[FUNCTION_ARGUMENTS_MAX];
@@ -121,7 +123,8 @@ static struct bytes component_of(const struct type *type, struct bytes value, ui
     return element;
 }
 
-/* m[k] of a map: the value; s[e] of a set: the element itself, if it is there. */
+/* m[k] of a map: the value; s[e] of a set: the element itself, if it is there. By value, not
+ * by bytes: the decimal 1.0 finds 1.00. All of it is gone through. */
 static struct bytes find_element(const struct type *type, struct bytes collection, struct bytes key)
 {
     struct value_iterator iterator;

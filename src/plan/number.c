@@ -37,7 +37,7 @@ bool number_kind_is_numeric(enum type_kind kind)
 }
 
 /* The size by which Cassandra chooses the wider of two types; varint and decimal are wider
- * than all. */
+ * than all. The others are sizes in bytes. */
 static int size_rank(enum type_kind kind)
 {
     switch (kind) {
@@ -53,7 +53,8 @@ static int size_rank(enum type_kind kind)
 }
 
 /* One float or decimal makes the result one; else the wider integer type is it. A float
- * beside a bigint gives a double, because the size of bigint is 8. */
+ * beside a bigint gives a double, because the size of bigint is 8. Examples: smallint + int
+ * is an int, int + float a float, bigint + float a double, varint + double a decimal. */
 enum type_kind number_result_kind(enum type_kind left, enum type_kind right)
 {
     if (!number_kind_is_numeric(left) || !number_kind_is_numeric(right))
@@ -87,7 +88,7 @@ void number_fini(struct number *number)
 }
 
 /* Two's complement, big-endian, as Java's BigInteger.toByteArray: negative if the first bit
- * is set. */
+ * is set. Example: ff 7f is 65407 - 65536 = -129. */
 static void big_read(mpz_t big, struct bytes value)
 {
     mpz_import(big, value.size, 1, 1, 1, 0, value.data);
@@ -102,7 +103,7 @@ static void big_read(mpz_t big, struct bytes value)
 }
 
 /* The shortest two's complement form. GMP knows only magnitudes: a negative number is written
- * as 2^(8 * size) + number. */
+ * as 2^(8 * size) + number. Examples: 127 is 7f, 128 is 00 80, -128 is 80. */
 static void big_write(struct buffer *out, const mpz_t big)
 {
     size_t size;
@@ -269,7 +270,8 @@ static void shift_up(mpz_t big, unsigned long places)
 enum rounding { ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN };
 
 /* Divides and rounds as Java's RoundingMode says. The rest is doubled and compared with the
- * divisor, which tells less than a half, a half, or more. */
+ * divisor, which tells less than a half, a half, or more. Example: 7 / 2 has the quotient 3
+ * and the rest 1, which doubled is the divisor: a half. */
 static void divide_rounded(mpz_t quotient, const mpz_t dividend, const mpz_t divisor, enum rounding rounding)
 {
     mpz_t rest;
@@ -354,7 +356,8 @@ static int64_t java_int_of_double(double real)
 }
 
 /* Rounds a decimal to a whole number, with scale 0. A negative scale means zeros to be
- * written out: more than places_max are refused. */
+ * written out: more than places_max are refused. A decimal's value is big / 10^scale: 1.5 has
+ * 15 and scale 1, 1E3 has 1 and scale -3. */
 static enum status drop_places(struct number *number, enum rounding rounding, unsigned long places_max,
                                struct error *err)
 {
@@ -373,6 +376,7 @@ static enum status drop_places(struct number *number, enum rounding rounding, un
     return OK;
 }
 
+/* Toward zero: -1.9 becomes -1. */
 enum status number_truncate(struct number *number, unsigned long places_max, struct error *err)
 {
     assert(places_max);
@@ -479,7 +483,8 @@ enum status number_convert(struct number *number, enum type_kind kind, struct er
 }
 
 /* Brings both decimals to the larger of their scales, for adding and comparing. Scales that
- * are too far apart are refused: 1E-1000000 + 1E1000000 would have two million digits. */
+ * are too far apart are refused: 1E-1000000 + 1E1000000 would have two million digits.
+ * Example: 1.5 and 0.25 become 150 and 25, both of scale 2. */
 static enum status align(struct number *left, struct number *right, struct error *err)
 {
     int64_t apart = (int64_t)left->scale - right->scale;
@@ -525,7 +530,8 @@ size_t number_digits(const struct number *number)
     return precision(number->big);
 }
 
-/* BigDecimal.stripTrailingZeros(). */
+/* BigDecimal.stripTrailingZeros(). Example: 100 of scale 0 becomes 1 of scale -2. Zero has no
+ * digits to strip: its scale is 0. */
 static void strip_zeros(struct number *number)
 {
     if (mpz_sgn(number->big) == 0) {
@@ -771,6 +777,8 @@ static double round_real(double real, enum type_kind kind)
     return kind == TYPE_FLOAT ? (double)(float)java_int_of_double(whole) : (double)java_long_of_double(whole);
 }
 
+/* Integers are whole already. Half goes up in both others, but differently: -0.5 becomes 0 as
+ * a double, -1 as a decimal. */
 enum status number_round(struct number *number, struct error *err)
 {
     switch (number->kind) {

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A warning that is one too many is left out, and a long one is cut: neither is worth an
+ * error. */
 void warnings_add(struct arena *arena, struct bytes **warnings, uint32_t *count, const char *format, va_list list)
 {
     char text[1024];

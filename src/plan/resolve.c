@@ -39,6 +39,7 @@ struct signature {
     bool varies; /* not pure */
 };
 
+/* A line for each signature: floor has seven. `data` tells apart functions that share a body. */
 static const struct signature SIGNATURES[] = {
     { "now", NULL, TYPE_TIMEUUID, 0, { 0 }, body_now, 0, true },
     { "current_timeuuid", "currenttimeuuid", TYPE_TIMEUUID, 0, { 0 }, body_now, 0, true },
@@ -85,6 +86,7 @@ static const struct {
     { "abs", body_abs }, { "exp", body_exp }, { "log", body_log }, { "log10", body_log10 }, { "round", body_round },
 };
 
+/* What arithmetic takes; where these are gone through a counter is added. */
 static const enum type_kind NUMERIC[] = { TYPE_TINYINT, TYPE_SMALLINT, TYPE_INT,    TYPE_BIGINT,
                                           TYPE_FLOAT,   TYPE_DOUBLE,   TYPE_VARINT, TYPE_DECIMAL };
 
@@ -208,6 +210,7 @@ static size_t named_cast(struct bytes name)
     return ARRAY_SIZE(NATIVE);
 }
 
+/* NULL: the function is no cast. */
 const char *function_cast_target(struct bytes name)
 {
     size_t i = named_cast(name);

@@ -62,6 +62,8 @@ struct bytes term_text(struct planner *planner, const struct term *term)
     return buffer_to_arena(planner->arena, &out);
 }
 
+/* key(m), value(m), idx(l): how Cassandra names what receives a part of a column. Drivers are
+ * told it as the name of a marker that stands there. */
 struct receiver receiver_of(struct arena *arena, const char *prefix, struct bytes name, const struct type *type)
 {
     return (struct receiver){ bytes_of_string(arena_printf(arena, "%s(%.*s)", prefix, BYTES(name))), type };
@@ -168,7 +170,8 @@ static bool is_a_double(struct bytes text)
 }
 
 /* The type that a constant would have if nothing asked for another: the least integer type
- * from int on that holds it, double or decimal, ascii or text. Functions are chosen by it. */
+ * from int on that holds it, double or decimal, ascii or text. Functions are chosen by it.
+ * Examples: 1 is an int, 3000000000 a bigint, 1.5 a double, 'a' ascii. */
 static enum type_kind preferred_kind(const struct term *term)
 {
     struct bytes text = term->literal.text;
@@ -581,6 +584,8 @@ static const struct type *natural_type_of_call(struct planner *planner, const st
     return memo->natural;
 }
 
+/* NULL: what receives it decides. A hint or cast is taken at its word here; whether what
+ * stands behind it fits is found when it is compiled. */
 const struct type *term_natural_type(struct planner *planner, const struct term *term)
 {
     const struct type *type = NULL;
@@ -629,7 +634,8 @@ const struct expr *term_constant(struct planner *planner, const struct type *typ
     return expr;
 }
 
-/* Of a tuple that is written out it is the element itself. */
+/* Of a tuple that is written out it is the element itself. Of a constant one the component is
+ * a constant, too. */
 const struct expr *term_component(struct planner *planner, const struct expr *tuple, uint32_t index)
 {
     assert(index < (tuple->kind == EXPR_PACK ? tuple->arg_count : tuple->type->param_count));
@@ -774,6 +780,8 @@ static enum status compile_sequence(struct planner *planner, const struct term *
     return status ? status : fold(planner, pack, result);
 }
 
+/* {k: v}: keys and values in turn, each against a receiver of its own. All are tested before
+ * one is compiled, since the words of this error are the better ones. */
 static enum status compile_map(struct planner *planner, const struct term *term, const struct receiver *receiver,
                                const struct expr **result)
 {

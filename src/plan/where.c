@@ -21,7 +21,9 @@ static const char *use_name(enum where_use use)
     return use == WHERE_SELECT ? "SELECT" : use == WHERE_UPDATE ? "UPDATE" : "DELETE";
 }
 
-/* What all relations together say about one column, or about a run of clustering columns. */
+/* What all relations together say about one column, or about a run of clustering columns.
+ * `values` are those of = and IN; of IN over several columns they stand tuple by tuple. A
+ * slice has its bounds instead. */
 struct restriction {
     const struct column_def *const *columns; /* NULL: not restricted */
     uint32_t width;
@@ -33,7 +35,8 @@ struct restriction {
     bool multi;
 };
 
-/* A WHERE clause while it is collected. */
+/* A WHERE clause while it is collected. There is a place for each column's restriction; one
+ * over (b, c) stands at b, and c's place stays empty. */
 struct collector {
     struct planner *planner;
     struct where *where;
@@ -122,7 +125,8 @@ static struct bytes common_columns(struct planner *planner, const struct restric
 
 /* Joins a second restriction on the same column with the first: only two bounds of a slice
  * fit together, one at its start and one at its end. Of bounds on several columns the wider
- * one names the columns. */
+ * one names the columns. So c > 1 AND c < 5 is one slice, while c = 1 AND c > 0 and c > 1 AND
+ * c > 2 are errors. */
 static enum status join(struct planner *planner, struct restriction *old, const struct restriction *added)
 {
     struct bytes names = common_columns(planner, added, old);
@@ -243,7 +247,8 @@ static enum status check_column_operator(struct collector *collector, const stru
     return OK;
 }
 
-/* One side of a slice. */
+/* One side of a slice. c >= 5 sets its start and c < 9 its end; a side that nobody sets is
+ * open. */
 static void set_bound(struct restriction *restriction, enum cql_operator op, const struct expr **values, uint32_t count)
 {
     struct bound bound = { values, count, op == OPERATOR_LE || op == OPERATOR_GE };
@@ -257,7 +262,8 @@ static void set_bound(struct restriction *restriction, enum cql_operator op, con
 }
 
 /* CONTAINS, CONTAINS KEY and m[k] = v always filter: there are no indexes. Several on one
- * column add up. */
+ * column add up. Whether the statement may filter is asked later, where restrictions are
+ * sorted out. */
 static enum status collect_contains(struct collector *collector, const struct relation *relation,
                                     const struct column_def *column)
 {
@@ -365,7 +371,8 @@ static enum status collect_element(struct collector *collector, const struct rel
     return collect_contains(collector, relation, column);
 }
 
-/* The values of one tuple, one for each column. */
+/* The values of one tuple, one for each column. Of (1, ?) they are its parts; of one marker
+ * for all, what is taken out of the bound tuple at each execution. */
 static enum status tuple_values(struct collector *collector, const struct term *term, const struct receiver *receiver,
                                 uint32_t width, const struct expr **values)
 {
@@ -646,7 +653,8 @@ static void restriction_to_part(const struct restriction *restriction, struct ke
 
 /* Decides how partitions are reached: by their keys, if all of them are given by = or IN;
  * else all partitions of the token range are scanned, and what is said of key columns
- * filters. */
+ * filters. With the key (a, b): a = 1 AND b IN (2, 3) are two partitions; a = 1 alone scans
+ * all of them and filters; token(a, b) > 0 scans a part of them. */
 static enum status sort_partition(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -812,7 +820,8 @@ static enum status filter_clustering(struct collector *collector, const struct r
 }
 
 /* The restrictions that are a prefix of the clustering, with a slice at most at its end, find
- * rows; those behind a gap or a slice filter. */
+ * rows; those behind a gap or a slice filter. With the clustering (c, d, e): c = 1 AND d > 2
+ * finds rows; c = 1 AND e = 3 finds those of c and filters by e; d = 2 filters only. */
 static enum status sort_clustering(struct collector *collector)
 {
     struct planner *planner = collector->planner;
@@ -899,7 +908,9 @@ static enum status sort_others(struct collector *collector)
     return OK;
 }
 
-/* Compiles the relations of a WHERE clause. `where` is complete only if it returns OK. */
+/* Compiles the relations of a WHERE clause. `where` is complete only if it returns OK.
+ * Relations are collected in the order in which they were written, so of two that are wrong
+ * the first is told, as in Cassandra. */
 enum status where_compile(struct planner *planner, const struct relation *relations, uint32_t count,
                           const struct where_options *options, struct where *where)
 {
