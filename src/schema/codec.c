@@ -41,6 +41,7 @@ enum param_tag {
     PARAM_AUTOSCALING,
     PARAM_TAGS,
 };
+/* Bits of PARAM_FLAGS: in files, as the tags are. */
 enum { FLAG_CDC = 1, FLAG_SNAPSHOT = 2, FLAG_BACKUPS = 4 };
 
 /* ---- encoding ---- */
@@ -163,7 +164,8 @@ static void put_params(struct buffer *out, const struct table_params *params)
     put_map_param(out, PARAM_TAGS, &params->tags);
 }
 
-/* A table by itself; its keyspace is where it is saved. */
+/* A table by itself; its keyspace is where it is saved. Columns are put with their ids, by
+ * which stored rows know them; a name may change. */
 void schema_encode_table(struct buffer *out, const struct table_def *table)
 {
     assert(table->column_count <= table->column_id_next);
@@ -214,6 +216,8 @@ struct used_types {
     uint32_t count, capacity;
 };
 
+/* Adds the user types in a type, also those within them, since a user type has its fields'
+ * types at hand. One may be added several times. */
 static void find_used(const struct keyspace_def *keyspace, const struct type *type, struct used_types *used)
 {
     uint32_t index;
@@ -229,6 +233,7 @@ static void find_used(const struct keyspace_def *keyspace, const struct type *ty
         find_used(keyspace, type->params[i], used);
 }
 
+/* By place, and so by name: what order comes out depends on nothing else. */
 static int compare_places(const void *left, const void *right)
 {
     const uint32_t *a = left, *b = right;
@@ -264,6 +269,7 @@ static void visit_type(struct type_walk *walk, uint32_t index)
     walk->count++;
 }
 
+/* Each once, however many use it. */
 static void visit_types(struct type_walk *walk)
 {
     for (uint32_t i = 0; i < walk->keyspace->type_count; i++)
@@ -331,6 +337,7 @@ static const uint8_t *take(struct reader *r, size_t size)
     return taken.data ? taken.data : zeros;
 }
 
+/* A number that was cut short is 0, and the cursor has failed. */
 static uint8_t get_u8(struct reader *r)
 {
     return cursor_u8(&r->in);
@@ -569,7 +576,8 @@ static bool columns_are_sound(const struct table_def *def)
     return has_key && def->column_id_next <= 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX);
 }
 
-/* NULL: it is damaged. */
+/* NULL: it is damaged. It is read to its end all the same: what was cut short reads as zeros,
+ * and is thrown away whole. */
 static struct table_def *get_table(struct reader *r)
 {
     uint64_t id = get_be64(r);
@@ -674,7 +682,8 @@ enum status schema_decode_keyspace(struct bytes encoded, struct keyspace_def **r
     return OK;
 }
 
-/* The level alone, to sort by before anything is decoded. */
+/* The level alone, to sort by before anything is decoded. 0: it is too short to have one,
+ * which decoding will tell. */
 uint32_t schema_type_level(struct bytes encoded)
 {
     return encoded.size < 5 ? 0 : load_be32(encoded.data + 1);

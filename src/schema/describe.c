@@ -182,7 +182,8 @@ static void print_columns(struct buffer *out, const struct table_def *table, boo
     }
 }
 
-/* Behind all columns. */
+/* Behind all columns. PRIMARY KEY (a, c), or ((a, b), c) where several columns make the
+ * partition key; a lone key has said so behind its column. */
 static void print_primary_key(struct buffer *out, const struct table_def *table)
 {
     assert(table->partition_key_count);
@@ -267,7 +268,9 @@ static void print_params(struct buffer *out, const struct table_params *params)
     buffer_append_u8(out, ';');
 }
 
-/* ALTER TABLE ... DROP for each dropped column, and ADD for those that came back. */
+/* ALTER TABLE ... DROP for each dropped column, and ADD for those that came back. The
+ * timestamps are the dropped columns' own, so that cells from before stay hidden when the
+ * text is run over the same rows. */
 static void print_drops(struct buffer *out, const struct table_def *table)
 {
     const struct dropped_column **dropped = sort_dropped(table);
@@ -381,6 +384,7 @@ static void add_keyspace(struct describing *d, const struct keyspace_def *keyspa
     buffer_fini(&text);
 }
 
+/* As add_keyspace; WITH INTERNALS shows in the text. */
 static void add_table(struct describing *d, const struct table_def *table, bool with_text)
 {
     struct buffer text = { 0 };

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What a member's value is: one of its words, a number of units, or any text. */
 enum member_kind { MEMBER_WORD, MEMBER_UNITS, MEMBER_TEXT };
 enum { WORDS_MAX = 5 };
 

@@ -81,6 +81,7 @@ enum status option_set_compaction(const struct option_setting *setting, void *at
 
 typedef enum status (*compaction_check)(const char *name, struct bytes value, struct error *err);
 
+/* Whatever the case of its letters. */
 static bool is_boolean(struct bytes text)
 {
     return option_is_word(text, "true") || option_is_word(text, "false");

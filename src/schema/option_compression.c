@@ -178,7 +178,9 @@ enum status option_set_compression(const struct option_setting *setting, void *a
     return OK;
 }
 
-/* The chunk is a power of two, since Cassandra finds chunks by shifting. */
+/* The chunk is a power of two, since Cassandra finds chunks by shifting. Called when all
+ * options of the statement were set (option.h, `turn`), so what it looks at has been read
+ * before. */
 enum status option_check_compression(const struct option_map *map, struct error *err)
 {
     const struct option *chunk = option_map_find(map, BYTES_LITERAL("chunk_length_in_kb"));

@@ -99,6 +99,8 @@ static void merge(struct buffer *out, struct bytes old, struct bytes given)
     buffer_append_u8(out, '}');
 }
 
+/* A statement names only what it changes: members that it does not give stay as they
+ * were. */
 enum status option_read_nested(struct arena *arena, const struct cql_option *option, struct bytes *result,
                                struct error *err)
 {

@@ -17,7 +17,8 @@ static enum status bad_policy(struct bytes text, struct error *err)
     return error_set(err, ERR_CONFIG, "Invalid value %.*s for option 'speculative_retry'", BYTES(text));
 }
 
-/* One policy: NEVER, ALWAYS, a percentile, or milliseconds. */
+/* One policy: NEVER, ALWAYS, a percentile, or milliseconds. Examples: none becomes NEVER,
+ * 99.50PERCENTILE becomes 99.5p, 50MS becomes 50ms. */
 static enum status read_simple_policy(struct arena *arena, struct bytes text, struct bytes *result,
                                       enum policy_kind *kind, struct error *err)
 {
@@ -66,7 +67,8 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
     return bad_policy(text, err);
 }
 
-/* A simple policy, or MIN(a, b) or MAX(a, b) of a percentile and a time. */
+/* A simple policy, or MIN(a, b) or MAX(a, b) of a percentile and a time. Example: min(99p,
+ * 50ms) becomes MIN(99p,50ms). */
 enum status option_set_policy(const struct option_setting *setting, void *at, struct error *err)
 {
     struct arena *arena = setting->arena;

@@ -27,6 +27,8 @@ struct schema {
 
 /* ---- definitions ---- */
 
+/* Relaxed: who takes a reference knows of the definition by another one, so it cannot go
+ * meanwhile. */
 struct table_def *table_def_ref(struct table_def *def)
 {
     atomic_fetch_add_explicit(&def->refs, 1, memory_order_relaxed);
@@ -162,6 +164,7 @@ struct table_def *schema_table(const struct schema *schema, struct bytes keyspac
     }
 }
 
+/* As schema_table, by the number that keys and commands have. */
 struct table_def *schema_table_by_id(const struct schema *schema, uint64_t id)
 {
     for (uint64_t i = mix(id);; i++) {
@@ -205,6 +208,7 @@ uint32_t schema_keyspace_count(const struct schema *schema)
     return schema->keyspace_count;
 }
 
+/* In the order of their names. */
 const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint32_t index)
 {
     assert(index < schema->keyspace_count);
@@ -237,6 +241,8 @@ const struct type *schema_type(const struct schema *schema, struct bytes keyspac
     return def && keyspace_def_find_type(def, name, &index) ? def->types[index] : NULL;
 }
 
+/* Grows by one with each change, over restarts too: it is saved with the definitions.
+ * What drivers see and compare is the uuid. */
 uint64_t schema_version_number(const struct schema *schema)
 {
     return schema->version;
