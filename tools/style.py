@@ -6,11 +6,10 @@
 Counted are .c, .cc, .y and .re files, without tests, fuzzers and tests' beds. The columns:
 
     lines      of those files, blank ones too
-    comments   share of lines that hold a comment, alone or behind code, in %
+    comments   share of lines that are nothing but comment, in %; a comment behind code does not count
     no head    files that do not begin with a comment that says what the file is for
     asserts    assert(, static_assert( and debug_assert( for 1000 lines
-    long       functions of more than 60 lines, from the name to the closing brace, which LONG does not list with a reason; LONG_LEFT says
-               how many a folder still has: there may be fewer, never more
+    long       functions of more than 60 lines, from the name to the closing brace, which LONG does not list with a reason
     wide       lines over the columns that clang-format is told
     circles    groups of files that need each other: X.c and X.h are one file, which needs Y if it includes Y.h, or names a function or
                a table that Y.c defines for others. What is included as text (grammar.inc) is one with the file that includes it.
@@ -30,10 +29,10 @@ FUNCTION_LINES = 60
 ASSERTS_FLOOR = {"base": 16, "net": 20, "types": 8, "wire": 12, "cql": 8, "schema": 12, "row": 20, "plan": 20, "keys": 12, "store": 20,
                  "table": 20, "catalog": 17, "query": 20, "server": 12}
 WITHOUT_CIRCLES = {"base", "net", "wire", "row", "plan", "keys", "table", "query"}
-# Not cut yet, and without a reason: a number that only falls.
-LONG_LEFT = {"cql": 5, "schema": 1, "plan": 8, "query": 5}
 # Functions that may be longer than FUNCTION_LINES: why it is better in one piece.
 LONG = {
+    "cql/lexer.re:lex_raw": "re2c's rules are one table, of which it makes one automaton",
+    "cql/lex.c:word_of": "one flat switch, a line for each keyword, to be compared with Cassandra's lists of words",
     "types/value_key.c:encode": "one short case for each type, in one switch that the compiler checks",
     "types/value_key.c:decode": "one short case for each type, in one switch that the compiler checks",
     "types/value_parse.c:value_parse_text": "one short case for each type, in one switch that the compiler checks",
@@ -82,7 +81,7 @@ class File:
         self.lines = self.text.splitlines()
         words = comment.splitlines()
         code = self.code.splitlines()
-        self.comments = sum(1 for line in words if line.strip())
+        self.comments = sum(1 for i in range(len(words)) if words[i].strip() and not code[i].strip())
         self.asserts = len(re.findall(r"\b(?:(?:_S|s)tatic_|debug_)?assert\s*\(", self.code))
         self.headless = not self.text.startswith(("/*", "//"))
         self.includes = re.findall(r'^[ \t]*#[ \t]*include "([^"]+)"', self.code, re.M)
@@ -214,7 +213,7 @@ def judge(root, name, columns):
     if asserts < ASSERTS_FLOOR.get(name, 0):
         wrong.append(f"{asserts:.1f} asserts for 1000 lines, the floor is {ASSERTS_FLOOR[name]}")
     wrong += [f"{file.name}:{first}: {function} has {count} lines; {FUNCTION_LINES} is the limit, or a reason in tools/style.py"
-              for file, function, _, first, count in long if len(long) > LONG_LEFT.get(name, 0)]
+              for file, function, _, first, count in long]
     told = [f"{name}: files need each other: " + ", ".join(group) + ": " + shortest(needs, group) for group in circles]
     figures = (name, lines, comments, len(headless), asserts, len(long), len(wide), len(circles))
     wrong = [f"{name}: {line}" for line in wrong] + (told if name in WITHOUT_CIRCLES else [])
@@ -261,6 +260,7 @@ def self_test(root):
         "no head": ({"base/style_a.c": "#include <stdio.h>\n/* late */\n"}, "style_a.c: does not begin with a comment"),
         "a long function": ({"base/style_a.c": f"/* a */\nint style_a(int a,\n            int b)\n{{\n{body}\n}}\n"}, "style_a has 64 lines"),
         "few words": ({"base/style_a.c": "/* a */\n" + "int style_x;\n" * 20000}, "% of the lines are comments"),
+        "words behind code only": ({"base/style_a.c": "/* a */\n" + "int style_x; /* x */\n" * 20000}, "% of the lines are comments"),
         "asserts only in words": ({"base/style_a.c": "/* a */\n" + "/* assert(1); */\n" * 20000}, "asserts for 1000 lines"),
         "a circle through text": ({"base/style_a.y": '/* a */\n#include "base/style_b.h"\n', "base/style_b.h": "/* b */\nint style_c(void);\n",
                                    "base/style_c.c": '/* c */\n#include "base/style_a.inc"\nint style_c(void)\n{\n    return style_b();\n}\n',
