@@ -322,7 +322,7 @@ static enum status forgetful_append(struct file *base, const void *data, size_t 
         return status;
     /* As a real disk does, a full one takes what fits. Whoever appends must expect a part of it in
      * the file. */
-    if (fs->capacity - fs->used < size && fs->capacity != UINT64_MAX)
+    if (fs->capacity != UINT64_MAX && fs->used + size > fs->capacity)
         fits = fs->used < fs->capacity ? (size_t)(fs->capacity - fs->used) : 0;
     assert(fits <= size);
     buffer_append(&file->inode->data, data, fits);
