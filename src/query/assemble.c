@@ -131,17 +131,16 @@ static void fill_cells(struct assembler *assembler, const struct row *row, bool 
     }
 }
 
-/* Sets the pointers of slots from `first` on whose values lie in the scratch, now that it no longer moves: of the
- * clustering, and of the columns that this row has filled. */
-static void resolve_offsets(struct assembler *assembler, uint32_t first, enum column_kind filled)
+/* Sets the pointers of slots whose values lie in the scratch, now that it no longer moves; of columns only those that were
+ * filled just now. */
+static void resolve_offsets(struct assembler *assembler, uint32_t first, uint32_t end, enum column_kind filled)
 {
     const struct select_plan *select = assembler->select;
     const uint8_t *scratch = assembler->scratch->data ? assembler->scratch->data : (const uint8_t *)"";
-    uint32_t cells = select->partition_slots + select->clustering_slots;
 
-    assert(first <= cells && cells <= select->slot_count);
-    for (uint32_t i = first; i < select->slot_count; i++)
-        if (assembler->offsets[i] != SIZE_MAX && (i < cells || select->slots[i]->kind == filled))
+    assert(first <= end && end <= select->slot_count);
+    for (uint32_t i = first; i < end; i++)
+        if (assembler->offsets[i] != SIZE_MAX && select->slots[i]->kind == filled)
             assembler->slots[i].data = scratch + assembler->offsets[i];
 }
 
@@ -169,7 +168,7 @@ void assemble_partition(struct assembler *assembler, const struct read_partition
         return;
     buffer_reset(scratch);
     fill_cells(assembler, partition->static_row, true);
-    resolve_offsets(assembler, select->partition_slots + select->clustering_slots, COLUMN_STATIC);
+    resolve_offsets(assembler, select->partition_slots + select->clustering_slots, select->slot_count, COLUMN_STATIC);
     for (uint32_t i = select->partition_slots + select->clustering_slots; i < select->slot_count; i++)
         if (select->slots[i]->kind == COLUMN_STATIC && assembler->offsets[i] != SIZE_MAX) {
             assembler->slots[i] = arena_copy(chunk, assembler->slots[i]); /* rows reuse the scratch */
@@ -185,6 +184,7 @@ enum status assemble_row(struct assembler *assembler, const struct read_row *row
     const struct select_plan *select = assembler->select;
     struct buffer *scratch = assembler->scratch;
     uint32_t first = select->partition_slots, end = first + select->clustering_slots;
+    size_t before_cells;
 
     assert(end <= select->slot_count);
     buffer_reset(scratch);
@@ -220,7 +220,11 @@ enum status assemble_row(struct assembler *assembler, const struct read_row *row
             assembler->slots[i].size = scratch->size - offset;
         }
     }
+    before_cells = scratch->size;
     fill_cells(assembler, row ? row->row : NULL, false);
-    resolve_offsets(assembler, first, COLUMN_REGULAR);
+    resolve_offsets(assembler, first, end, COLUMN_CLUSTERING);
+    /* Most rows have no collection and no counter: their values lie where the cells are. */
+    if (scratch->size > before_cells)
+        resolve_offsets(assembler, end, select->slot_count, COLUMN_REGULAR);
     return OK;
 }
