@@ -40,44 +40,41 @@ struct times {
     int64_t at[RESERVED_MAX + 1 + 1 + ROWS * (7 + 2 * ELEMENTS) + LIST_MAX];
 };
 
-static void gather(void *context, int64_t *at)
+/* Where it stands, or would stand, among those gathered. */
+static uint32_t place_of(const struct times *times, int64_t at)
 {
-    struct times *times = context;
     uint32_t low = 0, high = times->count;
 
-    if (*at < MODEL_SERVER)
-        return;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
 
-        if (times->at[middle] < *at)
+        if (times->at[middle] < at)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low < times->count && times->at[low] == *at)
+    return low;
+}
+
+static void gather(void *context, int64_t *at)
+{
+    struct times *times = context;
+    uint32_t place;
+
+    if (*at < MODEL_SERVER)
         return;
-    memmove(times->at + low + 1, times->at + low, (times->count - low) * sizeof(*times->at));
-    times->at[low] = *at;
+    place = place_of(times, *at);
+    if (place < times->count && times->at[place] == *at)
+        return;
+    memmove(times->at + place + 1, times->at + place, (times->count - place) * sizeof(*times->at));
+    times->at[place] = *at;
     times->count++;
 }
 
 static void renumber(void *context, int64_t *at)
 {
-    const struct times *times = context;
-    uint32_t low = 0, high = times->count;
-
-    if (*at < MODEL_SERVER)
-        return;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-
-        if (times->at[middle] < *at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = MODEL_SERVER + GAP * (int64_t)(low + 1);
+    if (*at >= MODEL_SERVER)
+        *at = MODEL_SERVER + GAP * (int64_t)(place_of(context, *at) + 1);
 }
 
 static void newest(void *context, int64_t *at)
