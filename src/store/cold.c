@@ -10,17 +10,9 @@
 #include "store/cold.h"
 
 #include "base/error.h"
-#include "base/memory.h"
+#include "store/over.h"
 
 #include <assert.h>
-#include <stdlib.h>
-
-/* A scan of the body below, behind one of our own that may say "would wait". */
-struct cold_scan {
-    struct store_scan base; /* first */
-    struct store_scan *scan;
-    bool may_wait;
-};
 
 static const struct store_ops *below;
 static struct store_ops ops; /* the body's, but for what is below */
@@ -40,21 +32,25 @@ static bool is_refused(bool may_wait)
     return (state >> 16) % one_in == 0;
 }
 
-static enum status refuse(struct error *err)
+static enum status may_read(bool may_wait, struct error *err)
 {
-    return error_set(err, ERR_WOULD_WAIT, "cold");
+    return is_refused(may_wait) ? error_set(err, ERR_WOULD_WAIT, "cold") : OK;
 }
 
 static enum status cold_get(struct store *store, enum store_family family, struct bytes key,
                             const struct store_read_options *options, struct store_value *value, struct error *err)
 {
-    return is_refused(options->may_wait) ? refuse(err) : below->get(store, family, key, options, value, err);
+    enum status status = may_read(options->may_wait, err);
+
+    return status ? status : below->get(store, family, key, options, value, err);
 }
 
 static enum status cold_snapshot(struct store *store, bool may_wait, struct store_snapshot **snapshot,
                                  struct error *err)
 {
-    return is_refused(may_wait) ? refuse(err) : below->snapshot(store, may_wait, snapshot, err);
+    enum status status = may_read(may_wait, err);
+
+    return status ? status : below->snapshot(store, may_wait, snapshot, err);
 }
 
 /* Opening is never refused: the first move is where a scan reads. */
@@ -63,73 +59,11 @@ static enum status cold_scan_open(struct store *store, const struct store_scan_o
 {
     struct store_scan *scan;
     enum status status = below->scan_open(store, options, &scan, err);
-    struct cold_scan *cold;
 
-    if (status)
-        return status;
-    cold = xcalloc(1, sizeof(*cold));
-    assert(scan && !scan->valid);
-    cold->base.ops = &ops;
-    cold->scan = scan;
-    cold->may_wait = options->may_wait;
-    *result = &cold->base;
-    return OK;
-}
-
-static void cold_scan_close(struct store_scan *base)
-{
-    struct cold_scan *cold = (struct cold_scan *)base;
-
-    below->scan_close(cold->scan);
-    free(cold);
-}
-
-/* A refused move leaves a scan that stands nowhere, as a failed one does: nobody may go on from
- * there. */
-static bool is_refused_move(struct cold_scan *cold)
-{
-    if (!is_refused(cold->may_wait))
-        return false;
-    cold->base.valid = false;
-    return true;
-}
-
-/* What the scan below shows is shown as ours. Key and value are borrowed from it until its next
- * move. */
-static enum status moved(struct cold_scan *cold, enum status status)
-{
-    assert(cold->scan->ops != &ops);
-    cold->base.valid = cold->scan->valid;
-    cold->base.key = cold->scan->key;
-    cold->base.value = cold->scan->value;
+    if (!status)
+        *result = over_scan(&ops, scan, options->may_wait, may_read);
     return status;
 }
-
-/* The moves differ in nothing but which one is handed on. */
-#define MOVE(name)                                                             \
-    static enum status cold_##name(struct store_scan *base, struct error *err) \
-    {                                                                          \
-        struct cold_scan *cold = (struct cold_scan *)base;                     \
-                                                                               \
-        if (is_refused_move(cold))                                             \
-            return refuse(err);                                                \
-        return moved(cold, below->name(cold->scan, err));                      \
-    }
-#define MOVE_TO(name)                                                                            \
-    static enum status cold_##name(struct store_scan *base, struct bytes key, struct error *err) \
-    {                                                                                            \
-        struct cold_scan *cold = (struct cold_scan *)base;                                       \
-                                                                                                 \
-        if (is_refused_move(cold))                                                               \
-            return refuse(err);                                                                  \
-        return moved(cold, below->name(cold->scan, key, err));                                   \
-    }
-MOVE(scan_first)
-MOVE(scan_last)
-MOVE(scan_next)
-MOVE(scan_prev)
-MOVE_TO(scan_seek)
-MOVE_TO(scan_seek_back)
 
 /* All operations that are not replaced here are the body's: writes, flushes and reads of the log
  * never refuse. */
@@ -142,12 +76,6 @@ const struct store_ops *cold_over(const struct store_ops *body, unsigned refused
     ops.get = cold_get;
     ops.snapshot = cold_snapshot;
     ops.scan_open = cold_scan_open;
-    ops.scan_first = cold_scan_first;
-    ops.scan_last = cold_scan_last;
-    ops.scan_seek = cold_scan_seek;
-    ops.scan_seek_back = cold_scan_seek_back;
-    ops.scan_next = cold_scan_next;
-    ops.scan_prev = cold_scan_prev;
-    ops.scan_close = cold_scan_close;
+    over_set_scans(&ops);
     return &ops;
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "store/memory/memory.h"
+#include "store/over.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -37,12 +38,6 @@ struct sim_store {
     struct store_batch *in_doubt; /* owned: of a write that failed; NULL: none */
     bool in_doubt_durable;
     bool refuses, resumes;
-};
-
-struct sim_scan {
-    struct store_scan base; /* first */
-    struct store_scan *scan;
-    bool may_wait;
 };
 
 static struct sim_store *of(struct store *store)
@@ -114,6 +109,13 @@ static bool is_refused(bool may_wait)
 static enum status refuse(struct error *err)
 {
     return error_set(err, ERR_WOULD_WAIT, "cold");
+}
+
+static enum status may_read(bool may_wait, struct error *err)
+{
+    if (disk->is_off)
+        return power_is_off(err);
+    return is_refused(may_wait) ? refuse(err) : OK;
 }
 
 static bool write_fails(void)
@@ -238,9 +240,13 @@ static enum status enter(struct sim_store *store, bool may_wait, struct error *e
             return refuse(err);
         fiber_sleep(100);
     }
-    if (disk->is_off)
-        return power_is_off(err);
-    return is_refused(may_wait) ? refuse(err) : OK;
+    return may_read(may_wait, err);
+}
+
+static enum status before_move(bool may_wait, struct error *err)
+{
+    fiber_may_switch();
+    return may_read(may_wait, err);
 }
 
 static enum status sim_get(struct store *base, enum store_family family, struct bytes key,
@@ -271,69 +277,15 @@ static uint64_t sim_sequence(struct store *base)
 static enum status sim_scan_open(struct store *base, const struct store_scan_options *options,
                                  struct store_scan **result, struct error *err)
 {
-    struct sim_scan *sim;
     struct store_scan *scan;
     enum status status = enter(of(base), options->may_wait, err);
 
     if (!status)
         status = disk->below->scan_open(of(base)->below, options, &scan, err);
-    if (status)
-        return status;
-    sim = xcalloc(1, sizeof(*sim));
-    sim->base.ops = &disk->ops;
-    sim->scan = scan;
-    sim->may_wait = options->may_wait;
-    *result = &sim->base;
-    return OK;
-}
-
-static void sim_scan_close(struct store_scan *base)
-{
-    struct sim_scan *sim = (struct sim_scan *)base;
-
-    disk->below->scan_close(sim->scan);
-    free(sim);
-}
-
-static enum status begin_move(struct sim_scan *sim, struct error *err)
-{
-    fiber_may_switch();
-    if (!disk->is_off && !is_refused(sim->may_wait))
-        return OK;
-    sim->base.valid = false;
-    return disk->is_off ? power_is_off(err) : refuse(err);
-}
-
-static enum status moved(struct sim_scan *sim, enum status status)
-{
-    sim->base.valid = sim->scan->valid;
-    sim->base.key = sim->scan->key;
-    sim->base.value = sim->scan->value;
+    if (!status)
+        *result = over_scan(&disk->ops, scan, options->may_wait, before_move);
     return status;
 }
-
-#define MOVE(name)                                                              \
-    static enum status sim_##name(struct store_scan *base, struct error *err)   \
-    {                                                                           \
-        struct sim_scan *sim = (struct sim_scan *)base;                         \
-        enum status status = begin_move(sim, err);                              \
-                                                                                \
-        return status ? status : moved(sim, disk->below->name(sim->scan, err)); \
-    }
-#define MOVE_TO(name)                                                                           \
-    static enum status sim_##name(struct store_scan *base, struct bytes key, struct error *err) \
-    {                                                                                           \
-        struct sim_scan *sim = (struct sim_scan *)base;                                         \
-        enum status status = begin_move(sim, err);                                              \
-                                                                                                \
-        return status ? status : moved(sim, disk->below->name(sim->scan, key, err));            \
-    }
-MOVE(scan_first)
-MOVE(scan_last)
-MOVE(scan_next)
-MOVE(scan_prev)
-MOVE_TO(scan_seek)
-MOVE_TO(scan_seek_back)
 
 static enum status sim_flush(struct store *base, struct error *err)
 {
@@ -377,13 +329,7 @@ struct disk *disk_new(const struct store_ops *below)
     disk->ops.write = sim_write;
     disk->ops.get = sim_get;
     disk->ops.scan_open = sim_scan_open;
-    disk->ops.scan_first = sim_scan_first;
-    disk->ops.scan_last = sim_scan_last;
-    disk->ops.scan_seek = sim_scan_seek;
-    disk->ops.scan_seek_back = sim_scan_seek_back;
-    disk->ops.scan_next = sim_scan_next;
-    disk->ops.scan_prev = sim_scan_prev;
-    disk->ops.scan_close = sim_scan_close;
+    over_set_scans(&disk->ops);
     disk->ops.snapshot = sim_snapshot;
     disk->ops.snapshot_release = sim_snapshot_release;
     disk->ops.sequence = sim_sequence;
