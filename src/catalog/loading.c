@@ -77,22 +77,6 @@ static enum status flush(struct loading *l, struct error *err)
     return status;
 }
 
-/* Where it is in the list, which is in order; behind its end: it is not there. */
-static uint32_t find_keyspace(const struct loading *l, struct bytes name)
-{
-    uint32_t low = 0, high = l->keyspace_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (bytes_compare(l->keyspaces[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < l->keyspace_count && bytes_equal(l->keyspaces[low]->name, name) ? low : l->keyspace_count;
-}
-
 /* What comes now is of this keyspace. They come in order, so it is mostly the open one, or one behind it. */
 static enum status open_keyspace(struct loading *l, struct bytes name, struct error *err)
 {
@@ -104,8 +88,7 @@ static enum status open_keyspace(struct loading *l, struct bytes name, struct er
     status = flush(l, err);
     if (status)
         return status;
-    at = find_keyspace(l, name);
-    if (at == l->keyspace_count)
+    if (!keyspace_defs_find(l->keyspaces, l->keyspace_count, name, &at))
         return error_set(err, ERR_CORRUPT, "The catalog has a definition without its keyspace");
     l->open = at;
     return OK;
@@ -207,10 +190,10 @@ static struct keyspace_def *overlay(const struct keyspace_def *ours, const struc
     def->durable_writes = saved->durable_writes;
     for (uint32_t i = 0; i < ours->table_count; i++) {
         struct table_def *table = table_def_clone(ours->tables[i], 0, 0);
+        uint32_t at;
 
-        for (uint32_t j = 0; j < saved->table_count; j++)
-            if (bytes_equal(saved->tables[j]->name, table->name))
-                table->id = saved->tables[j]->id;
+        if (keyspace_def_find_table(saved, table->name, &at))
+            table->id = saved->tables[at]->id;
         table->durable_writes = saved->durable_writes;
         table_def_finish(table);
         keyspace_def_put_table(def, table);
@@ -236,11 +219,12 @@ struct schema *loading_schema(const struct loading *l, const struct schema *ours
 
     for (uint32_t i = 0; i < schema_keyspace_count(ours); i++) {
         const struct keyspace_def *def = schema_keyspace_at(ours, i);
-        uint32_t saved = find_keyspace(l, def->name);
+        uint32_t at;
 
         if (is_system(def->name))
-            all[count++] = saved < l->keyspace_count ? overlay(def, l->keyspaces[saved])
-                                                     : keyspace_def_ref((struct keyspace_def *)def);
+            all[count++] = keyspace_defs_find(l->keyspaces, l->keyspace_count, def->name, &at)
+                               ? overlay(def, l->keyspaces[at])
+                               : keyspace_def_ref((struct keyspace_def *)def);
     }
     for (uint32_t i = 0; i < l->keyspace_count; i++)
         if (!is_system(l->keyspaces[i]->name))

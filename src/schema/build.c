@@ -288,32 +288,14 @@ struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_
     return def;
 }
 
-/* Where the table stands, or would stand, among those sorted by name. */
-static uint32_t table_index(const struct keyspace_def *def, struct bytes name, bool *found)
-{
-    uint32_t low = 0, high = def->table_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (bytes_compare(def->tables[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *found = low < def->table_count && bytes_equal(def->tables[low]->name, name);
-    return low;
-}
-
 /* Adds a table or replaces that of its name, taking over a reference. There must be
  * room for one more. */
 void keyspace_def_put_table(struct keyspace_def *def, struct table_def *table)
 {
-    bool found;
-    uint32_t index = table_index(def, table->name, &found);
+    uint32_t index;
 
     assert(bytes_equal(table->keyspace, def->name));
-    if (found) {
+    if (keyspace_def_find_table(def, table->name, &index)) {
         table_def_unref(def->tables[index]);
     } else {
         memmove(def->tables + index + 1, def->tables + index, (def->table_count - index) * sizeof(*def->tables));
@@ -324,8 +306,8 @@ void keyspace_def_put_table(struct keyspace_def *def, struct table_def *table)
 
 void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name)
 {
-    bool found;
-    uint32_t index = table_index(def, name, &found);
+    uint32_t index;
+    bool found = keyspace_def_find_table(def, name, &index);
 
     assert(found);
     table_def_unref(def->tables[index]);

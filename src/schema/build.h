@@ -36,6 +36,8 @@ void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name);
 /* Copies the type. */
 void keyspace_def_put_type(struct keyspace_def *def, const struct type *type);
 void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name);
+/* Of keyspaces in the order of names. *index: where it is, or would be. */
+bool keyspace_defs_find(struct keyspace_def *const *keyspaces, uint32_t count, struct bytes name, uint32_t *index);
 /* Do its options and types live in its own arena? For asserts: a definition outlives the request that asked for it. (Tables are looked at
  * by table_def_finish.) */
 bool keyspace_def_is_owned(const struct keyspace_def *def);

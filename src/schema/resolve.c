@@ -387,6 +387,8 @@ static enum status resolve_udt(struct arena *arena, const struct keyspace_def *k
                                bool frozen, uint32_t *nodes, const struct type **result, struct error *err)
 {
     struct bytes in = written->name.keyspace;
+    const struct type *type;
+    uint32_t index;
 
     if (!bytes_is_null(in) && !bytes_equal(in, keyspace->name))
         return error_set(
@@ -395,18 +397,16 @@ static enum status resolve_udt(struct arena *arena, const struct keyspace_def *k
             "keyspace they are defined in",
             BYTES(keyspace->name), BYTES(in));
     assert(written->kind == TYPE_UDT);
-    for (uint32_t i = 0; i < keyspace->type_count; i++) {
-        if (!bytes_equal(keyspace->types[i]->name, written->name.name))
-            continue;
-        /* Counted before it is copied. */
-        *nodes += type_node_count(keyspace->types[i]);
-        if (*nodes > RESOLVE_NODES_MAX)
-            return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts",
-                             RESOLVE_NODES_MAX);
-        *result = frozen ? type_freeze(arena, keyspace->types[i]) : keyspace->types[i];
-        return OK;
-    }
-    return error_set(err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(keyspace->name), BYTES(written->name.name));
+    if (!keyspace_def_find_type(keyspace, written->name.name, &index))
+        return error_set(err, ERR_INVALID, "Unknown type %.*s.%.*s", BYTES(keyspace->name), BYTES(written->name.name));
+    type = keyspace->types[index];
+    /* Counted before it is copied. */
+    *nodes += type_node_count(type);
+    if (*nodes > RESOLVE_NODES_MAX)
+        return error_set(err, ERR_INVALID, "A type with its user types can't have more than %d parts",
+                         RESOLVE_NODES_MAX);
+    *result = frozen ? type_freeze(arena, type) : type;
+    return OK;
 }
 
 /* One type, with all that it holds. frozen: it stands inside of something frozen. nodes

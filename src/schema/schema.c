@@ -59,37 +59,76 @@ void keyspace_def_unref(struct keyspace_def *def)
     arena_free(def->arena);
 }
 
-/* Static and regular columns stand by name, so they are searched by halves. */
-static const struct column_def *find_by_name(const struct column_def *columns, uint32_t count, struct bytes name)
+/* ---- by name ---- */
+
+static struct bytes column_name_at(const void *columns, uint32_t index)
+{
+    return ((const struct column_def *)columns)[index].name;
+}
+
+static struct bytes table_name_at(const void *tables, uint32_t index)
+{
+    return ((struct table_def *const *)tables)[index]->name;
+}
+
+static struct bytes type_name_at(const void *types, uint32_t index)
+{
+    return ((const struct type *const *)types)[index]->name;
+}
+
+static struct bytes keyspace_name_at(const void *keyspaces, uint32_t index)
+{
+    return ((struct keyspace_def *const *)keyspaces)[index]->name;
+}
+
+/* By halves. *index: where the name stands, or would stand, among those of a list that is in their order. */
+static bool find_name(const void *list, uint32_t count, struct bytes (*name_at)(const void *list, uint32_t index),
+                      struct bytes name, uint32_t *index)
 {
     uint32_t low = 0, high = count;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = bytes_compare(columns[middle].name, name);
 
-        if (order == 0)
-            return &columns[middle];
-        if (order < 0)
+        if (bytes_compare(name_at(list, middle), name) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    *index = low;
+    return low < count && bytes_equal(name_at(list, low), name);
 }
 
-/* Key columns stand by position and are few; the others are sorted. */
+bool keyspace_def_find_table(const struct keyspace_def *def, struct bytes name, uint32_t *index)
+{
+    return find_name(def->tables, def->table_count, table_name_at, name, index);
+}
+
+bool keyspace_def_find_type(const struct keyspace_def *def, struct bytes name, uint32_t *index)
+{
+    return find_name(def->types, def->type_count, type_name_at, name, index);
+}
+
+bool keyspace_defs_find(struct keyspace_def *const *keyspaces, uint32_t count, struct bytes name, uint32_t *index)
+{
+    return find_name(keyspaces, count, keyspace_name_at, name, index);
+}
+
+/* Key columns stand by position and are few; static and regular ones by name. */
 const struct column_def *table_def_column(const struct table_def *def, struct bytes name)
 {
     uint32_t keys = def->partition_key_count + def->clustering_count;
-    const struct column_def *column;
+    const struct column_def *others = def->columns + keys;
+    uint32_t index;
 
     assert(keys <= def->column_count);
     for (uint32_t i = 0; i < keys; i++)
         if (bytes_equal(def->columns[i].name, name))
             return &def->columns[i];
-    column = find_by_name(def->columns + keys, def->static_count, name);
-    return column ? column : find_by_name(def->columns + keys + def->static_count, def->regular_count, name);
+    if (find_name(others, def->static_count, column_name_at, name, &index))
+        return &others[index];
+    others += def->static_count;
+    return find_name(others, def->regular_count, column_name_at, name, &index) ? &others[index] : NULL;
 }
 
 /* NULL: a dropped column, whose cells may still be there. It is called for each column
@@ -175,32 +214,12 @@ struct table_def *schema_table_by_id(const struct schema *schema, uint64_t id)
     }
 }
 
-/* Where the keyspace stands, or would stand, among those sorted by name. */
-static uint32_t keyspace_index(const struct schema *schema, struct bytes name, bool *found)
-{
-    uint32_t low = 0, high = schema->keyspace_count;
-
-    *found = false;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = bytes_compare(schema->keyspaces[middle]->name, name);
-
-        if (order == 0)
-            *found = true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 const struct keyspace_def *schema_keyspace(const struct schema *schema, struct bytes name)
 {
-    bool found;
-    uint32_t index = keyspace_index(schema, name, &found);
+    uint32_t index;
 
-    return found ? schema->keyspaces[index] : NULL;
+    return keyspace_defs_find(schema->keyspaces, schema->keyspace_count, name, &index) ? schema->keyspaces[index]
+                                                                                       : NULL;
 }
 
 uint32_t schema_keyspace_count(const struct schema *schema)
@@ -213,23 +232,6 @@ const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint3
 {
     assert(index < schema->keyspace_count);
     return schema->keyspaces[index];
-}
-
-/* Types are sorted by name. */
-bool keyspace_def_find_type(const struct keyspace_def *def, struct bytes name, uint32_t *index)
-{
-    uint32_t low = 0, high = def->type_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (bytes_compare(def->types[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *index = low;
-    return low < def->type_count && bytes_equal(def->types[low]->name, name);
 }
 
 /* They are user types: native ones have no definitions. */

@@ -138,7 +138,8 @@ const uint8_t *schema_version_uuid(const struct schema *schema); /* 16 bytes: sy
 const struct keyspace_def *schema_keyspace(const struct schema *schema, struct bytes name);
 struct table_def *schema_table(const struct schema *schema, struct bytes keyspace, struct bytes name);
 struct table_def *schema_table_by_id(const struct schema *schema, uint64_t id);
-/* *index: where the type is, or would be. */
+/* *index: where it is, or would be. */
+bool keyspace_def_find_table(const struct keyspace_def *def, struct bytes name, uint32_t *index);
 bool keyspace_def_find_type(const struct keyspace_def *def, struct bytes name, uint32_t *index);
 const struct type *schema_type(const struct schema *schema, struct bytes keyspace, struct bytes name);
 uint32_t schema_keyspace_count(const struct schema *schema);
