@@ -12,15 +12,6 @@
 
 enum { COLUMN_IDS_MAX = 4 * (SCHEMA_TABLE_COLUMNS_MAX + SCHEMA_TABLE_DROPPED_MAX) };
 
-/* A column that the table had under this name; of several drops the last is kept. */
-static const struct dropped_column *find_dropped(const struct table_def *table, struct bytes name)
-{
-    for (uint32_t i = 0; i < table->dropped_count; i++)
-        if (bytes_equal(table->dropped[i].name, name))
-            return &table->dropped[i];
-    return NULL;
-}
-
 /* Could bytes of the one type be read as the other? Cassandra asks that before a column
  * may come back. */
 static bool can_come_back(const struct type *type, const struct type *before)
@@ -34,7 +25,7 @@ static bool can_come_back(const struct type *type, const struct type *before)
 static enum status check_comeback(struct change *c, const struct table_def *table, const struct column_spec *spec,
                                   const struct type *type)
 {
-    const struct dropped_column *before = find_dropped(table, spec->name);
+    const struct dropped_column *before = table_def_find_dropped(table, spec->name);
     struct buffer now = { 0 }, then = { 0 };
 
     if (!before)
@@ -147,7 +138,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
                                "%.*s.%.*s: Cannot have a non counter column (\"%.*s\") in a counter table",
                                BYTES(table->keyspace), BYTES(table->name), BYTES(spec->name));
         else
-            add_column(def, find_dropped(table, spec->name), spec, type);
+            add_column(def, table_def_find_dropped(table, spec->name), spec, type);
     }
     if (status) {
         table_def_unref(def);

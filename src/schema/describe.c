@@ -95,15 +95,6 @@ void describe_type(struct buffer *out, const struct type *type)
     buffer_append_string(out, ");");
 }
 
-/* A column that the table had under this name. */
-static const struct dropped_column *find_dropped(const struct table_def *table, struct bytes name)
-{
-    for (uint32_t i = 0; i < table->dropped_count; i++)
-        if (bytes_equal(table->dropped[i].name, name))
-            return &table->dropped[i];
-    return NULL;
-}
-
 /* By name. */
 static int compare_dropped(const void *a, const void *b)
 {
@@ -164,7 +155,7 @@ static void print_columns(struct buffer *out, const struct table_def *table, boo
             const struct column_def *column = &table->columns[i];
 
             /* A column that came back is created as it was dropped, and added below. */
-            if (column->multicell != (group % 2 == 1) || (with_dropped && find_dropped(table, column->name)))
+            if (column->multicell != (group % 2 == 1) || (with_dropped && table_def_find_dropped(table, column->name)))
                 continue;
             buffer_append_string(out, separator);
             print_column(out, column->name, column->type, column->kind == COLUMN_STATIC);

@@ -140,6 +140,15 @@ const struct column_def *table_def_column_by_id(const struct table_def *def, uin
     return &def->columns[def->index_by_id[id]];
 }
 
+/* Of several drops of one name the last is kept. */
+const struct dropped_column *table_def_find_dropped(const struct table_def *def, struct bytes name)
+{
+    for (uint32_t i = 0; i < def->dropped_count; i++)
+        if (bytes_equal(def->dropped[i].name, name))
+            return &def->dropped[i];
+    return NULL;
+}
+
 /* Whether the same statement would read and write the same cells by either. */
 static bool columns_are_alike(const struct column_def *a, const struct column_def *b)
 {

@@ -147,6 +147,8 @@ const struct keyspace_def *schema_keyspace_at(const struct schema *schema, uint3
 
 const struct column_def *table_def_column(const struct table_def *def, struct bytes name);
 const struct column_def *table_def_column_by_id(const struct table_def *def, uint32_t id);
+/* NULL: the table had no column of this name. */
+const struct dropped_column *table_def_find_dropped(const struct table_def *def, struct bytes name);
 
 /* Whether a statement that a client has prepared means the same with the one as with the other: the same table, columns and types, and the
  * options that Cassandra counts to them. */
