@@ -1,4 +1,4 @@
-/* base/bytes.h: a borrowed span of bytes; loads and stores of numbers; a rotation, for hashes.
+/* base/bytes.h: a borrowed span of bytes; loads and stores of numbers; a hexadecimal digit; a rotation, for hashes.
  *
  * Shapes:  a span is (data, size); data may be NULL only when size is 0, except that a NULL data
  *          with size 0 may mean "null" where the using header says so (see bytes_is_null).
@@ -58,6 +58,15 @@ static inline int bytes_compare(struct bytes a, struct bytes b)
 static inline bool bytes_starts_with(struct bytes b, struct bytes prefix)
 {
     return b.size >= prefix.size && (prefix.size == 0 || memcmp(b.data, prefix.data, prefix.size) == 0);
+}
+
+/* -1: none. Setting bit 0x20 makes a capital letter small, and a digit was taken before. */
+static inline int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static inline uint16_t load_be16(const void *from)

@@ -63,15 +63,6 @@ static bool is_dash_at(size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
-/* Setting bit 0x20 makes a capital letter small, and a digit was taken before. */
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Strict, as Cassandra: 36 characters, no braces, no missing dashes. The result is written only
  * when all of it was good. */
 bool uuid_parse(struct bytes text, uint8_t uuid[UUID_BYTES])
@@ -82,7 +73,7 @@ bool uuid_parse(struct bytes text, uint8_t uuid[UUID_BYTES])
     if (text.size != UUID_TEXT_BYTES)
         return false;
     for (size_t i = 0; i < UUID_TEXT_BYTES; i++) {
-        int digit = digit_of(text.data[i]);
+        int digit = hex_digit(text.data[i]);
 
         if (is_dash_at(i) ? text.data[i] != '-' : digit < 0)
             return false;

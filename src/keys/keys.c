@@ -123,14 +123,6 @@ enum status keys_open_provider(const struct keys_provider *provider, struct keys
 
 /* ---- the local provider ---- */
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* 32 bytes may be anything, also digits; 64 digits may have the newline that an editor or echo
  * leaves. No other length can be mistaken for either. */
 static bool parse_master(const uint8_t *text, size_t size, uint8_t master[KEYS_KEY_BYTES])

@@ -24,14 +24,6 @@ bool http_is_token(struct bytes text)
     return text.size > 0;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* False: a '%' without two digits, or a NUL. */
 static bool decode(struct arena *arena, struct bytes from, bool plus_is_blank, struct bytes *result)
 {

@@ -44,14 +44,6 @@ static bool accept_word(struct scanner *s, const char *word)
     return true;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A string with what it escapes; control characters must be escaped (RFC 8259, 7). A surrogate
  * without its other half is accepted, as by Java. */
 static bool skip_string(struct scanner *s)

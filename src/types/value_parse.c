@@ -58,17 +58,6 @@ bool value_literal_is_assignable(const struct type *type, enum literal_kind kind
     return false;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Looked at whole before anything is appended. */
 static enum status parse_hex(struct bytes text, struct buffer *out, struct error *err)
 {
