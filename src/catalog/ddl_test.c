@@ -1,49 +1,16 @@
 /* Statements one after another, and what Cassandra 5.0.5 answered to each (testdata/ddl.expected): changes, warnings, codes and words of
  * errors, rows of DESCRIBE. Run through catalog_change on store/memory.
  */
-#include "catalog/catalog.h"
+#include "catalog/bed.h"
 
-#include "cql/parse.h"
 #include "schema/describe.h"
-#include "store/memory/memory.h"
-#include "types/value.h"
 #include "wire/native.h"
 
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <cmocka.h>
 
 #define EXPECTED "src/catalog/testdata/ddl.expected"
 
-static struct catalog *catalog;
-static struct table_space *space;
-static struct table_port *port;
-static void *environment;
 static char current[64];
-
-static void open_catalog(void)
-{
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
-    struct table_space_options space_options = {
-        .shard_count = 1, .store = &store_memory_ops, .table_by_id = catalog_table_by_id, .clock = &clock_system
-    };
-    struct store_environment_options environment_options = { .clock = &clock_system };
-    struct error err;
-
-    if (catalog_new(&options, &catalog, &err))
-        fail_msg("%s", err.message);
-    space_options.context = catalog;
-    assert_int_equal(store_memory_ops.environment_open(&environment_options, &environment, &err), OK);
-    space_options.store_environment = environment;
-    assert_int_equal(table_space_open(&space_options, &space, &err), OK);
-    if (catalog_open(catalog, space, &err))
-        fail_msg("%s", err.message);
-    port = table_port_open(space);
-}
 
 static struct bytes current_keyspace(void)
 {
@@ -124,7 +91,7 @@ static void print_change(struct buffer *out, const struct ddl_change *change)
         buffer_append_string(out, "ok\n");
 }
 
-static enum status run(struct arena *arena, const char *text, struct buffer *out, struct error *err)
+static enum status answer(struct arena *arena, const char *text, struct buffer *out, struct error *err)
 {
     struct cql_statement *statement;
     enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
@@ -187,7 +154,7 @@ static void answers_as_cassandra_did(void **state)
     int failures = 0, count = 0;
 
     assert_non_null(file);
-    open_catalog();
+    open_all(&store_memory_ops);
     for (;;) {
         size = getline(&line, &room, file);
         if (size < 0 || line[0] == '>') {
@@ -197,7 +164,7 @@ static void answers_as_cassandra_did(void **state)
                 enum status status;
 
                 buffer_reset(&ours);
-                status = run(arena, statement, &ours, &err);
+                status = answer(arena, statement, &ours, &err);
                 if (status) {
                     buffer_reset(&ours);
                     buffer_printf(&ours, "error: %04x %s\n", native_error_code(status, 4), err.message);
@@ -229,11 +196,7 @@ static void answers_as_cassandra_did(void **state)
     free(line);
     buffer_fini(&expected);
     buffer_fini(&ours);
-    table_port_close(port);
-    catalog_close(catalog);
-    table_space_close(space);
-    catalog_free(catalog);
-    store_memory_ops.environment_close(environment);
+    close_all();
     assert_true(count > 400);
     assert_int_equal(failures, 0);
 }
