@@ -1,62 +1,21 @@
 /* The query layer over a catalog and a table space on store/memory: a loop's way (QUERY_PENDING, QUERY_WAITS) and a worker's; prepared
  * statements and their cache; pages; bounds. What statements answer is held to Cassandra's recorded words by tests/cql. */
-#include "query/execute.h"
-
-#include "base/clock.h"
-#include "catalog/catalog.h"
+#include "query/bed.h"
 #include "query/context.h"
-#include "query/query.h"
+#include "query/execute.h"
 #include "query/trace.h"
-#include "store/memory/memory.h"
-#include "table/table.h"
 
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-static struct catalog *catalog;
-static struct table_space *space;
-static void *environment;
-static struct query_engine *engine;
-static struct query_context *worker, *loop;
-static struct query_session session;
 static struct arena *arena;
 static struct buffer out;
 static char shown[1 << 16];
 
-static void must(enum status status, const struct error *err)
-{
-    if (status)
-        fail_msg("%s: %s", status_name(status), err->message);
-}
-
 static void open_all(uint64_t prepared_bytes_max, uint32_t page_rows_max)
 {
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
-    struct table_space_options space_options = { .shard_count = 1,
-                                                 .store = &store_memory_ops,
-                                                 .table_by_id = catalog_table_by_id,
-                                                 .clock = &clock_system,
-                                                 .sum = query_sum };
-    struct store_environment_options environment_options = { .clock = &clock_system };
-    struct error err;
-
-    must(catalog_new(&options, &catalog, &err), &err);
-    must(store_memory_ops.environment_open(&environment_options, &environment, &err), &err);
-    space_options.context = catalog;
-    space_options.store_environment = environment;
-    must(table_space_open(&space_options, &space, &err), &err);
-    must(catalog_open(catalog, space, &err), &err);
-    engine = query_engine_new(&(struct query_options){
-        .catalog = catalog, .space = space, .prepared_bytes_max = prepared_bytes_max, .page_rows_max = page_rows_max });
-    worker = query_context_new(engine, true);
-    loop = query_context_new(engine, false);
-    session = (struct query_session){ .protocol_version = 4 };
+    bed_open(&store_memory_ops, 1,
+             (struct query_options){ .prepared_bytes_max = prepared_bytes_max, .page_rows_max = page_rows_max });
     arena = arena_new(4096);
 }
 
@@ -68,16 +27,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    free((void *)session.keyspace.data);
     arena_free(arena);
     buffer_fini(&out);
-    query_context_free(worker);
-    query_context_free(loop);
-    query_engine_free(engine);
-    catalog_close(catalog);
-    table_space_close(space);
-    catalog_free(catalog);
-    store_memory_ops.environment_close(environment);
+    bed_close();
     return 0;
 }
 

@@ -1,21 +1,10 @@
 /* Statements that write to many partitions, on a loop: all of it is taken however many there are, a ring that has no room refuses before
  * anything is done, and no error says that nothing was done when something was. The shards' stores are in memory, one can be made to fail.
  */
-#include "query/query.h"
-
-#include "catalog/catalog.h"
-#include "store/memory/memory.h"
-#include "table/table.h"
+#include "query/bed.h"
 
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 enum { SHARDS = 2, KEYS = 9000, RING = 4096 };
 
@@ -23,12 +12,6 @@ static struct store_ops failing; /* the memory store */
 static struct store *stores[SHARDS];
 static uint32_t store_count;
 static struct store *_Atomic failed; /* which one can't be written to */
-static struct catalog *catalog;
-static struct table_space *space;
-static void *environment;
-static struct query_engine *engine;
-static struct query_context *worker, *loop;
-static struct query_session session;
 
 /* One at a time, or many in flight. */
 struct asked {
@@ -39,12 +22,6 @@ struct asked {
     char *text;
     bool is_done;
 };
-
-static void must(enum status status, const struct error *err)
-{
-    if (status)
-        fail_msg("%s: %s", status_name(status), err->message);
-}
 
 static enum status open_store(const struct store_options *options, struct store **store, struct error *err)
 {
@@ -168,29 +145,13 @@ static char *for_keys(const char *head, int first, int count)
 
 static int setup(void **state)
 {
-    struct catalog_options options = { .address = { 127, 0, 0, 1 }, .cql_port = 9042, .clock = &clock_system };
-    struct table_space_options space_options = {
-        .shard_count = SHARDS, .store = &failing, .table_by_id = catalog_table_by_id, .clock = &clock_system
-    };
-    struct store_environment_options environment_options = { .clock = &clock_system };
-    struct error err;
-
     failing = store_memory_ops;
     failing.open = open_store;
     failing.write = write_store;
     failing.resume = resume_store;
     store_count = 0;
     atomic_store(&failed, NULL);
-    must(catalog_new(&options, &catalog, &err), &err);
-    must(failing.environment_open(&environment_options, &environment, &err), &err);
-    space_options.context = catalog;
-    space_options.store_environment = environment;
-    must(table_space_open(&space_options, &space, &err), &err);
-    must(catalog_open(catalog, space, &err), &err);
-    engine = query_engine_new(&(struct query_options){ .catalog = catalog, .space = space });
-    worker = query_context_new(engine, true);
-    loop = query_context_new(engine, false);
-    session = (struct query_session){ .protocol_version = 4 };
+    bed_open(&failing, SHARDS, (struct query_options){ 0 });
     assert_string_equal(
         ask("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"), "");
     assert_string_equal(ask("USE k"), "");
@@ -201,14 +162,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    free((void *)session.keyspace.data);
-    query_context_free(worker);
-    query_context_free(loop);
-    query_engine_free(engine);
-    catalog_close(catalog);
-    table_space_close(space);
-    catalog_free(catalog);
-    failing.environment_close(environment);
+    bed_close();
     return 0;
 }
 
