@@ -7,14 +7,6 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static struct bytes encode(struct arena *arena, const struct row *row)
-{
-    struct buffer out CLEANUP(buffer_fini) = { 0 };
-
-    fragment_encode(&out, row);
-    return arena_copy(arena, buffer_bytes(&out));
-}
-
 static bool same_extras(const struct row *a, const struct row *b)
 {
     if (a->has_range_tombstones != b->has_range_tombstones ||

@@ -11,14 +11,6 @@
 
 enum { ROUNDS = 20000 };
 
-static struct bytes encode(struct arena *arena, const struct row *row)
-{
-    struct buffer out CLEANUP(buffer_fini) = { 0 };
-
-    fragment_encode(&out, row);
-    return arena_copy(arena, buffer_bytes(&out));
-}
-
 static struct row decode(struct arena *arena, struct bytes value)
 {
     struct row row;

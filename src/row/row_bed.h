@@ -262,4 +262,12 @@ static inline int64_t row_min_timestamp_us(const struct row *row)
     return least;
 }
 
+static inline struct bytes encode(struct arena *arena, const struct row *row)
+{
+    struct buffer out CLEANUP(buffer_fini) = { 0 };
+
+    fragment_encode(&out, row);
+    return arena_copy(arena, buffer_bytes(&out));
+}
+
 #endif
