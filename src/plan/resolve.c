@@ -110,19 +110,16 @@ static bool body_keeps_empty(function_body body)
     return body == body_same || body == body_token || body == body_from_blob;
 }
 
-/* Adds a candidate with fixed argument types. The result is good until the next one is added. */
-static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
-                                      const struct type *const *args, uint32_t count, function_body body)
+/* With argument types of its own: callers build theirs on their stacks. */
+static struct function function_of(struct arena *arena, const char *name, const struct type *returns,
+                                   const struct type *const *args, uint32_t count, function_body body)
 {
-    /* Callers build the list on their stacks. */
-    const struct type **copy = arena_new_array(candidates->arena, const struct type *, count ? count : 1);
+    const struct type **copy = arena_new_array(arena, const struct type *, count ? count : 1);
+
+    assert(returns && count <= FUNCTION_ARGUMENTS_MAX);
     if (count)
         memcpy(copy, args, sizeof(*args) * count);
-    candidates->list = arena_room(candidates->arena, candidates->list, candidates->count, &candidates->capacity, 4,
-                                  sizeof(*candidates->list));
-    struct function *function = &candidates->list[candidates->count++];
-    assert(returns && count <= FUNCTION_ARGUMENTS_MAX);
-    *function = (struct function){
+    return (struct function){
         .name = bytes_of_string(name),
         .is_pure = true,
         .return_type = returns,
@@ -131,6 +128,18 @@ static struct function *candidate_add(struct candidates *candidates, const char 
         .body = body,
         .keeps_empty = body_keeps_empty(body),
     };
+}
+
+/* Adds a candidate with fixed argument types. The result is good until the next one is added. */
+static struct function *candidate_add(struct candidates *candidates, const char *name, const struct type *returns,
+                                      const struct type *const *args, uint32_t count, function_body body)
+{
+    struct function *function;
+
+    candidates->list = arena_room(candidates->arena, candidates->list, candidates->count, &candidates->capacity, 4,
+                                  sizeof(*candidates->list));
+    function = &candidates->list[candidates->count++];
+    *function = function_of(candidates->arena, name, returns, args, count, body);
     return function;
 }
 
@@ -770,20 +779,10 @@ enum status function_resolve(const struct function_scope *scope, struct bytes na
 static struct function *make_function(struct arena *arena, const char *name, const struct type *returns,
                                       const struct type *const *args, uint32_t count, function_body body)
 {
-    const struct type **copy = arena_new_array(arena, const struct type *, count);
     struct function *function = arena_new_struct(arena, struct function);
 
-    assert(returns && body);
-    memcpy(copy, args, sizeof(*args) * count);
-    *function = (struct function){
-        .name = bytes_of_string(name),
-        .is_pure = true,
-        .return_type = returns,
-        .arg_types = copy,
-        .arg_count = count,
-        .body = body,
-        .keeps_empty = body_keeps_empty(body),
-    };
+    assert(body);
+    *function = function_of(arena, name, returns, args, count, body);
     return function;
 }
 
