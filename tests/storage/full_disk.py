@@ -2,17 +2,24 @@
 
 A real tmpfs of 64 MB holds the data directory and a ballast file of 40 MB. Rows are written until the server refuses them; then reads are checked;
 then three times kill -9 and a start on the disk that is still full; then the ballast goes and writes must be taken again within seconds; then kill -9, restart, and every acknowledged row must be there.
+
+Then a smaller disk is filled and freed many times while three clients write over the same rows and small memtables are flushed: each shard
+must take writes again each time, the server must end when it is told to, and each row must have what was acknowledged last, or something newer.
 """
 import os
 import re
 import sys
+import struct
 import tempfile
+import threading
 import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, Disk, health, key, make_table, missing, write_until_refused  # noqa: E402
 from lib.native import QUERY, RESULT, Client, Server, ServerError, query_body  # noqa: E402
+
+ROUNDS, ROWS, VALUE_BYTES = 16, 300, 30000
 
 
 def metric(server, name, patience_s=5):
@@ -24,6 +31,98 @@ def metric(server, name, patience_s=5):
         if float(found[1]) or time.time() > end:
             return float(found[1])
         time.sleep(0.05)
+
+
+class Writer(threading.Thread):
+    """Writes over its own rows, each time with the next number; knows of each row what was acknowledged last."""
+
+    def __init__(self, port, first):
+        super().__init__(daemon=True)
+        self.client, self.first = Client(port), first
+        self.acked, self.tried, self.ends, self.broke = {}, {}, False, None
+
+    def run(self):
+        insert, n = self.client.prepare(INSERT), 0
+        try:
+            while not self.ends:
+                n += 1
+                k = self.first + n % ROWS
+                self.tried[k] = n
+                try:
+                    self.client.execute(insert, [key(k), struct.pack(">q", n) + os.urandom(VALUE_BYTES)])
+                    self.acked[k] = n
+                except ServerError as e:
+                    if e.code not in (WRITE_FAILURE, WRITE_TIMEOUT):
+                        raise
+                    time.sleep(0.02)
+        except Exception as e:  # noqa: BLE001 told by the test
+            self.broke = e
+
+
+def wrong_rows(port, writers):
+    client = Client(port)
+    select = client.prepare("SELECT v FROM brim.t WHERE k = ?")
+    wrong = []
+    for writer in writers:
+        for k, n in writer.acked.items():
+            found = client.execute(select, [key(k)])
+            stored = struct.unpack_from(">q", found[0][0])[0] if found else None
+            if stored is None or not n <= stored <= writer.tried[k]:
+                wrong.append((k, n, stored))
+    client.close()
+    return wrong
+
+
+def fill_but(disk, left_bytes):
+    """Until the disk itself says that it is full, or that much is left."""
+    with open(disk.ballast, "wb") as f:
+        space = os.statvfs(disk.path)
+        try:
+            f.write(bytes(max(0, space.f_bavail * space.f_frsize - left_bytes)))
+        except OSError:
+            pass
+
+
+def again_and_again(top, expect):
+    disk, server = Disk(top, 64, 0), None
+    try:
+        server = Server(os.path.join(disk.path, "data"), "--shards", "2", "--write-buffer-bytes", "2m", log=os.path.join(top, "again.log")).start()
+        client = Client(server.port)
+        make_table(client)
+        writers = [Writer(server.port, first) for first in (0, 10000, 20000)]
+        for writer in writers:
+            writer.start()
+        well = refused = 0
+        for i in range(ROUNDS):
+            time.sleep(0.5)
+            fill_but(disk, 100000 + i * 130000 % 1300000)
+            time.sleep(1 + i % 4 * 0.3)
+            refused += health(server)[0] != 200
+            disk.free()
+            end = time.time() + 30
+            while health(server)[0] != 200 and time.time() < end:
+                time.sleep(0.1)
+            if health(server)[0] != 200:
+                break
+            well += 1
+        expect(refused >= ROUNDS // 2, f"in {refused} of {ROUNDS} rounds writes were refused")
+        expect(well == ROUNDS, f"after {well} of {ROUNDS} rounds all shards took writes again: {health(server)[1].strip()}")
+        for writer in writers:
+            writer.ends = True
+            writer.join()
+        expect(not any(writer.broke for writer in writers), f"clients saw only refusals: {[writer.broke for writer in writers]}")
+        count = sum(len(writer.acked) for writer in writers)
+        wrong = wrong_rows(server.port, writers)
+        expect(count and not wrong, f"{len(wrong)} of {count} rows have not what was acknowledged last: {wrong[:5]}")
+        expect(server.stop() == 0, "the server ends when it is told to")
+        server.start()
+        wrong = wrong_rows(server.port, writers)
+        expect(not wrong, f"after a restart {len(wrong)} of {count}: {wrong[:5]}")
+        server.stop()
+    finally:
+        if server and server.process and server.process.poll() is None:
+            server.kill()
+        disk.close()
 
 
 def main():
@@ -94,6 +193,8 @@ def main():
             if server and server.process and server.process.poll() is None:
                 server.kill()
             disk.close()
+        os.rmdir(disk.path)
+        again_and_again(top, expect)
     print(f"{len(passed)} passed, {len(failures)} failed, 0 skipped")
     return 1 if failures else 0
 

@@ -1065,18 +1065,6 @@ bool has_space(struct store *store, struct instance *instance)
     return free_bytes >= held + MARGIN_BYTES;
 }
 
-/* Of either family: a flush of one begins a new log for both. */
-bool has_rows_in_memory(struct instance *instance)
-{
-    for (rocksdb::ColumnFamilyHandle *family : instance->families) {
-        uint64_t count = 0;
-
-        if (instance->db->GetIntProperty(family, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &count) && count)
-            return true;
-    }
-    return false;
-}
-
 /* Called again and again until it succeeds (table/failure.c). From a thread of its own, while the
  * owner, which refuses all commands, leaves the store alone. */
 enum status rocks_resume(struct store *store, struct error *err)
@@ -1088,19 +1076,12 @@ enum status rocks_resume(struct store *store, struct error *err)
         return OK;
     if (store->options.read_only)
         return refused_error(store, err);
-    /* A full disk is the one failure RocksDB itself comes back from: it flushes what it has and starts a new
-     * log. Kept logs make room. */
-    if (refused == ERR_NO_SPACE && instance && !instance->read_only) {
+    /* Without room it would only be taken away from its readers, and fail. Kept logs make room. RocksDB's own Resume() is not asked: it
+     * waits without an end for a flush that nobody has scheduled, where one failed for want of room and another one waited behind it. */
+    if (refused == ERR_NO_SPACE && instance && !instance->read_only)
         while (!has_space(store, instance))
             if (!store->kept->give_up_oldest(instance->db))
                 return error_set(err, ERR_NO_SPACE, "The disk is still full: the store can't be resumed");
-        /* But the next batch would have the number of the one that failed, which may lie in the log that is kept; and where nothing is in
-         * memory it flushes nothing and goes on with the log that broke off. */
-        if (!store->options.log_bytes_max && has_rows_in_memory(instance) && instance->db->Resume().ok()) {
-            store->refused = OK;
-            return OK;
-        }
-    }
     assert(refused != OK && !store->options.read_only);
     return reopen(store, err);
 }
