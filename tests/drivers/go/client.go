@@ -341,7 +341,7 @@ func counted(session *gocql.Session) (interface{}, error) {
 }
 
 func run(c command) error {
-	seen := &listener{events: make(chan string, 100)}
+	seen := newListener()
 	session, err := connect(c, func(cluster *gocql.ClusterConfig) { seen.register(cluster) })
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -8,12 +9,31 @@ import (
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 )
 
-// listener gets the schema events of a session.
-type listener struct{ events chan string }
+// listener gets the schema events of a session, and a token in frames after an EVENT of the server.
+type listener struct {
+	events chan string
+	frames chan struct{}
+}
+
+func newListener() *listener {
+	return &listener{events: make(chan string, 100), frames: make(chan struct{}, 1)}
+}
 
 func (l *listener) register(cluster *gocql.ClusterConfig) {
 	cluster.Metadata.SchemaListener = gocql.SchemaListenersConfig{KeyspaceChangeListener: l, TableChangeListener: l,
 		UserTypeChangeListener: l}
+	cluster.FrameHeaderObserver = l
+}
+
+// ObserveFrameHeader hears of every frame of the session's connections; an EVENT is the answer to no stream.
+func (l *listener) ObserveFrameHeader(_ context.Context, header gocql.ObservedFrameHeader) {
+	if header.Stream != -1 {
+		return
+	}
+	select {
+	case l.frames <- struct{}{}:
+	default:
+	}
 }
 
 func (l *listener) OnKeyspaceCreated(e gocql.OnKeyspaceCreatedEvent) {
@@ -44,7 +64,16 @@ func (l *listener) OnUserTypeDropped(e gocql.OnUserTypeDroppedEvent) {
 	l.events <- e.UserType.Keyspace + " dropped type " + e.UserType.Name
 }
 
+// refreshPatience is for the second of silence that the driver waits for, and its reading of the schema.
+const refreshPatience = 10 * time.Second
+
 // watch changes the schema from a second session and says what the first one heard.
+//
+// The driver does not hand on the server's events: each, whatever it is about, sets one timer to a second anew, and when
+// it has run out the driver reads the whole schema and tells what is different (v2.1.2: handleEvent in events.go,
+// refreshDebouncer.debounce in host_source.go, whose schemaRefreshDebounceTime nobody can set; refreshSchemas in
+// metadata.go). As long as anybody changes the schema more often than once a second it tells nothing, without end, and
+// the other clients of the matrix do. So patience begins with the latest event that came, not with the change.
 func (l *listener) watch(c command) ([]string, error) {
 	name := "e_" + strings.ReplaceAll(c.Mode, "-", "_")
 	other, err := connect(c, func(cluster *gocql.ClusterConfig) { cluster.Metadata.CacheMode = gocql.Disabled })
@@ -64,13 +93,15 @@ func (l *listener) watch(c command) ([]string, error) {
 			return nil, err
 		}
 		// Of a keyspace that was not there nothing is heard; of everything else, one thing.
-		patience := time.After(10 * time.Second)
+		patience := time.After(refreshPatience)
 		for waiting := !strings.HasPrefix(statement, "DROP KEYSPACE IF"); waiting; {
 			select {
 			case event := <-l.events:
 				if strings.HasPrefix(event, name+" ") {
 					heard, waiting = append(heard, event[len(name)+1:]), false
 				}
+			case <-l.frames:
+				patience = time.After(refreshPatience)
 			case <-patience:
 				return heard, nil
 			}
