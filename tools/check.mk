@@ -48,10 +48,11 @@ san-wire:
 	@echo "== pipelined requests and schema changes, address and undefined"
 	HELENUS=$(CURDIR)/build/asan/helenus $(PYTHON) tests/wire/lifetimes.py
 	HELENUS=$(CURDIR)/build/asan/helenus $(PYTHON) tests/wire/unprepared.py
-tsan-wire:
+tsan-wire: $(VENV)/installed
 	$(MAKE) -s $(TSAN_BUILD) build/tsan/helenus
 	@echo "== pipelined requests and schema changes, thread"
 	$(TSAN_SET) HELENUS=$(CURDIR)/build/tsan/helenus $(PYTHON) tests/wire/lifetimes.py
+	$(TSAN_SET) HELENUS=$(CURDIR)/build/tsan/helenus $(VENV)/bin/python tests/wire/events.py
 san-cql: $(VENV)/installed
 	$(MAKE) -s $(ASAN_BUILD) build/asan/helenus
 	@echo "== recorded statements, address and undefined, store rocksdb"
