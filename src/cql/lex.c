@@ -301,7 +301,22 @@ static bool begins_term(const struct lexer *lexer)
     }
 }
 
-/* Can a simple term begin behind the ")" of what may be a type? "(a) + 1" is no hint. */
+/* Is a word behind the ")" of what may be a type the beginning of a term? A column may stand
+ * in selectors. Elsewhere the word is a function, with a "(" or its keyspace's dot, or else the
+ * next clause: WHERE c = ('a') GROUP BY k. */
+static bool is_term_of_name(const struct lexer *lexer, const struct lexer *at_name)
+{
+    struct lexer behind;
+    int next;
+
+    if (lexer->in_selectors)
+        return true;
+    next = peek(at_name, &behind);
+    return next == T_LP || next == T_DOT;
+}
+
+/* Can a simple term begin behind the ")" of what may be a type? "(a) + 1" is no hint. `lexer`
+ * stands there. */
 static bool term_follows(const struct lexer *lexer)
 {
     struct lexer behind = *lexer;
@@ -331,8 +346,8 @@ static bool term_follows(const struct lexer *lexer)
     case T_TOKEN: return true;
     case T_AS: return !is_alias(&behind);
     /* GROUP BY (a) PER PARTITION LIMIT: the next clause. */
-    case T_PER: return peek(&behind, &further) != T_PARTITION;
-    default: return token > 0 && is_name(&lexeme);
+    case T_PER: return peek(&behind, &further) != T_PARTITION && is_term_of_name(lexer, &behind);
+    default: return token > 0 && is_name(&lexeme) && is_term_of_name(lexer, &behind);
     }
 }
 
@@ -483,5 +498,9 @@ int lex_next(struct lexer *lexer, struct lexeme *lexeme)
     lexer->before[1] = lexer->before[0];
     lexer->before[0] = token;
     lexer->last = lexeme->start;
+    if (token == T_SELECT || token == T_BY)
+        lexer->in_selectors = true;
+    else if (token == T_FROM)
+        lexer->in_selectors = false;
     return token;
 }

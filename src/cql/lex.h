@@ -18,6 +18,7 @@ struct lexer {
     int before[2];           /* the last two lexemes given to the grammar, last first */
     const uint8_t *last;     /* where the last of them stood */
     const uint8_t *hint_end; /* the ")" of the last type hint */
+    bool in_selectors;       /* of a SELECT or GROUP BY, where a name is a column: in terms it is a function */
 };
 
 /* The token to give to the grammar; 0 at the end, negative where there is none. */
