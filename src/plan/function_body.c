@@ -9,6 +9,7 @@
 #include "plan/number_sum.h"
 #include "types/calendar.h"
 #include "types/json.h"
+#include "types/vint.h"
 
 #include <assert.h>
 #include <math.h>
@@ -898,6 +899,10 @@ static void append_default(struct buffer *out, const struct type *type)
     case TYPE_DECIMAL: buffer_append(out, zeros, 5); break;
     case TYPE_VARINT: buffer_append(out, zeros, 1); break;
     case TYPE_INET: buffer_append(out, zeros, 4); break;
+    /* To Cassandra these are of varying size. */
+    case TYPE_TINYINT: buffer_append(out, zeros, 1); break;
+    case TYPE_SMALLINT: buffer_append(out, zeros, 2); break;
+    case TYPE_TIME: buffer_append(out, zeros, 8); break;
     case TYPE_DATE: buffer_append_be32(out, 0x80000000u); break;
     case TYPE_DURATION: buffer_append(out, zeros, 3); break;
     case TYPE_LIST:
@@ -920,10 +925,19 @@ static void append_default(struct buffer *out, const struct type *type)
             store_be32(out->data + at, (uint32_t)(out->size - at - 4));
         }
         break;
-    case TYPE_VECTOR:
-        for (uint32_t i = 0; i < type->dimension && type_fixed_bytes(type->params[0]); i++)
-            append_default(out, type->params[0]);
+    case TYPE_VECTOR: {
+        struct buffer element = { 0 };
+
+        append_default(&element, type->params[0]);
+        /* What is larger than a result may be is refused by who called. */
+        for (uint32_t i = 0; i < type->dimension && out->size <= FUNCTION_RESULT_BYTES_MAX; i++) {
+            if (!type_fixed_bytes(type->params[0]))
+                vint_append(out, element.size);
+            buffer_append_bytes(out, buffer_bytes(&element));
+        }
+        buffer_fini(&element);
         break;
+    }
     case TYPE_UUID: buffer_append(out, zeros, 16); break;
     case TYPE_BLOB:
     case TYPE_CUSTOM:
