@@ -496,6 +496,33 @@ static enum status plan_condition_contains(struct planner *planner, enum cql_ope
     return OK;
 }
 
+/* Also inside of what is stored cell by cell. How deep types are nested is bounded. */
+static bool has_duration(const struct type *type)
+{
+    bool has = type->kind == TYPE_DURATION;
+
+    for (uint32_t i = 0; i < type->param_count && !has; i++)
+        has = has_duration(type->params[i]);
+    return has;
+}
+
+/* Durations have no order, neither alone nor in what holds some: they are equal or not. */
+static enum status check_condition_durations(struct planner *planner, enum cql_operator op, const struct type *type)
+{
+    const char *what = type_is_collection(type)   ? "collections"
+                       : type->kind == TYPE_UDT   ? "UDTs"
+                       : type->kind == TYPE_TUPLE ? "tuples"
+                                                  : NULL;
+
+    if (!operator_is_slice(op) || !has_duration(type))
+        return OK;
+    if (what)
+        return error_set(planner->err, ERR_INVALID, "Slice conditions are not supported on %s containing durations",
+                         what);
+    return error_set(planner->err, ERR_INVALID, "Slice conditions ( %s ) are not supported on durations",
+                     operator_text(op));
+}
+
 /* The right side: one term, or those of IN (..). */
 static enum status plan_condition_values(struct planner *planner, const struct cql_condition *from,
                                          const struct receiver *receiver, struct plan_condition *to)
@@ -544,6 +571,8 @@ static enum status plan_one_condition(struct planner *planner, const struct cql_
         status = plan_condition_field(planner, from, to, &receiver);
     else
         status = plan_condition_contains(planner, from->op, column, &receiver);
+    if (!status)
+        status = check_condition_durations(planner, from->op, receiver.type);
     return status ? status : plan_condition_values(planner, from, &receiver, to);
 }
 

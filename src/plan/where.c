@@ -66,7 +66,7 @@ static enum status find_column(struct planner *planner, struct bytes name, const
 }
 
 /* As it is written in CQL, for errors. */
-static const char *operator_text(enum cql_operator op)
+const char *operator_text(enum cql_operator op)
 {
     switch (op) {
     case OPERATOR_EQ: return "=";
@@ -85,7 +85,7 @@ static const char *operator_text(enum cql_operator op)
 }
 
 /* Operators that bound one side. */
-static bool is_slice(enum cql_operator op)
+bool operator_is_slice(enum cql_operator op)
 {
     return op == OPERATOR_LT || op == OPERATOR_LE || op == OPERATOR_GT || op == OPERATOR_GE;
 }
@@ -236,7 +236,7 @@ static enum status check_column_operator(struct collector *collector, const stru
                          "Collection column '%.*s' (%.*s) cannot be restricted by a '%s' relation", BYTES(column->name),
                          BYTES(type_name(planner->arena, type)), operator_text(relation->op));
     /* Durations have no order: a month is longer or shorter than 30 days. */
-    if (is_slice(relation->op) && type_references_duration(type)) {
+    if (operator_is_slice(relation->op) && type_references_duration(type)) {
         const char *what = type->kind == TYPE_DURATION ? "duration columns"
                            : type->kind == TYPE_TUPLE  ? "tuples containing durations"
                            : type->kind == TYPE_UDT    ? "UDTs containing durations"
@@ -253,7 +253,7 @@ static void set_bound(struct restriction *restriction, enum cql_operator op, con
 {
     struct bound bound = { values, count, op == OPERATOR_LE || op == OPERATOR_GE };
 
-    assert(is_slice(op) && count);
+    assert(operator_is_slice(op) && count);
     restriction->kind = PART_SLICE;
     if (op == OPERATOR_GT || op == OPERATOR_GE)
         restriction->start = bound;
@@ -415,7 +415,7 @@ static enum status find_tuple_columns(struct planner *planner, const struct rela
                              "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %.*s",
                              BYTES(relation_text(planner, relation)));
     }
-    if (relation->op != OPERATOR_EQ && relation->op != OPERATOR_IN && !is_slice(relation->op))
+    if (relation->op != OPERATOR_EQ && relation->op != OPERATOR_IN && !operator_is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used for multi-column relations",
                          operator_text(relation->op));
     return OK;
@@ -532,7 +532,7 @@ static enum status check_token_columns(struct planner *planner, const struct rel
         return error_set(planner->err, ERR_INVALID,
                          "The token function arguments must be in the partition key order: %.*s",
                          BYTES(partition_key_names(planner)));
-    if (relation->op != OPERATOR_EQ && !is_slice(relation->op))
+    if (relation->op != OPERATOR_EQ && !operator_is_slice(relation->op))
         return error_set(planner->err, ERR_INVALID, "%s cannot be used with the token function",
                          operator_text(relation->op));
     return OK;
@@ -544,7 +544,7 @@ static enum status bound_token(struct planner *planner, struct token_range *toke
 {
     struct bytes shown = partition_key_names(planner);
 
-    assert(op == OPERATOR_EQ || is_slice(op));
+    assert(op == OPERATOR_EQ || operator_is_slice(op));
     if (tokens->eq)
         return error_set(planner->err, ERR_INVALID,
                          "%.*s cannot be restricted by more than one relation if it includes an Equal", BYTES(shown));

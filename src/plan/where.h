@@ -30,6 +30,11 @@ struct where {
     bool partition_has_in, clustering_has_in;
 };
 
+/* <, <=, > and >=, of WHERE as of IF. */
+bool operator_is_slice(enum cql_operator op);
+/* As messages name it. */
+const char *operator_text(enum cql_operator op);
+
 enum where_use { WHERE_SELECT, WHERE_UPDATE, WHERE_DELETE };
 
 struct where_options {

@@ -12,19 +12,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const struct {
-    enum condition_op op;
-    const char *name;
-} operators[] = {
-    [OPERATOR_EQ] = { CONDITION_EQ, "=" },
-    [OPERATOR_NE] = { CONDITION_NE, "!=" },
-    [OPERATOR_LT] = { CONDITION_LT, "<" },
-    [OPERATOR_LE] = { CONDITION_LE, "<=" },
-    [OPERATOR_GT] = { CONDITION_GT, ">" },
-    [OPERATOR_GE] = { CONDITION_GE, ">=" },
-    [OPERATOR_IN] = { CONDITION_IN, "IN" },
-    [OPERATOR_CONTAINS] = { CONDITION_CONTAINS, "CONTAINS" },
-    [OPERATOR_CONTAINS_KEY] = { CONDITION_CONTAINS_KEY, "CONTAINS KEY" },
+static const enum condition_op operators[] = {
+    [OPERATOR_EQ] = CONDITION_EQ,
+    [OPERATOR_NE] = CONDITION_NE,
+    [OPERATOR_LT] = CONDITION_LT,
+    [OPERATOR_LE] = CONDITION_LE,
+    [OPERATOR_GT] = CONDITION_GT,
+    [OPERATOR_GE] = CONDITION_GE,
+    [OPERATOR_IN] = CONDITION_IN,
+    [OPERATOR_CONTAINS] = CONDITION_CONTAINS,
+    [OPERATOR_CONTAINS_KEY] = CONDITION_CONTAINS_KEY,
 };
 
 bool plan_is_conditional(const struct modify_plan *modify)
@@ -33,7 +30,9 @@ bool plan_is_conditional(const struct modify_plan *modify)
 }
 
 /* The values that a condition compares with. How null and unset are taken differs from
- * operator to operator, and is in each case what Cassandra 5.0 does. */
+ * operator to operator, and is in each case what Cassandra 5.0 does. What cannot be compared
+ * (IF v < null) is refused by the owner, if it comes to look: not behind a condition that
+ * does not hold. */
 static enum status condition_values(struct execution *execution, const struct plan_condition *from,
                                     struct condition *to)
 {
@@ -71,13 +70,9 @@ static enum status condition_values(struct execution *execution, const struct pl
             if (!status && native_is_unset(values[kept]) &&
                 (from->op == OPERATOR_CONTAINS || from->op == OPERATOR_CONTAINS_KEY))
                 values[kept] = bytes_of("", 0); /* as Cassandra has it: an element that is not there */
-            else if (!status && native_is_unset(values[kept]))
-                status = error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
-            /* A null equals null, and may be an element of IN; but nothing is less than null. */
-            bool orders = from->op != OPERATOR_EQ && from->op != OPERATOR_NE && from->op != OPERATOR_IN;
-            if (!status && bytes_is_null(values[kept]) && orders) {
-                status = error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"",
-                                   operators[from->op].name);
+            else if (!status && native_is_unset(values[kept])) {
+                values[kept] = (struct bytes){ 0 };
+                to->op = CONDITION_UNSET;
             }
             kept++;
         }
@@ -95,7 +90,7 @@ static enum status make_condition(struct execution *execution, const struct plan
 
     assert((size_t)from->op < sizeof(operators) / sizeof(*operators));
     assert(from->field < 0 || !from->element);
-    *to = (struct condition){ .column_id = from->column->id, .op = operators[from->op].op };
+    *to = (struct condition){ .column_id = from->column->id, .op = operators[from->op] };
     if (from->field >= 0) {
         uint8_t *path = arena_alloc(eval->arena, 2);
 

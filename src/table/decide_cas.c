@@ -215,8 +215,10 @@ static bool holds(const struct type *type, enum condition_op op, struct bytes va
     case CONDITION_LE:
     case CONDITION_GT:
     case CONDITION_GE: break;
+    case CONDITION_UNSET: abort(); /* was refused */
     }
-    if (bytes_is_null(value) || bytes_is_null(wanted[0]))
+    assert(!bytes_is_null(wanted[0])); /* as was this */
+    if (bytes_is_null(value))
         return false;
     order = value_compare(type, value, wanted[0]);
     switch (op) {
@@ -227,10 +229,43 @@ static bool holds(const struct type *type, enum condition_op op, struct bytes va
     }
 }
 
-/* Reads one condition from the command and checks it. A column that was dropped since the statement
+/* What no value can be compared with: IF v < null, IF v = ? left unset, and the empty collection
+ * stored cell by cell, which is null, in IF s > {}. A null equals null, and may be an element of
+ * IN. */
+static enum status check_comparable(const struct column_def *column, enum condition_op op, bool of_column,
+                                    struct bytes wanted, struct error *err)
+{
+    static const char *const names[] = {
+        [CONDITION_LT] = "<",
+        [CONDITION_LE] = "<=",
+        [CONDITION_GT] = ">",
+        [CONDITION_GE] = ">=",
+        [CONDITION_CONTAINS] = "CONTAINS",
+        [CONDITION_CONTAINS_KEY] = "CONTAINS KEY",
+    };
+    enum type_kind kind = column->type->kind;
+    bool is_slice = op == CONDITION_LT || op == CONDITION_LE || op == CONDITION_GT || op == CONDITION_GE;
+
+    if (op == CONDITION_UNSET)
+        return error_set(err, ERR_INVALID, "Invalid 'unset' value in condition");
+    if (!is_slice && op != CONDITION_CONTAINS && op != CONDITION_CONTAINS_KEY)
+        return OK;
+    if (bytes_is_null(wanted))
+        return error_set(err, ERR_INVALID, "Invalid comparison with null for operator \"%s\"", names[op]);
+    if (is_slice && of_column && bytes_is_null(empty_is_null(column, wanted)))
+        return error_set(err, ERR_INVALID, "Invalid comparison with an empty %s for operator \"%s\"",
+                         kind == TYPE_SET   ? "set"
+                         : kind == TYPE_MAP ? "map"
+                                            : "list",
+                         names[op]);
+    return OK;
+}
+
+/* Reads one condition from the command and checks it. One that `matters` not, because one before
+ * it did not hold, is only gone past. A column that was dropped since the statement
  * was planned makes the command stale: it is planned anew. */
 static enum status check_condition(struct look *look, struct command_reader *reader, const struct row *row,
-                                   bool *result)
+                                   bool matters, bool *result)
 {
     uint32_t id = command_read_u32(reader);
     enum condition_op op = (enum condition_op)command_read_u8(reader);
@@ -252,6 +287,11 @@ static enum status check_condition(struct look *look, struct command_reader *rea
         return error_set(look->err, ERR_STALE, "a column in a condition was dropped");
     if (!bytes_is_null(path) && !is_path_of(column, path))
         return error_set(look->err, ERR_CORRUPT, "a condition on an element that its column cannot have");
+    if (!matters)
+        return OK;
+    status = op == CONDITION_IN ? OK : check_comparable(column, op, bytes_is_null(path), wanted[0], look->err);
+    if (status)
+        return status;
     if (!bytes_is_null(path)) {
         value = element_value(row, column, path);
         type = element_type(column, path);
@@ -269,12 +309,36 @@ static enum status check_condition(struct look *look, struct command_reader *rea
     return OK;
 }
 
-/* All the conditions of one row. A first row is looked for only if the others did not hold: nobody
- * asks for it else. */
-static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader, bool *applied,
-                              int64_t *newest_us, struct cas_seen *seen)
+/* The part that decides: of those that do not hold, or that ask for what nothing can be compared
+ * with, the first one by its row, the static row before all others. So it is the same one in
+ * whatever order a batch was written; of one row's conditions the first that was written. */
+struct decision {
+    bool is_made; /* else all hold */
+    bool is_static;
+    struct bytes clustering;
+    enum status status; /* OK: it does not hold; else `error` says what is wrong with it */
+    struct error error;
+};
+
+static void decide(struct decision *decision, bool is_static, struct bytes clustering, enum status status,
+                   const struct error *error)
 {
-    bool has_record = true;
+    bool is_first = is_static == decision->is_static ? bytes_compare(clustering, decision->clustering) < 0 : is_static;
+
+    if (decision->is_made && !is_first)
+        return;
+    *decision =
+        (struct decision){ .is_made = true, .is_static = is_static, .clustering = clustering, .status = status };
+    if (status)
+        decision->error = *error;
+}
+
+/* All the conditions of one row, up to the first that does not hold. A first row is looked for
+ * only if the others did not hold: nobody asks for it else. */
+static enum status check_part(struct look *look, struct buffer *key, struct command_reader *reader,
+                              struct decision *decision, int64_t *newest_us, struct cas_seen *seen)
+{
+    bool has_record = true, good = true;
     enum cas_kind kind = (enum cas_kind)command_read_u8(reader);
     bool is_static = command_read_u8(reader);
     struct bytes clustering = command_read_bytes(reader);
@@ -286,22 +350,24 @@ static enum status check_part(struct look *look, struct buffer *key, struct comm
         return error_set(look->err, ERR_CORRUPT, "a shard command is cut short");
     if (!cas_is_first_row(kind))
         status = look_read_live(look, key, &has_record, is_static, clustering, &seen->row, newest_us);
-    else if (!*applied)
+    else if (decision->is_made)
         status = look_first_row(look, key, kind, seen);
     if (status)
         return status;
     if (kind == CAS_IF_NOT_EXISTS && seen->row)
-        *applied = false;
+        good = false;
     if (kind == CAS_IF_EXISTS && !seen->row)
-        *applied = false;
+        good = false;
     for (uint32_t i = 0; i < count; i++) {
-        bool good = false;
+        bool matters = good && !status;
+        enum status found = check_condition(look, reader, seen->row, matters, &good);
 
-        status = check_condition(look, reader, seen->row, &good);
-        if (status)
-            return status;
-        *applied &= good;
+        if (found && found != ERR_INVALID)
+            return found;
+        status = matters ? found : status;
     }
+    if (!good || status)
+        decide(decision, is_static, clustering, status, look->err);
     return OK;
 }
 
@@ -328,6 +394,7 @@ static enum status check(struct look *look, struct command_reader *reader, bool 
                          struct buffer *result)
 {
     struct buffer key CLEANUP(buffer_fini) = { 0 };
+    struct decision decision = { 0 };
     struct cas_seen *seen;
     enum status status;
     uint32_t count;
@@ -348,9 +415,13 @@ static enum status check(struct look *look, struct command_reader *reader, bool 
         look->kept = NULL; /* to keep one row may be to forget another, which is borrowed */
     seen = arena_new_array(look->arena, struct cas_seen, count + 1);
     status = look_read_partition(look, &key, newest_us);
-    *applied = true;
     for (uint32_t i = 0; i < count && !status; i++)
-        status = check_part(look, &key, reader, applied, newest_us, &seen[i]);
+        status = check_part(look, &key, reader, &decision, newest_us, &seen[i]);
+    *applied = !decision.is_made;
+    if (!status && decision.status) {
+        *look->err = decision.error;
+        return decision.status;
+    }
     if (status || *applied)
         return status;
     buffer_append_be32(result, count);

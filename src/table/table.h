@@ -162,7 +162,8 @@ enum condition_op {
     CONDITION_GE,
     CONDITION_IN,
     CONDITION_CONTAINS,
-    CONDITION_CONTAINS_KEY
+    CONDITION_CONTAINS_KEY,
+    CONDITION_UNSET /* a client left its value unset: whoever looks at it refuses the command */
 };
 struct condition {
     uint32_t column_id;

@@ -418,6 +418,23 @@ static void cas_done(struct table_request *request)
     request->command = (struct bytes){ 0 };
 }
 
+/* Runs it and returns what the owner said of it. */
+static enum status submit_cas(const struct cas_command *command, struct error *err)
+{
+    struct buffer out = { 0 };
+
+    table_encode_cas(&out, command);
+    cas_request = (struct table_request){
+        .command = buffer_bytes(&out), .token = command->update.token, .done = cas_done, .error = err, .arena = arena
+    };
+    must(table_submit(port, &cas_request, err), err);
+    table_port_flush(port);
+    while (cas_request.command.data)
+        table_port_reap(port);
+    buffer_fini(&out);
+    return cas_request.status;
+}
+
 static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expected, const char *v,
                     const struct row **seen)
 {
@@ -430,27 +447,45 @@ static bool run_cas(int32_t pk, int32_t c, enum cas_kind kind, const char *expec
                              .conditions = &condition,
                              .condition_count = kind == CAS_IF_CONDITIONS };
     struct cas_command command = { .parts = &part, .part_count = 1, .update = update_of(pk, &fragment, 1) };
-    struct buffer out = { 0 };
     struct cas_seen what = { 0 };
     struct error err;
 
     fragment.row.liveness = (struct liveness){ TIMESTAMP_SERVER, TTL_NONE, TIME_NONE };
     fragment.row.cells = &cell;
     fragment.row.cell_count = 1;
-    table_encode_cas(&out, &command);
-    cas_request = (struct table_request){
-        .command = buffer_bytes(&out), .token = command.update.token, .done = cas_done, .error = &err, .arena = arena
-    };
-    must(table_submit(port, &cas_request, &err), &err);
-    table_port_flush(port);
-    while (cas_request.command.data)
-        table_port_reap(port);
-    must(cas_request.status, &err);
+    must(submit_cas(&command, &err), &err);
     if (!cas_request.applied)
         must(table_decode_cas_result(arena, cas_request.result, &what, 1, &err), &err);
     *seen = what.row;
-    buffer_fini(&out);
     return cas_request.applied;
+}
+
+/* IF v = 'wrong' AND v < null: what cannot be compared is refused only where it is looked at. */
+static void conditions_end_at_the_first_that_does_not_hold(void **state)
+{
+    struct cell cell = text_cell(COLUMN_V, "x", TIMESTAMP_SERVER);
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering(1), .row = ROW_EMPTY };
+    struct bytes wrong = BYTES_LITERAL("wrong"), null = { 0 };
+    struct condition conditions[] = {
+        { .column_id = COLUMN_V, .op = CONDITION_EQ, .values = &wrong, .value_count = 1 },
+        { .column_id = COLUMN_V, .op = CONDITION_LT, .values = &null, .value_count = 1 },
+    };
+    struct cas_part part = {
+        .clustering = clustering(1), .kind = CAS_IF_CONDITIONS, .conditions = conditions, .condition_count = 2
+    };
+    struct cas_command command = { .parts = &part, .part_count = 1, .update = update_of(16, &fragment, 1) };
+    struct error err;
+
+    fragment.row.cells = &cell;
+    fragment.row.cell_count = 1;
+    assert_int_equal(submit_cas(&command, &err), OK);
+    assert_false(cas_request.applied);
+    conditions[0].op = CONDITION_NE;
+    assert_int_equal(submit_cas(&command, &err), ERR_INVALID);
+    assert_string_equal(err.message, "Invalid comparison with null for operator \"<\"");
+    conditions[1].op = CONDITION_UNSET;
+    assert_int_equal(submit_cas(&command, &err), ERR_INVALID);
+    assert_string_equal(err.message, "Invalid 'unset' value in condition");
 }
 
 static void conditions_decide_on_the_owner(void **state)
@@ -1163,6 +1198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_static_row_stands_for_its_partition, setup, teardown),
         cmocka_unit_test_setup_teardown(scans_resume_where_they_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_decide_on_the_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(conditions_end_at_the_first_that_does_not_hold, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_table_is_refused_and_its_rows_go, setup, teardown),
         cmocka_unit_test_setup_teardown(time_never_runs_backwards_over_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_forgets_only_what_may_go, setup, teardown),
