@@ -724,8 +724,8 @@ static enum status choose(const struct function_scope *scope, struct candidates 
     if (weak_count > 1)
         return error_set(
             err, ERR_INVALID,
-            "Ambiguous call to function %.*s (can be matched by following signatures: %s): use type casts to disambiguate",
-            BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
+            "Ambiguous call to function %s%.*s (can be matched by following signatures: %s): use type casts to disambiguate",
+            weak[0]->is_cast ? "system." : "", BYTES(weak[0]->name), print_signatures(scope->arena, weak, weak_count));
     *result = keep(scope->arena, weak[0], args);
     return OK;
 }
@@ -971,11 +971,24 @@ enum status function_resolve_negation(const struct function_scope *scope, const 
     return OK;
 }
 
+/* What a value is read as before it is cast. Cassandra takes a time for its milliseconds where
+ * the type behind AS is a whole number of that size or more, and a bigint for such a time where it
+ * is a date. */
+static const struct type *cast_from(const struct type *from, const struct type *to)
+{
+    if (from->kind == TYPE_TIMESTAMP && (to->kind == TYPE_BIGINT || to->kind == TYPE_VARINT))
+        return type_native(TYPE_BIGINT);
+    if (from->kind == TYPE_BIGINT && to->kind == TYPE_DATE)
+        return type_native(TYPE_TIMESTAMP);
+    return from;
+}
+
 /* CAST (x AS t). Between equal types it changes nothing. */
 enum status function_resolve_cast(const struct function_scope *scope, const struct type *from, const struct type *to,
                                   struct bytes text, const struct function **result, struct error *err)
 {
     assert(from && to);
+    from = cast_from(from, to);
     if (!type_equal(from, to) && !cast_is_possible(from->kind, to->kind)) {
         /* To a type that casts lead to, the words are those of a call to castAs...: it knows other arguments. */
         const char *target = arena_printf(scope->arena, "cast_as_%s", type_text(scope->arena, to));

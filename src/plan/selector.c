@@ -95,12 +95,21 @@ static void print_call(struct planner *planner, struct buffer *out, const struct
     buffer_append_string(out, ")");
 }
 
+/* In Cassandra the type of a column that is sorted descending is one of its own. */
+static bool is_descending(struct planner *planner, const struct term *term)
+{
+    const struct column_def *column = term->kind == TERM_COLUMN ? table_def_column(planner->table, term->column) : NULL;
+
+    return column && column->descending;
+}
+
 /* A cast to the type that x has is not shown: Cassandra leaves it out when it plans. */
 static void print_cast(struct planner *planner, struct buffer *out, const struct term *term)
 {
     const struct type *from = term_natural_type(planner, term->items[0]), *to;
 
-    if (from && !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
+    if (from && !is_descending(planner, term->items[0]) &&
+        !term_resolve_type(planner, term->type, planner->table->keyspace, &to) && type_equal(from, to)) {
         print_name(planner, out, term->items[0]);
         return;
     }
