@@ -169,7 +169,7 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
     put(&w, bytes_of(catalog->host_id, 16));
     put(&w, address); /* listen_address */
     put_int(&w, CATALOG_STORAGE_PORT);
-    put_string(&w, "4");
+    put_string(&w, "5");
     put_string(&w, "org.apache.cassandra.dht.Murmur3Partitioner");
     put_string(&w, "rack1");
     /* Drivers take features from it: what they may ask of this server is what that Cassandra has. */

@@ -6,5 +6,7 @@
 #include "query/execute.h"
 
 enum query_result execute_definition(struct execution *execution);
+/* DROP of an index, a view, a trigger, a function or an aggregate: there is none, so it does nothing or says so. */
+enum query_result execute_drop_of_nothing(struct execution *execution);
 
 #endif
