@@ -65,7 +65,7 @@ static const struct option {
          "none, or password: ask for a name and a password, accept any"),
     TEXT("key-file", key_file, NULL, NULL, "FILE", RESTART, "master key: 32 bytes, or 64 hexadecimal digits"),
     TEXT("store", store, "rocksdb", "rocksdb memory", "KIND", RESTART,
-         "rocksdb, or memory: forgets everything when it stops"),
+         "rocksdb, or memory: needs no --data, and forgets everything when it stops"),
     TEXT("log-level", log_level, "info", "debug info warn error none", "LEVEL", RUNNING,
          "debug, info, warn, error or none"),
     NUMBER("loops", loops, "0", 0, 1024, RESTART, "event loops; 0: three for every four cores"),
@@ -282,10 +282,12 @@ static enum status read_file(struct options *options, const char *path, struct e
 /* ---- the command line ---- */
 
 /* One pass: only --config, or all the rest. The file is read between the two, so that what is given
- * here wins. */
+ * here wins. As in a file, each option stands once. */
 static enum status read_arguments(struct options *options, int argc, char *const *argv, bool only_config,
                                   struct error *err)
 {
+    bool given[ARRAY_SIZE(option_table)] = { false };
+
     for (int i = 0; i < argc; i++) {
         const char *name = argv[i] + 2, *equals, *value;
         const struct option *option;
@@ -307,6 +309,9 @@ static enum status read_arguments(struct options *options, int argc, char *const
             return error_set(err, ERR_CONFIG, "--%s needs a value", option->name);
         if (only_config != (option->offset == offsetof(struct options, config)))
             continue;
+        if (given[option - option_table])
+            return error_set(err, ERR_CONFIG, "--%s is given twice", option->name);
+        given[option - option_table] = true;
         status = set(options, option, "--", value, err);
         if (status)
             return status;
@@ -334,7 +339,8 @@ enum status options_parse(struct options *options, int argc, char *const *argv, 
         status = read_file(options, options->config, err);
     if (!status)
         status = read_arguments(options, argc, argv, false, err);
-    if (!status && !options->data)
+    /* A memory store keeps nothing, and nothing else is kept beside it. */
+    if (!status && !options->data && strcmp(options->store, "memory") != 0)
         status = error_set(err, ERR_CONFIG, "serve needs --data DIR");
     return status;
 }

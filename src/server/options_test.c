@@ -77,6 +77,9 @@ static void mistakes_are_named(void **state)
         { { "--data", "x", "--auth=plain" }, "--auth: plain is none of: none password" },
         { { "--data", "x", "--auth=none password" }, "--auth: none password is none of: none password" },
         { { "--dev" }, "serve needs --data DIR" },
+        { { "--data=x", "--data=x" }, "--data is given twice" },
+        { { "--dev", "--dev" }, "--dev is given twice" },
+        { { "--config=x", "--config=y" }, "--config is given twice" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -87,6 +90,16 @@ static void mistakes_are_named(void **state)
         assert_string_equal(error.message, cases[i].message);
         options_fini(&options);
     }
+}
+
+static void a_memory_store_needs_no_directory(void **state)
+{
+    struct options options;
+    struct error error;
+
+    assert_int_equal(PARSE(&options, &error, "--store", "memory"), OK);
+    assert_null(options.data);
+    options_fini(&options);
 }
 
 struct seen {
@@ -152,6 +165,7 @@ int main(void)
         cmocka_unit_test(defaults_stand_and_arguments_change_them),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(a_memory_store_needs_no_directory),
         cmocka_unit_test(a_reload_takes_what_may_change_and_names_the_rest),
         cmocka_unit_test(metrics_are_sums_in_prometheus_text),
     };

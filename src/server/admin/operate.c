@@ -339,7 +339,8 @@ static int snapshot_offline(struct operation *operation, const char *target)
         /* Another directory by mistake must not become a snapshot. */
         error_set(&error, ERR_CONFIG, "%s is not a data directory of helenus", operation->words[0]);
     else if (at_rest_lock(operation->words[0], &lock_fd, &error) == OK)
-        error.status = OK;
+        /* One that this program cannot serve it could not restore either. */
+        error.status = format_check(operation->words[0], &error);
     code = error.status ? cannot(operation, &error) : make_snapshot(operation, operation->words[0], target);
     if (lock_fd >= 0)
         close(lock_fd);
