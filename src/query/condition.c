@@ -237,8 +237,21 @@ static struct bytes key_component(const struct cas_outcome *outcome, uint32_t po
     return bytes_of(outcome->key.data + at + 2, load_be16(outcome->key.data + at));
 }
 
-/* A value of the clustering that a part looked at; null for the static row. Values before it
- * must be decoded to find its beginning. */
+/* The same of what was written beside the key: each value with its size in four bytes. */
+static struct bytes written_component(struct bytes written, uint32_t position)
+{
+    size_t at = 0;
+
+    for (uint32_t k = 0; k < position && at + 4 <= written.size; k++)
+        at += 4 + (size_t)load_be32(written.data + at);
+    if (at + 4 > written.size || load_be32(written.data + at) > written.size - at - 4)
+        return bytes_of(NULL, 0);
+    return bytes_of(written.data + at + 4, load_be32(written.data + at));
+}
+
+/* A value of the clustering that a part looked at; null for the static row. It is the row's, as
+ * it was written (1.0), and not the statement's (1.00). Values before it must be decoded to find
+ * its beginning. */
 static struct bytes clustering_component(const struct cas_outcome *outcome, uint32_t part, uint32_t position,
                                          struct buffer *scratch)
 {
@@ -250,6 +263,8 @@ static struct bytes clustering_component(const struct cas_outcome *outcome, uint
     if (from->is_static)
         return bytes_of(NULL, 0);
     assert(position < table->clustering_count);
+    if (outcome->seen[part].row && !bytes_is_null(outcome->seen[part].row->written_clustering))
+        return written_component(outcome->seen[part].row->written_clustering, position);
     for (uint32_t k = 0; k <= position; k++) {
         const struct column_def *component = &table->columns[table->partition_key_count + k];
 
