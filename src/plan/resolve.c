@@ -547,6 +547,10 @@ static enum status add_aggregates(struct candidates *candidates, struct bytes na
             }
             continue;
         }
+        if (count != 1 && names[i].kind == AGGREGATE_COUNT)
+            return error_set(err, ERR_INVALID,
+                             "Invalid number of arguments in call to function system.count: 1 required but %u provided",
+                             count);
         if (count != 1)
             return wrong_count(names[i].name, "any", err);
         const struct type *type = args[0].guess;

@@ -175,6 +175,13 @@ static void print_name(struct planner *planner, struct buffer *out, const struct
         print_names(planner, out, term);
         buffer_append_string(out, term->kind == TERM_LIST ? "]" : "}");
         break;
+    case TERM_LITERAL:
+        /* A quote within a string is shown once, where CQL wants it twice. */
+        if (term->literal.kind == LITERAL_STRING)
+            buffer_printf(out, "'%.*s'", BYTES(term->literal.text));
+        else
+            cql_print_term(out, term);
+        break;
     default: cql_print_term(out, term); break;
     }
 }
@@ -480,8 +487,8 @@ static enum status compile_element(struct selection *selection, const struct ter
         return status;
     const struct type *type = collection->type;
     if (!type_is_collection(type))
-        return error_set(planner->err, ERR_INVALID, "Invalid %s selection: %.*s of type %.*s is not a collection",
-                         slice ? "slice" : "element", BYTES(selector_name(planner, term->items[0])),
+        return error_set(planner->err, ERR_INVALID, "Invalid %s selection: %.*s %sof type %.*s is not a collection",
+                         slice ? "slice" : "element", BYTES(selector_name(planner, term->items[0])), slice ? "" : "is ",
                          BYTES(type_name(planner->arena, type)));
     if (type->kind == TYPE_LIST)
         return error_set(planner->err, ERR_INVALID, "%s selection is only allowed on sets and maps, but %.*s is a list",

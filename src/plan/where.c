@@ -206,7 +206,7 @@ static enum status check_column_operator(struct collector *collector, const stru
         return error_set(planner->err, ERR_INVALID, "Unsupported restriction: %.*s",
                          BYTES(relation_text(planner, relation)));
     /* The value is typed first, since a wrong one is the error that Cassandra meets first. */
-    if (relation->op == OPERATOR_LIKE) {
+    if (relation->op == OPERATOR_LIKE && !column->multicell) {
         struct receiver receiver = { column->name, type };
         const struct expr *ignored;
         enum status status = term_compile(planner, relation->value, &receiver, &ignored);

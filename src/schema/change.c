@@ -214,14 +214,15 @@ struct bytes change_find_twin(struct arena *arena, struct bytes *names, uint32_t
 }
 
 /* A UDT of many cells has one path for each field, which cannot have paths of its own. */
-enum status change_check_nested_udt(struct change *c, const struct type *type)
+enum status change_check_nested_udt(struct change *c, const struct type *type, struct bytes column)
 {
     if (type->kind != TYPE_UDT || !type_is_multicell(type))
         return OK;
     for (uint32_t i = 0; i < type->param_count; i++)
         if (type_is_multicell(type->params[i]))
             return error_set(c->err, ERR_INVALID,
-                             "Non-frozen UDTs with nested non-frozen collections are not supported");
+                             "Non-frozen UDTs with nested non-frozen collections are not supported%s%.*s",
+                             bytes_is_null(column) ? "" : " for column ", BYTES(column));
     return OK;
 }
 

@@ -57,7 +57,8 @@ bool change_is_word_name(struct bytes name, size_t max);
 enum status change_check_column_name(struct change *c, struct bytes name);
 /* The name that stands twice, or NULL data. */
 struct bytes change_find_twin(struct arena *arena, struct bytes *names, uint32_t count);
-enum status change_check_nested_udt(struct change *c, const struct type *type);
+/* Of a column that is added: named in the message. Null: of a new table, whose column is not. */
+enum status change_check_nested_udt(struct change *c, const struct type *type, struct bytes column);
 enum status change_check_node_sum(struct change *c, uint64_t sum);
 enum status change_refuse_masks(struct change *c);
 

@@ -126,7 +126,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
         }
         nodes += type_node_count(type);
         if ((status = change_check_node_sum(c, nodes)) || (status = check_new_column(c, table, spec, type)) ||
-            (status = change_check_nested_udt(c, type)))
+            (status = change_check_nested_udt(c, type, spec->name)))
             break;
         /* A table of counters has only counters, any other has none. */
         if (type->kind == TYPE_COUNTER && !table->is_counter)

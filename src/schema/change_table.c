@@ -239,7 +239,7 @@ static enum status resolve_columns(struct change *c, const struct keyspace_def *
             return status;
     }
     for (uint32_t i = 0; i < count; i++)
-        if ((status = change_check_nested_udt(c, types[i])))
+        if ((status = change_check_nested_udt(c, types[i], bytes_of(NULL, 0))))
             return status;
     return OK;
 }
