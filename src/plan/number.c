@@ -530,18 +530,32 @@ size_t number_digits(const struct number *number)
     return precision(number->big);
 }
 
+/* Takes zeros off the end of what is not zero, `most` of them if there are more, and says how many: by halves (GMP divides by 10, 100, 10^4
+ * ... while that goes), since one by one is quadratic. */
+static int64_t take_zeros(mpz_t big, int64_t most)
+{
+    int64_t zeros;
+    mpz_t ten;
+
+    assert(mpz_sgn(big) && most >= 0);
+    if (!mpz_divisible_ui_p(big, 10)) /* as nearly all */
+        return 0;
+    mpz_init_set_ui(ten, 10);
+    zeros = (int64_t)mpz_remove(big, big, ten);
+    mpz_clear(ten);
+    if (zeros > most)
+        shift_up(big, (unsigned long)(zeros - most));
+    return zeros < most ? zeros : most;
+}
+
 /* BigDecimal.stripTrailingZeros(). Example: 100 of scale 0 becomes 1 of scale -2. Zero has no
  * digits to strip: its scale is 0. */
 static void strip_zeros(struct number *number)
 {
-    if (mpz_sgn(number->big) == 0) {
+    if (mpz_sgn(number->big) == 0)
         number->scale = 0;
-        return;
-    }
-    while (mpz_divisible_ui_p(number->big, 10)) {
-        mpz_divexact_ui(number->big, number->big, 10);
-        number->scale--;
-    }
+    else
+        number->scale -= (int32_t)take_zeros(number->big, INT64_MAX);
 }
 
 /* DecimalType.divide: the scale of the quotient is chosen so that it has at least 32 digits,
@@ -602,26 +616,11 @@ void number_divide_digits(struct number *left, const struct number *right, size_
         left->scale++;
     }
     number_round_digits(left, digits);
-    while (mpz_sgn(rest) == 0 && left->scale > preferred && mpz_divisible_ui_p(left->big, 10)) {
-        mpz_divexact_ui(left->big, left->big, 10);
-        left->scale--;
-    }
+    if (mpz_sgn(left->big) == 0 && left->scale > preferred)
+        left->scale = preferred;
+    else if (mpz_sgn(rest) == 0 && left->scale > preferred)
+        left->scale -= (int32_t)take_zeros(left->big, left->scale - preferred);
     mpz_clear(rest);
-}
-
-/* How many zeros stand at its end, up to `most`. */
-static int64_t trailing_zeros(const mpz_t big, int64_t most)
-{
-    int64_t zeros = 0;
-    mpz_t rest;
-
-    mpz_init_set(rest, big);
-    while (zeros < most && mpz_divisible_ui_p(rest, 10)) {
-        mpz_divexact_ui(rest, rest, 10);
-        zeros++;
-    }
-    mpz_clear(rest);
-    return zeros;
 }
 
 /* BigDecimal.remainder. The value is plain; what takes care is its scale, which is that of
@@ -629,7 +628,7 @@ static int64_t trailing_zeros(const mpz_t big, int64_t most)
  * right.scale if it ends in so many zeros. */
 static enum status decimal_remainder(struct number *left, struct number *right, struct error *err)
 {
-    int64_t scale = left->scale, product = left->scale, preferred = (int64_t)left->scale - right->scale, zeros;
+    int64_t scale = left->scale, product = left->scale, preferred = (int64_t)left->scale - right->scale;
     enum status status;
     mpz_t quotient;
 
@@ -643,8 +642,7 @@ static enum status decimal_remainder(struct number *left, struct number *right, 
     /* Aligned, both are whole numbers of the same unit. */
     mpz_tdiv_qr(quotient, left->big, left->big, right->big);
     if (preferred < 0 && mpz_sgn(quotient)) {
-        zeros = trailing_zeros(quotient, -preferred);
-        product = divisor_scale - zeros;
+        product = divisor_scale - take_zeros(quotient, -preferred);
     }
     mpz_clear(quotient);
     scale = product > scale ? product : scale;

@@ -103,6 +103,47 @@ static void quotients_are_rounded_to_digits(void **state)
     divide("100", "8", 6, "12.5");
 }
 
+/* d * 10^zeros, as a decimal of this scale. */
+static void set_decimal(struct number *number, unsigned long digits, unsigned long zeros, int32_t scale)
+{
+    number->kind = TYPE_DECIMAL;
+    mpz_ui_pow_ui(number->big, 10, zeros);
+    mpz_mul_ui(number->big, number->big, digits);
+    number->scale = scale;
+}
+
+/* An exact quotient keeps no zeros at its end, however many there are; that of a MathContext as many as Java's preferred scale says; the
+ * quotient of a remainder counts only so many as the scales are apart. */
+static void zeros_are_taken_off_the_end(void **state)
+{
+    struct number a, b;
+    struct error err;
+
+    number_init(&a);
+    number_init(&b);
+    for (unsigned long zeros = 0; zeros < 19000; zeros = zeros * 3 / 2 + 1) {
+        for (unsigned long digits = 1; digits < 1100; digits += 1 + digits % 10 + 8 * (digits % 10 == 8)) {
+            if (digits % 10 == 0)
+                continue;
+            set_decimal(&a, digits, zeros, 0);
+            set_decimal(&b, 1, 0, 0);
+            assert_int_equal(number_operate(&a, '/', &b, &err), OK);
+            assert_int_equal(mpz_cmp_ui(a.big, digits), 0);
+            assert_int_equal(a.scale, -(int32_t)zeros);
+            set_decimal(&a, digits, zeros, 0);
+            set_decimal(&b, 1, 0, 3); /* its quotient ends in three zeros more */
+            assert_int_equal(number_operate(&a, '%', &b, &err), OK);
+            assert_int_equal(a.scale, 0);
+        }
+    }
+    divide("4000", "2", 8, "2000");
+    divide("4000.00", "2.0", 8, "2000.0");
+    divide("0.00", "2", 8, "0.00");
+    divide("0", "2.0", 8, "0E+1");
+    number_fini(&a);
+    number_fini(&b);
+}
+
 static void division_by_zero_is_an_error(void **state)
 {
     struct number a, b;
@@ -264,7 +305,7 @@ int main(void)
         cmocka_unit_test(decimals_divide_to_32_digits),    cmocka_unit_test(division_by_zero_is_an_error),
         cmocka_unit_test(kinds_meet_at_the_wider),         cmocka_unit_test(casts_cut),
         cmocka_unit_test(big_functions_are_cassandras),    cmocka_unit_test(big_functions_are_bounded),
-        cmocka_unit_test(quotients_are_rounded_to_digits),
+        cmocka_unit_test(quotients_are_rounded_to_digits), cmocka_unit_test(zeros_are_taken_off_the_end),
     };
 
     return cmocka_run_group_tests_name("plan/number", tests, NULL, NULL);
