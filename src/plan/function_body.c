@@ -270,9 +270,31 @@ static bool duration_is_sane(struct duration duration)
     return llabs(duration.months) < 1200000 && llabs(duration.days) < 36500000;
 }
 
+/* As far from 1970 as times are computed with: with a duration that is sane nothing overflows. */
+#define MS_FAR (INT64_C(1) << 52)
+
+/* The largest multiple of a duration with months that does not take `start` past `ms`. It lies between what the longest and the shortest
+ * months give, and is looked for by halves: times far away are as cheap as near ones. */
+static int64_t count_intervals(int64_t ms, struct duration duration, int64_t start)
+{
+    int64_t rest = duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
+    int64_t low = (ms - start) / (duration.months * 31 * (int64_t)MS_PER_DAY + rest);
+    int64_t high = (ms - start) / (duration.months * 28 * (int64_t)MS_PER_DAY + rest) + 1;
+
+    assert(duration.months > 0 && low >= 0 && low < high);
+    while (high - low > 1) { /* `low` does not pass ms, `high` does */
+        int64_t middle = low + (high - low) / 2;
+
+        if (add_duration(start, duration, middle) <= ms)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The start of the interval that holds `ms`, when intervals of `duration` follow one another
- * from `start`. Without months they have one length; with months the number of intervals is
- * estimated from the longest month, and then stepped up. */
+ * from `start`. Without months they have one length. */
 static enum status floor_ms(int64_t ms, struct duration duration, int64_t start, int64_t *result, struct error *err)
 {
     /* Intervals begin at `start`: before it there is none. */
@@ -280,7 +302,7 @@ static enum status floor_ms(int64_t ms, struct duration duration, int64_t start,
         return error_set(err, ERR_INVALID, "The floor function starting time is greater than the provided time");
     if (duration.months < 0 || duration.days < 0 || duration.nanoseconds < 0)
         return error_set(err, ERR_INVALID, "Negative durations are not supported by the floor function");
-    if (!duration_is_sane(duration) || ms > INT64_C(1) << 52 || start < -(INT64_C(1) << 52))
+    if (!duration_is_sane(duration) || ms > MS_FAR || start < -MS_FAR)
         return error_set(err, ERR_INVALID, "The floor function's arguments are out of range");
     /* Days have 24 hours here: there are no time zones. */
     if (duration.months == 0) {
@@ -289,15 +311,7 @@ static enum status floor_ms(int64_t ms, struct duration duration, int64_t start,
         *result = step ? ms - (ms - start) % step : ms;
         return OK;
     }
-    /* The largest multiple that does not pass ms. */
-    int64_t longest =
-        duration.months * 31 * (int64_t)MS_PER_DAY + duration.days * MS_PER_DAY + duration.nanoseconds / 1000000;
-    int64_t multiple = (ms - start) / longest;
-
-    assert(longest > 0 && multiple >= 0);
-    while (add_duration(start, duration, multiple + 1) <= ms)
-        multiple++;
-    *result = add_duration(start, duration, multiple);
+    *result = add_duration(start, duration, count_intervals(ms, duration, start));
     return OK;
 }
 
@@ -368,11 +382,13 @@ BODY(body_add_duration)
     int64_t ms = ms_of(type, args[0]);
 
     assert(function->data == '+' || function->data == '-');
-    if (!duration_is_sane(duration) || llabs(ms) > INT64_C(1) << 52)
-        return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s' failed: out of range",
-                         function->data == '+' ? "timestamp + duration" : "timestamp - duration");
-    /* A date has no time of day to be moved by hours. */
     bool is_date = type->kind == TYPE_DATE;
+
+    /* No absolute value: that of the least timestamp does not fit. */
+    if (!duration_is_sane(duration) || ms > MS_FAR || ms < -MS_FAR)
+        return error_set(err, ERR_FUNCTION_FAILURE, "the operation '%s %c duration' failed: out of range",
+                         is_date ? "date" : "timestamp", (char)function->data);
+    /* A date has no time of day to be moved by hours. */
     if (is_date ? duration.nanoseconds != 0 : duration.nanoseconds % 1000000 != 0) {
         struct bytes shown = print_plain(context, function->arg_types[1], args[1]);
 
