@@ -44,6 +44,9 @@ static enum status evaluate_pack(const struct expr *expr, struct eval *eval, str
         if (status)
             return status;
         size += elements[i].size;
+        status = work_add(eval->functions.work, WORK_CALL + work_of_value(expr->args[i]->type, elements[i]));
+        if (status)
+            return status;
         if (size > FUNCTION_RESULT_BYTES_MAX) /* a column may be named in it thousands of times */
             return error_set(err, ERR_INVALID, "A value is larger than %d bytes", FUNCTION_RESULT_BYTES_MAX);
         /* A tuple or UDT with an unset field is an error, a collection with an unset element
@@ -194,6 +197,10 @@ static enum status evaluate_element(const struct expr *expr, struct eval *eval, 
             values[i] = bytes_of(NULL, 0);
         }
     }
+    /* All of it is gone through. */
+    enum status status = work_add(eval->functions.work, WORK_CALL + work_of_value(type, values[0]));
+    if (status)
+        return status;
     *result = expr->kind == EXPR_ELEMENT ? find_element(type, values[0], values[1])
                                          : slice_collection(eval, type, values[0], values[1], values[2]);
     return OK;
@@ -313,6 +320,8 @@ enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struc
 
         status = expr_evaluate(expr->args[0], eval, &tuple, err);
         if (!status)
+            status = work_add(eval->functions.work, WORK_CALL + work_of_value(expr->args[0]->type, tuple));
+        if (!status)
             *result = component_of(expr->args[0]->type, tuple, expr->index);
         return status;
     }
@@ -320,7 +329,11 @@ enum status expr_evaluate_slow(const struct expr *expr, struct eval *eval, struc
     case EXPR_SLICE: return evaluate_element(expr, eval, result, err);
     case EXPR_WRITETIME:
     case EXPR_MAXWRITETIME:
-    case EXPR_TTL: return evaluate_cell_fact(expr, eval, result, err);
+    case EXPR_TTL: /* all cells are looked at */
+        status = work_add(eval->functions.work, eval->row->cells[expr->index]
+                                                    ? WORK_CALL * (uint64_t)eval->row->cell_counts[expr->index]
+                                                    : WORK_CALL);
+        return status ? status : evaluate_cell_fact(expr, eval, result, err);
     case EXPR_AGGREGATE: *result = eval->row->aggregates[expr->index]; return OK;
     }
     return error_set(err, ERR_SERVER, "Unknown expression");

@@ -42,6 +42,16 @@ static enum status check_result(const struct function *function, const struct fu
     return function_check_room(context->arena, result.size, err);
 }
 
+/* Before it is called: what takes more than its arguments and its result say adds that itself. */
+static uint64_t arguments_work(const struct function *function, const struct bytes *args)
+{
+    uint64_t work = WORK_CALL;
+
+    for (uint32_t i = 0; i < function->arg_count; i++)
+        work += work_of_value(function->arg_types[i], args[i]);
+    return work;
+}
+
 /* Calls a function on the arguments. A null among them gives null without a call, unless it
  * takes nulls. `failed` tells whose body failed, which the error's body names. */
 enum status function_call(const struct function *function, struct function_context *context, const struct bytes *args,
@@ -58,8 +68,14 @@ enum status function_call(const struct function *function, struct function_conte
             }
         }
     }
-    enum status status = function->body(function, context, args, result, err);
+    enum status status = work_add(context->work, arguments_work(function, args));
+
+    if (status)
+        return status;
+    status = function->body(function, context, args, result, err);
     if (status == ERR_FUNCTION_FAILURE)
         context->failed = function;
+    if (!status)
+        status = work_add(context->work, work_of_value(function->return_type, *result));
     return status ? status : check_result(function, context, *result, err);
 }

@@ -10,6 +10,7 @@
 #define PLAN_FUNCTION_H
 
 #include "base/uuid.h"
+#include "plan/work.h"
 #include "schema/schema.h"
 
 struct function_context {
@@ -17,6 +18,7 @@ struct function_context {
     int64_t now_us;
     struct uuid_source *uuids;
     const struct function *failed; /* out: whose body gave ERR_FUNCTION_FAILURE */
+    struct work *work;             /* borrowed: what is evaluated counts itself there */
 };
 
 struct function;

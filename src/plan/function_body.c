@@ -463,7 +463,9 @@ static enum status real_function(const struct function *function, struct functio
     number_init(&number);
     number_read(&number, kind, args[0]);
     if (kind == TYPE_DECIMAL || kind == TYPE_VARINT) {
-        status = number_apply(&number, which, err);
+        status = work_add(context->work, number_apply_work(&number, which));
+        if (!status)
+            status = number_apply(&number, which, err);
     } else {
         double from = number_to_double(&number);
 
@@ -829,9 +831,13 @@ static enum status collection_total(const struct function *function, struct func
     assert(number_kind_is_numeric(function->return_type->kind));
     number_sum_init(&sum, function->return_type->kind, average);
     value_iterator_init(&iterator, function->arg_types[0], collection);
-    while (!status && value_iterator_next(&iterator, &element))
-        if (element.size)
+    while (!status && value_iterator_next(&iterator, &element)) {
+        if (!element.size)
+            continue;
+        status = work_add(context->work, number_sum_work(&sum, element));
+        if (!status)
             status = number_sum_add(&sum, element, err);
+    }
     if (!status)
         status = number_sum_result(&sum, &out, err);
     if (!status)
@@ -1040,6 +1046,7 @@ BODY(body_mask_part)
 /* The digest of the value's bytes, by the algorithm that the second argument names. */
 BODY(body_mask_hash)
 {
+    enum { HASH_WORK = 4000, HASH_BYTE_WORK = 8 }; /* finding the algorithm, and SHA-256 or slower */
     char name[64] = "SHA-256";
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
@@ -1055,6 +1062,8 @@ BODY(body_mask_hash)
     const EVP_MD *hash = EVP_get_digestbyname(name);
     if (!hash)
         return error_set(err, ERR_INVALID, "Hash algorithm not found: %s", name);
+    if (work_add(context->work, HASH_WORK + HASH_BYTE_WORK * args[0].size))
+        return ERR_WOULD_WAIT;
     if (!EVP_Digest(args[0].data, args[0].size, digest, &size, hash, NULL))
         return error_set(err, ERR_SERVER, "Hashing failed");
     *result = arena_copy(context->arena, bytes_of(digest, size));

@@ -6,6 +6,7 @@
  * subclasses, release 5.0. */
 #include "plan/number.h"
 
+#include "plan/work.h"
 #include "types/number.h"
 
 #include <assert.h>
@@ -200,6 +201,13 @@ void number_write(struct buffer *out, const struct number *number)
     case TYPE_VARINT: big_write(out, number->big); break;
     default: buffer_append_be64(out, (uint64_t)number->integer); break;
     }
+}
+
+uint64_t number_work(const struct number *number)
+{
+    bool is_big = number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL;
+
+    return is_big ? work_of_number(mpz_size(number->big) * sizeof(mp_limb_t), number->scale) : sizeof(uint64_t);
 }
 
 /* GMP's long is 64 bits here, but negating INT64_MIN must not overflow. */

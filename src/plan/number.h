@@ -40,6 +40,9 @@ void number_negate(struct number *number);
  * are too long. */
 enum number_function { NUMBER_EXP, NUMBER_LOG, NUMBER_LOG10 };
 enum status number_apply(struct number *number, enum number_function function, struct error *err);
+/* What that takes, and what computing with a number takes (plan/work.h). */
+uint64_t number_apply_work(const struct number *number, enum number_function function);
+uint64_t number_work(const struct number *number);
 /* Of a varint or a decimal: BigDecimal's precision(), round() and divide() with a MathContext of so many digits, half even. A divisor is
  * greater than zero. */
 size_t number_digits(const struct number *number);

@@ -7,6 +7,8 @@
  */
 #include "plan/number.h"
 
+#include "plan/work.h"
+
 #include <assert.h>
 #include <mpfr.h>
 
@@ -16,6 +18,8 @@ enum {
     LOG10_GUARD = 2,   /* digits more of the two logarithms */
     GUARD_BITS = 128,
     VARINT_PLACES_MAX = 1000000, /* of exp's result; Cassandra runs out of memory somewhere above */
+    FUNCTION_WORK = 1 << 15,
+    FUNCTION_BYTE_WORK = 2000,
 };
 
 /* log2(10) is 3.32: 2 * 10 / 3 bits for a digit are twice as many, for what a logarithm near
@@ -117,6 +121,19 @@ static enum status compute(struct number *number, mpfr_t value, enum number_func
         fits = log10_to_number(number, value, digits);
     }
     return fits ? OK : error_set(err, ERR_SERVER, "The result is out of range");
+}
+
+/* That of many digits is computed in all of them; exp of a varint is a whole number, of 0.18 bytes for each one that its argument counts. */
+uint64_t number_apply_work(const struct number *number, enum number_function function)
+{
+    uint64_t work = FUNCTION_WORK + FUNCTION_BYTE_WORK * mpz_size(number->big) * sizeof(mp_limb_t);
+    double most = 2.4 * VARINT_PLACES_MAX, power;
+
+    assert(number->kind == TYPE_VARINT || number->kind == TYPE_DECIMAL);
+    if (function != NUMBER_EXP || number->kind != TYPE_VARINT || mpz_sgn(number->big) <= 0)
+        return work;
+    power = mpz_get_d(number->big);
+    return work + work_of_number((size_t)(0.2 * (power < most ? power : most)), 0);
 }
 
 /* exp, log or log10 of a varint or decimal, in place. A varint's result is cut to a whole

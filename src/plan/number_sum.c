@@ -91,6 +91,12 @@ static enum status move_average(struct number_sum *sum, struct error *err)
     return number_operate(&sum->total, '+', &sum->one, err);
 }
 
+/* What is added may be brought to the scale of the sum, and the sum to its own. */
+uint64_t number_sum_work(const struct number_sum *sum, struct bytes value)
+{
+    return WORK_CALL + number_work(&sum->total) + work_of_value(type_native(sum->kind), value);
+}
+
 /* Adds one value: neither null nor empty. */
 enum status number_sum_add(struct number_sum *sum, struct bytes value, struct error *err)
 {

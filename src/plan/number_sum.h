@@ -11,6 +11,7 @@
 #define PLAN_NUMBER_SUM_H
 
 #include "plan/number.h"
+#include "plan/work.h"
 
 struct number_sum {
     enum type_kind kind; /* of what is added, and of the result */
@@ -26,6 +27,8 @@ struct number_sum {
 void number_sum_init(struct number_sum *sum, enum type_kind kind, bool is_average);
 void number_sum_fini(struct number_sum *sum);
 void number_sum_reset(struct number_sum *sum);
+/* What adding this value takes (plan/work.h): a sum may have become long by others. */
+uint64_t number_sum_work(const struct number_sum *sum, struct bytes value);
 /* value: neither null nor empty. */
 enum status number_sum_add(struct number_sum *sum, struct bytes value, struct error *err);
 /* Appends the result's bytes; of none it is zero. */

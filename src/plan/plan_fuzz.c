@@ -233,7 +233,8 @@ static void check_plan(const struct plan *plan, struct eval *eval)
 static void plan_one(struct schema *schema, struct arena *arena, const struct cql_statement *statement, bool has_unset)
 {
     struct uuid_source uuids;
-    struct function_context functions = { arena, 1000000, &uuids, NULL };
+    struct work work = { .max = WORK_UNBOUNDED };
+    struct function_context functions = { arena, 1000000, &uuids, NULL, &work };
     struct error err = { 0 };
     struct planner planner = {
         .arena = arena, .schema = schema, .session_keyspace = BYTES_LITERAL("k"), .functions = &functions, .err = &err

@@ -648,7 +648,7 @@ const struct expr *term_component(struct planner *planner, const struct expr *tu
     expr->args[0] = tuple;
     expr->arg_count = 1;
     if (expr_is_constant(tuple)) {
-        struct eval eval = { .arena = planner->arena };
+        struct eval eval = { .arena = planner->arena, .functions = *planner->functions };
         struct bytes value;
 
         if (!expr_evaluate_slow(expr, &eval, &value, planner->err))

@@ -49,6 +49,20 @@ static struct bytes kept_value(const struct accumulator *accumulator)
     return accumulator->value.data ? buffer_bytes(&accumulator->value) : bytes_of("", 0);
 }
 
+uint64_t accumulator_work(const struct accumulator *accumulator, struct bytes value)
+{
+    const struct select_aggregate *aggregate = accumulator->aggregate;
+    const struct type *type = aggregate->argument ? aggregate->argument->type : NULL;
+
+    switch (aggregate->kind) {
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX: return work_of_value(type, value) + work_of_value(type, kept_value(accumulator));
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG: return value.size ? number_sum_work(&accumulator->sum, value) : 0;
+    default: return 0;
+    }
+}
+
 enum status accumulator_add(struct accumulator *accumulator, struct bytes value, struct error *err)
 {
     const struct select_aggregate *aggregate = accumulator->aggregate;

@@ -21,6 +21,8 @@ struct accumulator {
 void accumulator_init(struct accumulator *accumulator, const struct select_aggregate *aggregate);
 void accumulator_fini(struct accumulator *accumulator);
 void accumulator_reset(struct accumulator *accumulator);
+/* What adding this value takes (plan/work.h). */
+uint64_t accumulator_work(const struct accumulator *accumulator, struct bytes value);
 /* value: of the argument; ignored by count(*). */
 enum status accumulator_add(struct accumulator *accumulator, struct bytes value, struct error *err);
 /* Lies in the accumulator until its next call. */

@@ -20,7 +20,7 @@ struct query_engine {
     struct catalog *catalog;
     struct table_space *space;
     uint32_t page_rows_max;
-    uint64_t page_bytes_max;
+    uint64_t page_bytes_max, page_work_max;
     uint64_t row_cache_bytes;
     /* of struct query_thresholds */
     _Atomic uint64_t tombstone_warn, tombstone_fail, batch_warn_bytes, batch_fail_bytes, batch_warn_partitions;

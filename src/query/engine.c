@@ -44,6 +44,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->keys = options->keys;
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
+    engine->page_work_max = options->page_work_max;
     engine->row_cache_bytes = options->row_cache_bytes;
     query_engine_set_thresholds(engine, options->thresholds ? options->thresholds : &query_thresholds_default);
     engine->cache = prepared_cache_new(options->prepared_bytes_max);

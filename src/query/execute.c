@@ -48,7 +48,11 @@ enum query_result execution_failed(struct execution *execution, enum status stat
     assert(status && !execution->request->state); /* nothing is on its way */
     if (status == ERR_WOULD_WAIT && !execution->context->may_wait) {
         error_clear(&execution->request->error);
-        execution->request->waits_for = table_port_waited(execution->context->port);
+        uint32_t waited = table_port_waited(execution->context->port);
+
+        /* What only computes is of one group, behind those of the shards, which never has all workers. */
+        execution->request->waits_for =
+            work_is_over(&execution->work) ? 1 + table_space_shard_count(execution->context->engine->space) : waited;
         return QUERY_WAITS;
     }
     /* Whoever returned a status should have set the error; the client must get one in any

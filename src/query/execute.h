@@ -23,6 +23,7 @@ struct execution {
     struct buffer *out;
     struct error *err;
     struct eval eval;
+    struct work work;            /* that planning and running have taken so far */
     uint8_t version;             /* of the protocol */
     struct bytes keyspace;       /* of names that have none; NULL data: there is none */
     struct bytes statement_text; /* for warnings */

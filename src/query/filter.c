@@ -128,6 +128,12 @@ static bool collection_holds(const struct filter *filter, struct bytes collectio
     return false;
 }
 
+/* A number is compared as a whole, whatever it is compared with. Values of IN are looked up by halves, and most end at their first bytes. */
+static uint64_t wanted_work(const struct filter *filter, struct bytes wanted)
+{
+    return filter->op == OPERATOR_IN || filter->key ? WORK_CALL : work_of_value(filter->value->type, wanted);
+}
+
 /* Whether a row passes all filters. A null in a column that is asked about passes none, not
  * even CONTAINS. */
 bool filters_look(const struct filters *filters, const struct bytes *slots)
@@ -140,7 +146,8 @@ bool filters_look(const struct filters *filters, const struct bytes *slots)
         struct bytes value = slots[filter->slot], wanted = filters->values[i];
         bool fits;
 
-        if (bytes_is_null(value))
+        if (bytes_is_null(value) ||
+            work_add(filters->work, work_of_value(filter->column->type, value) + wanted_work(filter, wanted)))
             return false;
         if (filter->key || filter->op == OPERATOR_CONTAINS || filter->op == OPERATOR_CONTAINS_KEY)
             fits = collection_holds(filter, value, wanted, filters->keys[i]);

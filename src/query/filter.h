@@ -16,6 +16,7 @@ struct value_list {
 /* Operands, evaluated, by filter. */
 struct filters {
     const struct where *where;
+    struct work *work; /* borrowed; of the execution */
     struct bytes *values, *keys;
     struct value_list *lists;
 };
@@ -25,8 +26,10 @@ static inline enum status filters_prepare(struct filters *filters, const struct 
                                           struct error *err)
 {
     filters->where = where;
+    filters->work = eval->functions.work;
     return where->filter_count ? filters_evaluate(filters, eval, err) : OK;
 }
+/* False also where looking would take more work than there may be here: work_is_over() says so. */
 bool filters_look(const struct filters *filters, const struct bytes *slots);
 static inline bool filters_pass(const struct filters *filters, const struct bytes *slots)
 {

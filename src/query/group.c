@@ -96,6 +96,8 @@ enum status groups_add(struct groups *groups, struct eval *eval, struct error *e
         if (!status && native_is_unset(value))
             value = bytes_of(NULL, 0);
         if (!status)
+            status = work_add(eval->functions.work, accumulator_work(&groups->accumulators[i], value));
+        if (!status)
             status = accumulator_add(&groups->accumulators[i], value, err);
     }
     return status;

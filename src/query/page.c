@@ -40,8 +40,8 @@ void limit_count_down(uint32_t *limit)
 }
 
 /* A row or a group was given: all three limits count it. The page also ends by its bytes, so
- * that a page of 5000 large rows does not become gigabytes. */
-void page_count(struct page *page, size_t bytes)
+ * that a page of 5000 large rows does not become gigabytes, or when it has taken long: a state cannot tell the two. */
+void page_count(struct page *page, size_t bytes, bool is_long)
 {
     limit_count_down(&page->limits.remaining);
     limit_count_down(&page->limits.left_in_partition);
@@ -49,7 +49,7 @@ void page_count(struct page *page, size_t bytes)
         return;
     if (page->limits.page_left)
         page->limits.page_left--;
-    page->limits.full_of_bytes = bytes > PAGE_BYTES_SOFT;
+    page->limits.full_of_bytes = bytes > PAGE_BYTES_SOFT || is_long;
     page->limits.page_full = !page->limits.page_left || page->limits.full_of_bytes;
 }
 

@@ -42,7 +42,7 @@ void page_begin_partition(struct page *page, struct bytes key);
 /* The last row that was given; NULL data: a static row alone. */
 void page_remember(struct page *page, struct bytes clustering);
 /* A row was given, or a group that is closed; so many bytes of rows there are now. */
-void page_count(struct page *page, size_t bytes);
+void page_count(struct page *page, size_t bytes, bool is_long);
 static inline bool page_is_full(const struct page *page)
 {
     return page->limits.page_full || page->limits.remaining == 0;

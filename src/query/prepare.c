@@ -20,7 +20,8 @@ enum status prepare_plan(struct execution *execution, struct arena *arena, struc
                          struct plan *plan)
 {
     struct cql_statement *statement;
-    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids, NULL };
+    struct function_context functions = { arena, execution->request->now_us, &execution->context->uuids, NULL,
+                                          &execution->work };
     struct planner planner = {
         .arena = arena,
         .schema = execution->schema,

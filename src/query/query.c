@@ -22,7 +22,10 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { SCRATCH_KEPT_MAX = 1 << 20 };
+enum {
+    SCRATCH_KEPT_MAX = 1 << 20,
+    LOOP_WORK_MAX = 4 << 20, /* about 4 ms: what computes longer is run by a worker, whole, while others are served */
+};
 
 /* One statement has one time: what now() tells and what a TTL counts from. A client may bring
  * its own in v5 (now_s), which decides only about expiry, as in Cassandra; functions see the
@@ -34,7 +37,7 @@ static void init_eval(struct execution *execution)
     assert(execution->parameters && request->arena);
     execution->eval = (struct eval){
         .arena = request->arena,
-        .functions = { request->arena, request->now_us, &execution->context->uuids, NULL },
+        .functions = { request->arena, request->now_us, &execution->context->uuids, NULL, &execution->work },
         .now_s = execution->parameters->has_now ? execution->parameters->now_s : request->now_us / 1000000,
         .scratch = &execution->context->key_scratch,
     };
@@ -341,6 +344,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
         .parameters = &request->message->parameters,
         .out = out,
         .err = &request->error,
+        .work = { .max = context->may_wait ? WORK_UNBOUNDED : LOOP_WORK_MAX },
         .version = request->session->protocol_version,
     };
     enum query_result result;

@@ -239,6 +239,93 @@ static void a_loop_leaves_what_takes_long_to_others(void **state)
     free((void *)list.data);
 }
 
+enum { COMPUTED_ROWS = 30 };
+
+/* Rows of 20000 characters, of 2000 integers and of a decimal with 9000 places. */
+static void make_computed_rows(void)
+{
+    enum { CHARACTERS = 20000, NUMBERS = 2000 };
+    struct buffer text CLEANUP(buffer_fini) = { 0 };
+
+    make_table();
+    assert_string_equal(ask("CREATE TABLE w (k int, c int, v text, s frozen<set<int>>, d decimal, PRIMARY KEY (k, c))"),
+                        "ok");
+    for (int i = 0; i < COMPUTED_ROWS; i++) {
+        buffer_reset(&text);
+        buffer_printf(&text, "INSERT INTO w (k, c, d, v, s) VALUES (1, %d, 1E-9000, '", i);
+        memset(buffer_extend(&text, CHARACTERS), 'x', CHARACTERS);
+        buffer_append_string(&text, "', {0");
+        for (int n = 1; n < NUMBERS; n++)
+            buffer_printf(&text, ",%d", n);
+        buffer_append_string(&text, "})");
+        buffer_append_u8(&text, 0);
+        assert_string_equal(ask((const char *)text.data), "ok");
+    }
+}
+
+/* Calls, JSON, elements, filters, sums: a loop hands over what takes longer than a few milliseconds, however few the rows are. */
+static void a_loop_does_not_compute_for_long(void **state)
+{
+    static const char *const long_ones[] = {
+        "SELECT count(mask_hash(v)) FROM w WHERE k = 1",
+        "SELECT JSON s, s AS a, s AS b FROM w WHERE k = 1",
+        "SELECT s[1..2], s[3..4], s[5] FROM w WHERE k = 1",
+        "SELECT c FROM w WHERE k = 1 AND s CONTAINS 1 AND s CONTAINS 2 AND s CONTAINS 3 ALLOW FILTERING",
+        "SELECT sum(d), max(d) FROM w WHERE k = 1",
+        "SELECT max(exp(d)), min(log(d)) FROM w WHERE k = 1",
+        "SELECT c FROM w WHERE k = 1 AND c = 1 AND d IN (1E9000 + 1.0) ALLOW FILTERING",
+    };
+    char text[4096] = "SELECT c FROM w WHERE k = 1 AND c = 1 AND d IN (0.1";
+
+    make_computed_rows();
+    for (uint32_t i = 0; i < ARRAY_SIZE(long_ones); i++) {
+        bool is_short = i + 1 == ARRAY_SIZE(long_ones);
+
+        set_query(long_ones[i]);
+        assert_int_equal(run(loop), is_short ? QUERY_DONE : QUERY_WAITS);
+        if (!is_short)
+            assert_int_equal(request.waits_for, 2); /* behind the only shard's */
+        set_query(long_ones[i]);
+        assert_int_equal(run(worker), QUERY_DONE);
+        assert_int_equal(request.error.status, OK);
+    }
+    /* Constants are computed while the plan is made. */
+    for (int i = 0; i < 40; i++)
+        strcat(text, ", 1E9000 + 1.0");
+    strcat(text, ") ALLOW FILTERING");
+    set_query(text);
+    assert_int_equal(run(loop), QUERY_WAITS);
+    assert_string_equal(ask(text), "");
+    set_query("SELECT count(mask_hash(v)) FROM w WHERE k = 1 AND c < 3");
+    assert_int_equal(run(loop), QUERY_DONE);
+    assert_string_equal(outcome(), "3");
+}
+
+/* A page ends when it has taken long, as it does by its bytes: the next one goes on where it ended. */
+static void a_page_ends_when_it_has_taken_long(void **state)
+{
+    static const char text[] = "SELECT c FROM w WHERE k = 1 AND s CONTAINS 1 LIMIT 10 ALLOW FILTERING";
+    uint8_t state_copy[512];
+
+    make_computed_rows();
+    engine->page_work_max = 200000;
+    set_query(text);
+    message.parameters.page_size = 20;
+    assert_int_equal(run(worker), QUERY_DONE);
+    assert_string_equal(outcome(), "0 1 2 3");
+    for (int page = 1; page < 3; page++) {
+        assert_true(paging_state.size && paging_state.size <= sizeof(state_copy));
+        memcpy(state_copy, paging_state.data, paging_state.size);
+        set_query(text);
+        message.parameters.page_size = 20;
+        message.parameters.paging_state = bytes_of(state_copy, paging_state.size);
+        assert_int_equal(run(worker), QUERY_DONE);
+        assert_string_equal(outcome(), page == 1 ? "4 5 6 7" : "8 9");
+    }
+    assert_true(bytes_is_null(paging_state));
+    assert_int_equal(strlen(ask(text)), strlen("0 1 2 3 4 5 6 7 8 9")); /* who asks for no pages gets all */
+}
+
 static void a_loop_waits_for_owners_and_disks_by_answering_so(void **state)
 {
     struct table_port *port = query_context_port(loop);
@@ -961,6 +1048,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_written_is_read),
         TEST(a_loop_leaves_what_takes_long_to_others),
+        TEST(a_loop_does_not_compute_for_long),
+        TEST(a_page_ends_when_it_has_taken_long),
         TEST(a_loop_waits_for_owners_and_disks_by_answering_so),
         TEST(an_id_is_the_md5_of_keyspace_and_text),
         TEST(an_unknown_id_is_told_back),

@@ -23,7 +23,8 @@ enum {
     LOOP_CHUNKS_MAX = 8,
     LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
     LOOP_BYTES = 1 << 20,
-    LOOP_KEYS_MAX = 256, /* that INs name */
+    LOOP_KEYS_MAX = 256,            /* that INs name */
+    PAGE_WORK_DEFAULT = 1000000000, /* about a second */
 };
 
 /* What was met, over all chunks of this request: for the warning about tombstones and for the
@@ -50,6 +51,14 @@ struct reader {
     struct read_work work;
 };
 
+/* Has this page taken as long as one may? Its worker has others to serve, and its client asks for the next one. */
+static bool is_long_page(const struct reader *reader)
+{
+    const struct query_engine *engine = reader->execution->context->engine;
+
+    return reader->execution->work.done > (engine->page_work_max ? engine->page_work_max : PAGE_WORK_DEFAULT);
+}
+
 /* ---- groups ---- */
 
 /* The open group is complete: its row is given, and it counts for LIMIT and the page. The
@@ -69,7 +78,7 @@ static enum status close_group(struct reader *reader)
     eval->row = kept;
     groups_close(&reader->groups);
     if (reader->select->group_count)
-        page_count(&reader->page, result_bytes(&reader->result));
+        page_count(&reader->page, result_bytes(&reader->result), is_long_page(reader));
     return status;
 }
 
@@ -144,15 +153,17 @@ static enum status take_row(struct reader *reader, bool *taken, bool *stopped)
 
     debug_assert(!*stopped);
     *taken = false;
-    if (!reader->page.limits.left_in_partition || !filters_pass(&reader->filters, reader->row.slots))
+    if (!reader->page.limits.left_in_partition)
         return OK;
+    if (!filters_pass(&reader->filters, reader->row.slots))
+        return work_is_over(&reader->execution->work) ? ERR_WOULD_WAIT : OK;
     if (reader->select->is_aggregate)
         return group_row(reader, taken, stopped);
     status = result_give(&reader->result, reader->row.slots, reader->chunk);
     if (status)
         return status;
     *taken = true;
-    page_count(&reader->page, result_bytes(&reader->result));
+    page_count(&reader->page, result_bytes(&reader->result), is_long_page(reader));
     *stopped = page_is_full(&reader->page);
     return OK;
 }

@@ -32,7 +32,8 @@ struct query_request {
     struct error error;                /* out */
     struct native_error_detail detail; /* out: what ERROR carries besides: of a failed function, of a write its type */
     uint64_t table_id;                 /* out: of the table, of a batch's first one; 0: there is none */
-    uint32_t waits_for;                /* out, QUERY_WAITS: 1 + the shard whose disk it may wait for; 0: unknown */
+    uint32_t
+        waits_for; /* out, QUERY_WAITS: 1 + the shard whose disk it may wait for; 1 + their count: it computes long; 0: unknown */
     bool was_use;           /* out: the session has another keyspace than before, or the same one once more */
     struct bytes *warnings; /* out, in the arena */
     uint32_t warning_count;

@@ -21,6 +21,8 @@ static enum status write_json_row(struct result *result, const struct bytes *val
 {
     const struct select_plan *select = result->select;
     struct buffer text = { 0 };
+    uint64_t work = 0;
+    enum status status;
 
     buffer_append_string(&text, "{");
     assert(select->is_json && select->json_names);
@@ -32,11 +34,13 @@ static enum status write_json_row(struct result *result, const struct bytes *val
             buffer_append_string(&text, "null");
         else
             value_print_json(&text, select->results[i]->type, values[i]);
+        work += work_of_value(select->results[i]->type, values[i]);
     }
     buffer_append_string(&text, "}");
     native_rows_value(&result->rows, buffer_bytes(&text));
+    status = work_add(&result->execution->work, work + text.size);
     buffer_fini(&text);
-    return OK;
+    return status;
 }
 
 static enum status write_row(struct result *result, const struct bytes *values)
@@ -48,7 +52,7 @@ static enum status write_row(struct result *result, const struct bytes *values)
     if (result->rows.row_count >= result->rows_max)
         return OK;
     if (result->select->is_json)
-        write_json_row(result, values);
+        status = write_json_row(result, values);
     else
         for (uint32_t i = 0; i < result->select->result_count && !status; i++)
             status = result_write_value(result, values[i]);

@@ -292,8 +292,8 @@ static enum status open_query(struct server *server, struct error *err)
     struct workers_options workers = {
         .count = (uint32_t)server->options->workers,
         /* A group for each shard: a disk that stands still does not keep workers from the other
-         * shards' requests. */
-        .group_count = 1 + table_space_shard_count(server->space),
+         * shards' requests. And one for what computes long. */
+        .group_count = 2 + table_space_shard_count(server->space),
         .queue_jobs_max = WORKER_QUEUE_MAX,
         .thread_name = "worker",
         .niceness = WORKER_NICENESS,

@@ -406,6 +406,31 @@ def long_work(server, rng):
     c.close()
 
 
+def long_calls(server, rng):
+    """Few rows, many calls: a loop hands each such statement to a worker, so others on every loop are answered. Counted, not timed."""
+    def decimal(scale, number):
+        return struct.pack(">i", scale) + number.to_bytes(number.bit_length() // 8 + 1, "big")
+
+    c = Client(server.port, timeout=120)
+    c.query("CREATE TABLE IF NOT EXISTS hostile.c (k int, c int, a decimal, b decimal, t text, ts timestamp, PRIMARY KEY (k, c))")
+    insert = c.prepare("INSERT INTO hostile.c (k, c, a, b, t, ts) VALUES (1, ?, ?, ?, ?, ?)")
+    for i in range(20):
+        c.execute(insert, [struct.pack(">i", i), decimal(0, 10 ** 19000), decimal(0, 10), b'"' * 1000, struct.pack(">q", 1 << 52)])
+    for name, call, count in (("quotients", "a/b", 20), ("texts in JSON", "tojson(" * 6 + "t" + ")" * 6, 5),
+                              ("digests", "mask_hash(t)", 400), ("intervals", "floor(ts, 1mo)", 4000)):
+        select = f"SELECT {','.join([call] * count)} FROM hostile.c WHERE k = 1"
+        others = [Client(server.port) for _ in range(4)]
+        before = metric(server, "helenus_requests_waited_total")
+        c.send(frame(QUERY, query_body(select)))
+        for other in others:
+            other.query("SELECT v FROM hostile.t WHERE k = 1")
+            other.close()
+        _, opcode, body = c.receive()[:3]
+        assert opcode == RESULT, (name, opcode, bytes(body[:200]))
+        assert metric(server, "helenus_requests_waited_total") > before, f"{name} were computed on a loop"
+    c.close()
+
+
 # Little memory and one loop; a connection's share of it is 20 MB.
 BOUNDED = ("--request-bytes", "80m", "--frame-bytes", "4m", "--loops", "1", "--cache-bytes", "16m", "--write-buffer-bytes", "32m")
 
@@ -577,7 +602,7 @@ def replies_in_memory(_, rng):
         assert after < before + (40 << 20), f"memory is kept: {after >> 20} MiB"
 
 
-ATTACKS = [long_work, random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
+ATTACKS = [long_work, long_calls, random_frames, mutated_frames, truncated, oversized, versions, bombs, utf8, nesting, big_statements, wrong_lengths,
            segments_flipped, segments_random, segments_huge, segments_bombs, silent_connections, slow_readers, segments_slow_readers,
            requests_in_memory, one_request_too_large, replies_in_memory]
 
