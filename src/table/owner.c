@@ -299,6 +299,7 @@ static enum status sweep(struct owner *owner, bool from_start, bool *more, struc
     status = sweep_run(turn, from_start, more, err);
     if (!status)
         status = turn_write(turn, err);
+    sweep_end(owner->shard, !status);
     owner->cpu_ns += clock_thread_cpu_ns() - began_ns;
     return status;
 }

@@ -20,7 +20,11 @@
 
 #include <assert.h>
 
-enum { RANGE_LOAD_MAX = 4096 }; /* more is not kept in mind */
+enum {
+    RANGE_LOAD_MAX = 4096, /* more is not kept in mind */
+    RANGE_MARKS = 16,      /* of a segment's key, what is neither prefix nor places, and more */
+    ESCAPE_END_BYTES = 2,  /* behind an escaped place */
+};
 
 /* ---- places and keys ---- */
 
@@ -84,6 +88,28 @@ enum status range_decode(struct bytes bytes, struct buffer *scratch, struct byte
     *lower = buffer_bytes(scratch);
     *upper = bytes.data[0] ? bytes_of(bytes.data + 1, bytes.size - 1) : (struct bytes){ 0 };
     return OK;
+}
+
+/* Either place may come to stand in front, where each zero is two bytes. */
+size_t range_key_bytes_most(size_t partition, struct bytes place)
+{
+    size_t escaped = place.size + ESCAPE_END_BYTES;
+
+    for (size_t i = 0; i < place.size; i++)
+        escaped += place.data[i] == 0;
+    return partition + 1 + DUE_KEY_BYTES + RANGE_MARKS + 2 * escaped;
+}
+
+/* A prefix of no bytes is the partition's begin, whose segments fit with any key that a write took. */
+struct bytes range_cut_place(size_t partition, struct bytes place)
+{
+    size_t least = range_key_bytes_most(partition, bytes_of("", 0)), size = 0, left;
+
+    left = least < STORE_KEY_BYTES_MAX ? (STORE_KEY_BYTES_MAX - least) / 2 : 0;
+    while (size < place.size && left >= 1 + (size_t)(place.data[size] == 0))
+        left -= 1 + (size_t)(place.data[size++] == 0);
+    assert(!size || range_key_bytes_most(partition, bytes_of(place.data, size)) <= STORE_KEY_BYTES_MAX);
+    return bytes_of(place.data, size);
 }
 
 /* ---- what the batch already says ---- */

@@ -33,6 +33,13 @@ void range_encode(struct buffer *out, struct bytes lower, struct bytes upper);
 enum status range_decode(struct bytes bytes, struct buffer *scratch, struct bytes *lower, struct bytes *upper,
                          struct error *err);
 
+/* The longest key that a segment with this place may have, its entry in the due list counted: the other place
+ * is one of no more bytes. partition: how long its key is, up to before the kind. While all places of a
+ * partition keep this at or below STORE_KEY_BYTES_MAX, whatever is cut or joined of its segments can be stored. */
+size_t range_key_bytes_most(size_t partition, struct bytes place);
+/* The longest prefix of a place that keeps to it: a place before it, or the same. Borrowed. */
+struct bytes range_cut_place(size_t partition, struct bytes place);
+
 /* ---- the owner's: through a batch that is not yet written ---- */
 
 /* Which of a batch's operations stand where, as far as they are of range tombstones. Fills itself as it is used. */

@@ -77,14 +77,19 @@ struct sweep {
     int64_t laid_us;       /* ... with this timestamp */
     int64_t next_us;       /* monotonic: when the owner looks again; INT64_MAX: the list is empty */
     int64_t earliest_s;    /* of the round: when the next entry will be due; INT64_MAX: none */
-    uint32_t blocked;      /* of the round: entries over rows that can't be read */
+    uint32_t blocked;      /* of the round: entries that could not be swept ... */
+    uint32_t failed;       /* ... of these, not for a row that can't be read, but for what they are */
+    uint32_t told;         /* the most of these of a round that the log tells of */
+    struct sweep_counts {
+        uint32_t rows_deleted, rows_shrunk, tombstones, entries_dropped;
+    } counts; /* of the step, which is not written yet */
 };
 
 /* What the sweeper did since the start: the owner's counters, read by any thread. */
 struct swept {
     _Atomic uint64_t steps, rows_deleted, rows_shrunk, tombstones, entries_dropped;
-    _Atomic uint32_t blocked;   /* in the last round */
-    _Atomic int64_t next_due_s; /* after the last round; 0: the due list was empty */
+    _Atomic uint32_t blocked, failed; /* in the last round */
+    _Atomic int64_t next_due_s;       /* after the last round; 0: the due list was empty */
 };
 
 struct shard {

@@ -366,6 +366,7 @@ void table_space_sweep_progress(struct table_space *space, uint32_t shard, struc
         .tombstones = atomic_load_explicit(&swept->tombstones, memory_order_relaxed),
         .entries_dropped = atomic_load_explicit(&swept->entries_dropped, memory_order_relaxed),
         .blocked = atomic_load_explicit(&swept->blocked, memory_order_relaxed),
+        .failed = atomic_load_explicit(&swept->failed, memory_order_relaxed),
         .next_due_s = atomic_load_explicit(&swept->next_due_s, memory_order_relaxed),
     };
 }

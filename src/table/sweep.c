@@ -7,6 +7,7 @@
  * again, and nothing has to be remembered. */
 #include "table/sweep.h"
 
+#include "base/log.h"
 #include "row/fragment.h"
 #include "row/merge.h"
 #include "table/due.h"
@@ -41,10 +42,10 @@ struct stepping {
     int64_t now_s, until_us;
     struct due_entry due; /* at hand */
     const struct table_def *def;
-    bool blocked; /* it can't be swept: a newer version wrote what it covers */
+    bool blocked; /* it can't be swept any further */
 };
 
-/* One writer: no exchange is needed. */
+/* One writer: no exchange is needed. What a step does is counted by sweep_end, once it is written. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
@@ -109,7 +110,7 @@ static void forget_entry(struct stepping *s)
 static void drop_entry(struct stepping *s)
 {
     forget_entry(s);
-    count(&s->shard->swept.entries_dropped, 1);
+    s->sweep->counts.entries_dropped++;
 }
 
 static void change_segments(struct stepping *s, const struct range_changes *changes)
@@ -132,7 +133,7 @@ static void drop_entries_of_table(struct stepping *s, uint64_t table_id)
     mutation.key = buffer_bytes(&first);
     mutation.end = buffer_bytes(&end);
     change(s, &mutation);
-    count(&s->shard->swept.entries_dropped, 1);
+    s->sweep->counts.entries_dropped++;
 }
 
 /* The sweeper looks at the store alone and remembers nothing: what is known may be of a batch. */
@@ -255,20 +256,45 @@ static bool sweep_row(struct stepping *s, const struct store_scan *scan, struct 
     /* Of a list something may have been left out: it must not be met again when the deletion is gone. */
     if (!row_sweep(&row, deletion) && !is_list && !row_is_empty(&row))
         return true;
-    count(row_is_empty(&row) ? &s->shard->swept.rows_deleted : &s->shard->swept.rows_shrunk, 1);
+    if (row_is_empty(&row))
+        s->sweep->counts.rows_deleted++;
+    else
+        s->sweep->counts.rows_shrunk++;
     put_row(s, scan->key, before, &row);
     return true;
 }
 
+/* Where the segment begins when all is swept up to one row, and the next is not: at the shortest place
+ * between them. If that can't be stored, at one before them, so that the segment still covers what has
+ * nothing older than itself any more; at worst where it began. */
+static struct bytes place_between(struct stepping *s, const struct range_segment *segment, struct bytes swept,
+                                  struct bytes next)
+{
+    size_t at = s->due.partition.size + 1, shared = at;
+    struct bytes place;
+
+    while (shared < swept.size && shared < next.size && swept.data[shared] == next.data[shared])
+        shared++;
+    assert(shared < next.size); /* keys ascend */
+    place = range_cut_place(s->due.partition.size, bytes_of(next.data + at, shared + 1 - at));
+    return bytes_compare(place, segment->lower) > 0 ? arena_copy(s->arena, place) : segment->lower;
+}
+
+static bool is_long(const struct stepping *s)
+{
+    return store_batch_bytes(s->turn->batch) > SWEEP_BYTES || space_monotonic_us(s->shard->space) >= s->until_us;
+}
+
 /* Deletes what the segment covers, from its lower place on. *end: it came to the segment's end; else
- * *swept_to is the first place not swept. Bounded in rows, bytes and time. */
+ * *swept_to is the first place that it has to cover still. Bounded in rows, and in bytes and time if
+ * anything came of it: the next step begins where this one did if it leaves the segment as it is. */
 static enum status sweep_rows(struct stepping *s, const struct range_segment *segment, bool *end,
                               struct bytes *swept_to)
 {
     const struct store_ops *ops = s->shard->ops;
-    struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 };
+    struct buffer lower CLEANUP(buffer_fini) = { 0 }, upper CLEANUP(buffer_fini) = { 0 },
+                        swept CLEANUP(buffer_fini) = { 0 };
     struct store_scan_options options = { .family = STORE_DATA, .may_wait = true };
-    size_t skip = s->due.partition.size + 1;
     struct store_scan *scan;
     uint32_t rows = 0;
     enum status status;
@@ -286,20 +312,20 @@ static enum status sweep_rows(struct stepping *s, const struct range_segment *se
     if (status)
         return status;
     status = ops->scan_first(scan, s->err);
-    while (!status && scan->valid && sweep_row(s, scan, segment->deletion)) {
-        /* Just behind this row: whole clusterings are no prefixes of each other. */
-        uint8_t *behind = arena_alloc(s->arena, scan->key.size - skip + 1);
-
-        memcpy(behind, scan->key.data + skip, scan->key.size - skip);
-        behind[scan->key.size - skip] = 0;
-        *swept_to = bytes_of(behind, scan->key.size - skip + 1);
+    while (!status && scan->valid && rows < SWEEP_ROWS && sweep_row(s, scan, segment->deletion)) {
+        buffer_reset(&swept);
+        buffer_append_bytes(&swept, scan->key);
+        rows++;
         status = ops->scan_next(scan, s->err);
-        if (++rows == SWEEP_ROWS || store_batch_bytes(s->turn->batch) > SWEEP_BYTES ||
-            space_monotonic_us(s->shard->space) >= s->until_us)
+        if (status || !scan->valid || !is_long(s))
+            continue;
+        *swept_to = place_between(s, segment, buffer_bytes(&swept), scan->key);
+        if (store_batch_count(s->turn->batch) || !bytes_equal(*swept_to, segment->lower))
             break;
     }
-    assert(rows <= SWEEP_ROWS);
     *end = !scan->valid;
+    if (!status && !*end && rows)
+        *swept_to = place_between(s, segment, buffer_bytes(&swept), scan->key);
     store_scan_close(scan);
     return status;
 }
@@ -336,8 +362,12 @@ static enum status sweep_range(struct stepping *s)
     status = sweep_rows(s, &segment, &end, &swept_to);
     if (status)
         return status;
-    if (!end && bytes_equal(swept_to, segment.lower))
-        return OK; /* nothing was done: its first row is what blocks it */
+    if (!end && bytes_equal(swept_to, segment.lower)) {
+        if (s->blocked || store_batch_count(s->turn->batch))
+            return OK; /* it stays, for the rows that are left */
+        return error_set(s->err, ERR_INVALID, "more than %d rows that stay, between which no key of a range fits",
+                         SWEEP_ROWS);
+    }
     range_change_add(s->arena, &changes, s->due.tombstone, segment.deletion, false);
     segment.lower = swept_to;
     if (!end)
@@ -347,7 +377,7 @@ static enum status sweep_range(struct stepping *s)
     change_segments(s, &changes);
     if (!end)
         return OK;
-    count(&s->shard->swept.tombstones, 1);
+    s->sweep->counts.tombstones++;
     return forget_flag(s);
 }
 
@@ -368,6 +398,25 @@ static void go_on_behind_table(struct stepping *s, uint64_t table_id)
 {
     buffer_reset(&s->sweep->at);
     due_encode_table(&s->sweep->at, table_id + 1);
+}
+
+/* The entry's tombstone can't be swept. What the step put together for it goes; it is told once, at each
+ * power of two of their number. */
+static void pass_over(struct stepping *s)
+{
+    struct sweep *sweep = s->sweep;
+
+    store_batch_clear(s->turn->batch);
+    sweep->counts = (struct sweep_counts){ 0 };
+    s->blocked = true;
+    if (++sweep->failed <= sweep->told)
+        return;
+    sweep->told = sweep->failed;
+    if (!(sweep->failed & (sweep->failed - 1)))
+        log_warn("table", "a deletion can't be swept table=%llu token=%lld shard=%u deletions=%u error=\"%s\"",
+                 (unsigned long long)s->due.table_id,
+                 (long long)(load_be64(s->due.tombstone.data + 8) ^ (UINT64_C(1) << 63)), s->shard->index,
+                 sweep->failed, s->err->message);
 }
 
 /* Looks at one entry. *worked: something is in the batch, the step is over. */
@@ -400,10 +449,14 @@ static enum status look(struct stepping *s, const struct store_scan *scan, bool 
     }
     s->blocked = false;
     status = s->due.kind == KEY_PARTITION ? sweep_partition(s) : sweep_range(s);
+    if (status == ERR_INVALID || status == ERR_CORRUPT) {
+        pass_over(s);
+        status = OK;
+    }
     *worked = store_batch_count(s->turn->batch) > 0;
-    s->sweep->blocked += s->blocked;
-    /* What it left, or put in its place, begins at the entry. */
-    go_on_at(s, s->due.key, s->blocked);
+    /* What it left, or put in its place, begins at the entry, and is looked at again. */
+    s->sweep->blocked += s->blocked && !*worked;
+    go_on_at(s, s->due.key, s->blocked && !*worked);
     return status;
 }
 
@@ -426,7 +479,7 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
     if (from_start || !shard->sweep.at.size) {
         go_on_at(&s, buffer_bytes(&first), false);
         shard->sweep.earliest_s = INT64_MAX;
-        shard->sweep.blocked = 0;
+        shard->sweep.blocked = shard->sweep.failed = 0;
     }
     options.lower = buffer_bytes(&first);
     options.upper = buffer_bytes(&end);
@@ -448,7 +501,25 @@ enum status sweep_run(struct turn *turn, bool from_start, bool *more, struct err
         return status;
     buffer_reset(&shard->sweep.at);
     atomic_store_explicit(&shard->swept.blocked, shard->sweep.blocked, memory_order_relaxed);
+    atomic_store_explicit(&shard->swept.failed, shard->sweep.failed, memory_order_relaxed);
     atomic_store_explicit(&shard->swept.next_due_s, shard->sweep.earliest_s == INT64_MAX ? 0 : shard->sweep.earliest_s,
                           memory_order_relaxed);
     return OK;
+}
+
+void sweep_end(struct shard *shard, bool written)
+{
+    struct sweep *sweep = &shard->sweep;
+    const struct sweep_counts counts = sweep->counts;
+
+    sweep->counts = (struct sweep_counts){ 0 };
+    if (!written) {
+        buffer_reset(&sweep->at);
+        buffer_reset(&sweep->laying);
+        return;
+    }
+    count(&shard->swept.rows_deleted, counts.rows_deleted);
+    count(&shard->swept.rows_shrunk, counts.rows_shrunk);
+    count(&shard->swept.tombstones, counts.tombstones);
+    count(&shard->swept.entries_dropped, counts.entries_dropped);
 }

@@ -760,6 +760,231 @@ static void slices_of_many_ranges_are_read(void **state)
     free(fragments);
 }
 
+/* ---- what can't be swept ---- */
+
+static struct sweep_progress progress_of_all(void)
+{
+    struct sweep_progress sum = { 0 }, progress;
+
+    for (uint32_t i = 0; i < bed.space->shard_count; i++) {
+        table_space_sweep_progress(bed.space, i, &progress);
+        sum.rows_deleted += progress.rows_deleted;
+        sum.tombstones += progress.tombstones;
+        sum.blocked += progress.blocked;
+        sum.failed += progress.failed;
+    }
+    return sum;
+}
+
+/* Of zeros, each of which is two bytes in a range's key. */
+enum { LONG_BYTES = 66000 };
+
+/* In one command; each tenth row, from the first on, at another time. */
+static void put_long(uint32_t count, int64_t us, int64_t tenth_us)
+{
+    struct table_fragment *fragments = calloc(count, sizeof(*fragments));
+    uint8_t *clusterings = calloc(count, LONG_BYTES);
+    struct buffer out = { 0 };
+    struct error err;
+    int64_t token;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *clustering = clusterings + (size_t)i * LONG_BYTES;
+
+        store_be32(clustering + LONG_BYTES - 4, i);
+        fragments[i] = (struct table_fragment){ .kind = KEY_ROW,
+                                                .clustering = bytes_of(clustering, LONG_BYTES),
+                                                .row = ROW_EMPTY };
+        fragments[i].row.liveness = (struct liveness){ i % 10 ? us : tenth_us, TTL_NONE, TIME_NONE };
+    }
+    token = bed_encode(&out, key_of(0), fragments, count);
+    bed_must(table_apply_wait(port, buffer_bytes(&out), token, &err), &err);
+    buffer_fini(&out);
+    free(clusterings);
+    free(fragments);
+}
+
+/* The longest bound that a client may give to a partition of this key. */
+static struct table_fragment range_of_long_end(int64_t us)
+{
+    enum { END_BYTES = 131030 };
+    static uint8_t end[END_BYTES];
+    struct table_fragment range = { .kind = KEY_RANGE, .clustering_end = bytes_of(end, END_BYTES), .row = ROW_EMPTY };
+
+    memset(end, 0xfe, END_BYTES);
+    range.row.deletion = (struct deletion){ us, now_s() };
+    return range;
+}
+
+static void delete_in_other(int64_t us)
+{
+    struct table_fragment fragment = { .kind = KEY_ROW, .clustering = clustering_of(1), .row = ROW_EMPTY };
+    struct error err;
+
+    fragment.row.liveness = (struct liveness){ us - 1, TTL_NONE, TIME_NONE };
+    bed_must(bed_apply(port, key_of(1), &fragment, &err), &err);
+    fragment = (struct table_fragment){ .kind = KEY_RANGE, .row = ROW_EMPTY };
+    fragment.row.deletion = (struct deletion){ us, now_s() };
+    bed_must(bed_apply(port, key_of(1), &fragment, &err), &err);
+}
+
+/* A step that ends between two rows begins the segment at none of them: as its lower place their clustering
+ * would be longer than a key may be. Nor does a client's range fail that is cut into what a step left. */
+static void segments_of_long_clusterings_can_be_stored(void **state)
+{
+    enum { LONG_ROWS = 40 };
+
+    for (int way = 0; way < 2; way++) {
+        struct table_fragment range;
+        struct error err;
+
+        begin(0);
+        range = range_of_long_end(200);
+        if (way)
+            range = (struct table_fragment){ .kind = KEY_PARTITION, .row = range.row };
+        put_long(LONG_ROWS, 100, 300);
+        bed_must(bed_apply(port, key_of(0), &range, &err), &err);
+        later(1);
+        delete_in_other(200);
+        later(2);
+        for (int64_t step = 0; step < 4; step++) {
+            range = range_of_long_end(210 + step);
+            sweep_a_step();
+            bed_must(bed_apply(port, key_of(0), &range, &err), &err);
+        }
+        later(2);
+        bed_must(table_sweep(bed.space, &err), &err);
+        assert_int_equal(take_census().rows, LONG_ROWS / 10);
+        assert_int_equal(take_census().ranges + take_census().due, 0);
+        assert_int_equal(progress_of_all().rows_deleted, LONG_ROWS - LONG_ROWS / 10 + 1);
+        assert_int_equal(progress_of_all().blocked, 0);
+        close_all();
+    }
+}
+
+/* More rows that stay than a step may pass, and no place between them that fits a key: the deletion waits, and what comes
+ * behind it in the due list does not. */
+static void a_range_that_cannot_be_cut_blocks_no_other(void **state)
+{
+    enum { STAY = 300 };
+    struct table_fragment range;
+    struct error err;
+
+    begin(0);
+    put_long(STAY, 300, 300);
+    range = range_of_long_end(200);
+    bed_must(bed_apply(port, key_of(0), &range, &err), &err);
+    later(1);
+    delete_in_other(200);
+    later(2);
+    for (int round = 0; round < 2; round++) {
+        bed_must(table_sweep(bed.space, &err), &err);
+        assert_int_equal(take_census().rows, STAY);
+        assert_int_equal(take_census().ranges, 1);
+        assert_int_equal(take_census().due, 1);
+        assert_int_equal(progress_of_all().failed, 1);
+        assert_int_equal(progress_of_all().blocked, 1);
+        assert_int_equal(progress_of_all().rows_deleted, 1); /* the other's */
+    }
+    range = range_of_long_end(400);
+    bed_must(bed_apply(port, key_of(0), &range, &err), &err);
+    later(2);
+    bed_must(table_sweep(bed.space, &err), &err);
+    assert_int_equal(take_census().rows + take_census().ranges + take_census().due, 0);
+    assert_int_equal(progress_of_all().failed + progress_of_all().blocked, 0);
+    close_all();
+}
+
+/* Of the first partition, as no client could. */
+static void plant_segment(struct bytes behind_kind)
+{
+    struct bytes partition_key = key_of(0);
+    struct buffer key CLEANUP(buffer_fini) = { 0 }, due CLEANUP(buffer_fini) = { 0 },
+                      value CLEANUP(buffer_fini) = { 0 };
+    struct store_batch *batch = store_batch_new();
+    int64_t token = token_of_partition_key(partition_key);
+    struct shard *shard = &bed.space->shards[shard_of_token(bed.space, token)];
+    struct row row = ROW_EMPTY;
+    struct error err;
+
+    row.deletion = (struct deletion){ 200, now_s() };
+    fragment_encode(&value, &row);
+    key_encode_partition(&key, BED_TABLE, token, partition_key);
+    buffer_append_u8(&key, KEY_RANGE);
+    buffer_append_bytes(&key, behind_kind);
+    due_encode(&due, buffer_bytes(&key), row.deletion.deleted_s);
+    store_batch_put(batch, STORE_DATA, buffer_bytes(&key), buffer_bytes(&value));
+    store_batch_put(batch, STORE_DATA, buffer_bytes(&due), due_value());
+    bed_must(shard->ops->write(shard->store, batch, true, &err), &err);
+    store_batch_free(batch);
+}
+
+static void a_damaged_range_blocks_no_other(void **state)
+{
+    struct error err;
+
+    begin(0);
+    plant_segment(BYTES_LITERAL("no end"));
+    later(1);
+    delete_in_other(200);
+    later(2);
+    for (int round = 0; round < 2; round++) {
+        bed_must(table_sweep(bed.space, &err), &err);
+        assert_int_equal(take_census().rows, 0);
+        assert_int_equal(take_census().ranges, 1);
+        assert_int_equal(take_census().due, 1);
+        assert_int_equal(progress_of_all().failed, 1);
+        assert_int_equal(progress_of_all().blocked, 1);
+        assert_int_equal(progress_of_all().tombstones, 1);
+    }
+    close_all();
+}
+
+static atomic_bool fails;
+static enum status write_or_fail(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    if (!atomic_exchange(&fails, false))
+        return bed.engine->write(store, batch, durable, err);
+    return error_set(err, ERR_IO, "it was to fail");
+}
+
+/* A partition's deletion is laid over its segments in several steps, and what was not written is not laid. */
+static void a_step_that_was_not_written_is_done_again(void **state)
+{
+    enum { SEGMENTS = 600 }; /* more than a step lays */
+    struct store_ops failing;
+    struct shard *shard;
+    struct error err;
+
+    begin(0);
+    shard = &bed.space->shards[shard_of_token(bed.space, token_of_partition_key(key_of(0)))];
+    put(0, 100);
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        struct table_fragment range = { .kind = KEY_RANGE, .row = ROW_EMPTY };
+        uint8_t at[5] = { 0, 0, 1 };
+
+        store_be16(at + 3, (uint16_t)(2 * i)); /* neighbours would be one segment */
+        range.clustering = range.clustering_end = bytes_of(at, sizeof(at));
+        range.start_inclusive = range.end_inclusive = true;
+        range.row.deletion = (struct deletion){ 50, now_s() + 1000 };
+        bed_must(bed_apply(port, key_of(0), &range, &err), &err);
+    }
+    delete_all(KEY_PARTITION, 200);
+    later(2);
+    failing = *bed.engine;
+    failing.write = write_or_fail;
+    shard->ops = &failing;
+    for (int i = 0; i < 4; i++) {
+        atomic_store(&fails, i == 0);
+        while (table_sweep(bed.space, &err)) /* it refuses for a while */
+            usleep(20000);
+    }
+    shard->ops = bed.engine;
+    assert_int_equal(take_census().rows + take_census().ranges + take_census().due, 0);
+    assert_int_equal(progress_of_all().rows_deleted, 1);
+    close_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -774,6 +999,10 @@ int main(void)
         cmocka_unit_test(what_is_deleted_again_stays_one_segment),
         cmocka_unit_test(ranges_of_one_turn_are_cut_into_each_other),
         cmocka_unit_test(slices_of_many_ranges_are_read),
+        cmocka_unit_test(segments_of_long_clusterings_can_be_stored),
+        cmocka_unit_test(a_range_that_cannot_be_cut_blocks_no_other),
+        cmocka_unit_test(a_damaged_range_blocks_no_other),
+        cmocka_unit_test(a_step_that_was_not_written_is_done_again),
     };
     int failed;
 

@@ -344,7 +344,9 @@ struct sweep_progress { /* since the start */
     uint64_t rows_deleted, rows_shrunk; /* all of them was covered, or some */
     uint64_t tombstones;                /* purged */
     uint64_t entries_dropped;           /* of the due list: dropped tables, deletions replaced by newer ones */
-    uint32_t blocked;                   /* tombstones over rows that can't be read, in the last round */
+    uint32_t blocked;                   /* tombstones that could not be swept, in the last round ... */
+    uint32_t failed;                    /* ... of these, damaged ones and such as need too long a key; over the
+                                         * others are rows that can't be read */
     int64_t next_due_s;                 /* after the last round; 0: nothing waits */
 };
 /* Any thread. */

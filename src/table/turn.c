@@ -25,7 +25,6 @@
 enum {
     CLOCK_AHEAD_US = 10000000, /* the persisted bound is this far ahead of the clock ... */
     CLOCK_SLACK_US = 5000000,  /* ... and renewed when less than this is left */
-    RANGE_MARKS = 16,          /* of a range's key, what is neither prefix nor bounds, and more */
 };
 
 /* What a turn works with is made once and used again: a turn of a single small write must take no
@@ -125,16 +124,6 @@ void turn_begin_command(struct turn *turn, struct mutation *mutation, const stru
     mutation->has_ranges = mutation->has_deletion = mutation->wants_flag = false;
 }
 
-/* How long bytes become in a key, where each zero is two bytes (row/key.c). */
-static size_t escaped_size(struct bytes bytes)
-{
-    size_t size = bytes.size + 2;
-
-    for (size_t i = 0; i < bytes.size; i++)
-        size += bytes.data[i] == 0;
-    return size;
-}
-
 /* Refuses a key that the store would not take: a turn's batch is refused as a whole, so one client's
  * key would fail the writes of all others. A range may be cut later, and its bounds come together
  * with those of others of its partition: the longest key that could result counts. */
@@ -145,9 +134,10 @@ static enum status check_key(size_t prefix, const struct command_fragment *fragm
     if (fragment->kind == KEY_ROW) {
         size += fragment->clustering.size;
     } else if (fragment->kind == KEY_RANGE) {
-        size_t lower = escaped_size(fragment->clustering), upper = escaped_size(fragment->clustering_end);
+        size_t lower = range_key_bytes_most(prefix, fragment->clustering),
+               upper = range_key_bytes_most(prefix, fragment->clustering_end);
 
-        size += 2 * (lower > upper ? lower : upper) + RANGE_MARKS;
+        size = lower > upper ? lower : upper;
     }
     if (size > STORE_KEY_BYTES_MAX)
         return error_set(err, ERR_INVALID, "Key length of %zu is longer than maximum of %d", size, STORE_KEY_BYTES_MAX);

@@ -76,12 +76,16 @@ void sweeper_print_metrics(const struct sweeper_view *view, struct buffer *out)
         sum.rows_shrunk += progress.rows_shrunk;
         sum.tombstones += progress.tombstones;
         sum.blocked += progress.blocked;
+        sum.failed += progress.failed;
     }
     metrics_print_value(out, "helenus_sweeper_steps_total", "counter", "Steps of the sweeper.", sum.steps);
     metrics_print_value(out, "helenus_sweeper_rows_deleted_total", "counter", "Rows swept whole.", sum.rows_deleted);
     metrics_print_value(out, "helenus_sweeper_rows_shrunk_total", "counter", "Rows swept in part.", sum.rows_shrunk);
     metrics_print_value(out, "helenus_sweeper_tombstones_total", "counter", "Tombstones purged with what they covered.",
                         sum.tombstones);
-    metrics_print_value(out, "helenus_sweeper_blocked", "gauge", "Tombstones over rows that can't be read.",
-                        sum.blocked);
+    metrics_print_value(out, "helenus_sweeper_blocked", "gauge", "Tombstones that could not be swept.", sum.blocked);
+    metrics_print_value(out, "helenus_sweeper_failed", "gauge",
+                        "Of the blocked tombstones, damaged ones and such as need too long a key; the others are over "
+                        "rows that can't be read.",
+                        sum.failed);
 }
