@@ -649,9 +649,8 @@ static enum status decimal_remainder(struct number *left, struct number *right, 
     mpz_init(quotient);
     /* Aligned, both are whole numbers of the same unit. */
     mpz_tdiv_qr(quotient, left->big, left->big, right->big);
-    if (preferred < 0 && mpz_sgn(quotient)) {
+    if (preferred < 0 && mpz_sgn(quotient))
         product = divisor_scale - take_zeros(quotient, -preferred);
-    }
     mpz_clear(quotient);
     scale = product > scale ? product : scale;
     assert(left->scale >= scale);
