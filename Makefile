@@ -33,7 +33,7 @@ ROCKSDB_LIBS := $(ENGINE_DIR)/lib/librocksdb.a -ldl
 else
 ROCKSDB_LIBS := -lrocksdb
 endif
-LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -llz4 -lsnappy -lzstd -lmpfr -lgmp -lmicrohttpd -lz -lm
+LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -llz4 -lsnappy -lzstd -lmpfr -lgmp -lmicrohttpd -lz -lpcre2-8 -lm
 
 SRC_C   := $(foreach l,$(LAYERS),$(shell find src/$(l) -name '*.c' 2>/dev/null))
 TEST_C  := $(filter %_test.c,$(SRC_C))

@@ -3,7 +3,7 @@
 set -eu
 
 build="gcc g++ make pkg-config re2c lemon librocksdb-dev liblz4-dev libsnappy-dev libzstd-dev libssl-dev libgmp-dev libmpfr-dev
-       libmicrohttpd-dev zlib1g-dev tzdata python3"
+       libmicrohttpd-dev zlib1g-dev libpcre2-dev tzdata python3"
 test="libcmocka-dev python3-venv ca-certificates"
 golden="openjdk-17-jre-headless maven"
 

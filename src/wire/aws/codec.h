@@ -15,14 +15,16 @@
 
 /* ---- JSON 1.0 and 1.1: a body. An empty body is an empty structure. ---- */
 
-bool json_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result, struct api_fault *fault);
+bool json_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result,
+               struct api_fault *fault);
 void json_write(struct buffer *out, const struct tree *tree); /* NULL: {} */
 /* {"__type":"namespace#Name","message":"..."} and the details. */
 void json_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault);
 
 /* ---- RPC v2 CBOR ---- */
 
-bool cbor_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result, struct api_fault *fault);
+bool cbor_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result,
+               struct api_fault *fault);
 void cbor_write(struct buffer *out, const struct tree *tree);
 void cbor_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault);
 
@@ -30,10 +32,12 @@ void cbor_write_fault(struct buffer *out, const struct model_service *service, c
 
 /* The form's pair of that name, decoded, in the arena; data NULL: there is none. */
 struct bytes query_field(struct arena *arena, struct bytes form, const char *name);
-bool query_read(struct arena *arena, const struct shape *shape, struct bytes form, struct tree **result, struct api_fault *fault);
-void query_write(struct buffer *out, const struct model_service *service, const struct model_operation *operation, const struct tree *tree,
-                 const char *request_id);
-void query_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault, const char *request_id);
+bool query_read(struct arena *arena, const struct shape *shape, struct bytes form, struct tree **result,
+                struct api_fault *fault);
+void query_write(struct buffer *out, const struct model_service *service, const struct model_operation *operation,
+                 const struct tree *tree, const char *request_id);
+void query_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault,
+                       const char *request_id);
 
 /* ---- REST-JSON ---- */
 
@@ -43,7 +47,7 @@ struct rest_pair {
 
 /* A request as it came, or an answer as it is to be sent. */
 struct rest_message {
-    struct bytes method, raw_path;     /* of a request: percent-encoded */
+    struct bytes method, raw_path;      /* of a request: percent-encoded */
     const struct rest_pair *parameters; /* of its query, decoded, in order */
     uint32_t parameter_count;
     const struct rest_pair *headers;
@@ -52,9 +56,10 @@ struct rest_message {
 };
 
 /* The operation whose method and path fit best (Smithy: the one with more and longer literal segments); NULL: none. */
-const struct model_operation *rest_operation_find(const struct model_service *service, struct bytes method, struct bytes raw_path);
-bool rest_read(struct arena *arena, const struct model_operation *operation, const struct rest_message *message, struct tree **result,
-               struct api_fault *fault);
+const struct model_operation *rest_operation_find(const struct model_service *service, struct bytes method,
+                                                  struct bytes raw_path);
+bool rest_read(struct arena *arena, const struct model_operation *operation, const struct rest_message *message,
+               struct tree **result, struct api_fault *fault);
 
 struct rest_answer {
     unsigned status;
@@ -63,8 +68,8 @@ struct rest_answer {
     const char *content_type; /* NULL: no body */
 };
 
-void rest_write(struct arena *arena, struct buffer *body, struct rest_answer *answer, const struct model_operation *operation,
-                const struct tree *tree);
+void rest_write(struct arena *arena, struct buffer *body, struct rest_answer *answer,
+                const struct model_operation *operation, const struct tree *tree);
 
 /* ---- times ---- */
 

@@ -1,7 +1,7 @@
 /* wire/aws/model.h: what an AWS service's operations look like: the one table from which all codecs, the checks and the tests work.
  *
  * A model is text, compiled into the binary (src/api/NAME.model) and parsed once at start. One declaration a line; a line that begins
- * with blanks goes on with the one before; '#' begins a comment.
+ * with blanks goes on with the one before; '#' begins a comment, where a word could begin.
  *
  *     service keyspaces              its name in AWS's models
  *     id KeyspacesService            of the JSON target and of the CBOR path
@@ -12,18 +12,18 @@
  *     protocols json-1.0 cbor        json-1.0, json-1.1, cbor, query, rest-json; the first is the usual one
  *     query-compatible               sends x-amzn-query-error, since clients were made for the query protocol first
  *
- *     string KeyspaceName 1..48 /[a-zA-Z0-9][a-zA-Z0-9_]{0,47}/
+ *     string KeyspaceName 1..48 /[a-zA-Z0-9][a-zA-Z0-9_]{0,47}/     the pattern reaches to the last '/' of its line
  *     string Message                 1.. and ..9 are halves of a range
- *     enum ThroughputMode PAY_PER_REQUEST PROVISIONED
+ *     enum ThroughputMode PAY_PER_REQUEST PROVISIONED      a range may stand before the values
  *     integer DefaultTimeToLive 0..630720000       integer (32 bits), long (64), float, double, boolean, blob, timestamp, document
  *     timestamp When iso8601         epoch (seconds), iso8601 or http; what a protocol does by itself if it is not said
- *     list TagList 1..60 of Tag      `of Tag as Item`: the name of an element in XML; `flat`: without a wrapper
- *     map Tags of TagKey to TagValue
+ *     list TagList 1..60 of Tag      `of Tag as Item`: the name of an element in XML; `flat` behind it: without a wrapper
+ *     map Tags of TagKey to TagValue      `of TagKey as Name to TagValue as Value flat`
  *     structure Tag key!:TagKey value!:TagValue   '!': it must be there; `name(wire name):Shape`: another name on the wire
  *     union Cell a:String b:Number   a structure that has one member
- *     error ResourceNotFoundException 404 message:String resourceArn:ARN    a structure; `code NoSuchEntity`: its name in the query protocol
+ *     error ResourceNotFoundException 404 message:String resourceArn:ARN    a structure; `404 code NoSuchEntity`: its name in the query protocol
  *     operation CreateKeyspace CreateKeyspaceRequest -> CreateKeyspaceResponse ! ConflictException ValidationException
- *     operation DeleteUser DeleteUserRequest -> ! NoSuchEntityException      `->` nothing: no output
+ *     operation DeleteUser DeleteUserRequest -> ! NoSuchEntityException      nothing before `->`: no members; behind it: no output
  *
  * REST-JSON: an operation's `at GET /2015-03-31/functions/{FunctionName} 200`, before `->`; where a member stands when not in the body:
  * `Qualifier@query(Qualifier):String`, `@header(X-Amz-Name)`, `@headers(X-Amz-Meta-)`, `@uri`, `@status`, `@payload`.
@@ -41,6 +41,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "wire/aws/pattern.h"
 
 enum shape_kind {
     SHAPE_STRUCTURE, /* unions and errors too */
@@ -76,21 +77,28 @@ struct shape {
     enum timestamp_format timestamp;
     const struct model_member *members; /* of a structure, in the order of the model */
     uint32_t member_count;
-    const struct shape *element;  /* of a list; a map's values */
-    const struct shape *key;      /* of a map: strings */
-    const char *element_name;     /* "member", a map's "value" */
-    const char *key_name;         /* "key" */
+    const struct shape *element; /* of a list; a map's values */
+    const struct shape *key;     /* of a map: strings */
+    const char *element_name;    /* "member", a map's "value" */
+    const char *key_name;        /* "key" */
     bool has_min, has_max;
     int64_t min, max;
-    const char *pattern;          /* as in AWS's models; NULL: none. It is to match the whole value */
-    void *compiled_pattern;
-    const char *const *values;    /* of an enum; NULL: any */
+    const char *pattern;              /* as in AWS's models; NULL: none. It is to match the whole value */
+    struct pattern *compiled_pattern; /* owned: model_release */
+    const char *const *values;        /* of an enum; NULL: any */
     uint32_t value_count;
-    uint16_t http_status;         /* of an error */
-    const char *error_code;       /* in the query protocol; the name if nothing else was said */
+    uint16_t http_status;   /* of an error */
+    const char *error_code; /* in the query protocol; the name if nothing else was said */
 };
 
-enum model_protocol { PROTOCOL_JSON_1_0, PROTOCOL_JSON_1_1, PROTOCOL_CBOR, PROTOCOL_QUERY, PROTOCOL_REST_JSON, PROTOCOL_COUNT };
+enum model_protocol {
+    PROTOCOL_JSON_1_0,
+    PROTOCOL_JSON_1_1,
+    PROTOCOL_CBOR,
+    PROTOCOL_QUERY,
+    PROTOCOL_REST_JSON,
+    PROTOCOL_COUNT
+};
 
 struct model_operation {
     const char *name;
@@ -105,8 +113,8 @@ struct model_operation {
 
 struct model_service {
     const char *name, *id, *signing, *version, *namespace_name, *xmlns;
-    uint32_t protocols;               /* bits, 1 << enum model_protocol */
-    enum model_protocol protocol;     /* the usual one */
+    uint32_t protocols;           /* bits, 1 << enum model_protocol */
+    enum model_protocol protocol; /* the usual one */
     bool is_query_compatible;
     const struct model_operation *operations; /* sorted by name */
     uint32_t operation_count;
@@ -122,8 +130,7 @@ void model_release(struct model_service *service);
 const struct model_operation *model_operation_find(const struct model_service *service, struct bytes name);
 const struct shape *model_shape_find(const struct model_service *service, const char *name);
 const struct model_member *shape_member_find(const struct shape *shape, struct bytes name);
-
-/* Does the pattern match the whole text? Takes a bounded number of steps; one that takes more does not match. */
-bool shape_pattern_matches(const struct shape *shape, struct bytes text);
+/* By its name in the body. */
+const struct model_member *shape_member_on_wire(const struct shape *shape, struct bytes wire_name);
 
 #endif

@@ -1,0 +1,110 @@
+/* Patterns, by PCRE2: the only file that knows it.
+ *
+ * A client chooses the text, we choose the patterns. Some of AWS's backtrack, so each match has a limit of steps and of memory:
+ * a text that reaches one is taken for one that does not match. The just-in-time compiler is not used: it would want memory
+ * that can be executed, and models are asked a few short texts for each request. */
+#include "wire/aws/pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <assert.h>
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+
+/* Far from what a text of the length that its shape allows takes, and a few milliseconds at most. */
+enum { STEPS_MAX = 100000, DEPTH_MAX = 10000, HEAP_KIB_MAX = 4096 };
+
+struct pattern {
+    pcre2_code *code;            /* owned */
+    pcre2_match_context *limits; /* owned; only read by a match */
+};
+
+static bool read_unit(const char *at, uint32_t *unit)
+{
+    char digits[5] = { 0 }, *end;
+
+    if (at[0] != '\\' || at[1] != 'u')
+        return false;
+    memcpy(digits, at + 2, strnlen(at + 2, 4));
+    *unit = (uint32_t)strtoul(digits, &end, 16);
+    return end == digits + 4;
+}
+
+/* Java's \uXXXX is PCRE2's \x{XXXX}; two of them that are a surrogate pair are one character. Half a pair stays what it is, and
+ * PCRE2 refuses it. */
+static void append_translated(struct buffer *out, const char *at)
+{
+    uint32_t unit, low;
+
+    while (*at) {
+        if (read_unit(at, &unit)) {
+            at += 6;
+            if (unit >= 0xD800 && unit < 0xDC00 && read_unit(at, &low) && low >= 0xDC00 && low < 0xE000) {
+                unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+                at += 6;
+            }
+            buffer_printf(out, "\\x{%X}", unit);
+            continue;
+        }
+        /* An escaped backslash escapes nothing behind it. */
+        if (*at == '\\' && at[1])
+            buffer_append_u8(out, (uint8_t)*at++);
+        buffer_append_u8(out, (uint8_t)*at++);
+    }
+}
+
+enum status pattern_new(const char *text, struct pattern **result, struct error *err)
+{
+    CLEANUP(buffer_fini) struct buffer translated = { 0 };
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    PCRE2_SIZE offset = 0;
+    int code = 0;
+
+    assert(context);
+    append_translated(&translated, text);
+    /* Java's '.' takes neither \r nor \n; what it leaves out besides is beyond what a model means by it. */
+    pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
+    pcre2_code *compiled = pcre2_compile(translated.data, translated.size,
+                                         PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
+                                             PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C,
+                                         &code, &offset, context);
+    pcre2_compile_context_free(context);
+    if (!compiled) {
+        PCRE2_UCHAR message[128];
+
+        pcre2_get_error_message(code, message, sizeof(message));
+        return error_set(err, ERR_INVALID, "pattern %s: %s at offset %zu", text, (const char *)message, (size_t)offset);
+    }
+    struct pattern *pattern = xmalloc(sizeof(*pattern));
+    *pattern = (struct pattern){ compiled, pcre2_match_context_create(NULL) };
+    assert(pattern->limits);
+    pcre2_set_match_limit(pattern->limits, STEPS_MAX);
+    pcre2_set_depth_limit(pattern->limits, DEPTH_MAX);
+    pcre2_set_heap_limit(pattern->limits, HEAP_KIB_MAX);
+    *result = pattern;
+    return OK;
+}
+
+void pattern_free(struct pattern *pattern)
+{
+    if (!pattern)
+        return;
+    pcre2_match_context_free(pattern->limits);
+    pcre2_code_free(pattern->code);
+    free(pattern);
+}
+
+/* Anything but a match is none: a text that is not UTF-8, one that reaches a limit. */
+bool pattern_matches(const struct pattern *pattern, struct bytes text)
+{
+    pcre2_match_data *found = pcre2_match_data_create(1, NULL);
+
+    assert(found);
+    int count = pcre2_match(pattern->code, text.size ? text.data : (const uint8_t *)"", text.size, 0, 0, found,
+                            pattern->limits);
+    pcre2_match_data_free(found);
+    /* What matters most is never left to a wrong call of ours. */
+    assert(count != PCRE2_ERROR_BADOPTION && count != PCRE2_ERROR_NULL && count != PCRE2_ERROR_BADMAGIC);
+    return count >= 0;
+}
