@@ -80,6 +80,9 @@ bool time_read_http(struct bytes text, int64_t *microseconds);
 void time_write_iso8601(struct buffer *out, int64_t microseconds);
 void time_write_http(struct buffer *out, int64_t microseconds);
 void time_write_epoch(struct buffer *out, int64_t microseconds);
+/* ISO 8601's basic form as signatures have it, 20260102T030405Z: 16 characters. Seconds since 1970. */
+bool time_read_basic(struct bytes text, int64_t *seconds);
+void time_write_basic(struct buffer *out, int64_t seconds);
 /* Seconds with a fraction; false: not a time between the years 0 and 9999. */
 bool time_of_epoch(double seconds, int64_t *microseconds);
 
