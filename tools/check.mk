@@ -88,13 +88,16 @@ tsan-modes: tsan-server
 
 .PHONY: format format-check lint
 format:
-	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h')
+	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c')
 format-check:
-	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h')
+	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c')
+
+# What drives our codecs and signatures with other people's test suites: tests/api.
+API_TOOLS := $(patsubst tests/api/%.c,$(BUILD)/test/tests/api/%,$(wildcard tests/api/*_tool.c))
 
 # All of gcc's and clang's warnings as errors, tests and fuzzers too, then clang-tidy's bug finders.
 .PHONY: objects
-objects: $(LIB_OBJ) $(SIM_OBJ) $(TEST_C:src/%.c=$(BUILD)/obj/%.o) $(FUZZ_C:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/server/main.o
+objects: $(LIB_OBJ) $(SIM_OBJ) $(API_TOOLS:$(BUILD)/test/%=$(BUILD)/obj/%.o) $(TEST_C:src/%.c=$(BUILD)/obj/%.o) $(FUZZ_C:src/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/server/main.o
 lint:
 	$(MAKE) -s BUILD=build/lint-gcc CC=gcc CXX=g++ EXTRA_CPPFLAGS=-Werror OPT="-O2" objects
 	$(MAKE) -s BUILD=build/lint-clang CC=clang CXX=clang++ EXTRA_CPPFLAGS=-Werror OPT="-O1" objects

@@ -109,6 +109,6 @@ test-package: package
 
 # For tools/test_run.py: the unit test programs, and their names.
 .PHONY: test-programs test-list
-test-programs: $(TESTS)
+test-programs: $(TESTS) $(API_TOOLS)
 test-list:
 	@echo $(TESTS)

@@ -60,6 +60,7 @@ def runners(words):
                                          "tests/drivers/python"], 600),
                     ("drivers, the matrix", [PYTHON, "tests/drivers/matrix.py"], 900),
                     ("drivers, Spring Boot", [PYTHON, "tests/drivers/spring.py"], 300)],
+        "api": [("signatures", [PYTHON, "tests/api/sigv4.py"], 600)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
                     ("cold", ["python3", "tests/process/cold.py"], 300),
                     ("load generator", ["python3", "tests/process/load.py"], 60),
@@ -82,12 +83,12 @@ def runners(words):
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "process", "cql", "modes", "sim", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "api", "process", "cql", "modes", "sim", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:
         order, files = ["build", "clients"] + words[:1], words[1:]
-        if words[0] == "wire":
+        if words[0] in ("wire", "api"):
             order.insert(2, "unit")
         out = [entry for name in order for entry in table[name]]
         return [(title, command + files if title.startswith("cql") else command, limit)
