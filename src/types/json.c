@@ -323,3 +323,22 @@ bool json_next_member(struct bytes *at, struct bytes *name, struct bytes *value)
     *at = bytes_of(s.at, (size_t)(s.end - s.at));
     return true;
 }
+
+/* The first byte tells what it is, and checked text has nothing else there. */
+struct bytes json_next_token(struct bytes *at)
+{
+    struct scanner s = { .at = at->data, .end = at->data + at->size };
+
+    while (skip_space(&s), s.at < s.end && (*s.at == ',' || *s.at == ':'))
+        s.at++;
+    if (s.at == s.end)
+        return bytes_of(NULL, 0);
+    const uint8_t *start = s.at;
+    if (strchr("[]{}", *start))
+        s.at++;
+    else
+        skip_value(&s);
+    assert(s.at > start);
+    *at = bytes_of(s.at, (size_t)(s.end - s.at));
+    return bytes_of(start, (size_t)(s.at - start));
+}

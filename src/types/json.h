@@ -27,5 +27,8 @@ void json_unescape(struct buffer *out, struct bytes string);
  * advances; false at the end. */
 bool json_next_element(struct bytes *at, struct bytes *element);
 bool json_next_member(struct bytes *at, struct bytes *name, struct bytes *value);
+/* For who goes deeper, once over the text: the next bracket, string, number or word. Commas and colons are passed over, so behind '{'
+ * names and values take turns. *at is the rest; data NULL: there is none. */
+struct bytes json_next_token(struct bytes *at);
 
 #endif

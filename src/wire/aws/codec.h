@@ -18,7 +18,7 @@
 bool json_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result,
                struct api_fault *fault);
 void json_write(struct buffer *out, const struct tree *tree); /* NULL: {} */
-/* {"__type":"namespace#Name","message":"..."} and the details. */
+/* {"__type":"namespace#Name","message":"..."} and the details. service NULL: the fault is a common one. */
 void json_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault);
 
 /* ---- RPC v2 CBOR ---- */

@@ -1,6 +1,6 @@
-/* Models, parsed: two passes over the text. The first finds the declarations and the names of all shapes, so that the second can
- * look up a shape wherever it is declared, and knows its kind. A model is ours, but long and written by hand or by a script: what
- * is wrong with it is told with its line, and nothing is passed over. */
+/* Models, parsed: two passes over the text. The first finds the declarations and the names of all shapes, so that
+ * the second can look up a shape wherever it is declared, and knows its kind. A model is ours, but long and
+ * written by hand or by a script: what is wrong with it is told with its line, and nothing is passed over. */
 #include "wire/aws/model.h"
 
 #include <assert.h>
@@ -58,6 +58,7 @@ static const struct shape basic_shapes[] = {
 /* An operation without an input has this one. */
 static const struct shape no_members = { .name = "", .kind = SHAPE_STRUCTURE };
 
+/* In the order of their enums: a name's index is its value. */
 static const char *const protocols[PROTOCOL_COUNT] = { "json-1.0", "json-1.1", "cbor", "query", "rest-json" };
 static const char *const timestamps[] = { "", "epoch", "iso8601", "http" };
 static const char *const places[] = { "body", "uri", "query", "header", "headers", "status", "payload" };
@@ -67,6 +68,7 @@ enum { BASIC_COUNT = sizeof(basic_shapes) / sizeof(basic_shapes[0]), KIND_COUNT 
 static_assert(sizeof(places) / sizeof(places[0]) == PLACE_PAYLOAD + 1, "a name for each place");
 static_assert(sizeof(timestamps) / sizeof(timestamps[0]) == TIMESTAMP_HTTP + 1, "a name for each format");
 
+/* Words are compared whole and with their case, as AWS's names are. */
 static bool is_word(struct bytes token, const char *word)
 {
     return bytes_equal(token, bytes_of_string(word));
@@ -81,6 +83,7 @@ static int find_word(const char *const *words, int count, struct bytes token)
     return -1;
 }
 
+/* A carriage return too: a model may have gone through an editor that writes them. */
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -127,6 +130,7 @@ static struct bytes peek_token(struct parser *p)
     return token;
 }
 
+/* The next word if it is this one; else it stays. */
 static bool accept_word(struct parser *p, const char *word)
 {
     bool is = is_word(peek_token(p), word);
@@ -136,6 +140,7 @@ static bool accept_word(struct parser *p, const char *word)
     return is;
 }
 
+/* Nothing is passed over: a word that nobody asked for is a mistake somewhere before it. */
 static enum status expect_end(struct parser *p)
 {
     struct bytes token = next_token(p);
@@ -143,11 +148,13 @@ static enum status expect_end(struct parser *p)
     return token.size ? fail(p, token.data, "unexpected word", token) : OK;
 }
 
+/* For qsort, and in the order in which find_shape looks. */
 static int compare_shapes(const void *a, const void *b)
 {
     return strcmp((*(const struct shape *const *)a)->name, (*(const struct shape *const *)b)->name);
 }
 
+/* The same for operations, which lie in their array themselves. */
 static int compare_operations(const void *a, const void *b)
 {
     return strcmp(((const struct model_operation *)a)->name, ((const struct model_operation *)b)->name);
@@ -159,6 +166,7 @@ static int compare_name(struct bytes name, const char *with)
     return bytes_compare(name, bytes_of_string(with));
 }
 
+/* By halves: a model of a large service has many hundred shapes, and each member asks for one. */
 static const struct shape *find_shape(const struct shape *const *sorted, uint32_t count, struct bytes name)
 {
     uint32_t low = 0, high = count;
@@ -194,8 +202,10 @@ static bool read_bound(struct bytes digits, bool *has, int64_t *bound)
     char text[24], *end;
 
     *has = digits.size > 0;
+    /* An open half has no digits, and leaves the bound at 0. */
     if (!*has)
         return true;
+    /* More digits than 64 bits have is a slip of the pen. */
     if (digits.size >= sizeof(text))
         return false;
     memcpy(text, digits.data, digits.size);
@@ -208,6 +218,7 @@ static bool read_bound(struct bytes digits, bool *has, int64_t *bound)
 static enum status parse_range(struct parser *p, struct shape *shape)
 {
     struct bytes token = peek_token(p);
+    /* Two dots make a range, unless they stand in a pattern or in an enum's value. */
     const uint8_t *dots = token.size ? memmem(token.data, token.size, "..", 2) : NULL;
 
     if (!dots || token.data[0] == '/' || !strchr("-.0123456789", token.data[0]))
@@ -215,6 +226,7 @@ static enum status parse_range(struct parser *p, struct shape *shape)
     next_token(p);
     struct bytes min = bytes_of(token.data, (size_t)(dots - token.data));
     struct bytes max = bytes_of(dots + 2, token.size - min.size - 2);
+    /* Nothing is shorter than nothing; a number may well be less. */
     bool is_length = shape->kind == SHAPE_STRING || shape->kind == SHAPE_BLOB || shape->kind == SHAPE_LIST ||
                      shape->kind == SHAPE_MAP;
     if (!read_bound(min, &shape->has_min, &shape->min) || !read_bound(max, &shape->has_max, &shape->max) ||
@@ -233,12 +245,14 @@ static enum status parse_pattern(struct parser *p, struct shape *shape)
         return OK;
     const uint8_t *line_end = memchr(token.data, '\n', (size_t)(p->end - token.data));
     const uint8_t *last = line_end ? line_end : p->end;
+    /* What follows on the line belongs to the pattern as well, so the next word is on another one. */
     p->at = last;
     while (is_blank(last[-1]))
         last--;
     if (last[-1] != '/' || last - token.data < 2)
         return fail(p, token.data, "a pattern has no end", token);
     shape->pattern = arena_string(p->arena, bytes_of(token.data + 1, (size_t)(last - token.data) - 2));
+    /* The message of PCRE2 goes behind the line. */
     struct error inner = { 0 };
     if (pattern_new(shape->pattern, &shape->compiled_pattern, &inner))
         return fail(p, token.data, inner.message, bytes_of(NULL, 0));
@@ -256,6 +270,7 @@ static enum status parse_values(struct parser *p, struct shape *shape)
 
         if (token.size == 0)
             break;
+        /* Few enough to look at all of them; once, at start. */
         for (uint32_t i = 0; i < shape->value_count; i++)
             if (is_word(token, values[i]))
                 return fail(p, token.data, "the value is there twice", token);
@@ -281,11 +296,13 @@ static enum status parse_container(struct parser *p, struct shape *shape)
 
     if (!accept_word(p, "of"))
         return fail(p, p->at, "'of' is missing", bytes_of(NULL, 0));
+    /* A map has its keys here, a list its elements. */
     struct bytes name = next_token(p);
     status = resolve(p, name, &first);
     if (status)
         return status;
     if (is_map) {
+        /* JSON and CBOR have no other keys. */
         if (first->kind != SHAPE_STRING)
             return fail(p, name.data, "a map's key is no string", name);
         shape->key = first;
@@ -299,6 +316,7 @@ static enum status parse_container(struct parser *p, struct shape *shape)
     shape->element = first;
     shape->element_name = parse_as(p, is_map ? "value" : "member");
     shape->is_flat = accept_word(p, "flat");
+    /* "as" at the end of the line has no word behind it. */
     if (!shape->element_name[0] || (is_map && !shape->key_name[0]))
         return fail(p, p->at, "a name is missing behind 'as'", bytes_of(NULL, 0));
     return OK;
@@ -313,6 +331,7 @@ static enum status parse_place(struct parser *p, struct bytes left, struct model
     if (before && left.data[0] == '@') {
         int place = find_word(places, PLACE_PAYLOAD + 1, bytes_of(left.data + 1, before - 1));
 
+        /* "body" is no place that can be said: it is what is meant without one. */
         if (place <= PLACE_BODY)
             return fail(p, left.data, "unknown place", left);
         member->place = (enum member_place)place;
@@ -322,6 +341,7 @@ static enum status parse_place(struct parser *p, struct bytes left, struct model
         return fail(p, left.data, "not a member", left);
     if (!bracket)
         return OK;
+    /* The name begins behind the bracket and ends before the one that closes the word. */
     const uint8_t *last = left.data + left.size - 1;
     if (*last != ')' || last - bracket < 2)
         return fail(p, left.data, "a name in brackets is missing", left);
@@ -332,6 +352,7 @@ static enum status parse_place(struct parser *p, struct bytes left, struct model
 /* name[!][@place][(wire name)]:Shape */
 static enum status parse_member(struct parser *p, struct bytes token, struct model_member *member)
 {
+    /* The last one: a name on the wire may have a colon in it, a shape has none. */
     const uint8_t *colon = memrchr(token.data, ':', token.size);
     size_t size = 0;
 
@@ -341,6 +362,7 @@ static enum status parse_member(struct parser *p, struct bytes token, struct mod
     enum status status = resolve(p, bytes_of(colon + 1, token.size - left.size - 1), &member->shape);
     if (status)
         return status;
+    /* The name ends where one of the signs begins that can follow it. */
     while (size < left.size && !strchr("!@(", left.data[size]))
         size++;
     if (size == 0)
@@ -364,6 +386,7 @@ static bool is_twice(const struct model_member *members, uint32_t count, const s
     return false;
 }
 
+/* What is left of a structure, union or error. None at all is fine: many outputs have no members. */
 static enum status parse_members(struct parser *p, struct shape *shape)
 {
     struct model_member *members = NULL;
@@ -406,6 +429,7 @@ static enum status parse_error(struct parser *p, struct shape *shape)
     shape->http_status = read_http_status(token);
     if (!shape->http_status)
         return fail(p, token.size ? token.data : p->at, "not an HTTP status", token);
+    /* Query clients know an error by its code, all others by its name. */
     shape->error_code = shape->name;
     if (accept_word(p, "code")) {
         shape->error_code = arena_string(p->arena, next_token(p));
@@ -415,6 +439,7 @@ static enum status parse_error(struct parser *p, struct shape *shape)
     return parse_members(p, shape);
 }
 
+/* Without a format each protocol takes its own. */
 static enum status parse_timestamp(struct parser *p, struct shape *shape)
 {
     struct bytes token = next_token(p);
@@ -426,8 +451,11 @@ static enum status parse_timestamp(struct parser *p, struct shape *shape)
     return OK;
 }
 
+/* By kind: what may stand before (a range) and what must stand behind. An enum is a string with
+ * values. */
 static enum status parse_shape(struct parser *p, struct shape *shape, struct bytes keyword)
 {
+    /* A range before these would say nothing, so it is a word too many. */
     bool has_no_range = shape->kind == SHAPE_STRUCTURE || shape->kind == SHAPE_BOOLEAN ||
                         shape->kind == SHAPE_TIMESTAMP || shape->kind == SHAPE_DOCUMENT;
     enum status status = has_no_range ? OK : parse_range(p, shape);
@@ -481,6 +509,7 @@ static enum status parse_structure(struct parser *p, const struct shape **result
     return status;
 }
 
+/* All errors that the operation may have; those common to all operations are not listed in models. */
 static enum status parse_errors(struct parser *p, struct model_operation *operation)
 {
     const struct shape **errors = NULL;
@@ -511,6 +540,7 @@ static enum status parse_operation(struct parser *p, struct model_operation *ope
     struct bytes token = peek_token(p);
     enum status status = OK;
 
+    /* What is not said: no members, and that all went well. */
     operation->input = &no_members;
     operation->http_status = 200;
     if (!is_word(token, "->") && !is_word(token, "at"))
@@ -521,6 +551,7 @@ static enum status parse_operation(struct parser *p, struct model_operation *ope
         return status;
     if (!accept_word(p, "->"))
         return fail(p, p->at, "'->' is missing", bytes_of(NULL, 0));
+    /* Only REST has paths of its own, and then each operation needs one. */
     if (is_rest != (operation->path != NULL))
         return fail(p, p->at, "'at' belongs to rest-json, and to it alone", bytes_of(NULL, 0));
     token = peek_token(p);
@@ -533,6 +564,7 @@ static enum status parse_operation(struct parser *p, struct model_operation *ope
 
 /* ---- the service ---- */
 
+/* The first one is the service's usual one. A service may speak several, with the same shapes. */
 static enum status parse_protocols(struct parser *p, struct bytes first)
 {
     struct model_service *service = p->service;
@@ -544,6 +576,7 @@ static enum status parse_protocols(struct parser *p, struct bytes first)
             return fail(p, token.data, "unknown protocol", token);
         if (service->protocols & 1u << protocol)
             return fail(p, token.data, "the protocol is there twice", token);
+        /* The first of all. */
         if (!service->protocols)
             service->protocol = (enum model_protocol)protocol;
         service->protocols |= 1u << protocol;
@@ -564,6 +597,7 @@ static enum status parse_service(struct parser *p, const struct declaration *dec
     };
 
     *is_one = true;
+    /* Two that are no word and a value: a flag, and a list. */
     if (is_word(declaration->keyword, "query-compatible")) {
         service->is_query_compatible = true;
         return declaration->name.size ? fail(p, declaration->name.data, "unexpected word", declaration->name) : OK;
@@ -602,6 +636,7 @@ static enum status collect(struct parser *p)
             p->declarations =
                 arena_room(p->arena, p->declarations, p->count, &p->capacity, 64, sizeof(*p->declarations));
             struct declaration *declaration = &p->declarations[p->count++];
+            /* Keyword and name stand on one line; the rest may go on. */
             p->at = at;
             p->end = next;
             *declaration = (struct declaration){ .keyword = next_token(p) };
@@ -617,6 +652,7 @@ static enum status collect(struct parser *p)
     return OK;
 }
 
+/* Where a name is declared last, for a message: names that are there twice are found after sorting. */
 static const uint8_t *place_of(const struct parser *p, const char *name)
 {
     const uint8_t *at = p->text.data;
@@ -634,6 +670,7 @@ static enum status name_shapes(struct parser *p)
 
     p->shapes = arena_new_array(p->arena, struct shape, p->count + BASIC_COUNT);
     p->sorted = (const struct shape **)arena_zalloc(p->arena, sizeof(struct shape *) * (p->count + BASIC_COUNT));
+    /* Copies, since what is compiled for a pattern is kept in the shape. */
     for (; count < BASIC_COUNT; count++)
         p->shapes[count] = basic_shapes[count];
     for (uint32_t i = 0; i < p->count; i++) {
@@ -656,6 +693,7 @@ static enum status name_shapes(struct parser *p)
     qsort(p->sorted, count, sizeof(*p->sorted), compare_shapes);
     p->service->shapes = p->sorted;
     p->service->shape_count = count;
+    /* Sorted, two of one name are neighbours. */
     for (uint32_t i = 1; i < count; i++)
         if (strcmp(p->sorted[i - 1]->name, p->sorted[i]->name) == 0)
             return fail(p, place_of(p, p->sorted[i]->name), "the shape is there twice",
@@ -663,6 +701,7 @@ static enum status name_shapes(struct parser *p)
     return OK;
 }
 
+/* The second pass: shapes are known by name and kind, and an operation's place is the next free one. */
 static enum status parse_declaration(struct parser *p, struct declaration *declaration)
 {
     struct model_service *service = p->service;
@@ -684,16 +723,40 @@ static enum status parse_declaration(struct parser *p, struct declaration *decla
     return parse_operation(p, operation);
 }
 
+/* NULL is fine: not all shapes have elements. */
+static bool is_document(const struct shape *shape)
+{
+    return shape && shape->kind == SHAPE_DOCUMENT;
+}
+
+/* RPC v2 CBOR has no documents: a service that speaks it can have none. */
+static enum status refuse_documents(struct parser *p)
+{
+    for (uint32_t i = 0; i < p->service->shape_count; i++) {
+        const struct shape *shape = p->sorted[i];
+        bool has_one = is_document(shape->element);
+
+        for (uint32_t k = 0; k < shape->member_count; k++)
+            has_one = has_one || is_document(shape->members[k].shape);
+        if (has_one)
+            return fail(p, place_of(p, shape->name), "a document, and cbor has none", bytes_of_string(shape->name));
+    }
+    return OK;
+}
+
 /* What only the whole can show. */
 static enum status finish(struct parser *p)
 {
     struct model_service *service = p->service;
     const uint8_t *end = p->text.data + p->text.size;
 
+    /* Who signs requests and how they are addressed is asked of every service. */
     if (!service->name || !service->id || !service->signing || !service->protocols)
         return fail(p, end, "service, id, signing and protocols are needed", bytes_of(NULL, 0));
     if (service->protocols & 1u << PROTOCOL_QUERY && !service->version)
         return fail(p, end, "the query protocol needs a version", bytes_of(NULL, 0));
+    if (service->protocols & 1u << PROTOCOL_CBOR && refuse_documents(p))
+        return ERR_INVALID;
     if (service->operation_count)
         qsort(p->operations, service->operation_count, sizeof(*p->operations), compare_operations);
     for (uint32_t i = 0; i < service->operation_count; i++) {
@@ -706,6 +769,8 @@ static enum status finish(struct parser *p)
     return OK;
 }
 
+/* The service is the caller's only if all went well; what was compiled until a mistake was found is
+ * released with it. */
 enum status model_parse(struct arena *arena, struct bytes text, struct model_service **result, struct error *err)
 {
     struct model_service *service = arena_new_struct(arena, struct model_service);
@@ -726,6 +791,7 @@ enum status model_parse(struct arena *arena, struct bytes text, struct model_ser
     return status;
 }
 
+/* Also of a model that was parsed half: what has no pattern has NULL. */
 void model_release(struct model_service *service)
 {
     for (uint32_t i = 0; service && i < service->shape_count; i++) {
@@ -736,6 +802,7 @@ void model_release(struct model_service *service)
 
 /* ---- looking up ---- */
 
+/* By halves, as shapes: this one is asked by each request, with a name that a client chose. */
 const struct model_operation *model_operation_find(const struct model_service *service, struct bytes name)
 {
     uint32_t low = 0, high = service->operation_count;
@@ -754,6 +821,7 @@ const struct model_operation *model_operation_find(const struct model_service *s
     return NULL;
 }
 
+/* For tests, handlers and faults, which know names at compile time. */
 const struct shape *model_shape_find(const struct model_service *service, const char *name)
 {
     return find_shape(service->shapes, service->shape_count, bytes_of_string(name));
@@ -765,6 +833,8 @@ static bool is_name(const char *name, struct bytes asked)
     return strnlen(name, asked.size + 1) == asked.size && memcmp(name, asked.data, asked.size) == 0;
 }
 
+/* Structures have few members, and most of a request's are found at once: a table would cost more than
+ * it saves. */
 const struct model_member *shape_member_find(const struct shape *shape, struct bytes name)
 {
     assert(shape->kind == SHAPE_STRUCTURE);
@@ -774,6 +844,7 @@ const struct model_member *shape_member_find(const struct shape *shape, struct b
     return NULL;
 }
 
+/* Only members of the body: what REST puts into a header must not be set from elsewhere. */
 const struct model_member *shape_member_on_wire(const struct shape *shape, struct bytes wire_name)
 {
     assert(shape->kind == SHAPE_STRUCTURE);

@@ -1,4 +1,5 @@
-/* Models: what the notation means, that each mistake is refused with its line, and that all models of api/ can be read. */
+/* Models: what the notation means, that each mistake is refused with its line, and that all models of api/ can be
+ * read. */
 #include "wire/aws/model.h"
 
 #include <glob.h>
@@ -231,6 +232,7 @@ static void test_refused(void **state)
         { HEAD "error A\n", "line 6: not an HTTP status" },
         { HEAD "error A 4000\n", "line 6: not an HTTP status: 4000" },
         { HEAD "error A 400 code\n", "line 6: a code is missing" },
+        { HEAD "structure A b:Document\n", "line 6: a document, and cbor has none: A" },
         { HEAD "operation A String ->\n", "line 6: not a structure: String" },
         { HEAD "operation A B ->\n", "line 6: unknown shape: B" },
         { HEAD "error E 400\noperation A -> E\n", "line 7: not a structure: E" },

@@ -1,8 +1,8 @@
 /* Patterns, by PCRE2: the only file that knows it.
  *
- * A client chooses the text, we choose the patterns. Some of AWS's backtrack, so each match has a limit of steps and of memory:
- * a text that reaches one is taken for one that does not match. The just-in-time compiler is not used: it would want memory
- * that can be executed, and models are asked a few short texts for each request. */
+ * A client chooses the text, we choose the patterns. Some of AWS's backtrack, so each match has a limit of steps
+ * and of memory: a text that reaches one is taken for one that does not match. The just-in-time compiler is not
+ * used: it would want memory that can be executed, and models are asked a few short texts for each request. */
 #include "wire/aws/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -20,6 +20,7 @@ struct pattern {
     pcre2_match_context *limits; /* owned; only read by a match */
 };
 
+/* Four digits exactly, as in Java: \u0041B is an A and a B. */
 static bool read_unit(const char *at, uint32_t *unit)
 {
     char digits[5] = { 0 }, *end;
@@ -31,8 +32,8 @@ static bool read_unit(const char *at, uint32_t *unit)
     return end == digits + 4;
 }
 
-/* Java's \uXXXX is PCRE2's \x{XXXX}; two of them that are a surrogate pair are one character. Half a pair stays what it is, and
- * PCRE2 refuses it. */
+/* Java's \uXXXX is PCRE2's \x{XXXX}; two of them that are a surrogate pair are one character. Half a pair stays
+ * what it is, and PCRE2 refuses it. */
 static void append_translated(struct buffer *out, const char *at)
 {
     uint32_t unit, low;
@@ -54,6 +55,8 @@ static void append_translated(struct buffer *out, const char *at)
     }
 }
 
+/* Compiled once at start. What PCRE2 refuses is told with its words, since a model's author must find
+ * the place. */
 enum status pattern_new(const char *text, struct pattern **result, struct error *err)
 {
     CLEANUP(buffer_fini) struct buffer translated = { 0 };
@@ -86,6 +89,7 @@ enum status pattern_new(const char *text, struct pattern **result, struct error 
     return OK;
 }
 
+/* NULL is fine, so that a model parsed half can be released. */
 void pattern_free(struct pattern *pattern)
 {
     if (!pattern)

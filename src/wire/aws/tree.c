@@ -1,5 +1,6 @@
-/* Trees, made and read by the names of members. A name that the shape does not have, or has with another kind, is a fault of ours:
- * it is asserted. What comes from clients enters through the codecs, which look up names themselves. */
+/* Trees, made and read by the names of members. A name that the shape does not have, or has with another kind, is
+ * a fault of ours: it is asserted. What comes from clients enters through the codecs, which look up names
+ * themselves. */
 #include "wire/aws/tree.h"
 
 #include "base/debug.h"
@@ -10,6 +11,7 @@
 
 static_assert(sizeof(struct tree) == 32 || sizeof(struct tree) == 24, "a value is small: a client can send many");
 
+/* A fault begins anew: nothing of an earlier one stays, neither its shape nor its details. */
 bool fault_set(struct api_fault *fault, const char *name, unsigned http_status, const char *format, ...)
 {
     va_list list;
@@ -25,8 +27,31 @@ bool fault_set(struct api_fault *fault, const char *name, unsigned http_status, 
     return false;
 }
 
+/* A shape of the model has the service's namespace, if it has one; clients cut it off at '#' either
+ * way. */
+void fault_print_type(struct buffer *out, const struct model_service *service, const struct api_fault *fault)
+{
+    const char *space = fault->shape && service ? service->namespace_name : "com.amazon.coral.service";
+
+    assert(fault->name);
+    if (space)
+        buffer_printf(out, "%s#", space);
+    buffer_append_string(out, fault->name);
+}
+
+/* Typed clients look for the member as the model has it, all others for either. */
+const char *fault_message_name(const struct api_fault *fault)
+{
+    for (uint32_t i = 0; fault->shape && i < fault->shape->member_count; i++)
+        if (strcasecmp(fault->shape->members[i].wire_name, "message") == 0)
+            return fault->shape->members[i].wire_name;
+    return "message";
+}
+
 /* ---- making ---- */
 
+/* One place for each member at once, so that a structure never grows, and one more so that an empty
+ * one has an address. */
 struct tree *tree_new(struct arena *arena, const struct shape *shape)
 {
     struct tree *tree = arena_new_struct(arena, struct tree);
@@ -46,11 +71,13 @@ static struct tree **place_of(const struct tree *structure, const char *name)
     return &structure->members[member - structure->shape->members];
 }
 
+/* The member's shape, by the place's index. */
 static const struct shape *shape_of(const struct tree *structure, struct tree *const *place)
 {
     return structure->shape->members[place - structure->members].shape;
 }
 
+/* Made when it is first asked for: a handler fills what it needs, and only that is sent. */
 struct tree *tree_member(struct arena *arena, struct tree *structure, const char *name)
 {
     struct tree **place = place_of(structure, name);
@@ -60,6 +87,8 @@ struct tree *tree_member(struct arena *arena, struct tree *structure, const char
     return *place;
 }
 
+/* Copied: what a handler has is often on its stack. An empty string is one that is there, and has an
+ * address. */
 void tree_set_string(struct arena *arena, struct tree *structure, const char *name, struct bytes value)
 {
     struct tree *member = tree_member(arena, structure, name);
@@ -69,12 +98,15 @@ void tree_set_string(struct arena *arena, struct tree *structure, const char *na
     member->bytes = arena_copy(arena, value);
 }
 
+/* NULL says nothing, so that what a definition may lack needs no condition at its caller. */
 void tree_set_text(struct arena *arena, struct tree *structure, const char *name, const char *text)
 {
     if (text)
         tree_set_string(arena, structure, name, bytes_of_string(text));
 }
 
+/* An integer of 32 bits that is larger is a fault of ours, since a client would be sent another
+ * number. */
 void tree_set_integer(struct arena *arena, struct tree *structure, const char *name, int64_t value)
 {
     struct tree *member = tree_member(arena, structure, name);
@@ -84,6 +116,7 @@ void tree_set_integer(struct arena *arena, struct tree *structure, const char *n
     member->integer = value;
 }
 
+/* A float's digits are cut when it is written, not here. */
 void tree_set_number(struct arena *arena, struct tree *structure, const char *name, double value)
 {
     struct tree *member = tree_member(arena, structure, name);
@@ -92,6 +125,7 @@ void tree_set_number(struct arena *arena, struct tree *structure, const char *na
     member->number = value;
 }
 
+/* False is a value: it is sent. */
 void tree_set_boolean(struct arena *arena, struct tree *structure, const char *name, bool value)
 {
     struct tree *member = tree_member(arena, structure, name);
@@ -100,6 +134,7 @@ void tree_set_boolean(struct arena *arena, struct tree *structure, const char *n
     member->boolean = value;
 }
 
+/* Whatever the protocol makes of it: seconds, text or a tag. */
 void tree_set_time(struct arena *arena, struct tree *structure, const char *name, int64_t microseconds)
 {
     struct tree *member = tree_member(arena, structure, name);
@@ -108,6 +143,7 @@ void tree_set_time(struct arena *arena, struct tree *structure, const char *name
     member->microseconds = microseconds;
 }
 
+/* Values may be NULL here, as readers find them; tree_check says whether they may stay. */
 void tree_add(struct arena *arena, struct tree *container, struct bytes key, struct tree *value)
 {
     debug_assert(container->shape->kind == SHAPE_LIST || container->shape->kind == SHAPE_MAP);
@@ -117,6 +153,7 @@ void tree_add(struct arena *arena, struct tree *container, struct bytes key, str
     container->entries[container->count++] = (struct tree_entry){ key, value };
 }
 
+/* An element is made and stands in the list before it is filled. */
 struct tree *tree_append(struct arena *arena, struct tree *list)
 {
     struct tree *value = tree_new(arena, list->shape->element);
@@ -126,6 +163,8 @@ struct tree *tree_append(struct arena *arena, struct tree *list)
     return value;
 }
 
+/* A few keys at most, so looking at each is the quickest. Of a key that is there the old value is left
+ * to the arena. */
 struct tree *tree_put(struct arena *arena, struct tree *map, struct bytes key)
 {
     struct tree *value = tree_new(arena, map->shape->element);
@@ -179,11 +218,14 @@ void tree_settle(struct arena *arena, struct tree *map)
 
 /* ---- reading ---- */
 
+/* The one way to a member; all below go through it, so a name that the model lacks is found at the
+ * first call. */
 const struct tree *tree_get(const struct tree *structure, const char *name)
 {
     return *place_of(structure, name);
 }
 
+/* Absent and empty are not the same: the data of an empty string is never NULL. */
 struct bytes tree_string(const struct tree *structure, const char *name)
 {
     const struct tree *member = tree_get(structure, name);
@@ -196,6 +238,8 @@ struct bytes tree_string(const struct tree *structure, const char *name)
     return member->bytes;
 }
 
+/* For what is to be handed to functions that take names. A NUL within it ends it: patterns and enums
+ * have kept it out. */
 const char *tree_text(struct arena *arena, const struct tree *structure, const char *name)
 {
     struct bytes text = tree_string(structure, name);
@@ -203,6 +247,7 @@ const char *tree_text(struct arena *arena, const struct tree *structure, const c
     return text.data ? arena_string(arena, text) : NULL;
 }
 
+/* Both widths are one here. */
 int64_t tree_integer(const struct tree *structure, const char *name, int64_t absent)
 {
     const struct tree *member = tree_get(structure, name);
@@ -211,6 +256,7 @@ int64_t tree_integer(const struct tree *structure, const char *name, int64_t abs
     return member ? member->integer : absent;
 }
 
+/* Also of a float, which was rounded to one when it was read. */
 double tree_number(const struct tree *structure, const char *name, double absent)
 {
     const struct tree *member = tree_get(structure, name);
@@ -219,6 +265,7 @@ double tree_number(const struct tree *structure, const char *name, double absent
     return member ? member->number : absent;
 }
 
+/* The caller says what absent means: it is not false everywhere. */
 bool tree_boolean(const struct tree *structure, const char *name, bool absent)
 {
     const struct tree *member = tree_get(structure, name);
@@ -227,6 +274,7 @@ bool tree_boolean(const struct tree *structure, const char *name, bool absent)
     return member ? member->boolean : absent;
 }
 
+/* Microseconds since 1970, whatever the protocol had. */
 int64_t tree_time(const struct tree *structure, const char *name, int64_t absent)
 {
     const struct tree *member = tree_get(structure, name);

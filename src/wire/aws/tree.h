@@ -53,6 +53,11 @@ struct api_fault {
 bool fault_set(struct api_fault *fault, const char *name, unsigned http_status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* "com.amazonaws.keyspaces#ConflictException", as JSON and CBOR have it; of a common error it is AWS's framework's namespace. */
+void fault_print_type(struct buffer *out, const struct model_service *service, const struct api_fault *fault);
+/* What the message is called in the error's shape: "message" or "Message". */
+const char *fault_message_name(const struct api_fault *fault);
+
 /* ---- making ---- */
 
 struct tree *tree_new(struct arena *arena, const struct shape *shape);

@@ -1,11 +1,12 @@
 /* Are all bounds of a model kept? What is not is told in the words that AWS's services share:
  *
  *     Value 'a b' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]+
- *     Value '[x, y]' at 'names' failed to satisfy constraint: Member must satisfy constraint: [Member must have length ...]
- *     Value '{k=v}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [...]; ... Map value must satisfy ...
+ *     Value '[x, y]' at 'names' failed to satisfy constraint: Member must satisfy constraint: [Member ...]
+ *     Value '{k=v}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [...]
  *
- * So a scalar tells each bound that it breaks; scalars of a list or map are told with all their bounds and the whole list, once. Paths
- * begin with small letters, go on with ".1.member" into a list and with ".key.member" into a map. */
+ * So a scalar tells each bound that it breaks; scalars of a list or map are told with all their bounds and the
+ * whole list, once. Paths begin with small letters, go on with ".1.member" into a list and with ".key.member" into
+ * a map. */
 #include "wire/aws/tree.h"
 
 #include "base/debug.h"
@@ -29,11 +30,13 @@ struct checker {
 
 /* ---- showing values ---- */
 
+/* One byte more than will be shown is enough to know that something is to be cut. */
 static bool is_shown_enough(const struct buffer *out, size_t start)
 {
     return out->size - start > SHOWN_MAX;
 }
 
+/* As Java's services print values in their messages. A blob's bytes are nobody's to read there. */
 static void show_scalar(struct buffer *out, const struct tree *tree)
 {
     switch (tree->shape->kind) {
@@ -124,6 +127,8 @@ static bool tell(struct checker *checker, const struct tree *value)
 
 enum bound { BOUND_PATTERN, BOUND_ENUM, BOUND_MAX, BOUND_MIN, BOUND_COUNT };
 
+/* What the model says of the shape. A pattern and values are a string's alone: the parser gives them
+ * to no other. */
 static bool has_bound(const struct shape *shape, enum bound bound)
 {
     switch (bound) {
@@ -172,6 +177,7 @@ static int64_t count_characters(struct bytes text)
     return count;
 }
 
+/* Values are few, and compared with their case. */
 static bool is_among(const struct shape *shape, struct bytes text)
 {
     for (uint32_t i = 0; i < shape->value_count; i++)
@@ -204,6 +210,7 @@ static bool is_within(const struct tree *tree, enum bound bound)
     return bound == BOUND_MAX ? size <= limit : size >= limit;
 }
 
+/* One bound of one value; without the bound it is kept. */
 static bool keeps(const struct tree *tree, enum bound bound)
 {
     const struct shape *shape = tree->shape;
@@ -217,6 +224,7 @@ static bool keeps(const struct tree *tree, enum bound bound)
     return is_within(tree, bound);
 }
 
+/* For elements, of which it only matters whether one of their bounds is broken. */
 static bool keeps_all(const struct tree *tree)
 {
     for (int bound = 0; bound < BOUND_COUNT; bound++)
@@ -235,6 +243,7 @@ static void check_bounds(struct checker *checker, const struct tree *tree)
 
 /* ---- containers ---- */
 
+/* What is told with its list; structures and lists in a list have paths of their own. */
 static bool is_scalar(const struct shape *shape)
 {
     return shape->kind != SHAPE_STRUCTURE && shape->kind != SHAPE_LIST && shape->kind != SHAPE_MAP;
@@ -266,6 +275,7 @@ static void tell_elements(struct checker *checker, const struct tree *container,
 /* Values of a list or map that stand for themselves: one that breaks a bound is enough. */
 static void check_elements(struct checker *checker, const struct tree *container)
 {
+    /* Nulls are looked for to the end, since they add a line to what is told. */
     bool is_map = container->shape->kind == SHAPE_MAP, is_null = false, is_wrong = false;
 
     for (uint32_t i = 0; i < container->count; i++) {
@@ -280,6 +290,7 @@ static void check_elements(struct checker *checker, const struct tree *container
         tell_elements(checker, container, is_map ? "Map value" : "Member", container->shape->element, is_null);
 }
 
+/* One wrong key is enough: the message has the whole map and all that a key must be. */
 static void check_keys(struct checker *checker, const struct tree *map)
 {
     struct tree key = { .shape = map->shape->key };
@@ -302,6 +313,8 @@ static void path_append(struct buffer *path, struct bytes part)
 
 static void check(struct checker *checker, const struct tree *tree);
 
+/* First what is told with the whole container, then each element that has a path of its own. A null
+ * was told with the whole. */
 static void check_container(struct checker *checker, const struct tree *tree)
 {
     size_t size = checker->path.size;
@@ -317,6 +330,7 @@ static void check_container(struct checker *checker, const struct tree *tree)
         if (!tree->entries[i].value)
             continue;
         snprintf(number, sizeof(number), ".%u", i + 1);
+        /* "tags.2.member.key", "nested.some key.member.key" */
         if (tree->shape->kind == SHAPE_LIST) {
             path_append(&checker->path, bytes_of_string(number));
         } else {
@@ -339,6 +353,7 @@ static void check_members(struct checker *checker, const struct tree *tree)
 
         if (!tree->members[i] && !member->required)
             continue;
+        /* "keyspaceName" of keyspaceName and KeyspaceName alike. */
         uint8_t first = (uint8_t)tolower((unsigned char)member->name[0]);
         if (size)
             path_append(&checker->path, BYTES_LITERAL("."));
@@ -375,6 +390,7 @@ static void check(struct checker *checker, const struct tree *tree)
     }
 }
 
+/* The number of all that is wrong comes first, so what is told is gathered before the message is made. */
 bool tree_check(const struct tree *tree, struct api_fault *fault)
 {
     struct checker checker = { 0 };
@@ -387,6 +403,7 @@ bool tree_check(const struct tree *tree, struct api_fault *fault)
         int length =
             snprintf(head, sizeof(head), "%llu validation error%s detected: ", (unsigned long long)checker.count,
                      checker.count == 1 ? "" : "s");
+        /* What does not fit is cut between two characters; "..." says so. */
         bool is_cut = (size_t)length + checker.told.size > room;
         struct bytes told = buffer_bytes(&checker.told);
 
