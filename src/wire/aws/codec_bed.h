@@ -41,10 +41,13 @@ static const char codec_bed_model[] =
 /* Parsed at the first call, and kept. */
 static inline const struct shape *codec_bed_shape(const char *name)
 {
+    static struct arena *arena; /* kept where leaks are looked for */
     static struct model_service *service;
     struct error err;
 
-    if (!service && model_parse(arena_new(4096), bytes_of_string(codec_bed_model), &service, &err)) {
+    if (!arena)
+        arena = arena_new(4096);
+    if (!service && model_parse(arena, bytes_of_string(codec_bed_model), &service, &err)) {
         fprintf(stderr, "%s\n", err.message);
         __builtin_trap();
     }

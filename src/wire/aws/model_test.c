@@ -209,6 +209,7 @@ static void test_refused(void **state)
         { HEAD "string A /a(/\n", "line 6: pattern a(: missing closing parenthesis at offset 2" },
         { HEAD "string A /\\uD800/\n",
           "line 6: pattern \\uD800: disallowed Unicode code point (>= 0xd800 && <= 0xdfff) at offset 7" },
+        { HEAD "string A /[a-z&&[^b]]/\n", "line 6: pattern [a-z&&[^b]]: brackets within brackets" },
         { HEAD "enum A\n", "line 6: an enum without values" },
         { HEAD "enum A B\n C B\n", "line 7: the value is there twice: B" },
         { HEAD "timestamp A unix\n", "line 6: unknown format: unix" },
@@ -280,6 +281,14 @@ static void test_patterns(void **state)
         matches("[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF]*", BYTES_LITERAL("a \xF0\x9F\x98\x80")));
     assert_false(matches("[\\u0020-\\uD7FF\\uE000-\\uFFFD]*", BYTES_LITERAL("a \xF0\x9F\x98\x80")));
     assert_true(matches("\\\\u0041", BYTES_LITERAL("\\u0041")));
+    assert_true(matches("\\p{Print}+", BYTES_LITERAL("a ~")));
+    assert_false(matches("\\p{Print}+", BYTES_LITERAL("a\x7F")));
+    assert_true(matches("[\\p{XDigit}-]+", BYTES_LITERAL("0f-F")));
+    assert_false(matches("[\\p{XDigit}-]+", BYTES_LITERAL("g")));
+    assert_true(matches("[\\w-_.]*", BYTES_LITERAL("a-b_c.d")));
+    assert_false(matches("[\\w-_.]*", BYTES_LITERAL("a\\b")));
+    assert_true(matches("(.)\\1", BYTES_LITERAL("aa")));
+    assert_false(matches("(.)\\1", BYTES_LITERAL("ab")));
     /* What is not UTF-8 never matches. */
     assert_false(matches("[\\s\\S]*", BYTES_LITERAL("a\xC3")));
     assert_false(matches("[\\s\\S]*", BYTES_LITERAL("\xED\xA0\x80")));

@@ -32,27 +32,74 @@ static bool read_unit(const char *at, uint32_t *unit)
     return end == digits + 4;
 }
 
-/* Java's \uXXXX is PCRE2's \x{XXXX}; two of them that are a surrogate pair are one character. Half a pair stays
- * what it is, and PCRE2 refuses it. */
-static void append_translated(struct buffer *out, const char *at)
+/* Java's names of ASCII's classes: \p{Print}. PCRE2 has them in small letters, and within brackets alone. */
+static bool append_class(struct buffer *out, const char **at, bool is_in_brackets)
+{
+    static const char *const names[] = { "Lower", "Upper", "Alpha", "Digit", "Alnum",  "Punct",
+                                         "Graph", "Print", "Blank", "Cntrl", "XDigit", "Space" };
+
+    if (strncmp(*at, "\\p{", 3) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        size_t size = strlen(names[i]);
+
+        if (strncmp(*at + 3, names[i], size) != 0 || (*at)[3 + size] != '}')
+            continue;
+        *at += size + 4;
+        buffer_append_string(out, is_in_brackets ? "[:" : "[[:");
+        for (const char *c = names[i]; *c; c++)
+            buffer_append_u8(out, (uint8_t)(*c | 0x20));
+        buffer_append_string(out, is_in_brackets ? ":]" : ":]]");
+        return true;
+    }
+    return false;
+}
+
+/* \uXXXX is \x{XXXX} for PCRE2; two of them that are a surrogate pair are one character. Half a pair stays what it is,
+ * and PCRE2 refuses it. */
+static bool append_unit(struct buffer *out, const char **at)
 {
     uint32_t unit, low;
 
+    if (!read_unit(*at, &unit))
+        return false;
+    *at += 6;
+    if (unit >= 0xD800 && unit < 0xDC00 && read_unit(*at, &low) && low >= 0xDC00 && low < 0xE000) {
+        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+        *at += 6;
+    }
+    buffer_printf(out, "\\x{%X}", unit);
+    return true;
+}
+
+/* What Java writes otherwise. In brackets it takes a hyphen behind \w for itself; PCRE2 wants to be told. False: Java
+ * has a set of sets there, [a-z&&[^b]] or [a[b]], which PCRE2 would take for something else. */
+static bool append_translated(struct buffer *out, const char *at)
+{
+    bool is_in_brackets = false;
+
     while (*at) {
-        if (read_unit(at, &unit)) {
-            at += 6;
-            if (unit >= 0xD800 && unit < 0xDC00 && read_unit(at, &low) && low >= 0xDC00 && low < 0xE000) {
-                unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                at += 6;
-            }
-            buffer_printf(out, "\\x{%X}", unit);
+        if (append_unit(out, &at) || append_class(out, &at, is_in_brackets))
+            continue;
+        if (*at == '\\' && at[1]) {
+            bool is_class = strchr("wdsWDS", at[1]);
+
+            /* An escaped backslash escapes nothing behind it. */
+            buffer_append(out, at, 2);
+            at += 2;
+            if (is_class && is_in_brackets && *at == '-')
+                buffer_append_u8(out, '\\');
             continue;
         }
-        /* An escaped backslash escapes nothing behind it. */
-        if (*at == '\\' && at[1])
-            buffer_append_u8(out, (uint8_t)*at++);
+        if (is_in_brackets && (*at == '[' || (at[0] == '&' && at[1] == '&')))
+            return false;
+        if (*at == '[')
+            is_in_brackets = true;
+        else if (*at == ']')
+            is_in_brackets = false;
         buffer_append_u8(out, (uint8_t)*at++);
     }
+    return true;
 }
 
 /* Compiled once at start. What PCRE2 refuses is told with its words, since a model's author must find
@@ -60,18 +107,19 @@ static void append_translated(struct buffer *out, const char *at)
 enum status pattern_new(const char *text, struct pattern **result, struct error *err)
 {
     CLEANUP(buffer_fini) struct buffer translated = { 0 };
-    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     PCRE2_SIZE offset = 0;
     int code = 0;
 
+    if (!append_translated(&translated, text))
+        return error_set(err, ERR_INVALID, "pattern %s: brackets within brackets", text);
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     assert(context);
-    append_translated(&translated, text);
     /* Java's '.' takes neither \r nor \n; what it leaves out besides is beyond what a model means by it. */
     pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
-    pcre2_code *compiled = pcre2_compile(translated.data, translated.size,
-                                         PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
-                                             PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C,
-                                         &code, &offset, context);
+    pcre2_code *compiled =
+        pcre2_compile(translated.data, translated.size,
+                      PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+                      &code, &offset, context);
     pcre2_compile_context_free(context);
     if (!compiled) {
         PCRE2_UCHAR message[128];
