@@ -15,6 +15,7 @@
 
 /* ---- JSON 1.0 and 1.1: a body. An empty body is an empty structure. ---- */
 
+/* Also of shapes that are none, for REST: *result NULL is null. */
 bool json_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result,
                struct api_fault *fault);
 void json_write(struct buffer *out, const struct tree *tree); /* NULL: {} */
@@ -30,16 +31,24 @@ void cbor_write_fault(struct buffer *out, const struct model_service *service, c
 
 /* ---- query: a form as it came, percent-encoded; the answer is XML ---- */
 
-/* The form's pair of that name, decoded, in the arena; data NULL: there is none. */
+enum { QUERY_FORM_MAX = 2 << 20, QUERY_PAIRS_MAX = TREE_VALUES_MAX };
+
+/* The form's last pair of that name, decoded, in the arena; data NULL: there is none, or it cannot be decoded. */
 struct bytes query_field(struct arena *arena, struct bytes form, const char *name);
+/* A request may be a GET with its form in the target. There a '+' is a '+', as it was signed: it is encoded, so that it stays one. */
+struct bytes query_form_of_target(struct arena *arena, struct bytes raw_query);
+/* Pairs may come in any order, and elements of lists and maps with holes in their numbers. */
 bool query_read(struct arena *arena, const struct shape *shape, struct bytes form, struct tree **result,
                 struct api_fault *fault);
+/* What XML cannot carry becomes U+FFFD. tree NULL: an output without members. */
 void query_write(struct buffer *out, const struct model_service *service, const struct model_operation *operation,
                  const struct tree *tree, const char *request_id);
 void query_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault,
-                       const char *request_id);
+                       const char *request_id); /* service NULL: the fault is a common one */
 
 /* ---- REST-JSON ---- */
+
+enum { REST_SEGMENTS_MAX = 32, REST_PARAMETERS_MAX = 10000 };
 
 struct rest_pair {
     struct bytes name, value;
@@ -55,9 +64,14 @@ struct rest_message {
     struct bytes body;
 };
 
-/* The operation whose method and path fit best (Smithy: the one with more and longer literal segments); NULL: none. */
-const struct model_operation *rest_operation_find(const struct model_service *service, struct bytes method,
-                                                  struct bytes raw_path);
+/* A target's raw query as parameters; false: it has too many, or a '%' that encodes nothing. */
+bool rest_parameters(struct arena *arena, struct bytes raw_query, const struct rest_pair **parameters, uint32_t *count,
+                     struct api_fault *fault);
+/* The operation whose method and path fit best (Smithy: the one with more literal segments before its labels); NULL: none. Paths are
+ * looked at in their normal form, as they were signed; a '/' at the end makes no difference. */
+const struct model_operation *rest_operation_find(struct arena *arena, const struct model_service *service,
+                                                  struct bytes method, struct bytes raw_path);
+/* Of the operation that was found for the message. */
 bool rest_read(struct arena *arena, const struct model_operation *operation, const struct rest_message *message,
                struct tree **result, struct api_fault *fault);
 
@@ -68,8 +82,12 @@ struct rest_answer {
     const char *content_type; /* NULL: no body */
 };
 
+/* Controls in a header's value, which would end it, become blanks. tree NULL: an output without members. */
 void rest_write(struct arena *arena, struct buffer *body, struct rest_answer *answer,
                 const struct model_operation *operation, const struct tree *tree);
+/* With x-amzn-errortype, which clients look at first. service NULL: the fault is a common one. */
+void rest_write_fault(struct arena *arena, struct buffer *body, struct rest_answer *answer,
+                      const struct model_service *service, const struct api_fault *fault);
 
 /* ---- times ---- */
 

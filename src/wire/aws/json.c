@@ -381,8 +381,8 @@ static bool read_value(struct json_reader *r, struct bytes token, const struct s
     return walk_check_union(&r->walk, tree);
 }
 
-/* An empty body is what some clients send for an operation without input. All others are one object,
- * checked before any of it is believed. */
+/* An empty body is what some clients send for an operation without input. All others are one object, or
+ * what a payload of REST may be, checked before any of it is believed. */
 bool json_read(struct arena *arena, const struct shape *shape, struct bytes body, struct tree **result,
                struct api_fault *fault)
 {
@@ -390,7 +390,6 @@ bool json_read(struct arena *arena, const struct shape *shape, struct bytes body
     struct error err;
     struct tree *tree = NULL;
 
-    assert(shape->kind == SHAPE_STRUCTURE);
     if (body.size == 0) {
         *result = tree_new(arena, shape);
         return true;
@@ -399,8 +398,8 @@ bool json_read(struct arena *arena, const struct shape *shape, struct bytes body
     if (json_check(body, &r.rest, &err))
         return walk_refuse(&r.walk, "%s", err.message);
     struct bytes token = next_token(&r);
-    bool ok = json_kind_of(token) == JSON_OBJECT ? read_value(&r, token, shape, &tree)
-                                                 : walk_refuse(&r.walk, "The body is not an object");
+    bool good = shape->kind != SHAPE_STRUCTURE || json_kind_of(token) == JSON_OBJECT;
+    bool ok = good ? read_value(&r, token, shape, &tree) : walk_refuse(&r.walk, "The body is not an object");
     buffer_fini(&r.scratch);
     if (ok)
         *result = tree;
