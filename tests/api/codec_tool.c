@@ -4,12 +4,16 @@
  *           model, name (of an operation; of an error), data (the message; a value; the details of the error), text (the error's)
  *     out   fields of the same form: "ok" or "refused"; the value, the message, or why it was refused
  *
+ * With rest-json the message is fields of the same form. A request: method, target, the number of headers in decimal, a name and a value
+ * for each, body. An answer: status and number of headers in decimal, a name and a value for each, content type, body.
+ *
  * A value is words with blanks between them, so that no codec is needed to tell it: z (null), t, f, i-5 (integers), n3ff8000000000000 (a
  * double's bits), m1767323045000000 (a time in microseconds), s6162 (strings, blobs, documents, in hexadecimal), [ values ],
  * { k6162 value ... } (structures by their members' names, and maps).
  */
 #include "base/cursor.h"
 #include "wire/aws/codec.h"
+#include "wire/aws/percent.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -28,6 +32,12 @@ static void tell(struct bytes bytes)
     fwrite(size, 1, sizeof(size), stdout);
     if (bytes.size)
         fwrite(bytes.data, 1, bytes.size, stdout);
+}
+
+static void append_field(struct buffer *out, struct bytes bytes)
+{
+    buffer_append_be32(out, (uint32_t)bytes.size);
+    buffer_append_bytes(out, bytes);
 }
 
 static bool is(struct bytes text, const char *word)
@@ -166,6 +176,31 @@ struct record {
     struct bytes what, protocol, model, name, data, text;
 };
 
+static bool read_rest(struct arena *arena, const struct model_service *service, const struct model_operation *operation,
+                      struct bytes data, struct tree **tree, struct api_fault *fault)
+{
+    struct cursor input = cursor_of(data);
+    struct rest_message message = { .method = field(&input) };
+    struct bytes query, target = field(&input);
+
+    target_split(target, &message.raw_path, &query);
+    message.header_count = (uint32_t)strtoul(arena_string(arena, field(&input)), NULL, 10);
+
+    struct rest_pair *headers = arena_new_array(arena, struct rest_pair, message.header_count);
+
+    for (uint32_t i = 0; i < message.header_count; i++) {
+        headers[i].name = field(&input);
+        headers[i].value = field(&input);
+    }
+    message.headers = headers;
+    message.body = field(&input);
+    assert(!input.failed);
+    if (rest_operation_find(arena, service, message.method, message.raw_path) != operation)
+        return fault_set(fault, "UnknownOperationException", 404, "The path is not found");
+    return rest_parameters(arena, query, &message.parameters, &message.parameter_count, fault) &&
+           rest_read(arena, operation, &message, tree, fault);
+}
+
 static void answer_read(struct arena *arena, const struct record *record, const struct model_service *service,
                         struct buffer *out)
 {
@@ -177,6 +212,10 @@ static void answer_read(struct arena *arena, const struct record *record, const 
     assert(operation);
     if (is(record->protocol, "cbor"))
         ok = cbor_read(arena, operation->input, record->data, &tree, &fault);
+    else if (is(record->protocol, "query"))
+        ok = query_read(arena, operation->input, record->data, &tree, &fault);
+    else if (is(record->protocol, "rest-json"))
+        ok = read_rest(arena, service, operation, record->data, &tree, &fault);
     else
         ok = json_read(arena, operation->input, record->data, &tree, &fault);
     /* A request that clients are told to send breaks no bound. */
@@ -188,17 +227,36 @@ static void answer_read(struct arena *arena, const struct record *record, const 
         buffer_append_string(out, fault.message);
 }
 
+static void append_answer(struct arena *arena, const struct rest_answer *answer, const struct buffer *body,
+                          struct buffer *out)
+{
+    append_field(out, bytes_of_string(arena_printf(arena, "%u", answer->status)));
+    append_field(out, bytes_of_string(arena_printf(arena, "%u", answer->header_count)));
+    for (uint32_t i = 0; i < answer->header_count; i++) {
+        append_field(out, answer->headers[i].name);
+        append_field(out, answer->headers[i].value);
+    }
+    append_field(out, bytes_of_string(answer->content_type ? answer->content_type : ""));
+    append_field(out, buffer_bytes(body));
+}
+
 static void answer_write(struct arena *arena, const struct record *record, const struct model_service *service,
                          struct buffer *out)
 {
     const struct model_operation *operation = model_operation_find(service, record->name);
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
     struct bytes text = record->data;
+    struct rest_answer answer;
     const struct tree *tree;
 
     assert(operation);
     tree = operation->output ? make(arena, &text, operation->output) : NULL;
     if (is(record->protocol, "cbor"))
         cbor_write(out, tree);
+    else if (is(record->protocol, "query"))
+        query_write(out, service, operation, tree, "c6104cbe");
+    else if (is(record->protocol, "rest-json"))
+        rest_write(arena, &body, &answer, operation, tree), append_answer(arena, &answer, &body, out);
     else
         json_write(out, tree);
     tell(BYTES_LITERAL("ok"));
@@ -207,7 +265,9 @@ static void answer_write(struct arena *arena, const struct record *record, const
 static void answer_fault(struct arena *arena, const struct record *record, const struct model_service *service,
                          struct buffer *out)
 {
+    CLEANUP(buffer_fini) struct buffer body = { 0 };
     struct bytes data = record->data;
+    struct rest_answer answer;
     struct api_fault fault;
 
     const struct shape *shape = model_shape_find(service, arena_string(arena, record->name));
@@ -217,6 +277,10 @@ static void answer_fault(struct arena *arena, const struct record *record, const
     fault.details = make(arena, &data, shape);
     if (is(record->protocol, "cbor"))
         cbor_write_fault(out, service, &fault);
+    else if (is(record->protocol, "query"))
+        query_write_fault(out, service, &fault, "c6104cbe");
+    else if (is(record->protocol, "rest-json"))
+        rest_write_fault(arena, &body, &answer, service, &fault), append_answer(arena, &answer, &body, out);
     else
         json_write_fault(out, service, &fault);
     tell(BYTES_LITERAL("ok"));
