@@ -42,7 +42,7 @@ static void show_scalar(struct buffer *out, const struct tree *tree)
     switch (tree->shape->kind) {
     case SHAPE_STRING:
     case SHAPE_DOCUMENT:
-        buffer_append(out, tree->bytes.data, tree->bytes.size < SHOWN_MAX ? tree->bytes.size : SHOWN_MAX + 1);
+        buffer_append(out, tree->bytes.data, tree->bytes.size <= SHOWN_MAX ? tree->bytes.size : SHOWN_MAX + 1);
         break;
     case SHAPE_BLOB: buffer_printf(out, "%zu bytes", tree->bytes.size); break;
     case SHAPE_BOOLEAN: buffer_append_string(out, tree->boolean ? "true" : "false"); break;

@@ -264,6 +264,20 @@ static void test_many(void **state)
     assert_string_equal(fault.message + strlen(fault.message) - 3, "...");
 }
 
+/* What is just as long as what is shown is shown whole, and nothing behind it is looked at. */
+static void test_shown(void **state)
+{
+    struct api_fault fault = { 0 };
+    char text[257];
+
+    memset(text, 'a', 256);
+    text[256] = 'b';
+    tree_set_string(arena, tree_append(arena, tree_member(arena, tree, "tags")), "Key", bytes_of(text, 256));
+    assert_false(tree_check(tree, &fault));
+    assert_non_null(strstr(fault.message, "aaa' at 'tags.1.member.key'"));
+    assert_null(strstr(fault.message, "..."));
+}
+
 static void test_fault(void **state)
 {
     struct api_fault fault = { .query_code = "old", .details = tree };
@@ -286,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_containers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fault, setup, teardown),
     };
 
