@@ -169,6 +169,7 @@ static bool read_members(struct form *form, struct range range, struct tree *tre
 
         if (!member)
             continue;
+        assert(!tree->members[member - tree->shape->members]); /* its pairs stand together */
         walk_member(&form->walk, segment);
         if (!read_value(form, member->shape, below, &tree->members[member - tree->shape->members]))
             return false;

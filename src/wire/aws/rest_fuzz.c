@@ -19,12 +19,17 @@ static const char model[] =
     "operation A All at GET /a/{Name} 200 -> All\noperation B All at POST /a/{Name+}/b 200 -> All\n"
     "operation C Payload at POST /c/{Name} 200 -> Payload\noperation D Structured at POST /d/{Name} 200 -> Structured\n";
 
+/* Parsed at the first call, and kept with its arena. */
 static struct model_service *service_of(void)
 {
     static struct model_service *service;
+    static struct arena *arena;
     struct error err;
 
-    if (!service && model_parse(arena_new(4096), bytes_of_string(model), &service, &err)) {
+    if (service)
+        return service;
+    arena = arena_new(4096);
+    if (model_parse(arena, bytes_of_string(model), &service, &err)) {
         fprintf(stderr, "%s\n", err.message);
         __builtin_trap();
     }
