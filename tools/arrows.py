@@ -117,7 +117,7 @@ def folders_of(sentence):
     return {word for word in re.findall(r"\w+", re.sub(r"\(.*?\)", "", sentence)) if word in folders}
 
 
-folders = {path.name for path in (root / "src").iterdir() if path.is_dir()}
+folders = {path.name for path in (root / "src").iterdir() if path.is_dir() and any(path.rglob("*.[ch]"))}  # models alone include nothing
 uses, used_by = {}, {}  # tests apart
 for path in (root / "src").rglob("*.*"):
     folder = path.relative_to(root / "src").parts[0]
