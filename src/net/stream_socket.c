@@ -233,8 +233,10 @@ void stream_socket_commit(struct stream_socket *socket)
     socket->output_bytes = waiting_bytes(socket);
     if (socket->output_bytes > socket->output_bytes_max)
         stream_socket_pause(socket, STREAM_PAUSE_OUTPUT);
-    if (!socket->stall.position) /* else the kernel takes nothing now, and EPOLLOUT will flush */
+    if (!socket->stall.position)
         loop_defer(socket->loop, &socket->flush);
+    else /* the kernel takes nothing now, and EPOLLOUT will flush: what came to wait is held from now on */
+        charge_output(socket, shrink_waiting(socket));
 }
 
 static void stall_fire(struct loop_timer *timer)

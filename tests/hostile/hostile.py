@@ -593,7 +593,7 @@ def replies_in_memory(_, rng):
         assert polite.failure is None and polite.worst < 5, (polite.failure, polite.worst)
         print(f"    peak {watch.peak >> 20} MiB (it had {before >> 20}); polite client: {polite.count} answers, longest wait "
               f"{polite.worst * 1000:.0f} ms")
-        assert watch.peak < before + (180 << 20), f"memory {watch.peak >> 20} MiB"
+        assert watch.peak < before + (110 << 20), f"memory {watch.peak >> 20} MiB"
         assert metric(server, "helenus_connections_paused_for_memory_total") > 0, "what nobody takes is not counted"
         for d in clients:
             d.close()
