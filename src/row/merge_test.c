@@ -258,6 +258,25 @@ static void a_deleted_counter_stays_deleted(void **state)
     }
 }
 
+/* A deletion between the two would else take away what was counted behind it. */
+static void a_counter_is_as_new_as_its_newest_version(void **state)
+{
+    struct arena *arena CLEANUP(arena_free) = arena_new(4096);
+
+    for (int way = 0; way < 2; way++) {
+        struct cell first = counter_cell(arena, "a11"), second = counter_cell(arena, "a22");
+        struct row a = ROW_EMPTY, b = ROW_EMPTY, merged;
+
+        first.timestamp_us = way ? 7 : 5;
+        second.timestamp_us = way ? 5 : 7;
+        a.cells = &first;
+        b.cells = &second;
+        a.cell_count = b.cell_count = 1;
+        merged = decode(arena, merge_two(arena, encode(arena, &a), encode(arena, &b)));
+        assert_int_equal(merged.cells[0].timestamp_us, 7);
+    }
+}
+
 /* ---- large rows ---- */
 
 static struct row elements(struct dice *dice, struct arena *arena, uint32_t first, uint32_t count)
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_purged_deletion_takes_along_what_it_covers),
         cmocka_unit_test(counters_keep_the_newest_of_each_origin),
         cmocka_unit_test(a_deleted_counter_stays_deleted),
+        cmocka_unit_test(a_counter_is_as_new_as_its_newest_version),
         cmocka_unit_test(many_operands_are_the_same_as_one_after_the_other),
         cmocka_unit_test(a_large_row_is_not_gone_through_for_every_operand),
     };

@@ -235,6 +235,48 @@ static void a_refused_command_counts_nothing(void **state)
     bed_close(&bed);
 }
 
+/* Whoever may not wait for the row "5" is sent away. */
+static enum status get_or_hesitate(struct store *store, enum store_family family, struct bytes key,
+                                   const struct store_read_options *options, struct store_value *value,
+                                   struct error *err)
+{
+    if (!options->may_wait && key.data[key.size - 1] == '5')
+        return error_set(err, ERR_WOULD_WAIT, "not in memory");
+    return counted->get(store, family, key, options, value, err);
+}
+
+/* A command of numbers and deletions has put what its neighbours gathered into the batch when it has to be run again: what is
+ * taken back is its own. */
+static void a_command_that_is_run_again_takes_no_others_numbers(void **state)
+{
+    static struct write writes[60];
+    struct table_fragment plain = { .kind = KEY_ROW, .clustering = BYTES_LITERAL("0"), .row = ROW_EMPTY },
+                          mixed[2] = { { .kind = KEY_ROW, .clustering = BYTES_LITERAL("4"), .row = ROW_EMPTY },
+                                       { .kind = KEY_ROW, .clustering = BYTES_LITERAL("5"), .row = ROW_EMPTY } };
+    uint8_t delta[8];
+    struct cell cell = number(delta, 1);
+    int64_t got[ROWS];
+    struct table_port *port;
+
+    open_bed(&store_memory_ops);
+    counting_ops.get = get_or_hesitate;
+    port = table_port_open(bed.space);
+    plain.row.cells = mixed[1].row.cells = &cell;
+    plain.row.cell_count = mixed[1].row.cell_count = 1;
+    mixed[0].row.deletion = (struct deletion){ 1, 1 };
+    for (uint32_t i = 0; i < 60; i++)
+        submit(port, &writes[i], i % 3 == 2 ? mixed : &plain, i % 3 == 2 ? 2 : 1);
+    wait_for(port, 60);
+    read_all(port, got);
+    assert_int_equal(refused, 0);
+    assert_int_equal(got[0], 40);
+    assert_int_equal(got[5], 20);
+    for (uint32_t i = 0; i < 60; i++)
+        buffer_fini(&writes[i].command);
+    table_port_close(port);
+    bed_close(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +284,7 @@ int main(void)
         cmocka_unit_test(all_is_counted_on_rocksdb),
         cmocka_unit_test(a_hot_counter_is_written_once_a_turn),
         cmocka_unit_test(a_refused_command_counts_nothing),
+        cmocka_unit_test(a_command_that_is_run_again_takes_no_others_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
