@@ -489,7 +489,10 @@ static void happen(struct run *run, const struct event *event)
     case EVENT_RESTART: start_anew(run, IN_ORDER); break;
     case EVENT_SWEEP: (void)world_sweep(run->world, &err); break;
     case EVENT_FLUSH: (void)world_flush(run->world, &err); break;
-    case EVENT_COMPACT: (void)world_compact(run->world, &err); break;
+    case EVENT_COMPACT:
+        sim_advance(event->amount * 1000000);
+        (void)world_compact(run->world, &err);
+        break;
     }
 }
 

@@ -683,7 +683,10 @@ static bool make_happening(struct workload *plan, struct event *event)
         return features->restarts && one_in(2);
     case 8: event->kind = EVENT_SWEEP; return features->sweeps;
     default:
-        event->kind = one_in(2) ? EVENT_FLUSH : EVENT_COMPACT;
+        event->kind = one_in(2) && plan->on_rocksdb ? EVENT_FLUSH : EVENT_COMPACT;
+        /* Compactions find what has just come due, before the sweeper. */
+        if (event->kind == EVENT_COMPACT && features->advances && plan->grace_s < 60)
+            event->amount = plan->grace_s + 1;
         return features->compactions && (!plan->on_rocksdb || one_in(2));
     }
 }
