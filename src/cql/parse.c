@@ -93,6 +93,7 @@ void parse_fail_at(struct parse *p, struct lexeme lexeme)
         parse_fail(p, "line 0:-1 no viable alternative at input '<EOF>'");
         return;
     }
+    assert(p->original.data); /* not even empty: there is a lexeme in it */
     /* From the original, as the copy may be folded. Strings and quoted names are shown
      * without their quotes. */
     text = bytes_of(p->original.data + (lexeme.start - p->copy), lexeme.size);
@@ -172,6 +173,7 @@ static enum status refuse_bytes(struct parse *p, struct bytes rest)
     enum { SHOWN = 64 };
     char hex[2 * SHOWN + 1];
 
+    assert(rest.data && rest.size);
     /* Only the beginning is shown. */
     for (size_t i = 0; i < rest.size && i < SHOWN; i++)
         snprintf(hex + 2 * i, 3, "%02x", rest.data[i]);
