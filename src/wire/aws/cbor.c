@@ -353,7 +353,7 @@ static bool read_name(struct cbor_reader *r, struct bytes *name)
 static bool read_structure(struct cbor_reader *r, struct items items, struct tree *tree)
 {
     while (next_item(r, &items)) {
-        struct bytes name;
+        struct bytes name = { NULL, 0 };
         struct head head;
 
         if (!read_name(r, &name))

@@ -271,6 +271,7 @@ static enum status parse_values(struct parser *p, struct shape *shape)
         if (token.size == 0)
             break;
         /* Few enough to look at all of them; once, at start. */
+        assert(values || !shape->value_count);
         for (uint32_t i = 0; i < shape->value_count; i++)
             if (is_word(token, values[i]))
                 return fail(p, token.data, "the value is there twice", token);
@@ -291,7 +292,7 @@ static const char *parse_as(struct parser *p, const char *usual)
 static enum status parse_container(struct parser *p, struct shape *shape)
 {
     bool is_map = shape->kind == SHAPE_MAP;
-    const struct shape *first;
+    const struct shape *first = NULL;
     enum status status;
 
     if (!accept_word(p, "of"))
@@ -301,6 +302,7 @@ static enum status parse_container(struct parser *p, struct shape *shape)
     status = resolve(p, name, &first);
     if (status)
         return status;
+    assert(first);
     if (is_map) {
         /* JSON and CBOR have no other keys. */
         if (first->kind != SHAPE_STRING)
@@ -504,6 +506,7 @@ static enum status parse_structure(struct parser *p, const struct shape **result
     struct bytes name = next_token(p);
     enum status status = resolve(p, name, result);
 
+    assert(status || *result);
     if (!status && ((*result)->kind != SHAPE_STRUCTURE || (*result)->is_error))
         status = fail(p, name.data, "not a structure", name);
     return status;

@@ -273,7 +273,7 @@ static bool read_entry(struct form *form, struct range range, struct tree *map)
     const struct shape *shape = map->shape;
     struct range key_range = { 0 }, value_range = { 0 }, below;
     struct bytes segment;
-    struct tree *key, *value;
+    struct tree *key = NULL, *value = NULL;
 
     while (next_segment(form, &range, &segment, &below))
         if (bytes_equal(segment, bytes_of_string(shape->key_name)))
@@ -284,6 +284,7 @@ static bool read_entry(struct form *form, struct range range, struct tree *map)
         return walk_refuse(&form->walk, "An entry without a '%s'", shape->key_name);
     if (!read_value(form, shape->key, key_range, &key))
         return false;
+    assert(key);
     walk_member(&form->walk, key->bytes);
     if (value_range.first == value_range.end && shape_is_scalar(shape->element))
         return walk_refuse(&form->walk, "An entry without a '%s'", shape->element_name);
