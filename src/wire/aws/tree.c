@@ -48,6 +48,14 @@ const char *fault_message_name(const struct api_fault *fault)
     return "message";
 }
 
+/* A model's error may have another name there than elsewhere, and common ones have. */
+const char *fault_query_code(const struct api_fault *fault)
+{
+    if (fault->query_code)
+        return fault->query_code;
+    return fault->shape ? fault->shape->error_code : fault->name;
+}
+
 /* ---- making ---- */
 
 /* One place for each member at once, so that a structure never grows, and one more so that an empty

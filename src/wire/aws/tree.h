@@ -57,6 +57,8 @@ bool fault_set(struct api_fault *fault, const char *name, unsigned http_status, 
 void fault_print_type(struct buffer *out, const struct model_service *service, const struct api_fault *fault);
 /* What the message is called in the error's shape: "message" or "Message". */
 const char *fault_message_name(const struct api_fault *fault);
+/* Its name in the query protocol. */
+const char *fault_query_code(const struct api_fault *fault);
 
 /* ---- making ---- */
 

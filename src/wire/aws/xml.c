@@ -201,14 +201,6 @@ static bool is_message(const char *name)
     return !strcmp(name, "message") || !strcmp(name, "Message");
 }
 
-/* A model's error may have another name here than elsewhere. */
-static const char *code_of(const struct api_fault *fault)
-{
-    if (fault->query_code)
-        return fault->query_code;
-    return fault->shape ? fault->shape->error_code : fault->name;
-}
-
 /* Clients take the code from here and nowhere else, and an answer without this very form is none to
  * them: they ask again. An empty message is left out, since an empty element is read as nothing. */
 void query_write_fault(struct buffer *out, const struct model_service *service, const struct api_fault *fault,
@@ -220,7 +212,7 @@ void query_write_fault(struct buffer *out, const struct model_service *service, 
     open_root(out, "ErrorResponse", "", service);
     open_tag(out, "Error");
     append_element(out, "Type", bytes_of_string(fault->is_receiver ? "Receiver" : "Sender"));
-    append_element(out, "Code", bytes_of_string(code_of(fault)));
+    append_element(out, "Code", bytes_of_string(fault_query_code(fault)));
     if (fault->message[0])
         append_element(out, "Message", bytes_of_string(fault->message));
     for (uint32_t i = 0; details && i < details->shape->member_count; i++)
