@@ -1,25 +1,29 @@
-/* Two routes, which show what server.c counts; and a word for who asks for something else. One
- * thread is enough: what is shown is read without waiting for anybody. */
+/* Two routes, which show what server.c counts, then AWS's APIs; and a word for who asks for something
+ * else. Without APIs one thread is enough: what is shown is read without waiting for anybody. */
 #include "server/http.h"
 
+#include "api/api.h"
 #include "net/http_server.h"
 
 #include <assert.h>
 
-enum { THREADS = 1, WELL = 200, NOT_FOUND = 404, NOT_WELL = 503 };
+enum { THREADS = 1, API_THREADS = 4, WELL = 200, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, NOT_WELL = 503 };
 
 struct http {
     struct http_callbacks callbacks;
     struct http_server *server; /* owned */
 };
 
-/* 503 tells a load balancer to send writes elsewhere; the body says why. */
+/* 503 tells a load balancer to send writes elsewhere; the body says why. Monitors compare the body:
+ * what they need not know stands in a header. */
 static void answer_health(const struct http_request *request, struct http_response *response)
 {
     const struct http *http = request->context;
     bool is_well = http->callbacks.health(http->callbacks.context, &response->body);
 
     response->status = is_well ? WELL : NOT_WELL;
+    if (http->callbacks.api)
+        http_response_header(response, "Helenus-Signatures", "not checked");
     http_response_header(response, "Content-Type", "text/plain; charset=utf-8");
 }
 
@@ -37,6 +41,21 @@ static void answer_others(const struct http_request *request, struct http_respon
     http_response_text(response, NOT_FOUND, "here are /health and /metrics\n");
 }
 
+/* What is no request for an API is answered as if there were none. */
+static void answer_api(const struct http_request *request, struct http_response *response)
+{
+    const struct http *http = request->context;
+
+    if (api_handle(http->callbacks.api, request, response))
+        return;
+    if (bytes_equal(request->method, BYTES_LITERAL("GET")) || bytes_equal(request->method, BYTES_LITERAL("HEAD"))) {
+        answer_others(request, response);
+        return;
+    }
+    http_response_text(response, METHOD_NOT_ALLOWED, "405 Method Not Allowed\n");
+    http_response_header(response, "Allow", "GET, HEAD");
+}
+
 /* The first that fits is taken, so the last one is for all the rest. */
 static const struct http_route routes[] = {
     { "GET", "/health", false, answer_health },
@@ -44,17 +63,36 @@ static const struct http_route routes[] = {
     { "GET", "/", true, answer_others },
 };
 
-/* Whatever listens here shows no names and no data, and asks for no credentials. */
+static const struct http_route api_routes[] = {
+    { "GET", "/health", false, answer_health },
+    { "GET", "/metrics", false, answer_metrics },
+    { NULL, "/", true, answer_api },
+};
+
+static struct http_limits api_limits(void)
+{
+    struct http_limits limits = http_limits_small();
+
+    limits.connections = limits.connections_per_address = limits.queued = 256;
+    limits.uri_bytes = limits.header_bytes = 16 << 10;
+    limits.parameters = 256;
+    limits.body_bytes = API_BODY_MAX;
+    limits.bodies_bytes = 16 << 20;
+    limits.receive_us = 30000000;
+    return limits;
+}
+
+/* The two routes show no names of users' and no data, and ask for no credentials. */
 enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,
                       struct http **result, struct error *err)
 {
     struct http *http = xcalloc(1, sizeof(*http));
     struct http_options options = {
         .address = *address,
-        .limits = http_limits_small(),
-        .routes = routes,
-        .route_count = ARRAY_SIZE(routes),
-        .threads = THREADS,
+        .limits = callbacks->api ? api_limits() : http_limits_small(),
+        .routes = callbacks->api ? api_routes : routes,
+        .route_count = callbacks->api ? ARRAY_SIZE(api_routes) : ARRAY_SIZE(routes),
+        .threads = callbacks->api ? API_THREADS : THREADS,
         .thread_name = "http",
         .context = http,
     };

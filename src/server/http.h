@@ -1,7 +1,10 @@
-/* server/http.h: the port for whoever looks after the server: two routes, /health and /metrics, on net/http_server.h.
+/* server/http.h: the HTTP port, on net/http_server.h: two routes for whoever looks after the server, /health and /metrics; and AWS's
+ * APIs, if there are any.
  *
+ * Limits:  without APIs http_limits_small. With them 256 connections, 1 MiB for a body (API_BODY_MAX) and 16 MiB for all that are under
+ *          way, 16 KiB for a target and for headers (a presigned URL has a session's token), 30 s for a request to come.
  * Errors:  ERR_IO: the port is in use.
- * Thread:  the callbacks are called on a thread of the port's own, one after another.
+ * Thread:  the callbacks are called on threads of the port's own: one without APIs, four with them, which may all call at once.
  */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
@@ -11,6 +14,7 @@
 
 #include <sys/socket.h>
 
+struct api;
 struct http;
 
 struct http_callbacks {
@@ -19,6 +23,7 @@ struct http_callbacks {
     /* Appends one line; false: not well. */
     bool (*health)(void *context, struct buffer *out);
     void *context;
+    struct api *api; /* borrowed until http_close; NULL: none is served */
 };
 
 enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,

@@ -42,6 +42,19 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* The port that monitors and AWS's clients use. */
+static void print_http(const struct options *options, const char *near, bool is_ipv6, unsigned port)
+{
+    const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
+
+    if (options->dev)
+        printf(
+            "  AWS API   aws --endpoint-url http://%s%s%s:%u sts get-caller-identity    # any keys: signatures are not "
+            "checked\n",
+            open, near, close, port);
+    printf("  health    http://%s%s%s:%u/health, /metrics\n", open, near, close, port);
+}
+
 /* What a person sees who started it by hand: how to connect, from this machine. The last line is
  * the one that tests and scripts wait for. A numeric IPv6 address stands in brackets before a port. */
 static void print_screen(const struct options *options, const struct server *server)
@@ -71,7 +84,7 @@ static void print_screen(const struct options *options, const struct server *ser
         printf("            session = Cluster([\"%s\"], port=%u).connect()\n", near, port);
     printf("            session.execute(\"SELECT release_version FROM system.local\").one()\n");
     if (server_http_port(server))
-        printf("  health    http://%s%s%s:%u/health, /metrics\n", open, near, close, server_http_port(server));
+        print_http(options, near, is_ipv6, server_http_port(server));
     if (in_memory)
         printf("  data      in memory: forgotten at the end\n");
     else

@@ -6,6 +6,8 @@
  * is asserted in it. Nothing of the data is touched before the ports and the lock are ours. */
 #include "server/server.h"
 
+#include "api/api.h"
+#include "base/random.h"
 #include "catalog/format.h"
 #include "catalog/job.h"
 #include "keys/keys.h"
@@ -328,10 +330,21 @@ static enum status open_control(struct server *server, struct error *err)
     return control_open(&options, &server->control, err);
 }
 
+/* Nothing checks signatures yet: whoever reaches the port may do anything, as with CQL in developer
+ * mode, and only there. */
+static enum status open_api(struct server *server, struct error *err)
+{
+    struct api_options options = { .random = random_bytes };
+
+    return server->options->dev && server->options->http_port ? api_open(&options, &server->api, err) : OK;
+}
+
 /* Last, so that /health answers only when everything else does. */
 static enum status open_http(struct server *server, struct error *err)
 {
-    struct http_callbacks callbacks = { .metrics = show_metrics, .health = show_health, .context = server };
+    struct http_callbacks callbacks = {
+        .metrics = show_metrics, .health = show_health, .context = server, .api = server->api
+    };
     struct sockaddr_storage address;
     enum status status;
 
@@ -416,7 +429,7 @@ enum status server_open(const struct options *options, struct server **result, s
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
         check_files,  check_ports, check_http_port, lock_directory, open_keys, open_environment,
-        open_catalog, open_space,  open_query,      open_control,   open_http,
+        open_catalog, open_space,  open_query,      open_control,   open_api,  open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -486,6 +499,7 @@ static void close_all(struct server *server)
     /* Each needs what is below it. */
     assert(!server->space || server->catalog);
     assert(!server->engine || server->space);
+    api_close(server->api);
     control_close(server->control);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)

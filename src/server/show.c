@@ -3,6 +3,7 @@
  * while others write them, so sums are of no single moment. */
 #include "server/show.h"
 
+#include "api/api.h"
 #include "query/query.h"
 #include "server/state.h"
 #include "store/store.h"
@@ -87,6 +88,8 @@ void show_metrics(void *context, struct buffer *out)
     metrics_print_value(out, "helenus_slow_requests_total", "counter", "Requests that took slow-query-ms or longer.",
                         atomic_load(&server->slow_log.slow_count));
     sweeper_print_metrics(&server->sweeper, out);
+    if (server->api)
+        api_print_metrics(server->api, out);
 }
 
 /* A server that takes no writes is alive and not well: reads go on, but whoever balances load

@@ -13,6 +13,7 @@
 #include "server/native/loop.h"
 #include "server/server.h"
 
+struct api;
 struct http;
 struct keys;
 
@@ -34,6 +35,7 @@ struct server {
     struct sweeper_view sweeper;
     struct control_view tasks;
     struct control *control;
+    struct api *api; /* NULL: not in developer mode */
     struct http *http;
     struct sockaddr_storage address;
     struct sockaddr_storage advertised; /* what system.local says, but for the port */

@@ -1,0 +1,109 @@
+/* The table of services: models from the binary, and what is done for their operations. */
+#include "api/api.h"
+
+#include "api/call.h"
+#include "api/sts.h"
+
+#include <assert.h>
+
+enum { ARENA_BYTES = 64 << 10 };
+
+/* Texts: they are parsed at start. */
+static const char keyspaces_model[] =
+#include "api/keyspaces.model.inc"
+    ;
+static const char tagging_model[] =
+#include "api/resourcegroupstaggingapi.model.inc"
+    ;
+static const char sts_model[] =
+#include "api/sts.model.inc"
+    ;
+
+/* A service without handlers is known all the same: what is asked of it is counted by its name, and told
+ * in its namespace. */
+static const struct api_service all_services[] = {
+    { keyspaces_model, NULL, 0 },
+    { tagging_model, NULL, 0 },
+    { sts_model, sts_handlers, STS_HANDLERS },
+};
+
+struct api {
+    struct arena *arena; /* owned; models and tables lie in it */
+    struct model_service **services;
+    size_t service_count; /* of those that are parsed */
+    struct call_context context;
+};
+
+/* By the operations' places in the model, so that a handler is found without a search. A handler whose
+ * operation the model does not have is a fault of ours. */
+static api_handler_fn *const *table_of(struct arena *arena, const struct model_service *model,
+                                       const struct api_service *service)
+{
+    api_handler_fn **table = arena_new_array(arena, api_handler_fn *, model->operation_count);
+
+    for (size_t i = 0; i < service->handler_count; i++) {
+        const struct model_operation *operation =
+            model_operation_find(model, bytes_of_string(service->handlers[i].operation));
+
+        assert(operation && service->handlers[i].handle);
+        table[operation->index] = service->handlers[i].handle;
+    }
+    return table;
+}
+
+/* All or nothing: a server that has half of its services would be taken for one that lost the others. */
+enum status api_open(const struct api_options *options, struct api **result, struct error *err)
+{
+    const struct api_service *services = options->services ? options->services : all_services;
+    size_t count = options->services ? options->service_count : ARRAY_SIZE(all_services);
+    struct api *api = xcalloc(1, sizeof(*api));
+    api_handler_fn *const **handlers;
+    enum status status = OK;
+
+    assert(options->random && count);
+    api->arena = arena_new(ARENA_BYTES);
+    api->services = arena_new_array(api->arena, struct model_service *, count);
+    handlers = arena_new_array(api->arena, api_handler_fn *const *, count);
+    unknown_init(&api->context.unknown);
+    while (!status && api->service_count < count) {
+        size_t i = api->service_count;
+
+        status = model_parse(api->arena, bytes_of_string(services[i].model), &api->services[i], err);
+        if (!status)
+            handlers[api->service_count++] = table_of(api->arena, api->services[i], &services[i]);
+    }
+    if (status) {
+        api_close(api);
+        return status;
+    }
+    api->context.services = (struct dispatch_services){ (const struct model_service *const *)api->services, count };
+    api->context.handlers = handlers;
+    api->context.body_bytes_max = API_BODY_MAX;
+    api->context.random = options->random;
+    *result = api;
+    return OK;
+}
+
+/* What it needs of the table never changes. */
+bool api_handle(struct api *api, const struct http_request *request, struct http_response *response)
+{
+    return call_run(&api->context, request, response);
+}
+
+/* What users miss is all that is counted here. */
+void api_print_metrics(struct api *api, struct buffer *out)
+{
+    unknown_print(&api->context.unknown, out);
+}
+
+/* Also what api_open could not finish. */
+void api_close(struct api *api)
+{
+    if (!api)
+        return;
+    for (size_t i = 0; i < api->service_count; i++)
+        model_release(api->services[i]);
+    unknown_fini(&api->context.unknown);
+    arena_free(api->arena);
+    free(api);
+}

@@ -1,0 +1,22 @@
+/* Tools ask this first, to learn whose account they are about to change. */
+#include "api/sts.h"
+
+#include <assert.h>
+
+/* Whoever has an account's key is its root, until there are users. */
+static bool get_caller_identity(struct api_call *call)
+{
+    struct bytes account = call->caller.account;
+
+    assert(account.size == 12 && call->output);
+    tree_set_string(call->arena, call->output, "UserId", account);
+    tree_set_string(call->arena, call->output, "Account", account);
+    tree_set_text(call->arena, call->output, "Arn",
+                  arena_printf(call->arena, "arn:aws:iam::%.*s:root", BYTES(account)));
+    return true;
+}
+
+/* A token is to be had from nobody yet: the rest of the service comes with identities. */
+const struct api_handler sts_handlers[STS_HANDLERS] = {
+    { "GetCallerIdentity", get_caller_identity },
+};
