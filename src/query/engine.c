@@ -11,6 +11,8 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+enum { PAGE_WORK_MAX = 1000000000 /* of plan/work.h: about a second */ };
+
 /* The defaults of cassandra.yaml 5.0: tombstone_warn_threshold, tombstone_failure_threshold,
  * batch_size_warn_threshold (5 KiB), batch_size_fail_threshold (50 KiB), and
  * unlogged_batch_across_partitions_warn_threshold. */
@@ -44,7 +46,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->keys = options->keys;
     engine->page_rows_max = options->page_rows_max;
     engine->page_bytes_max = options->page_bytes_max;
-    engine->page_work_max = options->page_work_max;
+    engine->page_work_max = PAGE_WORK_MAX;
     engine->row_cache_bytes = options->row_cache_bytes;
     query_engine_set_thresholds(engine, options->thresholds ? options->thresholds : &query_thresholds_default);
     engine->cache = prepared_cache_new(options->prepared_bytes_max);

@@ -23,8 +23,7 @@ enum {
     LOOP_CHUNKS_MAX = 8,
     LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
     LOOP_BYTES = 1 << 20,
-    LOOP_KEYS_MAX = 256,            /* that INs name */
-    PAGE_WORK_DEFAULT = 1000000000, /* about a second */
+    LOOP_KEYS_MAX = 256, /* that INs name */
 };
 
 /* What was met, over all chunks of this request: for the warning about tombstones and for the
@@ -54,9 +53,7 @@ struct reader {
 /* Has this page taken as long as one may? Its worker has others to serve, and its client asks for the next one. */
 static bool is_long_page(const struct reader *reader)
 {
-    const struct query_engine *engine = reader->execution->context->engine;
-
-    return reader->execution->work.done > (engine->page_work_max ? engine->page_work_max : PAGE_WORK_DEFAULT);
+    return reader->execution->work.done > reader->execution->context->engine->page_work_max;
 }
 
 /* ---- groups ---- */
