@@ -88,9 +88,9 @@ tsan-modes: tsan-server
 
 .PHONY: format format-check lint
 format:
-	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c')
+	clang-format -i $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c' 'tests/api/*.h')
 format-check:
-	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c')
+	@clang-format --dry-run -Werror $(shell git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'bench/*.c' 'tests/sim/*.c' 'tests/sim/*.h' 'tests/api/*.c' 'tests/api/*.h')
 
 # What drives our codecs and signatures with other people's test suites: tests/api.
 API_TOOLS := $(patsubst tests/api/%.c,$(BUILD)/test/tests/api/%,$(wildcard tests/api/*_tool.c))

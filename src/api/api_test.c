@@ -44,7 +44,7 @@ static struct arena *arena;
 static struct api *api;
 static struct http_request request;
 static struct http_response response;
-static struct http_pair headers[HEADERS];
+static struct bytes_pair headers[HEADERS];
 
 static void same_id(void *to, size_t size)
 {
@@ -86,7 +86,7 @@ static void begin(const char *method, const char *target, struct bytes body)
 static void add(const char *name, const char *value)
 {
     assert_true(request.header_count < HEADERS);
-    headers[request.header_count++] = (struct http_pair){ bytes_of_string(name), bytes_of_string(value) };
+    headers[request.header_count++] = (struct bytes_pair){ bytes_of_string(name), bytes_of_string(value) };
 }
 
 static void sign(const char *key, const char *service)

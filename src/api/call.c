@@ -6,7 +6,6 @@
 #include "wire/aws/sigv4.h"
 
 #include <assert.h>
-#include <strings.h>
 
 enum { ACCOUNT_DIGITS = 12, QUOTE_MAX = 96, WELL = 200 };
 
@@ -110,7 +109,7 @@ static bool identify(struct call *call, struct api_caller *caller)
     case SIGV4_NOT_YET:
     case SIGV4_MISMATCH: return fail_signature(call, sigv4->message);
     }
-    if (!bytes_equal(sigv4->service, bytes_of_string(signing)))
+    if (!bytes_is(sigv4->service, signing))
         return fail_signature(
             call, arena_printf(call->arena, "Credential should be scoped to correct service: '%s'. ", signing));
     *caller = (struct api_caller){ account_of(sigv4->access_key), sigv4->region };
@@ -122,19 +121,16 @@ static bool identify(struct call *call, struct api_caller *caller)
 static void read_signature(struct call *call)
 {
     const struct http_request *request = call->request;
-    struct rest_pair *headers = arena_new_array(call->arena, struct rest_pair, request->header_count);
     struct bytes query = request->raw_query;
     struct sigv4_request signed_request = {
         .method = request->method,
         .target = bytes_of_string(
             arena_printf(call->arena, "%.*s%s%.*s", BYTES(request->raw_path), query.size ? "?" : "", BYTES(query))),
-        .headers = headers,
+        .headers = request->headers,
         .header_count = request->header_count,
         .body = request->body,
     };
 
-    for (uint32_t i = 0; i < request->header_count; i++)
-        headers[i] = (struct rest_pair){ request->headers[i].name, request->headers[i].value };
     call->signature = sigv4_parse(call->arena, &signed_request, &call->sigv4);
 }
 
@@ -154,11 +150,10 @@ static api_handler_fn *handler_of(const struct call *call)
 /* Smithy wants it: and what only claims to be CBOR by its path could come from any web page. */
 static bool check_content_type(struct call *call)
 {
-    static const char type[] = "application/cbor";
     struct bytes value = http_request_header(call->request, "Content-Type");
 
     if (call->to.protocol != PROTOCOL_CBOR || (!value.data && !call->body.size) ||
-        (value.size == sizeof(type) - 1 && !strncasecmp((const char *)value.data, type, value.size)))
+        bytes_is_ignoring_case(value, "application/cbor"))
         return true;
     return fail(call, "UnsupportedMediaTypeException", NULL, 415, "The Content-Type is to be application/cbor");
 }
@@ -242,8 +237,7 @@ static void tell_query_code(struct call *call)
     const struct model_service *service = call->to.service;
     struct bytes mode = http_request_header(call->request, "x-amzn-query-mode");
 
-    if (!service || !service->is_query_compatible || is_query(call) || mode.size != strlen("true") ||
-        strncasecmp((const char *)mode.data, "true", mode.size))
+    if (!service || !service->is_query_compatible || is_query(call) || !bytes_is_ignoring_case(mode, "true"))
         return;
     http_response_header(call->response, "x-amzn-query-error",
                          arena_printf(call->arena, "%s;%s", fault_query_code(&call->fault),

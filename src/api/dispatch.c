@@ -8,12 +8,6 @@
 #include <assert.h>
 #include <strings.h>
 
-/* Ids, operations and methods are compared byte by byte: AWS's have one spelling. */
-static bool is_text(struct bytes bytes, const char *text)
-{
-    return bytes_equal(bytes, bytes_of_string(text));
-}
-
 /* The media type alone, without its parameters: "application/x-amz-json-1.1; charset=utf-8". */
 static bool is_media_type(const struct http_request *request, const char *type)
 {
@@ -38,7 +32,7 @@ static bool speaks(const struct model_service *service, enum model_protocol prot
 static void find_by_id(const struct dispatch_services *services, struct dispatch *result, uint32_t protocols)
 {
     for (size_t i = 0; i < services->count; i++)
-        if ((services->services[i]->protocols & protocols) && is_text(result->service_name, services->services[i]->id))
+        if ((services->services[i]->protocols & protocols) && bytes_is(result->service_name, services->services[i]->id))
             result->service = services->services[i];
 }
 
@@ -79,10 +73,10 @@ static bool take_path(const struct http_request *request, struct dispatch *resul
     path_normalize(&normal, request->raw_path);
     path = arena_copy(request->arena, buffer_bytes(&normal));
     result->operation_name = take_last(&path);
-    if (!is_text(take_last(&path), "operation"))
+    if (!bytes_is(take_last(&path), "operation"))
         return false;
     result->service_name = take_last(&path);
-    return is_text(take_last(&path), "service") && result->service_name.size && result->operation_name.size;
+    return bytes_is(take_last(&path), "service") && result->service_name.size && result->operation_name.size;
 }
 
 /* Older clients leave the header out, so the path is enough; the header alone says at least in what to
@@ -94,13 +88,13 @@ static bool dispatch_cbor(const struct dispatch_services *services, const struct
 
     assert(!result->service);
 
-    if (!has_path && !is_text(http_request_header(request, "smithy-protocol"), "rpc-v2-cbor"))
+    if (!has_path && !bytes_is(http_request_header(request, "smithy-protocol"), "rpc-v2-cbor"))
         return false;
     result->protocol = PROTOCOL_CBOR;
     if (!has_path) {
         result->service_name = BYTES_LITERAL("cbor");
         result->operation_name = request->method;
-    } else if (is_text(request->method, "POST")) {
+    } else if (bytes_is(request->method, "POST")) {
         find_by_id(services, result, 1 << PROTOCOL_CBOR);
         find_operation(result);
     }
@@ -122,7 +116,7 @@ static bool dispatch_json(const struct dispatch_services *services, const struct
         return false;
     result->service_name = bytes_of(target.data, before);
     result->operation_name = dot ? bytes_of(dot + 1, target.size - before - 1) : target;
-    if (is_text(request->method, "POST"))
+    if (bytes_is(request->method, "POST"))
         find_by_id(services, result, 1 << PROTOCOL_JSON_1_0 | 1 << PROTOCOL_JSON_1_1);
     find_operation(result);
     if (is_media_type(request, "application/x-amz-json-1.1"))
@@ -143,7 +137,7 @@ static const struct model_service *find_by_scope(const struct dispatch_services 
                                                  uint32_t protocols)
 {
     for (size_t i = 0; scope.data && i < services->count; i++)
-        if ((services->services[i]->protocols & protocols) && is_text(scope, services->services[i]->signing))
+        if ((services->services[i]->protocols & protocols) && bytes_is(scope, services->services[i]->signing))
             return services->services[i];
     return NULL;
 }
@@ -154,7 +148,7 @@ static const struct model_service *find_by_version(const struct dispatch_service
     const struct model_service *found = NULL;
 
     for (size_t i = 0; version.data && i < services->count; i++) {
-        if (!speaks(services->services[i], PROTOCOL_QUERY) || !is_text(version, services->services[i]->version))
+        if (!speaks(services->services[i], PROTOCOL_QUERY) || !bytes_is(version, services->services[i]->version))
             continue;
         if (found)
             return NULL;
@@ -166,7 +160,7 @@ static const struct model_service *find_by_version(const struct dispatch_service
 /* HEAD asks what GET would be answered. */
 static bool is_method_of_query(struct bytes method)
 {
-    return is_text(method, "POST") || is_text(method, "GET") || is_text(method, "HEAD");
+    return bytes_is(method, "POST") || bytes_is(method, "GET") || bytes_is(method, "HEAD");
 }
 
 /* A form without an Action is none of ours: any web page may send one. */
@@ -192,7 +186,7 @@ static bool dispatch_query(const struct dispatch_services *services, const struc
         scope.data ? find_by_scope(services, scope, 1 << PROTOCOL_QUERY) : find_by_version(services, result->version);
     result->service_name = scope.data ? scope : result->version.data ? result->version : BYTES_LITERAL("query");
     if (result->version.data && is_method_of_query(request->method) && result->service &&
-        is_text(result->version, result->service->version))
+        bytes_is(result->version, result->service->version))
         find_operation(result);
     return true;
 }
@@ -207,9 +201,9 @@ static bool dispatch_others(const struct dispatch_services *services, const stru
     if (!scope.data)
         return false;
     result->service = find_by_scope(services, scope, UINT32_MAX);
-    result->protocol = result->service        ? result->service->protocol
-                       : is_text(scope, "s3") ? PROTOCOL_QUERY
-                                              : PROTOCOL_REST_JSON;
+    result->protocol = result->service         ? result->service->protocol
+                       : bytes_is(scope, "s3") ? PROTOCOL_QUERY
+                                               : PROTOCOL_REST_JSON;
     result->service_name = scope;
     result->operation_name = request->method;
     return true;

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(4096);
     static struct request_bed bed;
-    static struct http_pair headers[REQUEST_BED_HEADERS];
+    static struct bytes_pair headers[REQUEST_BED_HEADERS];
     struct http_request request = { .headers = headers, .arena = arena };
     struct http_response response = { .status = 0, .arena = arena };
     bool is_ours;
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.body = bed.body;
     request.header_count = bed.header_count;
     for (uint32_t i = 0; i < bed.header_count; i++)
-        headers[i] = (struct http_pair){ bed.headers[i].name, bed.headers[i].value };
+        headers[i] = (struct bytes_pair){ bed.headers[i].name, bed.headers[i].value };
     if (http_request_parse_target(&request, bed.target, 1000))
         return 0; /* the server has refused it */
     is_ours = api_handle(the_api(), &request, &response);

@@ -69,12 +69,12 @@ static int tear_down(void **state)
 
 static bool dispatch(const struct trial *trial, struct dispatch *result)
 {
-    struct http_pair *headers = arena_new_array(arena, struct http_pair, HEADERS);
+    struct bytes_pair *headers = arena_new_array(arena, struct bytes_pair, HEADERS);
     struct http_request request = { .method = bytes_of_string(trial->method), .headers = headers, .arena = arena };
 
     for (size_t i = 0; i < HEADERS && trial->headers[i][0]; i++)
         headers[request.header_count++] =
-            (struct http_pair){ bytes_of_string(trial->headers[i][0]), bytes_of_string(trial->headers[i][1]) };
+            (struct bytes_pair){ bytes_of_string(trial->headers[i][0]), bytes_of_string(trial->headers[i][1]) };
     assert_int_equal(http_request_parse_target(&request, bytes_of_string(trial->target), 16), 0);
     return dispatch_request(&services, &request, bytes_of_string(trial->body ? trial->body : ""),
                             trial->scope ? bytes_of_string(trial->scope) : bytes_of(NULL, 0), result);

@@ -8,12 +8,6 @@
 
 enum { STEP_BYTES = 64 << 10, GZIP_ONLY = 16 };
 
-/* Names of encodings are the same in any case (RFC 9110, 8.4.1). */
-static bool is_word(struct bytes value, const char *word)
-{
-    return value.size == strlen(word) && !strncasecmp((const char *)value.data, word, value.size);
-}
-
 /* As a body that cannot be read: it cannot. */
 static bool refuse(struct api_fault *fault, const char *what)
 {
@@ -51,11 +45,11 @@ bool encoding_undo(struct arena *arena, struct bytes encoding, struct bytes body
     CLEANUP(buffer_fini) struct buffer out = { 0 };
     int end;
 
-    if (!encoding.size || is_word(encoding, "identity")) {
+    if (!encoding.size || bytes_is_ignoring_case(encoding, "identity")) {
         *result = body;
         return true;
     }
-    if (!is_word(encoding, "gzip"))
+    if (!bytes_is_ignoring_case(encoding, "gzip"))
         return refuse(fault, "The Content-Encoding of a body is gzip or none");
     end = inflate_all(body, bytes_max, &out);
     if (out.size > bytes_max)

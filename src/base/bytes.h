@@ -1,4 +1,4 @@
-/* base/bytes.h: a borrowed span of bytes; loads and stores of numbers; a hexadecimal digit; a rotation, for hashes.
+/* base/bytes.h: a borrowed span of bytes, and two of them as a pair; loads and stores of numbers; a hexadecimal digit; a rotation, for hashes.
  *
  * Shapes:  a span is (data, size); data may be NULL only when size is 0, except that a NULL data
  *          with size 0 may mean "null" where the using header says so (see bytes_is_null).
@@ -13,10 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 struct bytes {
     const uint8_t *data; /* borrowed */
     size_t size;
+};
+
+/* A header, a parameter of a query. */
+struct bytes_pair {
+    struct bytes name, value;
 };
 
 /* For "%.*s" in a format string. */
@@ -58,6 +64,18 @@ static inline int bytes_compare(struct bytes a, struct bytes b)
 static inline bool bytes_starts_with(struct bytes b, struct bytes prefix)
 {
     return b.size >= prefix.size && (prefix.size == 0 || memcmp(b.data, prefix.data, prefix.size) == 0);
+}
+
+/* To the letter. */
+static inline bool bytes_is(struct bytes b, const char *text)
+{
+    return bytes_equal(b, bytes_of_string(text));
+}
+
+/* In any case. */
+static inline bool bytes_is_ignoring_case(struct bytes b, const char *text)
+{
+    return b.size == strlen(text) && (b.size == 0 || strncasecmp((const char *)b.data, text, b.size) == 0);
 }
 
 /* -1: none. Setting bit 0x20 makes a capital letter small, and a digit was taken before. */

@@ -59,7 +59,7 @@ static bool decode(struct arena *arena, struct bytes from, bool plus_is_blank, s
 static unsigned parse_parameters(struct http_request *request, uint32_t count_max)
 {
     struct bytes rest = request->raw_query;
-    struct http_pair *parameters = NULL;
+    struct bytes_pair *parameters = NULL;
     uint32_t capacity = 0, count = 0;
 
     assert(request->arena);
@@ -176,8 +176,8 @@ void http_response_header(struct http_response *response, const char *name, cons
         return;
     }
     response->headers[response->header_count++] =
-        (struct http_pair){ bytes_of_string(arena_string(response->arena, name_bytes)),
-                            bytes_of_string(arena_string(response->arena, value_bytes)) };
+        (struct bytes_pair){ bytes_of_string(arena_string(response->arena, name_bytes)),
+                             bytes_of_string(arena_string(response->arena, value_bytes)) };
     response->header_bytes += bytes;
 }
 

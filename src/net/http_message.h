@@ -19,16 +19,12 @@
 
 #include <sys/socket.h>
 
-struct http_pair { /* a header, or a parameter of the query */
-    struct bytes name, value;
-};
-
 struct http_request {
     struct bytes method;
     struct bytes path, raw_path, raw_query;
-    const struct http_pair *parameters;
+    const struct bytes_pair *parameters;
     uint32_t parameter_count;
-    const struct http_pair *headers;
+    const struct bytes_pair *headers;
     uint32_t header_count;
     struct bytes body;
     const struct sockaddr *peer;
@@ -41,7 +37,7 @@ enum { HTTP_RESPONSE_HEADERS_MAX = 32, HTTP_RESPONSE_HEADER_BYTES_MAX = 4096 };
 
 struct http_response {
     unsigned status; /* 200 if the handler says nothing */
-    struct http_pair headers[HTTP_RESPONSE_HEADERS_MAX];
+    struct bytes_pair headers[HTTP_RESPONSE_HEADERS_MAX];
     uint32_t header_count;
     size_t header_bytes;
     bool is_broken; /* a header that cannot be sent: the client is told 500 instead */

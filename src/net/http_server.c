@@ -433,7 +433,7 @@ static void *line_received(void *context, const char *target, struct MHD_Connect
 /* The headers, and where they say that the body ends: only what has one meaning. */
 struct head {
     struct http_connection *connection;
-    struct http_pair *headers;
+    struct bytes_pair *headers;
     uint32_t count, capacity;
     size_t bytes;
     uint32_t hosts;
@@ -457,11 +457,6 @@ static bool parse_length(struct bytes value, uint64_t *length)
     return value.size > 0;
 }
 
-static bool is_word(struct bytes given, const char *word)
-{
-    return given.size == strlen(word) && strncasecmp((const char *)given.data, word, given.size) == 0;
-}
-
 /* The library leaves blanks behind a value, which are not part of it (RFC 9110, 5.5). */
 static struct bytes without_trailing_blanks(struct bytes value)
 {
@@ -482,15 +477,15 @@ static bool is_field_value(struct bytes value)
  * the end of the head, makes the request bad. */
 static void note_header(struct head *head, struct bytes name, struct bytes value)
 {
-    if (is_word(name, "content-length")) {
+    if (bytes_is_ignoring_case(name, "content-length")) {
         head->lengths++;
         head->is_bad |= !parse_length(value, &head->length);
-    } else if (is_word(name, "transfer-encoding")) {
+    } else if (bytes_is_ignoring_case(name, "transfer-encoding")) {
         head->encodings++;
-        head->is_chunked = is_word(value, "chunked");
-    } else if (is_word(name, "expect")) {
+        head->is_chunked = bytes_is_ignoring_case(value, "chunked");
+    } else if (bytes_is_ignoring_case(name, "expect")) {
         head->is_awaited = true;
-    } else if (is_word(name, "host")) {
+    } else if (bytes_is_ignoring_case(name, "host")) {
         head->hosts++;
     }
     head->is_bad |= !http_is_token(name) || !is_field_value(value);
@@ -515,7 +510,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     }
     head->headers = arena_room(arena, head->headers, head->count, &head->capacity, 16, sizeof(*head->headers));
     head->headers[head->count++] =
-        (struct http_pair){ arena_copy(arena, name_bytes), arena_copy(arena, without_trailing_blanks(value_bytes)) };
+        (struct bytes_pair){ arena_copy(arena, name_bytes), arena_copy(arena, without_trailing_blanks(value_bytes)) };
     note_header(head, name_bytes, value_bytes);
     return MHD_YES;
 }

@@ -75,7 +75,7 @@ static enum status set_word(const struct member *member, struct bytes text, int 
 
     assert(member->kind == MEMBER_WORD && member->words[0]);
     for (int i = 0; i < WORDS_MAX && member->words[i]; i++) {
-        if (option_is_word(text, member->words[i])) {
+        if (bytes_is_ignoring_case(text, member->words[i])) {
             *at = i;
             return OK;
         }
@@ -121,7 +121,7 @@ static struct bytes plain(struct arena *arena, struct bytes json)
 static const struct member *find_member(struct bytes property, struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-        if (option_is_word(property, members[i].property) && option_is_word(name, members[i].name))
+        if (bytes_is_ignoring_case(property, members[i].property) && bytes_is_ignoring_case(name, members[i].name))
             return &members[i];
     return NULL;
 }
@@ -130,7 +130,7 @@ static const struct member *find_member(struct bytes property, struct bytes name
 static bool is_known(struct bytes property)
 {
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-        if (option_is_word(property, members[i].property))
+        if (bytes_is_ignoring_case(property, members[i].property))
             return true;
     return false;
 }

@@ -58,9 +58,6 @@ static inline const void *table_option_get(const struct table_option *option, co
 /* ---- literals (option_value.c) ---- */
 
 bool term_is_map(const struct term *term);
-/* Whatever the case; and exactly. */
-bool option_is_word(struct bytes text, const char *word);
-bool option_is_name(struct bytes text, const char *name);
 enum status option_too_large(struct bytes name, struct error *err);
 enum status option_read_string(const struct cql_option *option, struct bytes *text, struct error *err);
 enum status option_read_integer(const struct cql_option *option, int32_t *result, struct error *err);

@@ -30,11 +30,11 @@ static void append_names(struct buffer *out, const struct option_map *map, const
 /* `keys`: ALL or NONE, in any case of letters; kept in capitals. */
 static enum status read_keys(struct bytes value, struct bytes *keys, struct error *err)
 {
-    if (option_is_word(value, "ALL")) {
+    if (bytes_is_ignoring_case(value, "ALL")) {
         *keys = BYTES_LITERAL("ALL");
         return OK;
     }
-    if (option_is_word(value, "NONE")) {
+    if (bytes_is_ignoring_case(value, "NONE")) {
         *keys = BYTES_LITERAL("NONE");
         return OK;
     }
@@ -49,9 +49,9 @@ static enum status read_rows(struct arena *arena, struct bytes value, struct byt
 {
     int64_t number;
 
-    if (option_is_word(value, "ALL")) {
+    if (bytes_is_ignoring_case(value, "ALL")) {
         *rows = BYTES_LITERAL("ALL");
-    } else if (option_is_word(value, "NONE")) {
+    } else if (bytes_is_ignoring_case(value, "NONE")) {
         *rows = BYTES_LITERAL("NONE");
     } else if (value.size && isdigit(value.data[0]) && integer_parse(value, 0, INT32_MAX, &number)) {
         *rows = number == 0 ? BYTES_LITERAL("NONE") : bytes_of_string(arena_printf(arena, "%lld", (long long)number));
@@ -97,9 +97,9 @@ enum status option_set_caching(const struct option_setting *setting, void *at, s
     for (uint32_t i = 0; i < given.count && !status; i++) {
         struct bytes name = given.options[i].name, value = given.options[i].value;
 
-        if (option_is_name(name, "keys"))
+        if (bytes_is(name, "keys"))
             status = read_keys(value, &keys, err);
-        else if (option_is_name(name, "rows_per_partition"))
+        else if (bytes_is(name, "rows_per_partition"))
             status = read_rows(arena, value, &rows, err);
         else
             option_map_set(arena, &rest, name, value);

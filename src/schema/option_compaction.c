@@ -55,8 +55,8 @@ enum status option_set_compaction(const struct option_setting *setting, void *at
     option_map_set(arena, map, BYTES_LITERAL("class"), name);
     /* This one Cassandra looks at already while it reads. */
     overlapping = option_map_find(map, BYTES_LITERAL("provide_overlapping_tombstones"));
-    if (overlapping && !option_is_word(overlapping->value, "NONE") && !option_is_word(overlapping->value, "ROW") &&
-        !option_is_word(overlapping->value, "CELL")) {
+    if (overlapping && !bytes_is_ignoring_case(overlapping->value, "NONE") &&
+        !bytes_is_ignoring_case(overlapping->value, "ROW") && !bytes_is_ignoring_case(overlapping->value, "CELL")) {
         char *upper = arena_string(arena, overlapping->value);
 
         for (char *c = upper; *c; c++)
@@ -84,7 +84,7 @@ typedef enum status (*compaction_check)(const char *name, struct bytes value, st
 /* Whatever the case of its letters. */
 static bool is_boolean(struct bytes text)
 {
-    return option_is_word(text, "true") || option_is_word(text, "false");
+    return bytes_is_ignoring_case(text, "true") || bytes_is_ignoring_case(text, "false");
 }
 
 /* These four differ in their words only. */
@@ -221,7 +221,7 @@ static enum status check_resolution(const char *name, struct bytes value, struct
                                                "MILLISECONDS", "MICROSECONDS", "NANOSECONDS" };
 
     for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++)
-        if (option_is_name(value, resolutions[i]))
+        if (bytes_is(value, resolutions[i]))
             return OK;
     return error_set(err, ERR_CONFIG, "%.*s is not valid for %s", BYTES(value), name);
 }
@@ -229,7 +229,7 @@ static enum status check_resolution(const char *name, struct bytes value, struct
 /* Windows of TimeWindowCompactionStrategy are days, hours or minutes. */
 static enum status check_window(const char *name, struct bytes value, struct error *err)
 {
-    if (option_is_name(value, "DAYS") || option_is_name(value, "HOURS") || option_is_name(value, "MINUTES"))
+    if (bytes_is(value, "DAYS") || bytes_is(value, "HOURS") || bytes_is(value, "MINUTES"))
         return OK;
     return error_set(err, ERR_CONFIG, "%.*s is not valid for %s", BYTES(value), name);
 }
@@ -247,8 +247,8 @@ static enum status check_scaling(const char *name, struct bytes value, struct er
         if (fan)
             digits = bytes_of(word.data + 1, word.size - 1);
         /* A sign is allowed only without a letter. */
-        if (!option_is_name(word, "N") && (!digits.size || (fan && !isdigit(digits.data[0])) ||
-                                           !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
+        if (!bytes_is(word, "N") && (!digits.size || (fan && !isdigit(digits.data[0])) ||
+                                     !integer_parse(digits, INT32_MIN, INT32_MAX, &number)))
             return error_set(err, ERR_CONFIG, "Scaling parameter %.*s must match N|L[0-9]+|T[0-9]+|[+-]?[0-9]+",
                              BYTES(word));
         /* A fan of one would merge nothing. */
@@ -277,7 +277,7 @@ static double parse_size(struct bytes text)
     /* Between number and unit a space may stand. */
     suffix = option_trim(suffix);
     for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-        if (option_is_word(suffix, units[i].unit))
+        if (bytes_is_ignoring_case(suffix, units[i].unit))
             return number * units[i].bytes;
     return -1;
 }
@@ -317,7 +317,8 @@ static enum status check_growth(const char *name, struct bytes value, struct err
 /* How far overlapping files are taken into one compaction. */
 static enum status check_overlap(const char *name, struct bytes value, struct error *err)
 {
-    if (option_is_word(value, "NONE") || option_is_word(value, "SINGLE") || option_is_word(value, "TRANSITIVE"))
+    if (bytes_is_ignoring_case(value, "NONE") || bytes_is_ignoring_case(value, "SINGLE") ||
+        bytes_is_ignoring_case(value, "TRANSITIVE"))
         return OK;
     return error_set(err, ERR_CONFIG,
                      "Invalid overlap inclusion method %.*s. The valid options are [NONE, SINGLE, TRANSITIVE].",
@@ -401,7 +402,7 @@ static enum status check_each(const struct option_map *map, unsigned bit, struct
 static bool is_known(struct bytes name, unsigned bit)
 {
     for (size_t i = 0; i < ARRAY_SIZE(compaction_options); i++)
-        if (option_is_name(name, compaction_options[i].name) && (compaction_options[i].classes & bit))
+        if (bytes_is(name, compaction_options[i].name) && (compaction_options[i].classes & bit))
             return true;
     return false;
 }

@@ -19,14 +19,14 @@ static enum status check_compressor(const char *class, struct bytes name, struct
     *known = true;
     /* Each class checks its own options when Cassandra makes it, so each has words of
      * its own. */
-    if (!strcmp(class, "LZ4Compressor") && option_is_name(name, "lz4_compressor_type")) {
-        if (!option_is_name(value, "fast") && !option_is_name(value, "high"))
+    if (!strcmp(class, "LZ4Compressor") && bytes_is(name, "lz4_compressor_type")) {
+        if (!bytes_is(value, "fast") && !bytes_is(value, "high"))
             return error_set(
                 err, ERR_CONFIG,
                 "Invalid compressor type '%.*s' specified for LZ4 parameter 'lz4_compressor_type'. Valid options are "
                 "[high, fast].",
                 BYTES(value));
-    } else if (!strcmp(class, "LZ4Compressor") && option_is_name(name, "lz4_high_compressor_level")) {
+    } else if (!strcmp(class, "LZ4Compressor") && bytes_is(name, "lz4_high_compressor_level")) {
         if (!integer_parse(value, INT32_MIN, INT32_MAX, &number))
             return error_set(
                 err, ERR_CONFIG,
@@ -37,7 +37,7 @@ static enum status check_compressor(const char *class, struct bytes name, struct
                 err, ERR_CONFIG,
                 "Invalid value [%.*s] for parameter 'lz4_high_compressor_level'. Value must be between 1 and 17.",
                 BYTES(value));
-    } else if (!strcmp(class, "ZstdCompressor") && option_is_name(name, "compression_level")) {
+    } else if (!strcmp(class, "ZstdCompressor") && bytes_is(name, "compression_level")) {
         if (!integer_parse(value, INT32_MIN, INT32_MAX, &number))
             return error_set(
                 err, ERR_CONFIG,
@@ -92,7 +92,7 @@ static const char *compressor(struct bytes name)
     if (!bytes_starts_with(name, BYTES_LITERAL(COMPRESSION_PACKAGE)))
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-        if (option_is_name(bytes_of(name.data + package, name.size - package), classes[i]))
+        if (bytes_is(bytes_of(name.data + package, name.size - package), classes[i]))
             return classes[i];
     return NULL;
 }
@@ -111,7 +111,7 @@ static enum status take_own(struct arena *arena, const char *class, const struct
 
         /* Those that every class has were read before. */
         for (size_t j = 0; j < ARRAY_SIZE(common); j++)
-            known |= option_is_name(key, common[j]);
+            known |= bytes_is(key, common[j]);
         if (known)
             continue;
         status = check_compressor(class, key, given->options[i].value, &known, err);
@@ -143,7 +143,7 @@ enum status option_set_compression(const struct option_setting *setting, void *a
     *result = (struct option_map){ 0 };
     found = option_map_find(&given, BYTES_LITERAL("enabled"));
     /* `compression = {}` is the old way to say that it is off. */
-    if (given.count == 0 || (found && !option_is_word(found->value, "true"))) {
+    if (given.count == 0 || (found && !bytes_is_ignoring_case(found->value, "true"))) {
         if (given.count > 1)
             return error_set(err, ERR_CONFIG,
                              "If the 'enabled' option is set to false no other options must be specified");

@@ -25,19 +25,19 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
     struct bytes suffix;
     double number;
 
-    if (option_is_word(text, "NEVER") || option_is_word(text, "NONE")) {
+    if (bytes_is_ignoring_case(text, "NEVER") || bytes_is_ignoring_case(text, "NONE")) {
         *kind = POLICY_NEVER;
         *result = BYTES_LITERAL("NEVER");
         return OK;
     }
-    if (option_is_word(text, "ALWAYS")) {
+    if (bytes_is_ignoring_case(text, "ALWAYS")) {
         *kind = POLICY_ALWAYS;
         *result = BYTES_LITERAL("ALWAYS");
         return OK;
     }
     if (!option_split_number(text, &number, &suffix))
         return bad_policy(text, err);
-    if (option_is_word(suffix, "p") || option_is_word(suffix, "percentile")) {
+    if (bytes_is_ignoring_case(suffix, "p") || bytes_is_ignoring_case(suffix, "percentile")) {
         char digits[64];
         size_t size;
 
@@ -59,7 +59,7 @@ static enum status read_simple_policy(struct arena *arena, struct bytes text, st
         return OK;
     }
     /* Whole milliseconds; more would overflow Java's int. */
-    if (option_is_word(suffix, "ms") && number < 1e9) {
+    if (bytes_is_ignoring_case(suffix, "ms") && number < 1e9) {
         *kind = POLICY_FIXED;
         *result = bytes_of_string(arena_printf(arena, "%lldms", (long long)number));
         return OK;
@@ -113,9 +113,9 @@ enum status option_set_repair(const struct option_setting *setting, void *at, st
 
     if (status)
         return status;
-    if (option_is_word(text, "BLOCKING"))
+    if (bytes_is_ignoring_case(text, "BLOCKING"))
         *result = BYTES_LITERAL("BLOCKING");
-    else if (option_is_word(text, "NONE"))
+    else if (bytes_is_ignoring_case(text, "NONE"))
         *result = BYTES_LITERAL("NONE");
     else /* Cassandra answers a server error here; a client's mistake is not ours. */
         return error_set(err, ERR_CONFIG,

@@ -78,7 +78,7 @@ enum status options_read_keyspace(struct arena *arena, const struct option_list 
         enum status status;
         size_t at = 0;
 
-        while (at < ARRAY_SIZE(keyspace_option_table) && !option_is_name(option->name, keyspace_option_table[at].name))
+        while (at < ARRAY_SIZE(keyspace_option_table) && !bytes_is(option->name, keyspace_option_table[at].name))
             at++;
         if (at == ARRAY_SIZE(keyspace_option_table))
             return error_set(err, ERR_SYNTAX, "Unknown property '%.*s'", BYTES(option->name));
@@ -125,9 +125,9 @@ static enum status check_simple(struct arena *arena, struct bytes keyspace, cons
         const struct option *option = &written->options[i];
         enum status status;
 
-        if (option_is_name(option->name, "class"))
+        if (bytes_is(option->name, "class"))
             continue;
-        if (!option_is_name(option->name, "replication_factor"))
+        if (!bytes_is(option->name, "replication_factor"))
             return unknown_strategy_option(option->name, "SimpleStrategy", keyspace, err);
         if ((status = check_factor(option->value, err)))
             return status;
@@ -147,16 +147,16 @@ static enum status check_topology(struct arena *arena, struct bytes keyspace, st
 {
     const struct option *factor = option_map_find(written, BYTES_LITERAL("replication_factor"));
     const struct option *class = previous ? option_map_find(previous, BYTES_LITERAL("class")) : NULL;
-    bool was_topology = class && option_is_name(class->value, LOCATOR_PACKAGE "NetworkTopologyStrategy");
+    bool was_topology = class && bytes_is(class->value, LOCATOR_PACKAGE "NetworkTopologyStrategy");
     enum status status;
 
     for (uint32_t i = 0; i < written->count; i++) {
         const struct option *option = &written->options[i];
 
-        if (option_is_name(option->name, "class"))
+        if (bytes_is(option->name, "class"))
             continue;
         /* Cassandra refuses data centers that the cluster does not have. */
-        if (option != factor && !option_is_name(option->name, "datacenter1") &&
+        if (option != factor && !bytes_is(option->name, "datacenter1") &&
             (bytes_is_null(region) || !bytes_equal(option->name, region)))
             return unknown_strategy_option(option->name, "NetworkTopologyStrategy", keyspace, err);
         if ((status = check_factor(option->value, err)))
@@ -188,18 +188,18 @@ enum status options_check_replication(struct arena *arena, struct bytes keyspace
     name = option_qualified(arena, LOCATOR_PACKAGE, class->value);
     assert(name.size);
     *map = (struct option_map){ 0 };
-    if (option_is_name(name, LOCATOR_PACKAGE "SingleRegionStrategy")) { /* as Keyspaces shows it */
+    if (bytes_is(name, LOCATOR_PACKAGE "SingleRegionStrategy")) { /* as Keyspaces shows it */
         /* Keyspaces' own strategy has three replicas, always. */
         option_map_set(arena, map, BYTES_LITERAL("class"), BYTES_LITERAL(LOCATOR_PACKAGE "SimpleStrategy"));
         option_map_set(arena, map, BYTES_LITERAL("replication_factor"), BYTES_LITERAL("3"));
         return OK;
     }
     option_map_set(arena, map, BYTES_LITERAL("class"), name);
-    if (option_is_name(name, LOCATOR_PACKAGE "SimpleStrategy"))
+    if (bytes_is(name, LOCATOR_PACKAGE "SimpleStrategy"))
         return check_simple(arena, keyspace, written, map, err);
-    if (option_is_name(name, LOCATOR_PACKAGE "NetworkTopologyStrategy"))
+    if (bytes_is(name, LOCATOR_PACKAGE "NetworkTopologyStrategy"))
         return check_topology(arena, keyspace, region, written, previous, map, err);
-    if (option_is_name(name, LOCATOR_PACKAGE "LocalStrategy"))
+    if (bytes_is(name, LOCATOR_PACKAGE "LocalStrategy"))
         return error_set(err, ERR_INVALID,
                          "Unable to use given strategy class: LocalStrategy is reserved for internal use.");
     return error_set(err, ERR_CONFIG, "Unable to find replication strategy class '%.*s'", BYTES(name));
@@ -210,9 +210,8 @@ uint32_t options_factor(const struct option *option)
 {
     int64_t factor;
 
-    return !option_is_name(option->name, "class") && integer_parse(option->value, 0, INT32_MAX, &factor)
-               ? (uint32_t)factor
-               : 0;
+    return !bytes_is(option->name, "class") && integer_parse(option->value, 0, INT32_MAX, &factor) ? (uint32_t)factor
+                                                                                                   : 0;
 }
 
 /* The greatest factor of any data center. */

@@ -20,18 +20,6 @@ bool term_is_map(const struct term *term)
     return term->kind == TERM_MAP || (term->kind == TERM_SET && term->item_count == 0);
 }
 
-/* In any case. */
-bool option_is_word(struct bytes text, const char *word)
-{
-    return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
-}
-
-/* To the letter. */
-bool option_is_name(struct bytes text, const char *name)
-{
-    return text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
-}
-
 /* Our own limit: definitions are kept in memory. */
 enum status option_too_large(struct bytes name, struct error *err)
 {
@@ -114,11 +102,13 @@ enum status option_read_boolean(const struct cql_option *option, bool *result, s
 
     if (status)
         return status;
-    if (option_is_word(text, "1") || option_is_word(text, "true") || option_is_word(text, "yes")) {
+    if (bytes_is_ignoring_case(text, "1") || bytes_is_ignoring_case(text, "true") ||
+        bytes_is_ignoring_case(text, "yes")) {
         *result = true;
         return OK;
     }
-    if (option_is_word(text, "0") || option_is_word(text, "false") || option_is_word(text, "no")) {
+    if (bytes_is_ignoring_case(text, "0") || bytes_is_ignoring_case(text, "false") ||
+        bytes_is_ignoring_case(text, "no")) {
         *result = false;
         return OK;
     }

@@ -234,7 +234,7 @@ static enum status set_value(const struct table_option *option, const struct opt
 static const struct table_option *find_option(struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(table_options); i++)
-        if (option_is_name(name, table_options[i].name))
+        if (bytes_is(name, table_options[i].name))
             return &table_options[i];
     return NULL;
 }

@@ -240,11 +240,6 @@ static enum status parse_duration(struct bytes text, struct buffer *out, struct 
     return OK;
 }
 
-static bool equals_ignoring_case(struct bytes text, const char *word)
-{
-    return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
-}
-
 /* As many bytes as the type has. */
 static enum status parse_integer(struct bytes text, int bytes, const char *name, struct buffer *out, struct error *err)
 {
@@ -360,9 +355,9 @@ enum status value_parse_text(const struct type *type, struct bytes text, struct 
     case TYPE_TIME: return parse_time(text, out, err);
     case TYPE_BOOLEAN:
         /* Any case is taken, and an empty text is false, as in Cassandra. */
-        if (text.size && !equals_ignoring_case(text, "true") && !equals_ignoring_case(text, "false"))
+        if (text.size && !bytes_is_ignoring_case(text, "true") && !bytes_is_ignoring_case(text, "false"))
             return error_set(err, ERR_INVALID, "Unable to make boolean from '%.*s'", BYTES(text));
-        buffer_append_u8(out, equals_ignoring_case(text, "true"));
+        buffer_append_u8(out, bytes_is_ignoring_case(text, "true"));
         return OK;
     default: break;
     }
@@ -430,9 +425,9 @@ enum status value_parse(const struct type *type, enum literal_kind kind, struct 
         bool minus = text.data[0] == '-';
         struct bytes word = bytes_of(text.data + minus, text.size - minus);
 
-        if (equals_ignoring_case(word, "nan"))
+        if (bytes_is_ignoring_case(word, "nan"))
             text = BYTES_LITERAL("NaN");
-        else if (equals_ignoring_case(word, "infinity"))
+        else if (bytes_is_ignoring_case(word, "infinity"))
             text = minus ? BYTES_LITERAL("-Infinity") : BYTES_LITERAL("Infinity");
         else if (type->kind != TYPE_DECIMAL && type->kind != TYPE_TUPLE && is_too_large(text))
             return error_set(err, ERR_INVALID, "%.*s is larger than any double", BYTES(text));

@@ -11,7 +11,7 @@
  * double's bits), m1767323045000000 (a time in microseconds), s6162 (strings, blobs, documents, in hexadecimal), [ values ],
  * { k6162 value ... } (structures by their members' names, and maps).
  */
-#include "base/cursor.h"
+#include "records.h"
 #include "wire/aws/codec.h"
 #include "wire/aws/percent.h"
 
@@ -19,30 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct bytes field(struct cursor *cursor)
-{
-    return cursor_take(cursor, cursor_be32(cursor));
-}
-
-static void tell(struct bytes bytes)
-{
-    uint8_t size[4];
-
-    store_be32(size, (uint32_t)bytes.size);
-    fwrite(size, 1, sizeof(size), stdout);
-    if (bytes.size)
-        fwrite(bytes.data, 1, bytes.size, stdout);
-}
-
 static void append_field(struct buffer *out, struct bytes bytes)
 {
     buffer_append_be32(out, (uint32_t)bytes.size);
     buffer_append_bytes(out, bytes);
-}
-
-static bool is(struct bytes text, const char *word)
-{
-    return bytes_equal(text, bytes_of_string(word));
 }
 
 /* ---- values ---- */
@@ -146,7 +126,8 @@ static struct tree *make(struct arena *arena, struct bytes *text, const struct s
     }
     case '[':
     case '{':
-        for (struct bytes ahead = *text; !is(word = next_word(&ahead), "]") && !is(word, "}"); ahead = *text) {
+        for (struct bytes ahead = *text; !bytes_is(word = next_word(&ahead), "]") && !bytes_is(word, "}");
+             ahead = *text) {
             struct bytes key = { NULL, 0 };
 
             assert(word.size);
@@ -186,7 +167,7 @@ static bool read_rest(struct arena *arena, const struct model_service *service, 
     target_split(target, &message.raw_path, &query);
     message.header_count = (uint32_t)strtoul(arena_string(arena, field(&input)), NULL, 10);
 
-    struct rest_pair *headers = arena_new_array(arena, struct rest_pair, message.header_count);
+    struct bytes_pair *headers = arena_new_array(arena, struct bytes_pair, message.header_count);
 
     for (uint32_t i = 0; i < message.header_count; i++) {
         headers[i].name = field(&input);
@@ -210,11 +191,11 @@ static void answer_read(struct arena *arena, const struct record *record, const 
     bool ok;
 
     assert(operation);
-    if (is(record->protocol, "cbor"))
+    if (bytes_is(record->protocol, "cbor"))
         ok = cbor_read(arena, operation->input, record->data, &tree, &fault);
-    else if (is(record->protocol, "query"))
+    else if (bytes_is(record->protocol, "query"))
         ok = query_read(arena, operation->input, record->data, &tree, &fault);
-    else if (is(record->protocol, "rest-json"))
+    else if (bytes_is(record->protocol, "rest-json"))
         ok = read_rest(arena, service, operation, record->data, &tree, &fault);
     else
         ok = json_read(arena, operation->input, record->data, &tree, &fault);
@@ -251,11 +232,11 @@ static void answer_write(struct arena *arena, const struct record *record, const
 
     assert(operation);
     tree = operation->output ? make(arena, &text, operation->output) : NULL;
-    if (is(record->protocol, "cbor"))
+    if (bytes_is(record->protocol, "cbor"))
         cbor_write(out, tree);
-    else if (is(record->protocol, "query"))
+    else if (bytes_is(record->protocol, "query"))
         query_write(out, service, operation, tree, "c6104cbe");
-    else if (is(record->protocol, "rest-json"))
+    else if (bytes_is(record->protocol, "rest-json"))
         rest_write(arena, &body, &answer, operation, tree), append_answer(arena, &answer, &body, out);
     else
         json_write(out, tree);
@@ -275,11 +256,11 @@ static void answer_fault(struct arena *arena, const struct record *record, const
     fault_set(&fault, shape->name, shape->http_status, "%.*s", BYTES(record->text));
     fault.shape = shape;
     fault.details = make(arena, &data, shape);
-    if (is(record->protocol, "cbor"))
+    if (bytes_is(record->protocol, "cbor"))
         cbor_write_fault(out, service, &fault);
-    else if (is(record->protocol, "query"))
+    else if (bytes_is(record->protocol, "query"))
         query_write_fault(out, service, &fault, "c6104cbe");
-    else if (is(record->protocol, "rest-json"))
+    else if (bytes_is(record->protocol, "rest-json"))
         rest_write_fault(arena, &body, &answer, service, &fault), append_answer(arena, &answer, &body, out);
     else
         json_write_fault(out, service, &fault);
@@ -301,9 +282,9 @@ static void answer(struct arena *arena, struct cursor *input)
         fprintf(stderr, "codec_tool: %s\n", input->failed ? "half a record" : err.message);
         exit(1);
     }
-    if (is(record.what, "read"))
+    if (bytes_is(record.what, "read"))
         answer_read(arena, &record, service, &out);
-    else if (is(record.what, "write"))
+    else if (bytes_is(record.what, "write"))
         answer_write(arena, &record, service, &out);
     else
         answer_fault(arena, &record, service, &out);

@@ -32,21 +32,12 @@ from botocore.credentials import Credentials
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+from checks import check, finish  # noqa: E402
 from server import Helenus  # noqa: E402
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 IDENTITY = "Action=GetCallerIdentity&Version=2011-06-15"
 REQUEST_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-passed, failed = 0, []
-
-
-def check(right, name, what=""):
-    global passed
-    if right:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {what}"[:2000])
 
 
 # ---- clients ----
@@ -316,8 +307,7 @@ def main():
     finally:
         code = server.stop()
     check(code == 0 and not server.reported, "the server ended well", (code, server.reported))
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -11,31 +11,17 @@ once, into build/aws; helenus' half is codec_tool.c. To add a protocol: a line i
 import argparse
 import base64
 import json
-import pathlib
 import struct
 import subprocess
 import sys
-import tarfile
 import xml.etree.ElementTree
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CACHE = ROOT / "build" / "aws"
-BOTOCORE = "1.44.8"
+from checks import check, finish, skip
+from suites import ROOT, botocore_source
+
 BASIC = {"string": "String", "character": "String", "integer": "Integer", "long": "Long", "float": "Float", "double": "Double", "boolean": "Boolean",
          "blob": "Blob", "timestamp": "Timestamp"}
 FORMATS = {"iso8601": "iso8601", "rfc822": "http", "unixTimestamp": "epoch"}
-passed, failed, skipped = 0, [], []
-
-
-def fetch():
-    CACHE.mkdir(parents=True, exist_ok=True)
-    source = CACHE / f"botocore-{BOTOCORE}"
-    if not (source / "tests" / "unit").exists():
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", "botocore",
-                        "--dest", str(CACHE), f"botocore=={BOTOCORE}"], check=True)
-        with tarfile.open(CACHE / f"botocore-{BOTOCORE}.tar.gz") as archive:
-            archive.extractall(CACHE, filter="data")
-    return source
 
 
 # ---- a suite's shapes in our notation ----
@@ -372,20 +358,6 @@ class Tool:
 
 # ---- cases ----
 
-def judge(right, name, what=""):
-    global passed
-    if right:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {what}")
-
-
-def skip(name, why):
-    skipped.append(name)
-    print(f"skipped {name}: {why}")
-
-
 def input_case(tool, botocore, suite, case, protocol, name):
     if "body" not in case["serialized"] and (protocol.name != "rest-json" or "requestcompression" in case["given"]):
         return skip(name, "it says nothing of the body")
@@ -399,7 +371,7 @@ def input_case(tool, botocore, suite, case, protocol, name):
 
     def then(result, data):
         right = result == "ok" and same(data.decode(), wanted, protocol.sends_empty)
-        judge(right, name, f"{result} {data.decode(errors='replace')}, wanted {wanted}")
+        check(right, name, f"{result} {data.decode(errors='replace')}, wanted {wanted}")
 
     tool.ask("read", protocol.name, model, case["given"]["name"], protocol.message(case["serialized"]), "", then)
 
@@ -432,7 +404,7 @@ def output_case(tool, botocore, suite, case, protocol, name):
     def then(result, data):
         parsed = parse_answer(botocore, suite, case, protocol, data, 200)
         right = parsed == case["result"] or protocol.is_written_so(data, case["response"])
-        judge(result == "ok" and right, name, f"botocore reads {parsed} of {data}, wanted {case['result']}")
+        check(result == "ok" and right, name, f"botocore reads {parsed} of {data}, wanted {case['result']}")
 
     tool.ask("write", protocol.name, model, case["given"]["name"], words, "", then)
 
@@ -451,7 +423,7 @@ def error_case(tool, botocore, suite, case, protocol, name):
         parsed = parse_answer(botocore, suite, case, protocol, data, 400)
         wanted = {"Error": {"Code": protocol.code(shape, suite["shapes"][shape]), "Message": message}, **case["error"]}
         right = parsed == wanted or protocol.is_written_so(data, case["response"])
-        judge(result == "ok" and right, name, f"botocore reads {parsed} of {data}, wanted {wanted}")
+        check(result == "ok" and right, name, f"botocore reads {parsed} of {data}, wanted {wanted}")
 
     tool.ask("fault", protocol.name, model.text.replace(f"Shape_{shape}", shape), shape, words, message, then)
 
@@ -478,7 +450,7 @@ def main():
     options.add_argument("--tool", default=str(ROOT / "build" / "test" / "tests" / "api" / "codec_tool"))
     options.add_argument("--suite", choices=SUITES)
     options = options.parse_args()
-    source = fetch()
+    source = botocore_source()
     botocore, tool = load_botocore(source), Tool(options.tool)
     for suite_name, protocol in SUITES.items():
         for direction in ("input", "output") if options.suite in (None, suite_name) else ():
@@ -492,8 +464,7 @@ def main():
                     run = input_case if direction == "input" else error_case if "error" in case else output_case
                     run(tool, botocore, suite, case, protocol, name)
     tool.run()
-    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
-    return 1 if failed or not passed else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -22,31 +22,16 @@ import socket
 import struct
 import subprocess
 import sys
-import tarfile
 import threading
 import urllib.parse
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CACHE = ROOT / "build" / "aws"
-BOTOCORE, CRATE = "1.44.8", "1.6.4"
+from checks import check, finish, skip
+from suites import CACHE, ROOT, botocore_source
+
+CRATE = "1.6.4"
 SECRET = b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 OK, INCOMPLETE = 0, 2
 RESULTS = ["ok", "none", "incomplete", "unsupported", "scope", "expired", "not yet", "mismatch"]
-passed, failed, skipped = 0, [], []
-
-
-def check(right, name, what=""):
-    global passed
-    if right:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name}: {what}"[:2000])
-
-
-def skip(name, why):
-    skipped.append(name)
-    print(f"skipped {name}: {why}")
 
 
 # ---- requests, and what helenus says of them ----
@@ -183,13 +168,6 @@ def expect_refused(cases, draw=None):
 # ---- the suites ----
 
 def fetch():
-    CACHE.mkdir(parents=True, exist_ok=True)
-    suite = CACHE / f"botocore-{BOTOCORE}" / "tests" / "unit"
-    if not suite.exists():
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", "botocore",
-                        "--dest", str(CACHE), f"botocore=={BOTOCORE}"], check=True)
-        with tarfile.open(CACHE / f"botocore-{BOTOCORE}.tar.gz") as archive:
-            archive.extractall(CACHE, filter="data")
     crate = CACHE / "aws-sigv4"
     if not crate.exists() and shutil.which("cargo"):
         project = CACHE / "crate"
@@ -200,7 +178,7 @@ def fetch():
         listed = subprocess.run(["cargo", "metadata", "--format-version", "1", "--offline"], cwd=project, check=True, capture_output=True, text=True)
         found = next(package for package in json.loads(listed.stdout)["packages"] if package["name"] == "aws-sigv4")
         shutil.copytree(pathlib.Path(found["manifest_path"]).parent / "aws-signing-test-suite" / "v4", crate)
-    return suite / "auth" / "aws4_testsuite", crate
+    return botocore_source() / "tests" / "unit" / "auth" / "aws4_testsuite", crate
 
 
 def text_of(path):
@@ -423,5 +401,4 @@ else:
     skip("aws-sigv4's suite", "there is no cargo to fetch it")
 run_random(options.count)
 run_curl()
-print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
-sys.exit(1 if failed else 0)
+sys.exit(finish())

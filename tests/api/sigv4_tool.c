@@ -6,30 +6,15 @@
  *
  * Canonical request and string to sign are empty if the signature could not be taken apart.
  */
-#include "base/cursor.h"
+#include "records.h"
 #include "wire/aws/sigv4.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct bytes field(struct cursor *cursor)
-{
-    return cursor_take(cursor, cursor_be32(cursor));
-}
-
 static int64_t number(struct arena *arena, struct bytes text)
 {
     return strtoll(arena_string(arena, text), NULL, 10);
-}
-
-static void tell(struct bytes bytes)
-{
-    uint8_t size[4];
-
-    store_be32(size, (uint32_t)bytes.size);
-    fwrite(size, 1, sizeof(size), stdout);
-    if (bytes.size)
-        fwrite(bytes.data, 1, bytes.size, stdout);
 }
 
 static void answer(struct arena *arena, struct cursor *input)
@@ -43,7 +28,7 @@ static void answer(struct arena *arena, struct cursor *input)
 
     request.header_count = (uint32_t)number(arena, field(input));
 
-    struct rest_pair *headers = arena_new_array(arena, struct rest_pair, request.header_count);
+    struct bytes_pair *headers = arena_new_array(arena, struct bytes_pair, request.header_count);
 
     for (uint32_t i = 0; i < request.header_count; i++) {
         headers[i].name = field(input);

@@ -1,12 +1,8 @@
 /* RPC v2 CBOR: what real clients sent, every head, what is refused and with which words, what is written. */
 #include "wire/aws/codec.h"
+#include "wire/aws/model_bed.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 static const char model[] =
     "service s\nid S\nsigning s\nnamespace com.s\nprotocols cbor\n"
@@ -18,25 +14,12 @@ static const char model[] =
     "structure All t:String b:Blob f:Boolean i:Integer l:Long s:Float d:Double w:Timestamp n:Names\n"
     "    x:Lists c:Counts o:One a:All keyspaceName:String tags:Tags MetricData:Data Namespace:String";
 
-static struct arena *arena;
-static struct model_service *service;
 static const struct shape *all;
 
 static int setup(void **state)
 {
-    struct error err = { 0 };
-
-    arena = arena_new(4096);
-    if (model_parse(arena, bytes_of_string(model), &service, &err))
-        fail_msg("%s", err.message);
+    model_bed_open(model);
     all = model_shape_find(service, "All");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    model_release(service);
-    arena_free(arena);
     return 0;
 }
 
@@ -317,13 +300,13 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_clients, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clients, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_shapes, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_numbers, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_kinds, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_malformed, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_limits, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_faults, setup, model_bed_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

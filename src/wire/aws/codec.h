@@ -50,22 +50,18 @@ void query_write_fault(struct buffer *out, const struct model_service *service, 
 
 enum { REST_SEGMENTS_MAX = 32, REST_PARAMETERS_MAX = 10000 };
 
-struct rest_pair {
-    struct bytes name, value;
-};
-
 /* A request as it came, or an answer as it is to be sent. */
 struct rest_message {
-    struct bytes method, raw_path;      /* of a request: percent-encoded */
-    const struct rest_pair *parameters; /* of its query, decoded, in order */
+    struct bytes method, raw_path;       /* of a request: percent-encoded */
+    const struct bytes_pair *parameters; /* of its query, decoded, in order */
     uint32_t parameter_count;
-    const struct rest_pair *headers;
+    const struct bytes_pair *headers;
     uint32_t header_count;
     struct bytes body;
 };
 
 /* A target's raw query as parameters; false: it has too many, or a '%' that encodes nothing. */
-bool rest_parameters(struct arena *arena, struct bytes raw_query, const struct rest_pair **parameters, uint32_t *count,
+bool rest_parameters(struct arena *arena, struct bytes raw_query, const struct bytes_pair **parameters, uint32_t *count,
                      struct api_fault *fault);
 /* The operation whose method and path fit best (Smithy: the one with more literal segments before its labels); NULL: none. Paths are
  * looked at in their normal form, as they were signed; a '/' at the end makes no difference. */
@@ -77,7 +73,7 @@ bool rest_read(struct arena *arena, const struct model_operation *operation, con
 
 struct rest_answer {
     unsigned status;
-    struct rest_pair *headers; /* in the arena */
+    struct bytes_pair *headers; /* in the arena */
     uint32_t header_count, header_capacity;
     const char *content_type; /* NULL: no body */
 };

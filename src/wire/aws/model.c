@@ -68,17 +68,11 @@ enum { BASIC_COUNT = sizeof(basic_shapes) / sizeof(basic_shapes[0]), KIND_COUNT 
 static_assert(sizeof(places) / sizeof(places[0]) == PLACE_PAYLOAD + 1, "a name for each place");
 static_assert(sizeof(timestamps) / sizeof(timestamps[0]) == TIMESTAMP_HTTP + 1, "a name for each format");
 
-/* Words are compared whole and with their case, as AWS's names are. */
-static bool is_word(struct bytes token, const char *word)
-{
-    return bytes_equal(token, bytes_of_string(word));
-}
-
 /* -1: it is none of them. */
 static int find_word(const char *const *words, int count, struct bytes token)
 {
     for (int i = 0; i < count; i++)
-        if (is_word(token, words[i]))
+        if (bytes_is(token, words[i]))
             return i;
     return -1;
 }
@@ -133,7 +127,7 @@ static struct bytes peek_token(struct parser *p)
 /* The next word if it is this one; else it stays. */
 static bool accept_word(struct parser *p, const char *word)
 {
-    bool is = is_word(peek_token(p), word);
+    bool is = bytes_is(peek_token(p), word);
 
     if (is)
         next_token(p);
@@ -273,7 +267,7 @@ static enum status parse_values(struct parser *p, struct shape *shape)
         /* Few enough to look at all of them; once, at start. */
         assert(values || !shape->value_count);
         for (uint32_t i = 0; i < shape->value_count; i++)
-            if (is_word(token, values[i]))
+            if (bytes_is(token, values[i]))
                 return fail(p, token.data, "the value is there twice", token);
         values = arena_room(p->arena, values, shape->value_count, &capacity, 8, sizeof(*values));
         values[shape->value_count++] = arena_string(p->arena, token);
@@ -464,7 +458,7 @@ static enum status parse_shape(struct parser *p, struct shape *shape, struct byt
 
     if (status)
         return status;
-    if (is_word(keyword, "enum"))
+    if (bytes_is(keyword, "enum"))
         return parse_values(p, shape);
     if (shape->is_error)
         return parse_error(p, shape);
@@ -546,7 +540,7 @@ static enum status parse_operation(struct parser *p, struct model_operation *ope
     /* What is not said: no members, and that all went well. */
     operation->input = &no_members;
     operation->http_status = 200;
-    if (!is_word(token, "->") && !is_word(token, "at"))
+    if (!bytes_is(token, "->") && !bytes_is(token, "at"))
         status = parse_structure(p, &operation->input);
     if (!status && accept_word(p, "at"))
         status = parse_at(p, operation);
@@ -558,7 +552,7 @@ static enum status parse_operation(struct parser *p, struct model_operation *ope
     if (is_rest != (operation->path != NULL))
         return fail(p, p->at, "'at' belongs to rest-json, and to it alone", bytes_of(NULL, 0));
     token = peek_token(p);
-    if (token.size && !is_word(token, "!"))
+    if (token.size && !bytes_is(token, "!"))
         status = parse_structure(p, &operation->output);
     if (!status && accept_word(p, "!"))
         status = parse_errors(p, operation);
@@ -601,17 +595,17 @@ static enum status parse_service(struct parser *p, const struct declaration *dec
 
     *is_one = true;
     /* Two that are no word and a value: a flag, and a list. */
-    if (is_word(declaration->keyword, "query-compatible")) {
+    if (bytes_is(declaration->keyword, "query-compatible")) {
         service->is_query_compatible = true;
         return declaration->name.size ? fail(p, declaration->name.data, "unexpected word", declaration->name) : OK;
     }
-    if (is_word(declaration->keyword, "protocols")) {
+    if (bytes_is(declaration->keyword, "protocols")) {
         if (service->protocols || !declaration->name.size)
             return fail(p, declaration->keyword.data, "protocols once, and at least one", bytes_of(NULL, 0));
         return parse_protocols(p, declaration->name);
     }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (!is_word(declaration->keyword, words[i].word))
+        if (!bytes_is(declaration->keyword, words[i].word))
             continue;
         if (*words[i].value || !declaration->name.size)
             return fail(p, declaration->keyword.data, "once, and with a value", declaration->keyword);
@@ -661,7 +655,7 @@ static const uint8_t *place_of(const struct parser *p, const char *name)
     const uint8_t *at = p->text.data;
 
     for (uint32_t i = 0; i < p->count; i++)
-        if (is_word(p->declarations[i].name, name))
+        if (bytes_is(p->declarations[i].name, name))
             at = p->declarations[i].name.data;
     return at;
 }
@@ -680,15 +674,15 @@ static enum status name_shapes(struct parser *p)
         struct declaration *declaration = &p->declarations[i];
 
         for (size_t k = 0; k < KIND_COUNT && !declaration->shape; k++) {
-            if (!is_word(declaration->keyword, kinds[k].word))
+            if (!bytes_is(declaration->keyword, kinds[k].word))
                 continue;
             if (!declaration->name.size)
                 return fail(p, declaration->keyword.data, "a name is missing", declaration->keyword);
             declaration->shape = &p->shapes[count++];
             declaration->shape->name = arena_string(p->arena, declaration->name);
             declaration->shape->kind = kinds[k].kind;
-            declaration->shape->is_union = is_word(declaration->keyword, "union");
-            declaration->shape->is_error = is_word(declaration->keyword, "error");
+            declaration->shape->is_union = bytes_is(declaration->keyword, "union");
+            declaration->shape->is_error = bytes_is(declaration->keyword, "error");
         }
     }
     for (uint32_t i = 0; i < count; i++)
@@ -717,7 +711,7 @@ static enum status parse_declaration(struct parser *p, struct declaration *decla
     enum status status = parse_service(p, declaration, &is_of_service);
     if (status || is_of_service)
         return status;
-    if (!is_word(declaration->keyword, "operation"))
+    if (!bytes_is(declaration->keyword, "operation"))
         return fail(p, declaration->keyword.data, "unknown declaration", declaration->keyword);
     if (!declaration->name.size)
         return fail(p, declaration->keyword.data, "a name is missing", declaration->keyword);

@@ -6,16 +6,6 @@
 /* RFC 3986 wants capitals. */
 static const char hex_digits[] = "0123456789ABCDEF";
 
-/* -1: it is no digit. Either case will do: RFC 3986 has them mean the same. */
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The byte that a '%' at `i` stands for; -1: it encodes nothing. */
 static int encoded_at(struct bytes text, size_t i)
 {
@@ -23,7 +13,7 @@ static int encoded_at(struct bytes text, size_t i)
     if (text.size - i < 3)
         return -1;
 
-    int high = hex_value(text.data[i + 1]), low = hex_value(text.data[i + 2]);
+    int high = hex_digit(text.data[i + 1]), low = hex_digit(text.data[i + 2]);
 
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
@@ -172,4 +162,13 @@ void path_normalize(struct buffer *out, struct bytes path)
         }
     }
     assert(out->data[from] == '/');
+}
+
+struct bytes blanks_trim(struct bytes text)
+{
+    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text = bytes_of(text.data + 1, text.size - 1);
+    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
+        text.size--;
+    return text;
 }

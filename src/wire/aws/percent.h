@@ -1,4 +1,5 @@
-/* wire/aws/percent.h: what stands in request lines and forms: percent-encoding, the parts of a target, the normal form of a path.
+/* wire/aws/percent.h: what stands in request lines, headers and forms: percent-encoding, the parts of a target, the normal
+ * form of a path, blanks.
  *
  * Who is signed to do what must read a target as the signature does: a path is looked at in its normal form, and a '+' in a target's
  * query is a '+'. Only in a form it is a blank.
@@ -32,5 +33,8 @@ bool query_piece_next(struct query_pieces *pieces, struct bytes *name, struct by
 
 /* RFC 3986, 5.2.4, without "." and ".." and empty segments: "/a/./b//../c/" is "/a/c/". A path that is empty is "/". */
 void path_normalize(struct buffer *out, struct bytes path);
+
+/* Without the blanks that HTTP lets stand around a value; what is inside stays. */
+struct bytes blanks_trim(struct bytes text);
 
 #endif

@@ -2,13 +2,8 @@
  * XML that parses whatever the texts are. */
 #include "base/clock.h"
 #include "wire/aws/codec.h"
+#include "wire/aws/model_bed.h"
 #include "wire/aws/percent.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 static const char model[] =
     "service s\nid S\nsigning s\nversion 2020-01-01\nnamespace com.s\nxmlns https://s.example/?a&b\nprotocols query\n"
@@ -21,25 +16,12 @@ static const char model[] =
     "    renamed(Other):String\n"
     "operation Do All -> All ! Gone\noperation Nothing All -> \noperation Bare All -> Empty\n";
 
-static struct arena *arena;
-static struct model_service *service;
 static const struct shape *all;
 
 static int set_up(void **state)
 {
-    struct error err = { 0 };
-
-    arena = arena_new(65536);
-    if (model_parse(arena, bytes_of_string(model), &service, &err))
-        fail_msg("%s", err.message);
+    model_bed_open(model);
     all = model_shape_find(service, "All");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    model_release(service);
-    arena_free(arena);
     return 0;
 }
 
@@ -367,5 +349,5 @@ int main(void)
         cmocka_unit_test(test_answers), cmocka_unit_test(test_escapes),       cmocka_unit_test(test_faults),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, model_bed_close);
 }

@@ -11,7 +11,7 @@ enum { REQUEST_BED_HEADERS = 300 };
 
 struct request_bed {
     struct bytes method, target, body;
-    struct rest_pair headers[REQUEST_BED_HEADERS];
+    struct bytes_pair headers[REQUEST_BED_HEADERS];
     uint32_t header_count;
 };
 

@@ -195,11 +195,11 @@ static bool read_path(struct rest_reader *r, const struct model_operation *opera
 /* ---- the query ---- */
 
 /* A '+' stays a '+', as it was signed; clients of AWS send blanks as "%20". */
-bool rest_parameters(struct arena *arena, struct bytes raw_query, const struct rest_pair **parameters, uint32_t *count,
+bool rest_parameters(struct arena *arena, struct bytes raw_query, const struct bytes_pair **parameters, uint32_t *count,
                      struct api_fault *fault)
 {
     struct query_pieces pieces = { .rest = raw_query };
-    struct rest_pair *pairs = NULL, pair;
+    struct bytes_pair *pairs = NULL, pair;
     uint32_t capacity = 0;
 
     *count = 0;
@@ -238,7 +238,7 @@ static bool read_parameter(struct rest_reader *r, const struct model_member *mem
     bool good = true;
 
     for (uint32_t i = 0; good && i < message->parameter_count; i++) {
-        const struct rest_pair *pair = &message->parameters[i];
+        const struct bytes_pair *pair = &message->parameters[i];
 
         if (!bytes_equal(pair->name, bytes_of_string(member->wire_name)))
             continue;
@@ -256,7 +256,7 @@ static bool read_parameter(struct rest_reader *r, const struct model_member *mem
 /* Those of one name stay in their order, which is the order in the array. */
 static int compare_pointers(const void *left, const void *right)
 {
-    const struct rest_pair *a = *(const struct rest_pair *const *)left, *b = *(const struct rest_pair *const *)right;
+    const struct bytes_pair *a = *(const struct bytes_pair *const *)left, *b = *(const struct bytes_pair *const *)right;
     int order = bytes_compare(a->name, b->name);
 
     return order ? order : (a > b) - (a < b);
@@ -268,7 +268,7 @@ static bool read_all_parameters(struct rest_reader *r, const struct model_member
 {
     struct arena *arena = r->walk.arena;
     uint32_t count = r->message->parameter_count;
-    const struct rest_pair **sorted = (const struct rest_pair **)arena_alloc(arena, sizeof(*sorted) * (count + 1));
+    const struct bytes_pair **sorted = (const struct bytes_pair **)arena_alloc(arena, sizeof(*sorted) * (count + 1));
     struct tree *map = tree_new(arena, member->shape), *value = NULL;
     bool is_list = member->shape->element->kind == SHAPE_LIST, good = true;
 
@@ -297,36 +297,11 @@ static bool read_all_parameters(struct rest_reader *r, const struct model_member
 
 /* ---- headers ---- */
 
-/* Names of headers are ASCII. */
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
 /* Of the same letters in any case, as names of headers are. */
 static bool begins_ignoring_case(struct bytes name, struct bytes beginning)
 {
-    bool good = name.size >= beginning.size;
-
-    for (size_t i = 0; good && i < beginning.size; i++)
-        good = lower(name.data[i]) == lower(beginning.data[i]);
-    return good;
-}
-
-/* Names on the wire are a model's, in whatever case it has them. */
-static bool is_header(struct bytes name, const char *other)
-{
-    return name.size == strlen(other) && begins_ignoring_case(name, bytes_of_string(other));
-}
-
-/* HTTP has blanks around values, which are no part of them. */
-static struct bytes trim(struct bytes text)
-{
-    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
+    return name.size >= beginning.size &&
+           (!beginning.size || !strncasecmp((const char *)name.data, (const char *)beginning.data, beginning.size));
 }
 
 /* "a\"b" in quotes: a backslash takes the next character as it is. False: it does not end. */
@@ -343,7 +318,7 @@ static bool take_quoted(struct arena *arena, struct bytes *rest, struct bytes *i
     }
     if (i >= rest->size)
         return false;
-    *rest = trim(bytes_of(rest->data + i + 1, rest->size - i - 1));
+    *rest = blanks_trim(bytes_of(rest->data + i + 1, rest->size - i - 1));
     *item = bytes_of(to, size);
     return true;
 }
@@ -358,7 +333,7 @@ static struct bytes take_plain(struct bytes *rest, bool is_date)
     if (!comma)
         comma = end;
     *rest = bytes_of(comma, (size_t)(end - comma));
-    return trim(bytes_of(from, (size_t)(comma - from)));
+    return blanks_trim(bytes_of(from, (size_t)(comma - from)));
 }
 
 /* "a, "b,c", d" */
@@ -367,7 +342,7 @@ static bool read_header_list(struct rest_reader *r, struct tree *list, struct by
     const struct shape *element = list->shape->element;
     bool is_date = element->kind == SHAPE_TIMESTAMP &&
                    (element->timestamp == TIMESTAMP_HTTP || element->timestamp == TIMESTAMP_OF_PROTOCOL);
-    struct bytes rest = trim(value), item;
+    struct bytes rest = blanks_trim(value), item;
 
     while (rest.size) {
         if (rest.data[0] != '"')
@@ -379,7 +354,7 @@ static bool read_header_list(struct rest_reader *r, struct tree *list, struct by
         if (!read_element(r, list, item, TIMESTAMP_HTTP))
             return false;
         if (rest.size)
-            rest = trim(bytes_of(rest.data + 1, rest.size - 1));
+            rest = blanks_trim(bytes_of(rest.data + 1, rest.size - 1));
     }
     return true;
 }
@@ -391,10 +366,10 @@ static bool read_header(struct rest_reader *r, const struct model_member *member
     bool good = true;
 
     for (uint32_t i = 0; good && i < r->message->header_count; i++) {
-        const struct rest_pair *pair = &r->message->headers[i];
-        struct bytes value = trim(pair->value);
+        const struct bytes_pair *pair = &r->message->headers[i];
+        struct bytes value = blanks_trim(pair->value);
 
-        if (!is_header(pair->name, member->wire_name))
+        if (!bytes_is_ignoring_case(pair->name, member->wire_name))
             continue;
         if (member->shape->kind == SHAPE_LIST) {
             if (!*result)
@@ -414,11 +389,11 @@ static bool read_prefixed(struct rest_reader *r, const struct model_member *memb
     struct tree *map = tree_new(r->walk.arena, member->shape), *value;
 
     for (uint32_t i = 0; i < r->message->header_count; i++) {
-        const struct rest_pair *pair = &r->message->headers[i];
+        const struct bytes_pair *pair = &r->message->headers[i];
 
         if (!begins_ignoring_case(pair->name, prefix))
             continue;
-        if (!scalar_read(&r->walk, member->shape->element, trim(pair->value), TIMESTAMP_HTTP, &value))
+        if (!scalar_read(&r->walk, member->shape->element, blanks_trim(pair->value), TIMESTAMP_HTTP, &value))
             return false;
         tree_add(r->walk.arena, map, bytes_of(pair->name.data + prefix.size, pair->name.size - prefix.size), value);
     }

@@ -1,12 +1,7 @@
 /* restJson1: which operation a path is for; labels, queries, headers, payloads are read or refused; answers, and what must not break them. */
 #include "wire/aws/codec.h"
+#include "wire/aws/model_bed.h"
 #include "wire/aws/percent.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 static const char model[] =
     "service lambda\nid L\nsigning lambda\nnamespace com.l\nprotocols rest-json\n"
@@ -36,23 +31,9 @@ static const char model[] =
     "operation Greedy Path at GET /g/{Rest+}/end 200 -> Out\n"
     "operation GreedyAll Path at GET /g/{Rest+} 200 -> Out\n";
 
-static struct arena *arena;
-static struct model_service *service;
-
 static int set_up(void **state)
 {
-    struct error err = { 0 };
-
-    arena = arena_new(65536);
-    if (model_parse(arena, bytes_of_string(model), &service, &err))
-        fail_msg("%s", err.message);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    model_release(service);
-    arena_free(arena);
+    model_bed_open(model);
     return 0;
 }
 
@@ -120,13 +101,13 @@ static bool read_request(struct trial trial, struct tree **tree, struct api_faul
 {
     struct rest_message message = { .method = bytes_of_string(trial.method),
                                     .body = bytes_of_string(trial.body ? trial.body : "") };
-    struct rest_pair *headers = arena_new_array(arena, struct rest_pair, 4);
+    struct bytes_pair *headers = arena_new_array(arena, struct bytes_pair, 4);
     const struct model_operation *operation;
     struct bytes query;
 
     for (int i = 0; i < 8 && trial.headers[i]; i += 2)
         headers[message.header_count++] =
-            (struct rest_pair){ bytes_of_string(trial.headers[i]), bytes_of_string(trial.headers[i + 1]) };
+            (struct bytes_pair){ bytes_of_string(trial.headers[i]), bytes_of_string(trial.headers[i + 1]) };
     message.headers = headers;
     target_split(bytes_of_string(trial.target), &message.raw_path, &query);
     operation = rest_operation_find(arena, service, message.method, message.raw_path);
@@ -199,7 +180,7 @@ static void test_queries(void **state)
 static void test_many_parameters(void **state)
 {
     CLEANUP(buffer_fini) struct buffer query = { 0 };
-    const struct rest_pair *pairs;
+    const struct bytes_pair *pairs;
     struct api_fault fault = { 0 };
     uint32_t count;
 
@@ -368,5 +349,5 @@ int main(void)
         cmocka_unit_test(test_bodies),  cmocka_unit_test(test_answers),         cmocka_unit_test(test_faults),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, model_bed_close);
 }

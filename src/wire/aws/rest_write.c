@@ -19,9 +19,9 @@ static struct bytes header_value(struct arena *arena, const struct buffer *text)
  * gone. */
 static void add_header(struct arena *arena, struct rest_answer *answer, struct bytes name, const struct buffer *text)
 {
-    answer->headers =
-        arena_room(arena, answer->headers, answer->header_count, &answer->header_capacity, 8, sizeof(struct rest_pair));
-    answer->headers[answer->header_count++] = (struct rest_pair){ name, header_value(arena, text) };
+    answer->headers = arena_room(arena, answer->headers, answer->header_count, &answer->header_capacity, 8,
+                                 sizeof(struct bytes_pair));
+    answer->headers[answer->header_count++] = (struct bytes_pair){ name, header_value(arena, text) };
 }
 
 /* An element that has a comma, or quotes, stands in quotes, else a reader would take it for two. */

@@ -16,11 +16,6 @@ bool shape_is_scalar(const struct shape *shape)
     return shape->kind != SHAPE_STRUCTURE && shape->kind != SHAPE_LIST && shape->kind != SHAPE_MAP;
 }
 
-static bool is(struct bytes text, const char *other)
-{
-    return bytes_equal(text, bytes_of_string(other));
-}
-
 /* The type's own parser takes blanks, "1d" and hexadecimal too, as Java does: here only what JSON
  * would take, and a sign. A number has no reason to be long, and time to parse it grows with its
  * length. */
@@ -28,7 +23,7 @@ static bool read_double(struct bytes text, double *number)
 {
     bool good = text.size && text.size <= NUMBER_TEXT_MAX;
 
-    if (is(text, "NaN") || is(text, "Infinity") || is(text, "-Infinity"))
+    if (bytes_is(text, "NaN") || bytes_is(text, "Infinity") || bytes_is(text, "-Infinity"))
         return double_parse(text, number);
     for (size_t i = 0; good && i < text.size; i++)
         good = (text.data[i] >= '0' && text.data[i] <= '9') || memchr("+-.eE", text.data[i], 5);
@@ -84,8 +79,8 @@ bool scalar_read(struct walk *walk, const struct shape *shape, struct bytes text
     case SHAPE_STRING: tree->bytes = text; return true;
     case SHAPE_BLOB: return base64_decode(walk->arena, text, &tree->bytes) || refuse(walk, text, "Blob");
     case SHAPE_BOOLEAN:
-        tree->boolean = is(text, "true");
-        return tree->boolean || is(text, "false") || refuse(walk, text, "Boolean");
+        tree->boolean = bytes_is(text, "true");
+        return tree->boolean || bytes_is(text, "false") || refuse(walk, text, "Boolean");
     case SHAPE_INTEGER:
     case SHAPE_LONG:
         if (text.size > NUMBER_TEXT_MAX || !integer_parse(text, INT64_MIN, INT64_MAX, &integer))

@@ -34,7 +34,7 @@ enum sigv4_result {
 
 struct sigv4_request {
     struct bytes method, target; /* target: raw path and query */
-    const struct rest_pair *headers;
+    const struct bytes_pair *headers;
     uint32_t header_count;
     struct bytes body;
 };

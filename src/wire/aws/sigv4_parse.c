@@ -77,25 +77,9 @@ static enum sigv4_result fail(struct parsing *parsing, enum sigv4_result result,
     return result;
 }
 
-/* Names and values are compared byte by byte; where case does not count, it was lowered before. */
-static bool is_text(struct bytes bytes, const char *text)
-{
-    return bytes_equal(bytes, bytes_of_string(text));
-}
-
 static bool begins(struct bytes bytes, const char *text)
 {
     return bytes_starts_with(bytes, bytes_of_string(text));
-}
-
-/* HTTP's optional blanks; what is inside stays. */
-static struct bytes trim(struct bytes text)
-{
-    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
 }
 
 /* What stands before the mark; `rest` is what stands behind it, or nothing. */
@@ -157,11 +141,11 @@ static enum sigv4_result only_header(struct parsing *parsing, const char *name, 
 {
     *value = (struct bytes){ NULL, 0 };
     for (uint32_t i = 0; i < parsing->sigv4->header_count; i++) {
-        if (!is_text(parsing->headers[i].name, name))
+        if (!bytes_is(parsing->headers[i].name, name))
             continue;
         if (value->data)
             return fail(parsing, SIGV4_INCOMPLETE, "Header '%s' comes more than once.", name);
-        *value = trim(parsing->headers[i].value);
+        *value = blanks_trim(parsing->headers[i].value);
         if (!value->data)
             *value = bytes_of("", 0);
     }
@@ -172,7 +156,7 @@ static enum sigv4_result only_header(struct parsing *parsing, const char *name, 
  * CloudFront. */
 static bool may_be_unsigned(struct bytes name)
 {
-    return !begins(name, "x-amz-") || is_text(name, "x-amz-user-agent") || is_text(name, "x-amz-cf-id");
+    return !begins(name, "x-amz-") || bytes_is(name, "x-amz-user-agent") || bytes_is(name, "x-amz-cf-id");
 }
 
 /* Marks the headers that are signed: one step for each name and each header, since both are
@@ -196,7 +180,7 @@ static enum sigv4_result mark_signed(struct parsing *parsing)
                         "SignedHeaders must be names in lower case, sorted, each once, with ';' between them: '%s'.",
                         quote(sigv4->signed_headers).text);
         before = name;
-        host = host || is_text(name, "host");
+        host = host || bytes_is(name, "host");
         while (i < sigv4->header_count && bytes_compare(parsing->headers[i].name, name) < 0)
             i++;
         if (i == sigv4->header_count || !bytes_equal(parsing->headers[i].name, name))
@@ -223,7 +207,7 @@ static enum sigv4_result mark_signed(struct parsing *parsing)
  * what to change. */
 static enum sigv4_result check_algorithm(struct parsing *parsing, struct bytes algorithm)
 {
-    if (is_text(algorithm, "AWS4-HMAC-SHA256"))
+    if (bytes_is(algorithm, "AWS4-HMAC-SHA256"))
         return SIGV4_OK;
     if (begins(algorithm, "AWS4-ECDSA-"))
         return fail(parsing, SIGV4_UNSUPPORTED,
@@ -246,10 +230,10 @@ static enum sigv4_result parts_of_header(struct parsing *parsing, struct bytes a
         return fail(parsing, SIGV4_INCOMPLETE, "Authorization has at most %d bytes.", AUTHORIZATION_MAX);
     result = check_algorithm(parsing, cut(&rest, ' '));
     while (result == SIGV4_OK && rest.size) {
-        struct bytes value = trim(cut(&rest, ',')), name = cut(&value, '=');
+        struct bytes value = blanks_trim(cut(&rest, ',')), name = cut(&value, '=');
         size_t i = 0;
 
-        while (i < ARRAY_SIZE(names) && !is_text(name, names[i]))
+        while (i < ARRAY_SIZE(names) && !bytes_is(name, names[i]))
             i++;
         if (i == ARRAY_SIZE(names))
             return fail(parsing, SIGV4_INCOMPLETE, "'%s' is not a parameter of the Authorization header.",
@@ -292,7 +276,7 @@ static enum sigv4_result parts_of_query(struct parsing *parsing, struct bytes qu
         for (int i = 0; i < PART_COUNT; i++) {
             if (!equal_ignoring_case(decoded, part_names[i]))
                 continue;
-            if (parts->values[i].data || !is_text(decoded, part_names[i]))
+            if (parts->values[i].data || !bytes_is(decoded, part_names[i]))
                 return fail(parsing, SIGV4_INCOMPLETE,
                             "The query-string parameter '%s' must come once, and so written.", part_names[i]);
             if (!percent_decode(parsing->arena, value, false, &parts->values[i]))
@@ -344,7 +328,7 @@ static enum sigv4_result take_credential(struct parsing *parsing, struct bytes c
                     "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
                     "got '%s'",
                     quote(credential).text);
-    if (!is_text(terminator, "aws4_request"))
+    if (!bytes_is(terminator, "aws4_request"))
         return fail(parsing, SIGV4_SCOPE,
                     "Credential should be scoped with a valid terminator: 'aws4_request', not '%s'.",
                     quote(terminator).text);
@@ -428,12 +412,12 @@ static enum sigv4_result take_payload(struct parsing *parsing, struct bytes of_q
         return result;
     if (!hash.data)
         hash = of_query;
-    if (!hash.data && sigv4->is_query && is_text(sigv4->service, "s3"))
+    if (!hash.data && sigv4->is_query && bytes_is(sigv4->service, "s3"))
         hash = BYTES_LITERAL("UNSIGNED-PAYLOAD");
     if (!hash.data)
         return SIGV4_OK;
     sigv4->payload_hash = hash;
-    sigv4->is_payload_unsigned = is_text(hash, "UNSIGNED-PAYLOAD");
+    sigv4->is_payload_unsigned = bytes_is(hash, "UNSIGNED-PAYLOAD");
     if (begins(hash, "STREAMING-"))
         return fail(parsing, SIGV4_UNSUPPORTED,
                     "A payload in signed chunks ('%s') is not supported here. Sign the whole payload.",

@@ -128,7 +128,7 @@ static struct trial query_trial(struct arena *arena)
 
 static enum sigv4_result run(struct trial *trial)
 {
-    struct rest_pair headers[HEADERS];
+    struct bytes_pair headers[HEADERS];
     struct sigv4_request request = { bytes_of_string(trial->method), bytes_of_string(trial->target), headers, 0,
                                      bytes_of_string(trial->body) };
     uint8_t key[SIGV4_KEY_BYTES];
@@ -136,7 +136,7 @@ static enum sigv4_result run(struct trial *trial)
     for (int i = 0; i < HEADERS; i++)
         if (trial->headers[i][0])
             headers[request.header_count++] =
-                (struct rest_pair){ bytes_of_string(trial->headers[i][0]), bytes_of_string(trial->headers[i][1]) };
+                (struct bytes_pair){ bytes_of_string(trial->headers[i][0]), bytes_of_string(trial->headers[i][1]) };
 
     enum sigv4_result result = sigv4_parse(trial->arena, &request, &trial->sigv4);
 
@@ -398,7 +398,7 @@ static struct trial sign(struct trial trial, const char *names)
 {
     CLEANUP(buffer_fini) struct buffer canonical = { 0 }, to_sign = { 0 };
     static const char none[] = "0000000000000000000000000000000000000000000000000000000000000000";
-    struct rest_pair headers[HEADERS];
+    struct bytes_pair headers[HEADERS];
     struct sigv4_request request = { bytes_of_string(trial.method), bytes_of_string(trial.target), headers, 0,
                                      bytes_of_string(trial.body) };
     char hex[65];
@@ -407,7 +407,7 @@ static struct trial sign(struct trial trial, const char *names)
     trial = with(trial, "Authorization", authorization_of(trial.arena, trial.service, names, none));
     for (int i = 0; trial.headers[i][0]; i++) {
         headers[request.header_count++] =
-            (struct rest_pair){ bytes_of_string(trial.headers[i][0]), bytes_of_string(trial.headers[i][1]) };
+            (struct bytes_pair){ bytes_of_string(trial.headers[i][0]), bytes_of_string(trial.headers[i][1]) };
         last = i;
     }
     if (sigv4_parse(trial.arena, &request, &trial.sigv4) != SIGV4_OK)
@@ -467,7 +467,7 @@ static void limits_are_kept(void **state)
 {
     struct trial trial = json_trial(*state);
     char *long_text = arena_alloc(*state, SIGV4_TARGET_MAX + 2);
-    struct rest_pair *headers = arena_new_array(*state, struct rest_pair, SIGV4_HEADERS_MAX + 1);
+    struct bytes_pair *headers = arena_new_array(*state, struct bytes_pair, SIGV4_HEADERS_MAX + 1);
     struct sigv4_request request = { BYTES_LITERAL("GET"), BYTES_LITERAL("/"), headers, SIGV4_HEADERS_MAX + 1,
                                      BYTES_LITERAL("") };
     struct sigv4 sigv4;
@@ -486,7 +486,7 @@ static void limits_are_kept(void **state)
     expect(with(json_trial(*state), "Authorization", long_text), SIGV4_INCOMPLETE, "at most 16384 bytes");
 
     for (int i = 0; i <= SIGV4_HEADERS_MAX; i++)
-        headers[i] = (struct rest_pair){ BYTES_LITERAL("a"), BYTES_LITERAL("b") };
+        headers[i] = (struct bytes_pair){ BYTES_LITERAL("a"), BYTES_LITERAL("b") };
     assert_int_equal(sigv4_parse(*state, &request, &sigv4), SIGV4_INCOMPLETE);
     assert_non_null(strstr(sigv4.message, "at most 256 headers"));
     request.header_count--;

@@ -1,11 +1,6 @@
 /* Trees: made and read by name, keys that come twice, and what a request that breaks bounds is told, in AWS's words. */
+#include "wire/aws/model_bed.h"
 #include "wire/aws/tree.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 static const char model[] =
     "service s\nid S\nsigning s\nprotocols json-1.0\n"
@@ -24,26 +19,13 @@ static const char model[] =
     "structure All name!:Name color:Color Limit:Limit part:Part bytes:Bytes names:Names colors:Colors\n"
     "    tags:Tags attributes:Attributes nested:Nested text:Free tag:Tag when:Timestamp flag:Boolean big:Long";
 
-static struct arena *arena;
-static struct model_service *service;
 static struct tree *tree;
 
 static int setup(void **state)
 {
-    struct error err = { 0 };
-
-    arena = arena_new(4096);
-    if (model_parse(arena, bytes_of_string(model), &service, &err))
-        fail_msg("%s", err.message);
+    model_bed_open(model);
     tree = tree_new(arena, model_shape_find(service, "All"));
     tree_set_text(arena, tree, "name", "ab");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    model_release(service);
-    arena_free(arena);
     return 0;
 }
 
@@ -292,16 +274,16 @@ static void test_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_scalars, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_characters, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_containers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fault, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_maps, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_kept, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_scalars, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_characters, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_missing, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_containers, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_many, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_shown, setup, model_bed_close),
+        cmocka_unit_test_setup_teardown(test_fault, setup, model_bed_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
