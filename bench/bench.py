@@ -623,10 +623,10 @@ def print_neighbours(rows):
 def print_pairs(rows):
     pairs = [r for r in rows if r["figure"] == "pair"]
     if pairs:
-        print("\n| both up, loaded in turn: CPU us/request | bytes | the one | the other | median of the ratios |\n| --- | --- | --- | --- | --- |")
+        print("\n| both up, loaded in turn: CPU us/request | bytes | the one | the other | median of the ratios | ratio of the sums |\n| --- | --- | --- | --- | --- | --- |")
     for r in pairs:
         one, other = (" ".join(f"{cost:.1f}" for cost in r[key]) for key in ("cpu_us", "other_cpu_us"))
-        print(f"| {r['server']} / {r['other']}, {r['workload']} | {r['value_bytes']} | {one} | {other} | {r['ratio']:.2f} |")
+        print(f"| {r['server']} / {r['other']}, {r['workload']} | {r['value_bytes']} | {one} | {other} | {r['ratio']:.2f} | {sum(r['cpu_us']) / sum(r['other_cpu_us']):.2f} |")
 
 
 def draw_long(rows):
