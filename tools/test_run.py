@@ -62,6 +62,7 @@ def runners(words):
                     ("drivers, Spring Boot", [PYTHON, "tests/drivers/spring.py"], 300)],
         "api": [("signatures", [PYTHON, "tests/api/sigv4.py"], 600),
                 ("protocols", [PYTHON, "tests/api/protocols.py"], 300),
+                ("models and their bounds", [PYTHON, "tests/api/model.py"], 600),
                 ("APIs by boto3 and the aws CLI", [PYTHON, "tests/api/face.py"], 300)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
                     ("cold", ["python3", "tests/process/cold.py"], 300),
