@@ -1,6 +1,6 @@
 /* Schemas as versions: lookups by name and id over many tables, changes that share what they leave alone, SELECT * order, references;
- * definitions to bytes and back, and every cut of the bytes refused; the order and the levels of types, also of thousands; Keyspaces'
- * properties by their types. What statements do is in catalog/ddl_test.c.
+ * definitions to bytes and back, and every cut of the bytes refused; the order and the levels of types, also of thousands; who uses them;
+ * Keyspaces' properties by their types. What statements do is in catalog/ddl_test.c.
  */
 #include "schema/schema.h"
 
@@ -11,6 +11,7 @@
 #include "schema/ddl.h"
 #include "schema/keyspaces.h"
 #include "schema/options.h"
+#include "schema/uses.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -487,6 +488,55 @@ static void custom_properties_are_merged(void **state)
     schema_unref(schema);
 }
 
+static void check_list(const struct use_list *list, const char *names)
+{
+    struct buffer out = { 0 };
+
+    for (uint32_t i = 0; i < list->count; i++)
+        buffer_printf(&out, "%s%.*s", i ? " " : "", BYTES(list->names[i]));
+    buffer_append_u8(&out, 0);
+    assert_string_equal((const char *)out.data, names);
+    buffer_fini(&out);
+}
+
+/* Direct uses, also within collections and tuples, each user once; how deep a type goes, whoever uses it. */
+static void types_know_who_uses_them(void **state)
+{
+    static const struct {
+        const char *name, *tables, *parents;
+        uint32_t depth;
+    } wanted[] = {
+        { "alone", "", "", 0 },
+        { "inner", "a c", "middle outer", 0 },
+        { "middle", "b", "outer", 1 },
+        { "outer", "a", "", 2 },
+    };
+    struct schema *schema = new_schema();
+    struct arena *arena = arena_new(4096);
+    const struct keyspace_def *keyspace;
+    const struct type_uses *uses;
+
+    apply(&schema, "CREATE TYPE inner (x int)");
+    apply(&schema, "CREATE TYPE middle (i frozen<map<int, frozen<inner>>>, j frozen<inner>)");
+    apply(&schema, "CREATE TYPE outer (m frozen<tuple<int, frozen<middle>>>, i frozen<inner>)");
+    apply(&schema, "CREATE TYPE alone (x frozen<list<int>>)");
+    apply(&schema, "CREATE TABLE c (k frozen<inner> PRIMARY KEY, gone frozen<alone>)");
+    apply(&schema, "ALTER TABLE c DROP gone");
+    apply(&schema, "CREATE TABLE a (k int PRIMARY KEY, o outer, l list<frozen<inner>>, i inner)");
+    apply(&schema, "CREATE TABLE b (k int PRIMARY KEY, t tuple<int, frozen<set<frozen<middle>>>>)");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    uses = schema_type_uses(arena, keyspace);
+    assert_int_equal(keyspace->type_count, ARRAY_SIZE(wanted));
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        assert_true(bytes_equal(keyspace->types[i]->name, bytes_of_string(wanted[i].name)));
+        check_list(&uses[i].tables, wanted[i].tables);
+        check_list(&uses[i].parents, wanted[i].parents);
+        assert_int_equal(uses[i].depth, wanted[i].depth);
+    }
+    arena_free(arena);
+    schema_unref(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +548,7 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(types_stand_behind_those_they_use),
         cmocka_unit_test(levels_of_thousands_of_types_are_soon_found),
+        cmocka_unit_test(types_know_who_uses_them),
         cmocka_unit_test(definitions_survive_as_bytes),
         cmocka_unit_test(damaged_bytes_do_no_harm),
         cmocka_unit_test(custom_properties_have_types),
