@@ -195,13 +195,13 @@ static void give_bodies(struct catalog *catalog)
 
         keyspace->is_virtual = ddl_is_virtual_system_keyspace(keyspace->name);
         for (uint32_t j = 0; j < keyspace->table_count; j++) {
-            bool waits;
-            system_rows_fn *rows = system_rows_of(keyspace->name, keyspace->tables[j]->name, &waits);
+            const struct system_body *body = system_body_of(keyspace->name, keyspace->tables[j]->name);
 
-            if (!rows)
+            if (!body)
                 continue;
-            catalog->bodies[used] = (struct virtual_table){ rows, catalog, waits };
+            catalog->bodies[used] = (struct virtual_table){ body->rows, catalog, body->waits };
             keyspace->tables[j]->virtual_table = &catalog->bodies[used++];
+            keyspace->tables[j]->ways = body->ways;
         }
     }
 }

@@ -5,144 +5,16 @@
  *
  * A row's values are put in the order of SELECT *: key columns first, then the others by name,
  * which is the order of system_tables.c. */
+#include "catalog/system_row.h"
 #include "catalog/system_tables.h"
 
-#include "catalog/state.h"
-#include "schema/build.h"
-#include "schema/codec.h"
-
 #include <assert.h>
-#include <stdlib.h>
-
-/* One row at a time: values in SELECT * order. 40 is more than any of these tables has columns. */
-struct row_writer {
-    struct virtual_emit *emit;
-    struct arena *arena;
-    struct bytes values[40];
-    uint32_t count;
-};
-
-/* The bytes must live until end_row; numbers lie in the arena. */
-static void put(struct row_writer *w, struct bytes value)
-{
-    assert(w->count < ARRAY_SIZE(w->values));
-    w->values[w->count++] = value;
-}
-
-static void put_null(struct row_writer *w)
-{
-    put(w, bytes_of(NULL, 0));
-}
-
-/* Absent or empty is told apart: null is NULL data. */
-static void put_string(struct row_writer *w, const char *text)
-{
-    put(w, bytes_of_string(text));
-}
-
-static void put_int(struct row_writer *w, int32_t value)
-{
-    /* The arena keeps it until the row is written. */
-    uint8_t *at = arena_alloc(w->arena, 4);
-
-    store_be32(at, (uint32_t)value);
-    put(w, bytes_of(at, 4));
-}
-
-static void put_bigint(struct row_writer *w, int64_t value)
-{
-    uint8_t *at = arena_alloc(w->arena, 8);
-
-    store_be64(at, (uint64_t)value);
-    put(w, bytes_of(at, 8));
-}
-
-/* As the native protocol has it: the bits, big-endian. */
-static void put_double(struct row_writer *w, double value)
-{
-    int64_t bits;
-
-    memcpy(&bits, &value, 8);
-    put_bigint(w, bits);
-}
-
-/* Constant bytes: nothing to allocate. */
-static void put_boolean(struct row_writer *w, bool value)
-{
-    put(w, value ? bytes_of("\1", 1) : bytes_of("\0", 1));
-}
-
-/* A list or set, or with pairs a map: each element with its size, as the native protocol has them
- * from v3 on. */
-static void put_collection(struct row_writer *w, const struct bytes *elements, uint32_t count, bool is_map)
-{
-    size_t size = 4;
-    uint8_t *at, *from;
-
-    assert(!is_map || count % 2 == 0);
-    for (uint32_t i = 0; i < count; i++)
-        size += 4 + elements[i].size;
-    /* The size is known before, so it is allocated once. */
-    from = at = arena_alloc(w->arena, size);
-    store_be32(at, is_map ? count / 2 : count);
-    at += 4;
-    for (uint32_t i = 0; i < count; i++) {
-        store_be32(at, (uint32_t)elements[i].size);
-        if (elements[i].size)
-            memcpy(at + 4, elements[i].data, elements[i].size);
-        at += 4 + elements[i].size;
-    }
-    put(w, bytes_of(from, size));
-}
-
-static void put_options(struct row_writer *w, const struct option_map *map)
-{
-    /* Names and values alternate. */
-    struct bytes *elements = arena_new_array(w->arena, struct bytes, map->count * 2 + 1);
-
-    for (uint32_t i = 0; i < map->count; i++) {
-        elements[2 * i] = map->options[i].name;
-        elements[2 * i + 1] = map->options[i].value;
-    }
-    put_collection(w, elements, map->count * 2, true);
-}
-
-/* As CQL writes it, with frozen<> where it is said: drivers parse this text. */
-static void put_type(struct row_writer *w, const struct type *type)
-{
-    struct buffer out = { 0 };
-
-    type_print(&out, type, false);
-    put(w, arena_copy(w->arena, buffer_bytes(&out)));
-    buffer_fini(&out);
-    /* The text is copied, as the buffer goes. */
-}
-
-static void end_row(struct row_writer *w)
-{
-    assert(w->count > 0);
-    w->emit->row(w->emit, w->values);
-    w->count = 0;
-}
-
-/* Calls `rows` with a writer and the schema in force. All rows of one reading are of one schema. */
-static void with_schema(const struct virtual_table *self, struct virtual_emit *emit,
-                        void (*rows)(struct row_writer *w, const struct schema *schema))
-{
-    /* The reference keeps the schema while its rows are read, whatever changes meanwhile. */
-    struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
-    struct schema *schema = catalog_ref_schema(self->context);
-
-    rows(&w, schema);
-    schema_unref(schema);
-    arena_free(w.arena);
-}
 
 /* ---- system ---- */
 
 static void no_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
-    /* A table that Cassandra has and that has nothing to show here. */
+    /* A table that Cassandra or Keyspaces has and that has nothing to show here. */
     (void)self;
     (void)emit;
 }
@@ -187,36 +59,6 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
 
 /* ---- system_schema, system_virtual_schema ---- */
 
-/* A client that asks for one keyspace (drivers do, after an event) has only that one computed. */
-static void each_keyspace(struct row_writer *w, const struct schema *schema, bool is_virtual,
-                          void (*rows)(struct row_writer *w, const struct keyspace_def *keyspace))
-{
-    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
-        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
-
-        if (keyspace->is_virtual == is_virtual && virtual_wants(w->emit, &keyspace->name, 1))
-            rows(w, keyspace);
-    }
-}
-
-/* The same for tables, by both parts of the key. */
-static void each_table(struct row_writer *w, const struct schema *schema, bool is_virtual,
-                       void (*rows)(struct row_writer *w, const struct table_def *table))
-{
-    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
-        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
-
-        if (keyspace->is_virtual != is_virtual || !virtual_wants(w->emit, &keyspace->name, 1))
-            continue;
-        for (uint32_t j = 0; j < keyspace->table_count; j++) {
-            struct bytes names[2] = { keyspace->name, keyspace->tables[j]->name };
-
-            if (virtual_wants(w->emit, names, 2))
-                rows(w, keyspace->tables[j]);
-        }
-    }
-}
-
 static void keyspace_row(struct row_writer *w, const struct keyspace_def *keyspace)
 {
     /* In the order of the columns' names, behind the key. */
@@ -232,8 +74,8 @@ static void keyspaces(struct row_writer *w, const struct schema *schema)
 }
 
 /* What is as by default, and no part of tables as they always were, is null: as in Cassandra.
- * Columns in the order of their names. */
-static void table_row(struct row_writer *w, const struct table_def *table)
+ * Columns in the order of their names, with those that Keyspaces' table has besides or without. */
+static void write_table(struct row_writer *w, const struct table_def *table, bool is_mcs)
 {
     const struct table_params *params = &table->params;
     struct bytes flags[2] = { BYTES_LITERAL("compound"), BYTES_LITERAL("counter") };
@@ -245,11 +87,17 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     params->allow_auto_snapshot ? put_null(w) : put_boolean(w, false);
     put_double(w, params->bloom_filter_fp_chance);
     put_options(w, &params->caching);
-    params->cdc ? put_boolean(w, true) : put_null(w);
+    params->cdc || is_mcs ? put_boolean(w, params->cdc) : put_null(w);
+    if (is_mcs)
+        put_null(w); /* cdc_specification: of a stream, and there are none */
     put(w, params->comment);
     put_options(w, &params->compaction);
     put_options(w, &params->compression);
     put_double(w, params->crc_check_chance);
+    if (is_mcs) {
+        put_creation_time(w, table);
+        put_custom_properties(w, table);
+    }
     /* Gone from Cassandra 4.0 on; the column is still there, and 0. */
     put_double(w, 0.0); /* dclocal_read_repair_chance */
     put_int(w, params->default_time_to_live_s);
@@ -259,6 +107,8 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     put_int(w, params->gc_grace_s);
     put(w, bytes_of(table->uuid, 16));
     params->incremental_backups ? put_null(w) : put_boolean(w, false);
+    if (is_mcs)
+        put_null(w); /* latest_stream_arn */
     put_int(w, params->max_index_interval);
     /* As in Cassandra, "default" is what it is without being said. */
     if (bytes_equal(params->memtable, BYTES_LITERAL("default")))
@@ -270,12 +120,29 @@ static void table_row(struct row_writer *w, const struct table_def *table)
     put(w, params->read_repair);
     put_double(w, 0.0); /* read_repair_chance */
     put(w, params->speculative_retry);
+    if (is_mcs)
+        put_string(w, "ACTIVE");
     end_row(w);
+}
+
+static void table_row(struct row_writer *w, const struct table_def *table)
+{
+    write_table(w, table, false);
+}
+
+static void mcs_table_row(struct row_writer *w, const struct table_def *table)
+{
+    write_table(w, table, true);
 }
 
 static void tables(struct row_writer *w, const struct schema *schema)
 {
     each_table(w, schema, false, table_row);
+}
+
+static void mcs_tables(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, false, mcs_table_row);
 }
 
 static const char *kind_name(enum column_kind kind)
@@ -336,22 +203,12 @@ static void dropped_columns(struct row_writer *w, const struct schema *schema)
     each_table(w, schema, false, dropped_rows);
 }
 
-/* Fields' types are a list of texts: each is printed as a value of the row and then taken back. */
 static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
 {
     for (uint32_t i = 0; i < keyspace->type_count; i++) {
-        const struct type *type = keyspace->types[i];
-        struct bytes *texts = arena_new_array(w->arena, struct bytes, type->param_count + 1);
-
         put(w, keyspace->name);
-        put(w, type->name);
-        put_collection(w, type->field_names, type->param_count, false);
-        for (uint32_t j = 0; j < type->param_count; j++) {
-            put_type(w, type->params[j]);
-            /* Takes back what was just put, to gather it. */
-            texts[j] = w->values[--w->count];
-        }
-        put_collection(w, texts, type->param_count, false);
+        put(w, keyspace->types[i]->name);
+        put_fields(w, keyspace->types[i]);
         end_row(w);
     }
 }
@@ -398,6 +255,7 @@ static void virtual_columns(struct row_writer *w, const struct schema *schema)
     }
 SCHEMA_ROWS(keyspaces)
 SCHEMA_ROWS(tables)
+SCHEMA_ROWS(mcs_tables)
 SCHEMA_ROWS(columns)
 SCHEMA_ROWS(dropped_columns)
 SCHEMA_ROWS(types)
@@ -493,36 +351,48 @@ static void settings_rows(const struct virtual_table *self, struct virtual_emit 
 
 /* The first line that fits: a keyspace's own line at its end stands for its other tables, which
  * have no rows here. */
-system_rows_fn *system_rows_of(struct bytes keyspace, struct bytes table, bool *waits)
+const struct system_body *system_body_of(struct bytes keyspace, struct bytes table)
 {
+    static const struct table_way of_table[] = { { { "keyspace_name", "table_name" } }, { { NULL } } };
+    static const struct table_way of_resource[] = { { { "resource_id" } },
+                                                    { { "keyspace_name", "resource_name" } },
+                                                    { { "keyspace_name", "resource_type" } },
+                                                    { { NULL } } };
     static const struct {
         const char *keyspace;
         const char *table; /* NULL: every other one of the keyspace */
-        system_rows_fn *rows;
-        bool waits;
+        struct system_body body;
     } known[] = {
-        { "system", "local", local_rows },
-        { "system", "size_estimates", size_estimates_rows, true },
-        { "system", "table_estimates", table_estimates_rows, true },
-        { "system", NULL, no_rows },
-        { "system_schema", "keyspaces", keyspaces_rows },
-        { "system_schema", "tables", tables_rows },
-        { "system_schema", "columns", columns_rows },
-        { "system_schema", "dropped_columns", dropped_columns_rows },
-        { "system_schema", "types", types_rows },
-        { "system_schema", NULL, no_rows },
-        { "system_virtual_schema", "keyspaces", virtual_keyspaces_rows },
-        { "system_virtual_schema", "tables", virtual_tables_rows },
-        { "system_virtual_schema", "columns", virtual_columns_rows },
-        { "system_views", "settings", settings_rows },
-        { "system_views", NULL, no_rows },
+        { "system", "local", { local_rows } },
+        { "system", "size_estimates", { size_estimates_rows, true } },
+        { "system", "table_estimates", { table_estimates_rows, true } },
+        { "system", NULL, { no_rows } },
+        { "system_schema", "keyspaces", { keyspaces_rows } },
+        { "system_schema", "tables", { tables_rows } },
+        { "system_schema", "columns", { columns_rows } },
+        { "system_schema", "dropped_columns", { dropped_columns_rows } },
+        { "system_schema", "types", { types_rows } },
+        { "system_schema", NULL, { no_rows } },
+        { "system_schema_mcs", "keyspaces", { keyspaces_rows } },
+        { "system_schema_mcs", "tables", { mcs_tables_rows } },
+        { "system_schema_mcs", "tables_history", { mcs_tables_history_rows } },
+        { "system_schema_mcs", "columns", { columns_rows } },
+        { "system_schema_mcs", "tags", { mcs_tags_rows, .ways = of_resource } },
+        { "system_schema_mcs", "types", { mcs_types_rows } },
+        { "system_schema_mcs", "autoscaling", { no_rows, .ways = of_table } },
+        { "system_multiregion_info", "tables", { no_rows, .ways = of_table } },
+        { "system_multiregion_info", "autoscaling", { no_rows, .ways = of_table } },
+        { "system_multiregion_info", NULL, { no_rows } },
+        { "system_virtual_schema", "keyspaces", { virtual_keyspaces_rows } },
+        { "system_virtual_schema", "tables", { virtual_tables_rows } },
+        { "system_virtual_schema", "columns", { virtual_columns_rows } },
+        { "system_views", "settings", { settings_rows } },
+        { "system_views", NULL, { no_rows } },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (bytes_equal(keyspace, bytes_of_string(known[i].keyspace)) &&
-            (!known[i].table || bytes_equal(table, bytes_of_string(known[i].table)))) {
-            *waits = known[i].waits;
-            return known[i].rows;
-        }
+            (!known[i].table || bytes_equal(table, bytes_of_string(known[i].table))))
+            return &known[i].body;
     return NULL;
 }

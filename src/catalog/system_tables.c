@@ -1,6 +1,7 @@
 /* The system keyspaces of Cassandra 5.0.5, recorded from its DESCRIBE FULL SCHEMA (ids from
  * system_schema.tables); options that are the default are left out. The texts of a keyspace stand
- * behind it.
+ * behind it. And the two that Amazon Keyspaces has besides; their tables' ids are made as
+ * Cassandra's are, of their names.
  *
  * As CQL, and parsed at each start, which takes a few milliseconds: so these tables are made by the
  * same code as a client's, and are described, read and checked like them. Drivers and tools read
@@ -206,6 +207,57 @@ const char *const system_definitions[] = {
     "min_index_interval int, read_repair text, read_repair_chance double, speculative_retry text, where_clause text, "
     "PRIMARY KEY (keyspace_name, view_name)) WITH comment = 'view definitions' AND gc_grace_seconds = 604800 AND "
     "memtable_flush_period_in_ms = 3600000 AND id = '9786ac1c-dd58-3201-a7cd-ad556410c985'",
+    /* Keyspaces': what system_schema has, and what it adds to tables, types and keyspaces. Computed from the schema in
+     * force (system_mcs_rows.c). Its documentation has the columns' names; their types are what its examples look like. */
+    "CREATE KEYSPACE system_schema_mcs WITH replication = {'class': 'LocalStrategy'}",
+    "CREATE TABLE system_schema_mcs.autoscaling (keyspace_name text, table_name text, "
+    "provisioned_read_capacity_autoscaling_update text, provisioned_write_capacity_autoscaling_update text, PRIMARY "
+    "KEY (keyspace_name, table_name)) WITH comment = 'auto scaling settings' AND id = "
+    "'de310f89-025c-3666-856d-b551c557409e'",
+    "CREATE TABLE system_schema_mcs.columns (keyspace_name text, table_name text, column_name text, "
+    "clustering_order text, column_name_bytes blob, kind text, position int, type text, PRIMARY KEY (keyspace_name, "
+    "table_name, column_name)) WITH comment = 'column definitions' AND id = 'eae115f6-c9d2-39c4-b24b-95f9b6f6e370'",
+    "CREATE TABLE system_schema_mcs.keyspaces (keyspace_name text PRIMARY KEY, durable_writes boolean, replication "
+    "frozen<map<text, text>>) WITH comment = 'keyspace definitions' AND id = '96cedada-8a3a-3f76-8dd3-ed61e7dff0f6'",
+    "CREATE TABLE system_schema_mcs.tables (keyspace_name text, table_name text, additional_write_policy text, "
+    "allow_auto_snapshot boolean, bloom_filter_fp_chance double, caching frozen<map<text, text>>, cdc boolean, "
+    "cdc_specification frozen<map<text, text>>, comment text, compaction frozen<map<text, text>>, compression "
+    "frozen<map<text, text>>, crc_check_chance double, creation_time timestamp, custom_properties frozen<map<text, "
+    "frozen<map<text, text>>>>, dclocal_read_repair_chance double, default_time_to_live int, extensions "
+    "frozen<map<text, blob>>, flags frozen<set<text>>, gc_grace_seconds int, id uuid, incremental_backups boolean, "
+    "latest_stream_arn text, max_index_interval int, memtable text, memtable_flush_period_in_ms int, "
+    "min_index_interval int, read_repair text, read_repair_chance double, speculative_retry text, status text, "
+    "PRIMARY KEY (keyspace_name, table_name)) WITH comment = 'table definitions' AND id = "
+    "'7aa8469d-bb26-3b97-9253-677b8f9f4104'",
+    "CREATE TABLE system_schema_mcs.tables_history (keyspace_name text, table_name text, event_time timestamp, "
+    "creation_time timestamp, custom_properties frozen<map<text, frozen<map<text, text>>>>, event text, PRIMARY KEY "
+    "(keyspace_name, table_name, event_time)) WITH comment = 'what became of tables' AND id = "
+    "'b7f94be7-7777-3299-a8ea-88dd1282d77f'",
+    "CREATE TABLE system_schema_mcs.tags (resource_id text PRIMARY KEY, keyspace_name text, resource_name text, "
+    "resource_type text, tags frozen<map<text, text>>) WITH comment = 'tags of keyspaces and tables' AND id = "
+    "'b0bc19d5-a5f6-3659-8fff-f1983d0e9774'",
+    "CREATE TABLE system_schema_mcs.types (keyspace_name text, type_name text, direct_parent_types "
+    "frozen<list<text>>, direct_referring_tables frozen<list<text>>, field_names frozen<list<text>>, field_types "
+    "frozen<list<text>>, last_modified_timestamp timestamp, max_nesting_depth int, status text, PRIMARY KEY "
+    "(keyspace_name, type_name)) WITH comment = 'user defined type definitions' AND id = "
+    "'7dfa3790-2b5d-3788-b75f-714668594c24'",
+    /* Keyspaces': what stands in several regions. Nothing does here, so nothing has a row. */
+    "CREATE KEYSPACE system_multiregion_info WITH replication = {'class': 'LocalStrategy'}",
+    "CREATE TABLE system_multiregion_info.autoscaling (keyspace_name text, table_name text, region text, "
+    "provisioned_read_capacity_autoscaling_update text, provisioned_write_capacity_autoscaling_update text, PRIMARY "
+    "KEY (keyspace_name, table_name, region)) WITH comment = 'auto scaling settings by region' AND id = "
+    "'5456cca8-f2c4-335e-9b08-31f6759b9484'",
+    "CREATE TABLE system_multiregion_info.keyspaces (keyspace_name text, region text, status text, "
+    "tables_replication_progress text, PRIMARY KEY (keyspace_name, region)) WITH comment = 'keyspaces by region' "
+    "AND id = 'bf23455e-8ca2-3afc-b4de-515007fea085'",
+    "CREATE TABLE system_multiregion_info.tables (keyspace_name text, table_name text, region text, "
+    "custom_properties frozen<map<text, frozen<map<text, text>>>>, status text, PRIMARY KEY (keyspace_name, "
+    "table_name, region)) WITH comment = 'tables by region' AND id = 'b3ad004b-a215-3375-a6ab-623de2495c34'",
+    "CREATE TABLE system_multiregion_info.types (keyspace_name text, type_name text, region text, "
+    "direct_parent_types frozen<list<text>>, direct_referring_tables frozen<list<text>>, field_names "
+    "frozen<list<text>>, field_types frozen<list<text>>, last_modified_timestamp timestamp, max_nesting_depth int, "
+    "status text, PRIMARY KEY (keyspace_name, type_name, region)) WITH comment = 'user defined types by region' AND "
+    "id = 'cb77fc7a-e73b-39e2-bd78-cf3301b492cf'",
     /* Stored: sessions and events of traced requests (query/trace.c), which expire. */
     "CREATE KEYSPACE system_traces WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '2'}",
     "CREATE TABLE system_traces.events (session_id uuid, event_id timeuuid, activity text, source inet, "

@@ -448,6 +448,41 @@ static void make_json(struct planner *planner, struct select_plan *select, struc
     plan->column_count = 1;
 }
 
+/* Has the statement this column with =, by itself? */
+static bool restricts(const struct select_statement *statement, const char *column)
+{
+    for (uint32_t i = 0; i < statement->relation_count; i++) {
+        const struct relation *relation = &statement->relations[i];
+
+        if (relation->kind == RELATION_COLUMN && relation->op == OPERATOR_EQ &&
+            bytes_equal(relation->columns[0], bytes_of_string(column)))
+            return true;
+    }
+    return false;
+}
+
+/* A table that may be asked in some ways only: which are they? Whatever else the statement has filters what is found. */
+static enum status check_ways(struct planner *planner, const struct select_statement *statement)
+{
+    const struct table_def *table = planner->table;
+    struct buffer words CLEANUP(buffer_fini) = { 0 };
+
+    for (const struct table_way *way = table->ways; way->columns[0]; way++) {
+        /* The words for the refusal are gathered on the way. */
+        bool is_this = true;
+
+        buffer_append_string(&words, way == table->ways ? "" : ", or ");
+        for (int i = 0; i < TABLE_WAY_COLUMNS && way->columns[i]; i++) {
+            is_this = is_this && restricts(statement, way->columns[i]);
+            buffer_printf(&words, "%s%s", i ? " and " : "", way->columns[i]);
+        }
+        if (is_this)
+            return OK;
+    }
+    return error_set(planner->err, ERR_INVALID, "SELECT from %.*s.%.*s must restrict with =: %.*s",
+                     BYTES(table->keyspace), BYTES(table->name), BYTES(buffer_bytes(&words)));
+}
+
 /* The clauses in the order in which Cassandra finds what is wrong with them. */
 static enum status compile_clauses(struct selection *selection, const struct select_statement *statement,
                                    struct plan *plan)
@@ -474,10 +509,12 @@ static enum status compile_clauses(struct selection *selection, const struct sel
      * Cassandra. */
     struct where_options options = {
         .use = WHERE_SELECT,
-        .allow_filtering = statement->allow_filtering || ddl_is_virtual_system_keyspace(table->keyspace),
+        .allow_filtering = statement->allow_filtering || table->ways || ddl_is_virtual_system_keyspace(table->keyspace),
         .only_static = select->selects_static_only,
     };
     status = where_compile(planner, statement->relations, statement->relation_count, &options, &select->where);
+    if (!status && table->ways)
+        status = check_ways(planner, statement);
     if (!status && statement->distinct)
         status = check_distinct(selection, statement);
     if (!status)

@@ -175,6 +175,7 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     def->dropped_count = from->dropped_count;
     def->durable_writes = from->durable_writes;
     def->virtual_table = from->virtual_table;
+    def->ways = from->ways;
     table_params_copy(arena, &def->params, &from->params);
     return def;
 }

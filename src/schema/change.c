@@ -27,7 +27,7 @@ static bool is_one_of(struct bytes name, const char *const *names, size_t count)
 
 bool ddl_is_local_system_keyspace(struct bytes name)
 {
-    static const char *const names[] = { "system", "system_schema" };
+    static const char *const names[] = { "system", "system_schema", "system_schema_mcs", "system_multiregion_info" };
 
     return is_one_of(name, names, ARRAY_SIZE(names));
 }

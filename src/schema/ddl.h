@@ -61,7 +61,7 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
                          struct ddl_change *change, struct error *err);
 
 /* "system", "system_schema", ...: not user-modifiable. Case-sensitive names as stored. */
-bool ddl_is_local_system_keyspace(struct bytes name);      /* system, system_schema */
+bool ddl_is_local_system_keyspace(struct bytes name);      /* system, system_schema, and Keyspaces' two */
 bool ddl_is_replicated_system_keyspace(struct bytes name); /* system_auth, system_distributed, system_traces */
 bool ddl_is_virtual_system_keyspace(struct bytes name);    /* system_virtual_schema, system_views */
 

@@ -86,6 +86,12 @@ struct table_params {
 /* What answers reads of a table that is computed, not stored; see table/virtual.h. */
 struct virtual_table;
 
+/* A way in which a computed table may be asked: a SELECT has all these columns with =. What it filters then needs no permission. */
+enum { TABLE_WAY_COLUMNS = 2 };
+struct table_way {
+    const char *columns[TABLE_WAY_COLUMNS]; /* NULL behind the last */
+};
+
 struct table_def {
     _Atomic uint32_t refs;
     uint64_t id;
@@ -106,6 +112,8 @@ struct table_def {
     bool is_counter;
     bool durable_writes;                       /* of its keyspace */
     const struct virtual_table *virtual_table; /* NULL for a stored table; borrowed, process lifetime */
+    const struct table_way
+        *ways; /* NULL: it may be asked in any way; else these, the last without columns. Borrowed as well */
     struct table_params params;
     struct arena *arena; /* owned */
 };

@@ -1,0 +1,272 @@
+/* Rows of system_schema_mcs, which Amazon Keyspaces has besides system_schema: keyspaces and columns are the same, tables
+ * and types say more, tags are by ARN. Programs made for Keyspaces wait here until what they made is ACTIVE; here it
+ * always is, as a statement answers only when its change is in force.
+ *
+ * What is shown is what holds: a property that is off by default and was not given does not stand in custom_properties,
+ * and no time is shown that nobody noted. */
+#include "catalog/system_row.h"
+#include "catalog/system_tables.h"
+
+#include "base/uuid.h"
+#include "schema/keyspaces.h"
+#include "schema/uses.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* No table has more. */
+enum { PROPERTIES_MAX = 8 };
+
+/* A map of maps of text, as it grows: properties by name, each with its members by name. */
+struct property_map {
+    struct row_writer *w;
+    struct bytes elements[2 * PROPERTIES_MAX];
+    uint32_t count; /* of elements */
+};
+
+/* One more, behind those of lesser names: whoever calls keeps the order, of members too. */
+static void add_property(struct property_map *map, const char *name, const struct bytes *members, uint32_t count)
+{
+    assert(map->count + 2 <= ARRAY_SIZE(map->elements) && count % 2 == 0);
+    map->elements[map->count++] = bytes_of_string(name);
+    map->elements[map->count++] = make_collection(map->w, members, count, true);
+}
+
+/* What can only be on or off. CQL has these words in small letters, the API in capitals. */
+static void add_status(struct property_map *map, const char *name, enum property_status status)
+{
+    struct bytes members[] = { BYTES_LITERAL("status"),
+                               status == PROPERTY_ENABLED ? BYTES_LITERAL("enabled") : BYTES_LITERAL("disabled") };
+
+    add_property(map, name, members, ARRAY_SIZE(members));
+}
+
+/* All leaves are texts there, numbers too. */
+static struct bytes number(struct row_writer *w, int64_t value)
+{
+    return bytes_of_string(arena_printf(w->arena, "%lld", (long long)value));
+}
+
+/* Units are told only where somebody chose them. */
+static void add_capacity(struct property_map *map, const struct keyspaces_properties *properties)
+{
+    /* Members of both modes by name: on demand there is one alone. */
+    bool is_provisioned = properties->capacity.mode == THROUGHPUT_PROVISIONED;
+    struct bytes on_demand[] = { BYTES_LITERAL("throughput_mode"), BYTES_LITERAL("PAY_PER_REQUEST") };
+    struct bytes provisioned[] = {
+        BYTES_LITERAL("read_capacity_units"),  number(map->w, properties->capacity.read_units),
+        BYTES_LITERAL("throughput_mode"),      BYTES_LITERAL("PROVISIONED"),
+        BYTES_LITERAL("write_capacity_units"), number(map->w, properties->capacity.write_units),
+    };
+
+    add_property(map, "capacity_mode", is_provisioned ? provisioned : on_demand,
+                 is_provisioned ? ARRAY_SIZE(provisioned) : ARRAY_SIZE(on_demand));
+}
+
+/* All that is stored is encrypted by the server's own key, whatever stands here: it is what was asked for. */
+static void add_encryption(struct property_map *map, const struct keyspaces_properties *properties)
+{
+    bool is_customers = properties->encryption.type == ENCRYPTION_CUSTOMER_MANAGED_KEY;
+    struct bytes members[] = { BYTES_LITERAL("encryption_type"),
+                               is_customers ? BYTES_LITERAL("CUSTOMER_MANAGED_KMS_KEY")
+                                            : BYTES_LITERAL("AWS_OWNED_KMS_KEY"),
+                               BYTES_LITERAL("kms_key_identifier"), properties->encryption.key };
+
+    add_property(map, "encryption_specification", members, is_customers ? 4 : 2);
+}
+
+/* What was asked for is there at once: nothing has to be warmed. */
+static void add_warm(struct property_map *map, const struct keyspaces_properties *properties)
+{
+    struct bytes members[] = {
+        BYTES_LITERAL("read_units_per_second"),
+        number(map->w, properties->warm.read_units),
+        BYTES_LITERAL("status"),
+        BYTES_LITERAL("AVAILABLE"),
+        BYTES_LITERAL("write_units_per_second"),
+        number(map->w, properties->warm.write_units),
+    };
+
+    add_property(map, "warm_throughput", members, ARRAY_SIZE(members));
+}
+
+/* In the order of their names, as a map has them. */
+void put_custom_properties(struct row_writer *w, const struct table_def *table)
+{
+    struct property_map map = { .w = w };
+    struct keyspaces_properties properties;
+    struct error err;
+
+    /* They were checked when they were given. */
+    if (keyspaces_properties_read(w->arena, table->params.custom_properties, &properties, &err)) {
+        put_null(w);
+        return;
+    }
+    /* What is off and was off from the beginning says nothing, but for recovery: programs look for its status. */
+    add_capacity(&map, &properties);
+    if (properties.client_side_timestamps == PROPERTY_ENABLED)
+        add_status(&map, "client_side_timestamps", PROPERTY_ENABLED);
+    add_encryption(&map, &properties);
+    add_status(&map, "point_in_time_recovery", properties.point_in_time_recovery);
+    /* A default time to live switches it on. */
+    if (properties.ttl == PROPERTY_ENABLED || table->params.default_time_to_live_s)
+        add_status(&map, "ttl", PROPERTY_ENABLED);
+    add_warm(&map, &properties);
+    put_collection(w, map.elements, map.count, true);
+}
+
+/* The moment in its id. System tables' ids come from their names, and a client may choose one: then nobody knows. */
+static bool find_creation_time(const struct table_def *table, int64_t *time_ms)
+{
+    enum { VERSION_AT = 6, TIME_VERSION = 1 };
+    /* The version stands in the upper half of the seventh byte. */
+    bool has_time = table->uuid[VERSION_AT] >> 4 == TIME_VERSION;
+
+    if (has_time)
+        *time_ms = uuid_time_ms(table->uuid);
+    return has_time;
+}
+
+/* In milliseconds, as CQL's timestamp is. */
+void put_creation_time(struct row_writer *w, const struct table_def *table)
+{
+    int64_t time_ms;
+
+    if (find_creation_time(table, &time_ms))
+        put_bigint(w, time_ms);
+    else
+        put_null(w);
+}
+
+/* ---- tables_history ---- */
+
+/* Tables that are there, as they were made. Of those that are gone nothing is kept. */
+static void history_rows(struct row_writer *w, const struct table_def *table)
+{
+    int64_t time_ms;
+
+    if (!find_creation_time(table, &time_ms))
+        return;
+    put(w, table->keyspace);
+    put(w, table->name);
+    put_bigint(w, time_ms); /* event_time */
+    put_bigint(w, time_ms);
+    put_custom_properties(w, table);
+    put_string(w, "CREATE");
+    end_row(w);
+}
+
+/* Tables are few beside what their creation cost, so all are looked at. */
+static void history(struct row_writer *w, const struct schema *schema)
+{
+    each_table(w, schema, false, history_rows);
+}
+
+void mcs_tables_history_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    with_schema(self, emit, history);
+}
+
+/* ---- tags ---- */
+
+/* What ARNs begin with, before the keyspace. */
+static const char *arn_prefix(struct row_writer *w, const struct catalog *catalog)
+{
+    /* Who asks through CQL is of the account that all are of who say nothing else. */
+    return arena_printf(w->arena, "arn:aws:cassandra:%s:000000000000:/keyspace/",
+                        catalog->options.region ? catalog->options.region : "us-east-1");
+}
+
+/* By the bytes of their names, as a map of texts is sorted. */
+static int compare_options(const void *a, const void *b)
+{
+    return bytes_compare(((const struct option *)a)->name, ((const struct option *)b)->name);
+}
+
+/* Kept in the order in which they were given; a map has its own. Null: there are none. */
+static void put_tags(struct row_writer *w, const struct option_map *tags)
+{
+    struct option_map sorted = { arena_new_array(w->arena, struct option, tags->count + 1), tags->count };
+
+    if (!tags->count) {
+        put_null(w);
+        return;
+    }
+    memcpy(sorted.options, tags->options, tags->count * sizeof(*tags->options));
+    qsort(sorted.options, sorted.count, sizeof(*sorted.options), compare_options);
+    put_options(w, &sorted);
+}
+
+/* Spares the row where another ARN is asked for. */
+static void tag_row(struct row_writer *w, const char *arn, struct bytes keyspace, struct bytes name, const char *type,
+                    const struct option_map *tags)
+{
+    struct bytes resource = bytes_of_string(arn);
+
+    if (!virtual_wants(w->emit, &resource, 1))
+        return;
+    put(w, resource);
+    put(w, keyspace);
+    put(w, name);
+    put_string(w, type);
+    put_tags(w, tags);
+    end_row(w);
+}
+
+/* Each resource has a row, so that a program that asks for the tags of one finds one. */
+void mcs_tags_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
+    struct schema *schema = catalog_ref_schema(self->context);
+    /* A keyspace's ARN ends with a slash, a table's goes on behind it. */
+    const char *prefix = arn_prefix(&w, self->context);
+
+    for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
+        const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
+
+        if (keyspace->is_virtual)
+            continue;
+        tag_row(&w, arena_printf(w.arena, "%s%.*s/", prefix, BYTES(keyspace->name)), keyspace->name, keyspace->name,
+                "keyspace", &keyspace->tags);
+        for (uint32_t j = 0; j < keyspace->table_count; j++) {
+            const struct table_def *table = keyspace->tables[j];
+
+            tag_row(&w, arena_printf(w.arena, "%s%.*s/table/%.*s", prefix, BYTES(keyspace->name), BYTES(table->name)),
+                    keyspace->name, table->name, "table", &table->params.tags);
+        }
+    }
+    schema_unref(schema);
+    arena_free(w.arena);
+}
+
+/* ---- types ---- */
+
+/* A type is in force as soon as it is made, and goes as soon as it is dropped. */
+static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
+{
+    const struct type_uses *uses = schema_type_uses(w->arena, keyspace);
+
+    for (uint32_t i = 0; i < keyspace->type_count; i++) {
+        const struct type *type = keyspace->types[i];
+
+        put(w, keyspace->name);
+        put(w, type->name);
+        put_collection(w, uses[i].parents.names, uses[i].parents.count, false);
+        put_collection(w, uses[i].tables.names, uses[i].tables.count, false);
+        put_fields(w, type);
+        put_null(w); /* last_modified_timestamp */
+        put_int(w, (int32_t)uses[i].depth);
+        put_string(w, "ACTIVE");
+        end_row(w);
+    }
+}
+
+static void types(struct row_writer *w, const struct schema *schema)
+{
+    each_keyspace(w, schema, false, type_rows);
+}
+
+void mcs_types_rows(const struct virtual_table *self, struct virtual_emit *emit)
+{
+    with_schema(self, emit, types);
+}
