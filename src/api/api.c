@@ -96,6 +96,12 @@ void api_print_metrics(struct api *api, struct buffer *out)
     unknown_print(&api->context.unknown, out);
 }
 
+/* The same, name by name. */
+void api_each_unknown(struct api *api, void (*each)(void *context, const char *name, uint64_t count), void *context)
+{
+    unknown_each(&api->context.unknown, each, context);
+}
+
 /* Also what api_open could not finish. */
 void api_close(struct api *api)
 {

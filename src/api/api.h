@@ -39,6 +39,8 @@ enum status api_open(const struct api_options *options, struct api **result, str
 bool api_handle(struct api *api, const struct http_request *request, struct http_response *response);
 /* Appends what /metrics shows. */
 void api_print_metrics(struct api *api, struct buffer *out);
+/* What was asked for and is not served: unknown_each (unknown.h). */
+void api_each_unknown(struct api *api, void (*each)(void *context, const char *name, uint64_t count), void *context);
 void api_close(struct api *api); /* NULL: nothing to do */
 
 #endif

@@ -64,15 +64,34 @@ void unknown_count(struct unknown *unknown, struct bytes service, struct bytes o
     pthread_mutex_unlock(&unknown->lock);
 }
 
+/* A copy is told: names are some kilobytes, and who listens may be slow. */
+void unknown_each(struct unknown *unknown, void (*each)(void *context, const char *name, uint64_t count), void *context)
+{
+    struct unknown_name names[UNKNOWN_NAMES_MAX];
+    uint64_t other;
+    uint32_t count;
+
+    pthread_mutex_lock(&unknown->lock);
+    count = unknown->count;
+    other = unknown->other;
+    memcpy(names, unknown->names, count * sizeof(*names));
+    pthread_mutex_unlock(&unknown->lock);
+    assert(count <= UNKNOWN_NAMES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        each(context, names[i].text, names[i].count);
+    each(context, "other", other);
+}
+
 /* In the order in which they came first, so that a series keeps its place. */
+static void print_one(void *context, const char *name, uint64_t count)
+{
+    buffer_printf(context, "helenus_api_unknown_total{name=\"%s\"} %llu\n", name, (unsigned long long)count);
+}
+
+/* Zero of them is a series too: it is there before anybody asks. */
 void unknown_print(struct unknown *unknown, struct buffer *out)
 {
     buffer_append_string(out, "# HELP helenus_api_unknown_total Requests for operations of AWS that are not served.\n"
                               "# TYPE helenus_api_unknown_total counter\n");
-    pthread_mutex_lock(&unknown->lock);
-    for (uint32_t i = 0; i < unknown->count; i++)
-        buffer_printf(out, "helenus_api_unknown_total{name=\"%s\"} %llu\n", unknown->names[i].text,
-                      (unsigned long long)unknown->names[i].count);
-    buffer_printf(out, "helenus_api_unknown_total{name=\"other\"} %llu\n", (unsigned long long)unknown->other);
-    pthread_mutex_unlock(&unknown->lock);
+    unknown_each(unknown, print_one, out);
 }

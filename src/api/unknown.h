@@ -28,6 +28,9 @@ struct unknown {
 void unknown_init(struct unknown *unknown);
 void unknown_fini(struct unknown *unknown);
 void unknown_count(struct unknown *unknown, struct bytes service, struct bytes operation);
+/* Each name with its count, in the order in which they came first; last "other", also if there are none. Not under the lock: `each` may wait. */
+void unknown_each(struct unknown *unknown, void (*each)(void *context, const char *name, uint64_t count),
+                  void *context);
 /* As Prometheus reads it. */
 void unknown_print(struct unknown *unknown, struct buffer *out);
 

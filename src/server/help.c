@@ -42,6 +42,11 @@ static const struct command_help {
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
     { "restore", "restore SNAPSHOT DIR [--key-file FILE]", "a snapshot into an empty directory, and checked",
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
+    { "api", "api missing DIR|URL", "what was asked of AWS's APIs that is not served",
+      "Operations with how often they were asked for since the server began, most often first: what a program needs\n"
+      "that is not there yet. URL: of its HTTP port, http://127.0.0.1:9080, for a server with another data directory or\n"
+      "none. 64 names at most; what came later is counted as \"other\".\n"
+      "exit codes: 0 told (also if there is none), 1 failed, 2 no server has it open\n" },
     { "version", "version", "its version, and those of its protocols", "" },
     { "help", "help [COMMAND | file | reference]", "this, or more of one command",
       "file: a configuration file with every option as a comment. reference: every option as a table in Markdown.\n" },

@@ -314,7 +314,8 @@ static enum status open_query(struct server *server, struct error *err)
 
 /* ---- HTTP ---- */
 
-/* Operators' commands, through a socket in the data directory. */
+/* Operators' commands, through a socket in the data directory. Behind the APIs, whose counts it
+ * tells; without HTTP there are none. */
 static enum status open_control(struct server *server, struct error *err)
 {
     struct control_options options = {
@@ -324,6 +325,7 @@ static enum status open_control(struct server *server, struct error *err)
         .view = &server->tasks,
         .clock = &server->clock,
         .may_advance = server->options->dev,
+        .api = server->api,
     };
 
     assert(server->space && !is_memory(server));
@@ -428,8 +430,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_files,  check_ports, check_http_port, lock_directory, open_keys, open_environment,
-        open_catalog, open_space,  open_query,      open_control,   open_api,  open_http,
+        check_files,  check_ports, check_http_port, lock_directory, open_keys,    open_environment,
+        open_catalog, open_space,  open_query,      open_api,       open_control, open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -499,8 +501,9 @@ static void close_all(struct server *server)
     /* Each needs what is below it. */
     assert(!server->space || server->catalog);
     assert(!server->engine || server->space);
-    api_close(server->api);
+    /* Who asks through the control socket may be told what the APIs count. */
     control_close(server->control);
+    api_close(server->api);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_close(server->service.loops[i]);

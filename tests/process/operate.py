@@ -1,10 +1,11 @@
-"""What operators do: flush, compact, sweep, snapshot, restore, of a server at work and of one that is not.
+"""What operators do: flush, compact, sweep, snapshot, restore, of a server at work and of one that is not; what it was asked and does not serve.
 
 A snapshot taken under load holds every write that was acknowledged before it began, none that nobody sent, and its rows are what one
 client wrote in its order: of each writer a prefix. Logged batches over two shards are there whole or not at all.
 
     python3 tests/process/operate.py
 """
+import http.client
 import os
 import pwd
 import shutil
@@ -406,8 +407,45 @@ def what_is_under_way():
         assert not os.path.exists(os.path.join(server.data, "snapshot.stage"))
 
 
+def ask_api(port, target):
+    """One operation of AWS's, which nobody serves."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/", b"{}", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target})
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"UnknownOperationException" in answer.read()
+    connection.close()
+
+
+def what_the_apis_miss():
+    """Counts by name, most often first, by the directory and by the URL; what has no name stands last, however often it was asked for."""
+    with Server(None) as server:
+        url = f"http://127.0.0.1:{server.http_port}"
+        for where in (server.data, url):
+            one_line("nothing was asked for that is not served", "api", "missing", where)
+        for target, times in (("Few_1.Seldom", 1), ("Many_2.Often", 12), ("Some_3.Same", 3), ("Also_4.Same", 3), ("Bad$.Name", 20)):
+            for _ in range(times):
+                ask_api(server.http_port, target)
+        wanted = "        12 Many_2.Often\n         3 Also_4.Same\n         3 Some_3.Same\n         1 Few_1.Seldom\n        20 other\n"
+        for where in (server.data, url, url + "/health"):
+            done = run("api", "missing", where)
+            assert (done.returncode, done.stdout, done.stderr) == (DONE, wanted, ""), done
+        expect(CANNOT, "usage: helenus api missing", "api")
+        expect(CANNOT, "usage: helenus api missing", "api", "served", server.data)
+        for word in ("https://127.0.0.1:1", "http://", "http://:80", "http://[::1", "http://127.0.0.1:"):
+            expect(CANNOT, "is no URL such as", "api", "missing", word)
+        expect(CANNOT, "no server that serves APIs", "api", "missing", f"http://127.0.0.1:{server.port}")
+        assert "api missing DIR|URL" in run("help").stdout and "exit codes" in run("help", "api").stdout
+    expect(CANNOT, "port", "api", "missing", f"http://127.0.0.1:{free_port()}")
+    with tempfile.TemporaryDirectory(prefix="helenus-test-") as data:
+        expect(CANNOT, "no server has", "api", "missing", data)
+    server = Server(None)
+    server.http_port = 0
+    with server:
+        expect(FAILED, "serves no API", "api", "missing", server.data)
+
+
 TESTS = [flush_compact_and_sweep, a_bar_on_a_terminal, only_root_and_the_own_user, snapshot_under_load,
-         snapshot_of_a_directory_at_rest, snapshot_to_another_file_system, kill_minus_nine, what_is_under_way]
+         snapshot_of_a_directory_at_rest, snapshot_to_another_file_system, kill_minus_nine, what_is_under_way, what_the_apis_miss]
 
 if __name__ == "__main__":
     for test in TESTS:

@@ -7,6 +7,7 @@
  * "done" or "error". */
 #include "server/admin/control.h"
 
+#include "api/api.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/uuid.h"
@@ -50,6 +51,7 @@ struct control {
     struct table_space *space;
     struct catalog *catalog;
     struct control_view *view;
+    struct api *api; /* NULL: none is served */
     int listen_fd;
     int stop_fd; /* readable: everything ends */
     pthread_t thread;
@@ -456,6 +458,26 @@ static void ask_clock(struct asker *asker, const char *seconds)
     tell(asker, "done at %s", text);
 }
 
+/* ---- missing ---- */
+
+static void tell_count(void *context, const char *name, uint64_t count)
+{
+    tell(context, "count %" PRIu64 " %s", count, name);
+}
+
+/* A line for each name; there is a bound on both. */
+static void ask_missing(struct asker *asker)
+{
+    struct api *api = asker->control->api;
+
+    if (!api) {
+        tell(asker, "error this server serves no API of AWS");
+        return;
+    }
+    api_each_unknown(api, tell_count, asker);
+    tell(asker, "done told");
+}
+
 /* ---- asking ---- */
 
 /* The socket's mode keeps others out already; this holds also where a directory's modes were
@@ -492,7 +514,7 @@ static bool read_line(int fd, char line[CONTROL_LINE_MAX])
     return false;
 }
 
-/* A table would need one shape for all questions; there are six, and they have arguments of their
+/* A table would need one shape for all questions; there are a few, and they have arguments of their
  * own. */
 static void answer(struct asker *asker)
 {
@@ -515,6 +537,8 @@ static void answer(struct asker *asker)
         ask_compact(asker, line + 8);
     } else if (strcmp(line, "snapshot") == 0) {
         ask_snapshot(asker);
+    } else if (strcmp(line, "missing") == 0) {
+        ask_missing(asker);
     } else if (strcmp(line, "clock") == 0) {
         ask_clock(asker, "");
     } else if (strncmp(line, "clock ", 6) == 0 && line[6] && !line[6 + strspn(line + 6, "0123456789")]) {
@@ -641,6 +665,7 @@ enum status control_open(const struct control_options *options, struct control *
                                  .space = options->space,
                                  .catalog = options->catalog,
                                  .view = options->view,
+                                 .api = options->api,
                                  .listen_fd = -1 };
     control->stop_fd = eventfd(0, EFD_CLOEXEC);
     /* Before anybody can ask for another. */

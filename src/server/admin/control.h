@@ -4,8 +4,9 @@
  *
  * Lines of text, each at most CONTROL_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
- *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot | clock | clock SECONDS
+ *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot | clock | clock SECONDS | missing
  *     <- progress DONE TOTAL UNIT         any number of times
+ *     <- count N NAME                     so, too: of missing
  *     <- done TEXT                        or
  *     <- error TEXT                       nothing was done, or not all of it
  *
@@ -16,6 +17,7 @@
  *                copy, until the connection ends: then it is removed
  *     clock      TEXT says the server's real time. SECONDS: it goes on from as many later, of rows and timestamps too, until the server ends;
  *                then the sweeper does what has come due. In developer mode only
+ *     missing    operations of AWS's APIs that were asked for and are not served (api/unknown.h), how often
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
  * it is not of one table. A thread for each connection, CONTROL_ASKED_MAX at once, one snapshot at a time.
@@ -31,6 +33,8 @@
 #include "table/table.h"
 
 #include <pthread.h>
+
+struct api;
 
 enum { CONTROL_LINE_MAX = 1024, CONTROL_ASKED_MAX = 8 };
 #define CONTROL_ADVANCE_MAX_S UINT64_C(10000000000)
@@ -65,6 +69,7 @@ struct control_options {
     struct control_view *view;
     struct clock_ahead *clock;
     bool may_advance; /* developer mode: the clock may be moved */
+    struct api *api;  /* NULL: none is served */
 };
 enum status control_open(const struct control_options *options, struct control **result, struct error *err);
 /* What is under way ends: compactions are stopped. NULL: nothing. */

@@ -11,6 +11,7 @@
 #include "server/admin/at_rest.h"
 #include "server/admin/check.h"
 #include "server/admin/control.h"
+#include "server/admin/missing.h"
 #include "server/admin/progress.h"
 #include "server/step.h"
 #include "server/admin/tree.h"
@@ -37,7 +38,8 @@ struct operation {
     const char *words[2]; /* the first two that are no options; NULL: not given */
     const char *key_file;
     bool without_key;
-    const char *advance; /* NULL: not given */
+    const char *advance;     /* NULL: not given */
+    struct missing *missing; /* where counts go that a server tells; NULL: nobody asked for any */
     struct progress progress;
     int fd; /* to the server; -1: none */
     char line[CONTROL_LINE_MAX + 1];
@@ -121,6 +123,8 @@ static void show_line(struct operation *operation, const char *line)
     uint64_t done, total;
     char unit[32];
 
+    if (operation->missing && strncmp(line, "count ", 6) == 0)
+        missing_take(operation->missing, line + 6);
     if (sscanf(line, "progress %" SCNu64 " %" SCNu64 " %31s", &done, &total, unit) == 3 && done <= total)
         progress_show(&operation->progress, done, total, unit);
 }
@@ -224,6 +228,35 @@ static int run_clock(struct operation *operation)
 }
 
 /* ---- snapshot ---- */
+/* ---- api missing ---- */
+
+/* Of the server that has a directory open, or of any by its HTTP port. */
+static int run_api(struct operation *operation)
+{
+    struct missing missing = { 0 };
+    struct error error = { 0 };
+    int code = OPERATE_DONE;
+
+    /* There is one word so far, and more may come. */
+    if (strcmp(operation->words[0], "missing") != 0) {
+        error_set(&error, ERR_CONFIG, "usage: helenus api missing DIR|URL");
+        return cannot(operation, &error);
+    }
+    if (missing_is_url(operation->words[1])) {
+        if (missing_fetch(&missing, operation->words[1], &error))
+            return cannot(operation, &error);
+    } else {
+        if (connect_to(operation, operation->words[1], &error))
+            return cannot(operation, &error);
+        operation->missing = &missing;
+        code = ask(operation, "missing");
+        close(operation->fd);
+    }
+    if (code == OPERATE_DONE)
+        missing_print(&missing, stdout);
+    return code;
+}
+
 /* ---- snapshot ---- */
 
 static void show_bytes(void *context, uint64_t done, uint64_t total)
@@ -474,6 +507,7 @@ static const struct command {
     { "compact", "compact DIR [KEYSPACE[.TABLE]]", 1, 2, false, false, false },
     { "sweep", "sweep DIR", 1, 1, false, false, false },
     { "clock", "clock DIR [--advance DURATION]", 1, 1, false, false, true },
+    { "api", "api missing DIR|URL", 2, 2, false, false, false },
     { "snapshot", "snapshot DIR TARGET [--without-key]", 2, 2, false, true, false },
     { "restore", "restore SNAPSHOT DIR [--key-file FILE]", 2, 2, true, false, false },
 };
@@ -515,6 +549,8 @@ static int run(struct operation *operation, const struct command *command, int a
         return run_compact(operation);
     if (strcmp(command->name, "clock") == 0)
         return run_clock(operation);
+    if (strcmp(command->name, "api") == 0)
+        return run_api(operation);
     if (strcmp(command->name, "snapshot") == 0)
         return run_snapshot(operation);
     if (strcmp(command->name, "restore") == 0)
