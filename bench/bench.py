@@ -15,8 +15,10 @@ For each server, the steps asked for:
                stalls a server is seen. --picture FILE draws it (SVG), all servers of the raw file in one
     neighbour  what a steady client at --neighbour-rate mixed requests/s sees (p50, p99), alone and beside one bad neighbour: each shape of
                neighbour.py, --windows times alone and beside in turn, the medians; helenus only
+    apis       what mixed at its rate of --rates sees (requests/s, p99), alone and beside --apis-rate calls/s of AWS's APIs (apis.py), --windows
+               times in turn, the medians; and how long a GetTable takes when nothing else is asked; helenus only
 
---set usual (start, workloads, memory), --set neighbour or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
+--set usual (start, workloads, memory), --set neighbour, --set apis or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
 workload is a name of load.c's, `logged10` or `logged100` (a LOGGED batch over partitions), or one of them with connections x depth of its
 own: read@1000x1. Reads do not depend on Cassandra's commit log, so cassandra-*-periodic gets only the writing ones unless --workloads is given.
 
@@ -45,10 +47,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOAD = ROOT / "build" / "load"
 CASSANDRA = ROOT / "bench" / "cassandra" / "cassandra.py"
 NEIGHBOUR = ROOT / "bench" / "neighbour.py"
-STEPS = ["start", "workloads", "memory", "cold", "long", "neighbour"]
+APIS = ROOT / "bench" / "apis.py"
+STEPS = ["start", "workloads", "memory", "cold", "long", "neighbour", "apis"]
 SETS = {
     "usual": (["start", "workloads", "memory"], ["read", "slice", "mixed", "insert"], [136, 1000]),
     "neighbour": (["neighbour"], [], [136]),
+    "apis": (["apis"], [], [136]),
     "modes": (["workloads", "cold", "long"],
               ["lwt", "counter", "batch10", "batch100", "logged10", "read@8x1", "insert@8x1", "read@8x256", "insert@8x256", "read@1000x1",
                "insert@1000x1"], [136]),
@@ -325,6 +329,8 @@ class Clock:
             seconds += self.args.cold_rows / (8000 if java else 40000) + 300 + 3 * (self.args.seconds + 1)
         if "neighbour" in self.args.steps and name.startswith("helenus"):
             seconds += 60 + len(self.args.shapes) * self.args.windows * (2 * self.args.neighbour_seconds + 4)
+        if "apis" in self.args.steps and name.startswith("helenus"):
+            seconds += 60 + self.args.rows / 10000 + self.args.windows * 2 * (self.args.rate_seconds + 2)
         if "long" in self.args.steps and not name.startswith("floor"):
             seconds += self.args.long_seconds + self.args.rows / 10000 + SETTLE_SECONDS_MAX
         return seconds
@@ -511,6 +517,45 @@ def measure_neighbour(server, args, emit):
         emit(server, row)
 
 
+def measure_apis(server, args, emit):
+    """Alone and beside in turn, as with a neighbour. A pair of runs begins with the one and the next with the other."""
+    command = [sys.executable, str(APIS), str(server.port + 1)]
+    options = {"rows": args.rows, "value_bytes": args.value_bytes[0]}
+    steady = {**options, **workload_options("mixed", args), "depth": 512, "rate": rates_of(args, "mixed")[0], "seconds": args.rate_seconds, "warm": 1}
+    server.start()
+    server.measure_idle()
+    load(server, workload="insert", setup=True, sequential=True, depth=64, warm=0, **options)
+    server.settle()
+    probe = json.loads(subprocess.run([*command, "probe", str(args.apis_probes)], check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+    def beside(seed):
+        with subprocess.Popen([*command, str(args.apis_rate)], stdout=subprocess.PIPE, text=True) as client:
+            time.sleep(1)
+            seen = load(server, **steady, seed=seed)
+            client.terminate()
+            return seen, json.loads(client.communicate()[0])
+    windows = []
+    for n in range(args.windows):
+        if n % 2:
+            seen, calls = beside(n + 7)
+        alone = load(server, **steady, seed=n + 7)
+        if n % 2 == 0:
+            seen, calls = beside(n + 7)
+        windows.append((alone, seen, calls))
+    row = {"figure": "apis", "workload": "mixed", "value_bytes": args.value_bytes[0], "rate": steady["rate"], "calls_per_second_wanted": args.apis_rate,
+           "calls_per_second": statistics.median(c["calls"] / c["seconds"] for *_, c in windows), "call_p50_us": statistics.median(c["p50_us"] for *_, c in windows),
+           "call_p99_us": statistics.median(c["p99_us"] for *_, c in windows), "get_table_p50_us": probe["p50_us"], "get_table_p99_us": probe["p99_us"],
+           "errors": sum(w[i]["errors"] + w[i].get("wrong", 0) for w in windows for i in (0, 1)),
+           "call_errors": probe["errors"] + sum(c["errors"] for *_, c in windows), "call_first_error": probe["first_error"] or windows[-1][2]["first_error"]}
+    for i, when in enumerate(("alone", "beside")):
+        row[f"per_second_{when}"] = statistics.median(w[i]["per_second"] for w in windows)
+        for kind in ("read", "write"):
+            row[f"{kind}_{when}"] = {key: statistics.median(w[i][kind][key] for w in windows) for key in ("p50_us", "p99_us", "max_us")}
+    for kind in ("read", "write"):
+        row[f"{kind}_ratio"] = round(statistics.median(w[1][kind]["p99_us"] / w[0][kind]["p99_us"] for w in windows), 2)
+    emit(server, row)
+
+
 def measure_memory(server, args, emit):
     """With many rows: memory, disk, and the first answer after kill -9 under load."""
     server.start()
@@ -534,8 +579,8 @@ def measure_memory(server, args, emit):
 
 def measure(server, args, emit, clock):
     total, left = clock.of_server(server.name), clock.left
-    for step, run in (("cold", measure_cold), ("long", measure_long), ("neighbour", measure_neighbour)):
-        if step in args.steps and not isinstance(server, Floor) and (step != "neighbour" or isinstance(server, Helenus)):
+    for step, run in (("cold", measure_cold), ("long", measure_long), ("neighbour", measure_neighbour), ("apis", measure_apis)):
+        if step in args.steps and not isinstance(server, Floor) and (step not in ("neighbour", "apis") or isinstance(server, Helenus)):
             run(server, args, emit)
             if server.is_running():
                 server.stop()
@@ -618,6 +663,20 @@ def print_neighbours(rows):
             cells += [f"{r[f'{kind}_{when}']['p50_us'] / 1000:.2f}, {r[f'{kind}_{when}']['p99_us'] / 1000:.2f}" for when in ("alone", "beside")]
             cells.append(f"{r[f'{kind}_ratio']:.1f}" + ("" if r[f"{kind}_ratio"] <= NEIGHBOUR_RATIO_MAX else " **missed**"))
         print(f"| {r['server']} | {r['shape']} | {r['per_second']:,.1f} | " + " | ".join(cells) + " |")
+
+
+def print_apis(rows):
+    rows = [r for r in rows if r["figure"] == "apis"]
+    if rows:
+        print("\n| server | calls/s | a call's p50, p99 ms | GetTable alone: p50 ms | mixed requests/s, alone | beside | reads alone: p99 ms | beside | ratio | writes alone | beside | ratio |")
+        print("| --- |" + " --- |" * 11)
+    for r in rows:
+        cells = []
+        for kind in ("read", "write"):
+            cells += [f"{r[f'{kind}_{when}']['p99_us'] / 1000:.2f}" for when in ("alone", "beside")] + [f"{r[f'{kind}_ratio']:.2f}"]
+        failed = f" ({r['call_errors']} calls failed: {r['call_first_error']})" if r["call_errors"] else ""
+        print(f"| {r['server']}{failed} | {r['calls_per_second']:,.0f} | {r['call_p50_us'] / 1000:.2f}, {r['call_p99_us'] / 1000:.2f} | {r['get_table_p50_us'] / 1000:.2f} | "
+              f"{r['per_second_alone']:,.0f} | {r['per_second_beside']:,.0f} | " + " | ".join(cells) + " |")
 
 
 def print_pairs(rows):
@@ -715,13 +774,15 @@ def r_of(row, other):
 def table(rows):
     """The figures as Markdown."""
     rows = latest(rows)
-    if any(r["figure"] != "neighbour" for r in rows):
+    has_more = any(r["figure"] not in ("neighbour", "apis") for r in rows)
+    if has_more:
         print_saturation(rows)
         print_single(rows)
     print_cold(rows)
     print_neighbours(rows)
+    print_apis(rows)
     print_pairs(rows)
-    if any(r["figure"] != "neighbour" for r in rows):
+    if has_more:
         print_targets(rows)
 
 
@@ -742,6 +803,8 @@ def main():
     parser.add_argument("--neighbour-rate", type=float, default=500, help="mixed requests/s of who lives beside it")
     parser.add_argument("--neighbour-rows", type=int, default=100000)
     parser.add_argument("--neighbour-seconds", type=float, default=5)
+    parser.add_argument("--apis-rate", type=float, default=200, help="calls/s of AWS's APIs beside the load")
+    parser.add_argument("--apis-probes", type=int, default=2000, help="GetTable one by one, of which the p50 is told")
     parser.add_argument("--rows", type=int, default=1000000)
     parser.add_argument("--memory-rows", type=int, default=2000000)
     parser.add_argument("--value-bytes", type=int, nargs="*", default=None)
