@@ -792,7 +792,7 @@ def main():
                                                         "cassandra-default-group", "cassandra-latest-periodic", "cassandra-latest-group"])
     parser.add_argument("--set", default="usual", choices=SETS, help="what --steps, --workloads and --value-bytes are unless given")
     parser.add_argument("--pair", nargs=2, default=None, metavar="SERVER", help="instead: two of them up at once and loaded in turn, --windows times each")
-    parser.add_argument("--other", metavar="FILE", default=ROOT / "build" / "other" / "helenus",
+    parser.add_argument("--other", metavar="FILE", default=str(ROOT / "build" / "other" / "helenus"),
                         help="the server helenus-other: of another commit, to be paired with this one")
     parser.add_argument("--steps", nargs="*", default=None, choices=STEPS)
     parser.add_argument("--workloads", nargs="*", default=None)
