@@ -98,11 +98,11 @@ static struct file_system *test_files(void)
 #ifdef HELENUS_TEST_SWITCHES
     /* The disk stands still while there is a file of this name and ".stalled". */
     const char *directory = getenv("HELENUS_TEST_STALL");
-    char control[PATH_MAX];
+    char admin[PATH_MAX];
 
     if (directory) {
-        snprintf(control, sizeof(control), "%s.stalled", directory);
-        return stalling_new(file_system_posix(), directory, control);
+        snprintf(admin, sizeof(admin), "%s.stalled", directory);
+        return stalling_new(file_system_posix(), directory, admin);
     }
 #endif
     return NULL;
@@ -188,7 +188,7 @@ static enum status open_catalog(struct server *server, struct error *err)
         status = catalog_register(server->catalog, sweeper_create_table, &server->sweeper.table, err);
     if (!status)
         status = catalog_register(server->catalog, catalog_jobs_create_table, catalog_jobs_table(server->catalog), err);
-    return status ? status : catalog_register(server->catalog, control_create_table, &server->tasks.table, err);
+    return status ? status : catalog_register(server->catalog, admin_create_table, &server->tasks.table, err);
 }
 
 /* Shards, then definitions, then what a crash left half done: batches that were logged need the
@@ -316,9 +316,9 @@ static enum status open_query(struct server *server, struct error *err)
 
 /* Operators' commands, through a socket in the data directory. Behind the APIs, whose counts it
  * tells; without HTTP there are none. */
-static enum status open_control(struct server *server, struct error *err)
+static enum status open_admin(struct server *server, struct error *err)
 {
-    struct control_options options = {
+    struct admin_options options = {
         .directory = server->options->data,
         .space = server->space,
         .catalog = server->catalog,
@@ -329,7 +329,7 @@ static enum status open_control(struct server *server, struct error *err)
     };
 
     assert(server->space && !is_memory(server));
-    return control_open(&options, &server->control, err);
+    return admin_open(&options, &server->admin, err);
 }
 
 /* Nothing checks signatures yet: whoever reaches the port may do anything, as with CQL in developer
@@ -430,8 +430,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_files,  check_ports, check_http_port, lock_directory, open_keys,    open_environment,
-        open_catalog, open_space,  open_query,      open_api,       open_control, open_http,
+        check_files,  check_ports, check_http_port, lock_directory, open_keys,  open_environment,
+        open_catalog, open_space,  open_query,      open_api,       open_admin, open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -443,13 +443,13 @@ enum status server_open(const struct options *options, struct server **result, s
     server->listener.changed = schema_changed;
     clients_init(&server->clients);
     sweeper_view_init(&server->sweeper);
-    control_view_init(&server->tasks);
+    admin_view_init(&server->tasks);
     server->service.clients = &server->clients;
     server->service.slow_log = &server->slow_log;
     slow_log_open(&server->slow_log, (uint32_t)options->slow_query_lines);
     for (size_t i = 0; !status && i < ARRAY_SIZE(steps); i++) {
         /* Nothing is on a disk. */
-        if ((steps[i] == lock_directory || steps[i] == open_control) && is_memory(server))
+        if ((steps[i] == lock_directory || steps[i] == open_admin) && is_memory(server))
             continue;
         status = steps[i](server, err);
         if (!status && steps[i] == lock_directory)
@@ -502,7 +502,7 @@ static void close_all(struct server *server)
     assert(!server->space || server->catalog);
     assert(!server->engine || server->space);
     /* Who asks through the control socket may be told what the APIs count. */
-    control_close(server->control);
+    admin_close(server->admin);
     api_close(server->api);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
@@ -523,7 +523,7 @@ static void close_all(struct server *server)
     if (server->lock_fd >= 0)
         close(server->lock_fd);
     clients_fini(&server->clients);
-    control_view_fini(&server->tasks);
+    admin_view_fini(&server->tasks);
     slow_log_close(&server->slow_log);
     free(server);
 }

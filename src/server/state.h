@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "catalog/catalog.h"
-#include "server/admin/control.h"
+#include "server/admin/admin.h"
 #include "server/admin/sweeper.h"
 #include "server/native/loop.h"
 #include "server/server.h"
@@ -33,8 +33,8 @@ struct server {
     struct clients clients;
     struct slow_log slow_log;
     struct sweeper_view sweeper;
-    struct control_view tasks;
-    struct control *control;
+    struct admin_view tasks;
+    struct admin *admin;
     struct api *api; /* NULL: not in developer mode */
     struct http *http;
     struct sockaddr_storage address;

@@ -1,6 +1,6 @@
 /* server/admin/missing.h: `helenus api missing`: which operations of AWS's APIs a server was asked for and does not serve, and how often.
  *
- * Shapes:  lines "COUNT NAME", of the control socket (control.h); or the counter helenus_api_unknown_total of a server's /metrics. Names
+ * Shapes:  lines "COUNT NAME", of the control socket (admin.h); or the counter helenus_api_unknown_total of a server's /metrics. Names
  *          are letters, digits, '.', '_' and '-': what else a peer sends as a name is passed over.
  * Limits:  MISSING_MAX names, MISSING_ANSWER_MAX bytes of an answer, MISSING_WAIT_S for each step of asking.
  * Errors:  ERR_CONFIG: the URL; ERR_IO: nobody answers, or another than a helenus with APIs.

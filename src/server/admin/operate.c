@@ -10,7 +10,7 @@
 #include "catalog/format.h"
 #include "server/admin/at_rest.h"
 #include "server/admin/check.h"
-#include "server/admin/control.h"
+#include "server/admin/admin.h"
 #include "server/admin/missing.h"
 #include "server/admin/progress.h"
 #include "server/step.h"
@@ -42,9 +42,9 @@ struct operation {
     struct missing *missing; /* where counts go that a server tells; NULL: nobody asked for any */
     struct progress progress;
     int fd; /* to the server; -1: none */
-    char line[CONTROL_LINE_MAX + 1];
-    size_t line_bytes;               /* received, and not yet looked at */
-    char done[CONTROL_LINE_MAX + 1]; /* what the server says it did */
+    char line[ADMIN_LINE_MAX + 1];
+    size_t line_bytes;             /* received, and not yet looked at */
+    char done[ADMIN_LINE_MAX + 1]; /* what the server says it did */
 };
 
 /* Nothing was done. */
@@ -74,7 +74,7 @@ static enum status connect_to(struct operation *operation, const char *directory
 
     if (directory_fd < 0)
         return error_set_os(err, errno, "%s", directory);
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTROL_SOCKET, directory_fd);
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" ADMIN_SOCKET, directory_fd);
     operation->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (operation->fd >= 0 && connect(operation->fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
         close(directory_fd);
@@ -88,14 +88,14 @@ static enum status connect_to(struct operation *operation, const char *directory
     /* Nobody has the socket, or nobody listens to it: a server that was killed leaves it behind. */
     if (failure == ENOENT || failure == ECONNREFUSED)
         return error_set(err, ERR_NOT_FOUND, "no server has %s open", directory);
-    return error_set_os(err, failure, "%s/" CONTROL_SOCKET, directory);
+    return error_set_os(err, failure, "%s/" ADMIN_SOCKET, directory);
 }
 
 /* Takes the next line out of what comes. False: the server has gone, or sends what is no line. */
-static bool next_line(struct operation *operation, char line[CONTROL_LINE_MAX + 1])
+static bool next_line(struct operation *operation, char line[ADMIN_LINE_MAX + 1])
 {
     for (;;) {
-        assert(operation->line_bytes <= CONTROL_LINE_MAX);
+        assert(operation->line_bytes <= ADMIN_LINE_MAX);
         char *end = memchr(operation->line, '\n', operation->line_bytes);
         ssize_t got;
 
@@ -108,9 +108,9 @@ static bool next_line(struct operation *operation, char line[CONTROL_LINE_MAX + 
             memmove(operation->line, end + 1, operation->line_bytes);
             return true;
         }
-        if (operation->line_bytes == CONTROL_LINE_MAX)
+        if (operation->line_bytes == ADMIN_LINE_MAX)
             return false;
-        got = recv(operation->fd, operation->line + operation->line_bytes, CONTROL_LINE_MAX - operation->line_bytes, 0);
+        got = recv(operation->fd, operation->line + operation->line_bytes, ADMIN_LINE_MAX - operation->line_bytes, 0);
         if (got <= 0)
             return false;
         operation->line_bytes += (size_t)got;
@@ -133,11 +133,11 @@ static void show_line(struct operation *operation, const char *line)
  * server's stage lives as long as it. */
 static int ask(struct operation *operation, const char *question)
 {
-    char line[CONTROL_LINE_MAX + 1];
+    char line[ADMIN_LINE_MAX + 1];
     int size = snprintf(line, sizeof(line), "%s\n", question);
 
     /* Whatever the other side says of an error is the operator's to read. */
-    if (size > CONTROL_LINE_MAX)
+    if (size > ADMIN_LINE_MAX)
         return failed(operation, "the names are too long");
     /* A server that is full answers and closes before it reads: then sending fails, and what it
      * said is still to be read. */
@@ -176,7 +176,7 @@ static int run_online(struct operation *operation, const char *question)
 
 static int run_compact(struct operation *operation)
 {
-    char question[CONTROL_LINE_MAX];
+    char question[ADMIN_LINE_MAX];
 
     if (!operation->words[1])
         return run_online(operation, "compact");
@@ -208,13 +208,13 @@ static bool parse_duration(const char *text, uint64_t *seconds)
             return false;
         *seconds += number * units[i].seconds;
     }
-    return *seconds > 0 && *seconds <= CONTROL_ADVANCE_MAX_S;
+    return *seconds > 0 && *seconds <= ADMIN_ADVANCE_MAX_S;
 }
 
 /* Whether this server lets its clock be moved is the server's to say. */
 static int run_clock(struct operation *operation)
 {
-    char question[CONTROL_LINE_MAX] = "clock";
+    char question[ADMIN_LINE_MAX] = "clock";
     struct error error = { 0 };
     uint64_t seconds;
 
@@ -353,7 +353,7 @@ static int snapshot_online(struct operation *operation, const char *target)
 
     if (code)
         return code;
-    if (snprintf(stage, sizeof(stage), "%s/" CONTROL_STAGE, operation->words[0]) >= (int)sizeof(stage))
+    if (snprintf(stage, sizeof(stage), "%s/" ADMIN_STAGE, operation->words[0]) >= (int)sizeof(stage))
         return failed(operation, "the directory's name is too long");
     progress_clear(&operation->progress);
     progress_begin(&operation->progress, "copy");

@@ -1,8 +1,8 @@
-/* server/admin/control.h: the control socket of a server: what the command line asks of the process that has a directory open.
+/* server/admin/admin.h: the control socket of a server: what the command line asks of the process that has a directory open.
  *
  *     DIR/control     a Unix stream socket, mode 0600. Who connects must be root or the server's own user (SO_PEERCRED).
  *
- * Lines of text, each at most CONTROL_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
+ * Lines of text, each at most ADMIN_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
  *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot | clock | clock SECONDS | missing
  *     <- progress DONE TOTAL UNIT         any number of times
@@ -20,13 +20,13 @@
  *     missing    operations of AWS's APIs that were asked for and are not served (api/unknown.h), how often
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
- * it is not of one table. A thread for each connection, CONTROL_ASKED_MAX at once, one snapshot at a time.
+ * it is not of one table. A thread for each connection, ADMIN_ASKED_MAX at once, one snapshot at a time.
  *
- * Errors:  control_open: ERR_IO.
+ * Errors:  admin_open: ERR_IO.
  * Thread:  open and close: main's.
  */
-#ifndef SERVER_ADMIN_CONTROL_H
-#define SERVER_ADMIN_CONTROL_H
+#ifndef SERVER_ADMIN_ADMIN_H
+#define SERVER_ADMIN_ADMIN_H
 
 #include "base/clock.h"
 #include "catalog/catalog.h"
@@ -36,13 +36,13 @@
 
 struct api;
 
-enum { CONTROL_LINE_MAX = 1024, CONTROL_ASKED_MAX = 8 };
-#define CONTROL_ADVANCE_MAX_S UINT64_C(10000000000)
-#define CONTROL_SOCKET        "control"
-#define CONTROL_STAGE         "snapshot.stage" /* what a snapshot that did not end leaves in DIR: the next start removes it */
+enum { ADMIN_LINE_MAX = 1024, ADMIN_ASKED_MAX = 8 };
+#define ADMIN_ADVANCE_MAX_S UINT64_C(10000000000)
+#define ADMIN_SOCKET        "control"
+#define ADMIN_STAGE         "snapshot.stage" /* what a snapshot that did not end leaves in DIR: the next start removes it */
 
 /* What is under way. */
-struct control_task {
+struct admin_task {
     bool is_used;
     char kind[16];
     char keyspace[64], table[64];
@@ -51,28 +51,28 @@ struct control_task {
     const char *unit;
 };
 
-struct control_view { /* the rows of system_views.sstable_tasks */
+struct admin_view { /* the rows of system_views.sstable_tasks */
     struct virtual_table table;
     pthread_mutex_t lock;
-    struct control_task tasks[CONTROL_ASKED_MAX]; /* under the lock */
+    struct admin_task tasks[ADMIN_ASKED_MAX]; /* under the lock */
 };
-extern const char control_create_table[];
-void control_view_init(struct control_view *view);
-void control_view_fini(struct control_view *view);
+extern const char admin_create_table[];
+void admin_view_init(struct admin_view *view);
+void admin_view_fini(struct admin_view *view);
 
-struct control;
-/* All is borrowed until control_close. */
-struct control_options {
+struct admin;
+/* All is borrowed until admin_close. */
+struct admin_options {
     const char *directory;
     struct table_space *space;
     struct catalog *catalog;
-    struct control_view *view;
+    struct admin_view *view;
     struct clock_ahead *clock;
     bool may_advance; /* developer mode: the clock may be moved */
     struct api *api;  /* NULL: none is served */
 };
-enum status control_open(const struct control_options *options, struct control **result, struct error *err);
+enum status admin_open(const struct admin_options *options, struct admin **result, struct error *err);
 /* What is under way ends: compactions are stopped. NULL: nothing. */
-void control_close(struct control *control);
+void admin_close(struct admin *admin);
 
 #endif

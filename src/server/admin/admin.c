@@ -5,7 +5,7 @@
  * Only root and the server's own user are answered: the socket's mode says so, and the kernel tells
  * who is asking. A question is one line, an answer is lines of "progress" and at its end one of
  * "done" or "error". */
-#include "server/admin/control.h"
+#include "server/admin/admin.h"
 
 #include "api/api.h"
 #include "base/log.h"
@@ -35,34 +35,34 @@ enum { ASK_S = 10, BACKLOG = 8 };
 
 /* One who asks. Its thread ends with the answer; the acceptor joins it. */
 struct asker {
-    struct control *control;
+    struct admin *admin;
     pthread_t thread;
     bool is_used;       /* the acceptor's */
     _Atomic bool ended; /* the thread may be joined */
     int fd;
     bool is_deaf; /* it did not take what it was told */
-    struct control_task *task;
+    struct admin_task *task;
 };
 
-struct control {
+struct admin {
     struct clock_ahead *clock;
     bool may_advance;
     const char *directory;
     struct table_space *space;
     struct catalog *catalog;
-    struct control_view *view;
+    struct admin_view *view;
     struct api *api; /* NULL: none is served */
     int listen_fd;
     int stop_fd; /* readable: everything ends */
     pthread_t thread;
     bool thread_runs;
     _Atomic bool snapshots; /* one is under way */
-    struct asker askers[CONTROL_ASKED_MAX];
+    struct asker askers[ADMIN_ASKED_MAX];
 };
 
 /* ---- system_views.sstable_tasks ---- */
 
-const char control_create_table[] =
+const char admin_create_table[] =
     "CREATE TABLE system_views.sstable_tasks (keyspace_name text, table_name text, task_id timeuuid, completion_ratio "
     "double, kind text, progress bigint, sstables int, target_directory text, total bigint, unit text, PRIMARY KEY "
     "(keyspace_name, table_name, task_id)) WITH comment = 'current sstable tasks'";
@@ -83,7 +83,7 @@ enum column {
 };
 
 /* Nothing is told of SSTables: the engine's files are not the table's alone. */
-static void emit_task(struct virtual_emit *emit, const struct control_task *task)
+static void emit_task(struct virtual_emit *emit, const struct admin_task *task)
 {
     struct bytes values[COLUMN_COUNT] = { 0 };
     uint8_t ratio[8], done[8], total[8];
@@ -110,22 +110,22 @@ static void emit_task(struct virtual_emit *emit, const struct control_task *task
 /* The lock is held for as long as a few rows take. */
 static void rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
-    struct control_view *view = self->context;
+    struct admin_view *view = self->context;
 
     pthread_mutex_lock(&view->lock);
-    for (int i = 0; i < CONTROL_ASKED_MAX; i++)
+    for (int i = 0; i < ADMIN_ASKED_MAX; i++)
         if (view->tasks[i].is_used)
             emit_task(emit, &view->tasks[i]);
     pthread_mutex_unlock(&view->lock);
 }
 
-void control_view_init(struct control_view *view)
+void admin_view_init(struct admin_view *view)
 {
-    *view = (struct control_view){ .table = { .rows = rows, .context = view } };
+    *view = (struct admin_view){ .table = { .rows = rows, .context = view } };
     pthread_mutex_init(&view->lock, NULL);
 }
 
-void control_view_fini(struct control_view *view)
+void admin_view_fini(struct admin_view *view)
 {
     pthread_mutex_destroy(&view->lock);
 }
@@ -140,21 +140,20 @@ static void new_timeuuid(const struct clock *clock, uint8_t uuid[UUID_BYTES])
 /* Shown from here on, under a name that says all of the server until name_task knows better. */
 static void begin_task(struct asker *asker, const char *kind, const char *unit, uint64_t total)
 {
-    struct control_view *view = asker->control->view;
+    struct admin_view *view = asker->admin->view;
 
     pthread_mutex_lock(&view->lock);
     assert(!asker->task);
-    asker->task = &view->tasks[asker - asker->control->askers];
-    *asker->task =
-        (struct control_task){ .is_used = true, .keyspace = "*", .table = "*", .unit = unit, .total = total };
+    asker->task = &view->tasks[asker - asker->admin->askers];
+    *asker->task = (struct admin_task){ .is_used = true, .keyspace = "*", .table = "*", .unit = unit, .total = total };
     snprintf(asker->task->kind, sizeof(asker->task->kind), "%s", kind);
-    new_timeuuid(&asker->control->clock->base, asker->task->id);
+    new_timeuuid(&asker->admin->clock->base, asker->task->id);
     pthread_mutex_unlock(&view->lock);
 }
 
 static void end_task(struct asker *asker)
 {
-    struct control_view *view = asker->control->view;
+    struct admin_view *view = asker->admin->view;
 
     pthread_mutex_lock(&view->lock);
     if (asker->task)
@@ -169,7 +168,7 @@ static void end_task(struct asker *asker)
  * holds: a line break would end it early. */
 static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, const char *format, ...)
 {
-    char line[CONTROL_LINE_MAX];
+    char line[ADMIN_LINE_MAX];
     va_list list;
     int size;
 
@@ -191,7 +190,7 @@ static void __attribute__((format(printf, 2, 3))) tell(struct asker *asker, cons
 /* For the view and for who asked; only its own thread changes a task. */
 static void advance(struct asker *asker, uint64_t done)
 {
-    struct control_view *view = asker->control->view;
+    struct admin_view *view = asker->admin->view;
 
     assert(asker->task && done <= asker->task->total);
     pthread_mutex_lock(&view->lock);
@@ -212,7 +211,7 @@ static void tell_error(struct asker *asker, enum status status, const struct err
 /* Shard after shard, so that writes elsewhere go on. */
 static enum status flush(struct asker *asker, struct error *err)
 {
-    struct table_space *space = asker->control->space;
+    struct table_space *space = asker->admin->space;
     uint32_t count = table_space_shard_count(space);
     /* The first one that fails ends it. */
     enum status status = OK;
@@ -230,7 +229,7 @@ static enum status flush(struct asker *asker, struct error *err)
 /* Each of the ask_ functions begins a task, works, and tells one line at its end. */
 static void ask_flush(struct asker *asker)
 {
-    uint32_t shards = table_space_shard_count(asker->control->space);
+    uint32_t shards = table_space_shard_count(asker->admin->space);
     struct error err = { 0 };
     enum status status;
 
@@ -250,13 +249,13 @@ static void ask_sweep(struct asker *asker)
 
     begin_task(asker, "sweep", "rounds", 1);
     advance(asker, 0);
-    status = table_sweep(asker->control->space, &err);
+    status = table_sweep(asker->admin->space, &err);
     if (status) {
         tell_error(asker, status, &err);
         return;
     }
     advance(asker, 1);
-    tell(asker, "done swept: shards=%" PRIu32, table_space_shard_count(asker->control->space));
+    tell(asker, "done swept: shards=%" PRIu32, table_space_shard_count(asker->admin->space));
 }
 
 /* The tables that are meant: count 0 and NULL ids: all there are. By id, so that a table that is
@@ -267,11 +266,11 @@ struct chosen {
 };
 
 /* A keyspace, or one table of it. Computed tables have nothing to compact. */
-static enum status choose_tables(struct control *control, const char *name, struct chosen *chosen, struct error *err)
+static enum status choose_tables(struct admin *admin, const char *name, struct chosen *chosen, struct error *err)
 {
     const char *dot = strchr(name, '.');
     struct bytes keyspace_name = bytes_of(name, dot ? (size_t)(dot - name) : strlen(name));
-    struct schema *schema = catalog_ref_schema(control->catalog);
+    struct schema *schema = catalog_ref_schema(admin->catalog);
     const struct keyspace_def *keyspace = schema_keyspace(schema, keyspace_name);
     enum status status = OK;
 
@@ -295,18 +294,18 @@ static void name_task(struct asker *asker, const char *name)
 {
     const char *dot = strchr(name, '.');
 
-    pthread_mutex_lock(&asker->control->view->lock);
+    pthread_mutex_lock(&asker->admin->view->lock);
     snprintf(asker->task->keyspace, sizeof(asker->task->keyspace), "%.*s", dot ? (int)(dot - name) : (int)strlen(name),
              name);
     if (dot)
         snprintf(asker->task->table, sizeof(asker->task->table), "%s", dot + 1);
-    pthread_mutex_unlock(&asker->control->view->lock);
+    pthread_mutex_unlock(&asker->admin->view->lock);
 }
 
 /* Of each table that is meant by itself, or of all at once, in every shard: one compaction each. */
 static enum status compact(struct asker *asker, const struct chosen *chosen, uint32_t count, struct error *err)
 {
-    struct table_space *space = asker->control->space;
+    struct table_space *space = asker->admin->space;
     uint32_t shards = table_space_shard_count(space);
     enum status status = OK;
 
@@ -322,10 +321,10 @@ static enum status compact(struct asker *asker, const struct chosen *chosen, uin
 
 static void ask_compact(struct asker *asker, const char *name)
 {
-    uint32_t shards = table_space_shard_count(asker->control->space), count;
+    uint32_t shards = table_space_shard_count(asker->admin->space), count;
     struct chosen chosen = { 0 };
     struct error err = { 0 };
-    enum status status = *name ? choose_tables(asker->control, name, &chosen, &err) : OK;
+    enum status status = *name ? choose_tables(asker->admin, name, &chosen, &err) : OK;
 
     if (status) {
         /* Told before a task is shown. */
@@ -350,17 +349,17 @@ static void ask_compact(struct asker *asker, const char *name)
 /* ---- snapshot: a stage of links, for operate.c to copy ---- */
 /* ---- snapshot ---- */
 
-static void stage_path(const struct control *control, char path[PATH_MAX])
+static void stage_path(const struct admin *admin, char path[PATH_MAX])
 {
-    snprintf(path, PATH_MAX, "%s/" CONTROL_STAGE, control->directory);
+    snprintf(path, PATH_MAX, "%s/" ADMIN_STAGE, admin->directory);
 }
 
 /* Also at a start: one that was left by a crash would hold its files for ever. */
-static enum status remove_stage(const struct control *control, struct error *err)
+static enum status remove_stage(const struct admin *admin, struct error *err)
 {
     char path[PATH_MAX];
 
-    stage_path(control, path);
+    stage_path(admin, path);
     return tree_remove(path, err);
 }
 
@@ -368,19 +367,19 @@ static enum status remove_stage(const struct control *control, struct error *err
  * long writes waited is logged. */
 static enum status make_stage(struct asker *asker, struct error *err)
 {
-    struct control *control = asker->control;
+    struct admin *admin = asker->admin;
     char path[PATH_MAX];
     /* What a snapshot before this one left would be in its way. */
     int64_t stood_us;
-    enum status status = remove_stage(control, err);
+    enum status status = remove_stage(admin, err);
 
-    stage_path(control, path);
+    stage_path(admin, path);
     if (!status && mkdir(path, 0700) < 0)
         status = error_set_os(err, errno, "%s", path);
     if (!status)
         status = flush(asker, err); /* so that there is little to copy while owners stand */
     if (!status)
-        status = table_checkpoint(control->space, path, &stood_us, err);
+        status = table_checkpoint(admin->space, path, &stood_us, err);
     if (!status)
         log_info("control", "snapshot writes_waited_us=%" PRId64, stood_us);
     return status;
@@ -391,8 +390,7 @@ static enum status make_stage(struct asker *asker, struct error *err)
 static void wait_for_end(struct asker *asker)
 {
     /* poll, so that a stop wakes it as well. */
-    struct pollfd fds[] = { { .fd = asker->fd, .events = POLLIN },
-                            { .fd = asker->control->stop_fd, .events = POLLIN } };
+    struct pollfd fds[] = { { .fd = asker->fd, .events = POLLIN }, { .fd = asker->admin->stop_fd, .events = POLLIN } };
 
     while (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
         ;
@@ -401,51 +399,51 @@ static void wait_for_end(struct asker *asker)
 /* One at a time: each has the same place. */
 static void ask_snapshot(struct asker *asker)
 {
-    struct control *control = asker->control;
+    struct admin *admin = asker->admin;
     struct error err = { 0 };
     enum status status;
 
-    if (atomic_exchange(&control->snapshots, true)) {
+    if (atomic_exchange(&admin->snapshots, true)) {
         tell(asker, "error another snapshot is under way");
         return;
     }
-    begin_task(asker, "snapshot", "shards", table_space_shard_count(control->space));
+    begin_task(asker, "snapshot", "shards", table_space_shard_count(admin->space));
     status = make_stage(asker, &err);
     if (status) {
         tell_error(asker, status, &err);
     } else {
-        tell(asker, "done " CONTROL_STAGE);
+        tell(asker, "done " ADMIN_STAGE);
         wait_for_end(asker);
     }
     /* A stage that stays costs disk space: it goes with the next snapshot or start. */
-    if (remove_stage(control, &err))
+    if (remove_stage(admin, &err))
         log_warn("control", "a snapshot's files can't be removed status=%s", status_name(err.status));
-    atomic_store(&control->snapshots, false);
+    atomic_store(&admin->snapshots, false);
 }
 
 /* ---- clock ---- */
 
 /* Only forwards, and only where a server was started for development: rows written meanwhile have
  * timestamps of the future. */
-static enum status advance_clock(struct control *control, uint64_t seconds, struct error *err)
+static enum status advance_clock(struct admin *admin, uint64_t seconds, struct error *err)
 {
-    if (!control->may_advance)
+    if (!admin->may_advance)
         return error_set(err, ERR_INVALID, "only a server in developer mode (--dev) lets its clock be moved");
-    if (seconds > CONTROL_ADVANCE_MAX_S || !clock_ahead_advance(control->clock, (int64_t)seconds * 1000000))
+    if (seconds > ADMIN_ADVANCE_MAX_S || !clock_ahead_advance(admin->clock, (int64_t)seconds * 1000000))
         return error_set(err, ERR_INVALID, "this is too far ahead");
     log_warn("control", "the clock was moved ahead seconds=%" PRIu64, seconds);
     /* What has come due is swept before the answer, so that who asked sees all that time has
      * brought. */
-    return table_sweep(control->space, err);
+    return table_sweep(admin->space, err);
 }
 
 /* The answer is the time that the server has now. */
 static void ask_clock(struct asker *asker, const char *seconds)
 {
-    struct control *control = asker->control;
+    struct admin *admin = asker->admin;
     struct error err = { 0 };
-    enum status status = *seconds ? advance_clock(control, strtoull(seconds, NULL, 10), &err) : OK;
-    time_t now_s = (time_t)(clock_realtime_us(&control->clock->base) / 1000000);
+    enum status status = *seconds ? advance_clock(admin, strtoull(seconds, NULL, 10), &err) : OK;
+    time_t now_s = (time_t)(clock_realtime_us(&admin->clock->base) / 1000000);
     char text[64];
     struct tm utc;
 
@@ -468,7 +466,7 @@ static void tell_count(void *context, const char *name, uint64_t count)
 /* A line for each name; there is a bound on both. */
 static void ask_missing(struct asker *asker)
 {
-    struct api *api = asker->control->api;
+    struct api *api = asker->admin->api;
 
     if (!api) {
         tell(asker, "error this server serves no API of AWS");
@@ -494,12 +492,12 @@ static bool is_allowed(int fd)
 }
 
 /* NUL-terminated, without its end of line. False: too long, or nothing came in time. */
-static bool read_line(int fd, char line[CONTROL_LINE_MAX])
+static bool read_line(int fd, char line[ADMIN_LINE_MAX])
 {
     size_t size = 0;
 
-    while (size < CONTROL_LINE_MAX) {
-        ssize_t got = recv(fd, line + size, CONTROL_LINE_MAX - size, 0);
+    while (size < ADMIN_LINE_MAX) {
+        ssize_t got = recv(fd, line + size, ADMIN_LINE_MAX - size, 0);
         char *end;
 
         if (got <= 0)
@@ -518,7 +516,7 @@ static bool read_line(int fd, char line[CONTROL_LINE_MAX])
  * own. */
 static void answer(struct asker *asker)
 {
-    char line[CONTROL_LINE_MAX];
+    char line[ADMIN_LINE_MAX];
 
     /* The line is read also of who is refused: what is not read when we close takes our answer
      * away. */
@@ -553,7 +551,7 @@ static void *serve_asker(void *context)
     struct asker *asker = context;
 
     pthread_setname_np(pthread_self(), "control-ask");
-    assert(!asker->ended && asker->control);
+    assert(!asker->ended && asker->admin);
     answer(asker);
     end_task(asker);
     close(asker->fd);
@@ -565,17 +563,17 @@ static void *serve_asker(void *context)
 
 /* Threads are joined by the acceptor when the next one comes, so that none is left at the end and
  * places are free again. */
-static void join_ended(struct control *control)
+static void join_ended(struct admin *admin)
 {
-    for (int i = 0; i < CONTROL_ASKED_MAX; i++)
-        if (control->askers[i].is_used && atomic_load(&control->askers[i].ended)) {
-            pthread_join(control->askers[i].thread, NULL);
-            control->askers[i].is_used = false;
+    for (int i = 0; i < ADMIN_ASKED_MAX; i++)
+        if (admin->askers[i].is_used && atomic_load(&admin->askers[i].ended)) {
+            pthread_join(admin->askers[i].thread, NULL);
+            admin->askers[i].is_used = false;
         }
 }
 
 /* No more at once than have a place: they share the disk. */
-static void take(struct control *control, int fd)
+static void take(struct admin *admin, int fd)
 {
     static const char busy[] = "error too much is under way: try again\n";
     struct timeval limit = { .tv_sec = ASK_S };
@@ -584,11 +582,11 @@ static void take(struct control *control, int fd)
     /* A peer that says nothing, or takes nothing, does not hold its place for ever. */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    for (int i = 0; i < CONTROL_ASKED_MAX && !asker; i++)
-        if (!control->askers[i].is_used)
-            asker = &control->askers[i];
+    for (int i = 0; i < ADMIN_ASKED_MAX && !asker; i++)
+        if (!admin->askers[i].is_used)
+            asker = &admin->askers[i];
     if (asker) {
-        *asker = (struct asker){ .control = control, .fd = fd };
+        *asker = (struct asker){ .admin = admin, .fd = fd };
         asker->is_used = pthread_create(&asker->thread, NULL, serve_asker, asker) == 0;
     }
     if (asker && asker->is_used)
@@ -602,9 +600,8 @@ static void take(struct control *control, int fd)
 /* poll waits for both, so that a stop is seen at once. */
 static void *accept_askers(void *context)
 {
-    struct control *control = context;
-    struct pollfd fds[] = { { .fd = control->listen_fd, .events = POLLIN },
-                            { .fd = control->stop_fd, .events = POLLIN } };
+    struct admin *admin = context;
+    struct pollfd fds[] = { { .fd = admin->listen_fd, .events = POLLIN }, { .fd = admin->stop_fd, .events = POLLIN } };
 
     pthread_setname_np(pthread_self(), "control");
     for (;;) {
@@ -612,14 +609,14 @@ static void *accept_askers(void *context)
         if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
             continue;
         /* Places of those who have ended are free from here on. */
-        join_ended(control);
+        join_ended(admin);
         if (fds[1].revents)
             return NULL;
         if (fds[0].revents) {
-            int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+            int fd = accept4(admin->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
             if (fd >= 0)
-                take(control, fd);
+                take(admin, fd);
             else if (errno == EMFILE || errno == ENFILE)
                 usleep(100000); /* it stays readable */
         }
@@ -630,87 +627,87 @@ static void *accept_askers(void *context)
 
 /* By the descriptor of its directory: a socket's path has 107 bytes at most. A socket of an earlier
  * run is removed, which is safe as the directory is locked. */
-static enum status listen_in(struct control *control, struct error *err)
+static enum status listen_in(struct admin *admin, struct error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int directory_fd = open(control->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int directory_fd = open(admin->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool listens = false;
 
     if (directory_fd < 0)
-        return error_set_os(err, errno, "%s", control->directory);
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" CONTROL_SOCKET, directory_fd);
-    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        return error_set_os(err, errno, "%s", admin->directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" ADMIN_SOCKET, directory_fd);
+    admin->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The name is removed first, as bind does not replace one. */
-    if (control->listen_fd >= 0 && (unlink(address.sun_path) == 0 || errno == ENOENT))
-        listens = fchmod(control->listen_fd, 0600) == 0 && /* before it has a name */
-                  bind(control->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-                  listen(control->listen_fd, BACKLOG) == 0;
+    if (admin->listen_fd >= 0 && (unlink(address.sun_path) == 0 || errno == ENOENT))
+        listens = fchmod(admin->listen_fd, 0600) == 0 && /* before it has a name */
+                  bind(admin->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                  listen(admin->listen_fd, BACKLOG) == 0;
     if (!listens)
-        error_set_os(err, errno, "cannot make the control socket %s/" CONTROL_SOCKET, control->directory);
+        error_set_os(err, errno, "cannot make the control socket %s/" ADMIN_SOCKET, admin->directory);
     close(directory_fd);
     return listens ? OK : err->status;
 }
 
 /* The stage of an earlier run goes first. */
-enum status control_open(const struct control_options *options, struct control **result, struct error *err)
+enum status admin_open(const struct admin_options *options, struct admin **result, struct error *err)
 {
-    struct control *control = xcalloc(1, sizeof(*control));
+    struct admin *admin = xcalloc(1, sizeof(*admin));
     enum status status;
     int failed;
 
     assert(options->space && options->catalog && options->view && options->clock);
-    *control = (struct control){ .clock = options->clock,
-                                 .may_advance = options->may_advance,
-                                 .directory = options->directory,
-                                 .space = options->space,
-                                 .catalog = options->catalog,
-                                 .view = options->view,
-                                 .api = options->api,
-                                 .listen_fd = -1 };
-    control->stop_fd = eventfd(0, EFD_CLOEXEC);
+    *admin = (struct admin){ .clock = options->clock,
+                             .may_advance = options->may_advance,
+                             .directory = options->directory,
+                             .space = options->space,
+                             .catalog = options->catalog,
+                             .view = options->view,
+                             .api = options->api,
+                             .listen_fd = -1 };
+    admin->stop_fd = eventfd(0, EFD_CLOEXEC);
     /* Before anybody can ask for another. */
-    status = control->stop_fd < 0 ? error_set_os(err, errno, "eventfd") : remove_stage(control, err);
+    status = admin->stop_fd < 0 ? error_set_os(err, errno, "eventfd") : remove_stage(admin, err);
     if (!status)
-        status = listen_in(control, err);
+        status = listen_in(admin, err);
     if (!status) {
-        failed = pthread_create(&control->thread, NULL, accept_askers, control);
+        failed = pthread_create(&admin->thread, NULL, accept_askers, admin);
         if (failed)
             status = error_set_os(err, failed, "cannot start the control thread");
-        control->thread_runs = !failed;
+        admin->thread_runs = !failed;
     }
     if (status) {
-        control_close(control);
+        admin_close(admin);
         return status;
     }
-    *result = control;
+    *result = admin;
     return OK;
 }
 
 /* Compactions are told to stop, as they may take hours; what else is asked ends by itself, and is
  * waited for. */
-void control_close(struct control *control)
+void admin_close(struct admin *admin)
 {
     char path[PATH_MAX];
     uint64_t one = 1;
 
-    if (!control)
+    if (!admin)
         return;
-    if (control->thread_runs) {
+    if (admin->thread_runs) {
         /* Without this the thread could never be joined. */
-        if (write(control->stop_fd, &one, sizeof(one)) < 0)
+        if (write(admin->stop_fd, &one, sizeof(one)) < 0)
             abort();
-        pthread_join(control->thread, NULL);
-        table_stop_compactions(control->space);
-        for (int i = 0; i < CONTROL_ASKED_MAX; i++)
-            if (control->askers[i].is_used)
-                pthread_join(control->askers[i].thread, NULL);
+        pthread_join(admin->thread, NULL);
+        table_stop_compactions(admin->space);
+        for (int i = 0; i < ADMIN_ASKED_MAX; i++)
+            if (admin->askers[i].is_used)
+                pthread_join(admin->askers[i].thread, NULL);
         /* Nobody can ask any more, so the name goes. */
-        snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, control->directory);
+        snprintf(path, sizeof(path), "%s/" ADMIN_SOCKET, admin->directory);
         unlink(path);
     }
-    if (control->listen_fd >= 0)
-        close(control->listen_fd);
-    if (control->stop_fd >= 0)
-        close(control->stop_fd);
-    free(control);
+    if (admin->listen_fd >= 0)
+        close(admin->listen_fd);
+    if (admin->stop_fd >= 0)
+        close(admin->stop_fd);
+    free(admin);
 }
