@@ -82,6 +82,7 @@ const char *status_name(enum status status)
     case ERR_SYNTAX: return "syntax";
     case ERR_UNAUTHORIZED: return "unauthorized";
     case ERR_INVALID: return "invalid";
+    case ERR_LIMIT: return "limit";
     case ERR_CONFIG: return "config";
     case ERR_ALREADY_EXISTS: return "already_exists";
     case ERR_UNPREPARED: return "unprepared";

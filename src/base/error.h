@@ -35,6 +35,7 @@ enum status {
     ERR_SYNTAX,            /* 0x2000 */
     ERR_UNAUTHORIZED,      /* 0x2100 */
     ERR_INVALID,           /* 0x2200 */
+    ERR_LIMIT,             /* 0x2200: there would be more of something than there may be */
     ERR_CONFIG,            /* 0x2300 */
     ERR_ALREADY_EXISTS,    /* 0x2400: error.keyspace and error.name say what */
     ERR_UNPREPARED,        /* 0x2500: error.id says which */

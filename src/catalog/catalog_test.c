@@ -227,11 +227,12 @@ static void definitions_that_cannot_be_read_are_refused(void **state)
     } cases[] = {
         { 90, "k", "x", "\1", "kind 90" },
         { 30, "k", "x", "\2", "newer version" },
-        { 20, "k", "x", "\2", "newer version" },
+        { 20, "k", "x", "\3", "newer version" },
         { 10, "", "x", "\3", "newer version" },
         { 30, "none", "t", "\1", "without its keyspace" },
         { 30, "k", "t", "\1", "damaged" },
         { 20, "k", "x", "\1", "damaged" },
+        { 20, "k", "x", "\2", "damaged" },
     };
     struct error err;
 

@@ -106,7 +106,8 @@ static void encode_type(struct buffer *out, struct scope *scope, uint32_t index)
         scope->type_levels = xmalloc(scope->keyspace->type_count * sizeof(*scope->type_levels));
         schema_type_levels(scope->keyspace, scope->type_levels);
     }
-    schema_encode_type(out, scope->keyspace->types[index], scope->type_levels[index]);
+    schema_encode_type(out, scope->keyspace->types[index], scope->type_levels[index],
+                       scope->keyspace->type_changed_us[index]);
 }
 
 static uint32_t count_tables(const struct scope *scope)

@@ -157,6 +157,7 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     def->id = from->id;
     memcpy(def->uuid, from->uuid, 16);
     def->version = from->version;
+    def->created_us = from->created_us;
     def->columns = arena_new_array(arena, struct column_def, from->column_count + columns_more + 1);
     for (uint32_t i = 0; i < from->column_count; i++) {
         def->columns[i] = from->columns[i];
@@ -263,6 +264,7 @@ static struct keyspace_def *new_keyspace(struct bytes name, const struct option_
     def->durable_writes = durable_writes;
     def->tables = arena_new_array(arena, struct table_def *, table_room + 1);
     def->types = arena_new_array(arena, const struct type *, type_room + 1);
+    def->type_changed_us = arena_new_array(arena, int64_t, type_room + 1);
     return def;
 }
 
@@ -283,8 +285,10 @@ struct keyspace_def *keyspace_def_clone(const struct keyspace_def *from, uint32_
         /* Unchanged tables are shared by all versions. */
         def->tables[i] = table_def_ref(from->tables[i]);
     def->table_count = from->table_count;
-    for (uint32_t i = 0; i < from->type_count; i++)
+    for (uint32_t i = 0; i < from->type_count; i++) {
         def->types[i] = type_copy(def->arena, from->types[i]);
+        def->type_changed_us[i] = from->type_changed_us[i];
+    }
     def->type_count = from->type_count;
     return def;
 }
@@ -317,16 +321,19 @@ void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name)
 }
 
 /* Copies the type into the keyspace. */
-void keyspace_def_put_type(struct keyspace_def *def, const struct type *type)
+void keyspace_def_put_type(struct keyspace_def *def, const struct type *type, int64_t changed_us)
 {
     uint32_t index;
 
     assert(type->kind == TYPE_UDT && !type->frozen);
     if (!keyspace_def_find_type(def, type->name, &index)) {
         memmove(def->types + index + 1, def->types + index, (def->type_count - index) * sizeof(*def->types));
+        memmove(def->type_changed_us + index + 1, def->type_changed_us + index,
+                (def->type_count - index) * sizeof(*def->type_changed_us));
         def->type_count++;
     }
     def->types[index] = type_copy(def->arena, type);
+    def->type_changed_us[index] = changed_us;
 }
 
 void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name)
@@ -337,4 +344,6 @@ void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name)
     assert(found);
     def->type_count--;
     memmove(def->types + index, def->types + index + 1, (def->type_count - index) * sizeof(*def->types));
+    memmove(def->type_changed_us + index, def->type_changed_us + index + 1,
+            (def->type_count - index) * sizeof(*def->type_changed_us));
 }

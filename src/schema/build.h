@@ -33,8 +33,8 @@ struct keyspace_def *keyspace_def_clone(const struct keyspace_def *def, uint32_t
 /* Takes over the reference; replaces one of the same name. The room was asked for. */
 void keyspace_def_put_table(struct keyspace_def *def, struct table_def *table);
 void keyspace_def_remove_table(struct keyspace_def *def, struct bytes name);
-/* Copies the type. */
-void keyspace_def_put_type(struct keyspace_def *def, const struct type *type);
+/* Copies the type. changed_us: when it was made or altered; 0: not known. */
+void keyspace_def_put_type(struct keyspace_def *def, const struct type *type, int64_t changed_us);
 void keyspace_def_remove_type(struct keyspace_def *def, struct bytes name);
 /* Of keyspaces in the order of names. *index: where it is, or would be. */
 bool keyspace_defs_find(struct keyspace_def *const *keyspaces, uint32_t count, struct bytes name, uint32_t *index);

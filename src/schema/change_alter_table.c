@@ -102,7 +102,7 @@ static enum status add_columns(struct change *c, const struct keyspace_def *keys
     if (statement->column_count > SCHEMA_TABLE_COLUMNS_MAX ||
         table->column_count + statement->column_count > SCHEMA_TABLE_COLUMNS_MAX ||
         table->column_id_next + statement->column_count > COLUMN_IDS_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
     def = table_def_clone(table, statement->column_count, 0);
     for (uint32_t i = 0; i < statement->column_count && !status; i++) {
         const struct column_spec *spec = &statement->columns[i];
@@ -173,7 +173,7 @@ static enum status drop_columns(struct change *c, const struct table_def *table,
     struct table_def *def;
 
     if (table->dropped_count + (uint64_t)statement->column_count > SCHEMA_TABLE_DROPPED_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many dropped columns: the limit is %d", SCHEMA_TABLE_DROPPED_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many dropped columns: the limit is %d", SCHEMA_TABLE_DROPPED_MAX);
     for (uint32_t i = 0; i < statement->column_count; i++) {
         const struct column_def *column = table_def_column(table, statement->columns[i].name);
 

@@ -110,7 +110,7 @@ enum status change_create_keyspace(struct change *c, const struct keyspace_state
             BYTES(statement->name));
     /* A limit of ours: all definitions are kept in memory. */
     if (schema_keyspace_count(c->schema) >= SCHEMA_KEYSPACES_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many keyspaces: the limit is %d", SCHEMA_KEYSPACES_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many keyspaces: the limit is %d", SCHEMA_KEYSPACES_MAX);
     warn_of_factor(c, statement->name, &replication);
     assert(option_map_find(&replication, BYTES_LITERAL("class")));
     def = keyspace_def_new(statement->name, &replication, options.durable_writes);

@@ -108,7 +108,7 @@ static enum status check_primary_key(struct change *c, const struct create_table
     enum status status;
 
     if (count > SCHEMA_TABLE_COLUMNS_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
     for (uint32_t i = 0; i < count; i++) {
         struct bytes name = i < key->partition_count ? key->partition[i] : key->clustering[i - key->partition_count];
 
@@ -267,6 +267,8 @@ static struct table_def *build_table(struct change *c, const struct keyspace_def
     assert(c->context->next_table_id);
     def->id = c->context->next_table_id;
     def->durable_writes = keyspace->durable_writes;
+    /* The server's own tables are made anew at each start. */
+    def->created_us = c->context->is_internal ? 0 : c->context->now_us;
     def->columns = arena_new_array(def->arena, struct column_def, statement->column_count + 1);
     for (uint32_t i = 0; i < statement->column_count; i++) {
         uint32_t position;
@@ -314,7 +316,7 @@ static enum status check_create_table(struct change *c, const struct keyspace_de
     enum status status;
 
     if (statement->column_count > SCHEMA_TABLE_COLUMNS_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many columns: the limit is %d", SCHEMA_TABLE_COLUMNS_MAX);
     /* What the statement does not say. */
     options_default_table(c->arena, params);
     if ((status = options_read_table(c->arena, &statement->options, params, has_uuid, uuid, c->err)) ||
@@ -331,7 +333,7 @@ static enum status check_create_table(struct change *c, const struct keyspace_de
     if (*has_uuid && uuid_is_taken(c->schema, uuid))
         return error_set(c->err, ERR_INVALID, "Another table has this id already");
     if (schema_table_count(c->schema) >= SCHEMA_TABLES_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many tables: the limit is %d", SCHEMA_TABLES_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many tables: the limit is %d", SCHEMA_TABLES_MAX);
     return OK;
 }
 

@@ -51,7 +51,7 @@ enum status change_create_type(struct change *c, const struct create_type_statem
         return status;
     /* Before anything is allocated for them. */
     if (statement->field_count > SCHEMA_TYPE_FIELDS_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many fields: the limit is %d", SCHEMA_TYPE_FIELDS_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many fields: the limit is %d", SCHEMA_TYPE_FIELDS_MAX);
     types = arena_new_array(c->arena, const struct type *, statement->field_count + 1);
     names = arena_new_array(c->arena, struct bytes, statement->field_count + 1);
     for (uint32_t i = 0; i < statement->field_count; i++)
@@ -80,13 +80,13 @@ enum status change_create_type(struct change *c, const struct create_type_statem
     /* Under construction in the request's arena; the keyspace copies it. */
     type = type_udt(c->arena, name, statement->name.name, names, types, statement->field_count, false);
     if (keyspace->type_count >= SCHEMA_TYPES_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many types: the limit is %d", SCHEMA_TYPES_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many types: the limit is %d", SCHEMA_TYPES_MAX);
     if ((status = change_check_column_name(c, statement->name.name)) ||
         (status = check_type_sum(c, keyspace, type_node_count(type))))
         return status;
     assert(type->kind == TYPE_UDT);
     def = keyspace_def_clone(keyspace, 0, 1);
-    keyspace_def_put_type(def, type);
+    keyspace_def_put_type(def, type, c->context->now_us);
     change_put_keyspace(c, def);
     return change_done(c, DDL_CREATED, DDL_TYPE, name, statement->name.name);
 }
@@ -165,7 +165,7 @@ static enum status add_field(struct change *c, const struct keyspace_def *keyspa
         return ERR_INVALID;
     }
     if (old->param_count >= SCHEMA_TYPE_FIELDS_MAX)
-        return error_set(c->err, ERR_INVALID, "Too many fields: the limit is %d", SCHEMA_TYPE_FIELDS_MAX);
+        return error_set(c->err, ERR_LIMIT, "Too many fields: the limit is %d", SCHEMA_TYPE_FIELDS_MAX);
     types = arena_new_array(c->arena, const struct type *, old->param_count + 1);
     names = arena_new_array(c->arena, struct bytes, old->param_count + 1);
     for (uint32_t i = 0; i < old->param_count; i++) {
@@ -252,8 +252,9 @@ static void spread_type(struct change *c, struct keyspace_def *def, const struct
         /* All are made before any is put, since putting one replaces what the others
          * are made of. */
         types[i] = bytes_equal(def->types[i]->name, type->name) ? type : type_with_udt(c->arena, def->types[i], type);
+    /* Those that only use it were not altered. */
     for (uint32_t i = 0; i < count; i++)
-        keyspace_def_put_type(def, types[i]);
+        keyspace_def_put_type(def, types[i], types[i] == type ? c->context->now_us : def->type_changed_us[i]);
     for (uint32_t i = 0; i < def->table_count; i++) {
         struct table_def *table;
 

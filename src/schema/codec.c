@@ -40,7 +40,11 @@ enum param_tag {
     PARAM_CUSTOM_PROPERTIES,
     PARAM_AUTOSCALING,
     PARAM_TAGS,
+    PARAM_CREATED,
+    PARAM_LAST = PARAM_CREATED,
 };
+/* Of types: as those of tables. */
+enum type_tag { TYPE_CHANGED = 1, TYPE_LAST = TYPE_CHANGED };
 /* Bits of PARAM_FLAGS: in files, as the tags are. */
 enum { FLAG_CDC = 1, FLAG_SNAPSHOT = 2, FLAG_BACKUPS = 4 };
 
@@ -95,15 +99,15 @@ static void put_node(struct buffer *out, const struct type *type)
 }
 
 /* A tag and a size, so that a reader can pass over tags that it does not know. */
-static void put_param(struct buffer *out, enum param_tag tag, struct bytes value)
+static void put_param(struct buffer *out, uint8_t tag, struct bytes value)
 {
-    assert(tag >= PARAM_COMMENT && tag <= PARAM_TAGS);
-    buffer_append_u8(out, (uint8_t)tag);
+    assert(tag);
+    buffer_append_u8(out, tag);
     put_text(out, value);
 }
 
 /* Four bytes, so that the size tells a damaged one. */
-static void put_int_param(struct buffer *out, enum param_tag tag, int32_t value)
+static void put_int_param(struct buffer *out, uint8_t tag, int32_t value)
 {
     uint8_t bytes[4];
 
@@ -112,7 +116,7 @@ static void put_int_param(struct buffer *out, enum param_tag tag, int32_t value)
 }
 
 /* The bits of the number, whatever it is. */
-static void put_double_param(struct buffer *out, enum param_tag tag, double value)
+static void put_double_param(struct buffer *out, uint8_t tag, double value)
 {
     uint64_t bits;
     uint8_t bytes[8];
@@ -122,8 +126,17 @@ static void put_double_param(struct buffer *out, enum param_tag tag, double valu
     put_param(out, tag, bytes_of(bytes, 8));
 }
 
+/* Microseconds since 1970. */
+static void put_time_param(struct buffer *out, uint8_t tag, int64_t value)
+{
+    uint8_t bytes[8];
+
+    store_be64(bytes, (uint64_t)value);
+    put_param(out, tag, bytes_of(bytes, 8));
+}
+
 /* A map with its size before it. */
-static void put_map_param(struct buffer *out, enum param_tag tag, const struct option_map *map)
+static void put_map_param(struct buffer *out, uint8_t tag, const struct option_map *map)
 {
     struct buffer encoded = { 0 };
 
@@ -134,14 +147,15 @@ static void put_map_param(struct buffer *out, enum param_tag tag, const struct o
 
 /* All options, also those that have their default: a later server may have another
  * default. */
-static void put_params(struct buffer *out, const struct table_params *params)
+static void put_params(struct buffer *out, const struct table_def *table)
 {
+    const struct table_params *params = &table->params;
     /* Booleans share one byte. */
     uint8_t flags = (uint8_t)((params->cdc ? FLAG_CDC : 0) | (params->allow_auto_snapshot ? FLAG_SNAPSHOT : 0) |
                               (params->incremental_backups ? FLAG_BACKUPS : 0));
 
     /* The last tag is also how many follow: all of them. */
-    buffer_append_u8(out, PARAM_TAGS);
+    buffer_append_u8(out, PARAM_LAST);
     put_param(out, PARAM_COMMENT, params->comment);
     put_double_param(out, PARAM_BLOOM, params->bloom_filter_fp_chance);
     put_double_param(out, PARAM_CRC, params->crc_check_chance);
@@ -162,6 +176,7 @@ static void put_params(struct buffer *out, const struct table_params *params)
     put_param(out, PARAM_CUSTOM_PROPERTIES, params->custom_properties);
     put_param(out, PARAM_AUTOSCALING, params->autoscaling_settings);
     put_map_param(out, PARAM_TAGS, &params->tags);
+    put_time_param(out, PARAM_CREATED, table->created_us);
 }
 
 /* A table by itself; its keyspace is where it is saved. Columns are put with their ids, by
@@ -198,7 +213,7 @@ void schema_encode_table(struct buffer *out, const struct table_def *table)
         put_text(out, dropped->name);
         put_node(out, dropped->type);
     }
-    put_params(out, &table->params);
+    put_params(out, table);
 }
 
 /* A walk over the types of a keyspace. It finds an order in which each stands behind
@@ -305,8 +320,8 @@ void schema_encode_keyspace(struct buffer *out, const struct keyspace_def *keysp
     put_map(out, &keyspace->tags);
 }
 
-/* A user type: names and types of its fields. */
-void schema_encode_type(struct buffer *out, const struct type *type, uint32_t level)
+/* A user type: names and types of its fields, and what is to be known of it besides. */
+void schema_encode_type(struct buffer *out, const struct type *type, uint32_t level, int64_t changed_us)
 {
     assert(type->kind == TYPE_UDT && !type->frozen && level > 0);
     buffer_append_u8(out, SCHEMA_TYPE_ENCODING);
@@ -317,6 +332,8 @@ void schema_encode_type(struct buffer *out, const struct type *type, uint32_t le
         put_text(out, type->field_names[i]);
         put_node(out, type->params[i]);
     }
+    buffer_append_u8(out, TYPE_LAST);
+    put_time_param(out, TYPE_CHANGED, changed_us);
 }
 
 /* ---- decoding ---- */
@@ -471,9 +488,36 @@ static const struct type *get_node(struct reader *r, struct arena *arena, int de
     }
 }
 
-/* A user type, put into the keyspace unless it was cut short. */
-static void get_type(struct reader *r, struct keyspace_def *keyspace)
+/* A size that is not the number's is damage. */
+static int64_t time_param(struct bytes value, struct reader *r)
 {
+    if (value.size != 8) {
+        cursor_fail(&r->in);
+        return 0;
+    }
+    return (int64_t)load_be64(value.data);
+}
+
+/* An unknown tag is passed over: it is of a later server. */
+static int64_t get_type_params(struct reader *r)
+{
+    uint8_t count = get_u8(r);
+    int64_t changed_us = 0;
+
+    for (uint32_t i = 0; i < count && !r->in.failed; i++) {
+        uint8_t tag = get_u8(r);
+        struct bytes value = get_text(r);
+
+        if (tag == TYPE_CHANGED)
+            changed_us = time_param(value, r);
+    }
+    return changed_us;
+}
+
+/* A user type, put into the keyspace unless it was cut short. */
+static void get_type(struct reader *r, struct keyspace_def *keyspace, bool has_params)
+{
+    int64_t changed_us;
     struct arena *arena = keyspace->arena;
     struct bytes name = get_text(r);
     uint32_t count = get_count(r, 7);
@@ -484,8 +528,9 @@ static void get_type(struct reader *r, struct keyspace_def *keyspace)
         names[i] = get_text(r);
         fields[i] = get_node(r, arena, 0);
     }
+    changed_us = has_params ? get_type_params(r) : 0;
     if (!r->in.failed)
-        keyspace_def_put_type(keyspace, type_udt(arena, keyspace->name, name, names, fields, count, false));
+        keyspace_def_put_type(keyspace, type_udt(arena, keyspace->name, name, names, fields, count, false), changed_us);
 }
 
 /* A size that is not the number's is damage. */
@@ -524,8 +569,10 @@ static void map_param(struct bytes value, struct arena *arena, struct option_map
 }
 
 /* An unknown tag is passed over: it is of a later server. */
-static void get_param(struct reader *r, struct arena *arena, struct table_params *params)
+static void get_param(struct reader *r, struct table_def *def)
 {
+    struct arena *arena = def->arena;
+    struct table_params *params = &def->params;
     uint8_t tag = get_u8(r);
     struct bytes value = get_text(r);
 
@@ -558,6 +605,7 @@ static void get_param(struct reader *r, struct arena *arena, struct table_params
     case PARAM_CUSTOM_PROPERTIES: params->custom_properties = arena_copy(arena, value); break;
     case PARAM_AUTOSCALING: params->autoscaling_settings = arena_copy(arena, value); break;
     case PARAM_TAGS: map_param(value, arena, &params->tags, r); break;
+    case PARAM_CREATED: def->created_us = time_param(value, r); break;
     default: break;
     }
 }
@@ -619,7 +667,7 @@ static struct table_def *get_table(struct reader *r)
     /* A reader of an older server skips what it does not know. */
     params = get_u8(r);
     for (uint32_t i = 0; i < params; i++)
-        get_param(r, arena, &def->params);
+        get_param(r, def);
     if (r->in.failed || !columns_are_sound(def)) {
         table_def_unref(def);
         return NULL;
@@ -647,7 +695,7 @@ static struct keyspace_def *get_types(struct reader *r, struct keyspace_def *bar
     keyspace_def_unref(bare);
     r->keyspace = def;
     for (uint32_t i = 0; i < count && !r->in.failed; i++)
-        get_type(r, def);
+        get_type(r, def, false);
     return def;
 }
 
@@ -693,13 +741,14 @@ uint32_t schema_type_level(struct bytes encoded)
 enum status schema_decode_type(struct bytes encoded, struct keyspace_def *keyspace, struct error *err)
 {
     struct reader r = { .in = cursor_of(encoded), .keyspace = keyspace };
-    enum status status = check_encoding("type", get_u8(&r), SCHEMA_TYPE_ENCODING, SCHEMA_TYPE_ENCODING, err);
+    uint8_t encoding = get_u8(&r);
+    enum status status = check_encoding("type", encoding, 1, SCHEMA_TYPE_ENCODING, err);
 
     assert(keyspace);
     if (status)
         return status;
     get_be32(&r); /* its level */
-    get_type(&r, keyspace);
+    get_type(&r, keyspace, encoding > 1);
     return r.in.failed || r.in.left ? error_set(err, ERR_CORRUPT, "The definition of a type is damaged") : OK;
 }
 

@@ -4,7 +4,8 @@
  * description of the change, or the error that Cassandra 5.0 gives, in its words. Saves nothing: catalog/ does.
  *
  * Owns:    the caller gets one reference to the new schema. The names in ddl_change live in `arena`.
- * Errors:  ERR_INVALID, ERR_CONFIG, ERR_ALREADY_EXISTS, ERR_SYNTAX (an unknown property). Other statements: ERR_INVALID.
+ * Errors:  ERR_INVALID, ERR_CONFIG, ERR_ALREADY_EXISTS, ERR_SYNTAX (an unknown property), ERR_LIMIT, ERR_UNAUTHORIZED. Other statements:
+ *          ERR_INVALID.
  * Thread:  pure.
  */
 #ifndef SCHEMA_DDL_H

@@ -13,7 +13,7 @@
 enum status options_check_tags(const struct option_map *tags, struct error *err)
 {
     if (tags->count > 50)
-        return error_set(err, ERR_INVALID, "A resource can have at most 50 tags (got %u)", tags->count);
+        return error_set(err, ERR_LIMIT, "A resource can have at most 50 tags (got %u)", tags->count);
     for (uint32_t i = 0; i < tags->count; i++)
         if (!tags->options[i].name.size || tags->options[i].name.size > 4 * 128 ||
             tags->options[i].value.size > 4 * 256)

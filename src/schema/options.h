@@ -4,7 +4,7 @@
  * maps that say nothing known), options_check_table looks at the outcome as a whole (ranges, compaction, compression).
  *
  * Owns:    results live in the arena.
- * Errors:  ERR_SYNTAX, ERR_CONFIG, ERR_INVALID with Cassandra's words.
+ * Errors:  ERR_SYNTAX, ERR_CONFIG, ERR_INVALID with Cassandra's words; ERR_LIMIT: more than 50 tags.
  * Thread:  pure.
  */
 #ifndef SCHEMA_OPTIONS_H

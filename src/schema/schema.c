@@ -5,6 +5,7 @@
 #include "schema/schema.h"
 
 #include "base/memory.h"
+#include "base/uuid.h"
 #include "schema/build.h"
 
 #include <assert.h>
@@ -172,6 +173,15 @@ bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
         if (!columns_are_alike(&a->columns[i], &b->columns[i]))
             return false;
     return true;
+}
+
+int64_t table_def_created_us(const struct table_def *def)
+{
+    bool has_time = def->uuid[6] >> 4 == 1; /* its version */
+
+    if (def->created_us)
+        return def->created_us;
+    return has_time ? uuid_time_ms(def->uuid) * 1000 : 0;
 }
 
 /* ---- lookups ---- */

@@ -96,7 +96,8 @@ struct table_def {
     _Atomic uint32_t refs;
     uint64_t id;
     uint8_t uuid[16];
-    uint64_t version; /* the schema version that last changed it */
+    uint64_t version;   /* the schema version that last changed it */
+    int64_t created_us; /* 0: not kept; table_def_created_us may know */
     struct bytes keyspace;
     struct bytes name;
     struct column_def *columns; /* SELECT * order */
@@ -128,6 +129,7 @@ struct keyspace_def {
     struct table_def **tables; /* by name; each holds a reference */
     uint32_t table_count;
     const struct type **types; /* TYPE_UDT, not frozen, by name */
+    int64_t *type_changed_us;  /* of each: when it was made, or altered; 0: not known */
     uint32_t type_count;
     struct arena *arena; /* owned */
 };
@@ -161,5 +163,8 @@ const struct dropped_column *table_def_find_dropped(const struct table_def *def,
 /* Whether a statement that a client has prepared means the same with the one as with the other: the same table, columns and types, and the
  * options that Cassandra counts to them. */
 bool table_def_is_alike(const struct table_def *a, const struct table_def *b);
+
+/* Microseconds since 1970; 0: not known. Definitions of older servers have it in the uuid, to the millisecond, unless a client chose that. */
+int64_t table_def_created_us(const struct table_def *def);
 
 #endif

@@ -1,6 +1,6 @@
 /* Schemas as versions: lookups by name and id over many tables, changes that share what they leave alone, SELECT * order, references;
  * definitions to bytes and back, and every cut of the bytes refused; the order and the levels of types, also of thousands; who uses them;
- * Keyspaces' properties by their types. What statements do is in catalog/ddl_test.c.
+ * Keyspaces' properties by their types; when tables were made and types altered. What statements do is in catalog/ddl_test.c.
  */
 #include "schema/schema.h"
 
@@ -21,6 +21,7 @@
 
 static const uint8_t uuid[16];
 static uint64_t next_id = 100;
+static int64_t now_us = 1000000;
 static uint8_t random_byte;
 
 static void fake_random(void *context, void *out, size_t size)
@@ -33,7 +34,7 @@ static enum status try_apply(struct schema **schema, const char *text, struct dd
                              struct error *err)
 {
     struct ddl_context context = {
-        .current_keyspace = BYTES_LITERAL("k"), .now_us = 1000000, .next_table_id = next_id++, .random = fake_random
+        .current_keyspace = BYTES_LITERAL("k"), .now_us = now_us, .next_table_id = next_id++, .random = fake_random
     };
     struct cql_statement *statement;
     struct schema *result;
@@ -250,7 +251,7 @@ static struct keyspace_def *copy_keyspace(const struct keyspace_def *keyspace)
     assert_int_equal(levels[1], 1);
     for (int i = 1; i >= 0; i--) {
         buffer_reset(&bytes);
-        schema_encode_type(&bytes, keyspace->types[i], levels[i]);
+        schema_encode_type(&bytes, keyspace->types[i], levels[i], keyspace->type_changed_us[i]);
         assert_int_equal(schema_type_level(buffer_bytes(&bytes)), levels[i]);
         for (size_t j = 0; j < bytes.size; j++)
             assert_int_equal(schema_decode_type(bytes_of(bytes.data, j), copy, &err), ERR_CORRUPT);
@@ -305,7 +306,8 @@ static void levels_of_thousands_of_types_are_soon_found(void **state)
     for (int i = 0; i < TYPES; i++) {
         snprintf(name, sizeof(name), "t%04d", i);
         keyspace_def_put_type(
-            keyspace, type_udt(keyspace->arena, keyspace->name, bytes_of_string(name), names, fields, FIELDS, false));
+            keyspace, type_udt(keyspace->arena, keyspace->name, bytes_of_string(name), names, fields, FIELDS, false),
+            0);
         fields[0] = i % 8 == 7 ? type_native(TYPE_INT) : type_freeze(keyspace->arena, keyspace->types[i]);
     }
     began_ns = clock_thread_cpu_ns();
@@ -365,6 +367,88 @@ static void definitions_survive_as_bytes(void **state)
     buffer_fini(&bytes);
     buffer_fini(&again);
     schema_unref(schema);
+}
+
+/* Made once, whatever happens to it later. Of an older server's table the uuid tells it; a client's may tell nothing. */
+static void tables_know_when_they_were_made(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct keyspace_def *keyspace;
+    struct buffer bytes = { 0 };
+    struct table_def *table;
+    struct error err;
+
+    now_us = INT64_C(1700000000123456);
+    apply(&schema, "CREATE TABLE t (a int PRIMARY KEY)");
+    apply(&schema, "CREATE TABLE u (a int PRIMARY KEY) WITH id = '5a1c395e-b41f-11e5-9f22-ba0be0483c18'");
+    now_us++;
+    apply(&schema, "ALTER TABLE t ADD b int");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    assert_int_equal(table_def_created_us(keyspace->tables[1]), INT64_C(1700000000123456));
+    schema_encode_table(&bytes, keyspace->tables[0]);
+    assert_int_equal(schema_decode_table(buffer_bytes(&bytes), keyspace, &table, &err), OK);
+    assert_int_equal(table_def_created_us(table), INT64_C(1700000000123456));
+    /* As an older server's: it was not kept. */
+    table->created_us = 0;
+    assert_int_equal(table_def_created_us(table), INT64_C(1700000000123000));
+    table->uuid[6] = 0x40;
+    assert_int_equal(table_def_created_us(table), 0);
+    table_def_unref(table);
+    buffer_fini(&bytes);
+    schema_unref(schema);
+    now_us = 1000000;
+}
+
+/* As a server of before encoded types: of encoding 1, which ends with the fields. */
+static void assert_older_type(const struct keyspace_def *keyspace, uint32_t index, uint32_t level)
+{
+    enum { PARAMS_BYTES = 1 + 1 + 4 + 8 };
+    struct keyspace_def *copy = keyspace_def_clone(keyspace, 0, 0);
+    struct buffer bytes = { 0 };
+    struct error err;
+
+    schema_encode_type(&bytes, keyspace->types[index], level, 7);
+    bytes.data[0] = 1;
+    assert_int_equal(schema_decode_type(buffer_bytes(&bytes), copy, &err), ERR_CORRUPT);
+    bytes.size -= PARAMS_BYTES;
+    assert_int_equal(schema_decode_type(buffer_bytes(&bytes), copy, &err), OK);
+    assert_true(type_equal(copy->types[index], keyspace->types[index]));
+    assert_int_equal(copy->type_changed_us[index], 0);
+    buffer_fini(&bytes);
+    keyspace_def_unref(copy);
+}
+
+/* A change of one is none of those that use it, or that stand beside it. */
+static void types_know_when_they_were_altered(void **state)
+{
+    struct schema *schema = new_schema();
+    const struct keyspace_def *keyspace;
+    struct keyspace_def *copy;
+
+    now_us = 10;
+    apply(&schema, "CREATE TYPE zz (x int)");
+    apply(&schema, "CREATE TYPE aa (x frozen<zz>)");
+    now_us = 20;
+    apply(&schema, "CREATE TYPE b (x int)");
+    now_us = 30;
+    apply(&schema, "ALTER TYPE zz ADD y int");
+    apply(&schema, "ALTER TYPE b ADD IF NOT EXISTS x int");
+    apply(&schema, "CREATE TYPE c (x int)");
+    apply(&schema, "DROP TYPE c");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    assert_int_equal(keyspace->type_count, 3);
+    assert_int_equal(keyspace->type_changed_us[0], 10);
+    assert_int_equal(keyspace->type_changed_us[1], 20);
+    assert_int_equal(keyspace->type_changed_us[2], 30);
+    assert_older_type(keyspace, 1, 1);
+    apply(&schema, "DROP TYPE b");
+    keyspace = schema_keyspace(schema, BYTES_LITERAL("k"));
+    copy = copy_keyspace(keyspace);
+    assert_int_equal(copy->type_changed_us[0], 10);
+    assert_int_equal(copy->type_changed_us[1], 30);
+    keyspace_def_unref(copy);
+    schema_unref(schema);
+    now_us = 1000000;
 }
 
 /* Flipped bytes must be refused or give something whole: never a crash. */
@@ -550,6 +634,8 @@ int main(void)
         cmocka_unit_test(levels_of_thousands_of_types_are_soon_found),
         cmocka_unit_test(types_know_who_uses_them),
         cmocka_unit_test(definitions_survive_as_bytes),
+        cmocka_unit_test(tables_know_when_they_were_made),
+        cmocka_unit_test(types_know_when_they_were_altered),
         cmocka_unit_test(damaged_bytes_do_no_harm),
         cmocka_unit_test(custom_properties_have_types),
         cmocka_unit_test(custom_properties_of_other_types_are_refused),

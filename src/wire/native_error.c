@@ -31,6 +31,7 @@ enum native_error native_error_code(enum status status, uint8_t version)
     case ERR_SYNTAX: return NATIVE_ERROR_SYNTAX;
     case ERR_UNAUTHORIZED: return NATIVE_ERROR_UNAUTHORIZED;
     case ERR_INVALID: return NATIVE_ERROR_INVALID;
+    case ERR_LIMIT: return NATIVE_ERROR_INVALID;
     case ERR_CONFIG: return NATIVE_ERROR_CONFIG;
     case ERR_ALREADY_EXISTS: return NATIVE_ERROR_ALREADY_EXISTS;
     case ERR_UNPREPARED: return NATIVE_ERROR_UNPREPARED;
