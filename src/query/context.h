@@ -24,6 +24,7 @@ struct query_engine {
     uint64_t row_cache_bytes;
     /* of struct query_thresholds */
     _Atomic uint64_t tombstone_warn, tombstone_fail, batch_warn_bytes, batch_fail_bytes, batch_warn_partitions;
+    struct catalog_listener listener;
     struct prepared_cache *cache;   /* owned */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */

@@ -1,7 +1,5 @@
 /* CREATE, ALTER and DROP. catalog/ decides what the change is and has it on the disk before
- * it returns; here its warnings and its result are told to the client. Prepared statements
- * that the change made unfit are forgotten at once: else they would keep dropped definitions
- * until somebody uses them. */
+ * it returns; here its warnings and its result are told to the client. */
 #include "query/definition.h"
 
 #include "cql/print.h"
@@ -29,11 +27,6 @@ enum query_result execute_definition(struct execution *execution)
         return QUERY_DONE;
     }
     assert(change.keyspace.data);
-    /* What is new cannot make an old plan unfit. */
-    if (change.action != DDL_CREATED) {
-        execution->schema = catalog_view_schema(context->engine->catalog, &context->view);
-        prepared_forget_unfit(context->engine->cache, execution->schema);
-    }
     struct native_schema_change told = {
         .change = change.action == DDL_CREATED   ? NATIVE_CREATED
                   : change.action == DDL_UPDATED ? NATIVE_UPDATED

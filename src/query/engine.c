@@ -36,6 +36,22 @@ void query_engine_set_thresholds(struct query_engine *engine, const struct query
     atomic_store_explicit(&engine->batch_warn_partitions, thresholds->batch_warn_partitions, memory_order_relaxed);
 }
 
+/* Whoever made the change, by CQL or not. Prepared statements that it made unfit are forgotten at once:
+ * else they would keep dropped definitions until somebody uses them. What is new cannot make an old
+ * plan unfit. */
+static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
+{
+    struct query_engine *engine = CONTAINER_OF(listener, struct query_engine, listener);
+    struct schema *schema;
+
+    assert(change->happened);
+    if (change->action == DDL_CREATED)
+        return;
+    schema = catalog_ref_schema(engine->catalog);
+    prepared_forget_unfit(engine->cache, schema);
+    schema_unref(schema);
+}
+
 struct query_engine *query_engine_new(const struct query_options *options)
 {
     struct query_engine *engine = xcalloc(1, sizeof(*engine));
@@ -56,6 +72,8 @@ struct query_engine *query_engine_new(const struct query_options *options)
     hash_key_random(&engine->hash_key);
     if (RAND_bytes(engine->mac_key, MAC_KEY_BYTES) != 1)
         abort();
+    engine->listener.changed = schema_changed;
+    catalog_listen(engine->catalog, &engine->listener);
     return engine;
 }
 
@@ -64,6 +82,7 @@ void query_engine_free(struct query_engine *engine)
 {
     if (!engine)
         return;
+    catalog_unlisten(engine->catalog, &engine->listener);
     prepared_cache_free(engine->cache);
     free(engine);
 }

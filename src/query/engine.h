@@ -1,6 +1,7 @@
 /* query/engine.h: what runs statements: one query_engine per process, one query_context per loop and per worker.
  *
- * Owns:    an engine its cache of prepared statements, a context its port and its scratch memory.
+ * Owns:    an engine its cache of prepared statements, a context its port and its scratch memory. The catalog outlives the engine, which
+ *          listens to it.
  * Thread:  the engine is shared; a context belongs to one thread.
  */
 #ifndef QUERY_ENGINE_H

@@ -1,6 +1,8 @@
 /* The query layer over a catalog and a table space on store/memory: a loop's way (QUERY_PENDING, QUERY_WAITS) and a worker's; prepared
  * statements and their cache; pages; bounds. What statements answer is held to Cassandra's recorded words by tests/cql. */
 #include "query/bed.h"
+
+#include "cql/parse.h"
 #include "query/context.h"
 #include "query/execute.h"
 #include "query/trace.h"
@@ -482,6 +484,30 @@ static void what_fits_no_more_is_let_go(void **state)
     assert_int_equal(run(worker), QUERY_DONE);
     assert_int_equal(old->refs, 1);
     table_def_unref(old);
+}
+
+/* Whoever changed them: AWS's APIs do it without a statement of CQL. */
+static void what_others_change_is_let_go(void **state)
+{
+    struct arena *own = arena_new(4096);
+    struct cql_statement *statement;
+    struct query_stats stats;
+    struct ddl_change change;
+    struct error err;
+
+    make_table();
+    assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
+    assert_int_equal(cql_parse(own, BYTES_LITERAL("CREATE TABLE k.u (a int PRIMARY KEY)"), &statement, &err), OK);
+    assert_int_equal(
+        catalog_change(catalog, query_context_port(worker), statement, bytes_of(NULL, 0), own, &change, &err), OK);
+    query_engine_stats(engine, &stats);
+    assert_int_equal(stats.prepared_count, 1);
+    assert_int_equal(cql_parse(own, BYTES_LITERAL("DROP TABLE k.t"), &statement, &err), OK);
+    assert_int_equal(
+        catalog_change(catalog, query_context_port(worker), statement, bytes_of(NULL, 0), own, &change, &err), OK);
+    query_engine_stats(engine, &stats);
+    assert_int_equal(stats.prepared_count, 0);
+    arena_free(own);
 }
 
 /* Who still goes by an older schema than the one that a statement was prepared with does not judge it. */
@@ -1057,6 +1083,7 @@ int main(void)
         TEST(a_full_cache_forgets_what_was_not_used),
         TEST(statements_of_changed_tables_are_unprepared),
         TEST(what_fits_no_more_is_let_go),
+        TEST(what_others_change_is_let_go),
         TEST(an_older_schema_unprepares_nothing),
         TEST(pages_meet_without_gap_or_overlap),
         TEST(a_tampered_state_is_refused),
