@@ -1,31 +1,11 @@
-/* The table of services: models from the binary, and what is done for their operations. */
+/* The table of services, as it is given: models are parsed, and each operation finds its handler. */
 #include "api/api.h"
 
 #include "api/call.h"
-#include "api/sts.h"
 
 #include <assert.h>
 
 enum { ARENA_BYTES = 64 << 10 };
-
-/* Texts: they are parsed at start. */
-static const char keyspaces_model[] =
-#include "api/keyspaces.model.inc"
-    ;
-static const char tagging_model[] =
-#include "api/resourcegroupstaggingapi.model.inc"
-    ;
-static const char sts_model[] =
-#include "api/sts.model.inc"
-    ;
-
-/* A service without handlers is known all the same: what is asked of it is counted by its name, and told
- * in its namespace. */
-static const struct api_service all_services[] = {
-    { keyspaces_model, NULL, 0 },
-    { tagging_model, NULL, 0 },
-    { sts_model, sts_handlers, STS_HANDLERS },
-};
 
 struct api {
     struct arena *arena; /* owned; models and tables lie in it */
@@ -34,19 +14,20 @@ struct api {
     struct call_context context;
 };
 
-/* By the operations' places in the model, so that a handler is found without a search. A handler whose
+/* A service without handlers is known all the same: what is asked of it is counted by its name, and told
+ * in its namespace. By the operations' places in the model, so that a handler is found without a search. A handler whose
  * operation the model does not have is a fault of ours. */
-static api_handler_fn *const *table_of(struct arena *arena, const struct model_service *model,
-                                       const struct api_service *service)
+static const struct api_handler *const *table_of(struct arena *arena, const struct model_service *model,
+                                                 const struct api_service *service)
 {
-    api_handler_fn **table = arena_new_array(arena, api_handler_fn *, model->operation_count);
+    const struct api_handler **table = arena_new_array(arena, const struct api_handler *, model->operation_count);
 
     for (size_t i = 0; i < service->handler_count; i++) {
         const struct model_operation *operation =
             model_operation_find(model, bytes_of_string(service->handlers[i].operation));
 
         assert(operation && service->handlers[i].handle);
-        table[operation->index] = service->handlers[i].handle;
+        table[operation->index] = &service->handlers[i];
     }
     return table;
 }
@@ -54,16 +35,16 @@ static api_handler_fn *const *table_of(struct arena *arena, const struct model_s
 /* All or nothing: a server that has half of its services would be taken for one that lost the others. */
 enum status api_open(const struct api_options *options, struct api **result, struct error *err)
 {
-    const struct api_service *services = options->services ? options->services : all_services;
-    size_t count = options->services ? options->service_count : ARRAY_SIZE(all_services);
+    const struct api_service *services = options->services;
+    size_t count = options->service_count;
     struct api *api = xcalloc(1, sizeof(*api));
-    api_handler_fn *const **handlers;
+    const struct api_handler *const **handlers;
     enum status status = OK;
 
-    assert(options->random && count);
+    assert(options->random && services && count);
     api->arena = arena_new(ARENA_BYTES);
     api->services = arena_new_array(api->arena, struct model_service *, count);
-    handlers = arena_new_array(api->arena, api_handler_fn *const *, count);
+    handlers = arena_new_array(api->arena, const struct api_handler *const *, count);
     unknown_init(&api->context.unknown);
     while (!status && api->service_count < count) {
         size_t i = api->service_count;
@@ -80,6 +61,7 @@ enum status api_open(const struct api_options *options, struct api **result, str
     api->context.handlers = handlers;
     api->context.body_bytes_max = API_BODY_MAX;
     api->context.random = options->random;
+    api->context.of_handlers = options->context;
     *result = api;
     return OK;
 }

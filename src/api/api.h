@@ -29,9 +29,10 @@ struct api_service {
 };
 
 struct api_options {
-    const struct api_service *services; /* NULL: all that helenus has */
+    const struct api_service *services; /* borrowed until api_close */
     size_t service_count;
     void (*random)(void *to, size_t size); /* for ids of requests; any thread calls it */
+    void *context;                         /* for handlers */
 };
 
 enum status api_open(const struct api_options *options, struct api **result, struct error *err);

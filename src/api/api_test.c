@@ -1,5 +1,5 @@
-/* From a request's bytes to its answer's, by services of our own: every protocol, the caller, faults of each step, compressed bodies, what
- * is not known; then the services that helenus has. */
+/* From a request's bytes to its answer's, by services of our own: every protocol, the caller, faults of each step, what comes from web pages,
+ * compressed bodies, what is not known. */
 #include "api/api.h"
 #include "api/unknown.h"
 
@@ -13,13 +13,14 @@ enum { HEADERS = 8 };
 
 #define MEMBERS                                                                                                                  \
     "namespace com.example\nstring Name 1..3\nstructure In name!:Name\nstructure Out said:String account:String region:String\n" \
-    "error Gone 404 code NoSuchThing message:String\noperation Echo In -> Out ! Gone\noperation Drop ->\noperation Later ->\n"
+    "error Gone 404 code NoSuchThing message:String where:String\noperation Echo In -> Out ! Gone\noperation Drop ->\n"          \
+    "operation Later ->\n"
 
 static bool echo(struct api_call *call)
 {
     if (bytes_equal(tree_string(call->input, "name"), BYTES_LITERAL("no"))) {
-        fault_set(call->fault, "Gone", 404, "It is gone");
-        call->fault->query_code = "NoSuchThing";
+        api_fail(call, "Gone", "It is %s", "gone");
+        api_fail_detail(call, "where", BYTES_LITERAL("there"));
         return false;
     }
     tree_set_string(call->arena, call->output, "said", tree_string(call->input, "name"));
@@ -30,10 +31,12 @@ static bool echo(struct api_call *call)
 
 static bool drop(struct api_call *call)
 {
+    ++*(int *)call->context;
     return call->output == NULL;
 }
 
-static const struct api_handler handlers[] = { { "Echo", echo }, { "Drop", drop } };
+static const struct api_handler handlers[] = { { "Echo", echo, false }, { "Drop", drop, true } };
+static int drops;
 static const struct api_service services[] = {
     { "service json\nid J\nsigning jay\nversion 1\nprotocols json-1.1 cbor\nquery-compatible\n" MEMBERS, handlers, 2 },
     { "service form\nid F\nsigning eff\nversion 2000-01-01\nxmlns urn:f\nprotocols query\n" MEMBERS, handlers, 2 },
@@ -55,9 +58,12 @@ static void same_id(void *to, size_t size)
 
 static int set_up(void **state)
 {
-    struct api_options options = { .services = services, .service_count = ARRAY_SIZE(services), .random = same_id };
+    struct api_options options = {
+        .services = services, .service_count = ARRAY_SIZE(services), .random = same_id, .context = &drops
+    };
     struct error err;
 
+    drops = 0;
     arena = arena_new(65536);
     if (api_open(&options, &api, &err))
         fail_msg("%s", err.message);
@@ -154,7 +160,7 @@ static void test_json(void **state)
     assert_answer(200, JSON_TYPE, "{}");
     begin_json("J.Echo", "{\"name\":\"no\"}");
     sign("AKIDEXAMPLE", "jay");
-    assert_answer(404, JSON_TYPE, COMMON("Gone", "It is gone"));
+    assert_answer(404, JSON_TYPE, "{\"__type\":\"com.example#Gone\",\"message\":\"It is gone\",\"where\":\"there\"}");
     assert_string_equal(header("x-amzn-query-error"), "none");
     /* Its own version, whatever another service's is. */
     begin("POST", "/", BYTES_LITERAL("{\"name\":\"abc\"}"));
@@ -195,6 +201,63 @@ static void test_accounts(void **state)
         assert_true(api_handle(api, &request, &response));
         assert_int_equal(response.status, 200);
         assert_non_null(strstr(arena_string(arena, buffer_bytes(&response.body)), cases[i][1]));
+    }
+}
+
+/* Browsers say by which page's wish a request comes, and forms need no leave. */
+static void test_web_pages(void **state)
+{
+    static const char *const sites[] = { "cross-site", "same-site", "same-origin" };
+
+    begin_form("Action=Drop&Version=2000-01-01");
+    add("Origin", "null");
+    sign("K", "eff");
+    assert_answer(403, "text/xml",
+                  "<ErrorResponse xmlns=\"urn:f\">" ERROR(
+                      "AccessDenied", "The request has an Origin: web pages may not ask for what changes something"));
+    begin_json("J.Drop", "{}");
+    add("Origin", "http://127.0.0.1:9080");
+    sign("K", "jay");
+    assert_true(api_handle(api, &request, &response));
+    assert_int_equal(response.status, 403);
+    for (size_t i = 0; i < ARRAY_SIZE(sites); i++) {
+        begin("GET", "/?Action=Drop&Version=2000-01-01", BYTES_LITERAL(""));
+        add("Sec-Fetch-Site", sites[i]);
+        sign("K", "eff");
+        assert_true(api_handle(api, &request, &response));
+        assert_int_equal(response.status, 403);
+    }
+    assert_int_equal(drops, 0);
+    begin("GET", "/?Action=Drop&Version=2000-01-01", BYTES_LITERAL(""));
+    add("Sec-Fetch-Site", "none");
+    sign("K", "eff");
+    assert_true(api_handle(api, &request, &response));
+    assert_int_equal(response.status, 200);
+    assert_int_equal(drops, 1);
+    /* What changes nothing may be asked; the page is not shown the answer. */
+    begin_json("J.Echo", "{\"name\":\"abc\"}");
+    add("Origin", "https://example.com");
+    sign("K", "jay");
+    assert_answer(200, JSON_TYPE, SAID("000000000000"));
+}
+
+static void test_regions(void **state)
+{
+    static const char *const bad[] = {
+        "EU-NORTH-1", "a:b", "eu north", "", "eu-north-1-eu-north-1-eu-north-1-", "\xff"
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        begin_json("J.Echo", "{\"name\":\"abc\"}");
+        sign("K", "jay");
+        headers[request.header_count - 1].value =
+            bytes_of_string(arena_printf(arena,
+                                         "AWS4-HMAC-SHA256 Credential=K/20260102/%s/jay/aws4_request, "
+                                         "SignedHeaders=host;x-amz-date;x-amz-target, "
+                                         "Signature=720f50ae06f705439bba63ba66f7afe32b2ff9b0232fde9cf70914c963b72ca4",
+                                         bad[i]));
+        assert_true(api_handle(api, &request, &response));
+        assert_int_equal(response.status, 400);
     }
 }
 
@@ -242,7 +305,10 @@ static void test_query(void **state)
                   "</RequestId></ResponseMetadata></DropResponse>");
     begin_form("Action=Echo&Version=2000-01-01&name=no");
     sign("K", "eff");
-    assert_answer(404, "text/xml", "<ErrorResponse xmlns=\"urn:f\">" ERROR("NoSuchThing", "It is gone"));
+    assert_answer(
+        404, "text/xml",
+        "<ErrorResponse xmlns=\"urn:f\"><Error><Type>Sender</Type><Code>NoSuchThing</Code><Message>It is gone</Message><where>there"
+        "</where></Error><RequestId>" ID "</RequestId></ErrorResponse>");
     begin("GET", "/?Action=Drop&Version=2000-01-01", BYTES_LITERAL(""));
     sign("K", "eff");
     assert_true(api_handle(api, &request, &response));
@@ -398,29 +464,6 @@ static void test_encodings(void **state)
     assert_int_equal(response.status, 200);
 }
 
-/* The models of the binary. */
-static void test_services(void **state)
-{
-    struct api_options options = { .random = same_id };
-    struct api *whole;
-    struct error err;
-
-    assert_int_equal(api_open(&options, &whole, &err), OK);
-    begin_form("Action=GetCallerIdentity&Version=2011-06-15");
-    sign("123456789012", "sts");
-    assert_true(api_handle(whole, &request, &response));
-    assert_string_equal(arena_string(arena, buffer_bytes(&response.body)),
-                        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
-                        "<GetCallerIdentityResult><UserId>123456789012</UserId><Account>123456789012</Account>"
-                        "<Arn>arn:aws:iam::123456789012:root</Arn></GetCallerIdentityResult>"
-                        "<ResponseMetadata><RequestId>" ID
-                        "</RequestId></ResponseMetadata></GetCallerIdentityResponse>");
-    begin_json("KeyspacesService.ListKeyspaces", "{}");
-    assert_true(api_handle(whole, &request, &response));
-    assert_int_equal(response.status, 400);
-    api_close(whole);
-}
-
 static void test_wrong_model(void **state)
 {
     const struct api_service wrong[] = { services[0], { "nonsense\n", NULL, 0 } };
@@ -438,13 +481,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_input, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_accounts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_web_pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_regions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cbor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signatures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_encodings, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_services, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_model, set_up, tear_down),
     };
 

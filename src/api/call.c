@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-enum { ACCOUNT_DIGITS = 12, QUOTE_MAX = 96, WELL = 200 };
+enum { ACCOUNT_DIGITS = 12, REGION_MAX = 32, QUOTE_MAX = 96, WELL = 200 };
 
 /* A request on its way. It lies in the request's arena, as it is large: what was signed, what was
  * found, and the fault with its text. */
@@ -90,6 +90,17 @@ static struct bytes account_of(struct bytes access_key)
     return good ? access_key : BYTES_LITERAL("000000000000");
 }
 
+/* It becomes a part of names of resources, where anything else would be taken for another part. */
+static bool is_region(struct bytes region)
+{
+    bool good = region.size >= 1 && region.size <= REGION_MAX;
+
+    for (size_t i = 0; good && i < region.size; i++)
+        good = (region.data[i] >= 'a' && region.data[i] <= 'z') || (region.data[i] >= '0' && region.data[i] <= '9') ||
+               region.data[i] == '-';
+    return good;
+}
+
 /* A request that was signed for one service is never another's. */
 static bool identify(struct call *call, struct api_caller *caller)
 {
@@ -112,6 +123,8 @@ static bool identify(struct call *call, struct api_caller *caller)
     if (!bytes_is(sigv4->service, signing))
         return fail_signature(
             call, arena_printf(call->arena, "Credential should be scoped to correct service: '%s'. ", signing));
+    if (!is_region(sigv4->region))
+        return fail_signature(call, "Credential should be scoped to a valid region. ");
     *caller = (struct api_caller){ account_of(sigv4->access_key), sigv4->region };
     return true;
 }
@@ -137,7 +150,7 @@ static void read_signature(struct call *call)
 /* ---- what is asked ---- */
 
 /* NULL: not served. There are a few services, so nothing is gained by a table of their places. */
-static api_handler_fn *handler_of(const struct call *call)
+static const struct api_handler *handler_of(const struct call *call)
 {
     const struct dispatch_services *services = &call->context->services;
 
@@ -156,6 +169,21 @@ static bool check_content_type(struct call *call)
         bytes_is_ignoring_case(value, "application/cbor"))
         return true;
     return fail(call, "UnsupportedMediaTypeException", NULL, 415, "The Content-Type is to be application/cbor");
+}
+
+/* Browsers say so of each request by which a page could change something here, whatever page it is; no
+ * client of AWS does. A form needs no leave to be sent to another site, and a name may come to mean this
+ * machine after its page was read. */
+static bool check_origin(struct call *call, const struct api_handler *handler)
+{
+    const struct http_request *request = call->request;
+    struct bytes site = http_request_header(request, "Sec-Fetch-Site"); /* "none": typed by a user */
+
+    if (!handler->changes ||
+        (!http_request_header(request, "Origin").data && (!site.data || bytes_is_ignoring_case(site, "none"))))
+        return true;
+    return fail(call, "AccessDeniedException", "AccessDenied", 403,
+                "The request has an Origin: web pages may not ask for what changes something");
 }
 
 /* As the protocol has it that dispatch found; REST's operations are not found there. */
@@ -179,20 +207,23 @@ static bool read_input(struct call *call, struct tree **input)
  * work done for it that grows with the body. */
 static bool perform(struct call *call)
 {
-    api_handler_fn *handle = handler_of(call);
-    struct api_call of_handler = { .arena = call->arena, .fault = &call->fault };
+    const struct api_handler *handler = handler_of(call);
+    struct api_call of_handler = { .arena = call->arena,
+                                   .context = call->context->of_handlers,
+                                   .operation = call->to.operation,
+                                   .fault = &call->fault };
     struct tree *input = NULL;
 
-    if (!handle)
+    if (!handler)
         return fail_unknown(call);
-    if (!check_content_type(call) || !identify(call, &of_handler.caller) || !read_input(call, &input) ||
-        !tree_check(input, &call->fault))
+    if (!check_content_type(call) || !check_origin(call, handler) || !identify(call, &of_handler.caller) ||
+        !read_input(call, &input) || !tree_check(input, &call->fault))
         return false;
     if (call->to.operation->output)
         call->output = tree_new(call->arena, call->to.operation->output);
     of_handler.input = input;
     of_handler.output = call->output;
-    return handle(&of_handler);
+    return handler->handle(&of_handler);
 }
 
 /* ---- the answer ---- */

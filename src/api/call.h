@@ -15,8 +15,9 @@
 
 struct call_context {
     struct dispatch_services services;
-    api_handler_fn *const *const *handlers; /* of each service by its operations' index; NULL: not served */
-    size_t body_bytes_max;                  /* inflated */
+    const struct api_handler *const *const *handlers; /* of each service by its operations' index; NULL: not served */
+    void *of_handlers;                                /* what they are given */
+    size_t body_bytes_max;                            /* inflated */
     void (*random)(void *to, size_t size);
     struct unknown unknown;
 };

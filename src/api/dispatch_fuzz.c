@@ -7,6 +7,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* With ids and names of real ones, which the seeds have. */
+#define MODEL                                                                                                               \
+    "namespace com.example\nstructure In keyspaceName!:String\nstructure Out said:String\noperation ListTables In -> Out\n" \
+    "operation GetCallerIdentity -> Out\n"
+
+static bool answer(struct api_call *call)
+{
+    tree_set_string(call->arena, call->output, "said", call->caller.region);
+    return true;
+}
+
+static const struct api_handler handlers[] = { { "ListTables", answer, true }, { "GetCallerIdentity", answer, false } };
+static const struct api_service services[] = {
+    { "service keyspaces\nid KeyspacesService\nsigning cassandra\nversion 2022-02-10\nprotocols json-1.0 cbor\n" MODEL,
+      handlers, 2 },
+    { "service sts\nid AWSSecurityTokenServiceV20110615\nsigning sts\nversion 2011-06-15\nprotocols query\nxmlns urn:s\n" MODEL,
+      handlers, 2 },
+};
+
 static void same_id(void *to, size_t size)
 {
     memset(to, 7, size);
@@ -16,7 +35,7 @@ static void same_id(void *to, size_t size)
 static struct api *the_api(void)
 {
     static struct api *api; /* kept where leaks are looked for */
-    struct api_options options = { .random = same_id };
+    struct api_options options = { .services = services, .service_count = ARRAY_SIZE(services), .random = same_id };
     struct error err;
 
     if (!api && api_open(&options, &api, &err)) {

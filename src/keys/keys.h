@@ -24,8 +24,9 @@ enum { KEYS_KEY_BYTES = 32, KEYS_WRAPPED_BYTES = 40, KEYS_ID_BYTES = 16, KEYS_MA
 enum keys_purpose {
     KEYS_STORE_FILES = 1, /* data keys of the store's files */
     KEYS_PAGING = 2,      /* MAC over paging states */
+    KEYS_TOKENS = 3,      /* MAC over tokens of AWS's APIs */
 };
-enum { KEYS_PURPOSE_COUNT = 3 };
+enum { KEYS_PURPOSE_COUNT = 4 };
 
 struct keys;
 

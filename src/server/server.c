@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "catalog/format.h"
 #include "catalog/job.h"
+#include "control/control.h"
 #include "keys/keys.h"
 #include "server/admin/at_rest.h"
 #include "server/ballast.h"
@@ -204,7 +205,7 @@ static enum status open_space(struct server *server, struct error *err)
         .context = server->catalog,
         .clock = &server->clock.base,
         .sum = query_sum,
-        .port_count_max = sizes_loop_count(server->options) + (uint32_t)server->options->workers,
+        .port_count_max = sizes_loop_count(server->options) + (uint32_t)server->options->workers + CONTROL_PORTS,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,
 #endif
@@ -336,9 +337,19 @@ static enum status open_admin(struct server *server, struct error *err)
  * mode, and only there. */
 static enum status open_api(struct server *server, struct error *err)
 {
-    struct api_options options = { .random = random_bytes };
+    struct control_options control = { .catalog = server->catalog, .space = server->space, .keys = server->keys };
+    struct api_options api = { .services = control_services,
+                               .service_count = control_service_count,
+                               .random = random_bytes };
+    enum status status;
 
-    return server->options->dev && server->options->http_port ? api_open(&options, &server->api, err) : OK;
+    if (!server->options->dev || !server->options->http_port)
+        return OK;
+    status = control_open(&control, &server->control, err);
+    if (status)
+        return status;
+    api.context = server->control;
+    return api_open(&api, &server->api, err);
 }
 
 /* Last, so that /health answers only when everything else does. */
@@ -504,6 +515,7 @@ static void close_all(struct server *server)
     /* Who asks through the control socket may be told what the APIs count. */
     admin_close(server->admin);
     api_close(server->api);
+    control_close(server->control);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_close(server->service.loops[i]);

@@ -14,6 +14,7 @@
 #include "server/server.h"
 
 struct api;
+struct control;
 struct http;
 struct keys;
 
@@ -35,7 +36,8 @@ struct server {
     struct sweeper_view sweeper;
     struct admin_view tasks;
     struct admin *admin;
-    struct api *api; /* NULL: not in developer mode */
+    struct control *control; /* NULL: not in developer mode; so is api */
+    struct api *api;
     struct http *http;
     struct sockaddr_storage address;
     struct sockaddr_storage advertised; /* what system.local says, but for the port */

@@ -1,6 +1,6 @@
 /* wire/aws/model.h: what an AWS service's operations look like: the one table from which all codecs, the checks and the tests work.
  *
- * A model is text, compiled into the binary (src/api/NAME.model) and parsed once at start. One declaration a line; a line that begins
+ * A model is text, compiled into the binary (src/control/NAME.model) and parsed once at start. One declaration a line; a line that begins
  * with blanks goes on with the one before; '#' begins a comment, where a word could begin.
  *
  *     service keyspaces              its name in AWS's models

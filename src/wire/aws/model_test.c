@@ -311,7 +311,7 @@ static void test_models(void **state)
 {
     glob_t found;
 
-    assert_int_equal(glob("src/api/*.model", 0, NULL, &found), 0);
+    assert_int_equal(glob("src/control/*.model", 0, NULL, &found), 0);
     assert_true(found.gl_pathc >= 3);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         static char text[1 << 20];
