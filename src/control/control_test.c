@@ -1,5 +1,6 @@
 /* Each operation of each service, as JSON in and out, over a space in memory: what it answers, what the definitions are then, and that CQL
- * and the APIs are two faces of the same ones; each error by its name; pages while the list changes.
+ * and the APIs are two faces of the same ones; each error by its name, also where nobody knows what became of a change; pages while the list
+ * changes.
  */
 #include "catalog/bed.h"
 #include "control/control.h"
@@ -17,7 +18,7 @@ static void same_id(void *to, size_t size)
     memset(to, 0xab, size);
 }
 
-static int begin(void **state)
+static int begin_over(const struct store_ops *ops)
 {
     struct api_options options = { .services = control_services,
                                    .service_count = control_service_count,
@@ -25,7 +26,7 @@ static int begin(void **state)
     struct control_options of = { 0 };
     struct error err;
 
-    open_all(&store_memory_ops);
+    open_all(ops);
     of.catalog = catalog;
     of.space = space;
     must(control_open(&of, &control, &err), &err);
@@ -35,6 +36,11 @@ static int begin(void **state)
     account = "111122223333";
     region = "us-east-1";
     return 0;
+}
+
+static int begin(void **state)
+{
+    return begin_over(&store_memory_ops);
 }
 
 static int end(void **state)
@@ -967,6 +973,62 @@ static void test_internal_faults(void **state)
     assert_int_equal(catalog_open(catalog, space, &err), OK);
 }
 
+static struct store_ops doubtful_ops; /* the memory store */
+static _Atomic bool fails_next;
+static struct store_batch *_Atomic in_doubt;
+
+/* The store says that it failed; what it had been given stands there later all the same. */
+static enum status doubtful_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
+{
+    if (!atomic_exchange(&fails_next, false))
+        return store_memory_ops.write(store, batch, durable, err);
+    atomic_store(&in_doubt, store_batch_new());
+    for (size_t i = 0; i < store_batch_count(batch); i++) {
+        struct store_op op = store_batch_at(batch, i);
+
+        store_batch_add(in_doubt, &op);
+    }
+    return error_set(err, ERR_IO, "not known");
+}
+
+static enum status doubtful_resume(struct store *store, struct error *err)
+{
+    enum status resumed = store_memory_ops.write(store, in_doubt, true, err);
+
+    store_batch_free(atomic_exchange(&in_doubt, NULL));
+    return resumed;
+}
+
+static int begin_in_doubt(void **state)
+{
+    doubtful_ops = store_memory_ops;
+    doubtful_ops.write = doubtful_write;
+    doubtful_ops.resume = doubtful_resume;
+    return setup(state) ? -1 : begin_over(&doubtful_ops);
+}
+
+static int end_in_doubt(void **state)
+{
+    end(state);
+    return teardown(state);
+}
+
+/* Nobody is told that it was refused; once it is known, it is there. */
+static void test_unknown_outcome(void **state)
+{
+    make_k();
+    atomic_store(&fails_next, true);
+    assert_fault(ask("CreateTable", "{" SMALL "}"), 500, "InternalServerException", "");
+    assert_fault(ask("CreateKeyspace", "{\"keyspaceName\":\"m\"}"), 500, "InternalServerException",
+                 "can't be changed now");
+    for (uint32_t i = 0; i < table_space_shard_count(space); i++)
+        for (int ms = 0; table_space_refuses_writes(space, i) && ms < 20000; ms++)
+            usleep(1000);
+    assert_conflict("CreateTable", "{" SMALL "}", "already existing table");
+    ask("GetTable", "{" TABLE "}");
+    assert_int_equal(status, 200);
+}
+
 static void test_identity(void **state)
 {
     struct bytes_pair headers[] = {
@@ -1025,6 +1087,7 @@ int main(void)
         TEST(test_many_keys),
         TEST(test_tag_many),
         TEST(test_internal_faults),
+        cmocka_unit_test_setup_teardown(test_unknown_outcome, begin_in_doubt, end_in_doubt),
         TEST(test_identity),
     };
 

@@ -6,6 +6,7 @@ then three times kill -9 and a start on the disk that is still full; then the ba
 Then a smaller disk is filled and freed many times while three clients write over the same rows and small memtables are flushed: each shard
 must take writes again each time, the server must end when it is told to, and each row must have what was acknowledged last, or something newer.
 """
+import json
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ import struct
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -20,6 +22,18 @@ from brim import INSERT, WRITE_FAILURE, WRITE_TIMEOUT, Disk, health, key, make_t
 from lib.native import QUERY, RESULT, Client, Server, ServerError, query_body  # noqa: E402
 
 ROUNDS, ROWS, VALUE_BYTES = 16, 300, 30000
+
+
+def ask_api(server, operation, body):
+    """Keyspaces' API: the status and the error's name."""
+    head = {"X-Amz-Target": f"KeyspacesService.{operation}", "X-Amz-Date": "20260102T030405Z", "Content-Type": "application/x-amz-json-1.0",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=K/20260102/us-east-1/cassandra/aws4_request, "
+                             "SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + 64 * "0"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{server.http_port}/", body.encode(), head), timeout=20) as reply:
+            return reply.status, None
+    except urllib.error.HTTPError as e:
+        return e.code, json.loads(e.read())["__type"].partition("#")[2]
 
 
 def metric(server, name, patience_s=5):
@@ -157,6 +171,9 @@ def main():
             expect((flags, opcode) == (2, RESULT) and failed >= 1, f"a traced read is answered, its trace is counted as lost: {failed:.0f}")
             status, text = health(server)
             expect(status == 503 and "refuses writes" in text, f"/health is 503 and says why: {text.strip()}")
+            refused = ask_api(server, "CreateKeyspace", '{"keyspaceName": "api"}')
+            expect(refused == (500, "InternalServerException"), f"Keyspaces' API says that the fault is ours: {refused}")
+            expect(ask_api(server, "GetTable", '{"keyspaceName": "brim", "tableName": "t"}') == (200, None), "and tells what there is")
             lost = missing(server.port, acked)
             expect(not lost, f"reads go on, {len(lost)} of {len(acked)} acknowledged rows missing")
             for _ in range(3):
@@ -180,6 +197,8 @@ def main():
                     time.sleep(0.2)
             expect(back is not None, f"writes come back without a restart once there is room ({60 - (end - (back or end)):.1f} s)")
             expect(health(server) == (200, "ok\n"), "/health is well again")
+            made = ask_api(server, "CreateKeyspace", '{"keyspaceName": "api"}')
+            expect(made in ((200, None), (409, "ConflictException")), f"and Keyspaces' API takes changes again: {made}")
             codes, n = write_until_refused(client, insert, n, acked, limit=2000)
             expect(not codes, f"and stay: {codes}")
             lost = missing(server.port, acked)
