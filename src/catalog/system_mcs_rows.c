@@ -7,7 +7,7 @@
 #include "catalog/system_row.h"
 #include "catalog/system_tables.h"
 
-#include "base/uuid.h"
+#include "schema/arn.h"
 #include "schema/keyspaces.h"
 #include "schema/uses.h"
 
@@ -115,16 +115,11 @@ void put_custom_properties(struct row_writer *w, const struct table_def *table)
     put_collection(w, map.elements, map.count, true);
 }
 
-/* The moment in its id. System tables' ids come from their names, and a client may choose one: then nobody knows. */
+/* Not of system tables, nor of one from before times were kept whose id a client chose: then nobody knows. */
 static bool find_creation_time(const struct table_def *table, int64_t *time_ms)
 {
-    enum { VERSION_AT = 6, TIME_VERSION = 1 };
-    /* The version stands in the upper half of the seventh byte. */
-    bool has_time = table->uuid[VERSION_AT] >> 4 == TIME_VERSION;
-
-    if (has_time)
-        *time_ms = uuid_time_ms(table->uuid);
-    return has_time;
+    *time_ms = table_def_created_us(table) / 1000;
+    return *time_ms != 0;
 }
 
 /* In milliseconds, as CQL's timestamp is. */
@@ -169,12 +164,12 @@ void mcs_tables_history_rows(const struct virtual_table *self, struct virtual_em
 
 /* ---- tags ---- */
 
-/* What ARNs begin with, before the keyspace. */
-static const char *arn_prefix(struct row_writer *w, const struct catalog *catalog)
+/* Who asks through CQL is of the account that all are of who say nothing else. */
+static struct arn_owner owner_of(const struct catalog *catalog)
 {
-    /* Who asks through CQL is of the account that all are of who say nothing else. */
-    return arena_printf(w->arena, "arn:aws:cassandra:%s:000000000000:/keyspace/",
-                        catalog->options.region ? catalog->options.region : "us-east-1");
+    return (struct arn_owner){ .account = BYTES_LITERAL("000000000000"),
+                               .region =
+                                   bytes_of_string(catalog->options.region ? catalog->options.region : "us-east-1") };
 }
 
 /* By the bytes of their names, as a map of texts is sorted. */
@@ -198,11 +193,9 @@ static void put_tags(struct row_writer *w, const struct option_map *tags)
 }
 
 /* Spares the row where another ARN is asked for. */
-static void tag_row(struct row_writer *w, const char *arn, struct bytes keyspace, struct bytes name, const char *type,
-                    const struct option_map *tags)
+static void tag_row(struct row_writer *w, struct bytes resource, struct bytes keyspace, struct bytes name,
+                    const char *type, const struct option_map *tags)
 {
-    struct bytes resource = bytes_of_string(arn);
-
     if (!virtual_wants(w->emit, &resource, 1))
         return;
     put(w, resource);
@@ -218,21 +211,20 @@ void mcs_tags_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
     struct schema *schema = catalog_ref_schema(self->context);
-    /* A keyspace's ARN ends with a slash, a table's goes on behind it. */
-    const char *prefix = arn_prefix(&w, self->context);
+    struct arn_owner owner = owner_of(self->context);
 
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
         const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);
 
         if (keyspace->is_virtual)
             continue;
-        tag_row(&w, arena_printf(w.arena, "%s%.*s/", prefix, BYTES(keyspace->name)), keyspace->name, keyspace->name,
+        tag_row(&w, arn_print(w.arena, &owner, keyspace->name, bytes_of(NULL, 0)), keyspace->name, keyspace->name,
                 "keyspace", &keyspace->tags);
         for (uint32_t j = 0; j < keyspace->table_count; j++) {
             const struct table_def *table = keyspace->tables[j];
 
-            tag_row(&w, arena_printf(w.arena, "%s%.*s/table/%.*s", prefix, BYTES(keyspace->name), BYTES(table->name)),
-                    keyspace->name, table->name, "table", &table->params.tags);
+            tag_row(&w, arn_print(w.arena, &owner, keyspace->name, table->name), keyspace->name, table->name, "table",
+                    &table->params.tags);
         }
     }
     schema_unref(schema);
@@ -254,7 +246,11 @@ static void type_rows(struct row_writer *w, const struct keyspace_def *keyspace)
         put_collection(w, uses[i].parents.names, uses[i].parents.count, false);
         put_collection(w, uses[i].tables.names, uses[i].tables.count, false);
         put_fields(w, type);
-        put_null(w); /* last_modified_timestamp */
+        /* Not of one that an older version made, and nobody altered since. */
+        if (keyspace->type_changed_us[i])
+            put_bigint(w, keyspace->type_changed_us[i] / 1000); /* last_modified_timestamp */
+        else
+            put_null(w);
         put_int(w, (int32_t)uses[i].depth);
         put_string(w, "ACTIVE");
         end_row(w);

@@ -3,7 +3,6 @@
  * looked up in the definitions. */
 #include "control/action.h"
 
-#include "control/arn.h"
 #include "control/state.h"
 #include "schema/ddl.h"
 
@@ -74,6 +73,25 @@ enum status action_change(const struct api_call *call, const struct cql_statemen
     return change(call, statement, err);
 }
 
+static struct arn_owner owner_of(const struct api_call *call)
+{
+    return (struct arn_owner){ .account = call->caller.account, .region = call->caller.region };
+}
+
+struct bytes action_arn(const struct api_call *call, struct bytes keyspace, struct bytes table)
+{
+    struct arn_owner owner = owner_of(call);
+
+    return arn_print(call->arena, &owner, keyspace, table);
+}
+
+bool action_owns(const struct api_call *call, const struct arn *arn)
+{
+    struct arn_owner owner = owner_of(call);
+
+    return arn_is_of(arn, &owner);
+}
+
 /* ---- what is refused ---- */
 
 /* Those that a client of CQL may alter (system_auth) as well: AWS has nothing like it. */
@@ -105,7 +123,7 @@ static bool fail_missing(struct api_call *call, const struct subject *subject, b
     else
         api_fail(call, "ResourceNotFoundException", "Type '%.*s' does not exist in keyspace '%.*s'",
                  BYTES(subject->type), BYTES(keyspace));
-    api_fail_detail(call, "resourceArn", arn_print(call->arena, &call->caller, keyspace, table));
+    api_fail_detail(call, "resourceArn", action_arn(call, keyspace, table));
     return false;
 }
 

@@ -11,6 +11,7 @@
 #include "api/handler.h"
 #include "base/memory.h"
 #include "cql/ast.h"
+#include "schema/arn.h"
 #include "schema/schema.h"
 
 DEFINE_CLEANUP(struct schema *, schema_unref)
@@ -36,6 +37,11 @@ bool action_find(struct api_call *call, const struct schema *schema, const struc
 /* False, and AccessDeniedException: the keyspace is the server's own. */
 bool action_may_change(struct api_call *call, struct bytes keyspace);
 bool action_is_system(struct bytes keyspace);
+
+/* What a keyspace, or its table, is called elsewhere in AWS: of the caller's account and region. */
+struct bytes action_arn(const struct api_call *call, struct bytes keyspace, struct bytes table);
+/* Is what is called so the caller's, and in the region that was asked? */
+bool action_owns(const struct api_call *call, const struct arn *arn);
 
 /* Members of the input as subjects: their names, as they are given. */
 struct subject action_subject(const struct api_call *call);

@@ -4,7 +4,7 @@
 #include "control/control.h"
 
 #include "catalog/catalog.h"
-#include "control/arn.h"
+#include "schema/arn.h"
 #include "cql/parse.h"
 #include "schema/build.h"
 #include "schema/codec.h"

@@ -597,13 +597,13 @@ static void test_types(void **state)
         "{" TYPE(
             "inner") ",\"fieldDefinitions\":[{\"name\":\"X\",\"type\":\"int\"}],\"lastModifiedTImestamp\":,"
                      "\"status\":\"ACTIVE\",\"directReferringTables\":[\"t\"],\"directParentTypes\":[\"Out \\\"er\"],"
-                     "\"maxNestingDepth\":1,\"keyspaceArn\":\"" AT "/keyspace/k/\"}");
+                     "\"maxNestingDepth\":0,\"keyspaceArn\":\"" AT "/keyspace/k/\"}");
     assert_told(
         without_times(ask("GetType", "{" TYPE("Out \\\"er") "}")), 200,
         "{" TYPE(
             "Out \\\"er") ",\"fieldDefinitions\":[{\"name\":\"i\",\"type\":\"list<frozen<inner>>\"}],"
                           "\"lastModifiedTImestamp\":,\"status\":\"ACTIVE\",\"directReferringTables\":[\"u\"],\"directParentTypes\":[],"
-                          "\"maxNestingDepth\":2,\"keyspaceArn\":\"" AT "/keyspace/k/\"}");
+                          "\"maxNestingDepth\":1,\"keyspaceArn\":\"" AT "/keyspace/k/\"}");
     assert_answer("ListTypes", "{" KS "}", "{\"types\":[\"Out \\\"er\",\"inner\"]}");
     assert_invalid("DeleteType", "{" TYPE("inner") "}", "still used by user types");
     assert_conflict("CreateType", "{" TYPE("INNER") ",\"fieldDefinitions\":[{\"name\":\"x\",\"type\":\"int\"}]}",

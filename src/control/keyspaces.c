@@ -4,7 +4,6 @@
 #include "control/keyspaces.h"
 
 #include "control/action.h"
-#include "control/arn.h"
 #include "control/clause.h"
 #include "control/page.h"
 
@@ -14,7 +13,7 @@
  * region and account that ask. */
 static void tell_arn(struct api_call *call, struct tree *to, struct bytes keyspace)
 {
-    tree_set_string(call->arena, to, "resourceArn", arn_print(call->arena, &call->caller, keyspace, bytes_of(NULL, 0)));
+    tree_set_string(call->arena, to, "resourceArn", action_arn(call, keyspace, bytes_of(NULL, 0)));
 }
 
 /* SINGLE_REGION, spelt out or not. A list of regions with it says nothing that could be kept. */

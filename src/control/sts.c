@@ -1,7 +1,7 @@
 /* Tools ask this first, to learn whose account they are about to change, and in which of AWS's partitions. */
 #include "control/sts.h"
 
-#include "control/arn.h"
+#include "schema/arn.h"
 
 #include <assert.h>
 

@@ -5,7 +5,6 @@
 #include "control/tables.h"
 
 #include "control/action.h"
-#include "control/arn.h"
 #include "control/page.h"
 #include "control/settings.h"
 #include "schema/ddl.h"
@@ -15,7 +14,7 @@
 /* What a table is called elsewhere in AWS. */
 static void tell_arn(struct api_call *call, struct tree *to, struct bytes keyspace, struct bytes table)
 {
-    tree_set_string(call->arena, to, "resourceArn", arn_print(call->arena, &call->caller, keyspace, table));
+    tree_set_string(call->arena, to, "resourceArn", action_arn(call, keyspace, table));
 }
 
 /* The whole answer of what changes a table. */

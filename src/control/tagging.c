@@ -5,7 +5,6 @@
  * costs what looking at everything once does. */
 #include "control/tagging.h"
 
-#include "control/arn.h"
 #include "control/clause.h"
 #include "control/page.h"
 #include "control/tags.h"
@@ -181,8 +180,7 @@ static void show_resource(struct api_call *call, const struct resource *resource
     struct tree *list = tree_member(call->arena, call->output, "ResourceTagMappingList");
     struct tree *shown = tree_append(call->arena, list), *tags = tree_member(call->arena, shown, "Tags");
 
-    tree_set_string(call->arena, shown, "ResourceARN",
-                    arn_print(call->arena, &call->caller, resource->keyspace, resource->table));
+    tree_set_string(call->arena, shown, "ResourceARN", action_arn(call, resource->keyspace, resource->table));
     assert(resource->tags->count);
     for (uint32_t i = 0; i < resource->tags->count; i++) {
         struct tree *tag = tree_append(call->arena, tags);
@@ -209,7 +207,7 @@ static bool get_named(struct api_call *call, const struct schema *schema, const 
         struct resource resource = { 0 };
         struct arn arn;
 
-        if (!arn_parse(list->entries[i].value->bytes, &arn) || !arn_is_of(&arn, &call->caller))
+        if (!arn_parse(list->entries[i].value->bytes, &arn) || !action_owns(call, &arn))
             continue;
         resource.keyspace = arn.keyspace;
         resource.table = arn.table;
@@ -443,7 +441,7 @@ static bool change_each(struct api_call *call,
 
         if (!arn_parse(text, &arn))
             tell_failure(call, text, ERR_INVALID, "This is not the ARN of a keyspace or table");
-        else if (!arn_is_of(&arn, &call->caller) || !tags_of(schema, &arn))
+        else if (!action_owns(call, &arn) || !tags_of(schema, &arn))
             tell_failure(call, text, ERR_INVALID, "There is no such keyspace or table in this account and region");
         else if (action_is_system(arn.keyspace))
             tell_failure(call, text, ERR_INVALID, "A system keyspace cannot be changed");

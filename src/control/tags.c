@@ -2,7 +2,6 @@
  * it as of any other; no prepared statement is lost by it. */
 #include "control/tags.h"
 
-#include "control/arn.h"
 #include "control/clause.h"
 #include "control/page.h"
 
@@ -50,9 +49,9 @@ static bool read_arn(struct api_call *call, struct arn *arn)
     if (!arn_parse(text, arn))
         return api_fail(call, "ValidationException", "The resourceArn '%.*s' is not one of a keyspace or table",
                         BYTES(text));
-    if (!bytes_equal(arn->account, call->caller.account))
+    if (!bytes_equal(arn->owner.account, call->caller.account))
         return api_fail(call, "AccessDeniedException", "'%.*s' is a resource of another account", BYTES(text));
-    if (arn->stream.data || !arn_is_of(arn, &call->caller)) {
+    if (arn->stream.data || !action_owns(call, arn)) {
         api_fail(call, "ResourceNotFoundException", "'%.*s' does not exist in region %.*s", BYTES(text),
                  BYTES(call->caller.region));
         api_fail_detail(call, "resourceArn", text);
@@ -105,7 +104,7 @@ bool tags_list(struct api_call *call)
     if (!read_arn(call, &arn))
         return false;
     subject = (struct subject){ .keyspace = arn.keyspace, .table = arn.table };
-    question = page_question(call, arn_print(call->arena, &call->caller, arn.keyspace, arn.table));
+    question = page_question(call, action_arn(call, arn.keyspace, arn.table));
     if (!action_find(call, schema, &subject) || !page_begin(&page, call, &question))
         return false;
     /* There: it was found. */

@@ -7,8 +7,6 @@
 
 #include "control/action.h"
 
-struct arn;
-
 api_handler_fn tags_add, tags_remove, tags_list;
 
 /* Of a keyspace, or of its table; borrowed. NULL: it is not there. */

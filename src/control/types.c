@@ -4,11 +4,11 @@
 #include "control/types.h"
 
 #include "control/action.h"
-#include "control/arn.h"
 #include "control/clause.h"
 #include "control/page.h"
 #include "control/token.h"
 #include "schema/ddl.h"
+#include "schema/uses.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -20,8 +20,7 @@ enum { NAME_HEAD_BYTES = 1024 };
 /* A type has no name among resources: its keyspace's is told. */
 static void tell_arn(struct api_call *call, struct bytes keyspace)
 {
-    tree_set_string(call->arena, call->output, "keyspaceArn",
-                    arn_print(call->arena, &call->caller, keyspace, bytes_of(NULL, 0)));
+    tree_set_string(call->arena, call->output, "keyspaceArn", action_arn(call, keyspace, bytes_of(NULL, 0)));
 }
 
 /* The formatted name, by which it is asked for from now on. */
@@ -138,58 +137,17 @@ bool types_delete(struct api_call *call)
 
 /* ---- what there is ---- */
 
-/* Named in it, not within another type that it names: that one is a user by itself. */
-static bool names_type(const struct type *type, struct bytes name)
-{
-    bool found = false;
-
-    if (type->kind == TYPE_UDT)
-        return bytes_equal(type->name, name);
-    for (uint32_t i = 0; i < type->param_count && !found; i++)
-        found = names_type(type->params[i], name);
-    return found;
-}
-
-/* How many user types stand in one another, in this type or in what it is made of. Types nest no deeper than
- * RESOLVE_DEPTH_MAX. */
-static uint32_t depth_within(const struct type *type)
-{
-    uint32_t depth = 0;
-
-    for (uint32_t i = 0; i < type->param_count; i++) {
-        uint32_t inner = depth_within(type->params[i]) + (type->params[i]->kind == TYPE_UDT);
-
-        if (inner > depth)
-            depth = inner;
-    }
-    return depth;
-}
-
-/* Tables with a column of the type; types with a field of it. */
-static void show_users(struct api_call *call, const struct keyspace_def *keyspace, struct bytes name)
+/* Tables with a column of the type; types with a field of it. All types of the keyspace are looked at for it. */
+static void show_users(struct api_call *call, const struct type_uses *uses)
 {
     struct tree *tables = tree_member(call->arena, call->output, "directReferringTables");
     struct tree *types = tree_member(call->arena, call->output, "directParentTypes");
 
-    for (uint32_t i = 0; i < keyspace->table_count; i++) {
-        const struct table_def *table = keyspace->tables[i];
-        bool found = false;
-
-        for (uint32_t j = 0; j < table->column_count && !found; j++)
-            found = names_type(table->columns[j].type, name);
-        if (found)
-            tree_append(call->arena, tables)->bytes = arena_copy(call->arena, table->name);
-    }
-    /* The type itself is not in its own fields: CQL refuses circles. */
-    for (uint32_t i = 0; i < keyspace->type_count; i++) {
-        const struct type *type = keyspace->types[i];
-        bool found = false;
-
-        for (uint32_t j = 0; j < type->param_count && !found; j++)
-            found = names_type(type->params[j], name);
-        if (found)
-            tree_append(call->arena, types)->bytes = arena_copy(call->arena, type->name);
-    }
+    for (uint32_t i = 0; i < uses->tables.count; i++)
+        tree_append(call->arena, tables)->bytes = arena_copy(call->arena, uses->tables.names[i]);
+    for (uint32_t i = 0; i < uses->parents.count; i++)
+        tree_append(call->arena, types)->bytes = arena_copy(call->arena, uses->parents.names[i]);
+    tree_set_integer(call->arena, call->output, "maxNestingDepth", uses->depth);
 }
 
 /* In their order, which is that of values. */
@@ -228,8 +186,7 @@ bool types_get(struct api_call *call)
     if (keyspace->type_changed_us[at])
         tree_set_time(call->arena, call->output, "lastModifiedTimestamp", keyspace->type_changed_us[at]);
     tree_set_text(call->arena, call->output, "status", "ACTIVE");
-    show_users(call, keyspace, subject.type);
-    tree_set_integer(call->arena, call->output, "maxNestingDepth", depth_within(keyspace->types[at]) + 1);
+    show_users(call, &schema_type_uses(call->arena, keyspace)[at]);
     return true;
 }
 

@@ -86,6 +86,7 @@ def test_types_tell_who_uses_them(mcs):
     assert (inner["direct_parent_types"], inner["direct_referring_tables"], inner["max_nesting_depth"]) == (["outer"], [], 0)
     assert (outer["direct_parent_types"], outer["direct_referring_tables"], outer["max_nesting_depth"]) == ([], ["plain"], 1)
     assert (outer["field_names"], outer["field_types"], outer["status"]) == (["i", "l"], ["frozen<inner>", "frozen<list<text>>"], "ACTIVE")
+    assert abs(datetime.datetime.utcnow() - inner["last_modified_timestamp"]) < datetime.timedelta(minutes=10)
 
 
 def test_tags_by_arn_or_by_name(mcs):

@@ -1,6 +1,8 @@
 /* One reader and one writer, so that what we tell is what we take. What is read comes from clients, and is nothing
  * but a name until the definitions have it. */
-#include "control/arn.h"
+#include "schema/arn.h"
+
+#include "base/buffer.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -16,13 +18,13 @@ const char *arn_partition(struct bytes region)
 }
 
 /* Names of keyspaces and tables are words, so nothing needs to be escaped. */
-struct bytes arn_print(struct arena *arena, const struct api_caller *caller, struct bytes keyspace, struct bytes table)
+struct bytes arn_print(struct arena *arena, const struct arn_owner *owner, struct bytes keyspace, struct bytes table)
 {
     CLEANUP(buffer_fini) struct buffer text = { 0 };
 
     assert(keyspace.size && (!table.data || table.size));
-    buffer_printf(&text, "arn:%s:cassandra:%.*s:%.*s:/keyspace/%.*s/", arn_partition(caller->region),
-                  BYTES(caller->region), BYTES(caller->account), BYTES(keyspace));
+    buffer_printf(&text, "arn:%s:cassandra:%.*s:%.*s:/keyspace/%.*s/", arn_partition(owner->region),
+                  BYTES(owner->region), BYTES(owner->account), BYTES(keyspace));
     if (table.data)
         buffer_printf(&text, "table/%.*s", BYTES(table));
     return arena_copy(arena, buffer_bytes(&text));
@@ -103,16 +105,17 @@ bool arn_parse(struct bytes text, struct arn *result)
 
     assert(text.data || !text.size);
     if (!take_prefix(&text, "arn:") || !take_part(&text, ':', &partition) || !take_prefix(&text, "cassandra:") ||
-        !take_part(&text, ':', &arn.region) || !take_part(&text, ':', &arn.account))
+        !take_part(&text, ':', &arn.owner.region) || !take_part(&text, ':', &arn.owner.account))
         return false;
-    if (!bytes_is(partition, arn_partition(arn.region)) || !is_account(arn.account) || !parse_resource(text, &arn))
+    if (!bytes_is(partition, arn_partition(arn.owner.region)) || !is_account(arn.owner.account) ||
+        !parse_resource(text, &arn))
         return false;
     *result = arn;
     return true;
 }
 
 /* Of no other account or region is anything known here. */
-bool arn_is_of(const struct arn *arn, const struct api_caller *caller)
+bool arn_is_of(const struct arn *arn, const struct arn_owner *owner)
 {
-    return bytes_equal(arn->account, caller->account) && bytes_equal(arn->region, caller->region);
+    return bytes_equal(arn->owner.account, owner->account) && bytes_equal(arn->owner.region, owner->region);
 }

@@ -1,15 +1,17 @@
 /* Names of resources: what is printed is read back, in each partition; what is anything else is refused, also cut anywhere and with any byte
  * changed to one that a name cannot have. */
-#include "control/arn.h"
+#include "schema/arn.h"
+
+#include "base/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
 
-static struct api_caller caller_of(const char *region)
+static struct arn_owner owner_of(const char *region)
 {
-    return (struct api_caller){ .account = BYTES_LITERAL("111122223333"), .region = bytes_of_string(region) };
+    return (struct arn_owner){ .account = BYTES_LITERAL("111122223333"), .region = bytes_of_string(region) };
 }
 
 static void prints_and_reads(void **state)
@@ -23,18 +25,18 @@ static void prints_and_reads(void **state)
     struct arena *arena = arena_new(4096);
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct api_caller caller = caller_of(cases[i][0]), other = caller_of("eu-north-1");
+        struct arn_owner owner = owner_of(cases[i][0]), other = owner_of("eu-north-1");
         struct bytes table = cases[i][1] ? bytes_of_string(cases[i][1]) : bytes_of(NULL, 0);
-        struct bytes text = arn_print(arena, &caller, BYTES_LITERAL("Ks_1"), table);
+        struct bytes text = arn_print(arena, &owner, BYTES_LITERAL("Ks_1"), table);
         struct arn arn;
 
         assert_string_equal(arena_string(arena, text), cases[i][2]);
         assert_true(arn_parse(text, &arn));
         assert_true(bytes_equal(arn.keyspace, BYTES_LITERAL("Ks_1")) && bytes_equal(arn.table, table));
         assert_null(arn.stream.data);
-        assert_true(arn_is_of(&arn, &caller));
+        assert_true(arn_is_of(&arn, &owner));
         assert_false(arn_is_of(&arn, &other));
-        other = caller;
+        other = owner;
         other.account = BYTES_LITERAL("111122223334");
         assert_false(arn_is_of(&arn, &other));
     }

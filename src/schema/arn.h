@@ -1,4 +1,4 @@
-/* control/arn.h: names of resources: printed, and read back.
+/* schema/arn.h: names of keyspaces and tables as AWS has them: printed, and read back.
  *
  *     arn:PARTITION:cassandra:REGION:ACCOUNT:/keyspace/KEYSPACE/
  *     arn:PARTITION:cassandra:REGION:ACCOUNT:/keyspace/KEYSPACE/table/TABLE
@@ -10,23 +10,28 @@
  * Owns:    parts point into the text.
  * Thread:  pure.
  */
-#ifndef CONTROL_ARN_H
-#define CONTROL_ARN_H
+#ifndef SCHEMA_ARN_H
+#define SCHEMA_ARN_H
 
-#include "api/handler.h"
+#include "base/arena.h"
+
+/* Whose it is: 12 digits; and where: small letters, digits and '-'. */
+struct arn_owner {
+    struct bytes account, region;
+};
 
 struct arn {
-    struct bytes region, account, keyspace;
+    struct arn_owner owner;
+    struct bytes keyspace;
     struct bytes table;  /* data NULL: a keyspace's */
     struct bytes stream; /* its label; data NULL: none */
 };
 
 const char *arn_partition(struct bytes region);
-/* Of the caller's region and account. table, data NULL: the keyspace's. */
-struct bytes arn_print(struct arena *arena, const struct api_caller *caller, struct bytes keyspace, struct bytes table);
+/* table, data NULL: the keyspace's. */
+struct bytes arn_print(struct arena *arena, const struct arn_owner *owner, struct bytes keyspace, struct bytes table);
 /* False: it is none of Keyspaces'. */
 bool arn_parse(struct bytes text, struct arn *result);
-/* Is it of the caller's account and region? */
-bool arn_is_of(const struct arn *arn, const struct api_caller *caller);
+bool arn_is_of(const struct arn *arn, const struct arn_owner *owner);
 
 #endif
