@@ -9,7 +9,7 @@
 
 enum { ACCOUNT_DIGITS = 12 };
 
-/* AWS's rule for all of its services. */
+/* AWS's rule for all of its services: a region is of one partition, and its name says which. */
 const char *arn_partition(struct bytes region)
 {
     if (bytes_starts_with(region, BYTES_LITERAL("cn-")))
@@ -42,7 +42,7 @@ static bool take_part(struct bytes *text, char separator, struct bytes *part)
     return true;
 }
 
-/* Goes on behind what must stand there. */
+/* Goes on behind what must stand there, letter by letter: ARNs know no other spelling. */
 static bool take_prefix(struct bytes *text, const char *prefix)
 {
     struct bytes wanted = bytes_of_string(prefix);

@@ -126,7 +126,7 @@ static void put_double_param(struct buffer *out, uint8_t tag, double value)
     put_param(out, tag, bytes_of(bytes, 8));
 }
 
-/* Microseconds since 1970. */
+/* Microseconds since 1970; 0 where nobody knows, which is told from no time at all by nobody. */
 static void put_time_param(struct buffer *out, uint8_t tag, int64_t value)
 {
     uint8_t bytes[8];
@@ -498,7 +498,8 @@ static int64_t time_param(struct bytes value, struct reader *r)
     return (int64_t)load_be64(value.data);
 }
 
-/* An unknown tag is passed over: it is of a later server. */
+/* What is to be known of a type besides its fields: when it was made or altered. An unknown tag is passed over: it
+ * is of a later server. */
 static int64_t get_type_params(struct reader *r)
 {
     uint8_t count = get_u8(r);

@@ -175,6 +175,7 @@ bool table_def_is_alike(const struct table_def *a, const struct table_def *b)
     return true;
 }
 
+/* Version 1 of a uuid is of time. One that a client chose (WITH id) may say any time, but then it was kept. */
 int64_t table_def_created_us(const struct table_def *def)
 {
     bool has_time = def->uuid[6] >> 4 == 1; /* its version */
