@@ -2,8 +2,7 @@
  * and types say more, tags are by ARN. Programs made for Keyspaces wait here until what they made is ACTIVE; here it
  * always is, as a statement answers only when its change is in force.
  *
- * What is shown is what holds: a property that is off by default and was not given does not stand in custom_properties,
- * and no time is shown that nobody noted. */
+ * What is shown is what holds, as the API's GetTable tells it, and no time is shown that nobody noted. */
 #include "catalog/system_row.h"
 #include "catalog/system_tables.h"
 
@@ -32,87 +31,12 @@ static void add_property(struct property_map *map, const char *name, const struc
     map->elements[map->count++] = make_collection(map->w, members, count, true);
 }
 
-/* What can only be on or off. CQL has these words in small letters, the API in capitals. */
-static void add_status(struct property_map *map, const char *name, enum property_status status)
+/* A property of one member, as most are. */
+static void add_word(struct property_map *map, const char *name, const char *member, const char *word)
 {
-    struct bytes members[] = { BYTES_LITERAL("status"),
-                               status == PROPERTY_ENABLED ? BYTES_LITERAL("enabled") : BYTES_LITERAL("disabled") };
+    struct bytes members[] = { bytes_of_string(member), bytes_of_string(word) };
 
     add_property(map, name, members, ARRAY_SIZE(members));
-}
-
-/* All leaves are texts there, numbers too. */
-static struct bytes number(struct row_writer *w, int64_t value)
-{
-    return bytes_of_string(arena_printf(w->arena, "%lld", (long long)value));
-}
-
-/* Units are told only where somebody chose them. */
-static void add_capacity(struct property_map *map, const struct keyspaces_properties *properties)
-{
-    /* Members of both modes by name: on demand there is one alone. */
-    bool is_provisioned = properties->capacity.mode == THROUGHPUT_PROVISIONED;
-    struct bytes on_demand[] = { BYTES_LITERAL("throughput_mode"), BYTES_LITERAL("PAY_PER_REQUEST") };
-    struct bytes provisioned[] = {
-        BYTES_LITERAL("read_capacity_units"),  number(map->w, properties->capacity.read_units),
-        BYTES_LITERAL("throughput_mode"),      BYTES_LITERAL("PROVISIONED"),
-        BYTES_LITERAL("write_capacity_units"), number(map->w, properties->capacity.write_units),
-    };
-
-    add_property(map, "capacity_mode", is_provisioned ? provisioned : on_demand,
-                 is_provisioned ? ARRAY_SIZE(provisioned) : ARRAY_SIZE(on_demand));
-}
-
-/* All that is stored is encrypted by the server's own key, whatever stands here: it is what was asked for. */
-static void add_encryption(struct property_map *map, const struct keyspaces_properties *properties)
-{
-    bool is_customers = properties->encryption.type == ENCRYPTION_CUSTOMER_MANAGED_KEY;
-    struct bytes members[] = { BYTES_LITERAL("encryption_type"),
-                               is_customers ? BYTES_LITERAL("CUSTOMER_MANAGED_KMS_KEY")
-                                            : BYTES_LITERAL("AWS_OWNED_KMS_KEY"),
-                               BYTES_LITERAL("kms_key_identifier"), properties->encryption.key };
-
-    add_property(map, "encryption_specification", members, is_customers ? 4 : 2);
-}
-
-/* What was asked for is there at once: nothing has to be warmed. */
-static void add_warm(struct property_map *map, const struct keyspaces_properties *properties)
-{
-    struct bytes members[] = {
-        BYTES_LITERAL("read_units_per_second"),
-        number(map->w, properties->warm.read_units),
-        BYTES_LITERAL("status"),
-        BYTES_LITERAL("AVAILABLE"),
-        BYTES_LITERAL("write_units_per_second"),
-        number(map->w, properties->warm.write_units),
-    };
-
-    add_property(map, "warm_throughput", members, ARRAY_SIZE(members));
-}
-
-/* In the order of their names, as a map has them. */
-void put_custom_properties(struct row_writer *w, const struct table_def *table)
-{
-    struct property_map map = { .w = w };
-    struct keyspaces_properties properties;
-    struct error err;
-
-    /* They were checked when they were given. */
-    if (keyspaces_properties_read(w->arena, table->params.custom_properties, &properties, &err)) {
-        put_null(w);
-        return;
-    }
-    /* What is off and was off from the beginning says nothing, but for recovery: programs look for its status. */
-    add_capacity(&map, &properties);
-    if (properties.client_side_timestamps == PROPERTY_ENABLED)
-        add_status(&map, "client_side_timestamps", PROPERTY_ENABLED);
-    add_encryption(&map, &properties);
-    add_status(&map, "point_in_time_recovery", properties.point_in_time_recovery);
-    /* A default time to live switches it on. */
-    if (properties.ttl == PROPERTY_ENABLED || table->params.default_time_to_live_s)
-        add_status(&map, "ttl", PROPERTY_ENABLED);
-    add_warm(&map, &properties);
-    put_collection(w, map.elements, map.count, true);
 }
 
 /* Not of system tables, nor of one from before times were kept whose id a client chose: then nobody knows. */
@@ -131,6 +55,45 @@ void put_creation_time(struct row_writer *w, const struct table_def *table)
         put_bigint(w, time_ms);
     else
         put_null(w);
+}
+
+/* Every table is on demand since it was made, whatever was asked for. Numbers are texts there. */
+static void add_capacity(struct property_map *map, const struct table_def *table)
+{
+    struct bytes members[] = { BYTES_LITERAL("last_update_to_pay_per_request_timestamp"),
+                               { NULL, 0 },
+                               BYTES_LITERAL("throughput_mode"),
+                               BYTES_LITERAL("PAY_PER_REQUEST") };
+    int64_t time_ms;
+    bool has_time = find_creation_time(table, &time_ms);
+
+    if (has_time)
+        members[1] = bytes_of_string(arena_printf(map->w->arena, "%lld", (long long)time_ms));
+    /* Without its time the first member is left out. */
+    add_property(map, "capacity_mode", has_time ? members : members + 2, has_time ? 4 : 2);
+}
+
+/* In the order of their names, as a map has them. Units, keys of customers, recovery and warm throughput can be asked
+ * for, and nothing acts on them: they do not hold. TTLs and clients' timestamps work in every table; it is told whether
+ * the table was made to have them. */
+void put_custom_properties(struct row_writer *w, const struct table_def *table)
+{
+    struct property_map map = { .w = w };
+    struct keyspaces_properties properties;
+    struct error err;
+
+    /* They were checked when they were given. */
+    if (keyspaces_properties_read(w->arena, table->params.custom_properties, &properties, &err))
+        properties = (struct keyspaces_properties){ 0 };
+    add_capacity(&map, table);
+    if (properties.client_side_timestamps == PROPERTY_ENABLED)
+        add_word(&map, "client_side_timestamps", "status", "enabled");
+    add_word(&map, "encryption_specification", "encryption_type", "AWS_OWNED_KMS_KEY");
+    add_word(&map, "point_in_time_recovery", "status", "disabled");
+    /* A default time to live switches it on. */
+    if (properties.ttl == PROPERTY_ENABLED || table->params.default_time_to_live_s)
+        add_word(&map, "ttl", "status", "enabled");
+    put_collection(w, map.elements, map.count, true);
 }
 
 /* ---- tables_history ---- */
