@@ -5,7 +5,7 @@
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), an attack of
-tests/hostile/hostile.py (`hostile:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`), a test of disks (`storage:full_disk`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
+tests/hostile/hostile.py (`hostile:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`), a test of AWS's APIs with official clients (`api:model`), a test of disks (`storage:full_disk`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
 nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`), or so many seeds of the
 simulation on one of the stores (`sim:memory:2000`, tests/sim); those of a server need the test clients of `make deps-test` and
 are skipped without them. With `asan-` before any of those of recorded statements (`asan-pipelined:lwt`) the server is built with the
@@ -104,7 +104,7 @@ def folder_of(test):
 
 
 def wants_server(test):
-    return ":" in test and kind_of(test) in ("wire", "operate", "process", "storage", "crash", "hostile", "driver", *RECORDED)
+    return ":" in test and kind_of(test) in ("wire", "operate", "process", "storage", "crash", "hostile", "driver", "api", *RECORDED)
 
 
 def program_of(test):
@@ -138,6 +138,7 @@ def run_test(test):
         command = {"operate": ["tests/process/operate.py", case],
                    "process": ["tests/process/process.py", case],
                    "driver": ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/drivers/python/{case}.py"],
+                   "api": [f"tests/api/{case}.py"],
                    "hostile": ["tests/hostile/hostile.py", case],
                    "crash": [f"tests/crash/{case}.py", "--rounds", "2"],
                    "storage": [f"tests/storage/{case}.py"],
@@ -177,8 +178,17 @@ def check(mutant, tree):
         raise Broken(f"{mutant['name']}: no test {mutant['test']}")
 
 
+def made_of(mutant):
+    """What make writes of it, to be an included file: of a model of AWS's APIs."""
+    file = pathlib.Path(mutant["file"])
+    return TREE / folder_of(mutant["test"]) / "gen" / (str(file.relative_to("src")) + ".inc") if file.suffix == ".model" else None
+
+
 def object_of(mutant):
-    return TREE / folder_of(mutant["test"]) / "obj" / pathlib.Path(mutant["file"]).relative_to("src").with_suffix(".o")
+    file, made = pathlib.Path(mutant["file"]), made_of(mutant)
+    if made:
+        file = next(path for path in sorted((TREE / file).parent.glob("*.c")) if f'{made.name}"' in path.read_text()).relative_to(TREE)
+    return TREE / folder_of(mutant["test"]) / "obj" / file.relative_to("src").with_suffix(".o")
 
 
 def sabotage(mutant):
@@ -199,6 +209,8 @@ def sabotage(mutant):
     finally:
         source.write_text(text)
         os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        if made_of(mutant):
+            made_of(mutant).unlink(missing_ok=True)  # it is as new as the sabotage was
         shutil.move(kept, built)  # with the time it had: nothing to compile again
         for stale in (folder_of(mutant["test"]) + "/libhelenus.a", target):
             (TREE / stale).unlink(missing_ok=True)
