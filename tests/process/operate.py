@@ -436,6 +436,22 @@ def what_the_apis_miss():
         expect(CANNOT, "no server that serves APIs", "api", "missing", f"http://127.0.0.1:{server.port}")
         assert "api missing DIR|URL" in run("help").stdout and "exit codes" in run("help", "api").stdout
     expect(CANNOT, "port", "api", "missing", f"http://127.0.0.1:{free_port()}")
+    # What another says is shown if it is a name and a count.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        lines = [b'{name="\x1b[31mred"} 5', b'{name="A.Good"} 7', b'{name="%s"} 5' % (b"x" * 129), b'{name="no end', b'{name="B.None"} 0', b'{name=""} 5',
+                 b'{name="C.NoCount"}', b'{name="D.Good"} 9']
+        answer = b"HTTP/1.0 200 OK\r\n\r\n" + b"".join(b"helenus_api_unknown_total" + line + b"\n" for line in lines) * 200
+
+        def other():
+            with listener.accept()[0] as peer:
+                peer.recv(4096)
+                peer.sendall(answer)
+        thread = threading.Thread(target=other)
+        thread.start()
+        done = run("api", "missing", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+        assert done.returncode == DONE and set(done.stdout.splitlines()) == {"         7 A.Good", "         9 D.Good"}, done
+        assert len(done.stdout.splitlines()) == 256, "a bound on what is kept"
     with tempfile.TemporaryDirectory(prefix="helenus-test-") as data:
         expect(CANNOT, "no server has", "api", "missing", data)
     server = Server(None)
