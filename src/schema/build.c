@@ -181,6 +181,22 @@ struct table_def *table_def_clone(const struct table_def *from, uint32_t columns
     return def;
 }
 
+/* A copy of the struct, which keeps alive what it points to. A clone of it is a whole table again. */
+struct table_def *table_def_twin(struct table_def *from, uint64_t id)
+{
+    struct arena *arena = arena_new(sizeof(struct table_def) + 16);
+    struct table_def *def = arena_new_struct(arena, struct table_def);
+
+    /* Its memory is the struct alone: what is borrowed stays as long as the first of all twins does. */
+    assert(from->index_by_id && id != from->id);
+    *def = *from;
+    atomic_init(&def->refs, 1);
+    def->id = id;
+    def->original = table_def_ref(from->original ? from->original : from);
+    def->arena = arena;
+    return def;
+}
+
 /* A new column gets the next id, which is never given again: cells of a dropped column
  * must not appear in a new one of its name. The caller has made room. */
 struct column_def *table_def_add_column(struct table_def *def, enum column_kind kind, uint32_t position,

@@ -15,6 +15,8 @@
 struct table_def *table_def_new(struct bytes keyspace, struct bytes name);
 /* A deep copy under construction, with room for `columns_more` and `dropped_more`. The same id, uuid and version. */
 struct table_def *table_def_clone(const struct table_def *def, uint32_t columns_more, uint32_t dropped_more);
+/* A table that differs in its internal id only. It is as small as the struct: columns, names and options are the other's. */
+struct table_def *table_def_twin(struct table_def *def, uint64_t id);
 /* Sorts columns by kind, then keys by position and others by name; counts; positions; index_by_id. Columns have their ids, kinds, and
  * keys their positions. */
 void table_def_finish(struct table_def *def);
@@ -48,9 +50,9 @@ void option_map_set(struct arena *arena, struct option_map *map, struct bytes na
 const struct option *option_map_find(const struct option_map *map, struct bytes name);
 
 struct schema *schema_new(uint64_t version, const uint8_t uuid[16]);
-/* The schema after it: version one more. `put` (reference taken over) replaces or adds a keyspace; `drop` (NULL data: none) removes one. */
-struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop,
-                              const uint8_t uuid[16]);
+/* The schema after it, of this version. `put` (reference taken over) replaces or adds a keyspace; `drop` (NULL data: none) removes one. */
+struct schema *schema_replace(const struct schema *schema, uint64_t version, struct keyspace_def *put,
+                              struct bytes drop, const uint8_t uuid[16]);
 /* All of these keyspaces (references taken over), any order. */
 struct schema *schema_of(uint64_t version, const uint8_t uuid[16], struct keyspace_def **keyspaces, uint32_t count);
 uint32_t schema_table_count(const struct schema *schema);

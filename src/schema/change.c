@@ -130,7 +130,7 @@ void change_put_keyspace(struct change *c, struct keyspace_def *keyspace)
 
     assert(keyspace);
     new_uuid(c, uuid);
-    *c->result = schema_replace(c->schema, keyspace, bytes_of(NULL, 0), uuid);
+    *c->result = schema_replace(c->schema, change_next_version(c), keyspace, bytes_of(NULL, 0), uuid);
 }
 
 /* Its tables go with it; who calls has noted their ids. */
@@ -139,14 +139,15 @@ void change_remove_keyspace(struct change *c, struct bytes name)
     uint8_t uuid[16];
 
     new_uuid(c, uuid);
-    *c->result = schema_replace(c->schema, NULL, name, uuid);
+    *c->result = schema_replace(c->schema, change_next_version(c), NULL, name, uuid);
 }
 
 /* The number that the changed schema will have. A changed table carries it, by which
  * owners tell commands of older plans. */
 uint64_t change_next_version(const struct change *c)
 {
-    return schema_version_number(c->schema) + 1;
+    /* Where there are several schemas, they are counted together: who keeps them says the number. */
+    return c->context->next_version ? c->context->next_version : schema_version_number(c->schema) + 1;
 }
 
 /* Warnings are few, so the list is made anew for each. */

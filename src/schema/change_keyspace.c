@@ -109,7 +109,7 @@ enum status change_create_keyspace(struct change *c, const struct keyspace_state
             "characters (got '%.*s')",
             BYTES(statement->name));
     /* A limit of ours: all definitions are kept in memory. */
-    if (schema_keyspace_count(c->schema) >= SCHEMA_KEYSPACES_MAX)
+    if (schema_keyspace_count(c->schema) + c->context->keyspaces_elsewhere >= SCHEMA_KEYSPACES_MAX)
         return error_set(c->err, ERR_LIMIT, "Too many keyspaces: the limit is %d", SCHEMA_KEYSPACES_MAX);
     warn_of_factor(c, statement->name, &replication);
     assert(option_map_find(&replication, BYTES_LITERAL("class")));

@@ -332,7 +332,7 @@ static enum status check_create_table(struct change *c, const struct keyspace_de
         return status;
     if (*has_uuid && uuid_is_taken(c->schema, uuid))
         return error_set(c->err, ERR_INVALID, "Another table has this id already");
-    if (schema_table_count(c->schema) >= SCHEMA_TABLES_MAX)
+    if (schema_table_count(c->schema) + c->context->tables_elsewhere >= SCHEMA_TABLES_MAX)
         return error_set(c->err, ERR_LIMIT, "Too many tables: the limit is %d", SCHEMA_TABLES_MAX);
     return OK;
 }

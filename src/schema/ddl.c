@@ -64,7 +64,7 @@ enum status ddl_truncate(struct schema *schema, struct bytes keyspace, struct by
     table_def_finish(copy);
     changed_keyspace = keyspace_def_clone(def, 0, 0);
     keyspace_def_put_table(changed_keyspace, copy);
-    *result = schema_replace(schema, changed_keyspace, bytes_of(NULL, 0),
+    *result = schema_replace(schema, change_next_version(&c), changed_keyspace, bytes_of(NULL, 0),
                              schema_version_uuid(schema)); /* clients see no change */
     return change_done(&c, DDL_UPDATED, DDL_TABLE, keyspace, name);
 }

@@ -15,7 +15,7 @@
 
 struct cql_statement; /* cql/ast.h */
 
-/* What one schema may hold: a client can't make it grow past these. */
+/* What one schema may hold, of keyspaces and tables all of a server together: a client can't make it grow past these. */
 enum {
     SCHEMA_KEYSPACES_MAX = 100000,
     SCHEMA_TABLES_MAX = 1000000,
@@ -48,6 +48,8 @@ struct ddl_context {
     struct bytes region;           /* a data center's name besides datacenter1; NULL data: none */
     int64_t now_us;
     uint64_t next_table_id;                                /* the id of the table that may be made */
+    uint64_t next_version;                                 /* of the schema after it; 0: one more than before */
+    uint32_t keyspaces_elsewhere, tables_elsewhere;        /* of other schemas, which count to the limits too */
     void (*random)(void *context, void *out, size_t size); /* for uuids */
     void *random_context;
     bool is_internal; /* system keyspaces may be changed: only for making them */

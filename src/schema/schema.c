@@ -39,9 +39,14 @@ struct table_def *table_def_ref(struct table_def *def)
 /* acq_rel: whoever frees it must see what all others did with it. */
 void table_def_unref(struct table_def *def)
 {
+    struct table_def *original;
+
     if (!def || atomic_fetch_sub_explicit(&def->refs, 1, memory_order_acq_rel) != 1)
         return;
+    /* The struct lies in the arena: what is needed of it is taken out first. */
+    original = def->original;
     arena_free(def->arena);
+    table_def_unref(original); /* which has none itself */
 }
 
 struct keyspace_def *keyspace_def_ref(struct keyspace_def *def)
@@ -263,7 +268,7 @@ const struct type *schema_type(const struct schema *schema, struct bytes keyspac
     return def && keyspace_def_find_type(def, name, &index) ? def->types[index] : NULL;
 }
 
-/* Grows by one with each change, over restarts too: it is saved with the definitions.
+/* Grows with each change, over restarts too: it is saved with the definitions.
  * What drivers see and compare is the uuid. */
 uint64_t schema_version_number(const struct schema *schema)
 {
@@ -367,8 +372,8 @@ struct schema *schema_new(uint64_t version, const uint8_t uuid[16])
 
 /* The next version: all keyspaces but the one that is put or dropped. `put`'s reference
  * is taken over. */
-struct schema *schema_replace(const struct schema *schema, struct keyspace_def *put, struct bytes drop,
-                              const uint8_t uuid[16])
+struct schema *schema_replace(const struct schema *schema, uint64_t version, struct keyspace_def *put,
+                              struct bytes drop, const uint8_t uuid[16])
 {
     struct keyspace_def **keyspaces = xmalloc((schema->keyspace_count + 1) * sizeof(struct keyspace_def *));
     uint32_t count = 0;
@@ -376,6 +381,7 @@ struct schema *schema_replace(const struct schema *schema, struct keyspace_def *
 
     assert(!put || keyspace_def_is_owned(put));
     assert(!put || bytes_is_null(drop));
+    assert(version > schema->version);
     for (uint32_t i = 0; i < schema->keyspace_count; i++) {
         struct keyspace_def *def = schema->keyspaces[i];
 
@@ -387,7 +393,7 @@ struct schema *schema_replace(const struct schema *schema, struct keyspace_def *
     }
     if (put)
         keyspaces[count++] = put;
-    result = schema_of(schema->version + 1, uuid, keyspaces, count);
+    result = schema_of(version, uuid, keyspaces, count);
     free(keyspaces);
     return result;
 }

@@ -116,6 +116,8 @@ struct table_def {
     const struct table_way
         *ways; /* NULL: it may be asked in any way; else these, the last without columns. Borrowed as well */
     struct table_params params;
+    struct table_def
+        *original;       /* owned reference: of a twin (schema/build.h), all it points to is this one's; else NULL */
     struct arena *arena; /* owned */
 };
 
@@ -141,7 +143,7 @@ struct keyspace_def *keyspace_def_ref(struct keyspace_def *def);
 void table_def_unref(struct table_def *def);
 struct table_def *table_def_ref(struct table_def *def);
 
-uint64_t schema_version_number(const struct schema *schema);     /* grows by one with each change */
+uint64_t schema_version_number(const struct schema *schema);     /* grows with each change        */
 const uint8_t *schema_version_uuid(const struct schema *schema); /* 16 bytes: system.local.schema_version */
 
 /* NULL when absent. Borrowed from the schema. */

@@ -24,6 +24,9 @@ static uint64_t next_id = 100;
 static int64_t now_us = 1000000;
 static uint8_t random_byte;
 
+static uint64_t next_version;
+static uint32_t keyspaces_elsewhere, tables_elsewhere;
+
 static void fake_random(void *context, void *out, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -33,9 +36,13 @@ static void fake_random(void *context, void *out, size_t size)
 static enum status try_apply(struct schema **schema, const char *text, struct ddl_change *change, struct arena *arena,
                              struct error *err)
 {
-    struct ddl_context context = {
-        .current_keyspace = BYTES_LITERAL("k"), .now_us = now_us, .next_table_id = next_id++, .random = fake_random
-    };
+    struct ddl_context context = { .current_keyspace = BYTES_LITERAL("k"),
+                                   .now_us = now_us,
+                                   .next_table_id = next_id++,
+                                   .next_version = next_version,
+                                   .keyspaces_elsewhere = keyspaces_elsewhere,
+                                   .tables_elsewhere = tables_elsewhere,
+                                   .random = fake_random };
     struct cql_statement *statement;
     struct schema *result;
     enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
@@ -621,12 +628,66 @@ static void types_know_who_uses_them(void **state)
     schema_unref(schema);
 }
 
+/* What other schemas hold counts to the limits, and their changes to the version. */
+static void schemas_share_limits_and_a_counter(void **state)
+{
+    struct schema *schema = new_schema();
+    struct arena *arena = arena_new(4096);
+    struct ddl_change change;
+    struct error err;
+
+    next_version = 1000;
+    apply(&schema, "CREATE TABLE t (a int PRIMARY KEY)");
+    assert_int_equal(schema_version_number(schema), 1000);
+    assert_int_equal(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t"))->version, 1000);
+    next_version = 0;
+    tables_elsewhere = SCHEMA_TABLES_MAX - 2;
+    apply(&schema, "CREATE TABLE u (a int PRIMARY KEY)");
+    assert_int_equal(try_apply(&schema, "CREATE TABLE v (a int PRIMARY KEY)", &change, arena, &err), ERR_LIMIT);
+    assert_string_equal(err.message, "Too many tables: the limit is 1000000");
+    keyspaces_elsewhere = SCHEMA_KEYSPACES_MAX - 1;
+    assert_int_equal(try_apply(&schema,
+                               "CREATE KEYSPACE l WITH replication = {'class': 'SimpleStrategy', "
+                               "'replication_factor': 1}",
+                               &change, arena, &err),
+                     ERR_LIMIT);
+    assert_string_equal(err.message, "Too many keyspaces: the limit is 100000");
+    tables_elsewhere = keyspaces_elsewhere = 0;
+    schema_unref(schema);
+    arena_free(arena);
+}
+
+/* It lives by what it was made of, and a copy of it lives by itself. */
+static void a_twin_differs_in_its_id(void **state)
+{
+    struct schema *schema = new_schema();
+    struct table_def *def, *twin, *second, *clone;
+
+    apply(&schema, "CREATE TABLE t (a int, b text, PRIMARY KEY (a, b)) WITH comment = 'here'");
+    def = table_def_ref(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t")));
+    schema_unref(schema);
+    twin = table_def_twin(def, 7);
+    second = table_def_twin(twin, 8);
+    table_def_unref(twin);
+    table_def_unref(def);
+    assert_int_equal(second->id, 8);
+    assert_true(bytes_equal(second->columns[1].name, BYTES_LITERAL("b")));
+    clone = table_def_clone(second, 0, 0);
+    table_def_finish(clone);
+    table_def_unref(second);
+    assert_int_equal(clone->id, 8);
+    assert_true(bytes_equal(clone->params.comment, BYTES_LITERAL("here")));
+    table_def_unref(clone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_by_name_and_id),
         cmocka_unit_test(a_change_shares_the_rest),
         cmocka_unit_test(columns_stand_in_order_and_ids_stay),
+        cmocka_unit_test(schemas_share_limits_and_a_counter),
+        cmocka_unit_test(a_twin_differs_in_its_id),
         cmocka_unit_test(a_type_spreads),
         cmocka_unit_test(definitions_keep_no_memory_of_a_request),
         cmocka_unit_test(bombs_are_refused),
