@@ -51,6 +51,7 @@ struct read_command {
     /* Every slice is one whole clustering (start = end, inclusive): looked up, not scanned. There is one. */
     bool slices_are_rows;
     const struct table_def *virtual_def; /* the table's definition if it is computed (def->virtual_table); else NULL */
+    const void *viewer;                  /* borrowed, of a computed table: who asks, for who has its rows */
     /* Its definition: cells of dropped columns are left out. NULL: a table that never loses columns. */
     const struct table_def *def;
     bool reversed;
@@ -430,6 +431,7 @@ struct virtual_emit {
     /* Spares work: might one ask for rows that begin with these values (the partition key's, then the first
      * clustering column's)? NULL: for all. */
     bool (*wants)(struct virtual_emit *emit, const struct bytes *values, uint32_t count);
+    const void *viewer; /* the command's: what they may see is for the rows' maker to know */
 };
 static inline bool virtual_wants(struct virtual_emit *emit, const struct bytes *values, uint32_t count)
 {

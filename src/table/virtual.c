@@ -267,7 +267,7 @@ static void read_virtual_partition(struct collector *c, const struct virtual_row
 enum status virtual_read(const struct table_def *def, const struct read_command *command, struct arena *arena,
                          struct read_result *result, struct error *err)
 {
-    struct gathering g = { .emit = { take, wants }, .command = command, .def = def, .arena = arena };
+    struct gathering g = { .emit = { take, wants, command->viewer }, .command = command, .def = def, .arena = arena };
     struct collector collector;
 
     assert(def->virtual_table && def->partition_key_count);
