@@ -105,12 +105,26 @@ static inline void close_all(void)
     close_below();
 }
 
+/* Whose `run` and `table` are: NULL: the default one. */
+static const char *bed_digits;
+
+static inline struct catalog_account *bed_account(void)
+{
+    struct catalog_account *account = catalog_account_default(catalog);
+    struct error err;
+
+    if (bed_digits)
+        must(catalog_account(catalog, bytes_of_string(bed_digits), &account, &err), &err);
+    return account;
+}
+
 static inline enum status try_run(const char *text, struct ddl_change *change, struct arena *arena, struct error *err)
 {
     struct cql_statement *statement;
     enum status status = cql_parse(arena, bytes_of_string(text), &statement, err);
 
-    return status ? status : catalog_change(catalog, port, statement, BYTES_LITERAL("k"), arena, change, err);
+    return status ? status
+                  : catalog_change(catalog, bed_account(), port, statement, BYTES_LITERAL("k"), arena, change, err);
 }
 
 static inline void run(const char *text)
@@ -125,7 +139,7 @@ static inline void run(const char *text)
 
 static inline struct table_def *table(const char *name)
 {
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = catalog_ref_schema(catalog, bed_account());
     struct table_def *def = schema_table(schema, BYTES_LITERAL("k"), bytes_of_string(name));
 
     if (def)

@@ -14,10 +14,14 @@
  * one write command makes a change whole or not at all; drawn in catalog/definitions.h. system_schema.* is computed from
  * the schema in force.
  *
+ * Accounts: names of keyspaces are unique within an account, and each has a schema of its own. The system keyspaces are there in all of them:
+ * those that are computed show what the account has, and of those that are stored each account has tables of its own. Versions of all
+ * schemas come from one counter. An account is durable from its first change on.
+ *
  * Rows of dropped and truncated tables are removed behind the answer, by a durable job (catalog/job.h), many tables at once.
  *
- * Reading the schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
- * atomic load while nothing has changed. What it returns is borrowed until the view's next call; whoever keeps
+ * Reading a schema: each loop or worker keeps a struct catalog_view and calls catalog_view_schema for each request: one
+ * atomic load while nothing has changed in any account. What it returns is borrowed until the view's next call; whoever keeps
  * definitions longer takes references.
  *
  * Errors:  ERR_CORRUPT "...": definitions can't be read, or are of a newer format. Changes: those of schema/ddl.h, and
@@ -36,6 +40,7 @@ struct cql_statement; /* cql/ast.h */
 struct job_kind;      /* catalog/job.h */
 
 struct catalog;
+struct catalog_account;
 
 struct catalog_options {
     const char *directory;    /* its FORMAT file is checked, or made in an empty one. NULL: memory only */
@@ -71,35 +76,60 @@ struct catalog_check;
 struct catalog_check *catalog_check_new(struct catalog *catalog);
 enum status catalog_check_row(struct catalog_check *check, uint64_t table_id, struct bytes clustering,
                               const struct row *row, struct error *err);
-/* Once all rows were handed over: a table's definition, borrowed; NULL: there is none. Is any a table of this sort? */
-const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id);
+/* Once all rows were handed over: a table's definition, and its account's digits, empty for the default one's; borrowed. NULL: there is
+ * none. Is any a table of this sort? */
+const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id, struct bytes *account);
 bool catalog_check_any(struct catalog_check *check, bool (*is_wanted)(const struct table_def *table));
 enum status catalog_check_end(struct catalog_check *check, struct error *err);
 
-/* ---- the schema in force ---- */
+/* ---- accounts ---- */
 
-struct catalog_view {      /* zeroed to begin with */
-    struct schema *schema; /* owned reference */
-    uint64_t version;
+/* An account takes about 16 KiB of memory, whether it has made anything or not, and stays until the catalog is freed. */
+enum { ACCOUNT_DIGITS = 12, CATALOG_ACCOUNTS_MAX = 4096 };
+
+/* Found, or made; nothing is written for it. Always the same pointer for the same digits, borrowed for the catalog's life. Not on a
+ * request's way: it takes a lock. ERR_INVALID: not ACCOUNT_DIGITS digits. ERR_OVERLOADED: there are CATALOG_ACCOUNTS_MAX already. */
+enum status catalog_account(struct catalog *catalog, struct bytes digits, struct catalog_account **result,
+                            struct error *err);
+/* NULL: these are no digits of an account that was named since the start, or has definitions. */
+struct catalog_account *catalog_find_account(struct catalog *catalog, struct bytes digits);
+/* 000000000000: of who names none. */
+struct catalog_account *catalog_account_default(struct catalog *catalog);
+struct bytes catalog_account_name(const struct catalog_account *account); /* its digits */
+
+/* ---- the schemas in force ---- */
+
+/* Of each account that was asked for, by the account's own number. */
+struct catalog_seen {
+    const struct catalog_account *account;
+    struct schema *schema; /* owned reference; NULL: not asked for since it changed */
 };
-/* Borrowed until the next call with this view. */
-const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog_view *view);
+struct catalog_view {          /* zeroed to begin with */
+    struct catalog_seen *seen; /* owned */
+    uint32_t count;
+    uint64_t version; /* catalog_version when all of them were looked at */
+};
+/* Borrowed until the next call with this view, for whichever account. */
+const struct schema *catalog_view_schema(struct catalog *catalog, struct catalog_view *view,
+                                         const struct catalog_account *account);
 void catalog_view_fini(struct catalog_view *view);
 /* A new reference, for who has no view. Takes a lock. */
-struct schema *catalog_ref_schema(struct catalog *catalog);
-/* schema_version_number of the schema in force: one atomic load. */
+struct schema *catalog_ref_schema(struct catalog *catalog, const struct catalog_account *account);
+/* The same by an account's digits, which are digits: of one that nobody has named it is made for the moment, and no account of it. */
+struct schema *catalog_ref_schema_of(struct catalog *catalog, struct bytes digits);
+/* Changes of all accounts are counted: schema_version_number of the schema that changed last. One atomic load. */
 uint64_t catalog_version(const struct catalog *catalog);
 
 /* ---- changes ---- */
 
-/* Saves and puts in force what a CREATE, ALTER or DROP of a KEYSPACE, TABLE or TYPE asks. `change` lives in the arena;
+/* Saves and puts in force what a CREATE, ALTER or DROP of a KEYSPACE, TABLE or TYPE asks in an account. `change` lives in the arena;
  * change->happened false: nothing to do. On OK every later catalog_view_schema sees it, and listeners have been told. */
-enum status catalog_change(struct catalog *catalog, struct table_port *port, const struct cql_statement *statement,
-                           struct bytes current_keyspace, struct arena *arena, struct ddl_change *change,
-                           struct error *err);
+enum status catalog_change(struct catalog *catalog, struct catalog_account *account, struct table_port *port,
+                           const struct cql_statement *statement, struct bytes current_keyspace, struct arena *arena,
+                           struct ddl_change *change, struct error *err);
 /* The table gets a new internal id; its old rows are removed. No schema event. */
-enum status catalog_truncate(struct catalog *catalog, struct table_port *port, struct bytes keyspace,
-                             struct bytes table, struct error *err);
+enum status catalog_truncate(struct catalog *catalog, struct catalog_account *account, struct table_port *port,
+                             struct bytes keyspace, struct bytes table, struct error *err);
 
 /* Dropped and truncated tables whose rows are not removed yet. Any thread. */
 uint64_t catalog_removal_count(struct catalog *catalog);
@@ -107,7 +137,8 @@ uint64_t catalog_removal_count(struct catalog *catalog);
 /* Called for each change, on the thread that made it, in the order of changes. Must not call the catalog's changes. */
 struct catalog_listener {
     struct catalog_listener *next; /* the catalog's */
-    void (*changed)(struct catalog_listener *listener, const struct ddl_change *change);
+    void (*changed)(struct catalog_listener *listener, struct catalog_account *account,
+                    const struct ddl_change *change);
 };
 void catalog_listen(struct catalog *catalog, struct catalog_listener *listener);
 void catalog_unlisten(struct catalog *catalog, struct catalog_listener *listener);
@@ -115,7 +146,8 @@ void catalog_unlisten(struct catalog *catalog, struct catalog_listener *listener
 /* ---- computed tables ---- */
 
 /* Adds a virtual table, e.g. "CREATE TABLE system_views.clients (...)". Between catalog_new and catalog_open only. The body is
- * borrowed for the catalog's life; its rows() is called on any thread. Replaces the body of an existing virtual table of that name. */
+ * borrowed for the catalog's life; its rows() is called on any thread, with the account that asks as the emitter's viewer: what it emits
+ * has no name of another's. Replaces the body of an existing virtual table of that name. */
 enum status catalog_register(struct catalog *catalog, const char *create_table, const struct virtual_table *body,
                              struct error *err);
 

@@ -38,7 +38,7 @@ static void definitions_outlive_a_restart(void **state)
     run("CREATE KEYSPACE other WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3} AND durable_writes = false");
     run("DROP KEYSPACE other");
     memcpy(host_id, catalog_host_id(catalog), 16);
-    schema = catalog_ref_schema(catalog);
+    schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     memcpy(version, schema_version_uuid(schema), 16);
     schema_unref(schema);
     def = table("t");
@@ -49,7 +49,7 @@ static void definitions_outlive_a_restart(void **state)
 
     open_all(&store_rocksdb_ops);
     assert_memory_equal(catalog_host_id(catalog), host_id, 16);
-    schema = catalog_ref_schema(catalog);
+    schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     assert_memory_equal(schema_version_uuid(schema), version, 16);
     assert_null(schema_keyspace(schema, BYTES_LITERAL("other")));
     assert_true(bytes_equal(schema_keyspace(schema, BYTES_LITERAL("system_auth"))->replication.options[1].value,
@@ -96,7 +96,9 @@ static void truncate_and_drop_remove_rows(void **state)
         insert(def->id, i);
     assert_int_equal(count_rows(def->id), 20);
     version = catalog_version(catalog);
-    must(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), &err);
+    must(
+        catalog_truncate(catalog, catalog_account_default(catalog), port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err),
+        &err);
     after = table("t");
     assert_true(after->id > def->id);
     assert_memory_equal(after->uuid, def->uuid, 16);
@@ -111,8 +113,11 @@ static void truncate_and_drop_remove_rows(void **state)
     assert_null(catalog_table_by_id(catalog, after->id));
     table_def_unref(def);
     table_def_unref(after);
-    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), ERR_INVALID);
-    assert_int_equal(catalog_truncate(catalog, port, BYTES_LITERAL("system"), BYTES_LITERAL("local"), &err),
+    assert_int_equal(
+        catalog_truncate(catalog, catalog_account_default(catalog), port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err),
+        ERR_INVALID);
+    assert_int_equal(catalog_truncate(catalog, catalog_account_default(catalog), port, BYTES_LITERAL("system"),
+                                      BYTES_LITERAL("local"), &err),
                      ERR_UNAUTHORIZED);
     close_all();
 }
@@ -263,7 +268,7 @@ struct heard {
     enum ddl_action action;
 };
 
-static void hear(struct catalog_listener *listener, const struct ddl_change *change)
+static void hear(struct catalog_listener *listener, struct catalog_account *account, const struct ddl_change *change)
 {
     struct heard *heard = CONTAINER_OF(listener, struct heard, listener);
     struct table_def *def = table("t");
@@ -286,11 +291,11 @@ static void views_and_listeners_follow(void **state)
 
     open_all(&store_memory_ops);
     catalog_listen(catalog, &heard.listener);
-    schema = catalog_view_schema(catalog, &view);
-    assert_ptr_equal(catalog_view_schema(catalog, &view), schema);
+    schema = catalog_view_schema(catalog, &view, catalog_account_default(catalog));
+    assert_ptr_equal(catalog_view_schema(catalog, &view, catalog_account_default(catalog)), schema);
     run(CREATE_K);
     assert_int_equal(heard.count, 1);
-    schema = catalog_view_schema(catalog, &view);
+    schema = catalog_view_schema(catalog, &view, catalog_account_default(catalog));
     assert_non_null(schema_keyspace(schema, BYTES_LITERAL("k")));
     assert_int_equal(schema_version_number(schema), catalog_version(catalog));
     run("CREATE TABLE t (a int PRIMARY KEY)");
@@ -298,7 +303,9 @@ static void views_and_listeners_follow(void **state)
     assert_int_equal(heard.count, 2);
     run("ALTER TABLE t ADD b int");
     assert_int_equal(heard.action, DDL_UPDATED);
-    must(catalog_truncate(catalog, port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err), &err);
+    must(
+        catalog_truncate(catalog, catalog_account_default(catalog), port, BYTES_LITERAL("k"), BYTES_LITERAL("t"), &err),
+        &err);
     assert_int_equal(heard.count, 3);
     run("DROP TABLE t");
     assert_int_equal(heard.count, 4);
@@ -314,14 +321,15 @@ static void views_and_listeners_follow(void **state)
 
 static uint32_t count_virtual(const char *keyspace, const char *name)
 {
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
     struct read_command command = { .table_id = def->id,
                                     .token = INT64_MIN,
                                     .token_last = INT64_MAX,
                                     .rows_wanted = true,
                                     .row_limit = 100000,
-                                    .virtual_def = def };
+                                    .virtual_def = def,
+                                    .viewer = catalog_account_default(catalog) };
     struct arena *arena = arena_new(4096);
     struct read_result result;
     struct error err;
@@ -412,8 +420,9 @@ static void estimates_are_told_of_stored_tables(void **state)
     for (int32_t i = 0; i < 20; i++)
         insert(def->id, i);
     table_def_unref(def);
-    schema = catalog_ref_schema(catalog);
+    schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     command.virtual_def = schema_table(schema, BYTES_LITERAL("system"), BYTES_LITERAL("size_estimates"));
+    command.viewer = catalog_account_default(catalog);
     assert_int_equal(table_read(port, &command, false, arena, &result, &err), ERR_WOULD_WAIT);
     must(table_read(port, &command, true, arena, &result, &err), &err);
     assert_int_equal(result.partition_count, 1);

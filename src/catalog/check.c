@@ -4,6 +4,7 @@
  * The directory may be of format 2, or have rows of it that were not removed yet: both tables are
  * looked at, and the new one is believed once its first row is there, as that is written last
  * (forward.c). */
+#include "catalog/account.h"
 #include "catalog/definitions.h"
 #include "catalog/forward.h"
 #include "catalog/loading.h"
@@ -17,6 +18,7 @@ struct catalog_check {
     const struct catalog *catalog;
     struct table_def *old_table; /* owned reference */
     struct loading now, old;
+    char digits[ACCOUNT_DIGITS + 1]; /* of the account of the table that was asked for last */
     bool is_ended;
     enum status status; /* of the end */
     struct error error;
@@ -79,10 +81,16 @@ static const struct loading *ended(struct catalog_check *check)
     return believed(check);
 }
 
-/* For who checks other tables' rows, and must know their columns. */
-const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id)
+/* For who checks other tables' rows, and must know their columns; whose they are, to name them. */
+const struct table_def *catalog_check_table(struct catalog_check *check, uint64_t table_id, struct bytes *account)
 {
-    return loading_find_table(ended(check), table_id);
+    const struct loading_account *whose;
+    const struct table_def *def = loading_find_table(ended(check), table_id, &whose);
+
+    if (def)
+        account_print(whose->number, check->digits);
+    *account = bytes_of(check->digits, def && whose->number ? ACCOUNT_DIGITS : 0);
+    return def;
 }
 
 bool catalog_check_any(struct catalog_check *check, bool (*is_wanted)(const struct table_def *table))

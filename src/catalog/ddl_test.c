@@ -106,7 +106,7 @@ static enum status answer(struct arena *arena, const char *text, struct buffer *
     } else if (statement->kind == STATEMENT_DESCRIBE) {
         struct describe_context context = { current_keyspace(), catalog_cluster_name(catalog),
                                             BYTES_LITERAL("127.0.0.1:7000") };
-        struct schema *schema = catalog_ref_schema(catalog);
+        struct schema *schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
         struct describe_result result;
 
         status = describe_statement(schema, statement, &context, arena, &result, err);
@@ -116,7 +116,8 @@ static enum status answer(struct arena *arena, const char *text, struct buffer *
     } else {
         struct ddl_change change;
 
-        status = catalog_change(catalog, port, statement, current_keyspace(), arena, &change, err);
+        status = catalog_change(catalog, catalog_account_default(catalog), port, statement, current_keyspace(), arena,
+                                &change, err);
         if (!status)
             print_change(out, &change);
     }

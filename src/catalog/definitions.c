@@ -23,6 +23,8 @@
 enum {
     META_ENCODING = 2,
     META_BYTES = 1 + 16 + 8 + 8 + 16,
+    ACCOUNT_ENCODING = 1,
+    ACCOUNT_BYTES = 1 + 16,
     JOB_ENCODING = 1,
     JOB_HEAD_BYTES = 1 + 8 + 8,
     COMMAND_BYTES = 1 << 20
@@ -80,13 +82,6 @@ static void encode_keyspace(struct buffer *out, struct scope *scope, uint32_t in
     schema_encode_keyspace(out, scope->keyspace);
 }
 
-/* A keyspace's row has no scope: its name stands in its own column. */
-static enum status take_keyspace(struct loading *l, struct bytes scope, struct bytes name, struct bytes value,
-                                 struct error *err)
-{
-    return loading_add_keyspace(l, name, value, err);
-}
-
 static uint32_t count_types(const struct scope *scope)
 {
     return scope->keyspace->type_count;
@@ -138,7 +133,7 @@ static const struct kind {
     int32_t number;
     uint8_t encoding; /* what we write; the newest we read */
     const char *what;
-    bool has_scope; /* the keyspace's name stands in its rows */
+    bool is_within; /* of a keyspace: its name stands in the scope */
     uint32_t (*count)(const struct scope *scope);
     struct bytes (*name)(const struct scope *scope, uint32_t index); /* ascending */
     /* The same one is the same definition. NULL: a change makes all of them anew, so their bytes are compared. */
@@ -148,13 +143,13 @@ static const struct kind {
                         struct error *err);
 } kinds[] = {
     { 10, SCHEMA_KEYSPACE_ENCODING, "keyspace", false, count_keyspace, keyspace_name, keyspace_identity,
-      encode_keyspace, take_keyspace },
+      encode_keyspace, loading_add_keyspace },
     { 20, SCHEMA_TYPE_ENCODING, "type", true, count_types, type_name, NULL, encode_type, loading_add_type },
     { 30, SCHEMA_TABLE_ENCODING, "table", true, count_tables, table_name, table_identity, encode_table,
       loading_add_table },
 };
-/* The meta row comes first and jobs last, whatever kinds will be added. */
-enum { META = 0, JOB = 200 };
+/* The meta row comes first, then accounts, and jobs last, whatever kinds will be added. */
+enum { META = 0, ACCOUNT = 5, JOB = 200 };
 
 static const struct kind *find_kind(int64_t number)
 {
@@ -253,6 +248,18 @@ static void put_meta(struct saving *s, uint64_t version, const uint8_t *uuid)
             put_job(s, catalog->jobs.list[i], &catalog->jobs.list[i]->work);
 }
 
+/* With each of its changes: its schema has another uuid then. */
+static void put_account(struct saving *s, const struct catalog_account *account, const uint8_t *uuid)
+{
+    struct buffer value = { 0 };
+
+    buffer_append_u8(&value, ACCOUNT_ENCODING);
+    buffer_append(&value, uuid, 16);
+    assert(value.size == ACCOUNT_BYTES);
+    put_row(s, ACCOUNT, NO_NAME, catalog_account_name(account), &value);
+    buffer_fini(&value);
+}
+
 /* Is the definition another one? Encodes it, to be written. Types have no identity, since each
  * change makes them anew: their bytes are compared. */
 static bool differs(const struct kind *kind, struct scope *from, uint32_t i, struct scope *to, uint32_t j,
@@ -274,12 +281,11 @@ static bool differs(const struct kind *kind, struct scope *from, uint32_t i, str
 
 /* Both by name: the definitions of one kind that differ. A merge of two sorted lists; what is only
  * in the first was dropped, what is only in the second is new. */
-static enum status put_kind(struct saving *s, const struct kind *kind, struct bytes keyspace, struct scope *from,
+static enum status put_kind(struct saving *s, const struct kind *kind, struct bytes scope, struct scope *from,
                             struct scope *to, struct error *err)
 {
     uint32_t i = 0, j = 0;
     uint32_t from_count = from->keyspace ? kind->count(from) : 0, to_count = to->keyspace ? kind->count(to) : 0;
-    struct bytes scope = kind->has_scope ? keyspace : NO_NAME;
     struct buffer value = { 0 };
     enum status status = OK;
 
@@ -312,15 +318,22 @@ static enum status put_kind(struct saving *s, const struct kind *kind, struct by
     return status;
 }
 
-/* The kinds in the order of their numbers, which is the order in which they are read. */
-static enum status put_keyspace(struct saving *s, struct bytes name, const struct keyspace_def *from,
-                                const struct keyspace_def *to, struct error *err)
+/* The kinds in the order of their numbers, which is the order in which they are read. account: "" for
+ * the default one. */
+static enum status put_keyspace(struct saving *s, struct bytes account, struct bytes name,
+                                const struct keyspace_def *from, const struct keyspace_def *to, struct error *err)
 {
     struct scope before = { .keyspace = from }, after = { .keyspace = to };
+    struct buffer within = { 0 };
     enum status status = OK;
 
+    /* The default account's are as they were before there were others. */
+    if (account.size)
+        buffer_printf(&within, "%.*s/", BYTES(account));
+    buffer_append_bytes(&within, name);
     for (size_t i = 0; i < ARRAY_SIZE(kinds) && !status; i++)
-        status = put_kind(s, &kinds[i], name, &before, &after, err);
+        status = put_kind(s, &kinds[i], kinds[i].is_within ? buffer_bytes(&within) : account, &before, &after, err);
+    buffer_fini(&within);
     free(before.type_levels);
     free(after.type_levels);
     return status;
@@ -348,17 +361,23 @@ enum status definitions_save_job(const struct catalog *catalog, struct table_por
 
 /* A change is within one keyspace: all that it writes fits one command, which happens whole or not
  * at all. */
-enum status definitions_save_change(const struct catalog *catalog, struct table_port *port, const struct schema *from,
-                                    const struct schema *to, struct bytes keyspace, struct error *err)
+enum status definitions_save_change(const struct catalog *catalog, struct table_port *port,
+                                    const struct catalog_account *account, const struct schema *to,
+                                    struct bytes keyspace, struct error *err)
 {
-    const struct keyspace_def *before = schema_keyspace(from, keyspace), *after = schema_keyspace(to, keyspace);
+    const struct keyspace_def *before = schema_keyspace(account->current, keyspace);
+    const struct keyspace_def *after = schema_keyspace(to, keyspace);
+    bool is_default = account == catalog->default_account;
     struct saving s;
 
     /* Created, changed or dropped: one of the two is there. */
     assert(before || after);
     begin(&s, catalog, port);
-    put_meta(&s, schema_version_number(to), schema_version_uuid(to));
-    put_keyspace(&s, keyspace, before, after, err); /* one command: nothing is written, so nothing fails */
+    put_meta(&s, schema_version_number(to), schema_version_uuid(is_default ? to : catalog->default_account->current));
+    if (!is_default)
+        put_account(&s, account, schema_version_uuid(to));
+    /* One command: nothing is written, so nothing fails. */
+    put_keyspace(&s, is_default ? NO_NAME : catalog_account_name(account), keyspace, before, after, err);
     return end(&s, err);
 }
 
@@ -371,10 +390,11 @@ enum status definitions_save_all(const struct catalog *catalog, struct table_por
     struct saving s;
     enum status status = OK;
 
+    assert(loading->account_count == 1);
     begin(&s, catalog, port);
     s.in_parts = true;
     for (uint32_t i = 0; i < loading->keyspace_count && !status; i++)
-        status = put_keyspace(&s, loading->keyspaces[i]->name, NULL, loading->keyspaces[i], err);
+        status = put_keyspace(&s, NO_NAME, loading->keyspaces[i]->name, NULL, loading->keyspaces[i], err);
     return status ? (end(&s, &second), status) : end(&s, err);
 }
 
@@ -394,9 +414,21 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     memcpy(l->host_id, value.data + 1, 16);
     l->next_table_id = load_be64(value.data + 17);
     l->version = load_be64(value.data + 25);
-    memcpy(l->uuid, value.data + 33, 16);
+    memcpy(l->accounts[0].uuid, value.data + 33, 16);
     l->has_meta = true;
     return OK;
+}
+
+/* Its keyspaces come later, and name it. */
+static enum status take_account(struct loading *l, struct bytes name, struct bytes value, struct error *err)
+{
+    if (value.size && value.data[0] > ACCOUNT_ENCODING)
+        return error_set(err, ERR_CORRUPT,
+                         "An account is of encoding %u; this server reads up to %d: the data is of a newer version",
+                         value.data[0], ACCOUNT_ENCODING);
+    if (value.size != ACCOUNT_BYTES || value.data[0] != ACCOUNT_ENCODING)
+        return error_set(err, ERR_CORRUPT, "The catalog has an account that is damaged");
+    return loading_add_account(l, name, value.data + 1, err);
 }
 
 /* A job that makes no sense would be done wrongly, or for ever: it is refused as damage. */
@@ -430,6 +462,8 @@ enum status definitions_take(struct loading *l, const struct rows_view *row, str
     if (number == META)
         /* First what is no definition. */
         return take_meta(l, value, err);
+    if (number == ACCOUNT)
+        return take_account(l, rows_get(row, "name"), value, err);
     if (number == JOB)
         return take_job(l, rows_get(row, "scope"), rows_get(row, "name"), value, err);
     if (!kind)

@@ -56,7 +56,7 @@ static enum status take_meta(struct loading *l, struct bytes value, struct error
     memcpy(l->host_id, value.data + 1, 16);
     l->next_table_id = load_be64(value.data + 17);
     l->version = load_be64(value.data + 25);
-    memcpy(l->uuid, value.data + 33, 16);
+    memcpy(l->accounts[0].uuid, value.data + 33, 16);
     /* What was still to be removed, and now this table too. */
     buffer_append(&removals, value.data + OLD_META_BYTES, value.size - OLD_META_BYTES);
     buffer_append_be64(&removals, CATALOG_OLD_TABLE_ID);
@@ -76,7 +76,7 @@ enum status forward_take(struct loading *l, const struct rows_view *row, struct 
     if (!keyspace.size)
         return take_meta(l, value, err);
     return table.size ? loading_add_table(l, keyspace, table, value, err)
-                      : loading_add_keyspace(l, keyspace, value, err);
+                      : loading_add_keyspace(l, bytes_of("", 0), keyspace, value, err);
 }
 
 static enum status take_row(void *context, const struct rows_view *row, struct error *err)
@@ -118,7 +118,7 @@ static enum status write_all(struct catalog *catalog, struct table_port *port, s
     if (status)
         return status;
     take_over(catalog, l);
-    status = definitions_save_meta(catalog, port, l->version, l->uuid, err);
+    status = definitions_save_meta(catalog, port, l->version, l->accounts[0].uuid, err);
     reached(catalog, "forward-complete");
     return status;
 }

@@ -140,7 +140,7 @@ static void make_old_directory(void)
 
 static void check_types(void)
 {
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     const struct type *type = schema_type(schema, BYTES_LITERAL("k"), BYTES_LITERAL("a"));
     const struct keyspace_def *auth = schema_keyspace(schema, BYTES_LITERAL("system_auth"));
     const struct keyspace_def *other = schema_keyspace(schema, BYTES_LITERAL("Other"));

@@ -1,6 +1,6 @@
 /* catalog/loading.h: definitions being read: gathered row by row, in the order of their kinds, and put together to a schema. For this folder only.
  *
- * Keyspaces come before what is in them; what is of one keyspace and kind comes together.
+ * Accounts come first, keyspaces before what is in them; what is of one keyspace and kind comes together.
  *
  * Owns:    what was gathered, until loading_fini; the schema has references of its own.
  * Errors:  ERR_CORRUPT: a definition doesn't decode, stands under another name, or without its keyspace.
@@ -15,11 +15,19 @@ struct loading_type {
     uint32_t level;
 };
 
+struct loading_account {
+    uint64_t number; /* catalog/account.h */
+    uint8_t uuid[16];
+    uint32_t first, count; /* which keyspaces are its own */
+};
+
 struct loading {
-    struct keyspace_def **keyspaces; /* owned, references too; by name */
+    struct loading_account *accounts; /* owned; by number: the default one first, which is always there */
+    uint32_t account_count, account_capacity;
+    struct keyspace_def **keyspaces; /* owned, references too; by account and name */
     uint32_t keyspace_count, keyspace_capacity;
-    /* Of the keyspace `open`, until the next one's come: */
-    uint32_t open;
+    /* Of the keyspace `open` of `open_account`, until the next one's come: */
+    uint32_t open, open_account;
     struct table_def **tables; /* owned, references too */
     uint32_t table_count, table_capacity;
     struct loading_type *types; /* owned */
@@ -30,24 +38,29 @@ struct loading {
     uint8_t host_id[16];
     uint64_t next_table_id;
     uint64_t version;
-    uint8_t uuid[16];
     struct jobs jobs;
 };
 
 void loading_init(struct loading *l);
 void loading_fini(struct loading *l);
 
-enum status loading_add_keyspace(struct loading *l, struct bytes name, struct bytes value, struct error *err);
-enum status loading_add_type(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+enum status loading_add_account(struct loading *l, struct bytes digits, const uint8_t uuid[16], struct error *err);
+/* account: its digits, "" for the default one. */
+enum status loading_add_keyspace(struct loading *l, struct bytes account, struct bytes name, struct bytes value,
+                                 struct error *err);
+/* scope: a keyspace of the default account, or account/keyspace. */
+enum status loading_add_type(struct loading *l, struct bytes scope, struct bytes name, struct bytes value,
                              struct error *err);
-enum status loading_add_table(struct loading *l, struct bytes keyspace, struct bytes name, struct bytes value,
+enum status loading_add_table(struct loading *l, struct bytes scope, struct bytes name, struct bytes value,
                               struct error *err);
-/* All was added. ERR_CORRUPT: definitions, but no first row. */
+/* All was added. ERR_CORRUPT: definitions, but no first row; one id for two tables. */
 enum status loading_end(struct loading *l, struct error *err);
 
-/* Afterwards. Borrowed; NULL: there is none. */
-const struct table_def *loading_find_table(const struct loading *l, uint64_t table_id);
-/* The system keyspaces of `ours`, and those that were read. */
-struct schema *loading_schema(const struct loading *l, const struct schema *ours);
+/* Afterwards. Borrowed; NULL: there is none. *account: whose it is. */
+const struct table_def *loading_find_table(const struct loading *l, uint64_t table_id,
+                                           const struct loading_account **account);
+/* The system keyspaces of `bare`, which has nothing else, and those of the account that were read. */
+struct schema *loading_schema(const struct loading *l, const struct loading_account *account, const struct schema *bare,
+                              uint64_t version);
 
 #endif

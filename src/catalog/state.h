@@ -5,7 +5,9 @@
 #ifndef CATALOG_STATE_H
 #define CATALOG_STATE_H
 
+#include "catalog/account.h"
 #include "catalog/jobs.h"
+#include "catalog/owners.h"
 
 /* Ids of our own tables, on the disk: never change them. */
 enum { CATALOG_OLD_TABLE_ID = 1, CATALOG_TABLE_ID = 2, CATALOG_TABLE_IDS_FROM = 1 << 30 };
@@ -18,9 +20,15 @@ struct catalog {
     struct table_def *own_table; /* system.helenus_definitions: not in the schema, nobody else sees it */
     struct table_def *old_table; /* where format 2 has its definitions; NULL: the directory was not of format 2 */
 
-    pthread_mutex_t lock;     /* current, listeners: held for moments */
-    struct schema *current;   /* owned reference */
-    _Atomic uint64_t version; /* current's */
+    struct schema *program; /* owned reference: the system keyspaces as they are made at the start */
+
+    pthread_mutex_t lock; /* guards what follows up to `changing`, and accounts' schemas: held for moments */
+    struct catalog_account **accounts; /* owned, by number: the default one first */
+    uint32_t account_count, account_capacity;
+    struct catalog_account *default_account; /* set by catalog_new */
+    struct table_owners owners;
+    uint32_t keyspace_count, table_count; /* of all accounts, the system's too */
+    _Atomic uint64_t version;             /* the greatest of all schemas */
     struct catalog_listener *listeners;
 
     pthread_mutex_t changing;   /* one change at a time; held while the disk is waited for. Guards what follows */

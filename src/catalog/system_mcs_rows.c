@@ -127,10 +127,10 @@ void mcs_tables_history_rows(const struct virtual_table *self, struct virtual_em
 
 /* ---- tags ---- */
 
-/* Who asks through CQL is of the account that all are of who say nothing else. */
-static struct arn_owner owner_of(const struct catalog *catalog)
+/* Of the account that asks. */
+static struct arn_owner owner_of(const struct catalog *catalog, const struct virtual_emit *emit)
 {
-    return (struct arn_owner){ .account = BYTES_LITERAL("000000000000"),
+    return (struct arn_owner){ .account = catalog_account_name(emit->viewer),
                                .region =
                                    bytes_of_string(catalog->options.region ? catalog->options.region : "us-east-1") };
 }
@@ -173,8 +173,8 @@ static void tag_row(struct row_writer *w, struct bytes resource, struct bytes ke
 void mcs_tags_rows(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
-    struct schema *schema = catalog_ref_schema(self->context);
-    struct arn_owner owner = owner_of(self->context);
+    struct schema *schema = ref_viewers_schema(self->context, emit);
+    struct arn_owner owner = owner_of(self->context, emit);
 
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
         const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);

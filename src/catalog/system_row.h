@@ -144,13 +144,20 @@ static inline void end_row(struct row_writer *w)
     w->count = 0;
 }
 
+/* Who reads sees the definitions of its own account. */
+static inline struct schema *ref_viewers_schema(struct catalog *catalog, const struct virtual_emit *emit)
+{
+    assert(emit->viewer);
+    return catalog_ref_schema(catalog, emit->viewer);
+}
+
 /* Calls `rows` with a writer and the schema in force. All rows of one reading are of one schema. */
 static inline void with_schema(const struct virtual_table *self, struct virtual_emit *emit,
                                void (*rows)(struct row_writer *w, const struct schema *schema))
 {
     /* The reference keeps the schema while its rows are read, whatever changes meanwhile. */
     struct row_writer w = { .emit = emit, .arena = arena_new(4096) };
-    struct schema *schema = catalog_ref_schema(self->context);
+    struct schema *schema = ref_viewers_schema(self->context, emit);
 
     rows(&w, schema);
     schema_unref(schema);

@@ -25,7 +25,7 @@ static void local_rows(const struct virtual_table *self, struct virtual_emit *em
 {
     struct catalog *catalog = self->context;
     struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = ref_viewers_schema(catalog, emit);
     struct bytes address = catalog_address(catalog);
     struct bytes token = BYTES_LITERAL("-9223372036854775808");
 
@@ -273,7 +273,7 @@ static void estimate_rows(const struct virtual_table *self, struct virtual_emit 
     static const char token[] = "-9223372036854775808";
     struct catalog *catalog = self->context;
     struct row_writer w = { .emit = emit, .arena = arena_new(1024) };
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = ref_viewers_schema(catalog, emit);
 
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
         const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);

@@ -16,19 +16,23 @@
  * that waits for the disk. */
 struct schema *action_schema(const struct api_call *call)
 {
-    return catalog_ref_schema(control_of(call)->catalog);
+    return catalog_ref_schema_of(control_of(call)->catalog, call->caller.account);
 }
 
 /* Under the lock of the port, which belongs to one thread at a time. */
 static enum status change(const struct api_call *call, const struct cql_statement *statement, struct error *err)
 {
     struct control *control = control_of(call);
+    struct catalog_account *account;
     struct ddl_change made;
-    enum status status;
+    enum status status = catalog_account(control->catalog, call->caller.account, &account, err);
 
     assert(control->port);
+    if (status)
+        return status;
     pthread_mutex_lock(&control->changing);
-    status = catalog_change(control->catalog, control->port, statement, bytes_of(NULL, 0), call->arena, &made, err);
+    status =
+        catalog_change(control->catalog, account, control->port, statement, bytes_of(NULL, 0), call->arena, &made, err);
     pthread_mutex_unlock(&control->changing);
     return status;
 }

@@ -61,6 +61,16 @@ static void open_all(void)
     must(api_open(&of_api, &api, &err), &err);
 }
 
+/* The one that asks. */
+static struct catalog_account *account(void)
+{
+    struct catalog_account *result;
+    struct error err;
+
+    must(catalog_account(catalog, BYTES_LITERAL("111122223333"), &result, &err), &err);
+    return result;
+}
+
 static void change(struct arena *arena, struct bytes text)
 {
     struct cql_statement *statement;
@@ -68,7 +78,7 @@ static void change(struct arena *arena, struct bytes text)
     struct error err;
 
     must(cql_parse(arena, text, &statement, &err), &err);
-    must(catalog_change(catalog, port, statement, bytes_of(NULL, 0), arena, &made, &err), &err);
+    must(catalog_change(catalog, account(), port, statement, bytes_of(NULL, 0), arena, &made, &err), &err);
 }
 
 /* Two things to begin with, so that most operations find what they are about. */
@@ -126,7 +136,7 @@ static void check_keyspace(struct arena *arena, const struct keyspace_def *keysp
 
 static void check_and_drop_all(struct arena *arena)
 {
-    struct schema *schema = catalog_ref_schema(catalog);
+    struct schema *schema = catalog_ref_schema(catalog, account());
 
     for (uint32_t i = 0; i < schema_keyspace_count(schema); i++) {
         const struct keyspace_def *keyspace = schema_keyspace_at(schema, i);

@@ -34,6 +34,7 @@ static int begin_over(const struct store_ops *ops)
     must(api_open(&options, &api, &err), &err);
     arena = arena_new(65536);
     account = "111122223333";
+    bed_digits = account; /* CQL's face works in the same one */
     region = "us-east-1";
     return 0;
 }
@@ -169,7 +170,7 @@ static void test_keyspaces(void **state)
     assert_answer("GetKeyspace", "{\"keyspaceName\":\"Mixed_1\"}",
                   "{\"keyspaceName\":\"Mixed_1\",\"resourceArn\":\"" AT
                   "/keyspace/Mixed_1/\",\"replicationStrategy\":\"SINGLE_REGION\"}");
-    schema = catalog_ref_schema(catalog);
+    schema = catalog_ref_schema_of(catalog, bytes_of_string(account));
     const struct keyspace_def *def = schema_keyspace(schema, BYTES_LITERAL("Mixed_1"));
     assert_non_null(def);
     assert_true(def->durable_writes && def->tags.count == 2);
@@ -301,8 +302,30 @@ static void test_tokens(void **state)
     region = "eu-north-1";
     assert_invalid("ListTables", own, "nextToken");
     region = "us-east-1";
-    account = "111122223334";
+    account = bed_digits = "111122223334";
+    run(CREATE_K);
     assert_invalid("ListTables", own, "nextToken");
+}
+
+/* Each account has names of its own, in both faces; who only looks is none. */
+static void test_accounts(void **state)
+{
+    run(CREATE_K);
+    account = "444455556666";
+    assert_missing("GetKeyspace", "{" KS "}", "Keyspace 'k' does not exist");
+    assert_null(catalog_find_account(catalog, bytes_of_string(account)));
+    ask("CreateKeyspace", "{" KS "}");
+    assert_int_equal(status, 200);
+    assert_non_null(catalog_find_account(catalog, bytes_of_string(account)));
+    run("CREATE TABLE k.t (a int PRIMARY KEY)"); /* of the first one */
+    assert_missing("GetTable", "{" KS ",\"tableName\":\"t\"}", "Table 't' does not exist in keyspace 'k'");
+    ask("DeleteKeyspace", "{" KS "}");
+    assert_int_equal(status, 200);
+    account = bed_digits;
+    ask("GetTable", "{" KS ",\"tableName\":\"t\"}");
+    assert_int_equal(status, 200);
+    bed_digits = NULL;
+    assert_null(table("t"));
 }
 
 /* ---- tables ---- */
@@ -1070,6 +1093,7 @@ int main(void)
         TEST(test_keyspaces_refused),
         TEST(test_lists_in_pages),
         TEST(test_tokens),
+        TEST(test_accounts),
         TEST(test_tables),
         TEST(test_plain_table),
         TEST(test_table_of_cql),

@@ -56,7 +56,7 @@ static inline void bed_open(const struct store_ops *store, uint32_t shards, stru
     engine = query_engine_new(&options);
     worker = query_context_new(engine, true);
     loop = query_context_new(engine, false);
-    session = (struct query_session){ .protocol_version = 4 };
+    session = (struct query_session){ .account = catalog_account_default(catalog), .protocol_version = 4 };
 }
 
 static inline void bed_close(void)

@@ -18,13 +18,13 @@ enum { MAC_KEY_BYTES = 32 };
 
 struct query_engine {
     struct catalog *catalog;
+    struct catalog_listener listener; /* forgets what a change made unfit */
     struct table_space *space;
     uint32_t page_rows_max;
     uint64_t page_bytes_max, page_work_max;
     uint64_t row_cache_bytes;
     /* of struct query_thresholds */
     _Atomic uint64_t tombstone_warn, tombstone_fail, batch_warn_bytes, batch_fail_bytes, batch_warn_partitions;
-    struct catalog_listener listener;
     struct prepared_cache *cache;   /* owned */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */

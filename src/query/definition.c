@@ -1,5 +1,6 @@
 /* CREATE, ALTER and DROP. catalog/ decides what the change is and has it on the disk before
- * it returns; here its warnings and its result are told to the client. */
+ * it returns, and has told all who listen; here its warnings and its result are told to the
+ * client. */
 #include "query/definition.h"
 
 #include "cql/print.h"
@@ -16,8 +17,9 @@ enum query_result execute_definition(struct execution *execution)
     enum status status;
 
     assert(context->may_wait);
-    status = catalog_change(context->engine->catalog, context->port, execution->plan->statement, execution->keyspace,
-                            execution->request->arena, &change, execution->err);
+    status = catalog_change(context->engine->catalog, execution->request->session->account, context->port,
+                            execution->plan->statement, execution->keyspace, execution->request->arena, &change,
+                            execution->err);
     if (status)
         return execution_failed(execution, status);
     for (uint32_t i = 0; i < change.warning_count; i++)

@@ -39,7 +39,8 @@ void query_engine_set_thresholds(struct query_engine *engine, const struct query
 /* Whoever made the change, by CQL or not. Prepared statements that it made unfit are forgotten at once:
  * else they would keep dropped definitions until somebody uses them. What is new cannot make an old
  * plan unfit. */
-static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
+static void schema_changed(struct catalog_listener *listener, struct catalog_account *account,
+                           const struct ddl_change *change)
 {
     struct query_engine *engine = CONTAINER_OF(listener, struct query_engine, listener);
     struct schema *schema;
@@ -47,8 +48,8 @@ static void schema_changed(struct catalog_listener *listener, const struct ddl_c
     assert(change->happened);
     if (change->action == DDL_CREATED)
         return;
-    schema = catalog_ref_schema(engine->catalog);
-    prepared_forget_unfit(engine->cache, schema);
+    schema = catalog_ref_schema(engine->catalog, account);
+    prepared_forget_unfit(engine->cache, account, schema);
     schema_unref(schema);
 }
 

@@ -61,9 +61,13 @@ enum status prepare_text(struct execution *execution, struct bytes keyspace, str
     prepared->arena = arena;
     prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
     prepared->text = arena_copy(arena, text);
+    prepared->account = execution->request->session->account;
     /* The same text means other tables in another keyspace, so the keyspace is part of the
-     * id. */
-    prepared_id(keyspace, text, prepared->id);
+     * id; so is an account that is not the default one, whose ids are Cassandra's. */
+    prepared_id(prepared->account == catalog_account_default(execution->context->engine->catalog)
+                    ? bytes_of(NULL, 0)
+                    : catalog_account_name(prepared->account),
+                keyspace, text, prepared->id);
     /* The AST points into the text that it was parsed from, so the copy must live as long as
      * the plan. */
     assert(arena_owns(arena, prepared->text.data) || !prepared->text.size);
@@ -122,7 +126,7 @@ static enum status plan_again(struct execution *execution, const struct prepared
     }
     /* It is found again rather than used: finding gives the lookaside a reference that keeps
      * it alive. */
-    *result = prepared_find(engine->cache, &execution->context->lookaside, id);
+    *result = prepared_find(engine->cache, &execution->context->lookaside, execution->request->session->account, id);
     if (*result)
         return OK;
     set_unprepared(execution, bytes_of(id, sizeof(id))); /* its tables have changed once more */
@@ -141,7 +145,8 @@ enum status prepare_find(struct execution *execution, struct bytes id, struct pr
 
     assert(execution->schema && !execution->request->state);
     if (id.size == PREPARED_ID_BYTES)
-        found = prepared_find(engine->cache, &execution->context->lookaside, id.data);
+        found =
+            prepared_find(engine->cache, &execution->context->lookaside, execution->request->session->account, id.data);
     if (!found) {
         set_unprepared(execution, id);
         return ERR_UNPREPARED;

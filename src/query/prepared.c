@@ -23,13 +23,15 @@ struct prepared_cache {
     uint64_t bytes_max, bytes, count, evicted;
 };
 
-/* MD5 of keyspace and text, as in Cassandra. OpenSSL can fail here only for want of memory. */
-void prepared_id(struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES])
+/* MD5 of keyspace and text, as in Cassandra. OpenSSL can fail here only for want of memory. The
+ * slash keeps an account's digits from being the beginning of a keyspace's name. */
+void prepared_id(struct bytes account, struct bytes keyspace, struct bytes text, uint8_t id[PREPARED_ID_BYTES])
 {
     EVP_MD_CTX *md5 = EVP_MD_CTX_new();
     unsigned size = 0;
 
-    if (!md5 || !EVP_DigestInit_ex(md5, EVP_md5(), NULL) || !EVP_DigestUpdate(md5, keyspace.data, keyspace.size) ||
+    if (!md5 || !EVP_DigestInit_ex(md5, EVP_md5(), NULL) || !EVP_DigestUpdate(md5, account.data, account.size) ||
+        !EVP_DigestUpdate(md5, "/", account.size ? 1 : 0) || !EVP_DigestUpdate(md5, keyspace.data, keyspace.size) ||
         !EVP_DigestUpdate(md5, text.data, text.size) || !EVP_DigestFinal_ex(md5, id, &size))
         abort();
     EVP_MD_CTX_free(md5);
@@ -116,15 +118,15 @@ void prepared_lookaside_fini(struct prepared_lookaside *lookaside)
 }
 
 /* Lets go of entries that were evicted. Looking at all slots for each request would cost too
- * much, so it is done when the schema's version has changed: a DROP evicts plans, and these
+ * much, so it is done when definitions have changed: a DROP evicts plans, and these
  * would otherwise keep the dropped definitions in memory. Between requests only: a running
  * one may use a slot's plan. */
-void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t schema_version)
+void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t version)
 {
-    if (__builtin_expect(lookaside->tidied_version == schema_version, 1))
+    if (__builtin_expect(lookaside->tidied_version == version, 1))
         return;
     assert(lookaside->slots);
-    lookaside->tidied_version = schema_version;
+    lookaside->tidied_version = version;
     for (size_t i = 0; i <= LOOKASIDE_SLOTS; i++) {
         struct prepared *prepared = lookaside->slots[i];
 
@@ -135,12 +137,18 @@ void prepared_lookaside_tidy(struct prepared_lookaside *lookaside, uint64_t sche
     }
 }
 
+/* A digest can be made to meet another's, and then an account must still find only what is its own. */
+static bool is_it(const struct prepared *entry, const struct catalog_account *account, const uint8_t *id)
+{
+    return memcmp(entry->id, id, PREPARED_ID_BYTES) == 0 && entry->account == account;
+}
+
 /* Under the lock. NULL: it is not there. */
-static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
+static struct prepared *lookup(struct prepared_cache *cache, const struct catalog_account *account, const uint8_t *id)
 {
     struct prepared *entry = *bucket_of(cache, id);
 
-    while (entry && memcmp(entry->id, id, PREPARED_ID_BYTES) != 0)
+    while (entry && !is_it(entry, account, id))
         entry = entry->chain;
     return entry;
 }
@@ -149,18 +157,18 @@ static struct prepared *lookup(struct prepared_cache *cache, const uint8_t *id)
  * same thread does: a request that looks up a second statement takes a reference to the
  * first. `used` is written only if it is not set: a store by each loop would move its cache
  * line between cores all the time. */
-struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside, const uint8_t *id)
+struct prepared *prepared_find(struct prepared_cache *cache, struct prepared_lookaside *lookaside,
+                               const struct catalog_account *account, const uint8_t *id)
 {
     struct prepared **slot = &lookaside->slots[load_be32(id + 4) % LOOKASIDE_SLOTS];
 
-    if (*slot && memcmp((*slot)->id, id, PREPARED_ID_BYTES) == 0 &&
-        !atomic_load_explicit(&(*slot)->evicted, memory_order_acquire)) {
+    if (*slot && is_it(*slot, account, id) && !atomic_load_explicit(&(*slot)->evicted, memory_order_acquire)) {
         if (!atomic_load_explicit(&(*slot)->used, memory_order_relaxed))
             atomic_store_explicit(&(*slot)->used, true, memory_order_relaxed);
         return *slot;
     }
     pthread_mutex_lock(&cache->lock);
-    struct prepared *found = lookup(cache, id);
+    struct prepared *found = lookup(cache, account, id);
     if (found) {
         prepared_ref(found);
         atomic_store_explicit(&found->used, true, memory_order_relaxed);
@@ -220,7 +228,7 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
                          (int)(prepared->text.size < 200 ? prepared->text.size : 200),
                          (const char *)prepared->text.data);
     pthread_mutex_lock(&cache->lock);
-    struct prepared *old = lookup(cache, prepared->id);
+    struct prepared *old = lookup(cache, prepared->account, prepared->id);
     if (old)
         remove_entry(cache, old);
     struct prepared **bucket = bucket_of(cache, prepared->id);
@@ -235,7 +243,7 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
     cache->count++;
     while (cache->bytes > cache->bytes_max && cache->count > 1)
         evict_one(cache, prepared);
-    assert(cache->count && lookup(cache, prepared->id) == prepared);
+    assert(cache->count && lookup(cache, prepared->account, prepared->id) == prepared);
     pthread_mutex_unlock(&cache->lock);
     return OK;
 }
@@ -245,19 +253,21 @@ enum status prepared_insert(struct prepared_cache *cache, struct prepared *prepa
 void prepared_forget(struct prepared_cache *cache, struct prepared *prepared)
 {
     pthread_mutex_lock(&cache->lock);
-    if (lookup(cache, prepared->id) == prepared)
+    if (lookup(cache, prepared->account, prepared->id) == prepared)
         remove_entry(cache, prepared);
     pthread_mutex_unlock(&cache->lock);
 }
 
 /* After a DROP or ALTER: walks all entries under the lock, which is long for a large cache,
  * but definitions change rarely and their statements wait for the disk anyway. */
-void prepared_forget_unfit(struct prepared_cache *cache, const struct schema *schema)
+void prepared_forget_unfit(struct prepared_cache *cache, const struct catalog_account *account,
+                           const struct schema *schema)
 {
     pthread_mutex_lock(&cache->lock);
     for (struct prepared *at = cache->ring.newer, *next; at != &cache->ring; at = next) {
         next = at->newer;
-        if (!prepared_is_checked(at, schema) && plan_fit(&at->plan, schema) == PLAN_FITS_NO_MORE)
+        if (at->account == account && !prepared_is_checked(at, schema) &&
+            plan_fit(&at->plan, schema) == PLAN_FITS_NO_MORE)
             remove_entry(cache, at);
     }
     pthread_mutex_unlock(&cache->lock);

@@ -46,8 +46,8 @@ static void a_context_holds_one_large_plan(void **state)
         plans[i] = prepared_ref(make(i, 600 << 10)); /* the cache has room for one */
         plans[i]->id[7] = i;                         /* each in another slot */
         assert_int_equal(prepared_insert(cache, plans[i], &err), OK);
-        assert_ptr_equal(prepared_find(cache, &lookaside, plans[i]->id), plans[i]);
-        assert_ptr_equal(prepared_find(cache, &lookaside, plans[i]->id), plans[i]);
+        assert_ptr_equal(prepared_find(cache, &lookaside, NULL, plans[i]->id), plans[i]);
+        assert_ptr_equal(prepared_find(cache, &lookaside, NULL, plans[i]->id), plans[i]);
     }
     for (uint8_t i = 0; i < ARRAY_SIZE(plans); i++) {
         assert_int_equal(plans[i]->refs, i + 1 == ARRAY_SIZE(plans) ? 3 : 1);
@@ -57,11 +57,38 @@ static void a_context_holds_one_large_plan(void **state)
     prepared_cache_free(cache);
 }
 
+/* A text can be made whose digest is another's: each account finds its own all the same, and lets go of its own. */
+static void one_id_in_two_accounts(void **state)
+{
+    struct prepared_cache *cache = prepared_cache_new(1 << 20);
+    const struct catalog_account *const accounts[] = { (const void *)"a", (const void *)"b", (const void *)"c" };
+    struct prepared_lookaside lookaside;
+    struct prepared *plans[2];
+    struct error err;
+
+    prepared_lookaside_init(&lookaside);
+    for (uint8_t i = 0; i < 2; i++) {
+        plans[i] = make(7, 100);
+        plans[i]->account = accounts[i];
+        assert_int_equal(prepared_insert(cache, plans[i], &err), OK);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_ptr_equal(prepared_find(cache, &lookaside, accounts[i % 2], plans[0]->id), plans[i % 2]);
+        assert_null(prepared_find(cache, &lookaside, accounts[2], plans[0]->id));
+    }
+    prepared_forget(cache, plans[0]);
+    assert_null(prepared_find(cache, &lookaside, accounts[0], plans[1]->id));
+    assert_ptr_equal(prepared_find(cache, &lookaside, accounts[1], plans[1]->id), plans[1]);
+    prepared_lookaside_fini(&lookaside);
+    prepared_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_may_fill_half_of_the_cache),
         cmocka_unit_test(a_context_holds_one_large_plan),
+        cmocka_unit_test(one_id_in_two_accounts),
     };
 
     return cmocka_run_group_tests_name("query/prepared", tests, NULL, NULL);

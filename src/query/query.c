@@ -146,7 +146,7 @@ static void warn_of_use(struct execution *execution, const struct prepared *prep
     char id[2 * PREPARED_ID_BYTES + 1];
 
     if (bytes_is_null(session->keyspace) || session->warned_of_use || prepared->plan.is_qualified ||
-        prepared_find(context->engine->cache, &context->lookaside, prepared->id))
+        prepared_find(context->engine->cache, &context->lookaside, session->account, prepared->id))
         return;
     session->warned_of_use = true;
     /* 32 hexadecimal digits; sprintf ends each pair with a zero that the next pair
@@ -340,7 +340,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
     struct execution execution = {
         .context = context,
         .request = request,
-        .schema = catalog_view_schema(context->engine->catalog, &context->view),
+        .schema = catalog_view_schema(context->engine->catalog, &context->view, request->session->account),
         .parameters = &request->message->parameters,
         .out = out,
         .err = &request->error,
@@ -349,11 +349,11 @@ enum query_result query_run(struct query_context *context, struct query_request 
     };
     enum query_result result;
 
-    assert(request->session && request->message && request->arena && out);
+    assert(request->session->account && request->message && request->arena && out);
     assert(execution.version >= NATIVE_V3 && execution.version <= NATIVE_V5);
     /* The lookaside lets go of evicted plans only here, between two requests, when none is in
      * use. */
-    prepared_lookaside_tidy(&context->lookaside, schema_version_number(execution.schema));
+    prepared_lookaside_tidy(&context->lookaside, context->view.version);
     request->error.status = OK;
     request->table_id = 0;
     request->warning_count = 0;

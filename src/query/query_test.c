@@ -469,7 +469,7 @@ static void what_fits_no_more_is_let_go(void **state)
     struct schema *schema;
 
     make_table();
-    schema = catalog_ref_schema(catalog);
+    schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
     old = table_def_ref(schema_table(schema, BYTES_LITERAL("k"), BYTES_LITERAL("t")));
     schema_unref(schema);
     assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
@@ -498,13 +498,15 @@ static void what_others_change_is_let_go(void **state)
     make_table();
     assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
     assert_int_equal(cql_parse(own, BYTES_LITERAL("CREATE TABLE k.u (a int PRIMARY KEY)"), &statement, &err), OK);
-    assert_int_equal(
-        catalog_change(catalog, query_context_port(worker), statement, bytes_of(NULL, 0), own, &change, &err), OK);
+    assert_int_equal(catalog_change(catalog, session.account, query_context_port(worker), statement, bytes_of(NULL, 0),
+                                    own, &change, &err),
+                     OK);
     query_engine_stats(engine, &stats);
     assert_int_equal(stats.prepared_count, 1);
     assert_int_equal(cql_parse(own, BYTES_LITERAL("DROP TABLE k.t"), &statement, &err), OK);
-    assert_int_equal(
-        catalog_change(catalog, query_context_port(worker), statement, bytes_of(NULL, 0), own, &change, &err), OK);
+    assert_int_equal(catalog_change(catalog, session.account, query_context_port(worker), statement, bytes_of(NULL, 0),
+                                    own, &change, &err),
+                     OK);
     query_engine_stats(engine, &stats);
     assert_int_equal(stats.prepared_count, 0);
     arena_free(own);
@@ -516,10 +518,10 @@ static void an_older_schema_unprepares_nothing(void **state)
     struct schema *older;
 
     make_table();
-    older = catalog_ref_schema(catalog);
+    older = catalog_ref_schema(catalog, catalog_account_default(catalog));
     assert_string_equal(ask("ALTER TABLE t ADD w int"), "ok");
     assert_string_equal(prepare("SELECT * FROM t WHERE k = ?"), "ok");
-    prepared_forget_unfit(engine->cache, older);
+    prepared_forget_unfit(engine->cache, session.account, older);
     assert_string_equal(execute(loop), "");
     schema_unref(older);
 }
@@ -1068,6 +1070,148 @@ static void short_tuples_write_nothing(void **state)
     assert_string_equal(outcome(), refused);
 }
 
+/* ---- accounts ---- */
+
+#define ALICE "111122223333"
+#define BOB   "444455556666"
+
+/* A new session of the account; NULL: the default one. */
+static void as(const char *digits)
+{
+    struct error err;
+
+    free((void *)session.keyspace.data);
+    session.keyspace = bytes_of(NULL, 0);
+    session.account = catalog_account_default(catalog);
+    if (digits)
+        must(catalog_account(catalog, bytes_of_string(digits), &session.account, &err), &err);
+}
+
+static void an_account_has_names_of_its_own(void **state)
+{
+    static const char *const all[] = { ALICE, BOB, NULL };
+    static const char *const others[] = { "USE k",
+                                          "DESCRIBE KEYSPACE k",
+                                          "SELECT v FROM k.t",
+                                          "TRUNCATE k.t",
+                                          "DROP KEYSPACE k",
+                                          "CREATE TABLE k.u (k int PRIMARY KEY)",
+                                          "INSERT INTO k.t (k, c, v) VALUES (1, 1, 'x')" };
+    char text[200];
+
+    as(ALICE);
+    make_table();
+    ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'alices')");
+    as(BOB);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (!strstr(ask(others[i]), "t exist") && !strstr(shown, "not found"))
+            fail_msg("%s", shown);
+    assert_string_equal(prepare("SELECT v FROM k.t"), "invalid: keyspace k does not exist");
+    make_table();
+    as(NULL);
+    make_table();
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        as(all[i]);
+        assert_string_equal(ask("USE k"), "ok");
+        assert_string_equal(ask("SELECT v FROM t"), i ? "" : "alices");
+        snprintf(text, sizeof(text), "INSERT INTO t (k, c, v) VALUES (1, 1, '%s')", all[i] ? all[i] : "default");
+        assert_string_equal(ask(text), "ok");
+    }
+    as(BOB);
+    assert_string_equal(ask("DROP KEYSPACE k"), "ok");
+    as(ALICE);
+    assert_string_equal(ask("SELECT v FROM k.t"), ALICE);
+    as(NULL);
+    assert_string_equal(ask("SELECT v FROM k.t"), "default");
+    assert_string_equal(ask("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'k'"), "t");
+    as(BOB);
+    assert_string_equal(ask("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'k'"), "");
+}
+
+/* Each account's own statement of one text, by an id of its own; the default one's is Cassandra's. */
+static void prepared_ids_are_an_accounts_own(void **state)
+{
+    static const char *const all[] = { NULL, ALICE, BOB };
+    static const char text[] = "SELECT v FROM t WHERE k = ?";
+    uint8_t ids[3][16], cassandras[16];
+    char insert[100];
+
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        as(all[i]);
+        make_table();
+        snprintf(insert, sizeof(insert), "INSERT INTO t (k, c, v) VALUES (1, 1, 'the row of %zu')", i);
+        assert_string_equal(ask(insert), "ok");
+        assert_string_equal(prepare(text), "ok");
+        memcpy(ids[i], prepared_statement_id, 16);
+    }
+    prepared_id(bytes_of(NULL, 0), BYTES_LITERAL("k"), bytes_of_string(text), cassandras);
+    assert_memory_equal(ids[0], cassandras, 16);
+    for (size_t round = 0; round < 2; round++) /* from the cache, then from what the context keeps */
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+            for (size_t j = 0; j < ARRAY_SIZE(all); j++) {
+                as(all[i]);
+                memcpy(prepared_statement_id, ids[j], 16);
+                assert_int_equal(i == j, memcmp(ids[i], ids[j], 16) == 0);
+                snprintf(insert, sizeof(insert), "the row of %zu", i);
+                assert_string_equal(execute(loop), i == j ? insert : "unprepared");
+                assert_string_equal(execute(worker), i == j ? insert : "unprepared");
+            }
+}
+
+/* Whoever changes definitions, and in whichever account: what is unfit there is forgotten, and nothing elsewhere. */
+static void what_a_change_made_unfit_is_forgotten_in_its_account(void **state)
+{
+    static const char *const changes[] = { "CREATE TABLE u (k int PRIMARY KEY)", "ALTER TABLE t ADD w int" };
+    struct cql_statement *statement;
+    struct ddl_change change;
+    struct query_stats stats;
+    uint8_t alices[16];
+    struct error err;
+
+    as(ALICE);
+    make_table();
+    assert_string_equal(prepare("SELECT v FROM k.t WHERE k = ?"), "ok");
+    memcpy(alices, prepared_statement_id, 16);
+    as(BOB);
+    make_table();
+    assert_string_equal(prepare("SELECT v FROM k.t WHERE k = ?"), "ok");
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) { /* not by a statement of a client */
+        arena_reset(arena);
+        must(cql_parse(arena, bytes_of_string(changes[i]), &statement, &err), &err);
+        must(catalog_change(catalog, session.account, query_context_port(worker), statement, BYTES_LITERAL("k"), arena,
+                            &change, &err),
+             &err);
+        query_engine_stats(engine, &stats);
+        assert_int_equal(stats.prepared_count, 2 - i);
+    }
+    assert_string_equal(execute(loop), "unprepared");
+    as(ALICE);
+    memcpy(prepared_statement_id, alices, 16);
+    assert_string_equal(execute(loop), "");
+}
+
+static void a_trace_is_written_to_its_account(void **state)
+{
+    uint8_t alices[16];
+
+    as(ALICE);
+    make_table();
+    begin_trace();
+    memcpy(alices, traced_id, 16);
+    assert_string_equal(ask("INSERT INTO t (k, c, v) VALUES (1, 1, 'a')"), "ok");
+    struct trace *trace = request.trace;
+    as(BOB); /* what the connection's loop does meanwhile does not matter */
+    end_trace(trace);
+    assert_string_equal(of_trace("SELECT command FROM system_traces.sessions WHERE session_id = %s"), "");
+    assert_string_equal(ask("SELECT command FROM system_traces.sessions"), "");
+    assert_string_equal(ask("SELECT activity FROM system_traces.events"), "");
+    as(NULL);
+    assert_string_equal(ask("SELECT command FROM system_traces.sessions"), "");
+    as(ALICE);
+    assert_string_equal(of_trace("SELECT command FROM system_traces.sessions WHERE session_id = %s"), "QUERY");
+    assert_string_equal(ask("SELECT command FROM system_traces.sessions"), "QUERY");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1098,6 +1242,10 @@ int main(void)
         TEST(unset_values_change_nothing),
         TEST(short_tuples_write_nothing),
         TEST(times_and_limits_are_those_asked_for),
+        TEST(an_account_has_names_of_its_own),
+        TEST(prepared_ids_are_an_accounts_own),
+        TEST(what_a_change_made_unfit_is_forgotten_in_its_account),
+        TEST(a_trace_is_written_to_its_account),
         TEST(a_trace_becomes_rows_that_expire),
         TEST(events_stand_in_the_order_of_their_time),
         TEST(a_trace_has_an_end),

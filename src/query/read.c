@@ -560,6 +560,7 @@ static enum status make_command(struct reader *reader, struct read_command *comm
         .schema_version = table->version,
         .def = table,
         .virtual_def = table->virtual_table ? table : NULL,
+        .viewer = reader->execution->request->session->account,
         .reversed = select->reversed,
         .rows_wanted = select->rows_wanted,
         .static_wanted = select->static_wanted,

@@ -12,10 +12,12 @@
 #include "wire/native.h"
 
 struct trace;
+struct catalog_account; /* catalog/catalog.h */
 
 struct query_session {
-    struct bytes keyspace;    /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
-    uint8_t protocol_version; /* 3, 4, 5 */
+    struct catalog_account *account; /* borrowed from the catalog: whose names its statements name */
+    struct bytes keyspace;           /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
+    uint8_t protocol_version;        /* 3, 4, 5 */
     uint32_t flow; /* a number of the connection: its requests wait behind each other, not others behind them */
     uint8_t client_address[16]; /* for traces */
     bool client_is_ipv6;

@@ -12,7 +12,8 @@ enum { SHAPED_BYTES_MAX = 16 << 10 };
 
 /* The text of the request's first statement. NULL data: an id that is not known, or not any
  * more. */
-static struct bytes first_text(struct query_context *context, const struct native_request *message)
+static struct bytes first_text(struct query_context *context, const struct catalog_account *account,
+                               const struct native_request *message)
 {
     struct bytes text = { NULL, 0 }, id = { NULL, 0 };
     struct prepared *prepared;
@@ -31,13 +32,13 @@ static struct bytes first_text(struct query_context *context, const struct nativ
     }
     if (text.data || id.size != PREPARED_ID_BYTES)
         return text;
-    prepared = prepared_find(context->engine->cache, &context->lookaside, id.data);
+    prepared = prepared_find(context->engine->cache, &context->lookaside, account, id.data);
     return prepared ? prepared->text : text;
 }
 
 void query_shape(struct query_context *context, const struct query_request *request, struct query_shape *shape)
 {
-    struct bytes text = first_text(context, request->message);
+    struct bytes text = first_text(context, request->session->account, request->message);
     CLEANUP(buffer_fini) struct buffer masked = { 0 };
     CLEANUP(buffer_fini) struct buffer shown = { 0 };
 
@@ -50,6 +51,6 @@ void query_shape(struct query_context *context, const struct query_request *requ
     if (text.size > SHAPED_BYTES_MAX)
         text.size = SHAPED_BYTES_MAX;
     cql_shape(request->arena, text, &shown, &masked);
-    prepared_id((struct bytes){ NULL, 0 }, buffer_bytes(&masked), shape->statement);
+    prepared_id(bytes_of(NULL, 0), bytes_of(NULL, 0), buffer_bytes(&masked), shape->statement);
     shape->text = arena_copy(request->arena, buffer_bytes(&shown));
 }

@@ -26,8 +26,9 @@ struct event {
 struct trace {
     struct arena *arena; /* owned; holds the trace too */
     uint8_t id[16];
-    const struct clock *clock; /* the space's: what owners report is its time, too */
-    int64_t started_us;        /* real time */
+    const struct catalog_account *account; /* whose system_traces it is written to */
+    const struct clock *clock;             /* the space's: what owners report is its time, too */
+    int64_t started_us;                    /* real time */
     int64_t began_us;
     int64_t ended_us;
     uint8_t client[16];
@@ -57,6 +58,7 @@ struct trace *trace_new(struct query_context *context, const struct query_sessio
     struct trace *trace = arena_new_struct(arena, struct trace);
 
     trace->arena = arena;
+    trace->account = session->account;
     trace->clock = table_space_clock(context->engine->space);
     trace->started_us = started_us;
     trace->began_us = began_us;
@@ -306,7 +308,7 @@ static void submit(struct trace *trace, struct rows *rows, void (*done)(struct t
 static void begin_rows(struct rows *rows, struct trace *trace, struct bytes table)
 {
     struct query_context *context = trace->context;
-    const struct schema *schema = catalog_view_schema(context->engine->catalog, &context->view);
+    const struct schema *schema = catalog_view_schema(context->engine->catalog, &context->view, trace->account);
     int64_t end_s = (trace->started_us + trace->ended_us - trace->began_us) / 1000000;
 
     rows_begin(rows, schema_table(schema, BYTES_LITERAL("system_traces"), table), trace->arena, end_s, TRACE_TTL_S);

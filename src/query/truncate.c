@@ -33,7 +33,8 @@ enum query_result execute_truncate(struct execution *execution)
     assert(context->may_wait);
     struct bytes keyspace = arena_copy(execution->request->arena, table->keyspace),
                  table_name = arena_copy(execution->request->arena, table->name);
-    status = catalog_truncate(context->engine->catalog, context->port, keyspace, table_name, execution->err);
+    status = catalog_truncate(context->engine->catalog, execution->request->session->account, context->port, keyspace,
+                              table_name, execution->err);
     if (status)
         return execution_failed(execution, status);
     native_encode_result_void(execution->out);

@@ -24,8 +24,8 @@ static const struct command_help {
       "exit codes: 0 done, 2 not done\n" },
     { "flush", "flush DIR", "what its server holds in memory goes to files",
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
-    { "compact", "compact DIR [KEYSPACE[.TABLE]]", "these go into as few as can be",
-      "Without a name: of all tables.\n"
+    { "compact", "compact DIR [[ACCOUNT/]KEYSPACE[.TABLE]]", "these go into as few as can be",
+      "Without a name: of all tables. Without ACCOUNT, which is 12 digits: of account 000000000000.\n"
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
     { "sweep", "sweep DIR", "a round of purging what old deletions cover",
       "exit codes: 0 done, 1 failed, 2 no server has it open\n" },

@@ -233,7 +233,8 @@ static enum status open_space(struct server *server, struct error *err)
 /* ---- schema events ---- */
 
 /* On the thread that made the change; each loop gets its own copy. */
-static void schema_changed(struct catalog_listener *listener, const struct ddl_change *change)
+static void schema_changed(struct catalog_listener *listener, struct catalog_account *account,
+                           const struct ddl_change *change)
 {
     static const enum native_change changes[] = {
         [DDL_CREATED] = NATIVE_CREATED, [DDL_UPDATED] = NATIVE_UPDATED, [DDL_DROPPED] = NATIVE_DROPPED
@@ -252,7 +253,7 @@ static void schema_changed(struct catalog_listener *listener, const struct ddl_c
     if (!change->happened)
         return;
     native_encode_event_schema(&body, &event);
-    native_service_broadcast(&server->service, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
+    native_service_broadcast(&server->service, account, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
 }
 
 /* ---- serving ---- */
@@ -308,6 +309,7 @@ static enum status open_query(struct server *server, struct error *err)
     assert(server->catalog_is_open && !server->engine);
     server->engine = query_engine_new(&query);
     server->service.engine = server->engine;
+    server->service.catalog = server->catalog;
     workers.context = server->engine;
     status = workers_new(&workers, &server->service.workers, err);
     return status ? status : open_loops(server, err);

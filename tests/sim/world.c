@@ -123,7 +123,9 @@ enum status world_open(struct world *world, struct error *err)
                                                               .row_cache_bytes = world->options.row_cache_bytes });
     for (uint32_t i = 0; i < LOOPS; i++) {
         world->loops[i].context = query_context_new(world->engine, false);
-        world->sessions[i] = (struct query_session){ .protocol_version = 4, .flow = i };
+        world->sessions[i] = (struct query_session){ .account = catalog_account_default(world->catalog),
+                                                     .protocol_version = 4,
+                                                     .flow = i };
     }
     for (uint32_t i = 0; i < WORKERS; i++)
         world->workers[i].context = query_context_new(world->engine, true);

@@ -114,7 +114,7 @@ static void rows(const struct virtual_table *self, struct virtual_emit *emit)
 
     pthread_mutex_lock(&view->lock);
     for (int i = 0; i < ADMIN_ASKED_MAX; i++)
-        if (view->tasks[i].is_used)
+        if (view->tasks[i].is_used && (!view->tasks[i].account || view->tasks[i].account == emit->viewer))
             emit_task(emit, &view->tasks[i]);
     pthread_mutex_unlock(&view->lock);
 }
@@ -261,16 +261,32 @@ static void ask_sweep(struct asker *asker)
 /* The tables that are meant: count 0 and NULL ids: all there are. By id, so that a table that is
  * dropped meanwhile is simply not there. */
 struct chosen {
-    uint64_t *ids; /* owned */
+    const struct catalog_account *account;
+    const char *name; /* without its account */
+    uint64_t *ids;    /* owned */
     uint32_t count;
 };
 
-/* A keyspace, or one table of it. Computed tables have nothing to compact. */
-static enum status choose_tables(struct admin *admin, const char *name, struct chosen *chosen, struct error *err)
+/* ACCOUNT/NAME, or a name of the default account. */
+static enum status choose_account(struct admin *admin, const char *name, struct chosen *chosen, struct error *err)
 {
-    const char *dot = strchr(name, '.');
+    const char *slash = strchr(name, '/');
+
+    /* None is made: an operator's slip names nobody. */
+    chosen->name = slash ? slash + 1 : name;
+    chosen->account = slash ? catalog_find_account(admin->catalog, bytes_of(name, (size_t)(slash - name)))
+                            : catalog_account_default(admin->catalog);
+    if (!chosen->account)
+        return error_set(err, ERR_NOT_FOUND, "There is no account %.*s that has anything", (int)(slash - name), name);
+    return OK;
+}
+
+/* A keyspace, or one table of it. Computed tables have nothing to compact. */
+static enum status choose_tables(struct admin *admin, struct chosen *chosen, struct error *err)
+{
+    const char *name = chosen->name, *dot = strchr(name, '.');
     struct bytes keyspace_name = bytes_of(name, dot ? (size_t)(dot - name) : strlen(name));
-    struct schema *schema = catalog_ref_schema(admin->catalog);
+    struct schema *schema = catalog_ref_schema(admin->catalog, chosen->account);
     const struct keyspace_def *keyspace = schema_keyspace(schema, keyspace_name);
     enum status status = OK;
 
@@ -290,11 +306,13 @@ static enum status choose_tables(struct admin *admin, const char *name, struct c
     return status;
 }
 
-static void name_task(struct asker *asker, const char *name)
+static void name_task(struct asker *asker, const struct chosen *chosen)
 {
-    const char *dot = strchr(name, '.');
+    const char *name = chosen->name, *dot = strchr(name, '.');
 
     pthread_mutex_lock(&asker->admin->view->lock);
+    /* From here on nobody else sees the task. */
+    asker->task->account = chosen->account;
     snprintf(asker->task->keyspace, sizeof(asker->task->keyspace), "%.*s", dot ? (int)(dot - name) : (int)strlen(name),
              name);
     if (dot)
@@ -324,8 +342,10 @@ static void ask_compact(struct asker *asker, const char *name)
     uint32_t shards = table_space_shard_count(asker->admin->space), count;
     struct chosen chosen = { 0 };
     struct error err = { 0 };
-    enum status status = *name ? choose_tables(asker->admin, name, &chosen, &err) : OK;
+    enum status status = *name ? choose_account(asker->admin, name, &chosen, &err) : OK;
 
+    if (!status && *name)
+        status = choose_tables(asker->admin, &chosen, &err);
     if (status) {
         /* Told before a task is shown. */
         tell_error(asker, status, &err);
@@ -335,7 +355,7 @@ static void ask_compact(struct asker *asker, const char *name)
     count = shards * (chosen.ids ? chosen.count : 1);
     begin_task(asker, "compaction", "compactions", count);
     if (*name)
-        name_task(asker, name);
+        name_task(asker, &chosen);
     status = compact(asker, &chosen, count, &err);
     if (status)
         tell_error(asker, status, &err);

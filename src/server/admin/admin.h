@@ -4,14 +4,15 @@
  *
  * Lines of text, each at most ADMIN_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
- *     -> flush | sweep | compact | compact KEYSPACE | compact KEYSPACE.TABLE | snapshot | clock | clock SECONDS | missing
+ *     -> flush | sweep | compact | compact NAME | snapshot | clock | clock SECONDS | missing
  *     <- progress DONE TOTAL UNIT         any number of times
  *     <- count N NAME                     so, too: of missing
  *     <- done TEXT                        or
  *     <- error TEXT                       nothing was done, or not all of it
  *
  *     flush      what all shards hold in memory goes to sorted files (tables share a shard's memory: there is no flush of one)
- *     compact    sorted files into as few as can be, and what may be purged is; of a table, a keyspace or all
+ *     compact    sorted files into as few as can be, and what may be purged is; of a table, a keyspace or all. NAME: KEYSPACE or
+ *                KEYSPACE.TABLE of the default account, of another one ACCOUNT/KEYSPACE or ACCOUNT/KEYSPACE.TABLE
  *     sweep      a round of the sweeper to its end
  *     snapshot   TEXT is the name of a directory in DIR: all shards as they were at one moment (table_checkpoint). It is the asker's to
  *                copy, until the connection ends: then it is removed
@@ -20,7 +21,7 @@
  *     missing    operations of AWS's APIs that were asked for and are not served (api/unknown.h), how often
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
- * it is not of one table. A thread for each connection, ADMIN_ASKED_MAX at once, one snapshot at a time.
+ * it is not of one table, and then all accounts see it; else the table's. A thread for each connection, ADMIN_ASKED_MAX at once, one snapshot at a time.
  *
  * Errors:  admin_open: ERR_IO.
  * Thread:  open and close: main's.
@@ -44,6 +45,7 @@ enum { ADMIN_LINE_MAX = 1024, ADMIN_ASKED_MAX = 8 };
 /* What is under way. */
 struct admin_task {
     bool is_used;
+    const struct catalog_account *account; /* borrowed: who may see its names; NULL: it has none, and all may */
     char kind[16];
     char keyspace[64], table[64];
     uint8_t id[16]; /* a timeuuid */

@@ -32,7 +32,8 @@ struct checker {
     struct catalog_check *definitions;
     uint64_t table_id;             /* whose rows are being looked at for their forms */
     const struct table_def *table; /* NULL: none that there is */
-    uint64_t form_count;           /* rows of it that must be written again */
+    struct bytes account; /* the table's, empty for the default one; borrowed until the next one is looked for */
+    uint64_t form_count;  /* rows of it that must be written again */
     struct buffer scratch;
 };
 
@@ -93,9 +94,10 @@ static void tell_forms(struct checker *checker)
     /* Only tables of which there is something to tell. */
     if (checker->form_count) {
         progress_clear(&checker->progress);
-        printf("to be written again: %.*s.%.*s: rows=%llu: sets or maps in them stand in an order that an older "
+        printf("to be written again: %.*s%s%.*s.%.*s: rows=%llu: sets or maps in them stand in an order that an older "
                "version kept; read the table, TRUNCATE it and insert what was read\n",
-               BYTES(checker->table->keyspace), BYTES(checker->table->name), (unsigned long long)checker->form_count);
+               BYTES(checker->account), checker->account.size ? "/" : "", BYTES(checker->table->keyspace),
+               BYTES(checker->table->name), (unsigned long long)checker->form_count);
         fflush(stdout);
     }
     checker->form_count = 0;
@@ -122,7 +124,7 @@ static enum status see_form(void *context, const struct key_parts *key, const st
     if (key->table_id != checker->table_id) {
         tell_forms(checker);
         checker->table_id = key->table_id;
-        checker->table = catalog_check_table(checker->definitions, key->table_id);
+        checker->table = catalog_check_table(checker->definitions, key->table_id, &checker->account);
     }
     if (checker->table && forms_concern(checker->table))
         checker->form_count += forms_differ(checker->table, key, row, &checker->scratch);

@@ -504,7 +504,7 @@ static const struct command {
     bool takes_key_file, takes_without_key, takes_advance;
 } commands[] = {
     { "flush", "flush DIR", 1, 1, false, false, false },
-    { "compact", "compact DIR [KEYSPACE[.TABLE]]", 1, 2, false, false, false },
+    { "compact", "compact DIR [[ACCOUNT/]KEYSPACE[.TABLE]]", 1, 2, false, false, false },
     { "sweep", "sweep DIR", 1, 1, false, false, false },
     { "clock", "clock DIR [--advance DURATION]", 1, 1, false, false, true },
     { "api", "api missing DIR|URL", 2, 2, false, false, false },

@@ -1,7 +1,7 @@
 /* server/admin/operate.h: what an operator asks on the command line of a directory that is served, or of a copy of one.
  *
  *     helenus flush DIR                                 through the control socket (admin.h) of the server that has DIR open
- *     helenus compact DIR [KEYSPACE[.TABLE]]            so, too
+ *     helenus compact DIR [[ACCOUNT/]KEYSPACE[.TABLE]]  so, too
  *     helenus sweep DIR                                 so, too
  *     helenus clock DIR [--advance DURATION]            so, too: its real time, moved ahead in developer mode
  *     helenus api missing DIR|URL                       so, too, or through the HTTP port (missing.h)

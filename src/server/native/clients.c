@@ -87,7 +87,9 @@ static void rows(const struct virtual_table *self, struct virtual_emit *emit)
 
     pthread_mutex_lock(&clients->lock);
     for (const struct client *client = clients->first; client; client = client->next)
-        emit_client(emit, client);
+        /* Others are none of the reader's business, not even their addresses. */
+        if (client->account == emit->viewer)
+            emit_client(emit, client);
     pthread_mutex_unlock(&clients->lock);
 }
 
@@ -104,9 +106,10 @@ void clients_fini(struct clients *clients)
 }
 
 /* Counted from its first byte on, before it has said who it is. */
-void clients_add(struct clients *clients, struct client *client, const struct sockaddr *address)
+void clients_add(struct clients *clients, struct client *client, const struct catalog_account *account,
+                 const struct sockaddr *address)
 {
-    *client = (struct client){ .stage = CLIENT_ESTABLISHED };
+    *client = (struct client){ .account = account, .stage = CLIENT_ESTABLISHED };
     client->address_bytes = listener_address_bytes(address, client->address);
     client->port = listener_port(address);
     pthread_mutex_lock(&clients->lock);
@@ -176,8 +179,12 @@ void clients_started(struct clients *clients, struct client *client, uint8_t ver
     pthread_mutex_unlock(&clients->lock);
 }
 
-void clients_authenticated(struct clients *clients, struct client *client, struct bytes user)
+void clients_authenticated(struct clients *clients, struct client *client, const struct catalog_account *account,
+                           struct bytes user)
 {
+    pthread_mutex_lock(&clients->lock);
+    client->account = account; /* before its name is there to be seen */
+    pthread_mutex_unlock(&clients->lock);
     /* A name that is no text is not shown; the connection is ready all the same. */
     if (text_is_utf8(user))
         replace(clients, &client->user, text_cut(user, CLIENT_NAME_BYTES_MAX));

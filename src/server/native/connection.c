@@ -10,6 +10,7 @@
  * (net/budget.h), from the frame to the reply. */
 #include "server/native/connection.h"
 
+#include "catalog/catalog.h"
 #include "query/trace.h"
 #include "server/native/memory.h"
 #include "table/table.h"
@@ -739,6 +740,44 @@ static enum status check_password(struct bytes token, struct bytes *user, struct
     return OK;
 }
 
+/* NAME-at-ACCOUNT, as AWS writes names of service-specific credentials. Any other name is of the
+ * default account: its digits are NULL. */
+static struct bytes account_of(struct bytes user)
+{
+    static const char middle[] = "-at-";
+    size_t behind = ACCOUNT_DIGITS, before = sizeof(middle) - 1 + behind;
+    struct bytes digits;
+
+    if (user.size <= before || memcmp(user.data + user.size - before, middle, sizeof(middle) - 1) != 0)
+        return bytes_of(NULL, 0);
+    /* A name that only looks like one is a name as any other. */
+    digits = bytes_of(user.data + user.size - behind, behind);
+    for (size_t i = 0; i < digits.size; i++)
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return bytes_of(NULL, 0);
+    return digits;
+}
+
+/* From here on the connection is the account's, for as long as it is open. */
+static enum status end_authentication(struct connection *connection, struct bytes token, struct error *err)
+{
+    struct native_service *service = connection->loop->service;
+    struct bytes user, digits;
+    enum status status = check_password(token, &user, err);
+
+    if (status)
+        return status;
+    /* One account too many is no reason to end the connection: its user may be another's. */
+    digits = account_of(user);
+    if (digits.data)
+        status = catalog_account(service->catalog, digits, &connection->session.account, err);
+    if (status)
+        return status;
+    clients_authenticated(service->clients, &connection->client, connection->session.account, user);
+    become_ready(connection);
+    return OK;
+}
+
 /* What OPTIONS is answered: what STARTUP may ask for. */
 static void encode_supported(struct buffer *out)
 {
@@ -762,7 +801,6 @@ static void encode_supported(struct buffer *out)
 static enum status answer_session(struct connection *connection, const struct native_request *message,
                                   enum native_opcode *opcode, struct buffer *out, struct error *err)
 {
-    struct bytes user;
     enum status status;
 
     switch (message->header.opcode) {
@@ -772,11 +810,9 @@ static enum status answer_session(struct connection *connection, const struct na
         return OK;
     case NATIVE_STARTUP: return start_session(connection, message, opcode, out, err);
     case NATIVE_AUTH_RESPONSE:
-        status = check_password(message->auth_response.token, &user, err);
+        status = end_authentication(connection, message->auth_response.token, err);
         if (status)
             return status;
-        clients_authenticated(connection->loop->service->clients, &connection->client, user);
-        become_ready(connection);
         *opcode = NATIVE_AUTH_SUCCESS;
         native_encode_auth_success(out, (struct bytes){ NULL, 0 });
         return OK;
@@ -1127,7 +1163,8 @@ void connection_open(struct native_loop *loop, int fd, const struct sockaddr *ad
     connection->release.run = release_run;
     connection->session.flow = loop->flow_next++;
     connection->session.client_is_ipv6 = listener_address_bytes(address, connection->session.client_address) == 16;
-    clients_add(loop->service->clients, &connection->client, address);
+    connection->session.account = catalog_account_default(loop->service->catalog);
+    clients_add(loop->service->clients, &connection->client, connection->session.account, address);
     connection->next = loop->connections;
     if (connection->next)
         connection->next->previous = connection;

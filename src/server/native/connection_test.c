@@ -2,6 +2,7 @@
  * requests that are pending or wait, limits, events, the end. query_ and table_port_ functions are defined here and so
  * take the place of the library's. */
 #include "base/crc.h"
+#include "catalog/catalog.h"
 #include "query/trace.h"
 #include "server/native/connection.h"
 #include "table/table.h"
@@ -27,7 +28,7 @@
  *   "use NAME"        sets the session's keyspace;  "wait use NAME": a worker does
  *   "fail"            ERR_INVALID "no such thing"
  *   "warn"            void, with a warning
- *   "keyspace"        set_keyspace with the session's */
+ *   "keyspace"        set_keyspace with the session's;  "account": with its account's digits */
 
 struct table_port {
     int fd;
@@ -144,6 +145,8 @@ enum query_result query_run(struct query_context *context, struct query_request 
         request->session->keyspace = bytes_of(xstrndup(rest.data, rest.size), rest.size);
         request->was_use = true;
         native_encode_result_set_keyspace(out, rest);
+    } else if (says(text, "account", &rest)) {
+        native_encode_result_set_keyspace(out, catalog_account_name(request->session->account));
     } else if (says(text, "keyspace", &rest)) {
         native_encode_result_set_keyspace(out, request->session->keyspace);
     } else if (says(text, "big ", &rest)) {
@@ -221,6 +224,33 @@ enum query_result query_finish(struct query_context *context, struct query_reque
     }
     native_encode_result_void(out);
     return QUERY_DONE;
+}
+
+/* ---- accounts: the default one, and one that all others are ---- */
+
+struct catalog_account {
+    char digits[ACCOUNT_DIGITS + 1];
+};
+static struct catalog_account accounts[2] = { { "000000000000" }, { "" } };
+
+struct catalog_account *catalog_account_default(struct catalog *catalog)
+{
+    return &accounts[0];
+}
+
+enum status catalog_account(struct catalog *catalog, struct bytes digits, struct catalog_account **result,
+                            struct error *err)
+{
+    if (bytes_equal(digits, BYTES_LITERAL("999999999999")))
+        return error_set(err, ERR_OVERLOADED, "too many accounts");
+    snprintf(accounts[1].digits, sizeof(accounts[1].digits), "%.*s", BYTES(digits));
+    *result = &accounts[1];
+    return OK;
+}
+
+struct bytes catalog_account_name(const struct catalog_account *account)
+{
+    return bytes_of_string(account->digits);
 }
 
 /* ---- a server ---- */
@@ -696,7 +726,7 @@ static void a_segment_waits_for_its_limits(void **state)
         atomic_store(&hold_pending, false);
         for (int i = 0; i < 60; i++) {
             if (i % 8 == 0)
-                native_service_broadcast(&f->service, 0, bytes_of("", 0)); /* a turn */
+                native_service_broadcast(&f->service, &accounts[0], 0, bytes_of("", 0)); /* a turn */
             assert_true(listen_v5(v5, &a));
             assert_int_equal(a.opcode, NATIVE_RESULT);
             seen++;
@@ -949,7 +979,7 @@ static void requests_in_flight_are_bounded(void **state)
     atomic_store(&hold_pending, false);
     close(dial(f)); /* a turn, so that the held ones are flushed */
     for (unsigned i = 0; i < 2; i++)
-        native_service_broadcast(&f->service, 0, bytes_of("", 0));
+        native_service_broadcast(&f->service, &accounts[0], 0, bytes_of("", 0));
     for (int i = 0; i < REQUESTS; i++) {
         assert_true(listen_once(fd, &a));
         assert_int_equal(a.opcode, NATIVE_RESULT);
@@ -1079,8 +1109,8 @@ static void events_reach_who_registered(void **state)
     native_encode_event_schema(&body, &change);
     for (int i = 0; i < 8; i++)
         told[i] = open_registered(f);
-    native_service_broadcast(&f->service, NATIVE_EVENT_STATUS, bytes_of("x", 1)); /* nobody wants it */
-    native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
+    native_service_broadcast(&f->service, &accounts[0], NATIVE_EVENT_STATUS, bytes_of("x", 1)); /* nobody wants it */
+    native_service_broadcast(&f->service, &accounts[0], NATIVE_EVENT_SCHEMA, buffer_bytes(&body));
     for (int i = 0; i < 8; i++) {
         assert_true(listen_once(told[i], &a));
         assert_int_equal(a.opcode, NATIVE_EVENT);
@@ -1096,6 +1126,106 @@ static void events_reach_who_registered(void **state)
     stop(f);
 }
 
+/* A session of this user, who has said STARTUP before and is answered in *a. */
+static void log_in(int fd, const char *user, struct answer *a)
+{
+    CLEANUP(buffer_fini) struct buffer token = { 0 };
+
+    buffer_append_be32(&token, (uint32_t)strlen(user) + 3);
+    buffer_append_u8(&token, 0);
+    buffer_append_string(&token, user);
+    buffer_append(&token, "\0x", 2);
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, buffer_bytes(&token));
+    assert_true(listen_once(fd, a));
+}
+
+static int begin_session(struct fixture *f)
+{
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0,
+        bytes_of("\0\1\0\x0b"
+                 "CQL_VERSION\0\5"
+                 "3.0.0",
+                 22));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTHENTICATE);
+    return fd;
+}
+
+/* What a session of this user is: the digits of its account. */
+static const char *account_of(struct fixture *f, const char *user)
+{
+    static char digits[64];
+    struct answer a;
+    int fd = begin_session(f);
+
+    log_in(fd, user, &a);
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    for (int i = 0; i < 2; i++) { /* on the loop, and as a worker sees it */
+        ask_query(fd, 1, i ? "wait account" : "account");
+        assert_true(listen_once(fd, &a));
+        assert_int_equal(load_be32(a.body), NATIVE_RESULT_SET_KEYSPACE);
+        snprintf(digits, sizeof(digits), "%.*s", load_be16(a.body + 4), a.body + 6);
+        assert_int_equal(strlen(digits), ACCOUNT_DIGITS);
+    }
+    close(fd);
+    return digits;
+}
+
+static void a_users_name_tells_its_account(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct answer a;
+    int fd = begin_session(f);
+
+    assert_string_equal(account_of(f, "alice-at-111122223333"), "111122223333");
+    assert_string_equal(account_of(f, "alice+1-at-444455556666"), "444455556666");
+    assert_string_equal(account_of(f, "a-at-b-at-111122223333"), "111122223333");
+    assert_string_equal(account_of(f, "alice"), "000000000000");
+    assert_string_equal(account_of(f, "alice-at-11112222333"), "000000000000");
+    assert_string_equal(account_of(f, "alice-at-11112222333x"), "000000000000");
+    assert_string_equal(account_of(f, "alice-at-1111222233334"), "000000000000");
+    assert_string_equal(account_of(f, "alice-AT-111122223333"), "000000000000");
+    assert_string_equal(account_of(f, "-at-111122223333"), "000000000000");
+    assert_string_equal(account_of(f, "111122223333"), "000000000000");
+    /* No room for one more: told, and another may be tried. */
+    log_in(fd, "alice-at-999999999999", &a);
+    assert_error(&a, 0x1001, "too many accounts");
+    log_in(fd, "alice", &a);
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    close(fd);
+    stop(f);
+}
+
+static void events_reach_their_account_only(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct answer a;
+    int fds[2];
+
+    for (int i = 0; i < 2; i++) {
+        fds[i] = begin_session(f);
+        log_in(fds[i], i ? "alice-at-111122223333" : "alice", &a);
+        ask(fds[i], NATIVE_REGISTER, 1, bytes_of("\0\1\0\x0dSCHEMA_CHANGE", 17));
+        assert_true(listen_once(fds[i], &a));
+        assert_int_equal(a.opcode, NATIVE_READY);
+    }
+    native_service_broadcast(&f->service, &accounts[1], NATIVE_EVENT_SCHEMA, BYTES_LITERAL("second"));
+    native_service_broadcast(&f->service, &accounts[0], NATIVE_EVENT_SCHEMA, BYTES_LITERAL("first"));
+    for (int i = 0; i < 2; i++) {
+        assert_true(listen_once(fds[i], &a));
+        assert_int_equal(a.opcode, NATIVE_EVENT);
+        assert_memory_equal(a.body, i ? "second" : "first", 5);
+        ask_query(fds[i], 1, "void"); /* nothing came between */
+        assert_true(listen_once(fds[i], &a));
+        assert_int_equal(a.opcode, NATIVE_RESULT);
+        close(fds[i]);
+    }
+    stop(f);
+}
+
 /* A large reply that is still leaving is no reason to end a connection when an event comes; events that nobody takes are. */
 static void events_wait_behind_a_large_reply(void **state)
 {
@@ -1107,14 +1237,14 @@ static void events_wait_behind_a_large_reply(void **state)
     ask_query(patient, 2, "big 30000000");
     ask_query(deaf, 2, "big 30000000");
     usleep(100000);
-    native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
+    native_service_broadcast(&f->service, &accounts[0], NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
     assert_true(listen_once(patient, &a));
     assert_int_equal(a.opcode, NATIVE_RESULT);
     assert_true(listen_once(patient, &a));
     assert_int_equal(a.opcode, NATIVE_EVENT);
     assert_int_equal(a.size, sizeof(body));
     for (size_t i = 0; i * sizeof(body) < f->service.limits.output_bytes_max; i++) {
-        native_service_broadcast(&f->service, NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
+        native_service_broadcast(&f->service, &accounts[0], NATIVE_EVENT_SCHEMA, bytes_of(body, sizeof(body)));
         assert_true(listen_once(patient, &a));
         assert_int_equal(a.opcode, NATIVE_EVENT);
     }
@@ -1145,9 +1275,9 @@ static void list_row(struct virtual_emit *emit, const struct bytes *values)
 static void clients_are_listed(void **state)
 {
     struct fixture *f = start(true, NULL);
-    struct listing listing = { .emit.row = list_row };
+    struct listing listing = { .emit = { .row = list_row, .viewer = &accounts[0] } };
     struct answer a;
-    int silent = dial(f), fd = dial(f);
+    int silent = dial(f), fd = dial(f), other;
 
     ask(fd, NATIVE_STARTUP, 0,
         bytes_of("\0\2\0\x0b"
@@ -1167,6 +1297,17 @@ static void clients_are_listed(void **state)
     }
     assert_int_equal(listing.count, 2);
     assert_string_equal(listing.text, "ready test one 4 3 zo\xc3\xab");
+    /* Another account's is listed for that one only. */
+    other = begin_session(f);
+    log_in(other, "alice-at-111122223333", &a);
+    listing.count = 0;
+    f->clients.table.rows(&f->clients.table, &listing.emit);
+    assert_int_equal(listing.count, 2);
+    listing.count = 0;
+    listing.emit.viewer = &accounts[1];
+    f->clients.table.rows(&f->clients.table, &listing.emit);
+    assert_int_equal(listing.count, 1);
+    close(other);
     close(silent);
     close(fd);
     stop(f);
@@ -1250,7 +1391,7 @@ static void draining_lets_requests_end(void **state)
         native_loop_drain(f->loops[i]);
     assert_false(listen_once(idle, &a));
     atomic_store(&hold_pending, false);
-    native_service_broadcast(&f->service, 0, bytes_of("", 0)); /* a turn */
+    native_service_broadcast(&f->service, &accounts[0], 0, bytes_of("", 0)); /* a turn */
     assert_true(listen_once(fd, &a));
     assert_int_equal(a.opcode, NATIVE_RESULT);
     assert_false(listen_once(fd, &a));
@@ -1286,6 +1427,8 @@ int main(void)
         cmocka_unit_test(too_large_frames_are_answered_and_skipped),
         cmocka_unit_test(events_reach_who_registered),
         cmocka_unit_test(events_wait_behind_a_large_reply),
+        cmocka_unit_test(a_users_name_tells_its_account),
+        cmocka_unit_test(events_reach_their_account_only),
         cmocka_unit_test(clients_are_listed),
         cmocka_unit_test(silence_and_crowds_are_ended),
         cmocka_unit_test(who_holds_too_much_is_ended),

@@ -226,6 +226,7 @@ void native_worker_stop(void *local)
 struct broadcast {
     struct loop_task task;
     struct native_loop *loop;
+    const struct catalog_account *account;
     uint32_t event;
     size_t size;
     uint8_t body[];
@@ -238,19 +239,20 @@ static void broadcast_run(struct loop_task *task)
     /* A connection may close while it is sent to, so the next one is known before. */
     for (struct connection *connection = broadcast->loop->connections, *next; connection; connection = next) {
         next = connection->next;
-        if (connection->events & broadcast->event)
+        if (connection->events & broadcast->event && connection->session.account == broadcast->account)
             connection_send_event(connection, bytes_of(broadcast->body, broadcast->size));
     }
     free(broadcast);
 }
 
-void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body)
+void native_service_broadcast(struct native_service *service, const struct catalog_account *account, uint32_t event,
+                              struct bytes body)
 {
     assert(service->loops || !service->loop_count);
     for (uint32_t i = 0; i < service->loop_count; i++) {
         struct broadcast *broadcast = xmalloc(sizeof(*broadcast) + body.size);
 
-        *broadcast = (struct broadcast){ { .run = broadcast_run }, service->loops[i], event, body.size };
+        *broadcast = (struct broadcast){ { .run = broadcast_run }, service->loops[i], account, event, body.size };
         memcpy(broadcast->body, body.data, body.size);
         loop_post(service->loops[i]->net_loop, &broadcast->task);
     }

@@ -42,6 +42,7 @@ struct native_limits {
 
 struct native_service {
     const struct clock *clock;   /* borrowed */
+    struct catalog *catalog;     /* borrowed: accounts */
     struct query_engine *engine; /* borrowed */
     struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits; /* what a loop begins with; each has its own copy */
@@ -110,8 +111,9 @@ void native_loop_close(struct native_loop *loop);
 void *native_worker_start(void *engine);
 void native_worker_stop(void *local);
 
-/* Sends an EVENT to all connections that registered for it. Any thread. */
-void native_service_broadcast(struct native_service *service, uint32_t event, struct bytes body);
+/* Sends an EVENT to the account's connections that registered for it. Any thread. */
+void native_service_broadcast(struct native_service *service, const struct catalog_account *account, uint32_t event,
+                              struct bytes body);
 
 /* A request has left: the last of a draining loop stops it. */
 void native_loop_idle(struct native_loop *loop);
