@@ -115,7 +115,7 @@ def program_of(test):
 def target_of(test):
     if kind_of(test) == "sim":
         return "build/sim"
-    if test == "crash:batch" or kind_of(test) == "cold":
+    if test in ("crash:batch", "operate:a_task_is_shown_to_its_account") or kind_of(test) == "cold":
         return folder_of(test) + "/helenus-switches"
     return folder_of(test) + "/helenus" if wants_server(test) else "build/test/" + program_of(test)
 

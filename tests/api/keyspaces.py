@@ -19,6 +19,7 @@ import sys
 import boto3
 from botocore.config import Config
 from cassandra import AlreadyExists, InvalidRequest
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -45,7 +46,7 @@ class Both:
     def __init__(self, server):
         self.server = server
         self.api, self.tagging = client(server), client(server, "resourcegroupstaggingapi")
-        self.cluster = Cluster([server.host], port=server.cql_port)
+        self.cluster = Cluster([server.host], port=server.cql_port, auth_provider=PlainTextAuthProvider(f"alice-at-{ACCOUNT}", "any"))
         self.session = self.cluster.connect()
         self.events = queue.Queue()
         self.cluster.control_connection._connection.register_watcher("SCHEMA_CHANGE", self.events.put)
@@ -258,7 +259,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary")
     options = parser.parse_args()
-    server = Helenus(options.binary).start()
+    server = Helenus(options.binary, args=["--auth", "password"]).start()
     try:
         both = Both(server)
         for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages):

@@ -21,6 +21,7 @@ BINARY = os.environ.get("HELENUS", os.path.join(ROOT, "build", "helenus"))
 
 ERROR, STARTUP, READY, AUTHENTICATE, OPTIONS, SUPPORTED, QUERY, RESULT, PREPARE, EXECUTE, REGISTER, EVENT, BATCH = (
     0x00, 0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D)
+AUTH_RESPONSE, AUTH_SUCCESS = 0x0F, 0x10
 
 
 class ServerError(Exception):
@@ -187,7 +188,7 @@ def open_segment(data, lz4=False):
 class Client:
     """With version 5, what is sent after STARTUP goes into segments unless raw=True; `segment_count` counts what came."""
 
-    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4, options=None):
+    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4, options=None, user=None):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pending, self.raw, self.version, self.in_segments = b"", b"", version, False
@@ -200,6 +201,9 @@ class Client:
             _, opcode, body = self.receive()
             assert opcode in (READY, AUTHENTICATE), (opcode, body)
             self.in_segments = version >= 5
+            if user:
+                opcode, body = self.call(AUTH_RESPONSE, long_string(f"\0{user}\0password"))
+                assert opcode == AUTH_SUCCESS, (opcode, body)
 
     def close(self):
         self.socket.close()

@@ -366,6 +366,34 @@ def kill_minus_nine():
         expect(DONE, "is restored", "restore", target, back)
 
 
+def a_task_is_shown_to_its_account():
+    """A compaction of an account's table, while the disk stands still under it: the account sees its names, nobody else anything."""
+    alice, bob, query = "alice-at-111122223333", "bob-at-444455556666", "SELECT keyspace_name, table_name, kind FROM system_views.sstable_tasks"
+    with tempfile.TemporaryDirectory(prefix="helenus-operate-") as top:
+        data, options = os.path.join(top, "data"), ["--shards", "1", "--auth", "password"]
+        with Server(data, *options, binary=SWITCHES) as server:
+            client = Client(server.port, user=alice)
+            client.query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+            client.query("CREATE TABLE ks.t (k int PRIMARY KEY, v int)")
+            for i in range(2):
+                client.query(f"INSERT INTO ks.t (k, v) VALUES ({i}, 1)")
+                expect(DONE, "flushed", "flush", data, binary=SWITCHES)
+        directory, = (os.path.join(data, name) for name in os.listdir(data) if name.startswith("shard-"))
+        with Server(data, *options, env={"HELENUS_TEST_STALL": directory}, binary=SWITCHES) as server:
+            clients = [Client(server.port, user=user) for user in (alice, bob, "carol")]
+            open(directory + ".stalled", "w").close()
+            with socket.socket(socket.AF_UNIX) as asker:
+                asker.connect(os.path.join(data, "control"))
+                asker.settimeout(60)
+                asker.sendall(b"compact 111122223333/ks.t\n")
+                told = asker.makefile()
+                assert told.readline() == "progress 0 1 compactions\n"
+                shown = [select(client, query) for client in clients]
+                os.unlink(directory + ".stalled")
+                assert shown == [[[b"ks", b"t", b"compaction"]], [], []], shown
+                assert told.read().endswith("done compacted: 111122223333/ks.t tables=1 shards=1\n")
+
+
 def what_is_under_way():
     """system_views.sstable_tasks, while somebody holds a snapshot."""
     with Server(None, "--shards", "2") as server:
@@ -461,7 +489,8 @@ def what_the_apis_miss():
 
 
 TESTS = [flush_compact_and_sweep, a_bar_on_a_terminal, only_root_and_the_own_user, snapshot_under_load,
-         snapshot_of_a_directory_at_rest, snapshot_to_another_file_system, kill_minus_nine, what_is_under_way, what_the_apis_miss]
+         snapshot_of_a_directory_at_rest, snapshot_to_another_file_system, kill_minus_nine, a_task_is_shown_to_its_account, what_is_under_way,
+         what_the_apis_miss]
 
 if __name__ == "__main__":
     for test in TESTS:
