@@ -15,6 +15,7 @@ import json
 import pathlib
 import queue
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
@@ -234,6 +235,28 @@ def web_pages(both):
         connection.close()
 
 
+def at_once(both):
+    """Both faces from many threads: nothing is lost, and of two that make the same table one is told that it is there."""
+    definition = {"allColumns": [{"name": "a", "type": "int"}], "partitionKeys": [{"name": "a"}]}
+    both.cql("CREATE KEYSPACE crowd WITH replication = {'class': 'SingleRegionStrategy'}")
+
+    def make(i):
+        if i % 3 == 0:
+            both.cql(f"CREATE TABLE IF NOT EXISTS crowd.t{i // 2} (a int PRIMARY KEY)")
+            return 0
+        try:
+            both.api.create_table(keyspaceName="crowd", tableName=f"t{i // 2}", schemaDefinition=definition)
+            return 0
+        except both.api.exceptions.ConflictException:
+            return 1
+
+    with ThreadPoolExecutor(8) as pool:
+        conflicts = sum(pool.map(make, range(60)))
+    names = {table["tableName"] for table in both.api.list_tables(keyspaceName="crowd")["tables"]}
+    check(names == {f"t{i}" for i in range(30)} and conflicts >= 10, "made by many at once", (len(names), conflicts))
+    both.api.delete_keyspace(keyspaceName="crowd")
+
+
 def begin_pages(both):
     """The token of a page that ended between tables; and times, for after the restart."""
     for i in range(4):
@@ -262,7 +285,7 @@ def main():
     server = Helenus(options.binary, args=["--auth", "password"]).start()
     try:
         both = Both(server)
-        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages):
+        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages, at_once):
             test(both)
         kept = begin_pages(both)
         both.close()
