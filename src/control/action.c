@@ -28,8 +28,9 @@ static enum status change(const struct api_call *call, const struct cql_statemen
     enum status status = catalog_account(control->catalog, call->caller.account, &account, err);
 
     assert(control->port);
+    /* Of what it may say to digits only this is left: there are as many accounts as there may be. */
     if (status)
-        return status;
+        return err->status = ERR_LIMIT;
     pthread_mutex_lock(&control->changing);
     status =
         catalog_change(control->catalog, account, control->port, statement, bytes_of(NULL, 0), call->arena, &made, err);

@@ -978,6 +978,25 @@ static void test_tag_many(void **state)
     assert_null(strstr(told, "/table/t"));
 }
 
+/* ---- accounts ---- */
+
+/* Who only asks makes none. */
+static void test_as_many_accounts_as_there_may_be(void **state)
+{
+    struct catalog_account *made;
+    struct error err;
+
+    for (int i = 0; i < CATALOG_ACCOUNTS_MAX + 10; i++) {
+        account = arena_printf(arena, "%012d", 100000 + i);
+        ask("ListKeyspaces", "{\"maxResults\":1}");
+        assert_int_equal(status, 200);
+    }
+    for (int i = 0; catalog_account(catalog, bytes_of_string(arena_printf(arena, "%012d", i)), &made, &err) == OK; i++)
+        assert_true(i < CATALOG_ACCOUNTS_MAX);
+    assert_fault(ask("CreateKeyspace", "{" KS "}"), 402, "ServiceQuotaExceededException", "accounts");
+    assert_missing("GetKeyspace", "{" KS "}", "does not exist");
+}
+
 /* ---- what is ours ---- */
 
 /* A change that cannot be made for a reason of ours is never told as made, nor as the client's fault. */
@@ -1112,6 +1131,7 @@ int main(void)
         TEST(test_keys_and_values),
         TEST(test_many_keys),
         TEST(test_tag_many),
+        TEST(test_as_many_accounts_as_there_may_be),
         TEST(test_internal_faults),
         cmocka_unit_test_setup_teardown(test_unknown_outcome, begin_in_doubt, end_in_doubt),
         TEST(test_identity),

@@ -3,7 +3,7 @@
 
     keyspaces.py [--binary PATH]
 
-What one face makes, changes and drops, the other uses, shows and misses at once, also prepared statements and the events that drivers go by;
+Both are of one account, which the driver names by its user. What one face makes, changes and drops, the other uses, shows and misses at once, also prepared statements and the events that drivers go by;
 errors are those that boto3 has classes for, after one request each; lists go on where they ended, also in another process of the server;
 times of tables and types outlive it too.
 """
@@ -257,6 +257,21 @@ def at_once(both):
     both.api.delete_keyspace(keyspaceName="crowd")
 
 
+def accounts(both):
+    """The same names in another account are other things: neither face sees them."""
+    other = client(both.server, key="210987654321")
+    raises("ResourceNotFoundException", other.get_keyspace, keyspaceName="shop")
+    made = other.create_keyspace(keyspaceName="shop", tags=[{"key": "whose", "value": "other"}])
+    check(made["resourceArn"] == f"arn:aws:cassandra:{REGION}:210987654321:/keyspace/shop/", "another account's ARN", made)
+    check(other.list_tables(keyspaceName="shop")["tables"] == [], "it is empty")
+    other.create_keyspace(keyspaceName="only_there")
+    check("only_there" not in {row[0] for row in both.cql("SELECT keyspace_name FROM system_schema.keyspaces")}, "CQL does not see it")
+    found = client(both.server, "resourcegroupstaggingapi", key="210987654321").get_resources()["ResourceTagMappingList"]
+    check([resource["ResourceARN"] for resource in found] == [made["resourceArn"]], "tags of its own", found)
+    other.delete_keyspace(keyspaceName="shop")
+    check(both.api.get_keyspace(keyspaceName="shop")["resourceArn"] == KEYSPACE + "shop/", "ours is there still")
+
+
 def begin_pages(both):
     """The token of a page that ended between tables; and times, for after the restart."""
     for i in range(4):
@@ -285,7 +300,7 @@ def main():
     server = Helenus(options.binary, args=["--auth", "password"]).start()
     try:
         both = Both(server)
-        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages, at_once):
+        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages, at_once, accounts):
             test(both)
         kept = begin_pages(both)
         both.close()
