@@ -21,7 +21,7 @@ import tempfile
 import time
 
 LOAD = pathlib.Path(__file__).resolve().parent.parent / "build" / "load"
-WORKLOADS = ["read", "insert", "lwt", "slice", "counter", "logged10"]
+WORKLOADS = ["read", "insert", "lwt", "slice", "counter", "logged10", "batch10"]
 ROWS = 2000
 
 
