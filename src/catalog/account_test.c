@@ -394,7 +394,8 @@ static void accounts_have_a_limit(void **state)
         must(catalog_account(catalog, bytes_of_string(digits), &account, &err), &err);
     }
     after = mallinfo2();
-    assert_in_range((after.uordblks - before.uordblks) / (CATALOG_ACCOUNTS_MAX - 2), 100, 20 << 10);
+    if (after.uordblks) /* the sanitizers' heap does not say */
+        assert_in_range((after.uordblks - before.uordblks) / (CATALOG_ACCOUNTS_MAX - 2), 100, 20 << 10);
     assert_int_equal(catalog_account(catalog, BYTES_LITERAL(ALICE), &account, &err), ERR_OVERLOADED);
     assert_string_equal(err.message, "This server has 4096 accounts, and can't have more");
     assert_null(catalog_find_account(catalog, BYTES_LITERAL(ALICE)));

@@ -926,6 +926,7 @@ static enum status through_bytes(const struct read_command **command, struct are
     buffer_fini(&flat);
     decoded->def = (*command)->def;
     decoded->virtual_def = (*command)->virtual_def;
+    decoded->viewer = (*command)->viewer;
     *command = decoded;
     return status;
 }

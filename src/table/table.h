@@ -92,7 +92,7 @@ struct read_result {
     struct work_done work;
 };
 
-/* A read as flat bytes, without the definitions: who decodes it looks them up by table id. A debug build
+/* A read as flat bytes, without the definitions and the viewer: who decodes it looks them up by table id. A debug build
  * (HELENUS_DEBUG) sends every table_read through both. The decoded command borrows its bytes; slices are in
  * the arena. ERR_CORRUPT for what does not fit. */
 void table_encode_read(struct buffer *out, const struct read_command *command);
