@@ -21,7 +21,6 @@ import pathlib
 import queue
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "drivers"
 sys.path.insert(0, str(HERE.parent))
 
+from lib.clients import Talk, make_go, make_java, make_node, run_once  # noqa: E402
 from server import Helenus  # noqa: E402
 
 PLAIN, LZ4, SNAPPY = "none", "lz4", "snappy"
@@ -66,56 +66,6 @@ def replication(factor):
 
 # ---- what a client is made of ----
 
-def run_once(stamp, inputs, commands, cwd, env=None):
-    """Runs the commands when the inputs are not those of the last time."""
-    text = "\n".join([json.dumps(commands)] + [p.read_text() for p in inputs])
-    if stamp.exists() and stamp.read_text() == text:
-        return
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    for command in commands:
-        result = subprocess.run(command, cwd=cwd, env=dict(os.environ, **(env or {})), capture_output=True, text=True,
-                                stdin=subprocess.DEVNULL)
-        if result.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}\n{(result.stdout + result.stderr)[-4000:]}")
-    stamp.write_text(text)
-
-
-def build_python():
-    return [sys.executable, str(HERE / "python" / "client.py")]
-
-
-def build_node():
-    here, out = HERE / "node", BUILD / "node"
-    lock = [here / "package.json", here / "package-lock.json"]
-    out.mkdir(parents=True, exist_ok=True)
-    for path in lock:
-        shutil.copy(path, out)
-    run_once(out / "installed", lock, [["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]], out)
-    shutil.copy(here / "client.js", out)
-    return ["node", str(out / "client.js")]
-
-
-def build_go():
-    here, out = HERE / "go", BUILD / "go"
-    run_once(out / "built", [here / "go.mod", here / "go.sum"] + sorted(here.glob("*.go")),
-             [["go", "build", "-o", str(out / "client"), "."]], here, {"GOFLAGS": "-mod=readonly"})
-    return [str(out / "client")]
-
-
-def build_java():
-    here, out = HERE / "java", BUILD / "java"
-    run_once(out / "fetched", [here / "pom.xml"],
-             [["mvn", "-q", "-B", "-f", str(here / "pom.xml"),
-               "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies",
-               f"-DoutputDirectory={out / 'lib'}", "-DincludeScope=runtime"]], here)
-    run_once(out / "built", [here / "pom.xml"] + sorted(here.glob("*.java")),
-             [["javac", "-Xlint:all,-processing,-classfile", "-cp", f"{out / 'lib'}/*", "-d", str(out / "classes")] +
-              [str(p) for p in sorted(here.glob("*.java"))]], here)
-    return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{out / 'classes'}:{out / 'lib'}/*",
-            "Client"]
-
-
 def build_rust():
     here, out = HERE / "rust", BUILD / "rust"
     inputs = [here / "Cargo.toml"] + sorted((here / "src").glob("*.rs"))
@@ -126,7 +76,13 @@ def build_rust():
     return [str(out / "target" / "debug" / "client")]
 
 
-BUILDERS = {"python": build_python, "node": build_node, "go": build_go, "java": build_java, "rust": build_rust}
+BUILDERS = {
+    "python": lambda: [sys.executable, str(HERE / "python" / "client.py")],
+    "node": lambda: make_node(HERE / "node", BUILD / "node"),
+    "go": lambda: make_go(HERE / "go", BUILD / "go"),
+    "java": lambda: make_java(HERE / "java", BUILD / "java"),
+    "rust": build_rust,
+}
 
 
 # ---- a client that runs ----
@@ -136,16 +92,7 @@ class Client:
 
     def __init__(self, language, command, host, port):
         self.language, self.host, self.port = language, host, port
-        self.log = open(BUILD / f"{language}.log", "wb")
-        self.process = subprocess.Popen(command + [str(HERE / "types.json")], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=BUILD)
-        self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put(None)
+        self.talk = Talk(command + [str(HERE / "types.json")], BUILD / f"{language}.log", BUILD)
 
     def say(self, do, mode, version, compression, **more):
         """Returns what the client saw: {fact: value}, and {fact: error}."""
@@ -154,14 +101,12 @@ class Client:
                    "port": self.port, "skip": skipped(mode), **more}
         deadline = time.time() + SECONDS_PER_COMMAND
         try:
-            self.process.stdin.write(json.dumps(command) + "\n")
-            self.process.stdin.flush()
+            self.talk.send(command)
             while True:
-                line = self.lines.get(timeout=max(0.1, deadline - time.time()))
-                if line is None:
-                    errors[do] = f"the client ended with code {self.process.wait()}"
+                said = self.talk.line(deadline)
+                if said is None:
+                    errors[do] = f"the client ended with code {self.talk.process.wait()}"
                     return facts, errors
-                said = json.loads(line)
                 if said.get("done"):
                     return facts, errors
                 if "error" in said:
@@ -170,19 +115,13 @@ class Client:
                     facts[said["fact"]] = said["value"]
         except queue.Empty:
             errors[do] = f"nothing more in {SECONDS_PER_COMMAND} s"
-            self.process.kill()
+            self.talk.process.kill()
         except (OSError, ValueError) as e:
             errors[do] = f"the client is gone: {e}"
         return facts, errors
 
     def close(self):
-        try:
-            self.process.stdin.close()
-            self.process.wait(timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+        self.talk.close()
 
 
 # ---- what should have been seen ----

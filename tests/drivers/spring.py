@@ -21,7 +21,8 @@ sys.path.insert(0, str(HERE))
 
 from cassandra.auth import PlainTextAuthProvider  # noqa: E402
 from cassandra.cluster import Cluster  # noqa: E402
-from matrix import BUILD, run_once  # noqa: E402
+from lib.clients import run_once  # noqa: E402
+from matrix import BUILD  # noqa: E402
 from server import Helenus  # noqa: E402
 
 FACTS = {
