@@ -820,7 +820,7 @@ static void test_resources(void **state)
                           FOUND("", A_ITSELF "," A_T "," AB_T));
     assert_tagging_answer("GetResources",
                           "{\"ResourceARNList\":[\"" AT "/keyspace/ab/table/t\",\"" AT "/keyspace/ab/\",\"" AT
-                          "/keyspace/no/\",\"arn:aws:s3:::bucket\",\"" AT "/keyspace/a/\"]}",
+                          "/keyspace/no/\",\"arn:aws:s3:::bucket\",\"" AT "/keyspace/a/\"],\"TagFilters\":[]}",
                           FOUND("", AB_T "," A_ITSELF));
     region = "eu-north-1";
     assert_tagging_answer("GetResources", "{\"ResourceARNList\":[\"" AT "/keyspace/a/\"]}", FOUND("", ""));
@@ -896,6 +896,8 @@ static void test_resources_refused(void **state)
         "{\"ResourceTypeFilters\":[\"cassandra:type\"]}",
         "{\"IncludeComplianceDetails\":true}",
         "{\"ResourceARNList\":[\"" AT "/keyspace/a/\"],\"ResourcesPerPage\":1}",
+        "{\"ResourceARNList\":[\"" AT "/keyspace/a/\"],\"TagFilters\":[{\"Key\":\"env\"}]}",
+        "{\"ResourceARNList\":[\"" AT "/keyspace/a/\"],\"ResourceTypeFilters\":[\"cassandra\"]}",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)

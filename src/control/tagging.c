@@ -197,12 +197,22 @@ static bool passes(const struct api_call *call, const struct resource *resource)
            has_tags(resource->tags, tree_get(call->input, "TagFilters"));
 }
 
+/* A list of none asks for nothing: some SDKs send it where nothing was said. */
+static bool has_elements(const struct api_call *call, const char *member)
+{
+    const struct tree *list = tree_get(call->input, member);
+
+    return list && list->count;
+}
+
 /* Those that are named, in that order; what is not here, or has no tags, is left out. */
 static bool get_named(struct api_call *call, const struct schema *schema, const struct tree *list)
 {
     if (tree_get(call->input, "ResourcesPerPage") || tree_get(call->input, "TagsPerPage") ||
         tree_string(call->input, "PaginationToken").size)
         return fail_parameter(call, "ResourceARNList and pages cannot be asked for together");
+    if (has_elements(call, "TagFilters") || has_elements(call, "ResourceTypeFilters"))
+        return fail_parameter(call, "ResourceARNList and filters cannot be asked for together");
     for (uint32_t i = 0; i < list->count; i++) {
         struct resource resource = { 0 };
         struct arn arn;
@@ -212,7 +222,7 @@ static bool get_named(struct api_call *call, const struct schema *schema, const 
         resource.keyspace = arn.keyspace;
         resource.table = arn.table;
         resource.tags = tags_of(schema, &arn);
-        if (resource.tags && resource.tags->count && passes(call, &resource))
+        if (resource.tags && resource.tags->count)
             show_resource(call, &resource);
     }
     tree_set_text(call->arena, call->output, "PaginationToken", "");
