@@ -10,29 +10,24 @@ answered 5xx or ends the server.
 import argparse
 import gzip
 import http.client
-import json
 import os
 import pathlib
 import random
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3
 import botocore.exceptions
-import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 from checks import check, finish  # noqa: E402
+from sdk import client, session  # noqa: E402
 from server import Helenus  # noqa: E402
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -41,11 +36,6 @@ REQUEST_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3
 
 
 # ---- clients ----
-
-def client(server, service, key="AKIDEXAMPLE", session=boto3):
-    return session.client(service, endpoint_url=f"http://127.0.0.1:{server.http_port}", region_name="eu-north-1", aws_access_key_id=key,
-                        aws_secret_access_key="any", config=Config(connect_timeout=5, read_timeout=20))
-
 
 def signed(method, path, headers, body=b"", service="sts", key="AKIDEXAMPLE", port=9080):
     """Headers as botocore signs them."""
@@ -150,16 +140,8 @@ def unknown_operations(server):
 
 
 def cbor_client(server):
-    """boto3 with a model of keyspaces that has CBOR alone: new releases of SDKs speak it so."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = pathlib.Path(botocore.__file__).parent / "data/keyspaces/2022-02-10", pathlib.Path(folder) / "keyspaces/2022-02-10"
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("service-2.json*"))
-        model = json.loads(gzip.decompress((source / "service-2.json.gz").read_bytes()))
-        model["metadata"].update(protocol="smithy-rpc-v2-cbor", protocols=["smithy-rpc-v2-cbor"])
-        (target / "service-2.json").write_text(json.dumps(model))
-        session = botocore.session.get_session()
-        session.get_component("data_loader").search_paths.insert(0, folder)
-        made = client(server, "keyspaces", session=boto3.Session(botocore_session=session))
+    """boto3 with models that have CBOR alone: new releases of SDKs speak it so."""
+    made = client(server, "keyspaces", session=session(cbor=True))
     got = code_of(lambda: made.list_tags_for_resource(resourceArn="arn:aws:cassandra:eu-north-1:000000000000:/keyspace/none/"))
     check(got == ("ResourceNotFoundException", 1), "keyspaces in CBOR", got)
     head = signed("POST", "/service/KeyspacesService/operation/No", {"smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"},

@@ -17,18 +17,18 @@ import queue
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3
-from botocore.config import Config
 from cassandra import AlreadyExists, InvalidRequest
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+import sdk  # noqa: E402
 from checks import check, finish  # noqa: E402
+from sdk import REGION  # noqa: E402
 from server import Helenus  # noqa: E402
 
-REGION, ACCOUNT = "eu-north-1", "123456789012"
+ACCOUNT = "123456789012"
 KEYSPACE = f"arn:aws:cassandra:{REGION}:{ACCOUNT}:/keyspace/"
 DEFINITION = {"allColumns": [{"name": "customer", "type": "text"}, {"name": "day", "type": "date"}, {"name": "total", "type": "decimal"},
                              {"name": "since", "type": "timestamp"}, {"name": "parts", "type": "map<text, frozen<list<int>>>"}],
@@ -37,8 +37,7 @@ DEFINITION = {"allColumns": [{"name": "customer", "type": "text"}, {"name": "day
 
 
 def client(server, service="keyspaces", key=ACCOUNT, region=REGION):
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{server.http_port}", region_name=region, aws_access_key_id=key,
-                        aws_secret_access_key="any", config=Config(connect_timeout=5, read_timeout=20))
+    return sdk.client(server, service, key, region=region)
 
 
 class Both:
