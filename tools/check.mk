@@ -115,13 +115,14 @@ $(BUILD)/helenus-switches: $(BUILD)/obj/server/main.o $(BUILD)/obj/switches/serv
 # kill -9 with requests in flight, and the file system that forgets what was not synced.
 CRASH_ROUNDS ?= 200
 .PHONY: crash
-crash: $(BUILD)/helenus $(BUILD)/helenus-switches $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep_test
+crash: $(BUILD)/helenus $(BUILD)/helenus-switches $(BUILD)/test/table/crash_test $(BUILD)/test/table/sweep_test $(VENV)/installed
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/crash_test
 	HELENUS_CRASH_ROUNDS=$(CRASH_ROUNDS) $(BUILD)/test/table/sweep_test
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/kill.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/cas.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/batch.py --rounds $(CRASH_ROUNDS)
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/crash/sweep.py --rounds $$(($(CRASH_ROUNDS) / 8 + 1))
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/crash/definitions.py --rounds $(CRASH_ROUNDS)
 
 # The drivers' own tests, with what Cassandra makes of them as the baseline: tests/peers. Fetches and builds them, and starts Cassandra.
 .PHONY: peers
