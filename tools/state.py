@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the part of README.md between its state markers from the tests; --check only says whether it is up to date.
+"""Writes what README.md and docs/apis.md have between their markers from the tests; --check only says whether it is up to date.
 
 What is recorded from Cassandra and replayed is counted in tests/cql/*.expected; statements of tests/cql/later.txt are known to
 be answered otherwise yet. The rest of the tests are counted where they are defined.
@@ -11,7 +11,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- state -->\n", "<!-- /state -->"
+sys.path.insert(0, str(ROOT / "tests" / "api"))
+
+import kinds as cells  # noqa: E402
 
 
 def statements(path):
@@ -47,21 +49,24 @@ def table():
               f"| Python driver and cqlsh, unchanged | {drivers} functions |",
               f"| driver matrix: {matrix} modes of the Python, Node, Go, Java and Rust drivers, unchanged | each with {values} values of {kinds} types |",
               f"| a Spring Boot application on its defaults, unchanged, with a password and without | {facts} facts each |",
+              f"| AWS's APIs: the aws CLI and the SDKs for Python, Java, Go and JavaScript, unchanged | {len(cells.KINDS)} clients on {len(cells.AREAS)} APIs |",
               f"| statements of Cassandra's grammar, accepted or refused as it does | {grammar} |",
               f"| sabotages that a named test must see | {sabotages} |"]
     return "\n".join(lines) + "\n"
 
 
 def main():
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    head, rest = text.split(BEGIN)
-    old, tail = rest.split(END)
-    new = table()
+    stale = []
+    for path, mark, new in (("README.md", "state", table()), ("docs/apis.md", "cells", cells.table())):
+        begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+        head, rest = (ROOT / path).read_text().split(begin)
+        old, tail = rest.split(end)
+        stale += [path] if old != new else []
+        if "--check" not in sys.argv:
+            (ROOT / path).write_text(head + begin + new + end + tail)
     if "--check" in sys.argv:
-        print("1 passed, 0 failed, 0 skipped" if old == new else "README.md's state is not what the tests say: run make state\n0 passed, 1 failed, 0 skipped")
-        return old != new
-    readme.write_text(head + BEGIN + new + END + tail)
+        print("".join(f"{path} is not what the tests say: run make state\n" for path in stale) + f"{2 - len(stale)} passed, {len(stale)} failed, 0 skipped")
+        return bool(stale)
     return 0
 
 

@@ -65,6 +65,7 @@ def runners(words):
                 ("models and their bounds", [PYTHON, "tests/api/model.py"], 600),
                 ("APIs by boto3 and the aws CLI", [PYTHON, "tests/api/face.py"], 300),
                 ("keyspaces by boto3 beside CQL", [PYTHON, "tests/api/keyspaces.py"], 120),
+                ("APIs by six clients, the table of cells", [PYTHON, "tests/api/cells.py"], 900),
                 ("APIs as Terraform calls them", [PYTHON, "tests/api/terraform.py"], 300),
                 ("APIs beside moto", [PYTHON, "tests/api/witness.py"], 300)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
