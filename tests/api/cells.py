@@ -66,6 +66,7 @@ class Cell:
             self.talk.send({**command, "page": page} if page else command)
             said = self.talk.line(time.time() + SECONDS)
         except (queue.Empty, OSError, ValueError) as e:
+            self.talk.process.kill()  # nothing after this would be an answer to what was asked
             said = {"fault": "Client", "message": f"{type(e).__name__}: {e}"}
         if said is None:
             said = {"fault": "Client", "message": f"it has ended: {self.talk.process.poll()}"}

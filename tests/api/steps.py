@@ -47,7 +47,7 @@ def as_tags(found, key="key", value="value"):
 
 
 def prepare(cql):
-    """By CQL, before any cell: a keyspace whose tables each cell finds described."""
+    """By CQL, before any cell: keyspaces that each cell finds."""
     replication = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
     cql.execute(f"CREATE KEYSPACE described {replication}")
     cql.execute("CREATE TYPE described.one (a int, b text)")
@@ -57,6 +57,8 @@ def prepare(cql):
     cql.execute('CREATE TABLE keys (a text, "B" int, c timeuuid, d inet, s text STATIC, PRIMARY KEY ((a, "B"), c, d)) '
                 "WITH CLUSTERING ORDER BY (c DESC, d ASC) AND comment = 'with keys' AND default_time_to_live = 86400")
     cql.execute("CREATE TABLE counted (k text PRIMARY KEY, n counter)")
+    # With tags, and before the cells' keyspace in the order of names.
+    cql.execute(f"CREATE KEYSPACE a_tagged {replication} AND tags = {{'of': 'CQL'}}")
 
 
 # ---- sts ----
@@ -85,7 +87,7 @@ def gone(cell, operation, **input):
     deadline = time.monotonic() + SETTLES_S
     while True:
         said, _ = cell.say("keyspaces", operation, input)
-        if said.get("fault") == "ResourceNotFoundException" or time.monotonic() > deadline:
+        if said.get("fault") in ("ResourceNotFoundException", "Client") or time.monotonic() > deadline:
             cell.check(said.get("fault") == "ResourceNotFoundException", f"{operation} {input} is gone", said)
             return
         time.sleep(0.05)
@@ -155,6 +157,20 @@ def types_are_made(cell):
         cell.check(answer.get("directParentTypes", []) == parents and answer.get("directReferringTables", []) == [], f"users of {name}", answer)
         cell.check(is_now(answer.get("lastModifiedTimestamp"), begin), f"{name} was changed now", answer)
     cell.refused("ConflictException", 409, "CreateType", keyspaceName=KEYSPACE, typeName="address", fieldDefinitions=[{"name": "a", "type": "int"}])
+
+
+def quoted_name(cell):
+    """Between quotes a type's name is kept as it is; what it is then called is answered."""
+    here, field = {"keyspaceName": KEYSPACE}, [{"name": "a", "type": "int"}]
+    for given, name in (('"With ""quotes"" in"', 'With "quotes" in'), ("Upper_1", "upper_1")):
+        answer = cell.ask("CreateType", **here, typeName=given, fieldDefinitions=field)
+        cell.check(answer == {"keyspaceArn": arn(), "typeName": name}, "CreateType answers what a type is called", answer)
+        answer = cell.ask("GetType", **here, typeName=name)
+        cell.check((answer.get("typeName"), answer.get("fieldDefinitions")) == (name, field), f"type {name}", answer)
+        cell.ask("DeleteType", **here, typeName=name)
+        gone(cell, "GetType", **here, typeName=name)
+    for bad in ('"open', '"', '""', '"a"b"', "1st", "a-b"):
+        cell.refused("ValidationException", 400, "CreateType", **here, typeName=bad, fieldDefinitions=field)
 
 
 def table_is_made(cell):
@@ -316,6 +332,7 @@ def all_is_deleted(cell, cql):
 def life(cell, cql):
     keyspace_is_made(cell)
     types_are_made(cell)
+    quoted_name(cell)
     created = table_is_made(cell)
     cql_uses_it(cell, cql)
     tables_are_listed(cell)
@@ -329,7 +346,7 @@ def life(cell, cql):
 # ---- tags: keyspaces' own operations and those for all services ----
 
 def resources(cell, size=100, **filters):
-    """{ARN: tags} of what GetResources shows; whatever else is tagged on this server is none of ours."""
+    """{ARN: tags} of what GetResources shows of this cell; what CQL has tagged stands before it."""
     found = cell.pages("GetResources", "ResourceTagMappingList", "ResourcesPerPage", size, **filters)
     cell.check(len({one["ResourceARN"] for one in found}) == len(found), "each resource once", found)
     return {one["ResourceARN"]: as_tags(one.get("Tags", []), "Key", "Value") for one in found if one["ResourceARN"].startswith(arn())}
@@ -353,6 +370,9 @@ def tags_of_all_services(cell, of_keyspace):
     tagged = {arn(): of_keyspace, arn("a"): {"of": "a", "team": "red"}, arn("b"): {"team": "red"}}
     cell.check(resources(cell, 1, ResourceTypeFilters=["cassandra"]) == tagged, "GetResources of a service", tagged)
     cell.check(resources(cell, ResourceTypeFilters=["s3"]) == {}, "GetResources of another service")
+    found = cell.pages("GetResources", "ResourceTagMappingList", "ResourcesPerPage", 1, TagFilters=[{"Key": "of"}])
+    cell.check([(one["ResourceARN"], one["Tags"]) for one in found][:1] == [(arn(keyspace="a_tagged"), [{"Key": "of", "Value": "CQL"}])] and
+               len(found) == 2, "tags that CQL gave", found)
     cell.check(resources(cell, 1, TagFilters=[{"Key": "team", "Values": ["red"]}]) == {of: tagged[of] for of in (arn("a"), arn("b"))}, "by a value")
     cell.check(resources(cell, TagFilters=[{"Key": "team", "Values": ["red", "green"]}, {"Key": "of"}]) == {arn("a"): tagged[arn("a")]}, "by all filters")
     answer = cell.ask("GetResources", ResourceARNList=[arn("b"), arn("none")])
