@@ -67,6 +67,7 @@ def runners(words):
                 ("keyspaces by boto3 beside CQL", [PYTHON, "tests/api/keyspaces.py"], 120),
                 ("APIs by six clients, the table of cells", [PYTHON, "tests/api/cells.py"], 900),
                 ("APIs as Terraform calls them", [PYTHON, "tests/api/terraform.py"], 300),
+                ("two accounts", [PYTHON, "tests/api/accounts.py"], 300),
                 ("APIs beside moto", [PYTHON, "tests/api/witness.py"], 300)],
         "process": [("process", ["python3", "tests/process/process.py"], 300),
                     ("cold", ["python3", "tests/process/cold.py"], 300),
