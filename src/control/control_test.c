@@ -218,7 +218,8 @@ static void test_keyspaces_refused(void **state)
     assert_invalid("CreateKeyspace", "{\"keyspaceName\":\"m\",\"tags\":[{\"key\":\"x\\u0000\",\"value\":\"1\"}]}",
                    "U+0000");
     assert_missing("GetKeyspace", "{\"keyspaceName\":\"m\"}", "'m'");
-    assert_invalid("CreateKeyspace", "{\"keyspaceName\":\"system\"}", "not user-modifiable");
+    assert_denied("CreateKeyspace", "{\"keyspaceName\":\"system\"}", "system keyspace");
+    assert_denied("CreateKeyspace", "{\"keyspaceName\":\"system_auth\"}", "system keyspace");
     assert_denied("DeleteKeyspace", "{\"keyspaceName\":\"system_schema\"}", "system keyspace");
     assert_denied("DeleteKeyspace", "{\"keyspaceName\":\"system_auth\"}", "system keyspace");
     assert_denied(

@@ -47,7 +47,7 @@ bool keyspaces_create(struct api_call *call)
     clause_pair(call->arena, &replication, BYTES_LITERAL("class"),
                 clause_text(call->arena, BYTES_LITERAL("SingleRegionStrategy")));
     clause_option(call->arena, &clause, "replication", clause_map(call->arena, &replication));
-    if (!check_replication(call) || (tags && !clause_tags(call, tags, &map)))
+    if (!action_may_change(call, name) || !check_replication(call) || (tags && !clause_tags(call, tags, &map)))
         return false;
     /* An empty list the model refuses. */
     if (tags)
