@@ -171,9 +171,10 @@ bool tables_update(struct api_call *call)
     struct cql_statement statement = { .kind = STATEMENT_ALTER_TABLE, .alter_table = &alter };
     struct column_spec *specs = NULL;
 
-    if (!action_may_change(call, subject.keyspace) || !check_one(call, columns))
+    /* What is not built is told before how many were given: Keyspaces takes some of it together. */
+    if (!action_may_change(call, subject.keyspace) || !settings_read(call, &alter.options) || !check_one(call, columns))
         return false;
-    if (columns ? !read_columns(call, columns, &specs) : !settings_read(call, &alter.options))
+    if (columns && !read_columns(call, columns, &specs))
         return false;
     /* Columns or one setting: check_one has seen to it. */
     alter.kind = columns ? ALTER_TABLE_ADD : ALTER_TABLE_OPTIONS;
