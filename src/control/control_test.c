@@ -651,6 +651,7 @@ static void test_types_refused(void **state)
 {
     static const char *const names[] = { "1a",    "a b",           "\\\"", "\\\"\\\"",    "\\\"a", "\\\"a\\\"b\\\"",
                                          "a\\\"", "\\\"a\\\"\\\"", "_a",   "\\\"\\\"\\\"" };
+    static const char *const natives[] = { "int", "TEXT", "varchar", "\\\"duration\\\"", "counter" };
 
     make_k();
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -658,6 +659,11 @@ static void test_types_refused(void **state)
             "CreateType",
             arena_printf(arena, "{" TYPE("%s") ",\"fieldDefinitions\":[{\"name\":\"x\",\"type\":\"int\"}]}", names[i]),
             "typeName");
+    for (size_t i = 0; i < ARRAY_SIZE(natives); i++)
+        assert_invalid("CreateType",
+                       arena_printf(arena, "{" TYPE("%s") ",\"fieldDefinitions\":[{\"name\":\"x\",\"type\":\"int\"}]}",
+                                    natives[i]),
+                       "CQL's own types");
     assert_invalid("CreateType", "{" TYPE("a") ",\"fieldDefinitions\":[]}", "fieldDefinitions");
     assert_invalid("CreateType", "{" TYPE("a") ",\"fieldDefinitions\":[{\"name\":\"x\",\"type\":\"counter\"}]}",
                    "counters");

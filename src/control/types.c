@@ -7,6 +7,7 @@
 #include "control/clause.h"
 #include "control/page.h"
 #include "control/token.h"
+#include "cql/parse.h"
 #include "schema/ddl.h"
 #include "schema/uses.h"
 
@@ -64,15 +65,29 @@ static bool fold(struct arena *arena, struct bytes text, struct bytes *name)
     return true;
 }
 
+/* As a column's type it would be read as one of CQL's own: where Cassandra prints it, as `int`, it has no quotes. */
+static bool is_native(struct api_call *call, struct bytes name)
+{
+    CLEANUP(buffer_fini) struct buffer printed = { 0 };
+    const struct cql_type *type;
+    struct error err;
+
+    identifier_print(&printed, name);
+    return !cql_parse_type(call->arena, buffer_bytes(&printed), &type, &err) && type->kind != TYPE_UDT;
+}
+
 /* 1 to 48 characters, as the model has it. */
 static bool format_name(struct api_call *call, struct bytes text, struct bytes *name)
 {
     bool good = text.data[0] == '"' ? unquote(call->arena, text, name) : fold(call->arena, text, name);
 
-    return good ||
-           api_fail(call, "ValidationException",
-                    "The typeName begins with a letter and has letters, digits and '_' only, unless it is in double "
-                    "quotes");
+    if (!good)
+        return api_fail(call, "ValidationException",
+                        "The typeName begins with a letter and has letters, digits and '_' only, unless it is in "
+                        "double quotes");
+    return !is_native(call, *name) ||
+           api_fail(call, "ValidationException", "The typeName '%.*s' is the name of one of CQL's own types",
+                    BYTES(*name));
 }
 
 /* ---- CREATE TYPE, DROP TYPE ---- */
