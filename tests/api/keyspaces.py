@@ -183,6 +183,52 @@ def life_of_a_type(both):
     check(both.cql("SELECT * FROM system_schema.types WHERE keyspace_name = 'shop'") == [], "CQL misses it")
 
 
+# As applications have them: types in types, statics, counters, orders, words of CQL and capitals as names.
+SCHEMA = """
+CREATE TYPE keyvalue (key text, value_type text, value_long bigint, value_binary blob);
+CREATE TYPE "Log" (ts bigint, "Fields" list<frozen<keyvalue>>);
+CREATE TABLE traces (trace_id blob, span_id bigint, tags list<frozen<keyvalue>>, logs list<frozen<"Log">>, process frozen<keyvalue>, at tuple<inet, int>,
+                     PRIMARY KEY (trace_id, span_id)) WITH default_time_to_live = 172800;
+CREATE TABLE duration_index (service text, bucket timestamp, duration bigint, start_time bigint, "Order" time,
+                             PRIMARY KEY ((service, bucket), duration, start_time)) WITH CLUSTERING ORDER BY (duration DESC, start_time ASC);
+CREATE TABLE repair_run (id timeuuid, state text STATIC, tables set<text> STATIC, segment smallint, replicas frozen<map<text, text>>, start varint,
+                         PRIMARY KEY (id, segment));
+CREATE TABLE ratings ("values" uuid PRIMARY KEY, "from" counter, total counter)
+"""
+
+
+def schemas(both):
+    """What CQL made, made again by the API of what the driver tells of it, and once more of what GetTable tells."""
+    api = both.api
+    for keyspace in ("by_cql", "by_api"):
+        api.create_keyspace(keyspaceName=keyspace)
+    session = both.cluster.connect("by_cql")
+    for statement in SCHEMA.split(";"):
+        session.execute(statement)
+    session.shutdown()
+    both.cluster.refresh_schema_metadata()
+    made = both.cluster.metadata.keyspaces["by_cql"]
+    for name in ("keyvalue", "Log"):  # one uses the other
+        fields = zip(made.user_types[name].field_names, made.user_types[name].field_types)
+        api.create_type(keyspaceName="by_api", typeName=f'"{name}"', fieldDefinitions=[{"name": field, "type": kind} for field, kind in fields])
+    for name, table in made.tables.items():
+        told = api.get_table(keyspaceName="by_cql", tableName=name)
+        definition = {"allColumns": [{"name": column.name, "type": column.cql_type} for column in table.columns.values()],
+                      "partitionKeys": [{"name": column.name} for column in table.partition_key],
+                      "clusteringKeys": [{"name": column.name, "orderBy": "DESC" if column.is_reversed else "ASC"} for column in table.clustering_key],
+                      "staticColumns": [{"name": column.name} for column in table.columns.values() if column.is_static]}
+        for again in (definition, told["schemaDefinition"]):
+            api.create_table(keyspaceName="by_api", tableName=name, schemaDefinition=again, defaultTimeToLive=told["defaultTimeToLive"])
+            got = api.get_table(keyspaceName="by_api", tableName=name)
+            check(got["schemaDefinition"] == told["schemaDefinition"] and got.get("ttl") == told.get("ttl"), f"{name} as CQL made it", got)
+            columns = [both.cql("SELECT column_name, clustering_order, column_name_bytes, kind, position, type FROM system_schema.columns "
+                                "WHERE keyspace_name = %s AND table_name = %s", (keyspace, name)) for keyspace in ("by_cql", "by_api")]
+            check(columns[0] and columns[0] == columns[1], f"columns of {name}", columns)
+            api.delete_table(keyspaceName="by_api", tableName=name)
+    for keyspace in ("by_cql", "by_api"):
+        api.delete_keyspace(keyspaceName=keyspace)
+
+
 def tags(both):
     api, table = both.api, KEYSPACE + "shop/table/tagged"
     both.cql("CREATE TABLE shop.tagged (a int PRIMARY KEY) WITH tags = {'env': 'dev'}")
@@ -210,6 +256,9 @@ def refused(both):
         error = raises("ValidationException", api.create_table, keyspaceName="shop", tableName="no", schemaDefinition=DEFINITION, **members)
         check(part in error["Error"]["Message"] and "not supported yet" in error["Error"]["Message"], f"{part} is refused by its name", error)
     raises("ResourceNotFoundException", api.get_table, keyspaceName="shop", tableName="no")
+    raises("AccessDeniedException", api.create_keyspace, keyspaceName="system_traces")
+    error = raises("ValidationException", api.create_type, keyspaceName="shop", typeName="int", fieldDefinitions=[{"name": "a", "type": "int"}])
+    check("'int'" in error["Error"]["Message"], "the type's name is told", error)
 
 
 def web_pages(both):
@@ -299,7 +348,7 @@ def main():
     server = Helenus(options.binary, args=["--auth", "password"]).start()
     try:
         both = Both(server)
-        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, tags, refused, web_pages, at_once, accounts):
+        for test in (life_of_a_keyspace, life_of_a_table, life_of_a_type, schemas, tags, refused, web_pages, at_once, accounts):
             test(both)
         kept = begin_pages(both)
         both.close()
