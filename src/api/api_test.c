@@ -208,6 +208,10 @@ static void test_accounts(void **state)
 static void test_web_pages(void **state)
 {
     static const char *const sites[] = { "cross-site", "same-site", "same-origin" };
+    static const char *const own[][2] = { { "Origin", "http://h" }, /* the host that is asked */
+                                          { "Origin", "HTTPS://H" },
+                                          { "Sec-Fetch-Site", "same-origin" },
+                                          { "Origin", "http://hh" } };
 
     begin_form("Action=Drop&Version=2000-01-01");
     add("Origin", "null");
@@ -234,11 +238,18 @@ static void test_web_pages(void **state)
     assert_true(api_handle(api, &request, &response));
     assert_int_equal(response.status, 200);
     assert_int_equal(drops, 1);
-    /* What changes nothing may be asked; the page is not shown the answer. */
+    /* What changes nothing may be asked; the page is not shown the answer, unless it is of the address that it asks. */
     begin_json("J.Echo", "{\"name\":\"abc\"}");
     add("Origin", "https://example.com");
     sign("K", "jay");
     assert_answer(200, JSON_TYPE, SAID("000000000000"));
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        begin_json("J.Echo", "{\"name\":\"abc\"}");
+        add(own[i][0], own[i][1]);
+        sign("K", "jay");
+        assert_true(api_handle(api, &request, &response));
+        assert_int_equal(response.status, i < ARRAY_SIZE(own) - 1 ? 403 : 200);
+    }
 }
 
 static void test_regions(void **state)

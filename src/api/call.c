@@ -6,6 +6,7 @@
 #include "wire/aws/sigv4.h"
 
 #include <assert.h>
+#include <strings.h>
 
 enum { ACCOUNT_DIGITS = 12, REGION_MAX = 32, QUOTE_MAX = 96, WELL = 200 };
 
@@ -171,16 +172,36 @@ static bool check_content_type(struct call *call)
     return fail(call, "UnsupportedMediaTypeException", NULL, 415, "The Content-Type is to be application/cbor");
 }
 
-/* Browsers say so of each request by which a page could change something here, whatever page it is; no
- * client of AWS does. A form needs no leave to be sent to another site, and a name may come to mean this
- * machine after its page was read. */
+/* A page is shown what its own origin answers. There are no pages here: it is one whose name came to mean this
+ * machine after it was read. */
+static bool is_of_a_page_here(struct bytes origin, struct bytes site, struct bytes host)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        size_t scheme = strlen(schemes[i]);
+
+        /* Both leave out the port where it is the scheme's own. */
+        if (host.size && origin.size == scheme + host.size &&
+            strncasecmp((const char *)origin.data, schemes[i], scheme) == 0 &&
+            strncasecmp((const char *)origin.data + scheme, (const char *)host.data, host.size) == 0)
+            return true;
+    }
+    return bytes_is_ignoring_case(site, "same-origin");
+}
+
+/* Browsers say so of each request by which a page could change something here, whatever page it is, or be
+ * shown the answer; no client of AWS does. A form needs no leave to be sent to another site. */
 static bool check_origin(struct call *call, const struct api_handler *handler)
 {
     const struct http_request *request = call->request;
+    struct bytes origin = http_request_header(request, "Origin");
     struct bytes site = http_request_header(request, "Sec-Fetch-Site"); /* "none": typed by a user */
 
-    if (!handler->changes ||
-        (!http_request_header(request, "Origin").data && (!site.data || bytes_is_ignoring_case(site, "none"))))
+    if (is_of_a_page_here(origin, site, http_request_header(request, "Host")))
+        return fail(call, "AccessDeniedException", "AccessDenied", 403,
+                    "The request is of a web page of this address: there are none");
+    if (!handler->changes || (!origin.data && (!site.data || bytes_is_ignoring_case(site, "none"))))
         return true;
     return fail(call, "AccessDeniedException", "AccessDenied", 403,
                 "The request has an Origin: web pages may not ask for what changes something");

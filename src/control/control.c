@@ -27,7 +27,7 @@ static const char sts_model[] =
 #include "control/sts.model.inc"
     ;
 
-/* Those that only read may be asked for by anybody's web page: it is not shown the answer. */
+/* Those that only read may be asked for by another site's web page: it is not shown the answer. */
 static const struct api_handler keyspaces_handlers[] = {
     { "CreateKeyspace", keyspaces_create, true },
     { "CreateTable", tables_create, true },
