@@ -398,6 +398,20 @@ void catalog_free(struct catalog *catalog)
     free(catalog);
 }
 
+/* All that it had made was dropped, and nobody has named it since the start: it is as any account that has nothing, and
+ * takes no place from others. Its row stays, and says nothing more. */
+static bool is_over(struct catalog *catalog, const struct loading_account *account)
+{
+    bool is_named;
+
+    if (account->count)
+        return false;
+    pthread_mutex_lock(&catalog->lock);
+    is_named = account_find(catalog, account->number) != NULL;
+    pthread_mutex_unlock(&catalog->lock);
+    return !is_named;
+}
+
 /* What was read replaces what we knew. A directory that was never served has no first row: then
  * what was made at the start stays. All accounts are exchanged before anybody is told: they have one
  * version. */
@@ -405,6 +419,7 @@ static void take_over(struct catalog *catalog, struct loading *l, uint64_t versi
 {
     struct schema **schemas = xcalloc(l->account_count, sizeof(struct schema *));
     struct catalog_account **accounts = xcalloc(l->account_count, sizeof(struct catalog_account *));
+    uint32_t count = 0;
 
     if (l->has_meta) {
         memcpy(catalog->host_id, l->host_id, 16);
@@ -416,18 +431,20 @@ static void take_over(struct catalog *catalog, struct loading *l, uint64_t versi
     for (uint32_t i = 0; i < l->account_count; i++) {
         struct schema *bare;
 
-        accounts[i] = account_intern(catalog, l->accounts[i].number, UINT32_MAX);
-        bare = account_bare_schema(catalog, accounts[i], version);
-        schemas[i] = loading_schema(l, &l->accounts[i], bare, version);
+        if (is_over(catalog, &l->accounts[i]))
+            continue;
+        accounts[count] = account_intern(catalog, l->accounts[i].number, UINT32_MAX);
+        bare = account_bare_schema(catalog, accounts[count], version);
+        schemas[count++] = loading_schema(l, &l->accounts[i], bare, version);
         schema_unref(bare);
     }
     /* Nobody sees one account as it is now and another as it was. */
     pthread_mutex_lock(&catalog->lock);
-    for (uint32_t i = 0; i < l->account_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         schemas[i] = exchange(catalog, accounts[i], schemas[i]);
     atomic_store_explicit(&catalog->version, version, memory_order_release);
     pthread_mutex_unlock(&catalog->lock);
-    for (uint32_t i = 0; i < l->account_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         schema_unref(schemas[i]);
     free(accounts);
     free(schemas);
