@@ -19,15 +19,20 @@ struct schema *action_schema(const struct api_call *call)
     return catalog_ref_schema_of(control_of(call)->catalog, call->caller.account);
 }
 
-/* Under the lock of the port, which belongs to one thread at a time. */
+/* Under the lock of the port, which belongs to one thread at a time. An account that nobody has named has nothing that
+ * could be changed, and is not made for what is refused: its first keyspace makes it. */
 static enum status change(const struct api_call *call, const struct cql_statement *statement, struct error *err)
 {
     struct control *control = control_of(call);
-    struct catalog_account *account;
+    struct catalog_account *account = catalog_find_account(control->catalog, call->caller.account);
     struct ddl_change made;
-    enum status status = catalog_account(control->catalog, call->caller.account, &account, err);
+    enum status status = OK;
 
     assert(control->port);
+    if (!account && statement->kind != STATEMENT_CREATE_KEYSPACE)
+        return error_set(err, ERR_INVALID, "The account has no keyspaces");
+    if (!account)
+        status = catalog_account(control->catalog, call->caller.account, &account, err);
     /* Of what it may say to digits only this is left: there are as many accounts as there may be. */
     if (status)
         return err->status = ERR_LIMIT;

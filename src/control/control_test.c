@@ -996,16 +996,22 @@ static void test_tag_many(void **state)
 
 /* ---- accounts ---- */
 
-/* Who only asks makes none. */
+/* Who only asks makes none, nor who is refused what he has nothing for. */
 static void test_as_many_accounts_as_there_may_be(void **state)
 {
+    static const char *const refused[][2] = { { "DeleteKeyspace", "{" KS "}" },
+                                              { "DeleteTable", "{" TABLE "}" },
+                                              { "DeleteType", "{" KS ",\"typeName\":\"ty\"}" } };
     struct catalog_account *made;
     struct error err;
 
     for (int i = 0; i < CATALOG_ACCOUNTS_MAX + 10; i++) {
+        const char *const *call = refused[(size_t)i % ARRAY_SIZE(refused)];
+
         account = arena_printf(arena, "%012d", 100000 + i);
         ask("ListKeyspaces", "{\"maxResults\":1}");
         assert_int_equal(status, 200);
+        assert_missing(call[0], call[1], "Keyspace 'k' does not exist");
     }
     for (int i = 0; catalog_account(catalog, bytes_of_string(arena_printf(arena, "%012d", i)), &made, &err) == OK; i++)
         assert_true(i < CATALOG_ACCOUNTS_MAX);
