@@ -5,7 +5,9 @@
 #include "catalog/bed.h"
 #include "catalog/definitions.h"
 #include "catalog/format.h"
+#include "catalog/loading.h"
 #include "catalog/rows.h"
+#include "schema/build.h"
 #include "schema/codec.h"
 
 #include <signal.h>
@@ -523,9 +525,42 @@ static void kill_loses_nothing_and_leaves_no_halves(void **state)
     assert_true(total > 100);
 }
 
+/* How definitions with one keyspace of this name are taken. */
+static enum status load_keyspace(const char *name, struct error *err)
+{
+    struct option_map none = { 0 };
+    struct keyspace_def *def = keyspace_def_new(bytes_of_string(name), &none, true);
+    struct buffer encoded = { 0 };
+    struct loading l;
+    enum status status;
+
+    loading_init(&l);
+    schema_encode_keyspace(&encoded, def);
+    must(loading_add_keyspace(&l, BYTES_LITERAL(""), def->name, buffer_bytes(&encoded), err), err);
+    l.has_meta = true;
+    status = loading_end(&l, err);
+    loading_fini(&l);
+    buffer_fini(&encoded);
+    keyspace_def_unref(def);
+    return status;
+}
+
+/* The program may get a system keyspace whose name a client's has by then. */
+static void a_keyspace_that_would_be_hidden_is_refused(void **state)
+{
+    struct error err;
+
+    assert_int_equal(load_keyspace("k", &err), OK);
+    assert_int_equal(load_keyspace("system_auth", &err), OK); /* altered, so it is there */
+    assert_int_equal(load_keyspace("system_schema_mcs", &err), ERR_CONFIG);
+    assert_non_null(strstr(err.message, "system_schema_mcs"));
+    assert_int_equal(load_keyspace("system_views", &err), ERR_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_keyspace_that_would_be_hidden_is_refused),
         cmocka_unit_test_setup_teardown(definitions_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(truncate_and_drop_remove_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(a_keyspace_of_many_tables_is_dropped_at_once, setup, teardown),

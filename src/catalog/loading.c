@@ -247,16 +247,36 @@ static bool has_double_ids(const struct loading *l)
     return found;
 }
 
+/* A keyspace that a client made before the program had one of this name: served, it would be hidden, and its rows
+ * with it. */
+static const struct keyspace_def *find_hidden(const struct loading *l)
+{
+    for (uint32_t i = 0; i < l->keyspace_count; i++) {
+        struct bytes name = l->keyspaces[i]->name;
+
+        if (ddl_is_local_system_keyspace(name) || ddl_is_virtual_system_keyspace(name))
+            return l->keyspaces[i];
+    }
+    return NULL;
+}
+
 /* Definitions without a first row are what a crash cannot leave: something took it away. No rows at
  * all is a new directory. */
 enum status loading_end(struct loading *l, struct error *err)
 {
+    const struct keyspace_def *hidden;
     enum status status = flush(l, err);
 
     if (!status && !l->has_meta && (l->keyspace_count || l->account_count > 1))
         status = error_set(err, ERR_CORRUPT, "The catalog's first row is missing");
     if (!status && has_double_ids(l))
         status = error_set(err, ERR_CORRUPT, "The catalog has two tables of one id");
+    hidden = find_hidden(l);
+    if (!status && hidden)
+        status = error_set(err, ERR_CONFIG,
+                           "The data has a keyspace %.*s, a name that this server needs for its own: with the server "
+                           "that made it, copy its tables to another keyspace and drop it",
+                           BYTES(hidden->name));
     return status;
 }
 

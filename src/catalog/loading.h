@@ -53,7 +53,8 @@ enum status loading_add_type(struct loading *l, struct bytes scope, struct bytes
                              struct error *err);
 enum status loading_add_table(struct loading *l, struct bytes scope, struct bytes name, struct bytes value,
                               struct error *err);
-/* All was added. ERR_CORRUPT: definitions, but no first row; one id for two tables. */
+/* All was added. ERR_CORRUPT: definitions, but no first row; one id for two tables. ERR_CONFIG: a client's keyspace has the name of one of
+ * the program's. */
 enum status loading_end(struct loading *l, struct error *err);
 
 /* Afterwards. Borrowed; NULL: there is none. *account: whose it is. */
