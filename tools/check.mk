@@ -133,6 +133,7 @@ peers: $(BUILD)/helenus $(VENV)/installed
 .PHONY: hostile plaintext
 hostile: $(BUILD)/helenus $(VENV)/installed
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/hostile.py
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/apis.py
 plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
 

@@ -298,10 +298,6 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
     struct http_connection *connection;
 
     assert(!server->accepting);
-    if (server->excess_count == EXCESS_MAX) {
-        turn_away(fd);
-        return;
-    }
     connection = xcalloc(1, sizeof(*connection));
     connection->server = server;
     connection->fd = fd;
@@ -310,6 +306,12 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
     connection->bucket = bucket_of(server, &connection->address);
     connection->is_excess = server->connection_count >= server->limits.connections ||
                             count_of_client(server, connection) >= server->limits.connections_per_address;
+    /* Only of those past a limit: whoever has all of his does not shut out others. */
+    if (connection->is_excess && server->excess_count == EXCESS_MAX) {
+        free(connection);
+        turn_away(fd);
+        return;
+    }
     list_add(connection);
     set_deadline(connection, server->limits.receive_us);
     server->accepting = connection;

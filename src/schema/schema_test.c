@@ -301,7 +301,7 @@ static void levels_of_thousands_of_types_are_soon_found(void **state)
     struct keyspace_def *keyspace = keyspace_def_clone(bare, 0, TYPES);
     const struct type *fields[FIELDS];
     struct bytes names[FIELDS];
-    char texts[FIELDS][8], name[16];
+    char texts[FIELDS][16], name[16];
     uint32_t *levels = xcalloc(TYPES, sizeof(*levels));
     int64_t began_ns;
 

@@ -73,7 +73,10 @@ static struct http_limits api_limits(void)
 {
     struct http_limits limits = http_limits_small();
 
-    limits.connections = limits.connections_per_address = limits.queued = 256;
+    /* An address has half of them: whoever takes all it may leaves others theirs. */
+    limits.connections = 1024;
+    limits.connections_per_address = 512;
+    limits.queued = 256;
     limits.uri_bytes = limits.header_bytes = 16 << 10;
     limits.parameters = 256;
     limits.body_bytes = API_BODY_MAX;
