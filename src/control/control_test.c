@@ -877,6 +877,32 @@ static void test_resources_in_pages(void **state)
     assert_told(told, 200, FOUND("", ""));
 }
 
+/* A page has no more than 1 MiB of tags, however many resources were asked for. */
+static void test_large_tags(void **state)
+{
+    CLEANUP(buffer_fini) struct buffer tags = { 0 };
+    const char *told = "", *value;
+    uint32_t pages = 0, seen = 0;
+
+    value = arena_printf(arena, "%0256d", 0);
+    for (int i = 0; i < 50; i++)
+        buffer_printf(&tags, "%s'%0124d%d': '%s'", i ? ", " : "", 0, 100 + i, value);
+    for (int i = 0; i < 80; i++)
+        run(arena_printf(arena,
+                         "CREATE KEYSPACE k%d WITH replication = {'class': 'SingleRegionStrategy'} AND tags = {%.*s}",
+                         i, BYTES(buffer_bytes(&tags))));
+    do {
+        told = ask_tagging("GetResources", arena_printf(arena, "{\"ResourcesPerPage\":100,\"PaginationToken\":\"%s\"}",
+                                                        pages ? member(told, "PaginationToken") : ""));
+        assert_int_equal(status, 200);
+        assert_true(strlen(told) < 2 << 20); /* with the names and marks around them */
+        seen += count_of(told, "ResourceARN\"");
+        pages++;
+    } while (*member(told, "PaginationToken"));
+    assert_int_equal(seen, 80);
+    assert_int_equal(pages, 2);
+}
+
 /* Whole resources, as many as have no more tags together. */
 static void test_tags_per_page(void **state)
 {
@@ -1149,6 +1175,7 @@ int main(void)
         TEST(test_resources),
         TEST(test_resources_in_pages),
         TEST(test_tags_per_page),
+        TEST(test_large_tags),
         TEST(test_resources_refused),
         TEST(test_keys_and_values),
         TEST(test_many_keys),

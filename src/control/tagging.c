@@ -255,6 +255,15 @@ static struct page_question question_of(const struct api_call *call, struct byte
                                    .is_always_told = true };
 }
 
+static size_t bytes_of_tags(const struct option_map *tags)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < tags->count; i++)
+        bytes += tags->options[i].name.size + tags->options[i].value.size;
+    return bytes;
+}
+
 /* A resource is never cut in two: a page has more tags than asked for only if its first resource has. */
 static bool get_page(struct api_call *call, const struct schema *schema, uint32_t resources, uint32_t tags_left)
 {
@@ -276,7 +285,7 @@ static bool get_page(struct api_call *call, const struct schema *schema, uint32_
             page.is_full = true;
             break;
         }
-        if (!page_take(&page, position_of(call->arena, &resource), 0))
+        if (!page_take(&page, position_of(call->arena, &resource), bytes_of_tags(resource.tags)))
             break;
         tags_left -= resource.tags->count < tags_left ? resource.tags->count : tags_left;
         show_resource(call, &resource);
