@@ -3,6 +3,7 @@
  */
 #include "catalog/account.h"
 #include "catalog/bed.h"
+#include "catalog/doubtful.h"
 #include "catalog/definitions.h"
 #include "catalog/rows.h"
 #include "catalog/state.h"
@@ -319,30 +320,6 @@ static void listeners_hear_whose_change_it_is(void **state)
     close_all();
 }
 
-static uint32_t rows_of(const char *keyspace, const char *name)
-{
-    struct schema *schema = catalog_ref_schema(catalog, bed_account());
-    struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
-    struct read_command command = { .table_id = def->id,
-                                    .token = INT64_MIN,
-                                    .token_last = INT64_MAX,
-                                    .rows_wanted = true,
-                                    .row_limit = 100000,
-                                    .virtual_def = def,
-                                    .viewer = bed_account() };
-    struct arena *arena = arena_new(4096);
-    struct read_result result;
-    struct error err;
-    uint32_t count = 0;
-
-    must(table_read(port, &command, true, arena, &result, &err), &err);
-    for (uint32_t i = 0; i < result.partition_count; i++)
-        count += result.partitions[i].row_count;
-    arena_free(arena);
-    schema_unref(schema);
-    return count;
-}
-
 static void computed_tables_show_ones_own(void **state)
 {
     open_all(&store_rocksdb_ops);
@@ -356,15 +333,15 @@ static void computed_tables_show_ones_own(void **state)
         uint32_t own = i == 1;
 
         as(all[i]);
-        assert_int_equal(rows_of("system_schema", "keyspaces"), 7 + own);
-        assert_int_equal(rows_of("system_schema", "tables"), 59 + own);
-        assert_int_equal(rows_of("system_schema", "types"), own);
-        assert_int_equal(rows_of("system_schema_mcs", "tables"), 59 + own);
-        assert_int_equal(rows_of("system_schema_mcs", "tags"), 7 + 59 + 2 * own);
-        assert_int_equal(rows_of("system_schema", "dropped_columns"), own);
-        assert_int_equal(rows_of("system", "size_estimates"), 14 + own);
-        assert_int_equal(rows_of("system", "local"), 1);
-        assert_int_equal(rows_of("system_virtual_schema", "keyspaces"), 2);
+        assert_int_equal(bed_computed_rows("system_schema", "keyspaces"), 7 + own);
+        assert_int_equal(bed_computed_rows("system_schema", "tables"), 59 + own);
+        assert_int_equal(bed_computed_rows("system_schema", "types"), own);
+        assert_int_equal(bed_computed_rows("system_schema_mcs", "tables"), 59 + own);
+        assert_int_equal(bed_computed_rows("system_schema_mcs", "tags"), 7 + 59 + 2 * own);
+        assert_int_equal(bed_computed_rows("system_schema", "dropped_columns"), own);
+        assert_int_equal(bed_computed_rows("system", "size_estimates"), 14 + own);
+        assert_int_equal(bed_computed_rows("system", "local"), 1);
+        assert_int_equal(bed_computed_rows("system_virtual_schema", "keyspaces"), 2);
     }
     close_all();
 }
@@ -750,40 +727,12 @@ static void killed_at_any_write_a_change_is_whole(void **state)
 
 /* ---- a write whose outcome is not known ---- */
 
-static struct store_ops doubtful_ops; /* the memory store */
-static _Atomic bool fails_next, is_written;
-static struct store_batch *_Atomic in_doubt;
-
-static enum status doubtful_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
-{
-    if (!atomic_exchange(&fails_next, false))
-        return store_memory_ops.write(store, batch, durable, err);
-    atomic_store(&in_doubt, store_batch_new());
-    for (size_t i = 0; i < store_batch_count(batch) && is_written; i++) {
-        struct store_op op = store_batch_at(batch, i);
-
-        store_batch_add(in_doubt, &op);
-    }
-    return error_set(err, ERR_IO, "not known");
-}
-
-static enum status doubtful_resume(struct store *store, struct error *err)
-{
-    enum status status = store_memory_ops.write(store, in_doubt, true, err);
-
-    store_batch_free(atomic_exchange(&in_doubt, NULL));
-    return status;
-}
-
 /* The change of an account that failed without an outcome, its first or a later one: another account's change reads again what became of it,
  * and everybody sees it then. */
 static void in_doubt_all_accounts_are_read_again(void **state)
 {
     struct arena *arena = arena_new(1024);
 
-    doubtful_ops = store_memory_ops;
-    doubtful_ops.write = doubtful_write;
-    doubtful_ops.resume = doubtful_resume;
     for (uint32_t n = 0; n < 4; n++) {
         bool is_first = n / 2 == 0;
         struct catalog_view view = { 0 };
@@ -792,8 +741,8 @@ static void in_doubt_all_accounts_are_read_again(void **state)
         struct error err;
         uint64_t id = 0;
 
-        atomic_store(&is_written, n % 2);
-        open_all(&doubtful_ops);
+        open_all(doubtful_store());
+        atomic_store(&doubtful_loses, n % 2 == 0);
         as(ALICE);
         if (!is_first) {
             run(CREATE_K);
@@ -801,7 +750,7 @@ static void in_doubt_all_accounts_are_read_again(void **state)
             id = id_of("t");
         }
         catalog_view_schema(catalog, &view, bed_account());
-        atomic_store(&fails_next, true);
+        atomic_store(&doubtful_fails_next, true);
         assert_int_equal(try_run(is_first ? CREATE_K : "CREATE TABLE u (a int PRIMARY KEY)", &change, arena, &err),
                          ERR_WRITE_TIMEOUT);
         for (uint32_t i = 0; i < table_space_shard_count(space); i++)

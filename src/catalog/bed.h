@@ -210,4 +210,29 @@ static inline uint32_t count_rows(uint64_t table_id)
     return count;
 }
 
+/* How many rows a computed table has for the account that tests work in. */
+static inline uint32_t bed_computed_rows(const char *keyspace, const char *name)
+{
+    struct schema *schema = catalog_ref_schema(catalog, bed_account());
+    struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
+    struct read_command command = { .table_id = def->id,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .rows_wanted = true,
+                                    .row_limit = 100000,
+                                    .virtual_def = def,
+                                    .viewer = bed_account() };
+    struct arena *arena = arena_new(4096);
+    struct read_result result;
+    struct error err;
+    uint32_t count = 0;
+
+    must(table_read(port, &command, true, arena, &result, &err), &err);
+    for (uint32_t i = 0; i < result.partition_count; i++)
+        count += result.partitions[i].row_count;
+    arena_free(arena);
+    schema_unref(schema);
+    return count;
+}
+
 #endif

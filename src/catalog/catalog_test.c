@@ -321,30 +321,6 @@ static void views_and_listeners_follow(void **state)
     close_all();
 }
 
-static uint32_t count_virtual(const char *keyspace, const char *name)
-{
-    struct schema *schema = catalog_ref_schema(catalog, catalog_account_default(catalog));
-    struct table_def *def = schema_table(schema, bytes_of_string(keyspace), bytes_of_string(name));
-    struct read_command command = { .table_id = def->id,
-                                    .token = INT64_MIN,
-                                    .token_last = INT64_MAX,
-                                    .rows_wanted = true,
-                                    .row_limit = 100000,
-                                    .virtual_def = def,
-                                    .viewer = catalog_account_default(catalog) };
-    struct arena *arena = arena_new(4096);
-    struct read_result result;
-    struct error err;
-    uint32_t count = 0;
-
-    must(table_read(port, &command, true, arena, &result, &err), &err);
-    for (uint32_t i = 0; i < result.partition_count; i++)
-        count += result.partitions[i].row_count;
-    arena_free(arena);
-    schema_unref(schema);
-    return count;
-}
-
 static void one_row(const struct virtual_table *self, struct virtual_emit *emit)
 {
     struct bytes values[3] = { BYTES_LITERAL("k"), BYTES_LITERAL("v"), { 0 } };
@@ -370,32 +346,32 @@ static void system_tables_have_their_rows(void **state)
         catalog_register(catalog, "CREATE TABLE system_views.t8130838 (name text PRIMARY KEY)", &body, &err),
         ERR_CONFIG);
     assert_string_equal(err.message, "the system tables prepared_statements and t8130838 have the same id");
-    assert_int_equal(count_virtual("system", "local"), 1);
-    assert_int_equal(count_virtual("system", "peers"), 0);
-    assert_int_equal(count_virtual("system", "peers_v2"), 0);
-    assert_int_equal(count_virtual("system_schema", "keyspaces"), 5 + 2);
-    assert_int_equal(count_virtual("system_schema", "tables"), 48 + 11);
-    assert_int_equal(count_virtual("system_schema_mcs", "tags"), 48 + 11 + 5 + 2);
-    assert_int_equal(count_virtual("system_virtual_schema", "keyspaces"), 2);
-    assert_int_equal(count_virtual("system_virtual_schema", "tables"), 47);
-    assert_int_equal(count_virtual("system_views", "settings"), 1);
-    assert_int_equal(count_virtual("system_views", "ours"), 1);
+    assert_int_equal(bed_computed_rows("system", "local"), 1);
+    assert_int_equal(bed_computed_rows("system", "peers"), 0);
+    assert_int_equal(bed_computed_rows("system", "peers_v2"), 0);
+    assert_int_equal(bed_computed_rows("system_schema", "keyspaces"), 5 + 2);
+    assert_int_equal(bed_computed_rows("system_schema", "tables"), 48 + 11);
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "tags"), 48 + 11 + 5 + 2);
+    assert_int_equal(bed_computed_rows("system_virtual_schema", "keyspaces"), 2);
+    assert_int_equal(bed_computed_rows("system_virtual_schema", "tables"), 47);
+    assert_int_equal(bed_computed_rows("system_views", "settings"), 1);
+    assert_int_equal(bed_computed_rows("system_views", "ours"), 1);
     must(catalog_open(catalog, space, &err), &err);
     run(CREATE_K);
     run("CREATE TYPE ty (a int)");
     run("CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b))");
     run("ALTER TABLE t DROP c");
-    assert_int_equal(count_virtual("system_schema", "keyspaces"), 6 + 2);
-    assert_int_equal(count_virtual("system_schema", "tables"), 49 + 11);
-    assert_int_equal(count_virtual("system_schema", "types"), 1);
-    assert_int_equal(count_virtual("system_schema", "dropped_columns"), 1);
-    assert_int_equal(count_virtual("system_schema_mcs", "keyspaces"), 6 + 2);
-    assert_int_equal(count_virtual("system_schema_mcs", "tables"), 49 + 11);
-    assert_int_equal(count_virtual("system_schema_mcs", "columns"), count_virtual("system_schema", "columns"));
-    assert_int_equal(count_virtual("system_schema_mcs", "types"), 1);
-    assert_int_equal(count_virtual("system_schema_mcs", "tables_history"),
+    assert_int_equal(bed_computed_rows("system_schema", "keyspaces"), 6 + 2);
+    assert_int_equal(bed_computed_rows("system_schema", "tables"), 49 + 11);
+    assert_int_equal(bed_computed_rows("system_schema", "types"), 1);
+    assert_int_equal(bed_computed_rows("system_schema", "dropped_columns"), 1);
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "keyspaces"), 6 + 2);
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "tables"), 49 + 11);
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "columns"), bed_computed_rows("system_schema", "columns"));
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "types"), 1);
+    assert_int_equal(bed_computed_rows("system_schema_mcs", "tables_history"),
                      1); /* of others nobody knows when they were made */
-    assert_int_equal(count_virtual("system_multiregion_info", "tables"), 0);
+    assert_int_equal(bed_computed_rows("system_multiregion_info", "tables"), 0);
     close_all();
 }
 
@@ -415,7 +391,7 @@ static void estimates_are_told_of_stored_tables(void **state)
 
     (void)state;
     open_all(&store_rocksdb_ops);
-    assert_int_equal(count_virtual("system", "table_estimates"), 2 * count_virtual("system", "size_estimates"));
+    assert_int_equal(bed_computed_rows("system", "table_estimates"), 2 * bed_computed_rows("system", "size_estimates"));
     run(CREATE_K);
     run("CREATE TABLE t (a int PRIMARY KEY)");
     def = table("t");

@@ -2,6 +2,7 @@
  * and holds nobody up; what this program doesn't know waits. And the first kind: rows of dropped tables. On store/rocksdb.
  */
 #include "catalog/bed.h"
+#include "catalog/doubtful.h"
 #include "catalog/definitions.h"
 #include "catalog/rows.h"
 #include "catalog/state.h"
@@ -320,32 +321,6 @@ static void a_step_of_an_older_job_is_not_believed(void **state)
     arena_free(arena);
 }
 
-static struct store_ops doubtful_ops; /* the memory store */
-static _Atomic bool fails_next;
-static struct store_batch *_Atomic in_doubt;
-
-static enum status doubtful_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
-{
-    if (!atomic_exchange(&fails_next, false))
-        return store_memory_ops.write(store, batch, durable, err);
-    atomic_store(&in_doubt, store_batch_new());
-    for (size_t i = 0; i < store_batch_count(batch); i++) {
-        struct store_op op = store_batch_at(batch, i);
-
-        store_batch_add(in_doubt, &op);
-    }
-    return error_set(err, ERR_IO, "not known");
-}
-
-/* It was written, as is found now. */
-static enum status doubtful_resume(struct store *store, struct error *err)
-{
-    enum status status = store_memory_ops.write(store, in_doubt, true, err);
-
-    store_batch_free(atomic_exchange(&in_doubt, NULL));
-    return status;
-}
-
 /* While the shard takes no writes the definitions say nothing of it: asked then, they would be believed when it has come. */
 static void what_a_failed_change_left_is_asked_when_it_is_known(void **state)
 {
@@ -354,12 +329,9 @@ static void what_a_failed_change_left_is_asked_when_it_is_known(void **state)
     struct table_def *a, *c;
     struct error err;
 
-    doubtful_ops = store_memory_ops;
-    doubtful_ops.write = doubtful_write;
-    doubtful_ops.resume = doubtful_resume;
-    open_all(&doubtful_ops);
+    open_all(doubtful_store());
     run(CREATE_K);
-    atomic_store(&fails_next, true);
+    atomic_store(&doubtful_fails_next, true);
     assert_int_equal(try_run("CREATE TABLE a (k int PRIMARY KEY)", &change, arena, &err), ERR_WRITE_TIMEOUT);
     assert_int_equal(try_run("CREATE TABLE b (k int PRIMARY KEY)", &change, arena, &err), ERR_WRITE_FAILURE);
     for (uint32_t i = 0; i < table_space_shard_count(space); i++)

@@ -3,6 +3,7 @@
  * changes.
  */
 #include "catalog/bed.h"
+#include "catalog/doubtful.h"
 #include "control/control.h"
 
 static struct arena *arena;
@@ -1065,38 +1066,9 @@ static void test_internal_faults(void **state)
     assert_int_equal(catalog_open(catalog, space, &err), OK);
 }
 
-static struct store_ops doubtful_ops; /* the memory store */
-static _Atomic bool fails_next;
-static struct store_batch *_Atomic in_doubt;
-
-/* The store says that it failed; what it had been given stands there later all the same. */
-static enum status doubtful_write(struct store *store, const struct store_batch *batch, bool durable, struct error *err)
-{
-    if (!atomic_exchange(&fails_next, false))
-        return store_memory_ops.write(store, batch, durable, err);
-    atomic_store(&in_doubt, store_batch_new());
-    for (size_t i = 0; i < store_batch_count(batch); i++) {
-        struct store_op op = store_batch_at(batch, i);
-
-        store_batch_add(in_doubt, &op);
-    }
-    return error_set(err, ERR_IO, "not known");
-}
-
-static enum status doubtful_resume(struct store *store, struct error *err)
-{
-    enum status resumed = store_memory_ops.write(store, in_doubt, true, err);
-
-    store_batch_free(atomic_exchange(&in_doubt, NULL));
-    return resumed;
-}
-
 static int begin_in_doubt(void **state)
 {
-    doubtful_ops = store_memory_ops;
-    doubtful_ops.write = doubtful_write;
-    doubtful_ops.resume = doubtful_resume;
-    return setup(state) ? -1 : begin_over(&doubtful_ops);
+    return setup(state) ? -1 : begin_over(doubtful_store());
 }
 
 static int end_in_doubt(void **state)
@@ -1109,7 +1081,7 @@ static int end_in_doubt(void **state)
 static void test_unknown_outcome(void **state)
 {
     make_k();
-    atomic_store(&fails_next, true);
+    atomic_store(&doubtful_fails_next, true);
     assert_fault(ask("CreateTable", "{" SMALL "}"), 500, "InternalServerException", "");
     assert_fault(ask("CreateKeyspace", "{\"keyspaceName\":\"m\"}"), 500, "InternalServerException",
                  "can't be changed now");
