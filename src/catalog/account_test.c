@@ -4,8 +4,6 @@
 #include "catalog/account.h"
 #include "catalog/bed.h"
 #include "catalog/doubtful.h"
-#include "catalog/definitions.h"
-#include "catalog/rows.h"
 #include "catalog/state.h"
 #include "schema/codec.h"
 
@@ -432,25 +430,6 @@ static void tables_are_found_by_id_alone(void **state)
 
 /* ---- on the disk ---- */
 
-static void put_definition(int32_t kind, const char *scope, const char *name, struct bytes value)
-{
-    struct table_def *def = definitions_own_table();
-    struct arena *arena = arena_new(1024);
-    struct rows rows;
-    struct error err;
-
-    rows_begin(&rows, def, arena, clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
-    rows_put(&rows, "key", BYTES_LITERAL("definitions"));
-    rows_add(&rows);
-    rows_put_number(&rows, "kind", kind);
-    rows_put(&rows, "scope", bytes_of_string(scope));
-    rows_put(&rows, "name", bytes_of_string(name));
-    value.size ? rows_put(&rows, "value", value) : rows_delete(&rows);
-    must(rows_save(&rows, port, &err), &err);
-    arena_free(arena);
-    table_def_unref(def);
-}
-
 /* Of an older server, whose kinds begin with 10, the first of these rows is one of an unknown kind. */
 static void rows_that_cannot_be_are_refused(void **state)
 {
@@ -499,7 +478,7 @@ static void rows_that_cannot_be_are_refused(void **state)
                                                    : buffer_bytes(&other);
 
         open_all(&store_rocksdb_ops);
-        put_definition(cases[i].kind, cases[i].scope, cases[i].name, value);
+        bed_put_definition(cases[i].kind, cases[i].scope, cases[i].name, value);
         close_all();
         if (try_open(&store_rocksdb_ops, &err) != ERR_CORRUPT)
             fail_msg("case %zu was taken", i);
@@ -507,7 +486,7 @@ static void rows_that_cannot_be_are_refused(void **state)
             fail_msg("%s", err.message);
         open_below(&store_rocksdb_ops);
         port = table_port_open(space);
-        put_definition(cases[i].kind, cases[i].scope, cases[i].name, none);
+        bed_put_definition(cases[i].kind, cases[i].scope, cases[i].name, none);
         table_port_close(port);
         close_below();
     }

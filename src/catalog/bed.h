@@ -5,7 +5,9 @@
 #define CATALOG_BED_H
 
 #include "base/clock.h"
+#include "catalog/definitions.h"
 #include "catalog/job.h"
+#include "catalog/rows.h"
 
 #include "cql/parse.h"
 #include "keys/keys.h"
@@ -233,6 +235,26 @@ static inline uint32_t bed_computed_rows(const char *keyspace, const char *name)
     arena_free(arena);
     schema_unref(schema);
     return count;
+}
+
+/* A row of the definitions, as it is on the disk; value "": it is taken away. */
+static inline void bed_put_definition(int32_t kind, const char *scope, const char *name, struct bytes value)
+{
+    struct table_def *def = definitions_own_table();
+    struct arena *arena = arena_new(1024);
+    struct rows rows;
+    struct error err;
+
+    rows_begin(&rows, def, arena, clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
+    rows_put(&rows, "key", BYTES_LITERAL("definitions"));
+    rows_add(&rows);
+    rows_put_number(&rows, "kind", kind);
+    rows_put(&rows, "scope", bytes_of_string(scope));
+    rows_put(&rows, "name", bytes_of_string(name));
+    value.size ? rows_put(&rows, "value", value) : rows_delete(&rows);
+    must(rows_save(&rows, port, &err), &err);
+    arena_free(arena);
+    table_def_unref(def);
 }
 
 #endif

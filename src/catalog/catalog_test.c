@@ -206,25 +206,6 @@ static void a_newer_format_is_refused(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
-static void put_definition(int32_t kind, const char *scope, const char *name, const char *value)
-{
-    struct table_def *def = definitions_own_table();
-    struct arena *arena = arena_new(1024);
-    struct rows rows;
-    struct error err;
-
-    rows_begin(&rows, def, arena, clock_realtime_us(&clock_system) / 1000000, TTL_NONE);
-    rows_put(&rows, "key", BYTES_LITERAL("definitions"));
-    rows_add(&rows);
-    rows_put_number(&rows, "kind", kind);
-    rows_put(&rows, "scope", bytes_of_string(scope));
-    rows_put(&rows, "name", bytes_of_string(name));
-    *value ? rows_put(&rows, "value", bytes_of_string(value)) : rows_delete(&rows);
-    must(rows_save(&rows, port, &err), &err);
-    arena_free(arena);
-    table_def_unref(def);
-}
-
 /* Kinds and encodings that we don't know, and what stands where it can't be: nothing is served without it. */
 static void definitions_that_cannot_be_read_are_refused(void **state)
 {
@@ -248,14 +229,14 @@ static void definitions_that_cannot_be_read_are_refused(void **state)
     close_all();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         open_all(&store_rocksdb_ops);
-        put_definition(cases[i].kind, cases[i].scope, cases[i].name, cases[i].value);
+        bed_put_definition(cases[i].kind, cases[i].scope, cases[i].name, bytes_of_string(cases[i].value));
         close_all();
         assert_int_equal(try_open(&store_rocksdb_ops, &err), ERR_CORRUPT);
         if (!strstr(err.message, cases[i].said))
             fail_msg("%s", err.message);
         open_below(&store_rocksdb_ops);
         port = table_port_open(space);
-        put_definition(cases[i].kind, cases[i].scope, cases[i].name, "");
+        bed_put_definition(cases[i].kind, cases[i].scope, cases[i].name, BYTES_LITERAL(""));
         table_port_close(port);
         close_below();
     }

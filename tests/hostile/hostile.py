@@ -607,12 +607,47 @@ ATTACKS = [long_work, long_calls, random_frames, mutated_frames, truncated, over
            requests_in_memory, one_request_too_large, replies_in_memory]
 
 
+def attempt(attack, server, seed):
+    """One attack beside a polite client; what is to be said of it."""
+    polite = Polite(server.port)
+    polite.start()
+    begin = time.time()
+    try:
+        attack(server, random.Random(seed))
+        while polite.count == 0 and polite.is_alive() and time.time() < begin + 10:
+            time.sleep(0.01)
+    finally:
+        polite.stop = True
+    polite.join(30)
+    assert polite.failure is None, f"the polite client failed: {polite.failure!r}"
+    assert polite.count > 0, "the polite client was never answered"
+    return f"polite client: {polite.count} answers, longest wait {polite.worst * 1000:.0f} ms"
+
+
+def run_attacks(server, attacks, run):
+    """Those that were asked for, one after another; the exit code. A server that died in one is started again."""
+    wanted, failed = sys.argv[1:], 0
+    attacks = [a for a in attacks if not wanted or a.__name__ in wanted]
+    for attack in attacks:
+        begin = time.time()
+        try:
+            said = run(attack)
+            assert server.process.poll() is None, "the server died"
+            assert server.rss_bytes() < MEMORY_BOUND, f"memory {server.rss_bytes() >> 20} MiB"
+            print(f"ok {attack.__name__} ({time.time() - begin:.1f} s; {said}; memory {server.rss_bytes() >> 20} MiB)", flush=True)
+        except Exception as e:  # noqa: BLE001 - told, counted, next attack
+            failed += 1
+            print(f"FAILED {attack.__name__}: {type(e).__name__} {e}", flush=True)
+            if server.process.poll() is not None:
+                print(server.log_tail())
+                server.start()
+    print(f"{len(attacks) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
 def main():
     seed = int(os.environ.get("SEED", time.time()))
     print(f"seed {seed}")
-    failed = 0
-    wanted = sys.argv[1:]
-    attacks = [a for a in ATTACKS if not wanted or a.__name__ in wanted]
     with Server() as server:
         c = Client(server.port)
         c.query("CREATE KEYSPACE hostile WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
@@ -621,31 +656,7 @@ def main():
         c.query("CREATE TABLE hostile.big (k int, c int, v text, PRIMARY KEY (k, c))")
         c.query("INSERT INTO hostile.t (k, v) VALUES (1, 'polite')")
         c.close()
-        for attack in attacks:
-            polite = Polite(server.port)
-            polite.start()
-            begin = time.time()
-            try:
-                attack(server, random.Random(seed))
-                while polite.count == 0 and polite.is_alive() and time.time() < begin + 10:
-                    time.sleep(0.01)
-                polite.stop = True
-                polite.join(30)
-                assert polite.failure is None, f"the polite client failed: {polite.failure!r}"
-                assert polite.count > 0, "the polite client was never answered"
-                assert server.process.poll() is None, "the server died"
-                assert server.rss_bytes() < MEMORY_BOUND, f"memory {server.rss_bytes() >> 20} MiB"
-                print(f"ok {attack.__name__} ({time.time() - begin:.1f} s; polite client: {polite.count} answers, longest wait "
-                      f"{polite.worst * 1000:.0f} ms; memory {server.rss_bytes() >> 20} MiB)", flush=True)
-            except Exception as e:  # noqa: BLE001 - told, counted, next attack
-                polite.stop = True
-                failed += 1
-                print(f"FAILED {attack.__name__}: {type(e).__name__} {e}", flush=True)
-                if server.process.poll() is not None:
-                    print(server.log_tail())
-                    server.start()
-    print(f"{len(attacks) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+        return run_attacks(server, ATTACKS, lambda attack: attempt(attack, server, seed))
 
 
 if __name__ == "__main__":
