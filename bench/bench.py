@@ -529,7 +529,8 @@ def measure_apis(server, args, emit):
     probe = json.loads(subprocess.run([*command, "probe", str(args.apis_probes)], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
     def beside(seed):
-        with subprocess.Popen([*command, str(args.apis_rate)], stdout=subprocess.PIPE, text=True) as client:
+        # As a bad neighbour, it has processors of its own.
+        with subprocess.Popen(["nice", "-n", "19", *command, str(args.apis_rate)], stdout=subprocess.PIPE, text=True) as client:
             time.sleep(1)
             seen = load(server, **steady, seed=seed)
             client.terminate()

@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -724,6 +725,8 @@ static void *loop_main(void *argument)
 {
     struct http_server *server = argument;
 
+    if (server->options.niceness) /* of this thread alone; more of it is always allowed */
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), server->options.niceness);
     loop_run(server->loop);
     return NULL;
 }
@@ -812,6 +815,7 @@ static enum status start_threads(struct http_server *server, struct error *err)
         .count = server->options.threads,
         .queue_jobs_max = server->limits.queued,
         .thread_name = server->options.thread_name,
+        .niceness = server->options.niceness,
         .start = server->options.thread_start,
         .stop = server->options.thread_stop,
         .context = server->options.context,

@@ -50,7 +50,8 @@ struct http_options {
     const struct http_route *routes;
     size_t route_count;
     uint32_t threads;
-    const char *thread_name;              /* at most 12 characters */
+    int niceness;            /* how far these and the loop's stand back from who must not wait; 0: not at all */
+    const char *thread_name; /* at most 12 characters */
     void *(*thread_start)(void *context); /* on each of them, before its first request; NULL: none */
     void (*thread_stop)(void *thread);    /* on each of them, at its end; NULL: none */
     void *context;                        /* of thread_start, and of each request */

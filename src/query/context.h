@@ -20,7 +20,7 @@ struct query_engine {
     struct catalog *catalog;
     struct catalog_listener listener; /* forgets what a change made unfit */
     struct table_space *space;
-    uint32_t page_rows_max;
+    uint32_t page_rows_max, chunk_rows;
     uint64_t page_bytes_max, page_work_max;
     uint64_t row_cache_bytes;
     /* of struct query_thresholds */

@@ -11,7 +11,10 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
-enum { PAGE_WORK_MAX = 1000000000 /* of plan/work.h: about a second */ };
+enum {
+    PAGE_WORK_MAX = 1000000000, /* of plan/work.h: about a second */
+    CHUNK_ROWS_DEFAULT = 5000,
+};
 
 /* The defaults of cassandra.yaml 5.0: tombstone_warn_threshold, tombstone_failure_threshold,
  * batch_size_warn_threshold (5 KiB), batch_size_fail_threshold (50 KiB), and
@@ -62,6 +65,7 @@ struct query_engine *query_engine_new(const struct query_options *options)
     engine->space = options->space;
     engine->keys = options->keys;
     engine->page_rows_max = options->page_rows_max;
+    engine->chunk_rows = options->chunk_rows ? options->chunk_rows : CHUNK_ROWS_DEFAULT;
     engine->page_bytes_max = options->page_bytes_max;
     engine->page_work_max = PAGE_WORK_MAX;
     engine->row_cache_bytes = options->row_cache_bytes;

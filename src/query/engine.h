@@ -32,6 +32,7 @@ struct query_options {
     uint64_t prepared_bytes_max; /* of the shared cache; 0: default 64 MiB */
     uint32_t page_rows_max;      /* unpaged results end with an error past these */
     uint64_t page_bytes_max;
+    uint32_t chunk_rows;                       /* read at once; a longer page is put together of them. 0: the default */
     uint64_t row_cache_bytes;                  /* of each context that may not wait: rows it read lately; 0: none */
     const struct query_thresholds *thresholds; /* copied; NULL: the default */
 };

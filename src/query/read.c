@@ -3,7 +3,10 @@
  *
  * A page ends by rows or by bytes; where it ended goes to the client as a paging state. The first chunk lies in the request's arena; later
  * ones in an arena that is emptied for each, so that a scan of any length takes the memory of one chunk. On a loop a scan that needs many
- * chunks is handed to a worker. */
+ * chunks is handed to a worker.
+ *
+ * Of a partition a page shows one state, also where the page is put together from several chunks. On a worker these read through a
+ * view, which is let go at the partition's end. A loop has none: where a chunk ends inside a partition, a worker begins again. */
 #include "query/read.h"
 
 #include "base/debug.h"
@@ -18,7 +21,6 @@
 #include <assert.h>
 
 enum {
-    CHUNK_ROWS = 5000,
     CHUNK_BYTES = 4 << 20,
     LOOP_CHUNKS_MAX = 8,
     LOOP_ROWS_MAX = 1000, /* a request that meets more goes to a worker: others wait meanwhile */
@@ -47,6 +49,7 @@ struct reader {
         *next_clustering;      /* of the last row that was looked at: the next chunk begins behind it; the context's */
     struct arena *chunk;       /* what lives as long as the rows just read */
     struct arena *owned_chunk; /* owned; NULL until a second chunk is read */
+    struct table_view held;    /* of the partition at hand; a worker's */
     struct read_work work;
 };
 
@@ -285,7 +288,9 @@ static void set_limits(const struct reader *reader, struct read_command *command
     bool may_wait = reader->execution->context->may_wait;
 
     /* read_all stops at LOOP_ROWS_MAX on a loop, so this is at least 1. */
-    command->row_limit = may_wait ? CHUNK_ROWS : LOOP_ROWS_MAX - (uint32_t)reader->work.rows;
+    command->row_limit = reader->execution->context->engine->chunk_rows;
+    if (!may_wait)
+        command->row_limit = least(command->row_limit, LOOP_ROWS_MAX - (uint32_t)reader->work.rows);
     assert(may_wait || reader->work.rows < LOOP_ROWS_MAX);
     command->row_limit_per_partition = UINT32_MAX;
     command->byte_limit = may_wait ? CHUNK_BYTES : LOOP_BYTES;
@@ -324,43 +329,71 @@ static void count_work(struct reader *reader, const struct read_command *command
                 result->work.tombstones_read, (unsigned long long)result->work.bytes_read);
 }
 
-/* Makes the command go on behind the last row that was looked at. That is not always the last
- * one that was given: filters may have refused it. False: there is nothing more in its one
- * partition. */
-static bool go_on(struct reader *reader, struct read_command *command, const struct read_partition *last)
+/* Makes the command go on inside the partition that the last one ended in: behind the last row that
+ * was looked at, which is not always the last one that was given, for filters may have refused it. A
+ * scan ends with the partition's token, so that the view can be let go before others are read. */
+static void enter_again(struct reader *reader, struct read_command *command, struct bytes clustering)
 {
-    bool enters = reader->page.limits.left_in_partition && last->row_count;
-
-    assert(last && reader->page.position.in_partition);
-    if (enters) {
-        struct bytes clustering = last->rows[last->row_count - 1].clustering;
-
-        /* The clustering lies in the chunk's arena, which is emptied before the next chunk is
-         * read. A clustering of no bytes must not become NULL, which would mean the
-         * partition's beginning. */
-        buffer_reset(reader->next_clustering);
-        buffer_reserve(reader->next_clustering, clustering.size + 1);
-        buffer_append_bytes(reader->next_clustering, clustering);
-    }
-    command->after_clustering = enters ? buffer_bytes(reader->next_clustering) : bytes_of(NULL, 0);
-    /* A command for one partition ends with it, unless there is more inside. */
+    /* The clustering lies in the chunk's arena, which is emptied before the next chunk is read. A
+     * clustering of no bytes must not become NULL, which would mean the partition's beginning. */
+    buffer_reset(reader->next_clustering);
+    buffer_reserve(reader->next_clustering, clustering.size + 1);
+    buffer_append_bytes(reader->next_clustering, clustering);
+    command->after_clustering = buffer_bytes(reader->next_clustering);
+    command->after_static = true;
     if (!bytes_is_null(command->partition_key))
-        return enters;
-    command->token = token_of_partition_key(buffer_bytes(reader->page.position.key));
+        return;
     command->after_partition = buffer_bytes(reader->page.position.key);
-    command->after_partition_inclusive = enters;
-    return true;
+    command->after_partition_inclusive = true;
+    command->token = command->token_last = token_of_partition_key(command->after_partition);
+}
+
+/* Makes a scan go on behind the partition that was read last, up to its own last token. */
+static void pass_on(struct reader *reader, struct read_command *command, int64_t token_last)
+{
+    table_view_release(&reader->held);
+    command->after_clustering = (struct bytes){ 0 };
+    command->after_static = false;
+    command->after_partition = buffer_bytes(reader->page.position.key);
+    command->after_partition_inclusive = false;
+    command->token = token_of_partition_key(command->after_partition);
+    command->token_last = token_last;
+}
+
+/* What is left to read after a chunk. *more: the command goes on with it. */
+static enum status go_on(struct reader *reader, struct read_command *command, const struct read_result *result,
+                         int64_t token_last, bool *more)
+{
+    const struct read_partition *last = NULL;
+    bool is_scan = bytes_is_null(command->partition_key);
+
+    if (result->has_more && result->partition_count)
+        last = &result->partitions[result->partition_count - 1];
+    if (last && last->row_count && reader->page.limits.left_in_partition) {
+        if (!reader->execution->context->may_wait)
+            return ERR_WOULD_WAIT;
+        enter_again(reader, command, last->rows[last->row_count - 1].clustering);
+        *more = true;
+        return OK;
+    }
+    *more = is_scan && (last || command->token_last != token_last);
+    if (*more)
+        pass_on(reader, command, token_last);
+    return OK;
 }
 
 /* Reads from one command's beginning, or from where reading stands, to its end or until the
  * page is full. On a loop it gives up (ERR_WOULD_WAIT) after LOOP_CHUNKS_MAX chunks or
- * LOOP_ROWS_MAX rows: a worker then begins again, whole, while others are served here.
- * *chunks counts over the partitions of an IN. */
+ * LOOP_ROWS_MAX rows, or inside a partition: a worker then begins again, whole, while others are
+ * served here. *chunks counts over the partitions of an IN. */
 static enum status read_all(struct reader *reader, struct read_command *command, uint32_t *chunks, bool *stopped)
 {
     struct execution *execution = reader->execution;
+    const int64_t token_last = command->token_last;
     struct read_result result;
+    bool more = false;
 
+    command->view = execution->context->may_wait ? &reader->held : NULL;
     do {
         if ((++*chunks > LOOP_CHUNKS_MAX || reader->work.rows >= LOOP_ROWS_MAX) && !execution->context->may_wait)
             return ERR_WOULD_WAIT;
@@ -385,10 +418,11 @@ static enum status read_all(struct reader *reader, struct read_command *command,
             tell_too_many_tombstones(reader, &result);
         for (uint32_t i = 0; i < result.partition_count && !status && !*stopped; i++)
             status = take_partition(reader, &result.partitions[i], stopped);
+        if (!status && !*stopped)
+            status = go_on(reader, command, &result, token_last, &more);
         if (status)
             return status;
-    } while (result.has_more && !*stopped && result.partition_count &&
-             go_on(reader, command, &result.partitions[result.partition_count - 1]));
+    } while (more && !*stopped);
     return OK;
 }
 
@@ -422,6 +456,7 @@ static enum status read_partitions(struct reader *reader, const struct partition
             page_begin_partition(&reader->page, keys->keys[i]);
         command->after_clustering =
             reader->page.position.has_clustering ? buffer_bytes(reader->page.position.clustering) : bytes_of(NULL, 0);
+        command->after_static = reader->page.position.has_clustering;
         status = read_all(reader, command, &chunks, stopped);
         if (!status && !*stopped)
             status = close_groups_of_partition(reader);
@@ -456,6 +491,7 @@ static enum status read_range(struct reader *reader, struct read_command *comman
              * it is passed over. */
             command->after_partition_inclusive =
                 reader->page.position.has_clustering && reader->page.limits.left_in_partition;
+            command->after_static = command->after_partition_inclusive;
             if (command->after_partition_inclusive)
                 command->after_clustering = buffer_bytes(reader->page.position.clustering);
         }
@@ -744,6 +780,7 @@ static void reader_fini(struct reader *reader)
 {
     if (reader->select->is_aggregate)
         groups_fini(&reader->groups);
+    table_view_release(&reader->held);
     if (reader->owned_chunk)
         arena_free(reader->owned_chunk);
 }

@@ -424,7 +424,7 @@ static bool purge_cells(struct row *row, const struct purge *purge)
     for (uint32_t i = 0; i < row->cell_count; i++) {
         struct cell cell = row->cells[i];
 
-        if (cell.kind == CELL_EXPIRING && cell.local_s <= purge->now_s) {
+        if (cell.kind == CELL_EXPIRING && cell.local_s <= purge->expired_s) {
             /* The tombstone counts as made when the cell was written, as in Cassandra (Cell.purge):
              * a TTL longer than gc_grace then needs no gc_grace on top. The value goes now; only its
              * absence matters. */
@@ -453,11 +453,10 @@ bool row_purge(struct row *row, const struct purge *purge, bool keep_deletion)
     uint32_t count = 0;
     bool changed;
 
-    assert(purge->gc_before_s <= purge->now_s);
     row_drop_covered(row); /* first: a deletion must not go before what it covers */
     changed = purge_cells(row, purge);
 
-    if (row->liveness.ttl_s && row->liveness.expires_s <= purge->now_s &&
+    if (row->liveness.ttl_s && row->liveness.expires_s <= purge->expired_s &&
         may_go(purge, row->liveness.timestamp_us, row->liveness.expires_s)) {
         row->liveness = LIVENESS_NONE;
         changed = true;

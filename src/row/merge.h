@@ -42,7 +42,7 @@ uint32_t row_count_dead(const struct row *row, struct deletion cover, int64_t no
 bool row_sweep(struct row *row, struct deletion cover);
 
 struct purge {
-    int64_t now_s;
+    int64_t expired_s;       /* what has expired by then is dead */
     int64_t gc_before_s;     /* now - gc_grace: tombstones made before it may go ... */
     int64_t purge_before_us; /* ... if their timestamp is below this: nothing older lies elsewhere */
 };

@@ -175,15 +175,15 @@ static void purging_is_not_seen(void **state)
         struct purge purge = { roll_time(&dice), 0, INT64_MAX };
         struct bytes merged;
 
-        purge.gc_before_s = purge.now_s - roll(&dice, 3);
+        purge.gc_before_s = purge.expired_s - roll(&dice, 3);
         merged = merge_two(arena, encode(arena, &a), encode(arena, &b));
         a = decode(arena, merged);
         purged = decode(arena, merged);
         row_purge(&purged, &purge, false);
         if (!row_is_empty(&purged))
             purged = decode(arena, encode(arena, &purged));
-        row_hide(&a, DELETION_NONE, purge.now_s);
-        row_hide(&purged, DELETION_NONE, purge.now_s);
+        row_hide(&a, DELETION_NONE, purge.expired_s);
+        row_hide(&purged, DELETION_NONE, purge.expired_s);
         assert_string_equal(row_text(arena, &purged), row_text(arena, &a));
         arena_reset(arena);
     }

@@ -258,13 +258,16 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
     buffer_fini(&f.unread);
 }
 
-/* What compaction does with a value of which it sees all versions. What cannot be read, and lists,
- * stay as they are. Range tombstones stay too: what they cover are other keys, so only the sweeper
+/* What compaction does with a value of which it sees all versions. A request looks at what expires by
+ * the time when it began, compaction by its own: so it takes nothing that a request of the last
+ * minute may still see, which would find some rows of a partition as they were and others as they
+ * are now. What cannot be read, and lists, stay as they are. Range tombstones stay too: what they cover are other keys, so only the sweeper
  * may take them (table/sweep.c). */
 enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us,
                                       int32_t gc_grace_s, struct buffer *changed)
 {
-    struct purge purge = { now_us / 1000000, now_us / 1000000 - gc_grace_s, purge_before_us };
+    int64_t now_s = now_us / 1000000;
+    struct purge purge = { now_s - PURGE_AFTER_S, now_s - gc_grace_s, purge_before_us };
     struct arena *arena = scratch_arena();
     struct buffer scratch CLEANUP(buffer_fini) = { 0 };
     struct key_parts parts;

@@ -18,6 +18,7 @@ void row_semantics_merge(struct bytes existing, const struct bytes *operands, si
 /* False: the filter keeps this value whatever the time is. Cheap: asked of every value that compaction meets. */
 bool row_semantics_can_shrink(struct bytes value);
 enum row_verdict { ROW_KEEP, ROW_REMOVE, ROW_CHANGE };
+enum { PURGE_AFTER_S = 60 }; /* what expired later than that stays: a request that is under way may have begun before */
 /* gc_grace_s: the table's. */
 enum row_verdict row_semantics_filter(struct bytes key, struct bytes value, int64_t now_us, int64_t purge_before_us,
                                       int32_t gc_grace_s, struct buffer *changed);

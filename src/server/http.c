@@ -7,7 +7,15 @@
 
 #include <assert.h>
 
-enum { THREADS = 1, API_THREADS = 4, WELL = 200, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, NOT_WELL = 503 };
+enum {
+    THREADS = 1,
+    API_THREADS = 4,
+    NICENESS = 10 /* as workers': loops and owners go first */,
+    WELL = 200,
+    NOT_FOUND = 404,
+    METHOD_NOT_ALLOWED = 405,
+    NOT_WELL = 503
+};
 
 struct http {
     struct http_callbacks callbacks;
@@ -96,6 +104,7 @@ enum status http_open(const struct sockaddr_storage *address, const struct http_
         .routes = callbacks->api ? api_routes : routes,
         .route_count = callbacks->api ? ARRAY_SIZE(api_routes) : ARRAY_SIZE(routes),
         .threads = callbacks->api ? API_THREADS : THREADS,
+        .niceness = NICENESS,
         .thread_name = "http",
         .context = http,
     };

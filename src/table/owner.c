@@ -378,10 +378,22 @@ static void weigh(struct owner *owner, uint32_t taken)
     atomic_store_explicit(&owner->shard->window, (uint32_t)window, memory_order_relaxed);
 }
 
+/* The turn's write failed: all that was decided is answered with the failure. What was refused may have been so for what the turn's
+ * other commands did, by a list that one of them had deleted: it was not done, which is all that is still true. */
+static void fail(struct table_request *request, enum status status, const struct error *err)
+{
+    if (request->status == ERR_INVALID) {
+        request->status = error_set(request->error, ERR_WRITE_FAILURE, "Nothing was done: writes before it failed");
+    } else if (!request->status) {
+        free((void *)request->result.data);
+        request->result = (struct bytes){ 0 };
+        *request->error = *err;
+        request->status = status;
+    }
+}
+
 /* One turn: take what is there, decide it, write it with one sync, answer. Answers come after the
- * write in any case: so a client that was answered will find its write after a crash. If the write
- * fails, all that was decided in the turn is answered with the failure; commands that were refused
- * before keep their own. */
+ * write in any case: so a client that was answered will find its write after a crash. */
 static uint32_t run_turn(struct owner *owner)
 {
     bool *answered = owner->answered;
@@ -416,12 +428,8 @@ static uint32_t run_turn(struct owner *owner)
     for (uint32_t i = 0; i < owner->request_count; i++) {
         struct table_request *request = owner->requests[i].request;
 
-        if (status && !request->status) {
-            free((void *)request->result.data);
-            request->result = (struct bytes){ 0 };
-            *request->error = err;
-            request->status = status;
-        }
+        if (status)
+            fail(request, status, &err);
         answer(owner, owner->requests[i].port, request);
     }
     weigh(owner, taken); /* before ports are woken, which send what waits */

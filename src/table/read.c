@@ -820,6 +820,34 @@ static void begin_again(struct read_context *r)
     collector_init(r->collector, r->command, r->arena);
 }
 
+/* Also of a view that holds nothing: who reads by one lets it go whatever came of its reads. */
+void table_view_release(struct table_view *view)
+{
+    assert(!view->shard == !view->snapshot);
+    if (view->snapshot)
+        view->shard->ops->snapshot_release(view->shard->store, view->snapshot);
+    *view = (struct table_view){ 0 };
+}
+
+/* The state that an earlier read left, if it was of this shard. One is kept, not one for each shard: who goes on inside a partition is in
+ * the shard where the last read ended, and a snapshot that nobody needs would keep old versions of all
+ * rows from being merged. */
+static enum status look_through_view(struct read_context *r)
+{
+    struct table_view *view = r->command->view;
+    enum status status;
+
+    if (view->shard != r->shard) {
+        table_view_release(view);
+        status = r->shard->ops->snapshot(r->shard->store, r->may_wait, &view->snapshot, r->err);
+        if (status)
+            return status;
+        view->shard = r->shard;
+    }
+    r->snapshot = view->snapshot;
+    return OK;
+}
+
 /* Three ways to one state, cheapest first: versions of the keys, the store's number, a snapshot. The
  * first two may find that the store was written to meanwhile; then all is read again by the next
  * way. A snapshot is never void. */
@@ -829,6 +857,10 @@ static enum status read_in_one_state(struct read_context *r)
     enum status status;
 
     assert(r->shard && !r->snapshot && !r->watches && !r->moved);
+    if (r->command->view) {
+        status = look_through_view(r);
+        return status ? status : read_partition(r);
+    }
     if (r->command->slices_are_rows && r->command->slice_count < WATCHED_MAX) {
         r->watches = true;
         status = read_partition(r);
@@ -855,8 +887,13 @@ static enum status read_in_one_state(struct read_context *r)
 static enum status scan_in_one_state(struct read_context *r)
 {
     const struct store_ops *ops = r->shard->ops;
-    enum status status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
+    enum status status;
 
+    if (r->command->view) {
+        status = look_through_view(r);
+        return status ? status : scan_shard(r);
+    }
+    status = ops->snapshot(r->shard->store, r->may_wait, &r->snapshot, r->err);
     if (status)
         return status;
     status = scan_shard(r);
@@ -927,6 +964,7 @@ static enum status through_bytes(const struct read_command **command, struct are
     decoded->def = (*command)->def;
     decoded->virtual_def = (*command)->virtual_def;
     decoded->viewer = (*command)->viewer;
+    decoded->view = (*command)->view;
     *command = decoded;
     return status;
 }

@@ -31,6 +31,16 @@ struct file_system;
 
 /* ---- reading ---- */
 
+/* What holds one state of a shard from one read to the next, so that a partition that is read by several commands is seen in one
+ * state: each read leaves here the state of the last shard that it looked at, and a read of the same shard looks at that one. All
+ * zero: none. The port's thread's; released before the space is closed, and soon: the shard can't be resumed meanwhile. */
+struct table_view {
+    struct shard *shard;
+    struct store_snapshot *snapshot; /* owned */
+};
+
+void table_view_release(struct table_view *view);
+
 struct read_command {
     uint64_t table_id;
     uint64_t schema_version; /* of the table_def it was planned with */
@@ -54,6 +64,7 @@ struct read_command {
     const void *viewer;                  /* borrowed, of a computed table: who asks, for who has its rows */
     /* Its definition: cells of dropped columns are left out. NULL: a table that never loses columns. */
     const struct table_def *def;
+    struct table_view *view; /* borrowed. NULL: the newest state */
     bool reversed;
     bool rows_wanted; /* false: partition and static rows only (SELECT DISTINCT; static columns only) */
     bool static_wanted;
@@ -92,7 +103,7 @@ struct read_result {
     struct work_done work;
 };
 
-/* A read as flat bytes, without the definitions and the viewer: who decodes it looks them up by table id. A debug build
+/* A read as flat bytes, without the definitions, the viewer and the view: who decodes it looks them up by table id. A debug build
  * (HELENUS_DEBUG) sends every table_read through both. The decoded command borrows its bytes; slices are in
  * the arena. ERR_CORRUPT for what does not fit. */
 void table_encode_read(struct buffer *out, const struct read_command *command);

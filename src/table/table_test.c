@@ -581,6 +581,41 @@ static void slices_begin_and_end_where_they_say(void **state)
     }
 }
 
+/* By one partition's commands and by scans, from the first row or behind it, until it is let go. */
+static void a_view_shows_one_state(void **state)
+{
+    struct table_view view = { 0 };
+    struct read_command by_key = command_for(12), scan = command_for(12), newest = command_for(12);
+
+    insert(12, 1, "old", TIMESTAMP_SERVER);
+    scan.partition_key = (struct bytes){ 0 };
+    scan.token_last = scan.token;
+    by_key.view = scan.view = &view;
+    by_key.row_limit = 1;
+    assert_string_equal(read_text(&by_key), "1=old ...");
+    insert(12, 1, "new", TIMESTAMP_SERVER);
+    insert(12, 2, "new", TIMESTAMP_SERVER);
+    by_key.row_limit = 10;
+    assert_string_equal(read_text(&by_key), "1=old ");
+    by_key.after_clustering = clustering(1);
+    assert_string_equal(read_text(&by_key), "");
+    assert_string_equal(read_text(&scan), "|12 1=old ");
+    scan.after_partition = int_key(12);
+    scan.after_partition_inclusive = true;
+    scan.after_clustering = clustering(1);
+    assert_string_equal(read_text(&scan), "");
+    assert_string_equal(read_text(&newest), "1=new 2=new ");
+    by_key.slices = (struct slice[]){ { clustering(2), clustering(2), true, true } };
+    by_key.slice_count = 1;
+    by_key.slices_are_rows = true;
+    assert_string_equal(read_text(&by_key), "");
+    table_view_release(&view);
+    assert_string_equal(read_text(&by_key), "2=new ");
+    assert_string_equal(read_text(&scan), "|12 2=new ");
+    table_view_release(&view);
+    table_view_release(&view);
+}
+
 static void a_resumed_page_has_a_static_row_only_with_rows(void **state)
 {
     struct cell cell = text_cell(COLUMN_S, "fixed", TIMESTAMP_SERVER);
@@ -634,7 +669,7 @@ static void request_done(struct table_request *request)
 }
 
 /* Queued together, so that one turn of the owner takes all of them. */
-static void submit_together(struct table_request *requests, struct buffer *commands, struct error *errors,
+static void decide_together(struct table_request *requests, struct buffer *commands, struct error *errors,
                             uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -650,9 +685,16 @@ static void submit_together(struct table_request *requests, struct buffer *comma
             table_port_reap(port);
             table_port_flush(port);
         }
-        must(requests[i].status, &errors[i]);
         buffer_fini(&commands[i]);
     }
+}
+
+static void submit_together(struct table_request *requests, struct buffer *commands, struct error *errors,
+                            uint32_t count)
+{
+    decide_together(requests, commands, errors, count);
+    for (uint32_t i = 0; i < count; i++)
+        must(requests[i].status, &errors[i]);
 }
 
 static void stamps_increase_while_the_clock_stands(void **state)
@@ -984,6 +1026,38 @@ static void after_a_failed_sync_a_shard_refuses_writes_and_comes_back(void **sta
     assert_string_equal(read_text(&command), "1=kept 2=x ");
 }
 
+/* IF v = 'wrong' AND v < null is refused where v is 'wrong', as the command before it in its turn makes it, whose write fails. */
+static void a_refusal_does_not_rest_on_a_write_that_failed(void **state)
+{
+    struct bytes wrong = BYTES_LITERAL("wrong"), null = { 0 };
+    struct condition conditions[] = {
+        { .column_id = COLUMN_V, .op = CONDITION_EQ, .values = &wrong, .value_count = 1 },
+        { .column_id = COLUMN_V, .op = CONDITION_LT, .values = &null, .value_count = 1 },
+    };
+    struct cas_part part = {
+        .clustering = clustering(1), .kind = CAS_IF_CONDITIONS, .conditions = conditions, .condition_count = 2
+    };
+    struct table_fragment row = written_row(1, "wrong");
+    struct apply_command write = update_of(22, &row, 1);
+    struct cas_command cas = { .parts = &part, .part_count = 1, .update = write };
+
+    if (engine == &store_memory_ops)
+        return;
+    for (int fails = 0; fails < 2; fails++) {
+        struct table_request requests[2] = { { .token = write.token }, { .token = write.token } };
+        struct buffer commands[2] = { 0 };
+        struct error errors[2];
+
+        table_encode_apply(&commands[0], &write);
+        table_encode_cas(&commands[1], &cas);
+        forgetful_fail_sync(files, fails);
+        decide_together(requests, commands, errors, 2);
+        assert_int_equal(requests[0].status, fails ? ERR_WRITE_TIMEOUT : OK);
+        assert_int_equal(requests[1].status, fails ? ERR_WRITE_FAILURE : ERR_INVALID);
+    }
+    forgetful_fail_sync(files, false);
+}
+
 /* The failed write is in the log, and there when the store was opened again: who had looked in between must not go on without it. */
 static void rows_that_ports_keep_go_when_a_shard_resumes(void **state)
 {
@@ -1203,6 +1277,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(time_never_runs_backwards_over_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(compaction_forgets_only_what_may_go, setup, teardown),
         cmocka_unit_test_setup_teardown(slices_begin_and_end_where_they_say, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_view_shows_one_state, setup, teardown),
         cmocka_unit_test_setup_teardown(a_resumed_page_has_a_static_row_only_with_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(a_partition_deletion_hides_its_static_row, setup, teardown),
         cmocka_unit_test_setup_teardown(stamps_increase_while_the_clock_stands, setup, teardown),
@@ -1219,6 +1294,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_that_ports_keep_go_when_a_shard_resumes, forgetful_setup,
                                         forgetful_teardown),
         cmocka_unit_test_setup_teardown(after_a_failed_sync_a_shard_refuses_writes_and_comes_back, forgetful_setup,
+                                        forgetful_teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_does_not_rest_on_a_write_that_failed, forgetful_setup,
                                         forgetful_teardown),
     };
     int failed;

@@ -2,6 +2,7 @@
 #include "workload.h"
 
 #include "base/random.h"
+#include "row/semantics.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -686,7 +687,7 @@ static bool make_happening(struct workload *plan, struct event *event)
         event->kind = one_in(2) && plan->on_rocksdb ? EVENT_FLUSH : EVENT_COMPACT;
         /* Compactions find what has just come due, before the sweeper. */
         if (event->kind == EVENT_COMPACT && features->advances && plan->grace_s < 60)
-            event->amount = plan->grace_s + 1;
+            event->amount = plan->grace_s + 1 + (one_in(2) ? PURGE_AFTER_S : 0);
         return features->compactions && (!plan->on_rocksdb || one_in(2));
     }
 }
@@ -736,6 +737,7 @@ void workload_make(struct workload *plan, uint64_t seed, bool on_rocksdb, uint32
     plan->rows = one_in(3) ? 1 + below(2) : ROWS;
     plan->tables = one_in(2) ? 3 : 1 + below(2);
     plan->row_cache_bytes = one_in(2) ? 2 << 20 : 0;
+    plan->chunk_rows = one_in(2) ? 1 + below(2) : 0;
     /* A part of a batch may come later than what deletes it; if that was purged meanwhile, it stands. That is not asked. */
     plan->grace_s = plan->features.batches ? 864000 : below(3) * 5;
     for (uint32_t made = 0; made < asks && plan->count + 1 < EVENTS_MAX;) {
@@ -831,9 +833,10 @@ void workload_print_features(FILE *out, const struct workload *plan)
 {
     const struct features *f = &plan->features;
 
-    fprintf(out, "%s, %u shards, %u sessions, %u partitions, a switch in %u,%s grace %lld s:",
+    fprintf(out, "%s, %u shards, %u sessions, %u partitions, a switch in %u,%s%s grace %lld s:",
             plan->on_rocksdb ? "rocksdb" : "memory", plan->shards, plan->sessions, plan->partitions,
-            plan->switch_one_in, plan->row_cache_bytes ? " row cache," : "", (long long)plan->grace_s);
+            plan->switch_one_in, plan->row_cache_bytes ? " row cache," : "", plan->chunk_rows ? " small chunks," : "",
+            (long long)plan->grace_s);
 #define SAY(name) fprintf(out, "%s", f->name ? " " #name : "")
     SAY(bound);
     SAY(ttl);

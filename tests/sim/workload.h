@@ -52,7 +52,8 @@ struct workload {
     struct features features;
     uint32_t shards, sessions, switch_one_in, step_us_max, partitions, rows, tables /* 1 t, 2 u, 3 both */;
     uint64_t row_cache_bytes;
-    int64_t grace_s; /* of the table u */
+    uint32_t chunk_rows; /* 0: the default */
+    int64_t grace_s;     /* of the table u */
     uint32_t count;
     struct event events[EVENTS_MAX];
 };

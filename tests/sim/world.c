@@ -120,7 +120,8 @@ enum status world_open(struct world *world, struct error *err)
     world->engine = query_engine_new(&(struct query_options){ .catalog = world->catalog,
                                                               .space = world->space,
                                                               .keys = world->keys,
-                                                              .row_cache_bytes = world->options.row_cache_bytes });
+                                                              .row_cache_bytes = world->options.row_cache_bytes,
+                                                              .chunk_rows = world->options.chunk_rows });
     for (uint32_t i = 0; i < LOOPS; i++) {
         world->loops[i].context = query_context_new(world->engine, false);
         world->sessions[i] = (struct query_session){ .account = catalog_account_default(world->catalog),

@@ -19,6 +19,7 @@ struct world_options {
     uint32_t shards;
     uint64_t seed;
     uint64_t row_cache_bytes;
+    uint32_t chunk_rows; /* of query_options */
 };
 
 struct world *world_new(const struct world_options *options);
