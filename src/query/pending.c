@@ -8,7 +8,7 @@
 
 /* Of one shard, how much goes in one command: an owner has others to serve between two of them. A command past COMMAND_COUNTED_BYTES is
  * counted with its request's arena. */
-enum { GROUP_PARTITIONS_MAX = 256, GROUP_BYTES_MAX = 256 << 10, COMMAND_COUNTED_BYTES = 8 << 10 };
+enum { GROUP_PARTITIONS_MAX = 64, GROUP_BYTES_MAX = 64 << 10, COMMAND_COUNTED_BYTES = 8 << 10 };
 
 struct pending_command {
     struct pending_command *next; /* of its group: sent when this one is answered */
