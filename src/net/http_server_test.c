@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -14,6 +15,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -311,6 +314,37 @@ static int ask_repeated(const char *before, char what, size_t count, const char 
 }
 
 /* ---- what HTTP should be ---- */
+
+/* How many threads of this process are as nice as that. */
+static int count_of_niceness(int niceness)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int count = 0;
+
+    assert_non_null(tasks);
+    for (struct dirent *task; (task = readdir(tasks));) {
+        int id = atoi(task->d_name);
+
+        count += id && getpriority(PRIO_PROCESS, (id_t)id) == niceness;
+    }
+    closedir(tasks);
+    return count;
+}
+
+static void its_threads_stand_back(void **state)
+{
+    struct http_options options = options_of_test();
+    int ours = getpriority(PRIO_PROCESS, 0);
+
+    options.niceness = ours < 19 ? ours + 1 : 19;
+    open_with(&options);
+    assert_int_equal(ask("GET /show HTTP/1.1\r\nHost: h\r\n\r\n", false), 200);
+    while (__atomic_load_n(&threads_started, __ATOMIC_SEQ_CST) < 3)
+        usleep(1000);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+    assert_int_equal(count_of_niceness(options.niceness), 3 + 1 + (ours == options.niceness)); /* and the loop's */
+    close_server();
+}
 
 static void requests_come_as_they_were_sent(void **state)
 {
@@ -953,6 +987,7 @@ static void a_port_in_use_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(its_threads_stand_back),
         cmocka_unit_test(requests_come_as_they_were_sent),
         cmocka_unit_test(routes_say_what_is_not_there),
         cmocka_unit_test(head_is_get_without_a_body),
