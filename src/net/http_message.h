@@ -53,6 +53,7 @@ struct http_route {
     const char *path;   /* decoded */
     bool is_prefix;     /* what begins with the path as well */
     http_handler *handle;
+    uint32_t group; /* requests of one never have all threads, and a queue of their own (net/workers.h); 0: of none */
 };
 
 /* The first header of that name, in whatever case; NULL data: there is none. */

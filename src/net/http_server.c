@@ -642,7 +642,8 @@ static enum MHD_Result dispatch(struct http_connection *connection)
     if (!connection->route)
         return answer_text(connection, status, allow);
     connection->request.body = buffer_bytes(&connection->body);
-    connection->job = (struct worker_job){ .run = run, .done = ran, .loop = server->loop };
+    connection->job =
+        (struct worker_job){ .run = run, .done = ran, .loop = server->loop, .group = connection->route->group };
     if (!workers_submit(server->workers, &connection->job))
         return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, NULL);
     connection->phase = RUNNING;
@@ -813,6 +814,7 @@ static enum status start_threads(struct http_server *server, struct error *err)
 {
     struct workers_options workers = {
         .count = server->options.threads,
+        .group_count = server->options.group_count,
         .queue_jobs_max = server->limits.queued,
         .thread_name = server->options.thread_name,
         .niceness = server->options.niceness,

@@ -37,7 +37,7 @@ struct http_limits {
     uint32_t header_bytes; /* names and values of one request */
     size_t body_bytes;
     size_t bodies_bytes; /* of all requests that are not answered yet */
-    uint32_t queued;     /* whole requests that wait for a thread */
+    uint32_t queued;     /* whole requests of a group that wait for a thread */
     int64_t receive_us;  /* from a request's beginning to its end, however steadily it comes */
     int64_t idle_us;     /* between two requests */
     int64_t send_us;     /* an answer, however steadily it is taken */
@@ -49,6 +49,7 @@ struct http_options {
     struct http_limits limits;
     const struct http_route *routes;
     size_t route_count;
+    uint32_t group_count; /* of routes; 0: 1 */
     uint32_t threads;
     int niceness;            /* how far these and the loop's stand back from who must not wait; 0: not at all */
     const char *thread_name; /* at most 12 characters */

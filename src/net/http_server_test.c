@@ -624,6 +624,48 @@ static void only_so_many_wait_for_a_thread(void **state)
     close_server();
 }
 
+/* More of one group than there are threads and places in a queue: the other group is served all the time. */
+static void a_group_leaves_threads_and_queue_to_others(void **state)
+{
+    static const struct http_route grouped[] = {
+        { "GET", "/hold", false, hold, 1 },
+        { "GET", "/show", false, show, 2 },
+    };
+    struct http_options options = options_of_test();
+    int waiting[6], refused = 0;
+
+    options.routes = grouped;
+    options.route_count = ARRAY_SIZE(grouped);
+    options.group_count = 3;
+    options.limits.queued = 2;
+    open_with(&options);
+    for (int i = 0; i < 6; i++) { /* two run, two wait, two are refused */
+        waiting[i] = dial();
+        say(waiting[i], "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+        if (i < 2)
+            sem_wait(&held);
+    }
+    while (refused < 2)
+        for (int i = 2; i < 6; i++)
+            if (waiting[i] >= 0 && poll(&(struct pollfd){ .fd = waiting[i], .events = POLLIN }, 1, 10) == 1) {
+                assert_int_equal(read_status(waiting[i]), 503);
+                close(waiting[i]);
+                waiting[i] = -1;
+                refused++;
+            }
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(ask("GET /show HTTP/1.1\r\nHost: h\r\n\r\n", false), 200);
+    for (int i = 0; i < 4; i++)
+        sem_post(&let_go);
+    for (int i = 0; i < 6; i++) {
+        if (waiting[i] < 0)
+            continue;
+        expect_body(waiting[i], 200, "held");
+        close(waiting[i]);
+    }
+    close_server();
+}
+
 static void connections_have_a_limit(void **state)
 {
     struct http_options options = options_of_test();
@@ -943,6 +985,7 @@ static void what_does_not_end_in_time_is_cut(void **state)
 {
     struct http_options options = options_of_test();
     int half, taking;
+    char first;
 
     options.limits.drain_us = SHORT_US;
     open_with(&options);
@@ -950,6 +993,7 @@ static void what_does_not_end_in_time_is_cut(void **state)
     taking = dial();
     say(half, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\nhalf");
     say(taking, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(hear(taking, &first, 1), 1); /* its handler has returned: only the answer does not end */
     assert_int_equal(ask("GET /show HTTP/1.1\r\nHost: h\r\n\r\n", false), 200);
     close_server();
     assert_true(has_ended(half));
@@ -1000,6 +1044,7 @@ int main(void)
         cmocka_unit_test(bodies_have_a_limit),
         cmocka_unit_test(all_bodies_together_have_a_limit),
         cmocka_unit_test(only_so_many_wait_for_a_thread),
+        cmocka_unit_test(a_group_leaves_threads_and_queue_to_others),
         cmocka_unit_test(connections_have_a_limit),
         cmocka_unit_test(too_many_too_many_are_just_closed),
         cmocka_unit_test(slow_senders_are_told),

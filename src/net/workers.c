@@ -20,7 +20,7 @@ struct workers {
     struct worker_group {
         struct worker_job *first; /* borrowed jobs, in order */
         struct worker_job **last;
-        uint32_t running;
+        uint32_t queued, running;
     } * groups; /* owned */
     uint32_t group_running_max;
     uint64_t submitted;
@@ -61,6 +61,7 @@ static struct worker_job *take(struct workers *workers)
         group->first = job->next;
         if (!group->first)
             group->last = &group->first;
+        group->queued--;
         group->running++;
         workers->queued--;
         workers->running++;
@@ -195,22 +196,22 @@ void workers_free(struct workers *workers)
     free(workers);
 }
 
-/* False: the queue is full. The caller then refuses its request, as waiting here would make a loop
+/* False: the group's queue is full. The caller then refuses its request, as waiting here would make a loop
  * wait. */
 bool workers_submit(struct workers *workers, struct worker_job *job)
 {
+    struct worker_group *group = &workers->groups[job->group];
     bool has_room;
 
     assert((!job->done || job->loop) && job->group < workers->options.group_count);
     pthread_mutex_lock(&workers->lock);
-    has_room = workers->queued < workers->options.queue_jobs_max;
+    has_room = group->queued < workers->options.queue_jobs_max;
     if (has_room) {
-        struct worker_group *group = &workers->groups[job->group];
-
         job->next = NULL;
         job->number = workers->submitted++;
         *group->last = job;
         group->last = &job->next;
+        group->queued++;
         workers->queued++;
         pthread_cond_signal(&workers->has_work);
     }

@@ -5,7 +5,7 @@
  *
  * Shapes:  a job is embedded in the caller's struct. `run` is called on a worker; then `done` on the job's loop.
  * Owns:    what `start` returned for each worker is given back to `stop` on the same thread.
- * Errors:  workers_submit says false when the queue is full (it is bounded by jobs); nothing was done then.
+ * Errors:  workers_submit says false when the group's queue is full (it is bounded by jobs); nothing was done then.
  * Thread:  workers_submit: any thread. workers_free: after the last submit; it runs out the queue.
  */
 #ifndef NET_WORKERS_H
@@ -28,7 +28,7 @@ struct worker_job {
 struct workers_options {
     uint32_t group_count; /* 0: 1 */
     uint32_t count;
-    uint32_t queue_jobs_max;
+    uint32_t queue_jobs_max;       /* of each group */
     const char *thread_name;       /* at most 12 characters */
     int niceness;                  /* how far they stand back from who must not wait; 0: not at all */
     bool spares_processor;         /* where the process may run on several, one of them has none of these threads */

@@ -71,10 +71,12 @@ static const struct http_route routes[] = {
     { "GET", "/", true, answer_others },
 };
 
+/* Calls that wait for a disk leave a thread to who watches the server. */
+enum { GROUP_WATCH = 1, GROUP_API, GROUP_COUNT };
 static const struct http_route api_routes[] = {
-    { "GET", "/health", false, answer_health },
-    { "GET", "/metrics", false, answer_metrics },
-    { NULL, "/", true, answer_api },
+    { "GET", "/health", false, answer_health, GROUP_WATCH },
+    { "GET", "/metrics", false, answer_metrics, GROUP_WATCH },
+    { NULL, "/", true, answer_api, GROUP_API },
 };
 
 static struct http_limits api_limits(void)
@@ -103,6 +105,7 @@ enum status http_open(const struct sockaddr_storage *address, const struct http_
         .limits = callbacks->api ? api_limits() : http_limits_small(),
         .routes = callbacks->api ? api_routes : routes,
         .route_count = callbacks->api ? ARRAY_SIZE(api_routes) : ARRAY_SIZE(routes),
+        .group_count = callbacks->api ? GROUP_COUNT : 0,
         .threads = callbacks->api ? API_THREADS : THREADS,
         .niceness = NICENESS,
         .thread_name = "http",
