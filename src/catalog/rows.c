@@ -325,10 +325,12 @@ enum status rows_read(struct table_port *port, const struct table_def *def, stru
                       enum status (*row)(void *context, const struct rows_view *view, struct error *err), void *context,
                       struct error *err)
 {
+    struct table_view held = { 0 };
     struct read_command command = { .table_id = def->id,
                                     .schema_version = def->version,
                                     .partition_key = key,
                                     .token = token_of_partition_key(key),
+                                    .view = &held,
                                     .rows_wanted = true,
                                     .row_limit = READ_ROWS,
                                     .byte_limit = READ_BYTES,
@@ -355,6 +357,7 @@ enum status rows_read(struct table_port *port, const struct table_def *def, stru
             buffer_append_bytes(&after, found->clustering);
         }
     } while (!status && result.has_more);
+    table_view_release(&held);
     buffer_fini(&after);
     arena_free(arena);
     return status;

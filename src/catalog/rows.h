@@ -69,7 +69,7 @@ int64_t rows_get_number(const struct rows_view *view, const char *column); /* nu
 /* NULL data: there is no such entry. */
 struct bytes rows_get_entry(const struct rows_view *view, const char *column, struct bytes key);
 
-/* All live rows of a partition, in order, `key` being its serialized key: `row` is called for each, and what it returns ends the reading.
+/* All live rows of a partition as they are at one moment, in order, `key` being its serialized key: `row` is called for each, and what it returns ends the reading.
  * The arena is emptied after some rows. */
 enum status rows_read(struct table_port *port, const struct table_def *def, struct bytes key, int64_t now_s,
                       enum status (*row)(void *context, const struct rows_view *view, struct error *err), void *context,

@@ -247,6 +247,39 @@ static void many_rows_are_read_page_by_page(void **state)
     arena_free(arena);
 }
 
+/* Rows come while the first ones are looked at, behind them and before. */
+static enum status add_meanwhile(void *context, const struct rows_view *view, struct error *err)
+{
+    struct arena *arena = arena_new(1024);
+    struct rows rows;
+
+    if (!(*(int *)context)++) {
+        begin(&rows, arena, TTL_NONE);
+        for (int i = -5; i < 3000; i++)
+            add(&rows, i, "b");
+        save(&rows);
+    }
+    arena_free(arena);
+    return OK;
+}
+
+static void rows_are_read_as_at_one_moment(void **state)
+{
+    struct arena *arena = arena_new(1024);
+    struct rows rows;
+    struct error err;
+    int count = 0;
+
+    begin(&rows, arena, TTL_NONE);
+    for (int i = 0; i < 2500; i++)
+        add(&rows, i, "a");
+    save(&rows);
+    assert_int_equal(rows_read(port, def, KEY, now_s(), add_meanwhile, &count, &err), OK);
+    assert_int_equal(count, 2500);
+    assert_int_equal(read_all().count, 3005 + 2500);
+    arena_free(arena);
+}
+
 static void what_is_damaged_is_said(void **state)
 {
     struct arena *arena = arena_new(1024);
@@ -279,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_replaced_and_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_expire, setup, teardown),
         cmocka_unit_test_setup_teardown(many_rows_are_read_page_by_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_are_read_as_at_one_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_damaged_is_said, setup, teardown),
     };
 
