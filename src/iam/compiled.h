@@ -40,6 +40,7 @@ enum principal_match {
 struct policy_value {
     struct policy_span text;
     bool has_marks;     /* it is a glob */
+    bool is_plain;      /* of a glob: nothing in it is special */
     bool has_variables; /* of a glob: it is to be expanded */
     bool is_by_parts;   /* of a resource: no star stands at the end of a part, so none reaches over a colon */
     enum principal_match principal;

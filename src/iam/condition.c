@@ -103,6 +103,18 @@ static void note(struct evaluation *evaluation, struct bytes key, enum iam_obsta
         evaluation->note(evaluation->noter, key, obstacle);
 }
 
+/* What is compared with all that a policy has must not be long as a whole either. */
+static bool are_too_many(const struct iam_values *values)
+{
+    size_t bytes = 0;
+
+    if (values->count > IAM_VALUES_MAX)
+        return true;
+    for (uint32_t i = 0; i < values->count; i++)
+        bytes += values->values[i].size;
+    return bytes > IAM_VALUES_BYTES_MAX;
+}
+
 /* A key without a value is absent: there is nothing to compare. */
 static enum iam_answer ask(struct evaluation *evaluation, struct bytes key, struct iam_values *values)
 {
@@ -114,7 +126,7 @@ static enum iam_answer ask(struct evaluation *evaluation, struct bytes key, stru
     answer = evaluation->ask ? evaluation->ask(evaluation->context, key, values) : IAM_ABSENT;
     if (answer == IAM_PRESENT && !values->count)
         answer = IAM_ABSENT;
-    if (answer == IAM_PRESENT && values->count > IAM_VALUES_MAX) {
+    if (answer == IAM_PRESENT && are_too_many(values)) {
         note(evaluation, key, OBSTACLE_SEVERAL);
         return IAM_UNKNOWN;
     }

@@ -55,7 +55,7 @@ unsigned condition_syntax(const struct condition_operator *op); /* enum glob_syn
 enum iam_obstacle {
     OBSTACLE_ABSENT,     /* the request does not have it */
     OBSTACLE_UNKNOWN,    /* nobody here can say */
-    OBSTACLE_SEVERAL,    /* it has several values where one is asked for, or more than IAM_VALUES_MAX */
+    OBSTACLE_SEVERAL,    /* it has several values where one is asked for, or more than there may be */
     OBSTACLE_UNREADABLE, /* what it has is too long, or nothing the operator is for */
 };
 

@@ -258,8 +258,13 @@ static void test_limits(void **state)
     assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_TRUE);
     entry->values.count++;
     assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_UNKNOWN);
+    for (size_t i = 0; i < IAM_VALUES_BYTES_MAX / IAM_TEXT_MAX; i++)
+        values[i] = bytes_of(text, IAM_TEXT_MAX);
+    entry->values.count = IAM_VALUES_BYTES_MAX / IAM_TEXT_MAX;
+    assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_TRUE);
+    entry->values.count++;
+    assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_UNKNOWN);
     entry->values.count = 1;
-    values[0] = bytes_of(text, IAM_TEXT_MAX);
     assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_TRUE);
     values[0].size++;
     assert_int_equal(condition_holds(&evaluation, policy, policy->tests), TRUTH_UNKNOWN);

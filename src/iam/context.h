@@ -15,8 +15,9 @@
 #include "base/bytes.h"
 #include "base/memory.h"
 
-/* What a request can make long: a value, a resource's name, an action; and values of one key. What is longer cannot be evaluated. */
-enum { IAM_TEXT_MAX = 2048, IAM_ACTION_MAX = 256, IAM_VALUES_MAX = 256 };
+/* What a request can make long: a value, a resource's name, an action; values of one key, and all their bytes. What is longer cannot be
+ * evaluated. */
+enum { IAM_TEXT_MAX = 2048, IAM_ACTION_MAX = 256, IAM_VALUES_MAX = 256, IAM_VALUES_BYTES_MAX = 32 * 1024 };
 
 /* TRUTH_UNKNOWN: it cannot be evaluated. A statement whose truth is unknown allows nothing, and denies. In this order "and" is the lesser of
  * two, "or" the greater. */

@@ -66,8 +66,12 @@ static bool names_action(const struct deciding *deciding, const struct policy *p
 {
     bool is_named = false;
 
-    for (uint32_t i = 0; !is_named && i < statement->actions.count; i++)
-        is_named = glob_matches(policy_glob(policy, policy_value(policy, statement->actions, i)), deciding->action);
+    for (uint32_t i = 0; !is_named && i < statement->actions.count; i++) {
+        const struct policy_value *value = policy_value(policy, statement->actions, i);
+
+        is_named = value->is_plain ? bytes_equal(policy_text(policy, value->text), deciding->action)
+                                   : glob_matches(policy_glob(policy, value), deciding->action);
+    }
     return is_named != statement->is_not_action;
 }
 
@@ -78,8 +82,12 @@ static enum truth resource_fits(struct deciding *deciding, const struct policy *
 {
     struct bytes resource = deciding->request->resource;
     struct glob glob;
-    enum truth truth = condition_glob(&deciding->evaluation, policy, value, &glob);
+    enum truth truth;
 
+    /* Most are: then it is one comparison. */
+    if (value->is_plain)
+        return truth_of(bytes_equal(policy_text(policy, value->text), resource));
+    truth = condition_glob(&deciding->evaluation, policy, value, &glob);
     if (truth != TRUTH_TRUE)
         return truth;
     return truth_of(value->is_by_parts ? glob_matches_arn(glob, resource) : glob_matches(glob, resource));

@@ -17,7 +17,7 @@
  *
  * Shapes:  names of actions are in any case; of resources, principals and values the case counts. A resource is compared as IAM's documents
  *          say: '*' and '?' stand within a part of an ARN, only a '*' at its end may reach over the colon; behind the fifth colon all is one part.
- * Owns:    nothing is allocated; 10 KB of stack. What the detail points to is of the policies and of the request.
+ * Owns:    nothing is allocated; some 40 KB of stack at most. What the detail points to is of the policies and of the request.
  * Cost:    in proportion to the policies' values and the texts they are compared with; glob.h says how a pattern is matched.
  * Order:   of policies, statements and values changes neither the decision nor whose it is; of several statements that say the same the
  *          first is told.

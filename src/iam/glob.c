@@ -3,15 +3,16 @@
  * to, however many stars there are. The first run stands at the beginning, the last one at the
  * end.
  *
- * A '?' takes a character, which may have several bytes. Where a text is ASCII, as names are,
- * places are compared by eight bytes at a time under their marks; else byte by byte. */
+ * A '?' takes a character, which may have several bytes. Where a text is not ASCII, both sides are
+ * made wide, so that all characters have as many; then places are compared by eight bytes at a time
+ * under their marks, as they are in ASCII. */
 #include "iam/glob.h"
 
 #include "types/text.h"
 
 #include <assert.h>
 
-enum { NOT_FOUND = -1, ARN_COLONS = 5 };
+enum { ARN_COLONS = 5 };
 
 static_assert(GLOB_LITERAL == 0xff && GLOB_ONE == 0, "marks are masks");
 
@@ -131,20 +132,8 @@ bool glob_next_variable(struct glob glob, size_t *at, struct bytes *key, struct 
 
 /* ---- matching ---- */
 
-/* A text and where in it the next run may begin. */
-struct place {
-    struct bytes text;
-    size_t at;
-    int is_ascii; /* NOT_FOUND: not looked yet */
-};
-
-/* Looked at once for a text, and only if a run asks. */
-static bool is_ascii(struct place *place)
-{
-    if (place->is_ascii == NOT_FOUND)
-        place->is_ascii = text_is_ascii(place->text);
-    return place->is_ascii;
-}
+/* In bytes a character has at most. */
+enum { WIDE = 4 };
 
 static bool is_inside(uint8_t byte)
 {
@@ -178,92 +167,129 @@ static bool equal_under_marks(struct glob run, const uint8_t *text)
     return true;
 }
 
-/* Where a run ends that begins here; NOT_FOUND: it does not stand here. Of any text. */
-static ssize_t end_of(struct glob run, struct bytes text, size_t at)
+/* Does the run stand at this place? There may be less of the text. */
+static bool stands_at(struct glob run, struct bytes text, size_t at)
 {
-    for (size_t i = 0; i < run.size; i++) {
-        if (at == text.size || (run.marks[i] == GLOB_LITERAL && text.data[at] != run.bytes[i]))
-            return NOT_FOUND;
-        at++;
-        while (run.marks[i] == GLOB_ONE && at < text.size && is_inside(text.data[at]))
-            at++;
-    }
-    return (ssize_t)at;
+    return at <= text.size && run.size <= text.size - at && equal_under_marks(run, text.data + at);
 }
 
-/* The same from the end: where the run begins that ends here. */
-static ssize_t begin_of(struct glob run, struct bytes text, size_t at)
+/* The first place of the run in the rest of the text, which is passed over. A character has `step` bytes. */
+static bool find_run(struct glob run, struct bytes text, size_t step, size_t *at)
 {
-    for (size_t i = run.size; i-- > 0;) {
-        if (at == 0)
-            return NOT_FOUND;
-        at--;
-        while (run.marks[i] == GLOB_ONE && at > 0 && is_inside(text.data[at]))
-            at--;
-        if (run.marks[i] == GLOB_LITERAL && text.data[at] != run.bytes[i])
-            return NOT_FOUND;
-    }
-    return (ssize_t)at;
-}
-
-/* The first place of the run in the rest of the text; it is passed over. */
-static bool find_run(struct glob run, struct place *place)
-{
-    const struct bytes text = place->text;
-
     /* memmem takes care that it does not take long. */
-    if (!has_one(run)) {
-        const uint8_t *found = run.size <= text.size - place->at
-                                   ? memmem(text.data + place->at, text.size - place->at, run.bytes, run.size)
-                                   : NULL;
+    if (step == 1 && !has_one(run)) {
+        const uint8_t *found = memmem(text.data + *at, text.size - *at, run.bytes, run.size);
 
         if (found)
-            place->at = (size_t)(found - text.data) + run.size;
+            *at = (size_t)(found - text.data) + run.size;
         return found;
     }
-    if (is_ascii(place)) {
-        for (size_t at = place->at; at + run.size <= text.size; at++)
-            if (equal_under_marks(run, text.data + at)) {
-                place->at = at + run.size;
-                return true;
-            }
-        return false;
-    }
-    /* A character begins at its first byte only: a '?' must not take the rest of one. */
-    for (size_t at = place->at; at < text.size; at++) {
-        ssize_t end = is_inside(text.data[at]) ? NOT_FOUND : end_of(run, text, at);
-
-        if (end != NOT_FOUND) {
-            place->at = (size_t)end;
+    for (; *at + run.size <= text.size; *at += step)
+        if (equal_under_marks(run, text.data + *at)) {
+            *at += run.size;
             return true;
         }
-    }
     return false;
 }
 
-/* Without a star the whole text is one run. With stars: the run before the first, those between,
- * the one behind the last, which must not overlap. */
+/* Where the next star is; the size: there is none. */
+static size_t next_star(struct glob glob, size_t from)
+{
+    const uint8_t *star = from < glob.size ? memchr(glob.marks + from, GLOB_RUN, glob.size - from) : NULL;
+
+    return star ? (size_t)(star - glob.marks) : glob.size;
+}
+
+/* All characters have as many bytes as step says. The run before the first star, those between, the one
+ * behind the last, which must not overlap. */
+static bool matches(struct glob glob, struct bytes text, size_t step)
+{
+    size_t star = next_star(glob, 0), at = star, begin;
+
+    if (!stands_at(glob_part(glob, 0, star), text, 0) || star == glob.size)
+        return star == glob.size && text.size == glob.size && stands_at(glob, text, 0);
+    for (;;) {
+        begin = star + 1;
+        star = next_star(glob, begin);
+        if (star == glob.size)
+            break;
+        if (!find_run(glob_part(glob, begin, star), text, step, &at))
+            return false;
+    }
+    size_t last = glob.size - begin;
+    return last <= text.size - at && stands_at(glob_part(glob, begin, glob.size), text, text.size - last);
+}
+
+/* A glob and a text with four bytes for each character: its own, and zeros. */
+struct wide {
+    uint8_t text[WIDE * IAM_TEXT_MAX];
+    uint8_t bytes[(WIDE + 1) * IAM_TEXT_MAX + 1], marks[(WIDE + 1) * IAM_TEXT_MAX + 1];
+};
+
+/* How many bytes the character has that begins the text; what is no UTF-8 is cut somehow, on both sides alike. */
+static size_t character_size(const uint8_t *text, size_t size)
+{
+    size_t count = 1;
+
+    while (count < size && count < WIDE && is_inside(text[count]))
+        count++;
+    return count;
+}
+
+static size_t widen_text(struct bytes text, uint8_t *out)
+{
+    size_t size = 0, one;
+
+    for (size_t i = 0; i < text.size; i += one, size += WIDE) {
+        one = character_size(text.data + i, text.size - i);
+        memset(out + size, 0, WIDE);
+        memcpy(out + size, text.data + i, one);
+    }
+    return size;
+}
+
+/* False: it has more characters than any text. Of stars there is at most one before each and one behind. */
+static bool widen_glob(struct glob glob, struct wide *wide, size_t *size)
+{
+    size_t characters = 0, one;
+
+    *size = 0;
+    for (size_t i = 0; i < glob.size; i += one) {
+        bool is_star = glob.marks[i] == GLOB_RUN;
+        size_t room = is_star ? 1 : WIDE;
+
+        one = 1;
+        if (glob.marks[i] == GLOB_LITERAL)
+            one = character_size(glob.bytes + i, glob.size - i);
+        characters += !is_star;
+        if (characters > IAM_TEXT_MAX)
+            return false;
+        assert(*size + room <= sizeof(wide->bytes));
+        memset(wide->bytes + *size, 0, room);
+        memcpy(wide->bytes + *size, glob.bytes + i, one);
+        memset(wide->marks + *size, glob.marks[i], room);
+        *size += room;
+    }
+    return true;
+}
+
+/* Not within its caller: most globs and texts do without this room. */
+static __attribute__((noinline)) bool matches_wide(struct glob glob, struct bytes text)
+{
+    struct wide wide;
+    size_t size, text_size = widen_text(text, wide.text);
+
+    return widen_glob(glob, &wide, &size) &&
+           matches((struct glob){ wide.bytes, wide.marks, size }, bytes_of(wide.text, text_size), WIDE);
+}
+
+/* A '?' is a byte of what is ASCII. Without one it does not matter what characters are. */
 bool glob_matches(struct glob glob, struct bytes text)
 {
-    struct place place = { text, 0, NOT_FOUND };
-    const uint8_t *star = glob.size ? memchr(glob.marks, GLOB_RUN, glob.size) : NULL;
-    size_t begin = star ? (size_t)(star - glob.marks) : glob.size;
-    ssize_t end = end_of(glob_part(glob, 0, begin), text, 0);
-
-    /* Then the first run is the whole glob, or the text does not even begin so. */
-    if (!star || end == NOT_FOUND)
-        return end == (ssize_t)text.size;
-    place.at = (size_t)end;
-    for (;;) {
-        begin++;
-        star = begin < glob.size ? memchr(glob.marks + begin, GLOB_RUN, glob.size - begin) : NULL;
-        if (!star)
-            break;
-        if (!find_run(glob_part(glob, begin, (size_t)(star - glob.marks)), &place))
-            return false;
-        begin = (size_t)(star - glob.marks);
-    }
-    return begin_of(glob_part(glob, begin, glob.size), text, text.size) >= (ssize_t)place.at;
+    assert(text.size <= IAM_TEXT_MAX);
+    if (has_one(glob) && !text_is_ascii(text))
+        return matches_wide(glob, text);
+    return matches(glob, text, 1);
 }
 
 /* ---- part by part ---- */

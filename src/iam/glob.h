@@ -9,11 +9,12 @@
  * A glob is two rows of bytes: what stands there, and how it is meant. A variable is GLOB_VARIABLE (its byte: whether there is a default),
  * then the key, then the default. glob_expand puts values in their places, which leaves GLOB_LITERAL, GLOB_ONE and GLOB_RUN.
  *
- * Shapes:  UTF-8; a character is a code point.
+ * Shapes:  UTF-8; a character is a code point. A text that is matched has at most IAM_TEXT_MAX bytes.
  * Owns:    nothing: a glob's bytes are the policy's, or the room's of who expands it.
  * Errors:  glob_make returns what is wrong with the text, in words; NULL: nothing.
  * Cost:    each run is looked for once, from where the one before it was found. A run without '?' costs what memmem takes, which is in
- *          proportion to the text; one with '?' the product of both lengths at worst. Nothing is tried twice, nothing calls itself.
+ *          proportion to the text; one with '?' an eighth of the product of both lengths at worst, in a text that is not ASCII half of it.
+ *          Nothing is tried twice, nothing calls itself.
  * Thread:  pure.
  */
 #ifndef IAM_GLOB_H

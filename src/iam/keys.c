@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+/* Types are those in which AWS's documents give them; a tag's value is a text, whatever it looks
+ * like. Of all of them only TagKeys has several values. */
 static const struct iam_key keys[] = {
     { "aws:CurrentTime", KEY_DATE },
     { "aws:EpochTime", KEY_DATE },
@@ -51,6 +53,7 @@ const char *iam_key_trouble(const struct policy_key *key)
     struct bytes rest;
     const struct iam_key *known = iam_key_find(key->name, &rest);
 
+    /* It may be AWS's own or a slip: nobody here can tell. */
     if (!known)
         return "is a condition key that has no value here";
     if (known->has_several && key->wants_one)

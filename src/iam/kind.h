@@ -9,8 +9,9 @@
 enum {
     POLICY_TEXT_MAX = 128 * 1024,
     POLICY_STATEMENTS_MAX = 1000,
-    POLICY_TESTS_MAX = 2000,  /* keys in conditions */
-    POLICY_VALUES_MAX = 10000 /* of all lists */
+    POLICY_TESTS_MAX = 2000,     /* keys in conditions */
+    POLICY_VARIABLES_MAX = 1000, /* keys in ${} */
+    POLICY_VALUES_MAX = 10000    /* of all lists */
 };
 
 enum policy_kind {

@@ -242,6 +242,7 @@ bool network_read(struct bytes text, struct network *network)
     size_t size = slash ? (size_t)(slash - text.data) : text.size;
     int64_t bits;
 
+    /* The longest form of an address is known, and what is longer is none. */
     if (size >= sizeof(address) || !size || memchr(text.data, 0, size))
         return false;
     memcpy(address, text.data, size);

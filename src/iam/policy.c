@@ -18,7 +18,8 @@
 /* IAM's documents have no characters past U+00FF, whose UTF-8 begins with C3 at most. */
 enum { LEAD_BYTE_MAX = 0xc3, ARN_COLONS = 5 };
 
-/* Up to where lines and columns are counted. */
+/* Up to where lines and columns are counted: a text with many statements is not counted through
+ * from its beginning for each of them. */
 struct counted {
     const uint8_t *at;
     struct policy_position position;
@@ -30,7 +31,7 @@ struct reading {
     bool has_variables; /* of the Version that knows them */
     struct counted counted;
     struct buffer tests, values, statements, keys, pool; /* arrays of the structs of compiled.h, and bytes */
-    uint32_t test_count, value_count, statement_count, key_count;
+    uint32_t test_count, value_count, statement_count, key_count, variable_count;
     struct buffer word, marks; /* a string that is read, and the marks of a glob that is made */
     struct arena *arena;
     struct error *err;
@@ -172,6 +173,15 @@ static enum status add_value(struct reading *reading, const uint8_t *at, const s
     return OK;
 }
 
+/* Most texts of policies are, and are compared as they stand. */
+static bool is_plain(const struct buffer *marks)
+{
+    for (size_t i = 0; i < marks->size; i++)
+        if (marks->data[i] != GLOB_LITERAL)
+            return false;
+    return true;
+}
+
 /* Bytes and marks go into the pool, the keys of variables into their list. */
 static enum status add_glob(struct reading *reading, const uint8_t *at, struct bytes text, unsigned syntax,
                             struct policy_value *value)
@@ -190,12 +200,15 @@ static enum status add_glob(struct reading *reading, const uint8_t *at, struct b
     assert(reading->pool.size - begin == reading->marks.size);
     value->text = (struct policy_span){ (uint32_t)begin, (uint32_t)reading->marks.size };
     value->has_marks = true;
+    value->is_plain = is_plain(&reading->marks);
     buffer_append_bytes(&reading->pool, buffer_bytes(&reading->marks));
     glob = (struct glob){ reading->pool.data + begin, reading->marks.data, reading->marks.size };
     /* The name is the glob's own piece of the pool: it is not kept twice. */
     for (size_t next = 0; glob_next_variable(glob, &next, &key, &otherwise);) {
         struct policy_span name = { (uint32_t)(key.data - reading->pool.data), (uint32_t)key.size };
 
+        if (reading->variable_count++ == POLICY_VARIABLES_MAX)
+            return refuse_more(reading, at, POLICY_VARIABLES_MAX, "variables");
         value->has_variables = true;
         add_key(reading, name, true);
     }
@@ -678,6 +691,7 @@ static enum status read_statements(struct reading *reading, struct bytes value)
 
 enum { TOP_VERSION, TOP_ID, TOP_STATEMENT };
 
+/* There is nothing else at the top, though old documents of other services have more. */
 static const char *const top_names[] = { "Version", "Id", "Statement" };
 
 /* The Version says how all else is read, wherever it stands. */

@@ -401,19 +401,23 @@ static void test_limits(void **state)
     assert_int_equal(parse(POLICY_IDENTITY, buffer_bytes(&whole)), ERR_LIMIT);
 }
 
-/* What takes most of memory for its size: variables, which are texts and keys too. */
-static void test_memory(void **state)
+/* Each is a text and a key too. */
+static void test_variables(void **state)
 {
     CLEANUP(buffer_fini) struct buffer text = { 0 };
     struct policy *policy;
 
     buffer_append_string(&text, "{" VERSION "\"Statement\":{" ALLOW "," ACTION ",\"Resource\":\"arn:aws:s3:::");
-    repeat(&text, "${a:b}", 20000, "");
+    repeat(&text, "${a:b}", POLICY_VARIABLES_MAX, "");
     buffer_append_string(&text, "\"}}");
     policy = bed_policy(POLICY_IDENTITY, buffer_bytes(&text));
-    assert_int_equal(policy_key_count(policy), 20000);
-    assert_in_range(policy_bytes(policy), 100000, 1 << 20);
+    assert_int_equal(policy_key_count(policy), POLICY_VARIABLES_MAX);
+    assert_in_range(policy_bytes(policy), POLICY_VARIABLES_MAX * 5, 1 << 20);
     policy_unref(policy);
+    text.size -= 3;
+    buffer_append_string(&text, "${a:b}\"}}");
+    assert_int_equal(parse(POLICY_IDENTITY, buffer_bytes(&text)), ERR_LIMIT);
+    assert_non_null(strstr(err.message, "variables"));
 }
 
 /* ---- sharing ---- */
@@ -459,7 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),    cmocka_unit_test(test_taken),   cmocka_unit_test(test_long_words),
         cmocka_unit_test(test_characters), cmocka_unit_test(test_places),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_memory),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_variables),  cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests_name("iam/policy", tests, set_up, tear_down);
