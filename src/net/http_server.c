@@ -1,19 +1,20 @@
-/* libmicrohttpd reads and writes what HTTP looks like; nobody else in the house knows it. It is driven by a loop of
- * ours (it has no thread), for three things it does not do: a deadline for a whole request, not only for silence; a
- * refusal that a client can read where there are too many connections; and handlers that wait while other
- * connections are served. A connection whose request is at a handler is suspended, and the library does not touch
- * it; so all of this is one thread's, but for the handlers.
- *
- * What the library itself finds wrong (a length that is no number, a chunk that is none, a head far beyond the
- * limits) it answers with the right status, text of its own, and ends. It may learn late that a client has gone
- * which ended its side together with its last bytes: then its deadline ends it.
- *
- * TLS would be the library's, or a descriptor that does it: only say_and_cut writes to a socket itself. */
+/* libmicrohttpd reads and writes what HTTP looks like; nobody else in the house knows it. It is
+ * driven by a loop of ours (it has no thread), for three things it does not do: a deadline for a
+ * whole request, not only for silence; a refusal that a client can read where there are too many
+ * connections; and handlers that wait while other connections are served. A connection whose
+ * request is at a handler is suspended, and the library does not touch it; so all of this is one
+ * thread's, but for the handlers.  What the library itself finds wrong (a length that is no
+ * number, a chunk that is none, a head far beyond the limits) it answers with the right status,
+ * text of its own, and ends. It may learn late that a client has gone which ended its side
+ * together with its last bytes: then its deadline ends it.  With TLS the library gets one end of a
+ * socket pair (net/relay.h), and works as before: only say_and_cut writes to a socket itself, and
+ * bytes_received asks the relay. */
 #include "net/http_server.h"
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "net/relay.h"
 #include "net/workers.h"
 
 #include <assert.h>
@@ -35,6 +36,7 @@ enum {
     LINE_COST = 4096, /* a request line's other parts, and what the library reads ahead */
     ARENA_BYTES = 4096,
     ADDRESS_BUCKETS = 1024,
+    SHAKING_MAX = 256, /* connections whose TLS handshake is not done */
 };
 
 /*     WAITING --line--> HEAD --headers--> BODY --end--> RUNNING --done--> READY --queued--> SENDING --sent--> WAITING
@@ -48,6 +50,7 @@ struct http_connection {
     struct http_server *server;
     struct MHD_Connection *peer; /* the library's */
     int fd;                      /* the library's */
+    struct relay *relay;         /* held; NULL: plain text */
     struct sockaddr_storage address;
     struct http_connection *next, *previous; /* the server's list */
     struct http_connection *bucket_next;     /* of those with as good as the same address */
@@ -78,7 +81,9 @@ struct http_server {
     struct loop *loop;
     struct workers *workers;
     pthread_t thread;
-    struct listener listener;
+    struct listener listener, tls_listener;
+    struct tls_gate gate;
+    struct relays relays;
     struct loop_source source; /* the library's epoll */
     struct loop_task run_task; /* the library has something to do at once */
     struct loop_task drain_task;
@@ -137,6 +142,8 @@ static uint64_t bytes_received(const struct http_connection *connection)
     struct tcp_info info = { 0 };
     socklen_t size = sizeof(info);
 
+    if (connection->relay)
+        return connection->relay->passed_bytes;
     return getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
 }
 
@@ -244,7 +251,7 @@ static void forget_request(struct http_connection *connection)
 /* The loop has no reason to go on: close waits for its thread. */
 static void end_if_drained(struct http_server *server)
 {
-    if (server->is_draining && !server->connections)
+    if (server->is_draining && !server->connections && !server->relays.oldest)
         loop_stop(server->loop);
 }
 
@@ -257,6 +264,8 @@ static void connection_free(struct http_connection *connection)
     if (connection->arena)
         forget_request(connection);
     list_remove(connection);
+    if (connection->relay)
+        relay_release(connection->relay);
     free(connection);
     end_if_drained(server);
 }
@@ -292,9 +301,8 @@ static void turn_away(int fd)
 
 /* Connections past a limit are taken nevertheless, up to EXCESS_MAX, and their first request is
  * answered with 503: who is cut off without a word tries again at once. */
-static void accepted(struct listener *listener, int fd, const struct sockaddr *address)
+static void take(struct http_server *server, int fd, const struct sockaddr *address, struct relay *relay)
 {
-    struct http_server *server = CONTAINER_OF(listener, struct http_server, listener);
     socklen_t size = address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     struct http_connection *connection;
 
@@ -302,6 +310,7 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
     connection = xcalloc(1, sizeof(*connection));
     connection->server = server;
     connection->fd = fd;
+    connection->relay = relay;
     memcpy(&connection->address, address, size);
     connection->timer.fire = deadline_fire;
     connection->bucket = bucket_of(server, &connection->address);
@@ -311,6 +320,8 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
     if (connection->is_excess && server->excess_count == EXCESS_MAX) {
         free(connection);
         turn_away(fd);
+        if (relay)
+            relay_release(relay);
         return;
     }
     list_add(connection);
@@ -322,6 +333,27 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
         connection_free(connection);
     }
     loop_defer(server->loop, &server->run_task);
+}
+
+static void accepted(struct listener *listener, int fd, const struct sockaddr *address)
+{
+    take(CONTAINER_OF(listener, struct http_server, listener), fd, address, NULL);
+}
+
+static void tls_accepted(struct listener *listener, int fd, const struct sockaddr *address)
+{
+    relay_open(&CONTAINER_OF(listener, struct http_server, tls_listener)->relays, fd, address);
+}
+
+/* A handshake is done: from here on the connection is as any other. */
+static void relay_ready(struct relay *relay, int fd, const struct sockaddr_storage *address)
+{
+    take(CONTAINER_OF(relay->relays, struct http_server, relays), fd, (const struct sockaddr *)address, relay);
+}
+
+static void relay_ended(struct relays *relays)
+{
+    end_if_drained(CONTAINER_OF(relays, struct http_server, relays));
 }
 
 /* ---- answers ---- */
@@ -749,6 +781,8 @@ static void drain_run(struct loop_task *task)
     assert(!server->is_draining);
     server->is_draining = true;
     listener_close(&server->listener);
+    listener_close(&server->tls_listener);
+    relays_close(&server->relays, false);
     loop_timer_set(server->loop, &server->drain_timer, loop_now_us(server->loop) + server->limits.drain_us);
     cut_those_who_wait(server);
     end_if_drained(server);
@@ -840,6 +874,8 @@ static void free_server(struct http_server *server)
 {
     workers_free(server->workers);
     listener_close(&server->listener);
+    listener_close(&server->tls_listener);
+    relays_close(&server->relays, true);
     if (server->source.fd >= 0 && server->daemon)
         loop_remove(server->loop, &server->source);
     if (server->daemon)
@@ -853,12 +889,41 @@ static void free_server(struct http_server *server)
     free(server);
 }
 
-/* The address is probed first, since listeners share ports: another server on it would not be
+/* Both ports: an address is given where something is to be served. */
+static enum status open_listeners(struct http_server *server, struct error *err)
+{
+    struct http_options *options = &server->options;
+    enum status status = OK;
+
+    if (options->address.ss_family)
+        status = listener_open(&server->listener, server->loop, &options->address, accepted, err);
+    if (status || !options->tls)
+        return status;
+    tls_gate_init(&server->gate, options->tls, server->loop, options->handshake_us, options->tls_counts);
+    server->relays =
+        (struct relays){ .loop = server->loop,
+                         .gate = &server->gate,
+                         .budget.input_bytes_max = (size_t)RELAY_BYTES * 2 * (server->limits.connections + EXCESS_MAX),
+                         .stall_us = server->limits.send_us,
+                         .ready = relay_ready,
+                         .ended = relay_ended,
+                         .shaking_max = SHAKING_MAX };
+    return listener_open(&server->tls_listener, server->loop, &options->tls_address, tls_accepted, err);
+}
+
+static enum status probe(const struct http_options *options, struct error *err)
+{
+    enum status status = options->address.ss_family ? listener_probe(&options->address, err) : OK;
+
+    return !status && options->tls ? listener_probe(&options->tls_address, err) : status;
+}
+
+/* The addresses are probed first, since listeners share ports: another server on it would not be
  * noticed. */
 enum status http_server_open(const struct http_options *options, struct http_server **result, struct error *err)
 {
     struct http_server *server;
-    enum status status = listener_probe(&options->address, err);
+    enum status status = probe(options, err);
 
     assert(options->threads > 0 && options->limits.queued > 0 && options->limits.connections > 0);
     if (status)
@@ -875,7 +940,7 @@ enum status http_server_open(const struct http_options *options, struct http_ser
     if (!status)
         status = start_daemon(server, err);
     if (!status)
-        status = listener_open(&server->listener, server->loop, &server->options.address, accepted, err);
+        status = open_listeners(server, err);
     if (!status)
         status = start_threads(server, err);
     if (status) {
@@ -889,6 +954,11 @@ enum status http_server_open(const struct http_options *options, struct http_ser
 uint16_t http_server_port(const struct http_server *server)
 {
     return listener_port((const struct sockaddr *)&server->options.address);
+}
+
+uint16_t http_server_tls_port(const struct http_server *server)
+{
+    return server->options.tls ? listener_port((const struct sockaddr *)&server->options.tls_address) : 0;
 }
 
 /* Handlers cannot be stopped: if one does not return, what it uses must stay. */

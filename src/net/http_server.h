@@ -1,8 +1,11 @@
-/* net/http_server.h: HTTP/1.1 on one port: whole requests to handlers, whole answers back. It knows no protocol of ours.
+/* net/http_server.h: HTTP/1.1 on a port, and on another one with TLS: whole requests to handlers, whole answers back. It knows no protocol of ours.
  *
  * One thread of its own reads and writes all connections; what is whole goes to one of a pool of threads, which may wait. Requests of one
  * connection are answered one after another, also when they come without waiting (pipelined). "Expect: 100-continue" is answered when
  * the headers are acceptable; chunked bodies are put together.
+ *
+ * TLS is net/tls.h's, as everywhere in the house, and not the library's own: the same versions, ciphers, certificates and clients, and
+ * one place to reload them (net/relay.h gives the library the plain side). Connections of both ports share the limits.
  *
  * Limits:  what is reached                    what the client sees
  *          uri_bytes, parameters              414
@@ -12,6 +15,7 @@
  *          connections, ..._per_address       503, and the connection ends; far beyond that it is just closed
  *          receive_us                         408, and the connection ends
  *          idle_us, send_us                   the connection ends
+ *          handshake_us, 256 handshakes       the connection ends (of the oldest)
  *          what cannot be read, or in two ways    400, and the connection ends
  * A refused request's body is read and thrown away, as far as that is worth while: a client that is still sending would not see the
  * answer.
@@ -27,6 +31,8 @@
 #include "net/http_message.h"
 
 struct http_server;
+struct tls;
+struct tls_counts;
 
 struct http_limits {
     uint32_t connections;
@@ -45,7 +51,11 @@ struct http_limits {
 };
 
 struct http_options {
-    struct sockaddr_storage address; /* port 0: the kernel chooses */
+    struct sockaddr_storage address;     /* port 0: the kernel chooses; family 0: nothing in plain text */
+    struct sockaddr_storage tls_address; /* as above */
+    struct tls *tls;                     /* borrowed; NULL: tls_address is not looked at */
+    int64_t handshake_us;
+    struct tls_counts *tls_counts; /* borrowed */
     struct http_limits limits;
     const struct http_route *routes;
     size_t route_count;
@@ -63,6 +73,7 @@ struct http_limits http_limits_small(void);
 
 enum status http_server_open(const struct http_options *options, struct http_server **result, struct error *err);
 uint16_t http_server_port(const struct http_server *server);
+uint16_t http_server_tls_port(const struct http_server *server);
 /* Accepts no more, lets requests end and their answers leave, then ends the rest. False: a handler did not return in time, and nothing
  * was freed: the process should exit as it is. NULL: nothing to do. */
 bool http_server_close(struct http_server *server);

@@ -3,6 +3,10 @@
  * together in one sendmsg. So a thousand idle connections hold nothing, and a busy one costs two
  * system calls a turn.
  *
+ * With TLS the same happens one step further in: what is read is decrypted into that memory, and
+ * what leaves is sealed just before, so much ahead as one call may send. A socket without it pays a
+ * comparison for each call.
+ *
  * Whatever a peer can make grow has an end: input (one limit for all sockets of a loop), output
  * (reading stops while too much waits), and time (who takes nothing for stall_us is closed). */
 #include "net/stream_socket.h"
@@ -18,6 +22,19 @@ enum {
     CHUNK_FULL_BYTES = 64 << 10, /* past this, the next message begins a new buffer: nothing is copied to grow it */
     KEPT_IN_SCRATCH_BYTES_MAX = LOOP_SCRATCH_BYTES / 2,
     READ_BYTES = 64 << 10,
+    SEALED_BYTES = 64 << 10, /* so much is sealed at once, and no more before it has left */
+};
+
+/* What a connection with TLS needs more. */
+struct stream_tls {
+    struct stream_socket *socket;
+    struct tls_session *session; /* owned */
+    struct tls_gate *gate;       /* borrowed */
+    struct tls_waiter waiter;
+    struct loop_timer deadline; /* of the handshake, while it is the client's turn */
+    int64_t left_us;            /* while it is ours */
+    enum tls_failure failure;   /* ours: what the session does not know */
+    bool is_open;               /* the handshake is done */
 };
 
 /* Metrics are read by other threads. A plain load is enough here, since nobody else writes. */
@@ -62,6 +79,39 @@ static void charge_output(struct stream_socket *socket, size_t bytes)
     socket->output_charged = bytes;
 }
 
+/* ---- TLS ---- */
+
+/* What is sealed and not sent. */
+static struct bytes sealed(const struct stream_socket *socket)
+{
+    return socket->tls ? tls_session_sealed(socket->tls->session) : bytes_of(NULL, 0);
+}
+
+/* What is owed to the other side: an alert that says why, or that nothing more will come. Nobody
+ * waits for it to be taken. */
+static void tls_end(struct stream_socket *socket)
+{
+    struct stream_tls *tls = socket->tls;
+    struct bytes last;
+
+    tls_gate_leave(tls->gate, &tls->waiter);
+    loop_timer_clear(socket->loop, &tls->deadline);
+    if (!tls->is_open) {
+        enum tls_failure failure = tls->failure ? tls->failure : tls_session_failure(tls->session);
+
+        tls_gate_count_failure(tls->gate, failure ? failure : TLS_FAILURE_GONE, tls_session_detail(tls->session),
+                               socket->source.fd);
+    } else if (!sealed(socket).size) { /* not in the middle of a record */
+        tls_session_bye(tls->session);
+    }
+    last = sealed(socket);
+    if (last.size)
+        (void)send(socket->source.fd, last.data, last.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    tls_session_free(tls->session);
+    free(tls);
+    socket->tls = NULL;
+}
+
 /* The one way in which a socket ends, whoever wants it. It is out of the loop before its owner
  * hears of it, so that nothing is called afterwards; the struct itself is the owner's, to the end
  * of the turn. */
@@ -74,6 +124,8 @@ static void end(struct stream_socket *socket, enum stream_end reason)
     loop_timer_clear(socket->loop, &socket->stall);
     loop_forget(socket->loop, &socket->flush);
     loop_forget(socket->loop, &socket->again);
+    if (socket->tls)
+        tls_end(socket);
     close(socket->source.fd);
     input_free(socket);
     while (socket->first) {
@@ -132,6 +184,50 @@ static void forget_sent(struct stream_socket *socket, size_t sent)
     }
 }
 
+/* From the front of what waits, so much as fits. False: the session is broken. */
+static bool seal_some(struct stream_socket *socket)
+{
+    size_t room = SEALED_BYTES;
+
+    assert(socket->tls->is_open && !sealed(socket).size);
+    while (socket->first && room) {
+        struct loop_buffer *first = socket->first;
+        size_t left = first->buffer.size - first->sent, size = left < room ? left : room;
+
+        if (size && !tls_session_seal(socket->tls->session, bytes_of(first->buffer.data + first->sent, size)))
+            return false;
+        room -= size;
+        forget_sent(socket, size);
+    }
+    return true;
+}
+
+/* As send_some, of a connection with TLS. */
+static bool send_sealed(struct stream_socket *socket, bool *is_full, size_t *total)
+{
+    struct bytes waiting = sealed(socket);
+    ssize_t sent;
+
+    if (!waiting.size) {
+        if (!seal_some(socket))
+            return false;
+        waiting = sealed(socket);
+        if (!waiting.size) /* the buffers were empty */
+            return true;
+    }
+    do {
+        sent = send(socket->source.fd, waiting.data, waiting.size, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        *is_full = true;
+        return errno == EAGAIN || errno == EWOULDBLOCK;
+    }
+    *is_full = (size_t)sent < waiting.size;
+    *total += (size_t)sent;
+    tls_session_sent(socket->tls->session, (size_t)sent);
+    return true;
+}
+
 /* Sends what the kernel takes in one call; *is_full: it did not take all. False: the socket broke.
  * MSG_NOSIGNAL, as SIGPIPE would end the process because one client went away. */
 static bool send_some(struct stream_socket *socket, bool *is_full, size_t *total)
@@ -141,6 +237,8 @@ static bool send_some(struct stream_socket *socket, bool *is_full, size_t *total
     size_t wanted = 0;
     ssize_t sent;
 
+    if (__builtin_expect(socket->tls != NULL, 0))
+        return send_sealed(socket, is_full, total);
     for (struct loop_buffer *at = socket->first; at && message.msg_iovlen < VECTORS_MAX; at = at->next) {
         struct iovec *vector = &vectors[message.msg_iovlen++];
 
@@ -161,9 +259,15 @@ static bool send_some(struct stream_socket *socket, bool *is_full, size_t *total
     return true;
 }
 
+/* Plain bytes that wait, or sealed ones. */
+static bool has_output(const struct stream_socket *socket)
+{
+    return socket->first || (__builtin_expect(socket->tls != NULL, 0) && sealed(socket).size);
+}
+
 static size_t waiting_bytes(const struct stream_socket *socket)
 {
-    size_t bytes = 0;
+    size_t bytes = __builtin_expect(socket->tls != NULL, 0) ? sealed(socket).size : 0;
 
     for (const struct loop_buffer *at = socket->first; at; at = at->next)
         bytes += at->buffer.size - at->sent;
@@ -173,7 +277,7 @@ static size_t waiting_bytes(const struct stream_socket *socket)
 /* What waits for longer than this turn takes no more than it needs: a large buffer was doubled while it grew. */
 static size_t shrink_waiting(struct stream_socket *socket)
 {
-    size_t bytes = 0;
+    size_t bytes = __builtin_expect(socket->tls != NULL, 0) ? tls_session_held(socket->tls->session) : 0;
 
     for (struct loop_buffer *at = socket->first; at; at = at->next) {
         if (at->buffer.capacity - at->buffer.size >= CHUNK_FULL_BYTES)
@@ -193,7 +297,7 @@ static void flush(struct stream_socket *socket)
     assert(!socket->is_closed);
     if (socket->ops->leaving)
         socket->ops->leaving(socket);
-    while (socket->first && !is_full) {
+    while (has_output(socket) && !is_full) {
         if (!send_some(socket, &is_full, &total)) {
             end(socket, STREAM_END_PEER);
             return;
@@ -202,7 +306,7 @@ static void flush(struct stream_socket *socket)
     count(&socket->budget->bytes_out, total);
     socket->output_bytes = waiting_bytes(socket);
     charge_output(socket, shrink_waiting(socket));
-    if (!socket->first) {
+    if (!has_output(socket)) {
         loop_timer_clear(socket->loop, &socket->stall);
         if (socket->closes_when_sent) {
             end(socket, STREAM_END_OWNER);
@@ -292,6 +396,14 @@ static void deliver(struct stream_socket *socket, struct bytes data)
         end(socket, STREAM_END_MEMORY);
 }
 
+/* As read(2), of whichever kind the connection is: what is returned is plain. */
+static ssize_t receive(struct stream_socket *socket, uint8_t *to, size_t room)
+{
+    if (__builtin_expect(socket->tls != NULL, 0))
+        return tls_session_read(socket->tls->session, to, room);
+    return read(socket->source.fd, to, room);
+}
+
 /* A large message grows as it comes, not as it claims: a client that says 256 MB and sends nothing
  * costs 64 KiB. */
 static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
@@ -303,7 +415,7 @@ static ssize_t read_large(struct stream_socket *socket, struct bytes *data)
     buffer_reserve(&socket->input, READ_BYTES);
     socket->budget->input_bytes += socket->input.capacity;
     room = socket->input.capacity - socket->input.size;
-    got = read(socket->source.fd, buffer_reserve(&socket->input, room), room);
+    got = receive(socket, buffer_reserve(&socket->input, room), room);
     if (got > 0)
         socket->input.size += (size_t)got;
     *data = buffer_bytes(&socket->input);
@@ -320,7 +432,7 @@ static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
 
     assert(kept <= KEPT_IN_SCRATCH_BYTES_MAX);
     unpoison(scratch, LOOP_SCRATCH_BYTES);
-    got = read(socket->source.fd, scratch + kept, LOOP_SCRATCH_BYTES - kept);
+    got = receive(socket, scratch + kept, LOOP_SCRATCH_BYTES - kept);
     if (got > 0 && kept) {
         memcpy(scratch, socket->input.data, kept);
         buffer_reset(&socket->input);
@@ -329,6 +441,24 @@ static ssize_t read_small(struct stream_socket *socket, struct bytes *data)
     if (POISON_IS_SEEN)
         poison(scratch + data->size, LOOP_SCRATCH_BYTES - data->size);
     return got;
+}
+
+/* Bytes that no descriptor tells of any more. */
+static bool has_more(const struct stream_socket *socket)
+{
+    return __builtin_expect(socket->tls != NULL, 0) && socket->tls->is_open &&
+           tls_session_has_more(socket->tls->session);
+}
+
+static void shake(struct stream_socket *socket);
+
+/* What a pass over a session leaves behind: words of its own that are to leave, and more to read. */
+static void after_read(struct stream_socket *socket)
+{
+    if (sealed(socket).size)
+        stream_socket_commit(socket);
+    if (has_more(socket))
+        stream_socket_again(socket);
 }
 
 /* One read a turn for each socket: who sends without end does not keep the others waiting. Nothing
@@ -341,11 +471,18 @@ static void read_some(struct stream_socket *socket)
 
     if (socket->pauses || socket->again.is_queued)
         return;
+    if (__builtin_expect(socket->tls != NULL, 0) && !socket->tls->is_open) {
+        shake(socket);
+        return;
+    }
     do {
         got = socket->input.size > KEPT_IN_SCRATCH_BYTES_MAX ? read_large(socket, &data) : read_small(socket, &data);
     } while (got < 0 && errno == EINTR);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (__builtin_expect(socket->tls != NULL, 0))
+            after_read(socket);
         return;
+    }
     /* 0 is the peer's end. Half-closed connections are not served further: no driver uses them. */
     if (got <= 0) {
         end(socket, STREAM_END_PEER);
@@ -359,7 +496,110 @@ static void read_some(struct stream_socket *socket)
     deliver(socket, data);
     if (data.data == scratch)
         poison(scratch, data.size);
+    if (__builtin_expect(socket->tls != NULL, 0))
+        after_read(socket);
 }
+
+/* ---- the handshake ---- */
+
+/* It is set before the end, which counts it. */
+static void end_handshake(struct stream_tls *tls, enum tls_failure failure)
+{
+    assert(!tls->is_open && !tls->failure);
+    tls->failure = failure;
+    end(tls->socket, STREAM_END_TLS);
+}
+
+/* Of the whole handshake: bytes that come now and then do not move it. */
+static void deadline_fire(struct loop_timer *timer)
+{
+    end_handshake(CONTAINER_OF(timer, struct stream_tls, deadline), TLS_FAILURE_SLOW);
+}
+
+/* A newer handshake needs its place. */
+static void crowded(struct tls_waiter *waiter)
+{
+    end_handshake(CONTAINER_OF(waiter, struct stream_tls, waiter), TLS_FAILURE_CROWDED);
+}
+
+/* From here on the socket is as any other. The owner hears of it before the first byte comes. */
+static void handshake_done(struct stream_socket *socket)
+{
+    struct stream_tls *tls = socket->tls;
+
+    tls->is_open = true;
+    tls_gate_leave(tls->gate, &tls->waiter);
+    loop_timer_clear(socket->loop, &tls->deadline);
+    tls_gate_count_done(tls->gate, tls->session);
+    socket->ops->secured(socket);
+}
+
+/* Its turn has come. */
+static void shake_step(struct tls_waiter *waiter)
+{
+    struct stream_tls *tls = CONTAINER_OF(waiter, struct stream_tls, waiter);
+    struct stream_socket *socket = tls->socket;
+
+    if (socket->pauses & STREAM_PAUSE_GATE) {
+        loop_timer_set(socket->loop, &tls->deadline, loop_now_us(socket->loop) + tls->left_us);
+        stream_socket_resume(socket, STREAM_PAUSE_GATE);
+    }
+    if (!tls->waiter.shakes.is_in)
+        tls_gate_begin(tls->gate, &tls->waiter);
+    switch (tls_session_shake(tls->session)) {
+    case TLS_STEP_WAITS: break;
+    case TLS_STEP_DONE: handshake_done(socket); break;
+    case TLS_STEP_FAILED: end_handshake(tls, tls_session_failure(tls->session)); break;
+    }
+    if (!socket->is_closed)
+        after_read(socket);
+}
+
+/* Something came before the handshake is done. While it waits for longer than this turn it is not
+ * told of more. */
+static void shake(struct stream_socket *socket)
+{
+    struct stream_tls *tls = socket->tls;
+
+    if (tls->waiter.waits.is_in)
+        return;
+    if (!tls->waiter.shakes.is_in) {
+        switch (tls_session_hello(tls->session)) {
+        case TLS_STEP_WAITS: return;
+        case TLS_STEP_DONE: break;
+        case TLS_STEP_FAILED: end_handshake(tls, tls_session_failure(tls->session)); return;
+        }
+    }
+    if (tls_gate_wait(tls->gate, &tls->waiter))
+        return;
+    tls->left_us = tls->deadline.due_us - loop_now_us(socket->loop);
+    loop_timer_clear(socket->loop, &tls->deadline);
+    stream_socket_pause(socket, STREAM_PAUSE_GATE);
+}
+
+/* Before the handshake's end nothing is known that could be told. */
+const struct tls_session *stream_socket_tls(const struct stream_socket *socket)
+{
+    return socket->tls && socket->tls->is_open ? socket->tls->session : NULL;
+}
+
+/* OpenSSL is not asked for anything yet: see tls_session_hello. */
+static void tls_open(struct stream_socket *socket, struct tls_gate *gate)
+{
+    struct stream_tls *tls = xcalloc(1, sizeof(*tls));
+
+    assert(socket->ops->secured && gate->handshake_us > 0);
+    tls->socket = socket;
+    tls->gate = gate;
+    tls->session = tls_session_new(gate->tls, socket->loop, socket->source.fd);
+    tls->waiter.step = shake_step;
+    tls->waiter.crowded = crowded;
+    tls->deadline.fire = deadline_fire;
+    socket->tls = tls;
+    loop_timer_set(socket->loop, &tls->deadline, loop_now_us(socket->loop) + gate->handshake_us);
+}
+
+/* ---- events ---- */
 
 /* EPOLLHUP comes whether it was asked for or not: while reading is paused it would come in each
  * turn. */
@@ -385,13 +625,16 @@ static void again_run(struct loop_task *task)
 {
     struct stream_socket *socket = CONTAINER_OF(task, struct stream_socket, again);
 
-    if (socket->pauses || socket->input.size == 0)
+    if (socket->pauses || (socket->input.size == 0 && !has_more(socket)))
         return;
     if (!loop_may_go_on(socket->loop)) {
         loop_again(socket->loop, task);
         return;
     }
-    deliver(socket, buffer_bytes(&socket->input));
+    if (socket->input.size)
+        deliver(socket, buffer_bytes(&socket->input));
+    if (!socket->is_closed && has_more(socket))
+        read_some(socket);
 }
 
 /* Reasons are bits: several may hold at once, and reading goes on when the last one is taken back. */
@@ -441,5 +684,9 @@ enum status stream_socket_open(struct stream_socket *socket, struct loop *loop, 
         .output_bytes_max = options->output_bytes_max,
         .stall_us = options->stall_us,
     };
-    return loop_add(loop, &socket->source, err);
+    if (loop_add(loop, &socket->source, err))
+        return err->status;
+    if (options->gate)
+        tls_open(socket, options->gate);
+    return OK;
 }

@@ -1,9 +1,13 @@
-/* net/stream_socket.h: one TCP connection on a loop: all there is in, one writev per turn out.
+/* net/stream_socket.h: one TCP connection on a loop, plain or with TLS: all there is in, one writev per turn out.
  *
  * Input is read into the loop's scratch buffer; only what is left of an unfinished message is kept. Output is appended
  * to buffers borrowed from the loop and leaves at the end of the turn. An idle socket holds neither.
  *
  * Backpressure: nothing is read while more than output_bytes_max wait to leave, or while its owner pauses it.
+ *
+ * With TLS nothing else is different for the owner: what it is given is plain, after the handshake; what it appends is sealed when it
+ * leaves, up to 64 KiB ahead of what the kernel takes. A handshake that fails closes the connection, and nothing is ever read of it as
+ * if it were plain.
  *
  * Owns:    the file descriptor, and buffers while data is pending. The struct is its owner's; it must live until the
  *          end of the turn in which it was closed (free it from loop_defer).
@@ -15,14 +19,17 @@
 
 #include "net/budget.h"
 #include "net/loop.h"
+#include "net/tls_gate.h"
 
 struct stream_socket;
+struct stream_tls;
 
 enum stream_end {
     STREAM_END_PEER,    /* the other side closed it, or it broke */
     STREAM_END_OWNER,   /* stream_socket_close */
     STREAM_END_STALLED, /* the peer took nothing for stall_us */
     STREAM_END_MEMORY,  /* the loop's sockets hold too much input */
+    STREAM_END_TLS,     /* there was no handshake, or it took too long */
 };
 
 /* What all sockets of one loop may hold together. */
@@ -40,12 +47,15 @@ struct stream_ops {
     void (*closed)(struct stream_socket *socket, enum stream_end end);
     /* Called before output leaves, if not NULL: what was appended to the last buffer may be finished now. */
     void (*leaving)(struct stream_socket *socket);
+    /* The handshake is done: stream_socket_tls tells of it. Not NULL where TLS is asked for. */
+    void (*secured)(struct stream_socket *socket);
 };
 
 struct stream_socket {
     struct loop *loop; /* borrowed */
     const struct stream_ops *ops;
     struct stream_budget *budget; /* borrowed */
+    struct stream_tls *tls;       /* owned; NULL: plain */
     struct loop_source source;
     struct loop_task flush;
     struct loop_task again;
@@ -63,13 +73,20 @@ struct stream_socket {
     bool closes_when_sent;
 };
 
-/* Reasons 1 and 2 are the socket's own. */
-enum { STREAM_PAUSE_OUTPUT = 1, STREAM_PAUSE_END = 2, STREAM_PAUSE_OWNER = 4, STREAM_PAUSE_MEMORY = 8 };
+/* Reasons 1, 2 and 16 are the socket's own. */
+enum {
+    STREAM_PAUSE_OUTPUT = 1,
+    STREAM_PAUSE_END = 2,
+    STREAM_PAUSE_OWNER = 4,
+    STREAM_PAUSE_MEMORY = 8,
+    STREAM_PAUSE_GATE = 16, /* the next step of its handshake has to wait */
+};
 
 struct stream_options {
     size_t output_bytes_max;
     int64_t stall_us;
     struct stream_budget *budget;
+    struct tls_gate *gate; /* borrowed, the loop's; NULL: plain */
 };
 
 /* Takes the (non-blocking) descriptor over, on success. */
@@ -78,6 +95,9 @@ enum status stream_socket_open(struct stream_socket *socket, struct loop *loop, 
 void stream_socket_close(struct stream_socket *socket);
 /* Reads no more; closes when all output has left. */
 void stream_socket_close_when_sent(struct stream_socket *socket);
+
+/* NULL: it is plain, or its handshake is not done. */
+const struct tls_session *stream_socket_tls(const struct stream_socket *socket);
 
 /* Where to append a whole message; then commit. Not across turns: the buffer is the loop's. */
 struct buffer *stream_socket_output(struct stream_socket *socket);
