@@ -47,6 +47,14 @@ static const struct command_help {
       "that is not there yet. URL: of its HTTP port, http://127.0.0.1:9080, for a server with another data directory or\n"
       "none. 64 names at most; what came later is counted as \"other\".\n"
       "exit codes: 0 told (also if there is none), 1 failed, 2 no server has it open\n" },
+    { "tls", "tls init|reload DIR [..]", "certificates: makes some, or has them read again",
+      "tls init DIR --name NAME [--name NAME ..] [--region REGION] [--days N]\n"
+      "  An authority (ca.crt, ca.key) and a certificate for these hosts' names and addresses (server.crt, server.key)\n"
+      "  into DIR, and what each client needs. --region: for the names of AWS's services there as well. An authority\n"
+      "  that is there is used. Nothing is overwritten.\n"
+      "tls reload DIR\n"
+      "  The server that has DIR open reads its certificates again; connections go on.\n"
+      "exit codes: 0 done, 1 the old ones stay, 2 nothing was made, or no server has it open\n" },
     { "version", "version", "its version, and those of its protocols", "" },
     { "help", "help [COMMAND | file | reference]", "this, or more of one command",
       "file: a configuration file with every option as a comment. reference: every option as a table in Markdown.\n" },

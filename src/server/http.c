@@ -32,6 +32,7 @@ static void answer_health(const struct http_request *request, struct http_respon
     response->status = is_well ? WELL : NOT_WELL;
     if (http->callbacks.api)
         http_response_header(response, "Helenus-Signatures", "not checked");
+    http_response_header(response, "Helenus-TLS", http->callbacks.has_tls ? "on" : "off");
     http_response_header(response, "Content-Type", "text/plain; charset=utf-8");
 }
 
@@ -95,13 +96,17 @@ static struct http_limits api_limits(void)
     return limits;
 }
 
-/* The two routes show no names of users' and no data, and ask for no credentials. */
-enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,
-                      struct http **result, struct error *err)
+/* Both ports have the same routes and limits: who speaks TLS may ask no more and no less.
+ *
+ * The two routes show no names of users' and no data, and ask for no credentials. */
+enum status http_open(const struct http_places *places, const struct http_callbacks *callbacks, struct http **result,
+                      struct error *err)
 {
     struct http *http = xcalloc(1, sizeof(*http));
     struct http_options options = {
-        .address = *address,
+        .tls = places->secure ? places->tls : NULL,
+        .handshake_us = places->handshake_us,
+        .tls_counts = places->tls_counts,
         .limits = callbacks->api ? api_limits() : http_limits_small(),
         .routes = callbacks->api ? api_routes : routes,
         .route_count = callbacks->api ? ARRAY_SIZE(api_routes) : ARRAY_SIZE(routes),
@@ -114,6 +119,11 @@ enum status http_open(const struct sockaddr_storage *address, const struct http_
     enum status status;
 
     assert(callbacks->metrics && callbacks->health);
+    assert(places->plain || places->secure);
+    if (places->plain)
+        options.address = *places->plain;
+    if (places->secure)
+        options.tls_address = *places->secure;
     http->callbacks = *callbacks;
     status = http_server_open(&options, &http->server, err);
     if (status) {

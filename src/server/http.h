@@ -1,4 +1,4 @@
-/* server/http.h: the HTTP port, on net/http_server.h: two routes for whoever looks after the server, /health and /metrics; and AWS's
+/* server/http.h: the HTTP ports, in plain text and with TLS, on net/http_server.h: two routes for whoever looks after the server, /health and /metrics; and AWS's
  * APIs, if there are any.
  *
  * Limits:  without APIs http_limits_small. With them 256 connections, 1 MiB for a body (API_BODY_MAX) and 16 MiB for all that are under
@@ -16,6 +16,8 @@
 
 struct api;
 struct http;
+struct tls;
+struct tls_counts;
 
 struct http_callbacks {
     /* Appends what /metrics shows. */
@@ -24,10 +26,20 @@ struct http_callbacks {
     bool (*health)(void *context, struct buffer *out);
     void *context;
     struct api *api; /* borrowed until http_close; NULL: none is served */
+    bool has_tls;    /* the server speaks TLS: on whatever port */
 };
 
-enum status http_open(const struct sockaddr_storage *address, const struct http_callbacks *callbacks,
-                      struct http **result, struct error *err);
+/* Where it listens: one of the two at least. */
+struct http_places {
+    const struct sockaddr_storage *plain; /* NULL: nowhere; so is the next */
+    const struct sockaddr_storage *secure;
+    struct tls *tls; /* borrowed until http_close; with `secure` */
+    int64_t handshake_us;
+    struct tls_counts *tls_counts; /* borrowed, too: handshakes are counted here */
+};
+
+enum status http_open(const struct http_places *places, const struct http_callbacks *callbacks, struct http **result,
+                      struct error *err);
 /* NULL: nothing. False: an answer did not end in time, and nothing was freed. */
 bool http_close(struct http *http);
 

@@ -6,6 +6,7 @@
 #include "server/admin/operate.h"
 #include "server/options.h"
 #include "server/admin/reshard.h"
+#include "server/admin/tls_init.h"
 #include "server/server.h"
 
 #include <malloc.h>
@@ -55,26 +56,39 @@ static void print_http(const struct options *options, const char *near, bool is_
     printf("  health    http://%s%s%s:%u/health, /metrics\n", open, near, close, port);
 }
 
-/* What a person sees who started it by hand: how to connect, from this machine. The last line is
- * the one that tests and scripts wait for. A numeric IPv6 address stands in brackets before a port. */
-static void print_screen(const struct options *options, const struct server *server)
+/* An address that stands for all of them is none to connect to: loopback is, from here. */
+static const char *near_of(const char *host)
 {
-    const char *host = server_host(server);
-    bool is_ipv6 = strchr(host, ':') != NULL;
+    /* Where to connect from this machine, also if we listen on every address. */
+    return strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
+}
+
+/* Who may do what, and what is seen on the way: on or off, a line for each. Whoever started it sees
+ * at once what protects the data and what does not. */
+static void print_security(const struct options *options, const struct server *server, bool is_ipv6)
+{
+    const char *host = near_of(server_host(server)), *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
+
+    if (server_cql_tls_port(server))
+        printf("  CQL, TLS  %s%s%s:%u; client certificates: %s\n", open, host, close, server_cql_tls_port(server),
+               options->tls_clients);
+    if (server_http_tls_port(server))
+        printf("  API, TLS  https://%s%s%s:%u\n", open, host, close, server_http_tls_port(server));
+    printf("  TLS       %s\n", server_cql_tls_port(server) ? "on" : "off");
+}
+
+/* How drivers connect in plain text. */
+static void print_cql(const struct options *options, const struct server *server, bool is_ipv6)
+{
+    const char *host = server_host(server), *near = near_of(host);
     const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
     unsigned port = server_cql_port(server);
-    /* Where to connect from this machine, also if we listen on every address. */
-    const char *near = strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
-    bool password = strcmp(options->auth, "password") == 0, in_memory = strcmp(options->store, "memory") == 0;
+    bool password = strcmp(options->auth, "password") == 0;
 
-    printf("\n"
-           "  helenus " HELENUS_VERSION "%s\n"
-           "\n"
-           "  CQL       %s%s%s:%u\n"
+    printf("  CQL       %s%s%s:%u\n"
            "  cqlsh     cqlsh %s%s %u                       # pip install cqlsh\n"
            "  Python    from cassandra.cluster import Cluster        # pip install cassandra-driver\n",
-           options->dev ? ", developer mode: any credentials" : "", open, host, close, port,
-           password ? "-u any -p any " : "", near, port);
+           open, host, close, port, password ? "-u any -p any " : "", near, port);
     if (password)
         printf("            from cassandra.auth import PlainTextAuthProvider\n"
                "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"any\", "
@@ -83,14 +97,33 @@ static void print_screen(const struct options *options, const struct server *ser
     else
         printf("            session = Cluster([\"%s\"], port=%u).connect()\n", near, port);
     printf("            session.execute(\"SELECT release_version FROM system.local\").one()\n");
+}
+
+/* What a person sees who started it by hand: how to connect, from this machine. The last line is
+ * the one that tests and scripts wait for. A numeric IPv6 address stands in brackets before a port. */
+static void print_screen(const struct options *options, const struct server *server)
+{
+    const char *host = server_host(server);
+    bool is_ipv6 = strchr(host, ':') != NULL, in_memory = strcmp(options->store, "memory") == 0;
+    const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
+    unsigned port = server_cql_port(server);
+
+    printf("\n"
+           "  helenus " HELENUS_VERSION "%s\n"
+           "\n",
+           options->dev ? ", developer mode: any credentials" : "");
+    if (port)
+        print_cql(options, server, is_ipv6);
     if (server_http_port(server))
-        print_http(options, near, is_ipv6, server_http_port(server));
+        print_http(options, near_of(host), is_ipv6, server_http_port(server));
+    print_security(options, server, is_ipv6);
     if (in_memory)
         printf("  data      in memory: forgotten at the end\n");
     else
         printf("  data      %s, encrypted; remove it to begin anew\n", options->data);
     printf("  stop      Ctrl-C%s\n\n", in_memory ? "" : "; acknowledged writes are safe however it ends");
-    printf("Starting listening for CQL clients on %s%s%s:%u\n", open, host, close, port);
+    printf("Starting listening for CQL clients on %s%s%s:%u%s\n", open, host, close,
+           port ? port : server_cql_tls_port(server), port ? "" : " (encrypted)");
     fflush(stdout);
 }
 
@@ -202,6 +235,8 @@ int main(int argc, char **argv)
         return check_run(argc - 2, argv + 2);
     if (strcmp(command, "reshard") == 0)
         return reshard_run(argc - 2, argv + 2);
+    if (strcmp(command, "tls") == 0 && argc > 2 && strcmp(argv[2], "init") == 0)
+        return tls_init_run(argc - 3, argv + 3);
     if (operate_run(command, argc - 2, argv + 2, &code))
         return code;
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {

@@ -59,6 +59,16 @@ static const struct option {
     NUMBER("cql-port", cql_port, "9042", 0, 65535, RESTART, "port for CQL; 0: any free one"),
     NUMBER("http-port", http_port, "9080", 0, 65535, RESTART,
            "port for /health, /metrics and, with --dev, AWS APIs; 0: none"),
+    TEXT("tls-certificate", tls_certificate, NULL, NULL, "FILE", RESTART,
+         "serves TLS with this certificate (PEM, with those that signed it); `helenus tls init` makes one"),
+    TEXT("tls-key", tls_key, NULL, NULL, "FILE", RESTART, "its key (PEM)"),
+    TEXT("tls-client-ca", tls_client_ca, NULL, NULL, "FILE", RESTART, "who signs clients' certificates (PEM)"),
+    TEXT("tls-client-certificates", tls_clients, "none", "none optional required", "KIND", RESTART,
+         "whether clients must have one, may have one, or are not asked"),
+    NUMBER("cql-tls-port", cql_tls_port, "9142", 0, 65535, RESTART, "port for CQL with TLS; 0: any free one"),
+    NUMBER("http-tls-port", http_tls_port, "9443", 0, 65535, RESTART, "as http-port, with TLS; 0: none"),
+    NUMBER("tls-handshake-timeout-s", tls_handshake_timeout_s, "10", 1, 3600, RUNNING,
+           "time for a client to end its TLS handshake"),
     NUMBER("shards", shards, "0", 0, 1024, RESTART, "shards of a new data directory; 0: one per two cores"),
     TEXT("region", region, "us-east-1", NULL, "NAME", RESTART, "region of this server"),
     TEXT("config", config, NULL, NULL, "FILE", RESTART, "options from a file, one `name = value` per line"),
@@ -204,6 +214,15 @@ static enum status set(struct options *options, const struct option *option, con
     return OK;
 }
 
+/* Read from the file and from the command line alike, so each place notes it.
+ *
+ * Whether a port is its default's or was asked for makes a difference, once there is TLS. */
+static void note_named(struct options *options, const struct option *option)
+{
+    options->cql_port_named |= option->offset == offsetof(struct options, cql_port);
+    options->http_port_named |= option->offset == offsetof(struct options, http_port);
+}
+
 /* ---- the file ---- */
 
 /* Works in place: the line is ours. */
@@ -251,6 +270,7 @@ static enum status read_line(struct options *options, struct reading *reading, c
     if (*given)
         return error_set(err, ERR_CONFIG, "%s%s is given in line %u already", where, name, *given);
     *given = reading->line;
+    note_named(options, option);
     return set(options, option, where, value, err);
 }
 
@@ -313,11 +333,42 @@ static enum status read_arguments(struct options *options, int argc, char *const
         if (given[option - option_table])
             return error_set(err, ERR_CONFIG, "--%s is given twice", option->name);
         given[option - option_table] = true;
+        note_named(options, option);
         status = set(options, option, "--", value, err);
         if (status)
             return status;
     }
     return OK;
+}
+
+/* What would be less safe than it looks is refused: half of a certificate, an authority that nobody
+ * is asked about. */
+static enum status check_tls(const struct options *options, struct error *err)
+{
+    bool asks = strcmp(options->tls_clients, "none") != 0;
+
+    if (!options->tls_certificate != !options->tls_key)
+        return error_set(err, ERR_CONFIG, "--tls-certificate and --tls-key need each other");
+    if (!options->tls_certificate && (options->tls_client_ca || asks))
+        return error_set(err, ERR_CONFIG, "TLS needs --tls-certificate and --tls-key");
+    if (asks && !options->tls_client_ca)
+        return error_set(err, ERR_CONFIG, "--tls-client-certificates %s needs --tls-client-ca", options->tls_clients);
+    if (options->tls_client_ca && !asks)
+        return error_set(err, ERR_CONFIG, "--tls-client-ca needs --tls-client-certificates optional or required");
+    return OK;
+}
+
+/* Developer mode is loopback's, unless another word was said: plain text stays there. Elsewhere
+ * who has a certificate means TLS, and says so if he wants both. */
+bool options_serve_plain_cql(const struct options *options)
+{
+    return !options->tls_certificate || options->dev || options->cql_port_named;
+}
+
+/* The same for HTTP, which may be switched off altogether. */
+bool options_serve_plain_http(const struct options *options)
+{
+    return options->http_port != 0 && (!options->tls_certificate || options->dev || options->http_port_named);
 }
 
 /* Defaults, then the file, then the command line. */
@@ -343,7 +394,7 @@ enum status options_parse(struct options *options, int argc, char *const *argv, 
     /* A memory store keeps nothing, and nothing else is kept beside it. */
     if (!status && !options->data && strcmp(options->store, "memory") != 0)
         status = error_set(err, ERR_CONFIG, "serve needs --data DIR");
-    return status;
+    return status ? status : check_tls(options, err);
 }
 
 /* Flags and numbers have nothing to free. */

@@ -31,8 +31,14 @@ struct options {
     char *listen;
     char *rpc_address; /* NULL: as listen */
     uint64_t cql_port;
-    uint64_t http_port; /* 0: no HTTP */
-    uint64_t shards;    /* 0: as the directory is, or the default */
+    uint64_t http_port;                   /* 0: no HTTP */
+    uint64_t cql_tls_port, http_tls_port; /* where there is a certificate; http_tls_port 0: no HTTP with TLS */
+    bool cql_port_named, http_port_named; /* asked for, and not by default */
+    char *tls_certificate, *tls_key;      /* NULL: no TLS */
+    char *tls_client_ca;
+    char *tls_clients; /* "none", "optional", "required" */
+    uint64_t tls_handshake_timeout_s;
+    uint64_t shards; /* 0: as the directory is, or the default */
     char *region;
     char *config;
     char *auth;     /* "none", "password" */
@@ -69,6 +75,9 @@ struct options {
 /* argv after "serve". Sets the defaults, reads --config, then the rest. */
 enum status options_parse(struct options *options, int argc, char *const *argv, struct error *err);
 void options_fini(struct options *options);
+/* Beside TLS plain text is served only where its port was asked for, or in developer mode. */
+bool options_serve_plain_cql(const struct options *options);
+bool options_serve_plain_http(const struct options *options);
 /* Calls changed for each option that differs, and takes over from fresh those that can change while the server runs. */
 typedef void (*options_changed)(void *context, const char *name, bool taken);
 void options_take(struct options *options, struct options *fresh, options_changed changed, void *context);

@@ -132,6 +132,32 @@ static void a_reload_takes_what_may_change_and_names_the_rest(void **state)
     options_fini(&options);
 }
 
+static void plain_text_beside_tls_is_asked_for_by_name(void **state)
+{
+    static const struct {
+        char *arguments[8];
+        bool cql, http;
+    } cases[] = {
+        { { "--data=x" }, true, true },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k" }, false, false },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k", "--dev" }, true, true },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k", "--cql-port=9042" }, true, false },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k", "--http-port=9080" }, false, true },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k", "--http-port=0" }, false, false },
+        { { "--data=x", "--tls-certificate=c", "--tls-key=k", "--http-port=0", "--dev" }, true, false },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct options options;
+        struct error error;
+
+        assert_int_equal(parse(&options, &error, cases[i].arguments), OK);
+        assert_int_equal(options_serve_plain_cql(&options), cases[i].cql);
+        assert_int_equal(options_serve_plain_http(&options), cases[i].http);
+        options_fini(&options);
+    }
+}
+
 static void metrics_are_sums_in_prometheus_text(void **state)
 {
     struct metrics a = { 0 }, b = { 0 }, sum = { 0 };
@@ -167,6 +193,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_memory_store_needs_no_directory),
         cmocka_unit_test(a_reload_takes_what_may_change_and_names_the_rest),
+        cmocka_unit_test(plain_text_beside_tls_is_asked_for_by_name),
         cmocka_unit_test(metrics_are_sums_in_prometheus_text),
     };
 

@@ -12,6 +12,7 @@
 #include "catalog/job.h"
 #include "control/control.h"
 #include "keys/keys.h"
+#include "net/tls.h"
 #include "server/admin/at_rest.h"
 #include "server/ballast.h"
 #include "server/directory.h"
@@ -39,11 +40,45 @@ enum {
 
 /* ---- what is needed before anything is opened ---- */
 
+/* Descriptors run out far from where they were spent, so this is asked before anything is opened. */
 static enum status check_files(struct server *server, struct error *err)
 {
     return sizes_check_files(server->options, err);
 }
 
+/* Both families have their port in another place. */
+static void set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    if (address->ss_family == AF_INET)
+        ((struct sockaddr_in *)address)->sin_port = htons(port);
+    else
+        ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+}
+
+/* One context of TLS for all ports: what is reloaded is reloaded for each of them.
+ *
+ * Before anything of the data is touched: a certificate that does not fit is a slip of whoever
+ * starts it. */
+static enum status open_tls(struct server *server, struct error *err)
+{
+    static const char *const kinds[] = {
+        [TLS_CLIENTS_NONE] = "none", [TLS_CLIENTS_OPTIONAL] = "optional", [TLS_CLIENTS_REQUIRED] = "required"
+    };
+    const struct options *options = server->options;
+    struct tls_files files = { .certificate = options->tls_certificate,
+                               .key = options->tls_key,
+                               .client_ca = options->tls_client_ca };
+
+    assert(!server->tls);
+    if (!options->tls_certificate)
+        return OK;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (strcmp(kinds[i], options->tls_clients) == 0)
+            files.clients = (enum tls_clients)i;
+    return tls_new(&files, &server->tls, err);
+}
+
+/* Nobody else has the directory from here on. */
 static enum status lock_directory(struct server *server, struct error *err)
 {
     return directory_lock(server->options->data, &server->lock_fd, err);
@@ -142,6 +177,7 @@ static enum status open_environment(struct server *server, struct error *err)
     return server->store->environment_open(&environment, &server->environment, err);
 }
 
+/* The options' word for it; it was checked when they were read. */
 static bool wants_password(const struct options *options)
 {
     return strcmp(options->auth, "password") == 0;
@@ -154,7 +190,7 @@ static void own_address(const struct server *server, struct catalog_options *cat
     static const uint8_t any[16], loopback[] = { 127, 0, 0, 1 };
     uint8_t size = listener_address_bytes((const struct sockaddr *)&server->advertised, catalog->address);
 
-    catalog->cql_port = (uint16_t)server_cql_port(server);
+    catalog->cql_port = (uint16_t)(server_cql_port(server) ? server_cql_port(server) : server_cql_tls_port(server));
     catalog->address_is_ipv6 = size == 16;
     /* Of all addresses a client can use none: it is told of this machine's own. */
     if (memcmp(catalog->address, any, size) != 0)
@@ -266,14 +302,21 @@ static enum status open_loops(struct server *server, struct error *err)
     assert(!server->service.loops);
     server->service.limits = sizes_limits(server->options, count);
     server->service.wants_password = wants_password(server->options);
+    server->service.tls = server->tls;
     server->service.loops = xcalloc(count, sizeof(*server->service.loops));
     for (uint32_t i = 0; i < count; i++) {
         /* Port 0 became a number with the first loop, and the others take the same. */
-        enum status status = native_loop_open(&server->service, &server->address, &server->service.loops[i], err);
+        enum status status =
+            native_loop_open(&server->service, options_serve_plain_cql(server->options) ? &server->address : NULL,
+                             &server->service.loops[i], err);
 
         if (status)
             return status;
         server->service.loop_count++;
+        if (server->tls)
+            status = native_loop_secure(server->service.loops[i], &server->tls_address, err);
+        if (status)
+            return status;
     }
     return OK;
 }
@@ -329,6 +372,7 @@ static enum status open_admin(struct server *server, struct error *err)
         .clock = &server->clock,
         .may_advance = server->options->dev,
         .api = server->api,
+        .tls = server->tls,
     };
 
     assert(server->space && !is_memory(server));
@@ -345,7 +389,7 @@ static enum status open_api(struct server *server, struct error *err)
                                .random = random_bytes };
     enum status status;
 
-    if (!server->options->dev || !server->options->http_port)
+    if (!server->options->dev || !(server_http_port(server) || server_http_tls_port(server)))
         return OK;
     status = control_open(&control, &server->control, err);
     if (status)
@@ -358,21 +402,42 @@ static enum status open_api(struct server *server, struct error *err)
 static enum status open_http(struct server *server, struct error *err)
 {
     struct http_callbacks callbacks = {
-        .metrics = show_metrics, .health = show_health, .context = server, .api = server->api
+        .metrics = show_metrics,
+        .health = show_health,
+        .context = server,
+        .api = server->api,
+        .has_tls = server->tls != NULL,
     };
-    struct sockaddr_storage address;
-    enum status status;
+    struct sockaddr_storage plain = server->address, secure = server->address;
+    struct http_places places = { .tls = server->tls,
+                                  .handshake_us = server->service.limits.handshake_us,
+                                  .tls_counts = &server->http_tls_counts };
 
     assert(server->engine && server->service.loop_count);
-    if (server->options->http_port == 0)
+    if (server_http_port(server))
+        places.plain = &plain;
+    if (server_http_tls_port(server))
+        places.secure = &secure;
+    if (!places.plain && !places.secure)
         return OK;
-    status = listener_parse(server->options->listen, (uint16_t)server->options->http_port, &address, err);
-    return status ? status : http_open(&address, &callbacks, &server->http, err);
+    set_port(&plain, (uint16_t)server_http_port(server));
+    set_port(&secure, (uint16_t)server_http_tls_port(server));
+    return http_open(&places, &callbacks, &server->http, err);
 }
 
 /* ---- life ---- */
 
-/* Says which port, which the kernel does not. Also the last look at what developer mode may be
+/* Says which port, which the kernel does not. */
+static enum status probe(const struct server *server, const struct sockaddr_storage *address, const char *what,
+                         struct error *err)
+{
+    if (!listener_probe(address, err))
+        return OK;
+    return error_set(err, err->status, "cannot listen for %s on %s:%u: %s", what, server->options->listen,
+                     listener_port((const struct sockaddr *)address), strerror(err->os_errno));
+}
+
+/* Also the last look at what developer mode may be
  * reached by. */
 static enum status check_ports(struct server *server, struct error *err)
 {
@@ -388,25 +453,24 @@ static enum status check_ports(struct server *server, struct error *err)
                          "--dev accepts any credentials and listens to this machine only: with --listen %s say "
                          "--dev-remote too if others may read and write everything",
                          options->listen);
-    if (listener_probe(&server->address, err))
-        return error_set(err, err->status, "cannot listen for CQL on %s:%llu: %s", options->listen,
-                         (unsigned long long)options->cql_port, strerror(err->os_errno));
-    return OK;
+    server->tls_address = server->address;
+    set_port(&server->tls_address, (uint16_t)options->cql_tls_port);
+    if (options_serve_plain_cql(options) && probe(server, &server->address, "CQL", err))
+        return err->status;
+    return server->tls ? probe(server, &server->tls_address, "CQL with TLS", err) : OK;
 }
 
 /* HTTP comes last, so that /health speaks for all the rest; but its port is looked at before the
  * data is touched: a server that cannot start should not have replayed a log for it. */
 static enum status check_http_port(struct server *server, struct error *err)
 {
-    struct sockaddr_storage address;
-    const struct options *options = server->options;
+    struct sockaddr_storage address = server->address;
 
-    if (options->http_port == 0)
-        return OK;
-    if (listener_parse(options->listen, (uint16_t)options->http_port, &address, err) || listener_probe(&address, err))
-        return error_set(err, err->status, "cannot listen for HTTP on %s:%llu: %s", options->listen,
-                         (unsigned long long)options->http_port, strerror(err->os_errno));
-    return OK;
+    set_port(&address, (uint16_t)server_http_port(server));
+    if (server_http_port(server) && probe(server, &address, "HTTP", err))
+        return err->status;
+    set_port(&address, (uint16_t)server_http_tls_port(server));
+    return server_http_tls_port(server) ? probe(server, &address, "HTTP with TLS", err) : OK;
 }
 
 static void close_all(struct server *server);
@@ -443,8 +507,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_files,  check_ports, check_http_port, lock_directory, open_keys,  open_environment,
-        open_catalog, open_space,  open_query,      open_api,       open_admin, open_http,
+        check_files,  open_tls,   check_ports, check_http_port, lock_directory, open_keys, open_environment,
+        open_catalog, open_space, open_query,  open_api,        open_admin,     open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -489,6 +553,18 @@ enum status server_open(const struct options *options, struct server **result, s
     return OK;
 }
 
+/* Whoever renews certificates sends SIGHUP, or asks through the control socket: both read the same
+ * files again. Files that do not fit leave the old ones in use: a slip must not end a service. */
+static void reload_tls(struct server *server)
+{
+    struct error error = { 0 };
+
+    if (tls_reload(server->tls, &error))
+        log_error("tls", "the certificate in use stays: %s", error.message);
+    else
+        log_info("tls", "certificate read again until_s=%lld", (long long)tls_until_s(server->tls));
+}
+
 /* On main's thread, after SIGHUP. Options that need a restart have not changed (options_take). */
 void server_reload(struct server *server)
 {
@@ -498,6 +574,8 @@ void server_reload(struct server *server)
 
     if (log_level_parse(server->options->log_level, &level))
         log_set_level(level);
+    if (server->tls)
+        reload_tls(server);
     if (limits.connections_max < server->options->connections)
         log_warn("server", "descriptors allow fewer connections connections_max=%u", limits.connections_max);
     /* Atomic: the slow log's callers read it at any time. */
@@ -536,6 +614,7 @@ static void close_all(struct server *server)
         keys_close(server->keys);
     if (server->lock_fd >= 0)
         close(server->lock_fd);
+    tls_free(server->tls);
     clients_fini(&server->clients);
     admin_view_fini(&server->tasks);
     slow_log_close(&server->slow_log);
@@ -567,6 +646,7 @@ bool server_close(struct server *server)
     return true;
 }
 
+/* As it was given, also if it stands for all addresses. */
 const char *server_host(const struct server *server)
 {
     return server->options->listen;
@@ -578,12 +658,26 @@ bool server_is_exposed(const struct server *server)
     return server->options->dev && !listener_is_loopback(&server->address);
 }
 
+/* 0 where plain text is not served: callers then look at the port of TLS. */
 unsigned server_cql_port(const struct server *server)
 {
-    return listener_port((const struct sockaddr *)&server->address);
+    return options_serve_plain_cql(server->options) ? listener_port((const struct sockaddr *)&server->address) : 0;
 }
 
+/* So, of HTTP. */
 unsigned server_http_port(const struct server *server)
 {
-    return (unsigned)server->options->http_port;
+    return options_serve_plain_http(server->options) ? (unsigned)server->options->http_port : 0;
+}
+
+/* The kernel's choice where 0 was asked for. */
+unsigned server_cql_tls_port(const struct server *server)
+{
+    return server->tls ? listener_port((const struct sockaddr *)&server->tls_address) : 0;
+}
+
+/* Here 0 is none, as with plain HTTP. */
+unsigned server_http_tls_port(const struct server *server)
+{
+    return server->tls ? (unsigned)server->options->http_tls_port : 0;
 }

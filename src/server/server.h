@@ -16,12 +16,14 @@ struct server;
 enum status server_open(const struct options *options, struct server **result, struct error *err);
 /* The options that server_open was given have changed where they may (options_take): puts them in force. */
 void server_reload(struct server *server);
-/* The address and ports it listens on: "127.0.0.1", 9042. http_port 0: none. */
+/* The address and ports it listens on: "127.0.0.1", 9042. Of ports 0: none. */
 const char *server_host(const struct server *server);
 /* In developer mode, where other machines can reach it. */
 bool server_is_exposed(const struct server *server);
 unsigned server_cql_port(const struct server *server);
 unsigned server_http_port(const struct server *server);
+unsigned server_cql_tls_port(const struct server *server);
+unsigned server_http_tls_port(const struct server *server);
 /* Lets requests end, then closes everything. False: some did not end in time, and the process should exit as it is. */
 bool server_close(struct server *server);
 

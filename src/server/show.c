@@ -4,6 +4,7 @@
 #include "server/show.h"
 
 #include "api/api.h"
+#include "net/tls.h"
 #include "query/query.h"
 #include "server/state.h"
 #include "store/store.h"
@@ -40,6 +41,36 @@ static void show_reads(struct server *server, struct buffer *out)
     metrics_print_value(out, "helenus_block_cache_pinned_bytes", "gauge",
                         "Of these, filters and indexes of all files, which never make room.",
                         counts.cache_pinned_bytes);
+}
+
+/* Of all loops, and of the HTTP port, whose server counts into the same kind of struct. Reasons that
+ * never came up are left out, as with errors of requests. When the certificate ends is told as a
+ * time, so that an alarm can be set on it. */
+static void show_tls(struct server *server, struct buffer *out)
+{
+    static const char *const versions[] = { "1.2", "1.3" };
+    struct tls_counts sum = { 0 };
+
+    for (uint32_t i = 0; i < server->service.loop_count; i++)
+        tls_counts_add(&sum, &server->service.loops[i]->tls_counts);
+    tls_counts_add(&sum, &server->http_tls_counts);
+    buffer_append_string(out, "# HELP helenus_tls_handshakes_total TLS handshakes done, by version.\n"
+                              "# TYPE helenus_tls_handshakes_total counter\n");
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
+        buffer_printf(out, "helenus_tls_handshakes_total{version=\"%s\"} %llu\n", versions[i],
+                      (unsigned long long)sum.done[i]);
+    metrics_print_value(out, "helenus_tls_resumed_total", "counter", "Of these, sessions resumed by a ticket.",
+                        sum.resumed);
+    buffer_append_string(out, "# HELP helenus_tls_failures_total TLS handshakes that failed, by reason.\n"
+                              "# TYPE helenus_tls_failures_total counter\n");
+    for (unsigned i = TLS_FAILURE_NONE + 1; i < TLS_FAILURES; i++)
+        if (sum.failures[i])
+            buffer_printf(out, "helenus_tls_failures_total{reason=\"%s\"} %llu\n",
+                          tls_failure_name((enum tls_failure)i), (unsigned long long)sum.failures[i]);
+    metrics_print_value(out, "helenus_tls_steps_waited_total", "counter",
+                        "Steps of handshakes put off to a later turn, so that requests went first.", sum.waited);
+    metrics_print_value(out, "helenus_tls_certificate_until_seconds", "gauge",
+                        "When the certificate in use ends, in seconds since 1970.", (uint64_t)tls_until_s(server->tls));
 }
 
 /* As Prometheus reads it: names, kinds and help of metrics are part of what operators rely on. */
@@ -87,6 +118,8 @@ void show_metrics(void *context, struct buffer *out)
                         catalog_removal_count(server->catalog));
     metrics_print_value(out, "helenus_slow_requests_total", "counter", "Requests that took slow-query-ms or longer.",
                         atomic_load(&server->slow_log.slow_count));
+    if (server->tls)
+        show_tls(server, out);
     sweeper_print_metrics(&server->sweeper, out);
     if (server->api)
         api_print_metrics(server->api, out);

@@ -14,7 +14,8 @@
 enum {
     LOOPS_MAX = 16, /* by default; more only if asked */
     FILES_BESIDE_CONNECTIONS = 2048,
-    FILES_PER_LOOP = 4,
+    FILES_BESIDE_WITH_TLS = 2560, /* an HTTP connection with TLS takes two more, and there are handshakes */
+    FILES_PER_LOOP = 5,
     FILES_LEAST = 64, /* without which nothing is begun */
     CACHE_BYTES_MIN = 16 << 20,
     WRITE_BUFFER_BYTES_MAX = 256 << 20, /* the store's own default */
@@ -41,11 +42,14 @@ uint32_t sizes_loop_count(const struct options *options)
     return cores < LOOPS_MAX ? (uint32_t)cores : LOOPS_MAX;
 }
 
-/* The store's files, a client of each kind; and what loops (epoll, two eventfds, a listener) and
+/* With TLS a connection of HTTP has three: its own, and both ends of the pair behind it.
+ *
+ * The store's files, a client of each kind; and what loops (epoll, two eventfds, two listeners) and
  * workers (an eventfd) take. */
 static uint64_t files_beside_connections(const struct options *options)
 {
-    return FILES_BESIDE_CONNECTIONS + FILES_PER_LOOP * sizes_loop_count(options) + options->workers;
+    return FILES_BESIDE_CONNECTIONS + (options->tls_certificate ? FILES_BESIDE_WITH_TLS : 0) +
+           FILES_PER_LOOP * sizes_loop_count(options) + options->workers;
 }
 
 /* As many descriptors as connections need, or as many connections as descriptors allow: the store
@@ -73,7 +77,7 @@ uint64_t sizes_connections(const struct options *options)
  * first of all. */
 enum status sizes_check_files(const struct options *options, struct error *err)
 {
-    uint64_t threads = files_beside_connections(options) - FILES_BESIDE_CONNECTIONS;
+    uint64_t threads = FILES_PER_LOOP * sizes_loop_count(options) + options->workers;
     struct rlimit limit;
 
     sizes_connections(options); /* raises the limit */
@@ -171,6 +175,7 @@ struct native_limits sizes_limits(const struct options *options, uint32_t loops)
         .stall_us = (int64_t)options->stall_timeout_s * 1000000,
         .drain_us = (int64_t)options->drain_timeout_s * 1000000,
         .slow_us = (int64_t)options->slow_query_ms * 1000,
+        .handshake_us = (int64_t)options->tls_handshake_timeout_s * 1000000,
     };
 }
 

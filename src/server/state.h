@@ -17,12 +17,14 @@ struct api;
 struct control;
 struct http;
 struct keys;
+struct tls;
 
 struct server {
     struct clock_ahead clock;      /* all of the server is given it */
     const struct options *options; /* borrowed */
+    struct tls *tls;               /* owned, as all below; NULL: plain text alone */
     int lock_fd;                   /* DIR/LOCK, -1: none */
-    struct keys *keys;             /* owned, as all below */
+    struct keys *keys;
     const struct store_ops *store;
     void *environment;
     struct catalog *catalog;
@@ -39,7 +41,9 @@ struct server {
     struct control *control; /* NULL: not in developer mode; so is api */
     struct api *api;
     struct http *http;
-    struct sockaddr_storage address;
+    struct tls_counts http_tls_counts; /* its handshakes */
+    struct sockaddr_storage address;   /* of CQL in plain text; where there is none its port is 0 */
+    struct sockaddr_storage tls_address;
     struct sockaddr_storage advertised; /* what system.local says, but for the port */
 };
 

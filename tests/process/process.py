@@ -46,7 +46,7 @@ def help_and_version():
 
 def help_of_each_command():
     listed = re.findall(r"^(?:usage:|      ) helenus (\w+) ", run("--help").stdout, re.M)
-    assert set(listed) == {"serve", "check", "reshard", "flush", "compact", "sweep", "clock", "snapshot", "restore", "api", "version", "help"}, listed
+    assert set(listed) == {"serve", "check", "reshard", "flush", "compact", "sweep", "clock", "snapshot", "restore", "api", "tls", "version", "help"}, listed
     for command in listed:
         done = run("help", command)
         assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith(f"usage: helenus {command}"), done

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/uuid.h"
+#include "net/tls.h"
 #include "server/admin/tree.h"
 
 #include <assert.h>
@@ -52,6 +53,7 @@ struct admin {
     struct catalog *catalog;
     struct admin_view *view;
     struct api *api; /* NULL: none is served */
+    struct tls *tls; /* NULL: plain text alone */
     int listen_fd;
     int stop_fd; /* readable: everything ends */
     pthread_t thread;
@@ -496,6 +498,34 @@ static void ask_missing(struct asker *asker)
     tell(asker, "done told");
 }
 
+/* ---- tls ---- */
+
+/* The same as a SIGHUP does, and the asker is told how it went. Both are logged: what is served
+ * changed, or was meant to. */
+static void ask_tls(struct asker *asker)
+{
+    struct tls *tls = asker->admin->tls;
+    struct error err = { 0 };
+    time_t until_s;
+    char text[64];
+    struct tm utc;
+
+    if (!tls) {
+        tell(asker, "error this server serves no TLS: it was started without --tls-certificate");
+        return;
+    }
+    if (tls_reload(tls, &err)) {
+        log_error("tls", "the certificate in use stays: %s", err.message);
+        tell(asker, "error the certificate in use stays: %s", err.message);
+        return;
+    }
+    until_s = (time_t)tls_until_s(tls);
+    gmtime_r(&until_s, &utc);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    log_info("tls", "certificate read again until_s=%lld", (long long)until_s);
+    tell(asker, "done served with the certificate as it is now, until %s", text);
+}
+
 /* ---- asking ---- */
 
 /* The socket's mode keeps others out already; this holds also where a directory's modes were
@@ -557,6 +587,8 @@ static void answer(struct asker *asker)
         ask_snapshot(asker);
     } else if (strcmp(line, "missing") == 0) {
         ask_missing(asker);
+    } else if (strcmp(line, "tls reload") == 0) {
+        ask_tls(asker);
     } else if (strcmp(line, "clock") == 0) {
         ask_clock(asker, "");
     } else if (strncmp(line, "clock ", 6) == 0 && line[6] && !line[6 + strspn(line + 6, "0123456789")]) {
@@ -683,6 +715,7 @@ enum status admin_open(const struct admin_options *options, struct admin **resul
                              .catalog = options->catalog,
                              .view = options->view,
                              .api = options->api,
+                             .tls = options->tls,
                              .listen_fd = -1 };
     admin->stop_fd = eventfd(0, EFD_CLOEXEC);
     /* Before anybody can ask for another. */

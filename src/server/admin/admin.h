@@ -4,7 +4,7 @@
  *
  * Lines of text, each at most ADMIN_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
- *     -> flush | sweep | compact | compact NAME | snapshot | clock | clock SECONDS | missing
+ *     -> flush | sweep | compact | compact NAME | snapshot | clock | clock SECONDS | missing | tls reload
  *     <- progress DONE TOTAL UNIT         any number of times
  *     <- count N NAME                     so, too: of missing
  *     <- done TEXT                        or
@@ -18,6 +18,8 @@
  *                copy, until the connection ends: then it is removed
  *     clock      TEXT says the server's real time. SECONDS: it goes on from as many later, of rows and timestamps too, until the server ends;
  *                then the sweeper does what has come due. In developer mode only
+ *     tls reload the certificate, its key and clients' authority are read again, for sessions that begin then (net/tls.h). What does not
+ *                fit is an error, and changes nothing
  *     missing    operations of AWS's APIs that were asked for and are not served (api/unknown.h), how often
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
@@ -36,6 +38,7 @@
 #include <pthread.h>
 
 struct api;
+struct tls;
 
 enum { ADMIN_LINE_MAX = 1024, ADMIN_ASKED_MAX = 8 };
 #define ADMIN_ADVANCE_MAX_S UINT64_C(10000000000)
@@ -72,6 +75,7 @@ struct admin_options {
     struct clock_ahead *clock;
     bool may_advance; /* developer mode: the clock may be moved */
     struct api *api;  /* NULL: none is served */
+    struct tls *tls;  /* NULL: plain text alone */
 };
 enum status admin_open(const struct admin_options *options, struct admin **result, struct error *err);
 /* What is under way ends: compactions are stopped. NULL: nothing. */

@@ -227,7 +227,6 @@ static int run_clock(struct operation *operation)
     return run_online(operation, question);
 }
 
-/* ---- snapshot ---- */
 /* ---- api missing ---- */
 
 /* Of the server that has a directory open, or of any by its HTTP port. */
@@ -255,6 +254,24 @@ static int run_api(struct operation *operation)
     if (code == OPERATE_DONE)
         missing_print(&missing, stdout);
     return code;
+}
+
+/* ---- tls reload ---- */
+
+/* `tls init` asks no server, and is not one of these commands (tls_init.h). The server reads the files
+ * itself, with its own rights, from where it was told at its start: nothing of a certificate or key
+ * goes through the socket. */
+static int run_tls(struct operation *operation)
+{
+    struct error error = { 0 };
+
+    if (strcmp(operation->words[0], "reload") != 0) {
+        error_set(&error, ERR_CONFIG, "usage: helenus tls reload DIR");
+        return cannot(operation, &error);
+    }
+    operation->command = "reload certificates";
+    operation->words[0] = operation->words[1];
+    return run_online(operation, "tls reload");
 }
 
 /* ---- snapshot ---- */
@@ -508,6 +525,7 @@ static const struct command {
     { "sweep", "sweep DIR", 1, 1, false, false, false },
     { "clock", "clock DIR [--advance DURATION]", 1, 1, false, false, true },
     { "api", "api missing DIR|URL", 2, 2, false, false, false },
+    { "tls", "tls reload DIR", 2, 2, false, false, false },
     { "snapshot", "snapshot DIR TARGET [--without-key]", 2, 2, false, true, false },
     { "restore", "restore SNAPSHOT DIR [--key-file FILE]", 2, 2, true, false, false },
 };
@@ -551,6 +569,8 @@ static int run(struct operation *operation, const struct command *command, int a
         return run_clock(operation);
     if (strcmp(command->name, "api") == 0)
         return run_api(operation);
+    if (strcmp(command->name, "tls") == 0)
+        return run_tls(operation);
     if (strcmp(command->name, "snapshot") == 0)
         return run_snapshot(operation);
     if (strcmp(command->name, "restore") == 0)

@@ -5,6 +5,7 @@
  *     helenus sweep DIR                                 so, too
  *     helenus clock DIR [--advance DURATION]            so, too: its real time, moved ahead in developer mode
  *     helenus api missing DIR|URL                       so, too, or through the HTTP port (missing.h)
+ *     helenus tls reload DIR                            so, too
  *     helenus snapshot DIR TARGET [--without-key]       through it, or of a directory that no server has open
  *     helenus restore SNAPSHOT DIR [--key-file FILE]    into a directory that is empty or not there
  *

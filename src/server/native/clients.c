@@ -53,11 +53,11 @@ static struct bytes option_of(struct bytes options, struct bytes name)
     return (struct bytes){ NULL, 0 };
 }
 
-/* Columns about TLS say that there is none; the host's name is never looked up. */
+/* The host's name is never looked up. */
 static void emit_client(struct virtual_emit *emit, const struct client *client)
 {
     static const char *const stages[] = { "established", "authenticating", "ready" };
-    static const uint8_t no[] = { 0 };
+    static const uint8_t yes_no[] = { 0, 1 };
     struct bytes values[COLUMN_COUNT] = { 0 };
     uint8_t port[4], version[4], requests[8];
 
@@ -76,7 +76,11 @@ static void emit_client(struct virtual_emit *emit, const struct client *client)
     if (client->protocol_version)
         values[PROTOCOL_VERSION] = bytes_of(version, 4);
     values[REQUEST_COUNT] = bytes_of(requests, 8);
-    values[SSL_ENABLED] = bytes_of(no, 1);
+    values[SSL_ENABLED] = bytes_of(&yes_no[client->tls_protocol != NULL], 1);
+    if (client->tls_protocol) {
+        values[SSL_CIPHER_SUITE] = bytes_of_string(client->tls_cipher);
+        values[SSL_PROTOCOL] = bytes_of_string(client->tls_protocol);
+    }
     values[USERNAME] = client->user.data ? client->user : BYTES_LITERAL("anonymous");
     emit->row(emit, values);
 }
@@ -149,6 +153,17 @@ static void replace(struct clients *clients, struct bytes *member, struct bytes 
     *member = copy;
     pthread_mutex_unlock(&clients->lock);
     free((void *)old.data);
+}
+
+/* The texts are OpenSSL's constants, so nothing is copied. Rows that are made before show the
+ * connection in plain text, which it is not: but it has not said anything yet either. */
+void clients_secured(struct clients *clients, struct client *client, const char *protocol, const char *cipher)
+{
+    assert(protocol && cipher);
+    pthread_mutex_lock(&clients->lock);
+    client->tls_protocol = protocol;
+    client->tls_cipher = cipher;
+    pthread_mutex_unlock(&clients->lock);
 }
 
 /* STARTUP's options, as the client sent them. */

@@ -29,10 +29,11 @@ struct client {
     uint16_t port;
     enum client_stage stage;
     uint8_t protocol_version;
-    struct bytes options;   /* owned: map<text, text> as a value; NULL data: none yet */
-    struct bytes user;      /* owned; NULL data: anonymous */
-    struct bytes keyspace;  /* owned; NULL data: none */
-    uint64_t request_count; /* written by the loop, relaxed */
+    struct bytes options;                  /* owned: map<text, text> as a value; NULL data: none yet */
+    struct bytes user;                     /* owned; NULL data: anonymous */
+    struct bytes keyspace;                 /* owned; NULL data: none */
+    const char *tls_protocol, *tls_cipher; /* constant; NULL: plain text */
+    uint64_t request_count;                /* written by the loop, relaxed */
 };
 
 struct clients {
@@ -50,6 +51,8 @@ void clients_fini(struct clients *clients);
 void clients_add(struct clients *clients, struct client *client, const struct catalog_account *account,
                  const struct sockaddr *address);
 void clients_remove(struct clients *clients, struct client *client);
+/* Its TLS handshake is done. */
+void clients_secured(struct clients *clients, struct client *client, const char *protocol, const char *cipher);
 void clients_started(struct clients *clients, struct client *client, uint8_t version, enum client_stage stage,
                      const struct native_pair *options, uint32_t option_count);
 void clients_authenticated(struct clients *clients, struct client *client, const struct catalog_account *account,

@@ -1098,7 +1098,18 @@ static size_t input(struct stream_socket *socket, struct bytes data)
     return taken;
 }
 
-static const struct stream_ops connection_ops = { input, closed, leaving };
+/* Nothing was asked before: the connection is as new as one in plain text. */
+static void secured(struct stream_socket *socket)
+{
+    struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
+    const struct tls_session *tls = stream_socket_tls(socket);
+
+    assert(connection->state == CONNECTION_NEW);
+    clients_secured(connection->loop->service->clients, &connection->client, tls_session_protocol(tls),
+                    tls_session_cipher(tls));
+}
+
+static const struct stream_ops connection_ops = { input, closed, leaving, secured };
 
 /* ---- events: what a client registered for ---- */
 /* ---- events ---- */
@@ -1141,10 +1152,10 @@ static void startup_fire(struct loop_timer *timer)
 
 /* The count is taken before it is compared, so that loops which accept at the same moment do not
  * both take the last place. */
-void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address)
+void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address, struct tls_gate *gate)
 {
     const struct native_limits *limits = &loop->limits;
-    struct stream_options options = { limits->output_bytes_max, limits->stall_us, &loop->budget };
+    struct stream_options options = { limits->output_bytes_max, limits->stall_us, &loop->budget, gate };
     struct connection *connection;
     struct error error;
 

@@ -52,8 +52,8 @@ struct connection {
     bool throws_on_overload; /* it wants an error where it would not be read for a while */
 };
 
-/* Takes the descriptor over; closes it if the connection cannot be made. */
-void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address);
+/* Takes the descriptor over; closes it if the connection cannot be made. gate: the loop's, for one with TLS; NULL: plain. */
+void connection_open(struct native_loop *loop, int fd, const struct sockaddr *address, struct tls_gate *gate);
 /* Reads no more; ends when its requests are answered and the replies have left. */
 void connection_drain(struct connection *connection);
 void connection_close(struct connection *connection);

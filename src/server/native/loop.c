@@ -43,7 +43,15 @@ static void accepted(struct listener *listener, int fd, const struct sockaddr *a
 {
     struct native_loop *loop = CONTAINER_OF(listener, struct native_loop, listener);
 
-    connection_open(loop, fd, address);
+    connection_open(loop, fd, address, NULL);
+}
+
+/* Counted and limited as any other from here on, though it may never get as far as a request. */
+static void tls_accepted(struct listener *listener, int fd, const struct sockaddr *address)
+{
+    struct native_loop *loop = CONTAINER_OF(listener, struct native_loop, tls_listener);
+
+    connection_open(loop, fd, address, &loop->tls_gate);
 }
 
 /* ---- life ---- */
@@ -77,7 +85,7 @@ enum status native_loop_open(struct native_service *service, struct sockaddr_sto
     if (status)
         goto free_context;
     loop_add_hook(loop->net_loop, &loop->turn_hook);
-    status = listener_open(&loop->listener, loop->net_loop, address, accepted, err);
+    status = address ? listener_open(&loop->listener, loop->net_loop, address, accepted, err) : OK;
     if (status)
         goto free_context;
     *result = loop;
@@ -90,6 +98,15 @@ free_home:
     free(loop->segment_scratch);
     free(loop);
     return status;
+}
+
+/* A gate for each loop: how many handshakes are worked at is a matter of the loop's own time. Port 0
+ * becomes a number with the first loop, as that of plain text does. */
+enum status native_loop_secure(struct native_loop *loop, struct sockaddr_storage *address, struct error *err)
+{
+    assert(loop->service->tls && !loop->tls_gate.tls);
+    tls_gate_init(&loop->tls_gate, loop->service->tls, loop->net_loop, loop->limits.handshake_us, &loop->tls_counts);
+    return listener_open(&loop->tls_listener, loop->net_loop, address, tls_accepted, err);
 }
 
 static void *run(void *argument)
@@ -121,7 +138,7 @@ void native_loop_idle(struct native_loop *loop)
         loop_stop(loop->net_loop);
 }
 
-/* The listener first: who connects from now on is refused by the kernel. */
+/* The listeners first: who connects from now on is refused by the kernel. */
 static void drain_run(struct loop_task *task)
 {
     struct native_loop *loop = CONTAINER_OF(task, struct native_loop, drain_task);
@@ -129,6 +146,7 @@ static void drain_run(struct loop_task *task)
     assert(!loop->is_draining);
     loop->is_draining = true;
     listener_close(&loop->listener);
+    listener_close(&loop->tls_listener);
     loop_timer_set(loop->net_loop, &loop->drain_timer, loop_now_us(loop->net_loop) + loop->limits.drain_us);
     for (struct connection *connection = loop->connections, *next; connection; connection = next) {
         next = connection->next;
@@ -167,6 +185,7 @@ void native_loop_close(struct native_loop *loop)
         return;
     assert(loop->net_loop && loop->context);
     listener_close(&loop->listener);
+    listener_close(&loop->tls_listener);
     while (loop->connections)
         connection_close(loop->connections);
     loop_remove(loop->net_loop, &loop->port_source);
@@ -195,6 +214,7 @@ static void new_limits_run(struct loop_task *task)
     struct new_limits *change = CONTAINER_OF(task, struct new_limits, task);
 
     change->loop->limits = change->limits;
+    change->loop->tls_gate.handshake_us = change->limits.handshake_us;
     native_memory_limit(change->loop, &change->limits);
     free(change);
 }

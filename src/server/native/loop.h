@@ -2,7 +2,7 @@
  *
  * A native_service is what all loops share; a native_loop is one of them. The life of both is server.c's:
  *
- *     native_loop_open (each) -> native_loop_start (each) -> ... -> native_loop_drain (each) -> native_loop_join (each)
+ *     native_loop_open, native_loop_secure (each) -> native_loop_start (each) -> ... -> native_loop_drain (each) -> native_loop_join (each)
  *         -> workers_free -> native_loop_close (each)
  *
  * Thread:  a loop's members belong to its thread, but for metrics (any thread reads) and native_service_broadcast (any
@@ -13,6 +13,7 @@
 
 #include "net/listener.h"
 #include "net/stream_socket.h"
+#include "net/tls_gate.h"
 #include "net/workers.h"
 #include "query/query.h"
 #include "server/native/clients.h"
@@ -38,12 +39,14 @@ struct native_limits {
     int64_t slow_us;                 /* what takes as long is told to the slow log; 0: nothing is */
     size_t request_bytes_max;        /* what one loop's requests and replies may hold: net/budget.h */
     size_t share_bytes_max;          /* of these, one connection's, and one request */
+    int64_t handshake_us;            /* a connection that has not ended its TLS handshake is closed */
 };
 
 struct native_service {
     const struct clock *clock;   /* borrowed */
     struct catalog *catalog;     /* borrowed: accounts */
     struct query_engine *engine; /* borrowed */
+    struct tls *tls;             /* borrowed; NULL: none is served */
     struct workers *workers;     /* borrowed; each has a query_context of its own, see native_worker_options */
     struct native_limits limits; /* what a loop begins with; each has its own copy */
     struct clients *clients;     /* borrowed */
@@ -71,7 +74,9 @@ struct native_loop {
     struct table_port *port;       /* the context's */
     struct loop_source port_source;
     struct loop_hook turn_hook;
-    struct listener listener;
+    struct listener listener, tls_listener;
+    struct tls_gate tls_gate;
+    struct tls_counts tls_counts;
     struct stream_budget budget;
     struct budget requests;
     struct connection *hungry, **hungry_last; /* wait for memory, who came first first */
@@ -94,9 +99,11 @@ struct native_loop {
     pthread_t thread;
 };
 
-/* Listens on *address; with port 0 the kernel chooses and *address tells. */
+/* Listens on *address; with port 0 the kernel chooses and *address tells. NULL: nothing is served in plain text. */
 enum status native_loop_open(struct native_service *service, struct sockaddr_storage *address,
                              struct native_loop **result, struct error *err);
+/* Listens on another one for those who speak TLS: the service has it. Before it is started. */
+enum status native_loop_secure(struct native_loop *loop, struct sockaddr_storage *address, struct error *err);
 enum status native_loop_start(struct native_loop *loop, unsigned index, struct error *err);
 /* Puts other limits in force for what comes: connections that are open keep those they were opened with (output, stall, startup,
  * and with v5 the size of a frame). Any thread, not after native_loop_drain. */
