@@ -133,6 +133,7 @@ peers: $(BUILD)/helenus $(VENV)/installed
 .PHONY: hostile plaintext
 hostile: $(BUILD)/helenus $(VENV)/installed
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/hostile.py
+	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/tls.py
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(VENV)/bin/python tests/hostile/apis.py
 plaintext: $(BUILD)/helenus $(BUILD)/helenus-switches
 	HELENUS=$(CURDIR)/$(BUILD)/helenus $(PYTHON) tests/security/plaintext.py
@@ -160,7 +161,7 @@ check:
 
 build/load: bench/load.c
 	@mkdir -p build
-	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $< -lz
+	$(CC) -O2 -Wall -Wextra -std=gnu17 -o $@ $< -lssl -lcrypto -lz
 
 $(BUILD)/obj/bench/floor.o: bench/floor.c | $(GENERATED)
 	@mkdir -p $(@D)

@@ -5,7 +5,7 @@
 
 The list is tests/mutants.toml: name, file, old text (once in the file), new text, test. A test is a unit test program
 (`table/table_test`), one of its cases (`table/table_test:case`), a case of tests/process/operate.py (`operate:case`), an attack of
-tests/hostile/hostile.py (`hostile:name`) or of its apis.py (`hostile:apis:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`), a test of AWS's APIs with official clients (`api:model`; one client of the table
+tests/hostile/hostile.py (`hostile:name`) or of its apis.py or tls.py (`hostile:apis:name`), a file of tests with the Python driver (`driver:test_clock`), a test of tests/process/process.py (`process:name`) or of its tls.py (`process:tls:name`), a test of AWS's APIs with official clients (`api:model`; one client of the table
 of cells: `api:cells:boto3`), a test of disks (`storage:full_disk`), two rounds of a test under kill -9 (`crash:cas`), a file of recorded statements (`cql:batches`; with others going on: `pipelined:lwt`, `concurrent:lwt`; as if
 nothing were in memory: `cold:lwt`) or a recorded conversation (`wire:conversation`), or so many seeds of the
 simulation on one of the stores (`sim:memory:2000`, tests/sim); those of a server need the test clients of `make deps-test` and
@@ -131,15 +131,21 @@ def build(tests):
     return None
 
 
+def named(folder, usual, case):
+    """The program of tests/FOLDER and the name of a test in it: of the usual program, unless another one is named."""
+    program, _, name = case.rpartition(":")
+    return [f"tests/{folder}/{program or usual}.py", name]
+
+
 def run_test(test):
     """(red, why)"""
     program, _, case = test.partition(":")
     if wants_server(test):
         kind = kind_of(test)
         command = {"operate": ["tests/process/operate.py", case],
-                   "process": ["tests/process/process.py", case],
+                   "process": named("process", "process", case),
                    "driver": ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/drivers/python/{case}.py"],
-                   "hostile": [f"tests/hostile/{'apis' if case.startswith('apis:') else 'hostile'}.py", case.removeprefix("apis:")],
+                   "hostile": named("hostile", "hostile", case),
                    "crash": [f"tests/crash/{case}.py", "--rounds", "2"],
                    "api": [f"tests/api/{case.partition(':')[0]}.py", *case.split(":")[1:]],
                    "storage": [f"tests/storage/{case}.py"],

@@ -186,11 +186,14 @@ def open_segment(data, lz4=False):
 
 
 class Client:
-    """With version 5, what is sent after STARTUP goes into segments unless raw=True; `segment_count` counts what came."""
+    """With version 5, what is sent after STARTUP goes into segments unless raw=True; `segment_count` counts what came. tls: a context, and
+    then the server is asked for as localhost."""
 
-    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4, options=None, user=None):
+    def __init__(self, port, host="127.0.0.1", startup=True, timeout=30, compression=None, version=4, options=None, user=None, tls=None):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.pending, self.raw, self.version, self.in_segments = b"", b"", version, False
         self.lz4, self.segment_count = compression == "lz4", 0
         if startup:

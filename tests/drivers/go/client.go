@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type command struct {
 	Version, Port                          int
 	Skip                                   []string
 	Values                                 []interface{}
+	Tls                                    struct{ Ca, Certificate, Key, Version string }
 }
 
 type oneCase struct {
@@ -505,6 +507,29 @@ func keep(c command) error {
 	return nil
 }
 
+// secure says what the server shows of a session with TLS.
+func secure(c command) error {
+	version := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[c.Tls.Version]
+	session, err := connect(c, func(cluster *gocql.ClusterConfig) {
+		cluster.SslOpts = &gocql.SslOptions{CaPath: c.Tls.Ca, CertPath: c.Tls.Certificate, KeyPath: c.Tls.Key,
+			EnableHostVerification: true, Config: &tls.Config{MinVersion: version, MaxVersion: version}}
+	})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	step("secure", func() (interface{}, error) {
+		iter, rows := session.Query("SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients").Iter(), [][]interface{}{}
+		var enabled bool
+		var protocol, cipher string
+		for iter.Scan(&enabled, &protocol, &cipher) {
+			rows = append(rows, []interface{}{enabled, protocol, cipher})
+		}
+		return rows, iter.Close()
+	})
+	return nil
+}
+
 func main() {
 	text, err := os.ReadFile(os.Args[1])
 	if err == nil {
@@ -519,7 +544,7 @@ func main() {
 		var c command
 		err := json.Unmarshal(lines.Bytes(), &c)
 		if err == nil {
-			err = map[string]func(command) error{"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep}[c.Do](c)
+			err = map[string]func(command) error{"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep, "secure": secure}[c.Do](c)
 		}
 		if err != nil {
 			write(map[string]interface{}{"fact": c.Do, "error": err.Error()})

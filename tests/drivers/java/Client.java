@@ -104,6 +104,9 @@ public final class Client {
         if (!compression.equals("none")) {
             config = config.withString(DefaultDriverOption.PROTOCOL_COMPRESSION, compression);
         }
+        if (command.has("tls")) {
+            config = secure(config, command.get("tls"));
+        }
         CqlSessionBuilder builder = CqlSession.builder()
             .addContactPoint(new InetSocketAddress(command.get("host").asText(), command.get("port").asInt()))
             .withLocalDatacenter("datacenter1")
@@ -457,6 +460,33 @@ public final class Client {
         });
     }
 
+    /** What the server shows of a session with TLS. */
+    private void secure() throws Exception {
+        try (CqlSession session = connect(false, null)) {
+            step("secure", () -> {
+                List<Object> rows = new ArrayList<>();
+                for (Row row : session.execute("SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients")) {
+                    rows.add(Arrays.asList(row.getBoolean(0), row.getString(1), row.getString(2)));
+                }
+                return rows;
+            });
+        }
+    }
+
+    /** The suites of a version say which one is spoken. */
+    private static ProgrammaticDriverConfigLoaderBuilder secure(ProgrammaticDriverConfigLoaderBuilder config, JsonNode tls) {
+        config = config.withString(DefaultDriverOption.SSL_ENGINE_FACTORY_CLASS, "DefaultSslEngineFactory")
+            .withString(DefaultDriverOption.SSL_TRUSTSTORE_PATH, tls.get("truststore").asText())
+            .withString(DefaultDriverOption.SSL_TRUSTSTORE_PASSWORD, tls.get("password").asText())
+            .withStringList(DefaultDriverOption.SSL_CIPHER_SUITES, tls.get("version").asText().equals("1.3") ? List.of("TLS_AES_128_GCM_SHA256")
+                : List.of("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
+        if (!tls.get("keystore").asText().isEmpty()) {
+            config = config.withString(DefaultDriverOption.SSL_KEYSTORE_PATH, tls.get("keystore").asText())
+                .withString(DefaultDriverOption.SSL_KEYSTORE_PASSWORD, tls.get("password").asText());
+        }
+        return config;
+    }
+
     public static void main(String[] arguments) throws Exception {
         types = JSON.readTree(new File(arguments[0])).get("types");
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -470,6 +500,7 @@ public final class Client {
                 case "prepare" -> client.prepare();
                 case "survive" -> client.survive();
                 case "keep" -> client.keep();
+                case "secure" -> client.secure();
                 default -> throw new IllegalArgumentException(what);
                 }
             } catch (Exception e) {

@@ -482,11 +482,29 @@ async function keep(command) {
   });
 }
 
+// What the server shows of a session with TLS.
+async function secure(command) {
+  await step('secure', async () => {
+    const tls = command.tls, version = `TLSv${tls.version}`;
+    const sslOptions = { ca: [fs.readFileSync(tls.ca)], minVersion: version, maxVersion: version, rejectUnauthorized: true };
+    if (tls.certificate) {
+      Object.assign(sslOptions, { cert: fs.readFileSync(tls.certificate), key: fs.readFileSync(tls.key) });
+    }
+    const client = await connect(command, { sslOptions });
+    try {
+      const result = await client.execute('SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients');
+      return result.rows.map((row) => row.values());
+    } finally {
+      await client.shutdown();
+    }
+  });
+}
+
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     try {
-      await { run, read, prepare, survive, keep }[command.do](command);
+      await { run, read, prepare, survive, keep, secure }[command.do](command);
     } catch (e) {
       write({ fact: command.do, error: String(e.stack || e) });
     }

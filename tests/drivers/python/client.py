@@ -4,6 +4,7 @@ import datetime
 import decimal
 import ipaddress
 import json
+import ssl
 import struct
 import sys
 import time
@@ -440,10 +441,27 @@ def keep(command):
     step("kept", run)
 
 
+def secure(command):
+    """A session with TLS, and what the server says of its connections."""
+    def run():
+        tls = command["tls"]
+        context = ssl.create_default_context(cafile=tls["ca"])
+        context.minimum_version = context.maximum_version = ssl.TLSVersion["TLSv" + tls["version"].replace(".", "_")]
+        if tls["certificate"]:
+            context.load_cert_chain(tls["certificate"], tls["key"])
+        cluster, session = connect(command, ssl_context=context, ssl_options={"server_hostname": command["host"]}, schema_metadata_enabled=False)
+        try:
+            return [list(row) for row in session.execute("SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients")]
+        finally:
+            cluster.shutdown()
+
+    step("secure", run)
+
+
 for line in sys.stdin:
     order = json.loads(line)
     try:
-        {"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep}[order["do"]](order)
+        {"run": run, "read": read, "prepare": prepare, "survive": survive, "keep": keep, "secure": secure}[order["do"]](order)
     except Exception as e:
         print(json.dumps({"fact": order["do"], "error": f"{type(e).__name__}: {e}"}), flush=True)
     print(json.dumps({"done": True}), flush=True)

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
+use openssl::ssl::{SslContext, SslContextBuilder, SslFiletype, SslMethod, SslVerifyMode, SslVersion};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -48,12 +49,37 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
+/// The driver looks at the server's certificate, and not at its name.
+fn tls_context(tls: &Value) -> Fallible<SslContext> {
+    let version = if text(&tls["version"]) == "1.3" { SslVersion::TLS1_3 } else { SslVersion::TLS1_2 };
+    let mut context = SslContextBuilder::new(SslMethod::tls_client())?;
+    context.set_ca_file(text(&tls["ca"]))?;
+    context.set_verify(SslVerifyMode::PEER);
+    context.set_min_proto_version(Some(version))?;
+    context.set_max_proto_version(Some(version))?;
+    if !text(&tls["certificate"]).is_empty() {
+        context.set_certificate_file(text(&tls["certificate"]), SslFiletype::PEM)?;
+        context.set_private_key_file(text(&tls["key"]), SslFiletype::PEM)?;
+    }
+    Ok(context.build())
+}
+
+/// What the server shows of a session with TLS.
+async fn secure(command: &Value) -> Fallible<Value> {
+    let session = connect(command).await?;
+    let statement = "SELECT ssl_enabled, ssl_protocol, ssl_cipher_suite FROM system_views.clients";
+    let result = session.query_unpaged(statement, ()).await?.into_rows_result()?;
+    let rows = result.rows::<(bool, Option<String>, Option<String>)>()?.collect::<Result<Vec<_>, _>>()?;
+    Ok(json!(rows))
+}
+
 async fn connect(command: &Value) -> Fallible<Session> {
     let profile = ExecutionProfile::builder()
         .consistency(Consistency::One)
         .request_timeout(Some(Duration::from_secs(30)))
         .build();
     Ok(SessionBuilder::new()
+        .tls_context(if command["tls"].is_null() { None } else { Some(tls_context(&command["tls"])?) })
         .known_node(format!("{}:{}", text(&command["host"]), command["port"]))
         .compression(match text(&command["compression"]) {
             "lz4" => Some(Compression::Lz4),
@@ -523,6 +549,7 @@ async fn obey(command: &Value, types: &Value, sessions: &mut Sessions) -> Fallib
             let keeper = sessions.kept.get_mut(mode.name).ok_or("no session")?;
             step("kept", keeper.keep(text(&command["statement"]), items(&command["values"]))).await;
         }
+        "secure" => step("secure", secure(command)).await,
         other => return Err(format!("no command {other}").into()),
     }
     Ok(())
