@@ -18,9 +18,9 @@ For each server, the steps asked for:
     apis       what mixed at its rate of --rates sees (requests/s, p99), alone and beside --apis-rate calls/s of AWS's APIs (apis.py), --windows
                times in turn, the medians; and how long a GetTable takes when nothing else is asked; helenus only
 
---set usual (start, workloads, memory), --set neighbour, --set apis or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
+--set usual (start, workloads, memory), --set neighbour, --set apis, --set tls (plain and TLS in turn) or --set modes: conditional writes, counters, batches, depth 1 and 256, 1 000 connections, cold, long. A
 workload is a name of load.c's, `logged10` or `logged100` (a LOGGED batch over partitions), or one of them with connections x depth of its
-own: read@1000x1. Reads do not depend on Cassandra's commit log, so cassandra-*-periodic gets only the writing ones unless --workloads is given.
+own: read@1000x1. A name with tls- before it (tls-read@8x1) is the same over TLS, where helenus alone is asked. Reads do not depend on Cassandra's commit log, so cassandra-*-periodic gets only the writing ones unless --workloads is given.
 
 Every figure is appended to --raw as a JSON line, with the machine and the versions, so that servers can be measured in several
 invocations with one --raw; --table RAW prints the tables from it, and says of each target whether it was met. Figures are the
@@ -53,11 +53,13 @@ SETS = {
     "usual": (["start", "workloads", "memory"], ["read", "slice", "mixed", "insert"], [136, 1000]),
     "neighbour": (["neighbour"], [], [136]),
     "apis": (["apis"], [], [136]),
+    "tls": (["workloads"], ["read", "tls-read", "slice", "tls-slice", "insert", "tls-insert", "read@8x1", "tls-read@8x1", "read@8x256", "tls-read@8x256"], [136, 1000]),
     "modes": (["workloads", "cold", "long"],
               ["lwt", "counter", "batch10", "batch100", "logged10", "read@8x1", "insert@8x1", "read@8x256", "insert@8x256", "read@1000x1",
                "insert@1000x1"], [136]),
 }
 COLD_VALUE_BYTES = 1000
+TLS_PORT = 2  # so far behind the plain one
 INTERVAL_SECONDS = 10
 RATE_RUNS = 3
 SETTLE_SECONDS_MAX = 45
@@ -199,10 +201,16 @@ class Process:
 class Helenus(Process):
     def __init__(self, name, work, port, binary, shards):
         super().__init__(name, work, port)
-        self.binary, self.shards = binary, shards
+        self.binary, self.shards, self.with_tls = binary, shards, False
 
     def spawn(self, fresh):
         extra = ["--shards", str(self.shards)] if self.shards else []
+        certificates = self.dir / "tls"
+        if self.with_tls and not certificates.exists():
+            subprocess.run([str(self.binary), "tls", "init", str(certificates), "--name", "127.0.0.1"], check=True, stdout=subprocess.DEVNULL)
+        if self.with_tls:
+            extra += ["--tls-certificate", str(certificates / "server.crt"), "--tls-key", str(certificates / "server.key"), "--cql-tls-port",
+                      str(self.port + TLS_PORT), "--http-tls-port", "0"]
         self.run(str(self.binary), "serve", "--data", str(self.dir / "data"), "--dev", "--cql-port", str(self.port), "--http-port",
                  str(self.port + 1), *extra)
 
@@ -255,7 +263,7 @@ class Cassandra(Process):
 
 
 def load_command(server, **options):
-    command = [str(LOAD), "--port", str(server.port), "--pid", str(server.pid)]
+    command = [str(LOAD), "--port", str(server.port + (TLS_PORT if options.get("tls") else 0)), "--pid", str(server.pid)]
     for name, value in options.items():
         if value is True:
             command.append("--" + name.replace("_", "-"))
@@ -280,17 +288,18 @@ def checked(server, workload, result):
 
 def workload_options(workload, args):
     """lwt, logged10, read@1000x1: as options of load.c."""
-    name, _, shape = workload.partition("@")
+    name, _, shape = workload.removeprefix("tls-").partition("@")
     connections, depth = map(int, shape.split("x")) if shape else (args.connections, args.depth)
     logged = name.startswith("logged")
-    return {"workload": name.replace("logged", "batch") if logged else name, "logged": logged, "connections": connections, "depth": depth}
+    return {"workload": name.replace("logged", "batch") if logged else name, "logged": logged, "tls": workload.startswith("tls-"), "connections": connections, "depth": depth}
 
 
 def workloads_of(args, server):
     """Only writes wait for the commit log."""
+    workloads = [w for w in args.workloads if server.startswith("helenus") or not w.startswith("tls-")]
     if args.chosen_workloads or not server.endswith("-periodic"):
-        return args.workloads
-    return [w for w in args.workloads if w.partition("@")[0] not in ("read", "slice")]
+        return workloads
+    return [w for w in workloads if w.partition("@")[0] not in ("read", "slice")]
 
 
 def versions():
@@ -579,6 +588,7 @@ def measure_memory(server, args, emit):
 
 
 def measure(server, args, emit, clock):
+    server.with_tls = any(workload.startswith("tls-") for workload in args.workloads)
     total, left = clock.of_server(server.name), clock.left
     for step, run in (("cold", measure_cold), ("long", measure_long), ("neighbour", measure_neighbour), ("apis", measure_apis)):
         if step in args.steps and not isinstance(server, Floor) and (step not in ("neighbour", "apis") or isinstance(server, Helenus)):

@@ -13,6 +13,7 @@
  *   counter     additions to bench.n; every counter is read before and after, and must have grown by what was acknowledged.
  *   batch10, batch100   prepared inserts of that many rows of one partition in an UNLOGGED batch; with --logged of rows of any partitions
  *               in a LOGGED one. CPU is told per request and per row.
+ * With --tls it speaks TLS (1.3 if the server does), and looks at no certificate.
  * --interval S prints a JSON line every so often, too: where compaction stalls a long run is seen.
  *
  * It speaks the protocol itself and shares no code with the server: it is also a witness.
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,6 +87,7 @@ struct options {
     uint32_t batch_rows; /* 1 unless the workload is a batch */
     bool logged;
     bool setup;
+    bool tls;
     bool sequential; /* load every key once, in order, then stop */
     bool scatter;    /* with a rate: each request goes over a connection drawn at random, not over the next one */
     bool metadata;   /* ask for the columns' metadata in each reply, as a driver does that does not cache it */
@@ -102,6 +105,7 @@ struct in_flight {
 
 struct connection {
     int fd;
+    SSL *tls; /* NULL: plain */
     uint32_t in_flight;
     uint16_t free_count;
     uint16_t free_ids[DEPTH_MAX];
@@ -383,11 +387,44 @@ static void put_flags(struct connection *c, uint8_t flags)
         put_u8(c, flags);
 }
 
+/* As read and write of the kernel, of whichever kind the connection is. What OpenSSL has decrypted already is read at once, as
+ * no event tells of it. */
+static ssize_t tls_failed(struct connection *c)
+{
+    int reason = SSL_get_error(c->tls, 0);
+
+    errno = reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? EAGAIN : EPROTO;
+    return reason == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t read_from(struct connection *c, void *to, size_t size)
+{
+    size_t all = 0, bytes;
+
+    if (!c->tls)
+        return read(c->fd, to, size);
+    do {
+        if (SSL_read_ex(c->tls, (uint8_t *)to + all, size - all, &bytes) != 1)
+            return all ? (ssize_t)all : tls_failed(c);
+        all += bytes;
+    } while (all < size && SSL_has_pending(c->tls));
+    return (ssize_t)all;
+}
+
+static ssize_t write_to(struct connection *c, const void *from, size_t size)
+{
+    size_t bytes;
+
+    if (!c->tls)
+        return write(c->fd, from, size);
+    return SSL_write_ex(c->tls, from, size, &bytes) == 1 ? (ssize_t)bytes : tls_failed(c);
+}
+
 static void write_all(struct connection *c)
 {
     segment_end(c);
     while (c->out_sent < c->out_size) {
-        ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
+        ssize_t n = write_to(c, c->out + c->out_sent, c->out_size - c->out_sent);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -398,10 +435,10 @@ static void write_all(struct connection *c)
     c->out_size = c->out_sent = 0;
 }
 
-static void read_exactly(int fd, uint8_t *to, size_t size)
+static void read_exactly(struct connection *c, uint8_t *to, size_t size)
 {
     while (size) {
-        ssize_t n = read(fd, to, size);
+        ssize_t n = read_from(c, to, size);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -420,16 +457,16 @@ static uint8_t *call(struct connection *c, uint8_t *opcode, uint32_t *size)
 
     write_all(c);
     if (c->in_segments)
-        read_exactly(c->fd, around, SEGMENT_HEADER_BYTES);
-    read_exactly(c->fd, header, sizeof(header));
+        read_exactly(c, around, SEGMENT_HEADER_BYTES);
+    read_exactly(c, header, sizeof(header));
     *opcode = header[4];
     memcpy(size, header + 5, 4);
     *size = be32toh(*size);
     if (*size > sizeof(body))
         die("reply of %u bytes during setup", *size);
-    read_exactly(c->fd, body, *size);
+    read_exactly(c, body, *size);
     if (c->in_segments)
-        read_exactly(c->fd, around, 4);
+        read_exactly(c, around, 4);
     return body;
 }
 
@@ -494,6 +531,22 @@ static void allow_connections(void)
         die("%d connections need %lu descriptors: %s", options.connections, (unsigned long)needed, strerror(errno));
 }
 
+static void begin_tls(struct connection *c)
+{
+    static SSL_CTX *context;
+
+    if (!context) {
+        context = SSL_CTX_new(TLS_client_method());
+        if (!context)
+            die("out of memory");
+        SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_read_ahead(context, 1);
+    }
+    c->tls = SSL_new(context);
+    if (!c->tls || SSL_set_fd(c->tls, c->fd) != 1 || SSL_connect(c->tls) != 1)
+        die("no TLS with %s:%d", options.host, options.port);
+}
+
 /* One after another, each with its answer to STARTUP: no backlog overflows. */
 static void connect_one(struct connection *c)
 {
@@ -507,6 +560,8 @@ static void connect_one(struct connection *c)
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         die("connect to %s:%d: %s", options.host, options.port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    if (options.tls)
+        begin_tls(c);
     c->in_capacity = READ_BYTES;
     c->in = malloc(c->in_capacity);
     for (int i = 0; i < options.depth; i++)
@@ -867,7 +922,7 @@ static void receive(struct connection *c)
 {
     size_t at = 0;
     uint32_t payload;
-    ssize_t n = read(c->fd, c->in + c->in_size, c->in_capacity - c->in_size);
+    ssize_t n = read_from(c, c->in + c->in_size, c->in_capacity - c->in_size);
     int64_t now = now_ns();
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -897,7 +952,7 @@ static void flush(int epoll, struct connection *c)
 {
     segment_end(c);
     while (c->out_sent < c->out_size) {
-        ssize_t n = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
+        ssize_t n = write_to(c, c->out + c->out_sent, c->out_size - c->out_sent);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -1152,7 +1207,7 @@ static void usage(void)
         stderr,
         "load [--host A] [--port P] [--connections N] [--depth N] [--protocol 4|5] [--workload insert|read|mixed|slice|lwt|counter|batch10|batch100]\n     [--logged] [--interval S] [--rows N]\n"
         "     [--per-partition N] [--value-bytes N] [--rate R] [--seconds S] [--warm S] [--pid SERVER] [--setup]\n"
-        "     [--compressor CLASS] [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter]\n");
+        "     [--compressor CLASS] [--sequential] [--seed N] [--metadata] [--tick-us T] [--scatter] [--tls]\n");
     exit(2);
 }
 
@@ -1205,6 +1260,8 @@ static void parse_options(char **argv)
             options.seed = strtoull(argument(argv, &i), NULL, 10);
         else if (!strcmp(o, "--setup"))
             options.setup = true;
+        else if (!strcmp(o, "--tls"))
+            options.tls = true;
         else if (!strcmp(o, "--compressor"))
             options.compressor = argument(argv, &i);
         else if (!strcmp(o, "--logged"))
