@@ -3,12 +3,14 @@
  * whole request, not only for silence; a refusal that a client can read where there are too many
  * connections; and handlers that wait while other connections are served. A connection whose
  * request is at a handler is suspended, and the library does not touch it; so all of this is one
- * thread's, but for the handlers.  What the library itself finds wrong (a length that is no
- * number, a chunk that is none, a head far beyond the limits) it answers with the right status,
- * text of its own, and ends. It may learn late that a client has gone which ended its side
- * together with its last bytes: then its deadline ends it.  With TLS the library gets one end of a
- * socket pair (net/relay.h), and works as before: only say_and_cut writes to a socket itself, and
- * bytes_received asks the relay. */
+ * thread's, but for the handlers.
+ *
+ * What the library itself finds wrong (a length that is no number, a chunk that is none, a head far
+ * beyond the limits) it answers with the right status, text of its own, and ends. It may learn late
+ * that a client has gone which ended its side together with its last bytes: then its deadline ends it.
+ *
+ * With TLS the library gets one end of a socket pair (net/relay.h), and works as before: only
+ * say_and_cut writes to a socket itself, and bytes_received asks the relay. */
 #include "net/http_server.h"
 
 #include "base/hash.h"
