@@ -1112,7 +1112,6 @@ static void secured(struct stream_socket *socket)
 static const struct stream_ops connection_ops = { input, closed, leaving, secured };
 
 /* ---- events: what a client registered for ---- */
-/* ---- events ---- */
 
 /* Encoded once for all connections. Only to those who may receive it, and only as long as they take
  * it. */
