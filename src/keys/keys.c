@@ -326,6 +326,77 @@ enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, cons
     return status;
 }
 
+/* ---- sealing ---- */
+
+enum { SEAL_VERSION = 1, TAG_BYTES = 16, SEAL_HEAD_BYTES = 1 + KEYS_WRAPPED_BYTES };
+
+static_assert((int)KEYS_SEAL_BYTES == (int)SEAL_HEAD_BYTES + (int)TAG_BYTES, "the header says what a seal adds");
+
+/* The IV is zero: a key seals one thing, once. False: it did not succeed, of what is opened because the tag is wrong. */
+static bool gcm(bool seal, const uint8_t key[KEYS_KEY_BYTES], struct bytes from, struct bytes about, uint8_t *to,
+                uint8_t tag[TAG_BYTES])
+{
+    static const uint8_t iv[12];
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int size = 0, rest = 0;
+    bool done;
+
+    assert(from.size <= KEYS_SECRET_MAX && about.size <= KEYS_SECRET_MAX);
+    done = ctx && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, iv, seal) == 1 &&
+           EVP_CipherUpdate(ctx, NULL, &size, about.data, (int)about.size) == 1 &&
+           EVP_CipherUpdate(ctx, to, &size, from.data, (int)from.size) == 1 &&
+           (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1) &&
+           EVP_CipherFinal_ex(ctx, to + size, &rest) == 1 &&
+           (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, tag) == 1);
+    EVP_CIPHER_CTX_free(ctx);
+    return done;
+}
+
+/* A key for each secret, so that no two share one, and rewrapping is all that another master key needs. */
+enum status keys_seal(const struct keys *keys, enum keys_purpose purpose, struct bytes secret, struct bytes about,
+                      struct buffer *out, struct error *err)
+{
+    uint8_t key[KEYS_KEY_BYTES], wrapped[KEYS_WRAPPED_BYTES], tag[TAG_BYTES];
+    enum status status;
+
+    assert(secret.size && secret.size <= KEYS_SECRET_MAX);
+    keys_random(key, sizeof(key));
+    status = keys_wrap(keys, purpose, key, wrapped, err);
+    if (!status) {
+        buffer_append_u8(out, SEAL_VERSION);
+        buffer_append(out, wrapped, sizeof(wrapped));
+        if (!gcm(true, key, secret, about, buffer_extend(out, secret.size), tag))
+            abort(); /* only out of memory */
+        buffer_append(out, tag, sizeof(tag));
+    }
+    keys_wipe(key, sizeof(key));
+    return status;
+}
+
+/* What is opened is appended only when its tag was right. */
+enum status keys_unseal(const struct keys *keys, enum keys_purpose purpose, struct bytes sealed, struct bytes about,
+                        struct buffer *secret, struct error *err)
+{
+    uint8_t key[KEYS_KEY_BYTES], tag[TAG_BYTES];
+    enum status status;
+    size_t size;
+
+    if (sealed.size <= KEYS_SEAL_BYTES || sealed.size > KEYS_SEAL_BYTES + KEYS_SECRET_MAX ||
+        sealed.data[0] != SEAL_VERSION)
+        return error_set(err, ERR_CORRUPT, "A sealed secret is damaged");
+    status = keys_unwrap(keys, purpose, sealed.data + 1, key, err);
+    if (status)
+        return status;
+    size = sealed.size - KEYS_SEAL_BYTES;
+    memcpy(tag, sealed.data + sealed.size - TAG_BYTES, TAG_BYTES);
+    if (gcm(false, key, bytes_of(sealed.data + SEAL_HEAD_BYTES, size), about, buffer_reserve(secret, size), tag))
+        secret->size += size;
+    else
+        status = error_set(err, ERR_CORRUPT, "A sealed secret is damaged, or is not this one");
+    keys_wipe(key, sizeof(key));
+    return status;
+}
+
 /* OpenSSL's HMAC fails only if it has no memory. */
 void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes data, uint8_t mac[KEYS_MAC_BYTES])
 {

@@ -14,7 +14,7 @@
 #ifndef KEYS_KEYS_H
 #define KEYS_KEYS_H
 
-#include "base/bytes.h"
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -25,8 +25,9 @@ enum keys_purpose {
     KEYS_STORE_FILES = 1, /* data keys of the store's files */
     KEYS_PAGING = 2,      /* MAC over paging states */
     KEYS_TOKENS = 3,      /* MAC over tokens of AWS's APIs */
+    KEYS_SECRETS = 4,     /* secrets of identities, sealed; MAC over passwords that are told once */
 };
-enum { KEYS_PURPOSE_COUNT = 4 };
+enum { KEYS_PURPOSE_COUNT = 5 };
 
 struct keys;
 
@@ -54,6 +55,18 @@ enum status keys_wrap(const struct keys *keys, enum keys_purpose purpose, const 
 /* ERR_CONFIG: wrapped with another key. */
 enum status keys_unwrap(const struct keys *keys, enum keys_purpose purpose, const uint8_t wrapped[KEYS_WRAPPED_BYTES],
                         uint8_t key[KEYS_KEY_BYTES], struct error *err);
+/* A short secret as it is stored, appended: AES-256-GCM under a key of its own, which is wrapped beside it:
+ *
+ *     version (1) = 1 | wrapped key (40) | ciphertext | tag (16)
+ *
+ * `about` is authenticated with it: it opens only where it was sealed for. */
+enum { KEYS_SEAL_BYTES = 1 + KEYS_WRAPPED_BYTES + 16, KEYS_SECRET_MAX = 4096 };
+enum status keys_seal(const struct keys *keys, enum keys_purpose purpose, struct bytes secret, struct bytes about,
+                      struct buffer *out, struct error *err);
+/* Appends the secret. ERR_CORRUPT: it was changed, or is about something else. ERR_CONFIG: sealed under another master key. */
+enum status keys_unseal(const struct keys *keys, enum keys_purpose purpose, struct bytes sealed, struct bytes about,
+                        struct buffer *secret, struct error *err);
+
 /* HMAC-SHA256 with the purpose's MAC key. */
 void keys_mac(const struct keys *keys, enum keys_purpose purpose, struct bytes data, uint8_t mac[KEYS_MAC_BYTES]);
 bool keys_mac_equal(const uint8_t a[KEYS_MAC_BYTES], const uint8_t b[KEYS_MAC_BYTES]);
