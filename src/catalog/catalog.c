@@ -160,6 +160,8 @@ struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
 
     if (table_id == CATALOG_TABLE_ID)
         return table_def_ref(catalog->own_table);
+    if (table_id == CATALOG_IDENTITIES_ID)
+        return table_def_ref(catalog->identities);
     if (table_id == CATALOG_OLD_TABLE_ID)
         return catalog->old_table ? table_def_ref(catalog->old_table) : NULL;
     /* A table that was dropped is not found, and then its shards no longer need it. */
@@ -167,6 +169,11 @@ struct table_def *catalog_table_by_id(void *context, uint64_t table_id)
     def = find_table(catalog, table_id);
     pthread_mutex_unlock(&catalog->lock);
     return def;
+}
+
+const struct table_def *catalog_identities_table(const struct catalog *catalog)
+{
+    return catalog->identities;
 }
 
 /* The account's other schema, for the one it had. With the lock held; who has let it go tells the
@@ -215,7 +222,7 @@ static uint64_t system_table_id(struct bytes keyspace, struct bytes table)
     for (size_t i = 0; i < table.size; i++)
         hash = (hash ^ table.data[i]) * 16777619u;
     hash &= CATALOG_TABLE_IDS_FROM - 1;
-    return hash <= CATALOG_TABLE_ID ? hash + CATALOG_TABLE_ID + 1 : hash;
+    return hash <= CATALOG_IDENTITIES_ID ? hash + CATALOG_IDENTITIES_ID + 1 : hash;
 }
 
 /* Names that meet in one id would meet in each other's rows: whoever adds a table must give it
@@ -367,6 +374,7 @@ enum status catalog_new(const struct catalog_options *options, struct catalog **
     pthread_cond_init(&catalog->job_stepped, NULL);
     jobs_init(&catalog->jobs);
     catalog->own_table = definitions_own_table();
+    catalog->identities = definitions_identities_table();
     catalog->old_table = format < DATA_FORMAT ? forward_old_table() : NULL;
     catalog->program = schema_new(0, no_uuid);
     account_begin(catalog, schema_ref(catalog->program));
@@ -387,6 +395,7 @@ void catalog_free(struct catalog *catalog)
     owners_fini(&catalog->owners);
     schema_unref(catalog->program);
     table_def_unref(catalog->own_table);
+    table_def_unref(catalog->identities);
     table_def_unref(catalog->old_table);
     pthread_mutex_destroy(&catalog->lock);
     pthread_mutex_destroy(&catalog->changing);

@@ -70,6 +70,10 @@ void catalog_free(struct catalog *catalog);
 /* table_space_options.table_by_id, with the catalog as context: a new reference, or NULL. */
 struct table_def *catalog_table_by_id(void *catalog, uint64_t table_id);
 
+/* Where identity/ keeps its rows: in no schema, so no client reads or changes it. Partition key account (text); clustering kind (int), scope
+ * (text), name (text); value (blob). Borrowed. */
+const struct table_def *catalog_identities_table(const struct catalog *catalog);
+
 /* Definitions at rest: hand every row of a directory over (struct table_check.row), in order. The catalog is one without a directory that
  * was not opened. ERR_CORRUPT: a definition does not decode. _end frees it and says whether they are whole. */
 struct catalog_check;

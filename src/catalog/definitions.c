@@ -35,14 +35,14 @@ enum {
 
 /* Built by hand and not parsed: it must be there before anything can be read, and its ids are on
  * the disk. It is in no schema, so that no client can read or drop it. */
-struct table_def *definitions_own_table(void)
+static struct table_def *own_table(const char *name, uint64_t id, const char *key)
 {
-    struct table_def *def = table_def_new(BYTES_LITERAL("system"), BYTES_LITERAL("helenus_definitions"));
+    struct table_def *def = table_def_new(BYTES_LITERAL("system"), bytes_of_string(name));
     const struct type *text = type_native(TYPE_TEXT);
 
-    def->id = CATALOG_TABLE_ID;
+    def->id = id;
     def->columns = arena_new_array(def->arena, struct column_def, 5);
-    table_def_add_column(def, COLUMN_PARTITION_KEY, 0, BYTES_LITERAL("key"), text, false);
+    table_def_add_column(def, COLUMN_PARTITION_KEY, 0, bytes_of_string(key), text, false);
     table_def_add_column(def, COLUMN_CLUSTERING, 0, BYTES_LITERAL("kind"), type_native(TYPE_INT), false);
     table_def_add_column(def, COLUMN_CLUSTERING, 1, BYTES_LITERAL("scope"), text, false);
     table_def_add_column(def, COLUMN_CLUSTERING, 2, BYTES_LITERAL("name"), text, false);
@@ -52,6 +52,17 @@ struct table_def *definitions_own_table(void)
     def->params.gc_grace_s = 0; /* each job that is over leaves a deletion, and each start reads all of them */
     table_def_finish(def);
     return def;
+}
+
+struct table_def *definitions_own_table(void)
+{
+    return own_table("helenus_definitions", CATALOG_TABLE_ID, "key");
+}
+
+/* What stands in it only identity/ knows. */
+struct table_def *definitions_identities_table(void)
+{
+    return own_table("helenus_identities", CATALOG_IDENTITIES_ID, "account");
 }
 
 /* ---- kinds ---- */

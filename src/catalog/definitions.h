@@ -35,6 +35,8 @@ struct loading;
 struct rows_view;
 
 struct table_def *definitions_own_table(void);
+/* system.helenus_identities: catalog_identities_table. */
+struct table_def *definitions_identities_table(void);
 /* All of them, gathered. Ended only if OK. */
 enum status definitions_load(const struct catalog *catalog, struct table_port *port, struct loading *loading,
                              struct error *err);

@@ -10,15 +10,16 @@
 #include "catalog/owners.h"
 
 /* Ids of our own tables, on the disk: never change them. */
-enum { CATALOG_OLD_TABLE_ID = 1, CATALOG_TABLE_ID = 2, CATALOG_TABLE_IDS_FROM = 1 << 30 };
+enum { CATALOG_OLD_TABLE_ID = 1, CATALOG_TABLE_ID = 2, CATALOG_IDENTITIES_ID = 3, CATALOG_TABLE_IDS_FROM = 1 << 30 };
 
 struct catalog {
     struct catalog_options options;
     char *cluster_name; /* owned */
     int64_t started_s;
     uint8_t host_id[16];
-    struct table_def *own_table; /* system.helenus_definitions: not in the schema, nobody else sees it */
-    struct table_def *old_table; /* where format 2 has its definitions; NULL: the directory was not of format 2 */
+    struct table_def *own_table;  /* system.helenus_definitions: not in the schema, nobody else sees it */
+    struct table_def *identities; /* system.helenus_identities: the same */
+    struct table_def *old_table;  /* where format 2 has its definitions; NULL: the directory was not of format 2 */
 
     struct schema *program; /* owned reference: the system keyspaces as they are made at the start */
 
