@@ -13,7 +13,7 @@ endif
 PYTHON  ?= python3
 
 # Later folders may include earlier ones only (make arrows).
-LAYERS := base net types wire cql schema row plan keys iam store table catalog query api control server
+LAYERS := base net types wire cql schema row plan keys iam store table catalog identity query api control server
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wno-unused-parameter -Wno-missing-field-initializers
 WARNXX  := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
