@@ -4,6 +4,7 @@
  * answered as one that is not known, and counted. */
 #include "control/control.h"
 
+#include "control/iam.h"
 #include "control/keyspaces.h"
 #include "control/state.h"
 #include "control/sts.h"
@@ -22,6 +23,9 @@ static const char keyspaces_model[] =
     ;
 static const char tagging_model[] =
 #include "control/resourcegroupstaggingapi.model.inc"
+    ;
+static const char iam_model[] =
+#include "control/iam.model.inc"
     ;
 static const char sts_model[] =
 #include "control/sts.model.inc"
@@ -57,6 +61,85 @@ static const struct api_handler tagging_handlers[] = {
     { "UntagResources", tagging_untag, true },
 };
 
+/* What there is once for users, groups and roles has one handler. */
+static const struct api_handler iam_handlers[] = {
+    { "AddUserToGroup", iam_add_user_to_group, true },
+    { "AttachGroupPolicy", iam_attach, true },
+    { "AttachRolePolicy", iam_attach, true },
+    { "AttachUserPolicy", iam_attach, true },
+    /* Whoever names a user, a group or a role is served by one function for the three: it sees which by its input. */
+    { "CreateAccessKey", iam_create_key, true },
+    { "CreateGroup", iam_create_group, true },
+    { "CreatePolicy", iam_create_policy, true },
+    { "CreatePolicyVersion", iam_create_version, true },
+    { "CreateRole", iam_create_role, true },
+    { "CreateServiceSpecificCredential", iam_create_credential, true },
+    { "CreateUser", iam_create_user, true },
+    { "DeleteAccessKey", iam_delete_key, true },
+    { "DeleteGroup", iam_delete_group, true },
+    { "DeleteGroupPolicy", iam_delete_inline, true },
+    { "DeletePolicy", iam_delete_policy, true },
+    { "DeletePolicyVersion", iam_delete_version, true },
+    { "DeleteRole", iam_delete_role, true },
+    { "DeleteRolePermissionsBoundary", iam_delete_boundary, true },
+    { "DeleteRolePolicy", iam_delete_inline, true },
+    { "DeleteServiceSpecificCredential", iam_delete_credential, true },
+    { "DeleteUser", iam_delete_user, true },
+    { "DeleteUserPermissionsBoundary", iam_delete_boundary, true },
+    { "DeleteUserPolicy", iam_delete_inline, true },
+    { "DetachGroupPolicy", iam_detach, true },
+    { "DetachRolePolicy", iam_detach, true },
+    { "DetachUserPolicy", iam_detach, true },
+    { "GetAccessKeyLastUsed", iam_get_key_last_used, false },
+    { "GetGroup", iam_get_group, false },
+    { "GetGroupPolicy", iam_get_inline, false },
+    { "GetPolicy", iam_get_policy, false },
+    { "GetPolicyVersion", iam_get_version, false },
+    { "GetRole", iam_get_role, false },
+    { "GetRolePolicy", iam_get_inline, false },
+    { "GetUser", iam_get_user, false },
+    { "GetUserPolicy", iam_get_inline, false },
+    { "ListAccessKeys", iam_list_keys, false },
+    { "ListAttachedGroupPolicies", iam_list_attached, false },
+    { "ListAttachedRolePolicies", iam_list_attached, false },
+    { "ListAttachedUserPolicies", iam_list_attached, false },
+    { "ListEntitiesForPolicy", iam_list_entities, false },
+    { "ListGroupPolicies", iam_list_inline, false },
+    { "ListGroups", iam_list_groups, false },
+    { "ListGroupsForUser", iam_list_groups_for_user, false },
+    { "ListPolicies", iam_list_policies, false },
+    { "ListPolicyTags", iam_list_tags, false },
+    { "ListPolicyVersions", iam_list_versions, false },
+    { "ListRolePolicies", iam_list_inline, false },
+    { "ListRoleTags", iam_list_tags, false },
+    { "ListRoles", iam_list_roles, false },
+    { "ListServiceSpecificCredentials", iam_list_credentials, false },
+    { "ListUserPolicies", iam_list_inline, false },
+    { "ListUserTags", iam_list_tags, false },
+    { "ListUsers", iam_list_users, false },
+    { "PutGroupPolicy", iam_put_inline, true },
+    { "PutRolePermissionsBoundary", iam_set_boundary, true },
+    { "PutRolePolicy", iam_put_inline, true },
+    { "PutUserPermissionsBoundary", iam_set_boundary, true },
+    { "PutUserPolicy", iam_put_inline, true },
+    { "RemoveUserFromGroup", iam_remove_user_from_group, true },
+    { "ResetServiceSpecificCredential", iam_reset_credential, true },
+    { "SetDefaultPolicyVersion", iam_set_default_version, true },
+    { "TagPolicy", iam_tag, true },
+    { "TagRole", iam_tag, true },
+    { "TagUser", iam_tag, true },
+    { "UntagPolicy", iam_untag, true },
+    { "UntagRole", iam_untag, true },
+    { "UntagUser", iam_untag, true },
+    { "UpdateAccessKey", iam_update_key, true },
+    { "UpdateAssumeRolePolicy", iam_update_trust, true },
+    { "UpdateGroup", iam_update_group, true },
+    { "UpdateRole", iam_update_role, true },
+    { "UpdateRoleDescription", iam_update_role_description, true },
+    { "UpdateServiceSpecificCredential", iam_update_credential, true },
+    { "UpdateUser", iam_update_user, true },
+};
+
 /* The rest of the service gives tokens to users: there are none yet. */
 static const struct api_handler sts_handlers[] = { { "GetCallerIdentity", sts_get_caller_identity, false } };
 
@@ -64,6 +147,7 @@ static const struct api_handler sts_handlers[] = { { "GetCallerIdentity", sts_ge
 const struct api_service control_services[] = {
     { keyspaces_model, keyspaces_handlers, ARRAY_SIZE(keyspaces_handlers) },
     { tagging_model, tagging_handlers, ARRAY_SIZE(tagging_handlers) },
+    { iam_model, iam_handlers, ARRAY_SIZE(iam_handlers) },
     { sts_model, sts_handlers, ARRAY_SIZE(sts_handlers) },
 };
 const size_t control_service_count = ARRAY_SIZE(control_services);
@@ -77,24 +161,30 @@ static enum status random_master(void *context, uint8_t master[KEYS_KEY_BYTES], 
     return OK;
 }
 
-/* The port is opened last: what fails before it leaves nothing that has to be closed. The space was made for it
- * (CONTROL_PORTS). */
+/* The port is opened last: what fails before it leaves nothing but keys that has to be closed. The space was made for
+ * it (CONTROL_PORTS). */
 enum status control_open(const struct control_options *options, struct control **result, struct error *err)
 {
     struct control *control = xcalloc(1, sizeof(*control));
     const struct keys_provider provider = { .master = random_master };
+    const struct identity_store_options identities = { .catalog = options->catalog,
+                                                       .space = options->space,
+                                                       .clock = table_space_clock(options->space) };
+    enum status status = OK;
 
     assert(options->catalog && options->space);
     control->catalog = options->catalog;
     control->keys = options->keys;
     if (!control->keys) {
-        enum status status = keys_open_provider(&provider, &control->own_keys, err);
-
-        if (status) {
-            free(control);
-            return status;
-        }
+        status = keys_open_provider(&provider, &control->own_keys, err);
         control->keys = control->own_keys;
+    }
+    if (!status)
+        status = identity_open(&identities, &control->identities, err);
+    if (status) {
+        keys_close(control->own_keys);
+        free(control);
+        return status;
     }
     pthread_mutex_init(&control->changing, NULL);
     control->port = table_port_open(options->space);
@@ -109,7 +199,7 @@ void control_close(struct control *control)
         return;
     table_port_close(control->port);
     pthread_mutex_destroy(&control->changing);
-    if (control->own_keys)
-        keys_close(control->own_keys);
+    identity_close(control->identities);
+    keys_close(control->own_keys);
     free(control);
 }

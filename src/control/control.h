@@ -3,8 +3,8 @@
  * An operation that changes something builds the statement that CQL would have, and hands it to the catalog: there is one way to change a
  * definition, and what one face did the other sees at once. docs/apis.md says what each operation does.
  *
- * Owns:    a port to the table space, and the key of tokens where the server has none.
- * Errors:  told to clients, as the models of the services have them. control_open: those of keys/.
+ * Owns:    ports to the table space, the identities (identity/store.h), and the key of tokens and secrets where the server has none.
+ * Errors:  told to clients, as the models of the services have them. control_open: those of keys/ and identity_open.
  * Thread:  open and close: one; the catalog is open in between. Handlers run on any, many at once.
  */
 #ifndef CONTROL_CONTROL_H
@@ -18,12 +18,12 @@ struct table_space;
 struct control;
 
 /* Of the space, open at once. */
-enum { CONTROL_PORTS = 1 };
+enum { CONTROL_PORTS = 2 }; /* one is the identities' */
 
 struct control_options { /* all borrowed until control_close */
     struct catalog *catalog;
     struct table_space *space;
-    const struct keys *keys; /* MAC over tokens (KEYS_TOKENS); NULL: a key of this process */
+    const struct keys *keys; /* of tokens and secrets (KEYS_TOKENS, KEYS_SECRETS); NULL: a key of this process */
 };
 
 enum status control_open(const struct control_options *options, struct control **result, struct error *err);

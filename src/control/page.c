@@ -49,6 +49,8 @@ bool page_begin(struct page *page, struct api_call *call, const struct page_ques
         return true;
     if (token_read(call->arena, control_of(call)->keys, question->scope, text, &page->after))
         return true;
+    if (!question->fault)
+        return false;
     return api_fail(call, question->fault, "The %s is not one that was given for this request", question->token);
 }
 

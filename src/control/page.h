@@ -24,7 +24,7 @@ enum { PAGE_ELEMENTS = 1000, PAGE_BYTES_MAX = 1 << 20 };
 
 struct page_question {
     const char *token;   /* its member, in the input and in the output */
-    const char *fault;   /* of a token that is none of ours */
+    const char *fault;   /* of a token that is none of ours; NULL: the caller sets one */
     uint32_t elements;   /* that are wanted at most */
     struct bytes scope;  /* what is asked: all but the number of elements */
     bool is_always_told; /* the last page's token is "", not absent; and "" asks for the first */

@@ -4,6 +4,7 @@
 
 #include "api/handler.h"
 #include "catalog/catalog.h"
+#include "identity/store.h"
 #include "keys/keys.h"
 
 #include <pthread.h>
@@ -11,7 +12,8 @@
 struct control {
     struct catalog *catalog;
     const struct keys *keys;
-    struct keys *own_keys; /* owned; NULL: they are the server's */
+    struct identity_store *identities; /* owned */
+    struct keys *own_keys;             /* owned; NULL: they are the server's */
     /* Changes are made one at a time anyway: the catalog sees to it. */
     pthread_mutex_t changing;
     struct table_port *port; /* owned; under the lock */

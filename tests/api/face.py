@@ -109,8 +109,8 @@ def cli(server):
     run = subprocess.run(aws + ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"], env=env, capture_output=True, text=True,
                          timeout=60)
     check(run.stdout == "arn:aws:iam::123456789012:root\n", "aws sts get-caller-identity", run.stdout + run.stderr)
-    run = subprocess.run(aws + ["iam", "list-users"], env=env, capture_output=True, text=True, timeout=60)
-    check(run.returncode and "(InvalidAction)" in run.stderr, "aws iam list-users", run.stderr)
+    run = subprocess.run(aws + ["iam", "list-saml-providers"], env=env, capture_output=True, text=True, timeout=60)
+    check(run.returncode and "(InvalidAction)" in run.stderr, "aws iam list-saml-providers", run.stderr)
 
 
 def unknown_operations(server):
@@ -123,7 +123,7 @@ def unknown_operations(server):
              ("logs", "describe_log_groups", {}, other, "Logs_20140328.DescribeLogGroups"),
              ("kms", "list_keys", {}, other, "TrentService.ListKeys"),
              ("cloudtrail", "lookup_events", {}, other, "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"),
-             ("iam", "list_users", {}, query, "iam.ListUsers"), ("sns", "list_topics", {}, query, "sns.ListTopics"),
+             ("iam", "list_saml_providers", {}, query, "iam.ListSAMLProviders"), ("sns", "list_topics", {}, query, "sns.ListTopics"),
              ("sts", "get_session_token", {}, query, "sts.GetSessionToken"), ("lambda", "list_functions", {}, other, "lambda.GET"),
              ("s3", "list_buckets", {}, query, "s3.GET")]
     before = unknown(server)
