@@ -62,6 +62,7 @@ enum status api_open(const struct api_options *options, struct api **result, str
     api->context.body_bytes_max = API_BODY_MAX;
     api->context.random = options->random;
     api->context.of_handlers = options->context;
+    api->context.gate = options->gate;
     *result = api;
     return OK;
 }

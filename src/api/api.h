@@ -2,7 +2,8 @@
  *
  *     the request -> dispatch.h: service, operation, protocol -> call.c: caller, tree -> a handler -> the answer
  *
- * Signatures are read, for who calls and from which region, and not checked: whoever opens this serves only a developer's machine.
+ * Without a gate signatures are read, for who calls and from which region, and not checked: whoever opens this so serves only a developer's
+ * machine. With one (gate.h) each is checked, and its owner is asked for what he may.
  *
  * Shapes:  a service is a model and, of the operations that are served, a handler each. What has none is answered as AWS answers an
  *          operation that it does not know, and counted by its name.
@@ -14,7 +15,7 @@
 #ifndef API_API_H
 #define API_API_H
 
-#include "api/handler.h"
+#include "api/gate.h"
 #include "base/error.h"
 #include "net/http_message.h"
 
@@ -32,7 +33,9 @@ struct api_options {
     const struct api_service *services; /* borrowed until api_close */
     size_t service_count;
     void (*random)(void *to, size_t size); /* for ids of requests; any thread calls it */
-    void *context;                         /* for handlers */
+    void *context;                         /* for handlers, and the gate */
+    const struct api_gate
+        *gate; /* borrowed. NULL: signatures are read and not checked, and everybody may do everything */
 };
 
 enum status api_open(const struct api_options *options, struct api **result, struct error *err);

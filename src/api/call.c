@@ -6,6 +6,7 @@
 #include "wire/aws/sigv4.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <strings.h>
 
 enum { ACCOUNT_DIGITS = 12, REGION_MAX = 32, QUOTE_MAX = 96, WELL = 200 };
@@ -20,7 +21,8 @@ struct call {
     const char *id;      /* of the answer: x-amzn-RequestId */
     struct sigv4 sigv4;  /* who signed it, where `signature` is OK */
     enum sigv4_result signature;
-    struct bytes body; /* inflated */
+    struct sigv4_request signed_request; /* as it came */
+    struct bytes body;                   /* inflated */
     struct dispatch to;
     struct api_fault fault;
     struct tree *output; /* NULL: the operation has none */
@@ -102,14 +104,13 @@ static bool is_region(struct bytes region)
     return good;
 }
 
-/* A request that was signed for one service is never another's. */
-static bool identify(struct call *call, struct api_caller *caller)
+/* What is wrong with a signature, before its key is looked up and behind it. */
+static bool check_result(struct call *call, enum sigv4_result result)
 {
     const struct sigv4 *sigv4 = &call->sigv4;
-    const char *signing = call->to.service->signing;
 
-    switch (call->signature) {
-    case SIGV4_OK: break;
+    switch (result) {
+    case SIGV4_OK: return true;
     case SIGV4_NONE:
         return fail(call, "MissingAuthenticationTokenException", "MissingAuthenticationToken", 403,
                     "Request is missing Authentication Token");
@@ -121,13 +122,76 @@ static bool identify(struct call *call, struct api_caller *caller)
     case SIGV4_NOT_YET:
     case SIGV4_MISMATCH: return fail_signature(call, sigv4->message);
     }
+    assert(!"a result that sigv4.h does not have");
+    return false;
+}
+
+/* AWS's words, by which clients' chains of credentials go on to the next, or ask for a new session. */
+static bool check_answer(struct call *call, enum gate_answer answer)
+{
+    switch (answer) {
+    case GATE_OPEN: return true;
+    case GATE_NO_KEY:
+    case GATE_TOKEN_WRONG:
+        return fail(call, "UnrecognizedClientException", "InvalidClientTokenId", is_query(call) ? 403 : 400,
+                    "The security token included in the request is invalid.");
+    case GATE_TOKEN_EXPIRED:
+        return fail(call, "ExpiredTokenException", "ExpiredToken", 403,
+                    "The security token included in the request is expired");
+    case GATE_BROKEN: break;
+    }
+    return fail(call, "InternalFailure", "InternalFailure", 500, "The access key could not be looked up");
+}
+
+/* The key first: nothing is hashed for who has none. */
+static bool check_signature(struct call *call, struct api_caller *caller)
+{
+    const struct call_context *context = call->context;
+    uint8_t key[SIGV4_KEY_BYTES];
+    enum sigv4_result result;
+
+    assert(context->gate && call->signature == SIGV4_OK);
+    /* What the gate says of the caller replaces what the key's name seemed to say. */
+    if (!check_answer(call, context->gate->find(context->of_handlers, call->arena, &call->sigv4, caller, key)))
+        return false;
+    result = sigv4_verify(call->arena, &call->signed_request, &call->sigv4, key, call->to.service->signing,
+                          context->gate->now_s(context->of_handlers));
+    OPENSSL_cleanse(key, sizeof(key));
+    return check_result(call, result);
+}
+
+/* A request that was signed for one service is never another's. */
+static bool identify(struct call *call, struct api_caller *caller)
+{
+    const struct sigv4 *sigv4 = &call->sigv4;
+    const char *signing = call->to.service->signing;
+
+    if (!check_result(call, call->signature))
+        return false;
     if (!bytes_is(sigv4->service, signing))
         return fail_signature(
             call, arena_printf(call->arena, "Credential should be scoped to correct service: '%s'. ", signing));
     if (!is_region(sigv4->region))
         return fail_signature(call, "Credential should be scoped to a valid region. ");
-    *caller = (struct api_caller){ account_of(sigv4->access_key), sigv4->region };
-    return true;
+    *caller = (struct api_caller){ .account = account_of(sigv4->access_key), .region = sigv4->region };
+    return !call->context->gate || check_signature(call, caller);
+}
+
+/* What is refused is refused whether it is there or not: nothing of it has been looked at. The status is that of the operation's own
+ * error, if it has one. */
+static bool permit(struct call *call, struct api_call *of_handler)
+{
+    const struct call_context *context = call->context;
+    const struct model_operation *operation = call->to.operation;
+    const char *why = context->gate ? context->gate->refuse(context->of_handlers, of_handler, call->request) : NULL;
+
+    if (!why)
+        return true;
+    /* Typed clients read those of the model. */
+    for (uint32_t i = 0; i < operation->error_count; i++)
+        if (strcmp(operation->errors[i]->name, "AccessDeniedException") == 0)
+            return api_fail(of_handler, "AccessDeniedException", "%s", why);
+    return fail(call, "AccessDeniedException", "AccessDenied", is_query(call) ? 403 : 400, why);
 }
 
 /* As it came, without which it would say nothing of what was signed: the target before it was decoded,
@@ -136,7 +200,7 @@ static void read_signature(struct call *call)
 {
     const struct http_request *request = call->request;
     struct bytes query = request->raw_query;
-    struct sigv4_request signed_request = {
+    call->signed_request = (struct sigv4_request){
         .method = request->method,
         .target = bytes_of_string(
             arena_printf(call->arena, "%.*s%s%.*s", BYTES(request->raw_path), query.size ? "?" : "", BYTES(query))),
@@ -145,7 +209,7 @@ static void read_signature(struct call *call)
         .body = request->body,
     };
 
-    call->signature = sigv4_parse(call->arena, &signed_request, &call->sigv4);
+    call->signature = sigv4_parse(call->arena, &call->signed_request, &call->sigv4);
 }
 
 /* ---- what is asked ---- */
@@ -231,6 +295,7 @@ static bool perform(struct call *call)
     const struct api_handler *handler = handler_of(call);
     struct api_call of_handler = { .arena = call->arena,
                                    .context = call->context->of_handlers,
+                                   .service = call->to.service,
                                    .operation = call->to.operation,
                                    .fault = &call->fault };
     struct tree *input = NULL;
@@ -244,7 +309,7 @@ static bool perform(struct call *call)
         call->output = tree_new(call->arena, call->to.operation->output);
     of_handler.input = input;
     of_handler.output = call->output;
-    return handler->handle(&of_handler);
+    return permit(call, &of_handler) && handler->handle(&of_handler);
 }
 
 /* ---- the answer ---- */

@@ -10,13 +10,14 @@
 #define API_CALL_H
 
 #include "api/dispatch.h"
-#include "api/handler.h"
+#include "api/gate.h"
 #include "api/unknown.h"
 
 struct call_context {
     struct dispatch_services services;
     const struct api_handler *const *const *handlers; /* of each service by its operations' index; NULL: not served */
-    void *of_handlers;                                /* what they are given */
+    void *of_handlers;                                /* what they are given, and the gate */
+    const struct api_gate *gate;                      /* NULL: signatures are not checked */
     size_t body_bytes_max;                            /* inflated */
     void (*random)(void *to, size_t size);
     struct unknown unknown;

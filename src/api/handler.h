@@ -9,15 +9,20 @@
 
 #include "wire/aws/tree.h"
 
+struct iam_principal; /* iam/decide.h */
+
 struct api_caller {
     struct bytes account; /* 12 digits */
     struct bytes region;  /* for which the request was signed: small letters, digits and '-' */
+    const struct iam_principal
+        *principal; /* NULL: signatures are not checked, and whoever asks is the account's root */
 };
 
 struct api_call {
     struct arena *arena;
     struct api_caller caller;
     void *context; /* api_options.context */
+    const struct model_service *service;
     const struct model_operation *operation;
     const struct tree *input; /* checked */
     struct tree *output;      /* empty, to be filled; NULL: the operation has none */
