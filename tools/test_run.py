@@ -68,6 +68,7 @@ def runners(words):
                 ("APIs over TLS", [PYTHON, "tests/api/secure.py"], 120),
                 ("keyspaces by boto3 beside CQL", [PYTHON, "tests/api/keyspaces.py"], 120),
                 ("identities by boto3", [PYTHON, "tests/api/iam.py"], 300),
+                ("signatures that are checked", [PYTHON, "tests/api/gate.py"], 120),
                 ("APIs by six clients, the table of cells", [PYTHON, "tests/api/cells.py"], 900),
                 ("APIs as Terraform calls them", [PYTHON, "tests/api/terraform.py"], 300),
                 ("two accounts", [PYTHON, "tests/api/accounts.py"], 300),

@@ -12,6 +12,7 @@
 #include "control/tagging.h"
 #include "control/tags.h"
 #include "control/types.h"
+#include "identity/signing.h"
 
 #include <assert.h>
 
@@ -181,7 +182,10 @@ enum status control_open(const struct control_options *options, struct control *
     }
     if (!status)
         status = identity_open(&identities, &control->identities, err);
+    control->clock = identities.clock;
+    control->signing = signing_new(control->keys);
     if (status) {
+        signing_free(control->signing);
         keys_close(control->own_keys);
         free(control);
         return status;
@@ -200,6 +204,7 @@ void control_close(struct control *control)
     table_port_close(control->port);
     pthread_mutex_destroy(&control->changing);
     identity_close(control->identities);
+    signing_free(control->signing);
     keys_close(control->own_keys);
     free(control);
 }

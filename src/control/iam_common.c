@@ -7,6 +7,7 @@
 #include "control/iam_common.h"
 
 #include "control/state.h"
+#include "iam/decide.h"
 #include "identity/ids.h"
 #include "schema/arn.h"
 #include "wire/aws/percent.h"
@@ -172,6 +173,22 @@ const struct identity *iam_find(const struct iam *iam, const struct iam_sort *so
 const struct identity *iam_subject(const struct iam *iam, const struct iam_sort *sort)
 {
     return iam_find(iam, sort, tree_string(iam->call->input, sort->name_member));
+}
+
+/* Who is not known by a signature is the root. He may have been deleted while he asked, and then is nobody. */
+bool iam_find_user(const struct iam *iam, const struct identity **user)
+{
+    const struct iam_principal *principal = iam->call->caller.principal;
+
+    *user = NULL;
+    if (!tree_get(iam->call->input, "UserName")) {
+        if (principal && principal->kind == IAM_USER)
+            *user = identities_by_id(iam->set, principal->id);
+        return *user || !principal || principal->kind == IAM_ROOT ||
+               iam_fail(iam->call, "NoSuchEntityException", "The user who asks was deleted.");
+    }
+    *user = iam_subject(iam, &iam_user);
+    return *user != NULL;
 }
 
 /* A path begins and ends with '/', so word, path and name need nothing between them. */

@@ -74,6 +74,8 @@ const struct identity *iam_subject(const struct iam *iam, const struct iam_sort 
 struct bytes iam_arn(const struct api_call *call, const char *word, struct bytes path, struct bytes name);
 /* Its path, "/" if it does not say. */
 struct bytes iam_path(const struct api_call *call, const char *member);
+/* The user that the input names, or the caller himself, if it names nobody; NULL in *user: the account's root. False: there is no such user. */
+bool iam_find_user(const struct iam *iam, const struct identity **user);
 /* A new one of that name: at its place, with an id and a path. EntityAlreadyExists, LimitExceeded. */
 bool iam_make(const struct iam *iam, const struct iam_sort *sort, struct bytes name, struct identity_parts *parts);
 /* UpdateUser, UpdateGroup: another name, another path. */

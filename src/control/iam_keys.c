@@ -15,18 +15,7 @@ enum { DAY_S = 24 * 60 * 60 };
 
 /* ---- whose ----
  *
- * A user's, or the account's root's: who names no user asks for himself, and that is the root for as long as signatures are not looked
- * at. */
-
-/* The user who is named; the account's root, if nobody is. False, and NoSuchEntity. */
-static bool find_owner(const struct iam *iam, const struct identity **user)
-{
-    *user = NULL;
-    if (!tree_get(iam->call->input, "UserName"))
-        return true;
-    *user = iam_subject(iam, &iam_user);
-    return *user != NULL;
-}
+ * A user's, or the account's root's: who names no user asks for himself. */
 
 /* A root's key belongs to no user, and so to no id. */
 static struct bytes scope_of(const struct identity *user)
@@ -64,7 +53,7 @@ static const struct identity *find_key(const struct iam *iam, enum identity_kind
     struct bytes id = tree_string(iam->call->input, member);
     const struct identity *found = NULL;
 
-    if (!find_owner(iam, user))
+    if (!iam_find_user(iam, user))
         return NULL;
     found = identities_find(iam->set, kind, scope_of(*user), id);
     if (!found)
@@ -87,7 +76,7 @@ bool iam_create_key(struct api_call *call)
     const struct identity *user;
     struct error err;
 
-    if (!iam_begin(&iam, call) || !find_owner(&iam, &user) ||
+    if (!iam_begin(&iam, call) || !iam_find_user(&iam, &user) ||
         !iam_check_quota(call, "AccessKeysPerUser", identities_in(iam.set, IDENTITY_ACCESS_KEY, scope_of(user)).count,
                          IAM_KEYS_MAX))
         return false;
@@ -124,7 +113,7 @@ bool iam_list_keys(struct api_call *call)
     struct identity_list all;
     struct iam_page page;
 
-    if (!iam_look(&iam, call) || !find_owner(&iam, &user) || !iam_page_begin(&page, call, scope_of(user)))
+    if (!iam_look(&iam, call) || !iam_find_user(&iam, &user) || !iam_page_begin(&page, call, scope_of(user)))
         return false;
     all = identities_in(iam.set, IDENTITY_ACCESS_KEY, scope_of(user));
     for (uint32_t i = 0; i < all.count; i++) {
@@ -290,7 +279,7 @@ bool iam_list_credentials(struct api_call *call)
     struct identity_list all;
     struct iam_page page;
 
-    if (!check_service(call) || !iam_look(&iam, call) || (!of_all && !find_owner(&iam, &user)) ||
+    if (!check_service(call) || !iam_look(&iam, call) || (!of_all && !iam_find_user(&iam, &user)) ||
         !iam_page_begin(&page, call, of_all ? BYTES_LITERAL("all") : scope_of(user)))
         return false;
     all = of_all ? identities_of(iam.set, IDENTITY_CREDENTIAL)

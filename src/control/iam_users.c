@@ -48,11 +48,10 @@ bool iam_get_user(struct api_call *call)
 
     if (!iam_look(&iam, call))
         return false;
-    if (!tree_get(call->input, "UserName"))
-        return show_root(call);
-    user = iam_subject(&iam, &iam_user);
-    if (!user)
+    if (!iam_find_user(&iam, &user))
         return false;
+    if (!user)
+        return show_root(call);
     iam_show_whole(&iam, tree_member(call->arena, call->output, "User"), user);
     return true;
 }

@@ -13,7 +13,9 @@ struct control {
     struct catalog *catalog;
     const struct keys *keys;
     struct identity_store *identities; /* owned */
-    struct keys *own_keys;             /* owned; NULL: they are the server's */
+    struct signing *signing;           /* owned */
+    const struct clock *clock;
+    struct keys *own_keys; /* owned; NULL: they are the server's */
     /* Changes are made one at a time anyway: the catalog sees to it. */
     pthread_mutex_t changing;
     struct table_port *port; /* owned; under the lock */

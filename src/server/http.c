@@ -31,7 +31,8 @@ static void answer_health(const struct http_request *request, struct http_respon
 
     response->status = is_well ? WELL : NOT_WELL;
     if (http->callbacks.api)
-        http_response_header(response, "Helenus-Signatures", "not checked");
+        http_response_header(response, "Helenus-Signatures",
+                             http->callbacks.checks_signatures ? "checked" : "not checked");
     http_response_header(response, "Helenus-TLS", http->callbacks.has_tls ? "on" : "off");
     http_response_header(response, "Content-Type", "text/plain; charset=utf-8");
 }

@@ -27,6 +27,7 @@ struct http_callbacks {
     void *context;
     struct api *api; /* borrowed until http_close; NULL: none is served */
     bool has_tls;    /* the server speaks TLS: on whatever port */
+    bool checks_signatures;
 };
 
 /* Where it listens: one of the two at least. */

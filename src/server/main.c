@@ -43,12 +43,16 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* The port that monitors and AWS's clients use. */
+/* The port that monitors and AWS's clients use. Whoever starts a server that checks signatures has no key yet: he is
+ * told where the first one lies. */
 static void print_http(const struct options *options, const char *near, bool is_ipv6, unsigned port)
 {
     const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
 
-    if (options->dev)
+    if (options->dev && strcmp(options->api_auth, "iam") == 0)
+        printf("  AWS API   http://%s%s%s:%u    # signatures are checked; the first key: %s/" ROOT_FILE "\n", open,
+               near, close, port, options->data);
+    else if (options->dev)
         printf(
             "  AWS API   aws --endpoint-url http://%s%s%s:%u sts get-caller-identity    # any keys: signatures are not "
             "checked\n",

@@ -74,6 +74,8 @@ static const struct option {
     TEXT("config", config, NULL, NULL, "FILE", RESTART, "options from a file, one `name = value` per line"),
     TEXT("auth", auth, "none", "none password", "KIND", RESTART,
          "none, or password: ask for a name and a password, accept any"),
+    TEXT("api-auth", api_auth, "none", "none iam", "KIND", RESTART,
+         "of AWS's APIs: none reads signatures and lets everybody do everything; iam checks them and asks policies"),
     TEXT("key-file", key_file, NULL, NULL, "FILE", RESTART, "master key: 32 bytes, or 64 hexadecimal digits"),
     TEXT("store", store, "rocksdb", "rocksdb memory", "KIND", RESTART,
          "rocksdb, or memory: needs no --data, and forgets everything when it stops"),

@@ -42,6 +42,7 @@ struct options {
     char *region;
     char *config;
     char *auth;     /* "none", "password" */
+    char *api_auth; /* "none", "iam" */
     char *key_file; /* NULL: with dev, DIR/master.key */
     char *store;    /* "rocksdb", "memory" */
     char *log_level;

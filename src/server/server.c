@@ -11,6 +11,8 @@
 #include "catalog/format.h"
 #include "catalog/job.h"
 #include "control/control.h"
+#include "control/gate.h"
+#include "control/root.h"
 #include "keys/keys.h"
 #include "net/tls.h"
 #include "server/admin/at_rest.h"
@@ -379,8 +381,34 @@ static enum status open_admin(struct server *server, struct error *err)
     return admin_open(&options, &server->admin, err);
 }
 
-/* Nothing checks signatures yet: whoever reaches the port may do anything, as with CQL in developer
- * mode, and only there. */
+/* Whoever reaches the port may do anything, as with CQL in developer mode, unless signatures are checked. CQL has an
+ * option of its own: what one of the two lets in says nothing of the other. */
+static bool checks_signatures(const struct options *options)
+{
+    return strcmp(options->api_auth, "iam") == 0;
+}
+
+/* Who has nothing to sign with yet finds a key where only the operator of this machine can look: in the data directory.
+ * It is made once; where it is kept then is his. */
+static enum status make_root(struct server *server, struct error *err)
+{
+    char path[4096];
+    bool is_made;
+    enum status status;
+
+    /* What nobody can read again after a start would shut everybody out. */
+    if (is_memory(server))
+        return error_set(err, ERR_CONFIG, "--api-auth iam needs --data: its first key is left there");
+    if (snprintf(path, sizeof(path), "%s/" ROOT_FILE, server->options->data) >= (int)sizeof(path))
+        return error_set(err, ERR_CONFIG, "The data directory's name is too long");
+    /* Each start looks: an account whose last key was deleted is let in again so. */
+    status = control_make_root(server->control, path, &is_made, err);
+    if (!status && is_made)
+        log_info("server", "the root of account 000000000000 has its first key, in %s: take it away to a safe place",
+                 path);
+    return status;
+}
+
 static enum status open_api(struct server *server, struct error *err)
 {
     struct control_options control = { .catalog = server->catalog, .space = server->space, .keys = server->keys };
@@ -392,6 +420,10 @@ static enum status open_api(struct server *server, struct error *err)
     if (!server->options->dev || !(server_http_port(server) || server_http_tls_port(server)))
         return OK;
     status = control_open(&control, &server->control, err);
+    if (!status && checks_signatures(server->options)) {
+        api.gate = &control_gate;
+        status = make_root(server, err);
+    }
     if (status)
         return status;
     api.context = server->control;
@@ -407,6 +439,7 @@ static enum status open_http(struct server *server, struct error *err)
         .context = server,
         .api = server->api,
         .has_tls = server->tls != NULL,
+        .checks_signatures = checks_signatures(server->options),
     };
     struct sockaddr_storage plain = server->address, secure = server->address;
     struct http_places places = { .tls = server->tls,

@@ -6,6 +6,9 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+/* In the data directory, as AWS's tools read keys: with --api-auth iam the root's first one. */
+#define ROOT_FILE "root-credentials"
+
 #include "server/options.h"
 
 #include <signal.h>
