@@ -110,6 +110,14 @@ void rows_add(struct rows *rows)
     rows->is_open = true;
 }
 
+/* The cells alone make it a row: when the last of them is deleted, or expires, the row is gone. So an
+ * UPDATE of a row that is not there and gives it nothing leaves nothing, as with a client's. */
+void rows_update(struct rows *rows)
+{
+    rows_add(rows);
+    rows->fragments[rows->count - 1].row.liveness = LIVENESS_NONE;
+}
+
 /* A deletion of the row, with nothing beside it. */
 void rows_delete(struct rows *rows)
 {
@@ -136,7 +144,7 @@ static struct cell *add_cell(struct rows *rows, const struct column_def *column,
                            .kind = rows->ttl_s == TTL_NONE ? CELL_LIVE : CELL_EXPIRING,
                            .timestamp_us = TIMESTAMP_SERVER,
                            .ttl_s = rows->ttl_s,
-                           .local_s = row->liveness.expires_s,
+                           .local_s = rows->ttl_s == TTL_NONE ? TIME_NONE : rows->now_s + rows->ttl_s,
                            .value = arena_copy(rows->arena, value) };
     return cell;
 }
@@ -187,6 +195,40 @@ void rows_put_entry(struct rows *rows, const char *name, struct bytes key, struc
     value_encode_key(&path, column->type->params[0], key, false);
     add_cell(rows, column, value)->path = arena_copy(rows->arena, buffer_bytes(&path));
     buffer_fini(&path);
+}
+
+/* The element is the cell's path, and nothing its value: as CQL's sets are stored, so that a client's
+ * UPDATE and ours are of the same cells. What can be put so has keys that give its bytes back. */
+static struct cell *add_element(struct rows *rows, const char *name, struct bytes element)
+{
+    const struct column_def *column = column_of(rows->def, name);
+    struct buffer path = { 0 };
+    struct cell *cell;
+
+    assert(column->type->kind == TYPE_SET && column->multicell);
+    assert(has_size(column->type->params[0], element) && value_key_is_injective(column->type->params[0]));
+    value_encode_key(&path, column->type->params[0], element, false);
+    cell = add_cell(rows, column, bytes_of("", 0));
+    cell->path = arena_copy(rows->arena, buffer_bytes(&path));
+    buffer_fini(&path);
+    return cell;
+}
+
+void rows_put_element(struct rows *rows, const char *name, struct bytes element)
+{
+    add_element(rows, name, element);
+}
+
+/* It need not have been in the set. The tombstone is later than whatever was there, as its owner
+ * stamps it; what others add at the same time stays, as each element is a cell of its own. */
+void rows_remove_element(struct rows *rows, const char *name, struct bytes element)
+{
+    struct cell *cell = add_element(rows, name, element);
+
+    cell->kind = CELL_TOMBSTONE;
+    cell->ttl_s = TTL_NONE;
+    cell->local_s = rows->now_s;
+    cell->value = bytes_of(NULL, 0);
 }
 
 /* The serialized partition key: one value as it is, several each with its size and an end. */
@@ -361,4 +403,110 @@ enum status rows_read(struct table_port *port, const struct table_def *def, stru
     buffer_fini(&after);
     arena_free(arena);
     return status;
+}
+
+/* The next page begins behind the last row of the last partition, which may have more. */
+static enum status scan_page(struct table_port *port, struct read_command *command, const struct table_def *def,
+                             struct arena *arena, struct buffer *partition, struct buffer *clustering, bool *has_more,
+                             enum status (*row)(void *, struct bytes, const struct rows_view *, struct error *),
+                             void *context, struct error *err)
+{
+    struct read_result result;
+    enum status status = table_read(port, command, true, arena, &result, err);
+
+    for (uint32_t i = 0; !status && i < result.partition_count; i++) {
+        const struct read_partition *found = &result.partitions[i];
+
+        for (uint32_t j = 0; !status && j < found->row_count; j++) {
+            struct rows_view view;
+
+            status = rows_view(&view, def, found->rows[j].clustering, found->rows[j].row, arena, err);
+            if (!status)
+                status = row(context, found->partition_key, &view, err);
+        }
+        buffer_reset(partition);
+        buffer_append_bytes(partition, found->partition_key);
+        buffer_reset(clustering);
+        if (found->row_count)
+            buffer_append_bytes(clustering, found->rows[found->row_count - 1].clustering);
+        command->token = found->token;
+    }
+    *has_more = !status && result.has_more && result.partition_count;
+    return status;
+}
+
+/* As rows_read, over all partitions in the order of their tokens, so with bounded memory, too. Rows
+ * that are written meanwhile may be seen or not. */
+enum status rows_scan(struct table_port *port, const struct table_def *def, int64_t now_s,
+                      enum status (*row)(void *context, struct bytes key, const struct rows_view *view,
+                                         struct error *err),
+                      void *context, struct error *err)
+{
+    struct read_command command = { .table_id = def->id,
+                                    .schema_version = def->version,
+                                    .token = INT64_MIN,
+                                    .token_last = INT64_MAX,
+                                    .rows_wanted = true,
+                                    .row_limit = READ_ROWS,
+                                    .byte_limit = READ_BYTES,
+                                    .now_s = now_s };
+    struct arena *arena = arena_new(1 << 16);
+    struct buffer partition = { 0 }, clustering = { 0 };
+    enum status status;
+    bool has_more;
+
+    do {
+        arena_reset(arena);
+        status = scan_page(port, &command, def, arena, &partition, &clustering, &has_more, row, context, err);
+        command.after_partition = buffer_bytes(&partition);
+        /* A row without clustering columns is all there is of its partition. */
+        command.after_partition_inclusive = clustering.size > 0;
+        command.after_clustering = clustering.size ? buffer_bytes(&clustering) : bytes_of(NULL, 0);
+    } while (has_more);
+    buffer_fini(&partition);
+    buffer_fini(&clustering);
+    arena_free(arena);
+    return status;
+}
+
+/* Of the row as it was read: nothing more is looked up. The paths of its cells, decoded; their values are empty. What is deleted is none of them, and what
+ * has expired was hidden by who read the row. */
+enum status rows_elements(const struct rows_view *view, const char *name,
+                          void (*element)(void *context, struct bytes element), void *context, struct error *err)
+{
+    const struct column_def *column = column_of(view->def, name);
+    struct buffer value = { 0 };
+    enum status status = OK;
+
+    assert(column->type->kind == TYPE_SET && column->multicell);
+    for (uint32_t i = 0; i < view->row->cell_count && !status; i++) {
+        const struct cell *cell = &view->row->cells[i];
+        struct bytes path = cell->path;
+
+        if (cell->column_id != column->id || cell->kind == CELL_TOMBSTONE)
+            continue;
+        buffer_reset(&value);
+        status = value_decode_key(&path, column->type->params[0], false, &value, err);
+        if (!status)
+            element(context, buffer_bytes(&value));
+    }
+    buffer_fini(&value);
+    return status;
+}
+
+/* Both the row's own life and its cells' are looked at: an INSERT with a TTL has one, an UPDATE
+ * only cells. */
+int64_t rows_expire_s(const struct rows_view *view)
+{
+    int64_t first = INT64_MAX;
+
+    for (uint32_t i = 0; i < view->row->cell_count; i++) {
+        const struct cell *cell = &view->row->cells[i];
+
+        if (cell->kind == CELL_EXPIRING && cell->local_s < first)
+            first = cell->local_s;
+    }
+    if (view->row->liveness.ttl_s != TTL_NONE && view->row->liveness.expires_s < first)
+        first = view->row->liveness.expires_s;
+    return first;
 }

@@ -38,6 +38,8 @@ struct rows {
 
 void rows_begin(struct rows *rows, const struct table_def *def, struct arena *arena, int64_t now_s, int32_t ttl_s);
 void rows_add(struct rows *rows);
+/* A row too, of which only cells are written: it is there as long as one of them is, as after an UPDATE. */
+void rows_update(struct rows *rows);
 /* The row is deleted instead: nothing but its clustering columns may be put. */
 void rows_delete(struct rows *rows);
 /* A value as the native protocol has it. */
@@ -46,6 +48,9 @@ void rows_put(struct rows *rows, const char *column, struct bytes value);
 void rows_put_number(struct rows *rows, const char *column, int64_t value);
 /* One entry of a map that is stored cell by cell. No two have the same key. */
 void rows_put_entry(struct rows *rows, const char *column, struct bytes key, struct bytes value);
+/* One element of a set that is stored cell by cell: it is in it, or no more. Neither twice. */
+void rows_put_element(struct rows *rows, const char *column, struct bytes element);
+void rows_remove_element(struct rows *rows, const char *column, struct bytes element);
 
 /* Ends the last row and gives the command's bytes, and the token that routes it. */
 int64_t rows_encode(struct rows *rows, struct buffer *command);
@@ -74,5 +79,16 @@ struct bytes rows_get_entry(const struct rows_view *view, const char *column, st
 enum status rows_read(struct table_port *port, const struct table_def *def, struct bytes key, int64_t now_s,
                       enum status (*row)(void *context, const struct rows_view *view, struct error *err), void *context,
                       struct error *err);
+
+/* All live rows of a table, in the order of tokens; `key` is each one's serialized partition key. Else as rows_read. */
+enum status rows_scan(struct table_port *port, const struct table_def *def, int64_t now_s,
+                      enum status (*row)(void *context, struct bytes key, const struct rows_view *view,
+                                         struct error *err),
+                      void *context, struct error *err);
+/* Each element of such a set, in order; `element` is called with bytes that last as long as the call. */
+enum status rows_elements(const struct rows_view *view, const char *column,
+                          void (*element)(void *context, struct bytes element), void *context, struct error *err);
+/* When the first of its cells expires, in seconds since 1970; INT64_MAX: none does. */
+int64_t rows_expire_s(const struct rows_view *view);
 
 #endif
