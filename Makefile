@@ -13,7 +13,7 @@ endif
 PYTHON  ?= python3
 
 # Later folders may include earlier ones only (make arrows).
-LAYERS := base net types wire cql schema row plan keys iam store table catalog identity query api control server
+LAYERS := base net types wire cql schema row plan keys iam store table catalog auth identity query api control server
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wno-unused-parameter -Wno-missing-field-initializers
 WARNXX  := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
@@ -33,7 +33,7 @@ ROCKSDB_LIBS := $(ENGINE_DIR)/lib/librocksdb.a -ldl
 else
 ROCKSDB_LIBS := -lrocksdb
 endif
-LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -llz4 -lsnappy -lzstd -lmpfr -lgmp -lmicrohttpd -lz -lpcre2-8 -lm
+LIBS := $(ROCKSDB_LIBS) -lssl -lcrypto -lcrypt -llz4 -lsnappy -lzstd -lmpfr -lgmp -lmicrohttpd -lz -lpcre2-8 -lm
 
 SRC_C   := $(foreach l,$(LAYERS),$(shell find src/$(l) -name '*.c' 2>/dev/null))
 TEST_C  := $(filter %_test.c,$(SRC_C))

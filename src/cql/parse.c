@@ -8,6 +8,7 @@
 #include "cql/build.h"
 #include "cql/grammar.h"
 #include "cql/lex.h"
+#include "cql/secret.h"
 #include "types/text.h"
 
 #include <assert.h>
@@ -102,9 +103,11 @@ void parse_fail_at(struct parse *p, struct lexeme lexeme)
 
         text = bytes_of(text.data + quote, text.size - 2 * quote);
     }
-    /* A lexeme may be megabytes; messages are short. */
+    /* A lexeme may be megabytes; messages are short. And they are logged by others: no password stands in one. */
     if (text.size > 256)
         text.size = 256;
+    if (lexeme.token == T_STRING && cql_has_password(bytes_of(p->original.data, (size_t)(lexeme.start - p->copy))))
+        text = BYTES_LITERAL("*******");
     parse_fail_where(p, lexeme.start, "no viable alternative at input '%.*s'", BYTES(text));
 }
 
