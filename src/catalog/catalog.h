@@ -49,7 +49,8 @@ struct catalog_options {
     uint8_t address[16];      /* what system.local tells clients: the CQL listener's */
     bool address_is_ipv6;
     uint16_t cql_port;
-    bool wants_password;                                   /* system_views.settings says so */
+    bool wants_password;                                   /* system_views.settings says so, */
+    bool has_roles;                                        /* and this */
     const struct clock *clock;                             /* borrowed */
     void (*random)(void *context, void *out, size_t size); /* NULL: getrandom */
     void *random_context;

@@ -332,7 +332,7 @@ static void settings_rows(const struct virtual_table *self, struct virtual_emit 
         const char *value;
     } settings[] = {
         { "authenticator", catalog->options.wants_password ? "PasswordAuthenticator" : "AllowAllAuthenticator" },
-        { "authorizer", "AllowAllAuthorizer" },
+        { "authorizer", catalog->options.has_roles ? "CassandraAuthorizer" : "AllowAllAuthorizer" },
         { "cluster_name", catalog->cluster_name },
         { "commitlog_sync", "group" },
         { "endpoint_snitch", "SimpleSnitch" },

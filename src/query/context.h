@@ -26,6 +26,7 @@ struct query_engine {
     /* of struct query_thresholds */
     _Atomic uint64_t tombstone_warn, tombstone_fail, batch_warn_bytes, batch_fail_bytes, batch_warn_partitions;
     struct prepared_cache *cache;   /* owned */
+    _Atomic uint64_t prepared_last; /* struct prepared's number */
     const struct keys *keys;        /* borrowed; NULL: mac_key */
     uint8_t mac_key[MAC_KEY_BYTES]; /* of paging states; made at start */
     struct hash_key hash_key;       /* of tables whose keys clients choose */

@@ -4,6 +4,7 @@
 #include "query/definition.h"
 
 #include "cql/print.h"
+#include "query/grant.h"
 #include "schema/ddl.h"
 
 #include <assert.h>
@@ -24,6 +25,9 @@ enum query_result execute_definition(struct execution *execution)
         return execution_failed(execution, status);
     for (uint32_t i = 0; i < change.warning_count; i++)
         execution_warn(execution->request, "%.*s", BYTES(change.warnings[i]));
+    status = change.happened ? grant_to_creator(execution, &change) : OK;
+    if (status)
+        return execution_failed(execution, status);
     if (!change.happened) {
         native_encode_result_void(execution->out);
         return QUERY_DONE;

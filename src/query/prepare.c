@@ -3,6 +3,7 @@
 #include "query/prepare.h"
 
 #include "cql/parse.h"
+#include "cql/secret.h"
 #include "query/statement.h"
 #include "query/trace.h"
 #include "types/text.h"
@@ -36,7 +37,9 @@ enum status prepare_plan(struct execution *execution, struct arena *arena, struc
     assert(arena && execution->schema);
     if (text.size > STATEMENT_BYTES_MAX)
         return error_set(execution->err, ERR_INVALID, "The statement is too long");
-    TRACE(trace, "Parsing %.*s", BYTES(text_cut(text, STATEMENT_SHOWN_BYTES)));
+    if (__builtin_expect(trace != NULL, 0))
+        trace_event(trace, "Parsing %.*s",
+                    BYTES(text_cut(cql_hide_password(execution->request->arena, text), STATEMENT_SHOWN_BYTES)));
     status = cql_parse(arena, text, &statement, execution->err);
     assert(status || statement_of(statement->kind)->kind == statement->kind);
     TRACE(trace, "Preparing statement");
@@ -59,6 +62,8 @@ enum status prepare_text(struct execution *execution, struct bytes keyspace, str
     enum status status;
 
     prepared->arena = arena;
+    prepared->number =
+        1 + atomic_fetch_add_explicit(&execution->context->engine->prepared_last, 1, memory_order_relaxed);
     prepared->keyspace = bytes_is_null(keyspace) ? keyspace : arena_copy(arena, keyspace);
     prepared->text = arena_copy(arena, text);
     prepared->account = execution->request->session->account;

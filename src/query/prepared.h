@@ -27,6 +27,7 @@ struct prepared {
     _Atomic bool used; /* since the hand of the clock passed */
     _Atomic bool evicted;
     _Atomic uint64_t checked_version; /* schema_version_number in which its definitions are those in force */
+    uint64_t number;                  /* no other one of the process has it, or had it; never 0 */
     uint8_t id[PREPARED_ID_BYTES];
     const struct catalog_account *account; /* borrowed: whose it is */
     struct bytes keyspace;                 /* of the session that prepared it; NULL data: none */

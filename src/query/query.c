@@ -10,6 +10,7 @@
 #include "query/query.h"
 
 #include "plan/batch.h"
+#include "query/authorize.h"
 #include "query/execute.h"
 #include "query/paging.h"
 #include "query/pending.h"
@@ -54,6 +55,17 @@ static void trace_execute(struct trace *trace, const struct execution *execution
         trace_bind(trace, i, &plan->binds[i], execution->eval.binds[i]);
 }
 
+/* Rows of system_auth are to be written: who has roles in memory is told when it has ended. */
+static bool writes_auth(const struct plan *plan)
+{
+    if (plan->table)
+        return bytes_is(plan->table->keyspace, "system_auth");
+    for (uint32_t i = 0; i < plan->part_count; i++)
+        if (writes_auth(plan->parts[i]))
+            return true;
+    return plan->statement->kind == STATEMENT_TRUNCATE;
+}
+
 /* Runs one plan with the values of its request. QUERY_WAITS is answered before anything is
  * done when the statement's kind says that it needs a thread that may wait: all definitions,
  * TRUNCATE. */
@@ -67,6 +79,8 @@ static enum query_result run_plan(struct execution *execution, const struct plan
     assert(!request->state);
     execution->plan = plan;
     request->table_id = plan->table ? plan->table->id : 0;
+    if (__builtin_expect(request->session->login != NULL, 0) && statement->is_write)
+        request->writes_auth = writes_auth(plan);
     init_eval(execution);
     for (uint32_t i = 0; i < plan->warning_count; i++)
         execution_warn(request, "%.*s", BYTES(plan->warnings[i]));
@@ -110,6 +124,13 @@ static enum status choose_keyspace(struct execution *execution, struct bytes giv
     return OK;
 }
 
+static enum status authorize_query(struct execution *execution, const struct plan *plan)
+{
+    if (__builtin_expect(!execution->request->session->login, 1))
+        return OK;
+    return authorize_plans(execution, &plan, 1);
+}
+
 /* QUERY: the plan lives in the request's arena and is used once. A pending write keeps what
  * it needs of it (pending.c), so the plan may go before the owner has answered. */
 static enum query_result run_query(struct execution *execution)
@@ -128,7 +149,10 @@ static enum query_result run_query(struct execution *execution)
         return execution_failed(execution, status);
     plan_describe(&plan, request->arena, execution->version);
     execution->statement_text = text;
-    enum query_result result = run_plan(execution, &plan, &execution->parameters->values);
+    status = authorize_query(execution, &plan);
+    enum query_result result =
+        status ? execution_failed(execution, status) : run_plan(execution, &plan, &execution->parameters->values);
+
     plan_fini(&plan);
     execution->plan = NULL;
     return result;
@@ -215,6 +239,9 @@ static enum query_result run_execute(struct execution *execution)
     execution->prepared_count = 1;
     execution->keyspace = prepared->keyspace;
     execution->statement_text = prepared->text;
+    status = authorize_prepared(execution, prepared);
+    if (status)
+        return execution_failed(execution, status);
     return run_plan(execution, &prepared->plan, &execution->parameters->values);
 }
 
@@ -298,11 +325,16 @@ static enum query_result run_batch(struct execution *execution)
         if (!status && entry->values.count != plans[i]->bind_count)
             status = error_set(execution->err, ERR_INVALID, "There were %u markers(?) in CQL but %u bound variables",
                                plans[i]->bind_count, entry->values.count);
-        if (!status) {
-            init_eval(execution);
-            evals[i] = execution->eval;
-            status = values_bind(execution, plans[i], &entry->values, &evals[i]);
-        }
+    }
+    if (!status && __builtin_expect(request->session->login != NULL, 0)) {
+        status = authorize_plans(execution, plans, count);
+        for (uint32_t i = 0; i < count && !status; i++)
+            request->writes_auth |= writes_auth(plans[i]);
+    }
+    for (uint32_t i = 0; i < count && !status; i++) {
+        init_eval(execution);
+        evals[i] = execution->eval;
+        status = values_bind(execution, plans[i], &message->batch.entries[i].values, &evals[i]);
     }
     if (!status)
         status = plan_check_batch(kind, plans, count, false, execution->err);
@@ -333,6 +365,13 @@ static enum query_result run_message(struct execution *execution)
     }
 }
 
+/* Whatever became of it: an error may be one of which nobody knows what was written. */
+static void note_auth_written(struct query_request *request)
+{
+    if (__builtin_expect(request->writes_auth, 0))
+        auth_touch(request->session->login->account);
+}
+
 /* Resets what an earlier run of the same request may have left, and checks the form of a
  * paging state for every kind of statement: Cassandra does so while it decodes the message. */
 enum query_result query_run(struct query_context *context, struct query_request *request, struct buffer *out)
@@ -355,6 +394,7 @@ enum query_result query_run(struct query_context *context, struct query_request 
      * use. */
     prepared_lookaside_tidy(&context->lookaside, context->view.version);
     request->error.status = OK;
+    request->writes_auth = false;
     request->table_id = 0;
     request->warning_count = 0;
     request->state = NULL;
@@ -369,7 +409,11 @@ enum query_result query_run(struct query_context *context, struct query_request 
     result = run_message(&execution);
     /* A worker waits for its write inside of run: then the answer is there, and only has to
      * be written. */
-    return result == QUERY_DONE && request->state ? query_finish(context, request, out) : result;
+    if (result == QUERY_DONE && request->state)
+        return query_finish(context, request, out);
+    if (result == QUERY_DONE)
+        note_auth_written(request);
+    return result;
 }
 
 /* The owner refused a command of an older schema with ERR_STALE and did nothing, so the
@@ -380,6 +424,7 @@ enum query_result query_finish(struct query_context *context, struct query_reque
     bool is_stale = request->error.status == ERR_STALE;
 
     pending_finish(request, is_stale ? NULL : out);
+    note_auth_written(request);
     if (!is_stale || !out)
         return QUERY_DONE;
     TRACE(request->trace, "Begun again: the definitions have changed");

@@ -13,9 +13,11 @@
 
 struct trace;
 struct catalog_account; /* catalog/catalog.h */
+struct auth_login;      /* auth/auth.h */
 
 struct query_session {
     struct catalog_account *account; /* borrowed from the catalog: whose names its statements name */
+    struct auth_login *login;        /* borrowed: as which role; NULL: nothing is asked of anybody */
     struct bytes keyspace;           /* USE; owned by the connection (malloc); data NULL: none. query_run replaces it */
     uint8_t protocol_version;        /* 3, 4, 5 */
     uint32_t flow; /* a number of the connection: its requests wait behind each other, not others behind them */
@@ -36,6 +38,7 @@ struct query_request {
     uint64_t table_id;                 /* out: of the table, of a batch's first one; 0: there is none */
     uint32_t
         waits_for; /* out, QUERY_WAITS: 1 + the shard whose disk it may wait for; 1 + their count: it computes long; 0: unknown */
+    bool writes_auth;       /* out: rows of system_auth; who reads them is told when it has ended */
     bool was_use;           /* out: the session has another keyspace than before, or the same one once more */
     struct bytes *warnings; /* out, in the arena */
     uint32_t warning_count;

@@ -2,7 +2,7 @@
  * it, whether it takes values, whether a loop may run it, and which permission it needs. It
  * is one table so that nobody has to look for a switch: a kind without `run` is refused by
  * its name (query.c), one without `plan` has nothing to plan. Permissions follow Cassandra's
- * authorize(); nothing checks them yet, as there are no identities. */
+ * authorize(); authorize.c asks for them. */
 #include "query/statement.h"
 
 #include "plan/batch.h"
@@ -10,7 +10,9 @@
 #include "plan/select.h"
 #include "query/definition.h"
 #include "query/describe.h"
+#include "query/grant.h"
 #include "query/read.h"
+#include "query/role.h"
 #include "query/truncate.h"
 #include "query/use.h"
 #include "query/write.h"
@@ -78,31 +80,31 @@ const struct statement statements[STATEMENT_KINDS] = {
     [STATEMENT_DROP_AGGREGATE] = { STATEMENT_DROP_AGGREGATE, "DROP AGGREGATE", .run = execute_drop_of_nothing,
                                    .runs_on_loop = true,
                                    .need = { NEED_PERMISSION, RESOURCE_FUNCTION, PERMISSION_DROP } },
-    [STATEMENT_CREATE_ROLE] = { STATEMENT_CREATE_ROLE, "CREATE ROLE",
+    [STATEMENT_CREATE_ROLE] = { STATEMENT_CREATE_ROLE, "CREATE ROLE", .run = execute_create_role,
                                 .need = { NEED_PERMISSION, RESOURCE_ALL_ROLES, PERMISSION_CREATE } },
     /* its own password anybody may change */
-    [STATEMENT_ALTER_ROLE] = { STATEMENT_ALTER_ROLE, "ALTER ROLE",
+    [STATEMENT_ALTER_ROLE] = { STATEMENT_ALTER_ROLE, "ALTER ROLE", .run = execute_alter_role,
                                .need = { NEED_PERMISSION, RESOURCE_ROLE, PERMISSION_ALTER } },
-    [STATEMENT_DROP_ROLE] = { STATEMENT_DROP_ROLE, "DROP ROLE",
+    [STATEMENT_DROP_ROLE] = { STATEMENT_DROP_ROLE, "DROP ROLE", .run = execute_drop_role,
                               .need = { NEED_PERMISSION, RESOURCE_ROLE, PERMISSION_DROP } },
-    [STATEMENT_GRANT_ROLE] = { STATEMENT_GRANT_ROLE, "GRANT ROLE",
+    [STATEMENT_GRANT_ROLE] = { STATEMENT_GRANT_ROLE, "GRANT ROLE", .run = execute_grant_role,
                                .need = { NEED_PERMISSION, RESOURCE_ROLE, PERMISSION_AUTHORIZE } },
-    [STATEMENT_REVOKE_ROLE] = { STATEMENT_REVOKE_ROLE, "REVOKE ROLE",
+    [STATEMENT_REVOKE_ROLE] = { STATEMENT_REVOKE_ROLE, "REVOKE ROLE", .run = execute_grant_role,
                                 .need = { NEED_PERMISSION, RESOURCE_ROLE, PERMISSION_AUTHORIZE } },
     /* its own anybody may see */
-    [STATEMENT_LIST_ROLES] = { STATEMENT_LIST_ROLES, "LIST ROLES",
+    [STATEMENT_LIST_ROLES] = { STATEMENT_LIST_ROLES, "LIST ROLES", .run = execute_list_roles,
                                .need = { NEED_PERMISSION, RESOURCE_ALL_ROLES, PERMISSION_DESCRIBE } },
     /* and the permissions themselves */
-    [STATEMENT_GRANT_PERMISSIONS] = { STATEMENT_GRANT_PERMISSIONS, "GRANT",
+    [STATEMENT_GRANT_PERMISSIONS] = { STATEMENT_GRANT_PERMISSIONS, "GRANT", .run = execute_grant_permissions,
                                       .need = { NEED_ON_WRITTEN, RESOURCE_NONE, PERMISSION_AUTHORIZE } },
-    [STATEMENT_REVOKE_PERMISSIONS] = { STATEMENT_REVOKE_PERMISSIONS, "REVOKE",
+    [STATEMENT_REVOKE_PERMISSIONS] = { STATEMENT_REVOKE_PERMISSIONS, "REVOKE", .run = execute_grant_permissions,
                                        .need = { NEED_ON_WRITTEN, RESOURCE_NONE, PERMISSION_AUTHORIZE } },
     /* its own anybody may see */
-    [STATEMENT_LIST_PERMISSIONS] = { STATEMENT_LIST_PERMISSIONS, "LIST PERMISSIONS",
+    [STATEMENT_LIST_PERMISSIONS] = { STATEMENT_LIST_PERMISSIONS, "LIST PERMISSIONS", .run = execute_list_permissions,
                                      .need = { NEED_PERMISSION, RESOURCE_ROLE, PERMISSION_DESCRIBE } },
-    [STATEMENT_ADD_IDENTITY] = { STATEMENT_ADD_IDENTITY, "ADD IDENTITY",
+    [STATEMENT_ADD_IDENTITY] = { STATEMENT_ADD_IDENTITY, "ADD IDENTITY", .run = execute_identity,
                                  .need = { NEED_PERMISSION, RESOURCE_ALL_ROLES, PERMISSION_CREATE } },
-    [STATEMENT_DROP_IDENTITY] = { STATEMENT_DROP_IDENTITY, "DROP IDENTITY",
+    [STATEMENT_DROP_IDENTITY] = { STATEMENT_DROP_IDENTITY, "DROP IDENTITY", .run = execute_identity,
                                   .need = { NEED_PERMISSION, RESOURCE_ALL_ROLES, PERMISSION_DROP } },
     [STATEMENT_DESCRIBE] = { STATEMENT_DESCRIBE, "DESCRIBE", .run = execute_describe, .runs_on_loop = true,
                              .need = { NEED_LOGIN } },

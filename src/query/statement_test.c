@@ -66,8 +66,8 @@ static void a_text_finds_its_row(void **state)
           RESOURCE_ALL_TABLES },
         { "ALTER TABLE t ADD v int", "ALTER TABLE", true, false, false, PERMISSION_ALTER, RESOURCE_TABLE },
         { "CREATE INDEX ON t (v)", "CREATE INDEX", false, false, false, PERMISSION_ALTER, RESOURCE_TABLE },
-        { "CREATE ROLE r", "CREATE ROLE", false, false, false, PERMISSION_CREATE, RESOURCE_ALL_ROLES },
-        { "GRANT SELECT ON t TO r", "GRANT", false, false, false, PERMISSION_AUTHORIZE, RESOURCE_NONE },
+        { "CREATE ROLE r", "CREATE ROLE", true, false, false, PERMISSION_CREATE, RESOURCE_ALL_ROLES },
+        { "GRANT SELECT ON t TO r", "GRANT", true, false, false, PERMISSION_AUTHORIZE, RESOURCE_NONE },
         { "DESCRIBE TABLES", "DESCRIBE", true, true, false, 0, RESOURCE_NONE },
     };
 

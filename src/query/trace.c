@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "catalog/rows.h"
+#include "cql/secret.h"
 #include "query/context.h"
 #include "table/table.h"
 #include "types/text.h"
@@ -168,7 +169,7 @@ void trace_query(struct trace *trace, const char *request, struct bytes text,
     }
     if (bytes_is_null(text))
         return;
-    add_parameter(trace, "query", text_cut(text, TRACE_QUERY_BYTES_MAX));
+    add_parameter(trace, "query", text_cut(cql_hide_password(trace->arena, text), TRACE_QUERY_BYTES_MAX));
 }
 
 /* How many bytes of the text are TRACE_VALUE_UNITS_MAX UTF-16 units, the units of a Java

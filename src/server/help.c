@@ -42,6 +42,11 @@ static const struct command_help {
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
     { "restore", "restore SNAPSHOT DIR [--key-file FILE]", "a snapshot into an empty directory, and checked",
       "exit codes: 0 done, 1 failed, 2 not begun\n" },
+    { "password", "password DIR USER", "a new password for a role, which becomes a superuser",
+      "The way back where all passwords are lost, and to the first role where the server could not show its password.\n"
+      "USER: a role of account 000000000000, or ROLE-at-ACCOUNT; it is made if it is not there. Only of a server that was\n"
+      "started with --auth roles, by root or the server's own user. The password is printed, and kept nowhere.\n"
+      "exit codes: 0 done, 1 failed, 2 no server has it open\n" },
     { "api", "api missing DIR|URL", "what was asked of AWS's APIs that is not served",
       "Operations with how often they were asked for since the server began, most often first: what a program needs\n"
       "that is not there yet. URL: of its HTTP port, http://127.0.0.1:9080, for a server with another data directory or\n"

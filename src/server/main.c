@@ -87,17 +87,21 @@ static void print_cql(const struct options *options, const struct server *server
     const char *host = server_host(server), *near = near_of(host);
     const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
     unsigned port = server_cql_port(server);
-    bool password = strcmp(options->auth, "password") == 0;
+    bool password = strcmp(options->auth, "none") != 0, roles = strcmp(options->auth, "roles") == 0;
 
     printf("  CQL       %s%s%s:%u\n"
            "  cqlsh     cqlsh %s%s %u                       # pip install cqlsh\n"
            "  Python    from cassandra.cluster import Cluster        # pip install cassandra-driver\n",
-           open, host, close, port, password ? "-u any -p any " : "", near, port);
+           open, host, close, port,
+           roles      ? "-u cassandra "
+           : password ? "-u any -p any "
+                      : "",
+           near, port);
     if (password)
         printf("            from cassandra.auth import PlainTextAuthProvider\n"
-               "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"any\", "
-               "\"any\")).connect()\n",
-               near, port);
+               "            session = Cluster([\"%s\"], port=%u, auth_provider=PlainTextAuthProvider(\"%s\", "
+               "\"%s\")).connect()\n",
+               near, port, roles ? "cassandra" : "any", roles ? "..." : "any");
     else
         printf("            session = Cluster([\"%s\"], port=%u).connect()\n", near, port);
     printf("            session.execute(\"SELECT release_version FROM system.local\").one()\n");
@@ -115,7 +119,9 @@ static void print_screen(const struct options *options, const struct server *ser
     printf("\n"
            "  helenus " HELENUS_VERSION "%s\n"
            "\n",
-           options->dev ? ", developer mode: any credentials" : "");
+           !options->dev                         ? ""
+           : strcmp(options->auth, "roles") == 0 ? ", developer mode"
+                                                 : ", developer mode: any credentials");
     if (port)
         print_cql(options, server, is_ipv6);
     if (server_http_port(server))
@@ -128,6 +134,15 @@ static void print_screen(const struct options *options, const struct server *ser
     printf("  stop      Ctrl-C%s\n\n", in_memory ? "" : "; acknowledged writes are safe however it ends");
     printf("Starting listening for CQL clients on %s%s%s:%u%s\n", open, host, close,
            port ? port : server_cql_tls_port(server), port ? "" : " (encrypted)");
+    fflush(stdout);
+}
+
+/* Only where standard output is a terminal (server.c looks): what is printed to a file or a journal
+ * would stay there. To who sits before the terminal, and to nobody else: it stands nowhere. */
+static void print_password(const char *password)
+{
+    printf("  superuser cassandra, password %s (shown this once; `helenus password DIR cassandra` gives another)\n\n",
+           password);
     fflush(stdout);
 }
 
@@ -175,10 +190,10 @@ static int serve(int argc, char **argv)
         options_fini(&options);
         return refuse(error.message);
     }
-    /* Without it anybody could do anything, and not even say who they are. */
-    if (!options.dev) {
+    /* Else anybody could do anything, and not even say who they are. */
+    if (!options.dev && strcmp(options.auth, "roles") != 0) {
         options_fini(&options);
-        return refuse("identity is not built yet: serve needs --dev");
+        return refuse("serve needs --auth roles and --key-file, or --dev, where anybody may do anything");
     }
     log_level_parse(options.log_level, &level);
     log_set_level(level);
@@ -198,6 +213,7 @@ static int serve(int argc, char **argv)
         fprintf(stderr, "helenus: warning: developer mode on %s: whoever reaches it can read and write everything\n",
                 server_host(server));
     notify_ready(); /* first: what is told of it in the log stands there when others read that we listen */
+    server_show_password(server, print_password);
     print_screen(&options, server);
     /* Without a file there is nothing to read again: SIGHUP says that the terminal has gone. */
     while (sigwait(&stops, &signal_number) != 0 || (signal_number == SIGHUP && options.config))

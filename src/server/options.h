@@ -41,7 +41,7 @@ struct options {
     uint64_t shards; /* 0: as the directory is, or the default */
     char *region;
     char *config;
-    char *auth;     /* "none", "password" */
+    char *auth;     /* "none", "password", "roles" */
     char *api_auth; /* "none", "iam" */
     char *key_file; /* NULL: with dev, DIR/master.key */
     char *store;    /* "rocksdb", "memory" */

@@ -31,6 +31,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -125,8 +126,7 @@ static enum status open_keys(struct server *server, struct error *err)
         return OK;
     if (options->dev)
         return keys_open_directory(options->data, !format_holds_data(options->data), &server->keys, err);
-    /* Identity is not built yet, so this cannot be reached; without developer mode a key is never
-     * made. */
+    /* Without developer mode a key is never made. */
     return error_set(err, ERR_CONFIG, "--key-file is needed without --dev");
 }
 
@@ -182,7 +182,12 @@ static enum status open_environment(struct server *server, struct error *err)
 /* The options' word for it; it was checked when they were read. */
 static bool wants_password(const struct options *options)
 {
-    return strcmp(options->auth, "password") == 0;
+    return strcmp(options->auth, "none") != 0;
+}
+
+static bool has_roles(const struct options *options)
+{
+    return strcmp(options->auth, "roles") == 0;
 }
 
 /* What system.local tells: what we were told to tell, else an address clients can use, also where
@@ -211,6 +216,7 @@ static enum status open_catalog(struct server *server, struct error *err)
         .directory = is_memory(server) ? NULL : server->options->data,
         .region = server->options->region,
         .wants_password = wants_password(server->options),
+        .has_roles = has_roles(server->options),
         .clock = &server->clock.base,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,
@@ -243,7 +249,8 @@ static enum status open_space(struct server *server, struct error *err)
         .context = server->catalog,
         .clock = &server->clock.base,
         .sum = query_sum,
-        .port_count_max = sizes_loop_count(server->options) + (uint32_t)server->options->workers + CONTROL_PORTS,
+        .port_count_max =
+            sizes_loop_count(server->options) + (uint32_t)server->options->workers + CONTROL_PORTS + AUTH_PORTS,
 #ifdef HELENUS_TEST_SWITCHES
         .reached = step_reached,
 #endif
@@ -323,6 +330,46 @@ static enum status open_loops(struct server *server, struct error *err)
     return OK;
 }
 
+/* Where there is no role yet, one must come from somewhere: in developer mode it has Cassandra's
+ * password; else, if somebody sits before us, one that they are shown once. With neither `helenus
+ * password` makes it: what we print may be kept in a log. */
+static enum status make_first_role(struct server *server, struct error *err)
+{
+    char *password = server->password;
+    bool is_dev = server->options->dev, is_made;
+    enum status status;
+
+    if (!is_dev && !isatty(STDOUT_FILENO)) {
+        log_info("auth", "where there is no role yet, `helenus password` makes the first");
+        return OK;
+    }
+    password_generate(password);
+    status = auth_begin(server->auth, is_dev ? BYTES_LITERAL("cassandra") : bytes_of_string(password), &is_made, err);
+    if (status || !is_made || is_dev)
+        memset(password, 0, sizeof(server->password));
+    if (!status && is_made)
+        log_info("auth", "the first role was made");
+    return status;
+}
+
+/* Roles, before anybody can ask for something; the default account's are read here already, so that
+ * a server that cannot read them does not start. Other accounts' are read at their first login. */
+static enum status open_auth(struct server *server, struct error *err)
+{
+    struct auth_options options = { server->catalog, server->space, &server->clock.base };
+    enum status status;
+
+    if (!has_roles(server->options))
+        return OK;
+    status = auth_open(&options, &server->auth, err);
+    if (!status)
+        status = make_first_role(server, err);
+    if (!status)
+        status = logins_open(server->auth, server->catalog, &server->logins, err);
+    server->service.logins = server->logins;
+    return status;
+}
+
 /* The engine, then workers, then loops: each uses what comes before it. */
 static enum status open_query(struct server *server, struct error *err)
 {
@@ -375,6 +422,7 @@ static enum status open_admin(struct server *server, struct error *err)
         .may_advance = server->options->dev,
         .api = server->api,
         .tls = server->tls,
+        .auth = server->auth,
     };
 
     assert(server->space && !is_memory(server));
@@ -486,6 +534,11 @@ static enum status check_ports(struct server *server, struct error *err)
                          "--dev accepts any credentials and listens to this machine only: with --listen %s say "
                          "--dev-remote too if others may read and write everything",
                          options->listen);
+    if (!options->dev && options_serve_plain_cql(options) && !listener_is_loopback(&server->address))
+        return error_set(
+            err, ERR_CONFIG,
+            "--auth roles listens to this machine only: passwords and rows would pass --listen %s in clear",
+            options->listen);
     server->tls_address = server->address;
     set_port(&server->tls_address, (uint16_t)options->cql_tls_port);
     if (options_serve_plain_cql(options) && probe(server, &server->address, "CQL", err))
@@ -540,8 +593,8 @@ enum status server_open(const struct options *options, struct server **result, s
 {
     struct server *server = xcalloc(1, sizeof(*server));
     static enum status (*const steps[])(struct server *, struct error *) = {
-        check_files,  open_tls,   check_ports, check_http_port, lock_directory, open_keys, open_environment,
-        open_catalog, open_space, open_query,  open_api,        open_admin,     open_http,
+        check_files,  open_tls,   check_ports, check_http_port, lock_directory, open_keys,  open_environment,
+        open_catalog, open_space, open_auth,   open_query,      open_api,       open_admin, open_http,
     };
     uint64_t ballast = 0;
     enum status status = OK;
@@ -629,12 +682,14 @@ static void close_all(struct server *server)
     admin_close(server->admin);
     api_close(server->api);
     control_close(server->control);
+    logins_close(server->logins);
     workers_free(server->service.workers);
     for (uint32_t i = 0; i < server->service.loop_count; i++)
         native_loop_close(server->service.loops[i]);
     free(server->service.loops);
     if (server->engine)
         query_engine_free(server->engine);
+    auth_close(server->auth);
     if (server->catalog_is_open)
         catalog_close(server->catalog);
     if (server->space)
@@ -689,6 +744,17 @@ const char *server_host(const struct server *server)
 bool server_is_exposed(const struct server *server)
 {
     return server->options->dev && !listener_is_loopback(&server->address);
+}
+
+/* ---- what main asks ---- */
+
+/* By main, who knows where to: this file writes to no terminal. Once: it is wiped whether it was
+ * shown or not. */
+void server_show_password(struct server *server, void (*show)(const char *password))
+{
+    if (server->password[0])
+        show(server->password);
+    OPENSSL_cleanse(server->password, sizeof(server->password));
 }
 
 /* 0 where plain text is not served: callers then look at the port of TLS. */

@@ -19,6 +19,8 @@ struct server;
 enum status server_open(const struct options *options, struct server **result, struct error *err);
 /* The options that server_open was given have changed where they may (options_take): puts them in force. */
 void server_reload(struct server *server);
+/* Once: the password of the first role, if the start has made one. */
+void server_show_password(struct server *server, void (*show)(const char *password));
 /* The address and ports it listens on: "127.0.0.1", 9042. Of ports 0: none. */
 const char *server_host(const struct server *server);
 /* In developer mode, where other machines can reach it. */

@@ -6,6 +6,7 @@
 #ifndef SERVER_STATE_H
 #define SERVER_STATE_H
 
+#include "auth/password.h"
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "server/admin/admin.h"
@@ -31,6 +32,9 @@ struct server {
     struct catalog_listener listener;
     struct table_space *space;
     bool catalog_is_open;
+    struct auth *auth; /* NULL: without roles; so are logins */
+    struct logins *logins;
+    char password[PASSWORD_GENERATED_BYTES + 1]; /* of the first role, until it is shown; "": none was made */
     struct query_engine *engine;
     struct native_service service;
     struct clients clients;

@@ -8,6 +8,8 @@
 #include "server/admin/admin.h"
 
 #include "api/api.h"
+#include "auth/auth.h"
+#include "auth/password.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/uuid.h"
@@ -19,6 +21,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,8 +55,9 @@ struct admin {
     struct table_space *space;
     struct catalog *catalog;
     struct admin_view *view;
-    struct api *api; /* NULL: none is served */
-    struct tls *tls; /* NULL: plain text alone */
+    struct api *api;   /* NULL: none is served */
+    struct tls *tls;   /* NULL: plain text alone */
+    struct auth *auth; /* NULL: there are no roles */
     int listen_fd;
     int stop_fd; /* readable: everything ends */
     pthread_t thread;
@@ -562,6 +566,30 @@ static bool read_line(int fd, char line[ADMIN_LINE_MAX])
     return false;
 }
 
+/* ---- password ---- */
+
+/* Asked by who may read the data directory anyway, so it gives nothing that they could not take.
+ * The way back for who has lost all passwords, and the way to the first role. Neither the name nor
+ * the password is logged. */
+static void ask_password(struct asker *asker, const char *user)
+{
+    char password[PASSWORD_GENERATED_BYTES + 1];
+    struct error err;
+
+    if (!asker->admin->auth) {
+        tell(asker, "error this server has no roles: --auth roles");
+        return;
+    }
+    password_generate(password);
+    if (auth_rescue(asker->admin->auth, bytes_of_string(user), bytes_of_string(password), &err)) {
+        tell(asker, "error %s", err.message);
+    } else {
+        log_info("control", "a role has a new password");
+        tell(asker, "done %s", password);
+    }
+    OPENSSL_cleanse(password, sizeof(password));
+}
+
 /* A table would need one shape for all questions; there are a few, and they have arguments of their
  * own. */
 static void answer(struct asker *asker)
@@ -589,6 +617,8 @@ static void answer(struct asker *asker)
         ask_missing(asker);
     } else if (strcmp(line, "tls reload") == 0) {
         ask_tls(asker);
+    } else if (strncmp(line, "password ", 9) == 0 && line[9]) {
+        ask_password(asker, line + 9);
     } else if (strcmp(line, "clock") == 0) {
         ask_clock(asker, "");
     } else if (strncmp(line, "clock ", 6) == 0 && line[6] && !line[6 + strspn(line + 6, "0123456789")]) {
@@ -716,6 +746,7 @@ enum status admin_open(const struct admin_options *options, struct admin **resul
                              .view = options->view,
                              .api = options->api,
                              .tls = options->tls,
+                             .auth = options->auth,
                              .listen_fd = -1 };
     admin->stop_fd = eventfd(0, EFD_CLOEXEC);
     /* Before anybody can ask for another. */

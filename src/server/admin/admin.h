@@ -4,7 +4,7 @@
  *
  * Lines of text, each at most ADMIN_LINE_MAX bytes with its '\n'. A connection asks one thing, and is told:
  *
- *     -> flush | sweep | compact | compact NAME | snapshot | clock | clock SECONDS | missing | tls reload
+ *     -> flush | sweep | compact | compact NAME | snapshot | clock | clock SECONDS | missing | tls reload | password USER
  *     <- progress DONE TOTAL UNIT         any number of times
  *     <- count N NAME                     so, too: of missing
  *     <- done TEXT                        or
@@ -20,6 +20,8 @@
  *                then the sweeper does what has come due. In developer mode only
  *     tls reload the certificate, its key and clients' authority are read again, for sessions that begin then (net/tls.h). What does not
  *                fit is an error, and changes nothing
+ *     password   USER (a role of the default account, or ROLE-at-ACCOUNT) gets a new password, which TEXT is; it is a superuser and may log in
+ *                from now on, and is made if it is not there. With roles only
  *     missing    operations of AWS's APIs that were asked for and are not served (api/unknown.h), how often
  *
  * Names are as stored, not quoted. What is under way is shown by system_views.sstable_tasks; keyspace_name and table_name are "*" when
@@ -39,6 +41,7 @@
 
 struct api;
 struct tls;
+struct auth;
 
 enum { ADMIN_LINE_MAX = 1024, ADMIN_ASKED_MAX = 8 };
 #define ADMIN_ADVANCE_MAX_S UINT64_C(10000000000)
@@ -73,9 +76,10 @@ struct admin_options {
     struct catalog *catalog;
     struct admin_view *view;
     struct clock_ahead *clock;
-    bool may_advance; /* developer mode: the clock may be moved */
-    struct api *api;  /* NULL: none is served */
-    struct tls *tls;  /* NULL: plain text alone */
+    bool may_advance;  /* developer mode: the clock may be moved */
+    struct api *api;   /* NULL: none is served */
+    struct tls *tls;   /* NULL: plain text alone */
+    struct auth *auth; /* NULL: there are no roles */
 };
 enum status admin_open(const struct admin_options *options, struct admin **result, struct error *err);
 /* What is under way ends: compactions are stopped. NULL: nothing. */

@@ -174,6 +174,28 @@ static int run_online(struct operation *operation, const char *question)
     return code;
 }
 
+/* ---- password ---- */
+
+/* The server makes the password, so that none stands on a command line, where others of the machine
+ * see it. Printed for who asked, and kept nowhere: the server has only its hash. */
+static int run_password(struct operation *operation)
+{
+    char question[ADMIN_LINE_MAX];
+    struct error error = { 0 };
+    int code;
+
+    operation->progress.is_bar_only = true;
+    if (connect_to(operation, operation->words[0], &error))
+        return cannot(operation, &error);
+    snprintf(question, sizeof(question), "password %s", operation->words[1]);
+    code = ask(operation, question);
+    close(operation->fd);
+    progress_clear(&operation->progress);
+    if (code == OPERATE_DONE)
+        printf("%s is a superuser with the password %s\n", operation->words[1], operation->done);
+    return code;
+}
+
 static int run_compact(struct operation *operation)
 {
     char question[ADMIN_LINE_MAX];
@@ -524,6 +546,7 @@ static const struct command {
     { "compact", "compact DIR [[ACCOUNT/]KEYSPACE[.TABLE]]", 1, 2, false, false, false },
     { "sweep", "sweep DIR", 1, 1, false, false, false },
     { "clock", "clock DIR [--advance DURATION]", 1, 1, false, false, true },
+    { "password", "password DIR USER", 2, 2, false, false, false },
     { "api", "api missing DIR|URL", 2, 2, false, false, false },
     { "tls", "tls reload DIR", 2, 2, false, false, false },
     { "snapshot", "snapshot DIR TARGET [--without-key]", 2, 2, false, true, false },
@@ -565,6 +588,8 @@ static int run(struct operation *operation, const struct command *command, int a
     }
     if (strcmp(command->name, "compact") == 0)
         return run_compact(operation);
+    if (strcmp(command->name, "password") == 0)
+        return run_password(operation);
     if (strcmp(command->name, "clock") == 0)
         return run_clock(operation);
     if (strcmp(command->name, "api") == 0)

@@ -286,6 +286,7 @@ static void release_run(struct loop_task *task)
 
     assert(connection->socket.is_closed && connection->in_flight == 0 && connection->waits == 0);
     free((void *)connection->session.keyspace.data);
+    auth_login_free(connection->session.login);
     free(connection->framing);
     free(connection);
     native_loop_idle(loop);
@@ -724,8 +725,8 @@ static enum status start_session(struct connection *connection, const struct nat
     return OK;
 }
 
-/* PLAIN: [authorization id] NUL name NUL password. Any pair is accepted, as there are no roles yet;
- * there must be one, so that drivers are seen to send it. */
+/* A name and a password that nobody checks: any pair is accepted. There must be one, so that
+ * drivers are seen to send it. */
 static enum status check_password(struct bytes token, struct bytes *user, struct error *err)
 {
     const uint8_t *name, *password, *end = token.data + token.size;
@@ -740,24 +741,6 @@ static enum status check_password(struct bytes token, struct bytes *user, struct
     return OK;
 }
 
-/* NAME-at-ACCOUNT, as AWS writes names of service-specific credentials. Any other name is of the
- * default account: its digits are NULL. */
-static struct bytes account_of(struct bytes user)
-{
-    static const char middle[] = "-at-";
-    size_t behind = ACCOUNT_DIGITS, before = sizeof(middle) - 1 + behind;
-    struct bytes digits;
-
-    if (user.size <= before || memcmp(user.data + user.size - before, middle, sizeof(middle) - 1) != 0)
-        return bytes_of(NULL, 0);
-    /* A name that only looks like one is a name as any other. */
-    digits = bytes_of(user.data + user.size - behind, behind);
-    for (size_t i = 0; i < digits.size; i++)
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return bytes_of(NULL, 0);
-    return digits;
-}
-
 /* From here on the connection is the account's, for as long as it is open. */
 static enum status end_authentication(struct connection *connection, struct bytes token, struct error *err)
 {
@@ -768,7 +751,7 @@ static enum status end_authentication(struct connection *connection, struct byte
     if (status)
         return status;
     /* One account too many is no reason to end the connection: its user may be another's. */
-    digits = account_of(user);
+    auth_split_user(user, &digits);
     if (digits.data)
         status = catalog_account(service->catalog, digits, &connection->session.account, err);
     if (status)
@@ -776,6 +759,88 @@ static enum status end_authentication(struct connection *connection, struct byte
     clients_authenticated(service->clients, &connection->client, connection->session.account, user);
     become_ready(connection);
     return OK;
+}
+
+/* Only here does a password make somebody of a connection. From here on each of its statements is
+ * asked as that role, and in that role's account; the login stays until the connection has gone
+ * with its last request. */
+static void become_role(struct connection *connection, struct login_check *check)
+{
+    struct native_service *service = connection->loop->service;
+
+    assert(check->login && !connection->session.login);
+    connection->session.login = check->login;
+    connection->session.account = check->account;
+    clients_authenticated(service->clients, &connection->client, check->account, check->user);
+    become_ready(connection);
+}
+
+/* An error ends nothing: the client may try again, as with Cassandra. Answers AUTH_RESPONSE: success, or the check's error. */
+static void reply_login(struct request *request, struct login_check *check)
+{
+    struct connection *connection = request->connection;
+    const struct native_header *header = &request->message.header;
+    struct native_reply reply = reply_to(connection, header, NATIVE_AUTH_SUCCESS);
+    struct buffer *out;
+    size_t start;
+
+    if (check->error.status) {
+        reply_error(connection, header, &check->error);
+        return;
+    }
+    become_role(connection, check);
+    start = begin_reply(connection, &out);
+    native_encode_auth_success(out, (struct bytes){ NULL, 0 });
+    native_reply_end(out, start, &reply);
+    stream_socket_commit(&connection->socket);
+    count_reply(connection, header->opcode, OK, request->began_us);
+}
+
+/* On the loop again, which took the connection for one with a request under way. Who has left
+ * meanwhile is nobody. */
+static void login_done(struct worker_job *job)
+{
+    struct login_check *check = CONTAINER_OF(job, struct login_check, job);
+    struct request *request = check->context;
+    struct connection *connection = request->connection;
+
+    landed(connection);
+    if (connection->socket.is_closed)
+        auth_login_free(check->login);
+    else
+        reply_login(request, check);
+    settle(request);
+}
+
+/* Without roles it is answered in place (end_authentication). With roles: a password is checked by a thread of its own; until it has answered nothing more is
+ * read of this connection. Takes the arena over. */
+static void begin_login(struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct native_loop *loop = connection->loop;
+    struct login_check *check = arena_new_struct(request->arena, struct login_check);
+    struct bytes token = request->message.auth_response.token;
+    enum status status = login_parse(token, &check->user, &check->password, &check->error);
+
+    request->query.trace = NULL;
+    check->context = request;
+    check->job.done = login_done;
+    check->job.loop = loop->net_loop;
+    check->address_bytes = connection->session.client_is_ipv6 ? 16 : 4;
+    memcpy(check->address, connection->session.client_address, check->address_bytes);
+    if (!status) {
+        went_off(request);
+        stream_socket_pause(&connection->socket, STREAM_PAUSE_OWNER);
+        if (login_submit(loop->service->logins, check))
+            return;
+        landed(connection);
+        status = error_set(&check->error, ERR_OVERLOADED, "Too many passwords wait to be checked");
+        reply_login(request, check);
+        settle(request);
+        return;
+    }
+    reply_login(request, check);
+    release(request);
 }
 
 /* What OPTIONS is answered: what STARTUP may ask for. */
@@ -971,6 +1036,9 @@ static bool take_frame(struct connection *connection, const struct native_header
         status = check_allowed(connection, header->opcode, err);
     if (status) {
         reply_error(connection, header, err);
+    } else if (header->opcode == NATIVE_AUTH_RESPONSE && loop->service->logins) {
+        begin_login(request);
+        return true;
     } else if (is_session_request(header->opcode)) {
         run_session(connection, &request->message);
     } else {

@@ -1,7 +1,7 @@
 /* server/native/connection.h: one CQL connection: frames in, requests run, replies out in any order.
  *
  *     NEW --STARTUP--> READY                      (no authentication)
- *     NEW --STARTUP--> ASKED --AUTH_RESPONSE--> READY
+ *     NEW --STARTUP--> ASKED --AUTH_RESPONSE--> READY   (not read while the password is checked)
  *
  * OPTIONS is answered in every state; each other request in one.
  *

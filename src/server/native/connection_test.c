@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <lz4.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -251,6 +252,44 @@ enum status catalog_account(struct catalog *catalog, struct bytes digits, struct
 struct bytes catalog_account_name(const struct catalog_account *account)
 {
     return bytes_of_string(account->digits);
+}
+
+/* ---- logins: one password is right, and a check waits while the test says so ---- */
+
+static struct workers *login_workers;
+static atomic_bool hold_logins;
+static atomic_uint logins_submitted;
+static const _Atomic uint64_t login_epoch = 1;
+
+enum status login_parse(struct bytes token, struct bytes *user, struct bytes *password, struct error *err)
+{
+    *user = BYTES_LITERAL("me");
+    *password = token;
+    return token.size ? OK : error_set(err, ERR_CREDENTIALS, "empty");
+}
+
+static void login_run(struct worker_job *job, void *local)
+{
+    struct login_check *check = CONTAINER_OF(job, struct login_check, job);
+
+    while (atomic_load(&hold_logins))
+        sched_yield();
+    if (bytes_equal(check->password, BYTES_LITERAL("right"))) {
+        check->account = &accounts[1];
+        check->login = xcalloc(1, sizeof(*check->login));
+        check->login->epoch = &login_epoch;
+    } else {
+        error_set(&check->error, ERR_CREDENTIALS, "wrong");
+    }
+}
+
+bool login_submit(struct logins *logins, struct login_check *check)
+{
+    if (bytes_equal(check->password, BYTES_LITERAL("busy")))
+        return false;
+    check->job.run = login_run;
+    atomic_fetch_add(&logins_submitted, 1);
+    return workers_submit(login_workers, &check->job);
 }
 
 /* ---- a server ---- */
@@ -810,6 +849,88 @@ static void a_password_is_asked_for(void **state)
     assert_int_equal(a.opcode, NATIVE_RESULT);
     close(fd);
     stop(f);
+}
+
+static void with_roles(struct fixture *f)
+{
+    struct workers_options workers = { .count = 1, .queue_jobs_max = 10 };
+    struct error error;
+
+    assert_int_equal(workers_new(&workers, &login_workers, &error), OK);
+    f->service.logins = (struct logins *)f; /* there are some; what they are nobody here asks */
+    atomic_store(&hold_logins, false);
+    atomic_store(&logins_submitted, 0);
+}
+
+static int ask_password(struct fixture *f)
+{
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTHENTICATE);
+    return fd;
+}
+
+/* What comes behind a password waits until it was checked, and others do not. */
+static void a_password_is_checked_elsewhere(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    struct answer a;
+    int fd, other;
+
+    with_roles(f);
+    fd = ask_password(f);
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\5wrong", 9));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x0100, "wrong");
+    ask(fd, NATIVE_AUTH_RESPONSE, 2, bytes_of("\0\0\0\4busy", 8));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x1001, NULL);
+    ask(fd, NATIVE_AUTH_RESPONSE, 2, bytes_of("\0\0\0\0", 4));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x0100, "empty");
+    ask_query(fd, 3, "void"); /* a wrong password lets nobody in */
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, NULL);
+    atomic_store(&hold_logins, true);
+    ask(fd, NATIVE_AUTH_RESPONSE, 4, bytes_of("\0\0\0\5right", 9));
+    ask_query(fd, 5, "void");
+    while (atomic_load(&logins_submitted) < 2)
+        sched_yield();
+    for (int i = 0; i < 4; i++) { /* on both loops */
+        other = ask_password(f);
+        close(other);
+    }
+    atomic_store(&hold_logins, false);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    assert_int_equal(a.stream, 4);
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_RESULT);
+    assert_int_equal(a.stream, 5);
+    close(fd);
+    stop(f);
+    workers_free(login_workers);
+}
+
+/* Its login is nobody's, and given back: under the address sanitizer nothing is left. */
+static void who_leaves_before_the_password_was_checked_is_nobody(void **state)
+{
+    struct fixture *f = start(true, NULL);
+    int fd;
+
+    with_roles(f);
+    fd = ask_password(f);
+    atomic_store(&hold_logins, true);
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of("\0\0\0\5right", 9));
+    while (!atomic_load(&logins_submitted))
+        sched_yield();
+    close(fd);
+    atomic_store(&hold_logins, false);
+    stop(f);
+    workers_free(login_workers);
 }
 
 static void replies_come_as_they_are_ready(void **state)
@@ -1416,6 +1537,8 @@ int main(void)
         cmocka_unit_test(a_broken_segment_ends_its_connection),
         cmocka_unit_test(before_a_password_segments_hold_whole_envelopes),
         cmocka_unit_test(a_password_is_asked_for),
+        cmocka_unit_test(a_password_is_checked_elsewhere),
+        cmocka_unit_test(who_leaves_before_the_password_was_checked_is_nobody),
         cmocka_unit_test(replies_come_as_they_are_ready),
         cmocka_unit_test(traces_are_told_and_limited),
         cmocka_unit_test(keyspaces_follow_the_session),

@@ -17,6 +17,7 @@
 #include "net/workers.h"
 #include "query/query.h"
 #include "server/native/clients.h"
+#include "server/native/login.h"
 #include "server/metrics.h"
 #include "server/native/slow_log.h"
 #include "wire/native.h"
@@ -52,6 +53,7 @@ struct native_service {
     struct clients *clients;     /* borrowed */
     struct slow_log *slow_log;   /* borrowed; NULL only if limits.slow_us is 0 for ever */
     bool wants_password;
+    struct logins *logins; /* borrowed: who checks it; NULL: any is right */
     atomic_uint connection_count;
     struct worker_job trim_job; /* gives free memory back to the system */
     atomic_bool is_trimming;
