@@ -78,6 +78,7 @@ golden: deps-test
 	@$(PYTHON) bench/cassandra/cassandra.py start --fresh --features --dir $(GOLDEN) --port $(GOLDEN_PORT)
 	@trap '$(PYTHON) bench/cassandra/cassandra.py stop --dir $(GOLDEN)' EXIT; set -e; \
 	    $(VENV)/bin/python tests/cql/run.py --record --target 127.0.0.1:$(GOLDEN_PORT); \
+	    $(VENV)/bin/python tests/cql/run.py --record --roles; \
 	    CQL_TARGET=127.0.0.1:$(GOLDEN_PORT) RECORD=1 $(VENV)/bin/python -m pytest -q tests/drivers/python/test_metadata.py tests/drivers/python/test_tracing.py; \
 	    $(VENV)/bin/python tests/drivers/matrix.py --target 127.0.0.1:$(GOLDEN_PORT) --record
 

@@ -97,10 +97,12 @@ def runners(words):
         "reshard": [("helenus reshard", [PYTHON, "tests/storage/reshard.py"], 600)],
         "forward": [("a directory of an older format", [PYTHON, "tests/storage/forward.py"], 300)],
         "plaintext": [("plaintext", ["python3", "tests/security/plaintext.py"], 300)],
+        "roles": [("roles, as recorded", [PYTHON, "tests/cql/run.py", "--check", "--roles", "--helenus", "build/helenus"], 300),
+                  ("roles, by the driver", [PYTHON, "tests/security/roles.py"], 300)],
         "cities": [("example cities", [PYTHON, "examples/cities/cities.py", "all"], 900)],
     }
     if words[0] == "all":
-        order = ["build", "clients", "unit", "wire", "api", "process", "cql", "modes", "sim", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
+        order = ["build", "clients", "unit", "wire", "api", "process", "cql", "roles", "modes", "sim", "drivers", "hostile", "plaintext", "full_disk", "check", "reshard", "forward", "state", "crash", "cities"]
     elif words[0] == "fast":
         order = ["build", "clients", "unit", "cql"]
     else:

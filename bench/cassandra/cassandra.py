@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -48,6 +49,11 @@ user_defined_functions_enabled: true
 sasi_indexes_enabled: true
 transient_replication_enabled: true
 """
+# Roles, permissions, datacenters and CIDRs are asked for, and nothing of them is kept.
+ROLES = ["authenticator: PasswordAuthenticator", "authorizer: CassandraAuthorizer", "role_manager: CassandraRoleManager",
+         "network_authorizer: CassandraNetworkAuthorizer",
+         "cidr_authorizer: {class_name: CassandraCIDRAuthorizer, parameters: {cidr_authorizer_mode: ENFORCE}}",
+         "roles_validity: 0ms", "permissions_validity: 0ms", "credentials_validity: 0ms"]
 
 
 def fetch():
@@ -97,7 +103,9 @@ commitlog_sync: {args.commitlog}
         text += "commitlog_sync_group_window: 1ms\n"
     if args.features:
         text += FEATURES
-    text += "".join(setting + "\n" for setting in args.set)
+    for setting in (ROLES if args.roles else []) + args.set:  # what is set twice is an error
+        name = setting.split(":")[0]
+        text = re.sub(rf"^{name}:.*\n", "", text, flags=re.M) + setting + "\n"
     (conf / "cassandra.yaml").write_text(text)
     (conf / "logback.xml").write_text(f"""<configuration>
   <appender name="FILE" class="ch.qos.logback.core.FileAppender">
@@ -220,6 +228,7 @@ def main():
     parser.add_argument("--java", default=os.environ.get("CASSANDRA_JAVA", "java"))
     parser.add_argument("--fresh", action="store_true", help="forget the data of an earlier run")
     parser.add_argument("--features", action="store_true", help="switch on what is off by default")
+    parser.add_argument("--roles", action="store_true", help="with roles: who connects is cassandra, cassandra")
     parser.add_argument("--set", action="append", default=[], metavar="'NAME: VALUE'", help="a line of cassandra.yaml")
     parser.add_argument("--assertions", action="store_true", help="run with Java assertions")
     parser.add_argument("--pretouch", action="store_true", help="touch the whole heap at start")

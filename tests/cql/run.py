@@ -3,6 +3,7 @@
 
     run.py --check [--mode MODE] [--protocol 3|4|5[+lz4]] [--target HOST:PORT | --helenus build/helenus [--server-arg ARG]...] [NAME...]
     run.py --record [NAME...]        (make golden: starts Cassandra, writes the .expected files)
+    run.py --check --roles ...       the files of roles/, of a server with roles: who connects is cassandra; so --record --roles
 
 The driver is the unmodified one from PyPI, used at the level of its Connection: statements go out as written and
 answers are kept as raw bytes with their types. README.md describes the files.
@@ -24,6 +25,8 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(ROOT / "tests"))
 
 from cassandra import cqltypes, protocol  # noqa: E402
+from cassandra import AuthenticationFailed  # noqa: E402
+from cassandra.auth import PlainTextAuthProvider  # noqa: E402
 from cassandra.cluster import Cluster  # noqa: E402
 from cassandra.connection import ConnectionException  # noqa: E402
 from cassandra.util import Duration  # noqa: E402
@@ -39,6 +42,7 @@ CODES = {0x0000: "SERVER_ERROR", 0x000A: "PROTOCOL_ERROR", 0x0100: "BAD_CREDENTI
 LEVELS = {"ANY": 0, "ONE": 1, "TWO": 2, "THREE": 3, "QUORUM": 4, "ALL": 5, "LOCAL_QUORUM": 6, "EACH_QUORUM": 7,
           "SERIAL": 8, "LOCAL_SERIAL": 9, "LOCAL_ONE": 10}
 TIMEOUT_S = 30
+PASSWORD = "pw"  # of all roles that files make, but where they say another one
 
 
 # -- answers, raw -------------------------------------------------------------------------------------------------
@@ -80,9 +84,15 @@ class Lost(Exception):
     """The connection died or the server did not answer in time."""
 
 
+class Refused(Exception):
+    """The password was not right, or the role may not log in."""
+
+
 class Client:
-    def __init__(self, host, port, protocol="4"):
+    def __init__(self, host, port, protocol="4", user=None, password=None):
         self.address = (host, port)
+        self.user, self.password = user, password
+        self.others = {}  # clients that are other roles
         version, _, compression = protocol.partition("+")
         self.version, self.compression = int(version), compression or False
         self.keyspace = None
@@ -94,8 +104,9 @@ class Client:
         if not getattr(CONNECTION, "_helenus_started", False):
             CONNECTION.initialize_reactor()
             CONNECTION._helenus_started = True
-        self.connection = CONNECTION.factory(DefaultEndPoint(*self.address), 10, protocol_version=self.version,
-                                             compression=self.compression, cql_version="3.4.7")
+        who = PlainTextAuthProvider(self.user, self.password).new_authenticator(self.address[0]) if self.user else None
+        self.connection = CONNECTION.factory(DefaultEndPoint(*self.address), TIMEOUT_S, protocol_version=self.version,
+                                             compression=self.compression, cql_version="3.4.7", authenticator=who)
         if self.keyspace:
             self.send(protocol.QueryMessage(f'USE "{self.keyspace}"', 1))
 
@@ -104,10 +115,24 @@ class Client:
             self.connection.close()
             self.connection = None
 
+    def as_role(self, user, password=PASSWORD):
+        """The client that is this role: it logs in with its first message, and stays as long as the file."""
+        if (user, password) not in self.others:
+            other = self.others[user, password] = Client(*self.address, user=user, password=password)
+            other.version, other.compression, other.keyspace = self.version, self.compression, self.keyspace
+        return self.others[user, password]
+
+    def forget_roles(self):
+        for other in self.others.values():
+            other.close()
+        self.others = {}
+
     def send(self, message):
         if self.connection is None or self.connection.is_closed or self.connection.is_defunct:
             try:
                 self.open()
+            except AuthenticationFailed as e:
+                raise Refused(re.sub(r"^Failed to authenticate to \S+ ", "", str(e)))
             except Exception as e:
                 raise Lost(f"cannot connect: {e}")
         connection, event, box = self.connection, threading.Event(), []
@@ -149,7 +174,7 @@ class Statement:
 
 
 DIRECTIVES = {"unordered", "page", "bind", "values", "error", "timestamp", "consistency", "serial", "mask", "sleep",
-              "own", "no-warnings", "warning-counts", "resume", "stop"}
+              "own", "no-warnings", "warning-counts", "resume", "stop", "as", "again"}
 TOKEN = re.compile(r"""--[^\n]*|//[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|;|\w+|\s+|.""", re.S)
 
 
@@ -355,6 +380,17 @@ def run_statement(session, statement):
     return lines
 
 
+def run_as(client, statement):
+    """A statement, as whom it says: what a login is answered is an answer too."""
+    who = client.as_role(*statement.get("as").split()) if statement.has("as") else client
+    if statement.has("again"):
+        who.close()
+    try:
+        return run_alone(who, run_statement(who, statement))
+    except Refused as e:
+        return [f"refused: {e}"]
+
+
 def run_alone(client, steps):
     """Each message of a generator sent by itself, in order."""
     answer = None
@@ -379,6 +415,12 @@ def own_keyspaces(client, name):
 
 def clean(client, name):
     client.keyspace = None
+    if client.user:  # roles: a file has the server for itself
+        client.forget_roles()
+        answer = client.send(protocol.QueryMessage("SELECT role FROM system_auth.roles", 1))
+        for row in answer.rows:
+            if row[0] != client.user.encode():
+                client.send(protocol.QueryMessage(f"DROP ROLE '{row[0].decode()}'", 1))
     for keyspace in own_keyspaces(client, name):
         client.send(protocol.QueryMessage(f'DROP KEYSPACE IF EXISTS "{keyspace}"', 1))
 
@@ -394,7 +436,7 @@ def run_file(client, path):
     client.keyspace = name
     for statement in parse_file(path):
         try:
-            yield statement, run_alone(client, run_statement(client, statement))
+            yield statement, run_as(client, statement)
         except Lost as e:
             yield statement, [f"LOST: {e}"]
         except Exception as e:  # an answer the driver cannot read, or values it cannot encode
@@ -486,7 +528,7 @@ def said(name, passed, failed, differ):
 
 def check_alone(host, port, paths, args, later):
     """File after file, one statement at a time."""
-    client = Client(host, port, args.protocol)
+    client = Client(host, port, args.protocol, *(["cassandra", "cassandra"] if args.roles else []))
     for path in paths:
         result = compare(path, run_file(client, path), args.show, later)
         said(path.stem, *result)
@@ -524,29 +566,32 @@ def main():
     parser.add_argument("--protocol", default="4", help="version to speak, and compression: 3, 4, 5, 5+lz4 (with --check)")
     parser.add_argument("--server-arg", action="append", default=[], help="passed to helenus serve")
     parser.add_argument("--show", type=int, default=12, help="lines of a difference to show; 0 shows none")
+    parser.add_argument("--roles", action="store_true", help="the files of roles/, of a server with roles")
     parser.add_argument("--later", action="store_true", help="as if later.txt were empty")
     parser.add_argument("names", nargs="*", help="files without .cql; all by default")
     args = parser.parse_args()
     if args.record == args.check:
         parser.error("one of --record and --check")
-    paths = [HERE / f"{name}.cql" for name in args.names] or sorted(HERE.glob("*.cql"))
+    home = HERE / "roles" if args.roles else HERE
+    paths = [home / f"{name}.cql" for name in args.names] or sorted(home.glob("*.cql"))
+    who = {"user": "cassandra", "password": "cassandra"} if args.roles else {}
     later = set() if args.record or args.later else set((HERE / "later.txt").read_text().split())
 
     if args.record:
         oracle = ROOT / "bench" / "cassandra" / "cassandra.py"
         checksum = subprocess.run([sys.executable, str(oracle), "checksum"], check=True, capture_output=True,
                                   text=True).stdout.strip()
-        header = [f"Apache Cassandra 5.0.5, configuration default; {checksum}.",
+        header = [f"Apache Cassandra 5.0.5, configuration default{', with roles' if args.roles else ''}; {checksum}.",
                   "Recorded by make golden; nothing else writes this file."]
-        directory = ROOT / "build" / "cassandra" / "golden"
-        port = 19142
+        directory = ROOT / "build" / "cassandra" / ("roles" if args.roles else "golden")
+        port = 19342 if args.roles else 19142
         if args.target:
             port = int(args.target.rsplit(":", 1)[1])
         else:
-            subprocess.run([sys.executable, str(oracle), "start", "--fresh", "--features", "--port", str(port), "--dir",
+            subprocess.run([sys.executable, str(oracle), "start", "--fresh", "--features"] + ["--roles"] * args.roles + ["--port", str(port), "--dir",
                             str(directory)], check=True)
         try:
-            client = Client("127.0.0.1", port)
+            client = Client("127.0.0.1", port, **who)
             total = 0
             for path in paths:
                 count = record(client, path, header)
@@ -563,7 +608,7 @@ def main():
         host, port = args.target.rsplit(":", 1)
     else:
         from server import Helenus
-        server = Helenus(binary=args.helenus, args=args.server_arg, env={"HELENUS_TEST_COLD": str(args.cold)} if args.cold else None)
+        server = Helenus(binary=args.helenus, args=args.server_arg + ["--auth", "roles"] * args.roles, env={"HELENUS_TEST_COLD": str(args.cold)} if args.cold else None)
         server.start()
         host, port = "127.0.0.1", server.cql_port
     passed, failed, skipped = 0, [], 0

@@ -46,7 +46,7 @@ def help_and_version():
 
 def help_of_each_command():
     listed = re.findall(r"^(?:usage:|      ) helenus (\w+) ", run("--help").stdout, re.M)
-    assert set(listed) == {"serve", "check", "reshard", "flush", "compact", "sweep", "clock", "snapshot", "restore", "api", "tls", "version", "help"}, listed
+    assert set(listed) == {"serve", "check", "reshard", "flush", "compact", "sweep", "clock", "snapshot", "restore", "password", "api", "tls", "version", "help"}, listed
     for command in listed:
         done = run("help", command)
         assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith(f"usage: helenus {command}"), done
@@ -54,7 +54,7 @@ def help_of_each_command():
         for word in ("--help", "-h"):
             assert run(command, word).stdout == done.stdout, command
         # What a command says of itself when it is called wrongly is the same.
-        if command in ("check", "reshard", "flush", "compact", "sweep", "snapshot", "restore", "api"):
+        if command in ("check", "reshard", "flush", "compact", "sweep", "snapshot", "restore", "password", "api"):
             usage = done.stdout.splitlines()[0]
             assert usage in run(command, "--none").stderr, (usage, run(command, "--none").stderr)
     assert "--cql-port" in run("help", "serve").stdout
@@ -147,8 +147,8 @@ def configuration_reference():
         with open(path, "w") as f:
             f.write("".join(f"{name} = {value}\n" for name, value in given.items() if value not in ("DIR", "FILE", "ADDR")))
             f.write(f"data = {top}/data\n")
-        # All defaults written out are no mistake: what is left to say is that --dev is missing.
-        refused("needs --dev", "serve", "--config", path)
+        # All defaults written out are no mistake: what is left to say is that nobody is asked who they are.
+        refused("serve needs --auth roles and --key-file, or --dev", "serve", "--config", path)
 
 
 def configuration_mistakes():
