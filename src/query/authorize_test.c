@@ -354,7 +354,15 @@ static void a_prepared_statement_is_asked_again_when_something_changes(void **st
     assert_int_equal(execute(id), OK);
     assert_int_equal(remembered(), 1);
     assert_int_equal(execute(id), OK);
-    assert_int_equal(execute(of_other), ERR_UNAUTHORIZED); /* another plan is another decision */
+    /* Another plan is another decision, also one that would be remembered in the same place. */
+    assert_int_equal(execute(of_other), ERR_UNAUTHORIZED);
+    for (int i = 0; i < AUTH_LOGIN_SLOTS; i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "SELECT * FROM k.other WHERE k = %d", i);
+        prepare(text, of_other);
+        assert_int_equal(execute(of_other), ERR_UNAUTHORIZED);
+    }
     assert_int_equal(remembered(), 1);
     change("user", RESOURCE_TABLE, "k", "t", PERMISSION_SELECT, false);
     assert_int_equal(remembered(), 0);

@@ -5,7 +5,7 @@
     spring.py --target HOST:PORT   against another server, Cassandra itself for one, with one replica
 
 spring/shop is the application. Its keyspace is there before it, in three replicas of datacenter1; its table and its type it makes itself
-(schema-action). It logs in as people are used to, asked for a password and not asked. What it says it saw is judged here, and what it left
+(schema-action). It logs in as people are used to, asked for a password, as a role of the server's, and not asked. What it says it saw is judged here, and what it left
 is read by another driver.
 """
 import argparse
@@ -113,7 +113,7 @@ def main():
         host, port = args.target.rsplit(":", 1)
         judge(command, host, int(port), 1)  # who counts replicas has one node here
     else:
-        for options in ([], ["--auth", "password"]):
+        for options in ([], ["--auth", "password"], ["--auth", "roles"]):
             print("-- " + (" ".join(options) or "as it is"))
             server = Helenus(args=options)
             server.start()
