@@ -185,6 +185,8 @@ static bool wants_password(const struct options *options)
     return strcmp(options->auth, "none") != 0;
 }
 
+/* Passwords are checked then, and what each role may: src/auth. With --dev it says who is who as well;
+ * what developer mode has besides stays. */
 static bool has_roles(const struct options *options)
 {
     return strcmp(options->auth, "roles") == 0;
@@ -537,7 +539,7 @@ static enum status check_ports(struct server *server, struct error *err)
     if (!options->dev && options_serve_plain_cql(options) && !listener_is_loopback(&server->address))
         return error_set(
             err, ERR_CONFIG,
-            "--auth roles listens to this machine only: passwords and rows would pass --listen %s in clear",
+            "--auth roles serves plain text to this machine only: passwords would pass --listen %s in clear",
             options->listen);
     server->tls_address = server->address;
     set_port(&server->tls_address, (uint16_t)options->cql_tls_port);
