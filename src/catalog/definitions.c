@@ -54,12 +54,15 @@ static struct table_def *own_table(const char *name, uint64_t id, const char *ke
     return def;
 }
 
+/* One partition, whatever is defined, so that a change of several definitions is one command: whole, or not
+ * there. */
 struct table_def *definitions_own_table(void)
 {
     return own_table("helenus_definitions", CATALOG_TABLE_ID, "key");
 }
 
-/* What stands in it only identity/ knows. */
+/* What stands in it only identity/ knows. One partition for each account, so that a change of several
+ * identities is one command. */
 struct table_def *definitions_identities_table(void)
 {
     return own_table("helenus_identities", CATALOG_IDENTITIES_ID, "account");

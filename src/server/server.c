@@ -446,6 +446,8 @@ static enum status make_root(struct server *server, struct error *err)
     bool is_made;
     enum status status;
 
+    assert(server->control && checks_signatures(server->options));
+
     /* What nobody can read again after a start would shut everybody out. */
     if (is_memory(server))
         return error_set(err, ERR_CONFIG, "--api-auth iam needs --data: its first key is left there");
