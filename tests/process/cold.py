@@ -35,12 +35,20 @@ def flush(server):
 
 
 def drop_from_page_cache(directory):
-    """What is written back is forgotten by the system: the next read of it is the disk's."""
-    for path in glob.glob(os.path.join(directory, "**", "*.sst"), recursive=True):
-        fd = os.open(path, os.O_RDONLY)
-        os.fsync(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(fd)
+    """What is written back is forgotten by the system: the next read of it is the disk's. While files are compacted, once more: what takes
+    their place was written just now."""
+    vanished = True
+    while vanished:
+        vanished = False
+        for path in glob.glob(os.path.join(directory, "**", "*.sst"), recursive=True):
+            try:
+                fd = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                vanished = True
+                continue
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
 
 
 def content(k, size):
