@@ -336,13 +336,15 @@ static void its_threads_stand_back(void **state)
     struct http_options options = options_of_test();
     int ours = getpriority(PRIO_PROCESS, 0);
 
-    options.niceness = ours < 19 ? ours + 1 : 19;
+    if (ours == 19)
+        skip(); /* nobody can be told from others, and the sanitizers have a thread of their own */
+    options.niceness = ours + 1;
     open_with(&options);
     assert_int_equal(ask("GET /show HTTP/1.1\r\nHost: h\r\n\r\n", false), 200);
     while (__atomic_load_n(&threads_started, __ATOMIC_SEQ_CST) < 3)
         usleep(1000);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
-    assert_int_equal(count_of_niceness(options.niceness), 3 + 1 + (ours == options.niceness)); /* and the loop's */
+    assert_int_equal(count_of_niceness(options.niceness), 3 + 1); /* and the loop's */
     close_server();
 }
 
