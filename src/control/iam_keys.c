@@ -134,33 +134,47 @@ bool iam_list_keys(struct api_call *call)
     return iam_page_end(&page, call);
 }
 
-/* An inactive key can be made active again; its secret stays. */
+/* Of a key or a credential; found NULL: the fault is set. Its secret or password stays as it is, for when it is active again. */
+static bool change_status(struct iam *iam, const struct identity *found)
+{
+    struct identity_parts parts;
+
+    if (!found)
+        return false;
+    parts = found->is;
+    if (!read_status(iam->call, &parts.is_on))
+        return false;
+    parts.changed_us = iam->change.now_us;
+    identity_put(&iam->change, &parts);
+    return iam_commit(iam);
+}
+
+/* For ever. found NULL: the fault is set. */
+static bool drop(struct iam *iam, const struct identity *found)
+{
+    if (!found)
+        return false;
+    identity_drop(&iam->change, found);
+    return iam_commit(iam);
+}
+
+/* An inactive key can be made active again. */
 bool iam_update_key(struct api_call *call)
 {
     CLEANUP(iam_end) struct iam iam = { 0 };
-    const struct identity *user, *key;
-    struct identity_parts parts;
+    const struct identity *user;
 
-    if (!iam_begin(&iam, call) || !(key = find_key(&iam, IDENTITY_ACCESS_KEY, "AccessKeyId", "Access Key", &user)))
-        return false;
-    parts = key->is;
-    if (!read_status(call, &parts.is_on))
-        return false;
-    parts.changed_us = iam.change.now_us;
-    identity_put(&iam.change, &parts);
-    return iam_commit(&iam);
+    return iam_begin(&iam, call) &&
+           change_status(&iam, find_key(&iam, IDENTITY_ACCESS_KEY, "AccessKeyId", "Access Key", &user));
 }
 
-/* For ever: its secret goes with its row. */
+/* Its secret goes with its row. */
 bool iam_delete_key(struct api_call *call)
 {
     CLEANUP(iam_end) struct iam iam = { 0 };
-    const struct identity *user, *key;
+    const struct identity *user;
 
-    if (!iam_begin(&iam, call) || !(key = find_key(&iam, IDENTITY_ACCESS_KEY, "AccessKeyId", "Access Key", &user)))
-        return false;
-    identity_drop(&iam.change, key);
-    return iam_commit(&iam);
+    return iam_begin(&iam, call) && drop(&iam, find_key(&iam, IDENTITY_ACCESS_KEY, "AccessKeyId", "Access Key", &user));
 }
 
 /* Nothing is noted of uses yet: as AWS answers for a key that was not used since it notes them. */
@@ -317,31 +331,19 @@ bool iam_reset_credential(struct api_call *call)
     return put_password(&iam, user, &parts);
 }
 
-/* Its password stays as it is, for when it is active again. */
 bool iam_update_credential(struct api_call *call)
 {
     CLEANUP(iam_end) struct iam iam = { 0 };
-    const struct identity *user, *found;
-    struct identity_parts parts;
+    const struct identity *user;
 
-    if (!iam_begin(&iam, call) || !(found = find_credential(&iam, &user)))
-        return false;
-    parts = found->is;
-    if (!read_status(call, &parts.is_on))
-        return false;
-    parts.changed_us = iam.change.now_us;
-    identity_put(&iam.change, &parts);
-    return iam_commit(&iam);
+    return iam_begin(&iam, call) && change_status(&iam, find_credential(&iam, &user));
 }
 
 /* Its user name is free again for the next one. */
 bool iam_delete_credential(struct api_call *call)
 {
     CLEANUP(iam_end) struct iam iam = { 0 };
-    const struct identity *user, *found;
+    const struct identity *user;
 
-    if (!iam_begin(&iam, call) || !(found = find_credential(&iam, &user)))
-        return false;
-    identity_drop(&iam.change, found);
-    return iam_commit(&iam);
+    return iam_begin(&iam, call) && drop(&iam, find_credential(&iam, &user));
 }
