@@ -317,61 +317,44 @@ static struct bytes truth(bool value)
     return bytes_of(value ? "\1" : "\0", 1);
 }
 
-/* A scratch arena: with thousands of roles, walking each must not add up. */
-static void give_roles(struct execution *execution, const struct roles *roles, const struct role_set *set)
+/* LIST ROLES, or LIST USERS: those that may log in, in older words, who are superusers also by roles of theirs. A scratch arena: with
+ * thousands of roles, walking each must not add up. */
+static void give(struct execution *execution, const struct roles *roles, const struct role_set *set, bool users)
 {
     const struct type *text = type_native(TYPE_TEXT), *boolean = type_native(TYPE_BOOLEAN);
     struct arena *arena = execution->request->arena;
-    const struct native_column columns[] = {
+    const struct native_column of_roles[] = {
         listed("roles", "role", text),        listed("roles", "super", boolean),
         listed("roles", "login", boolean),    listed("roles", "options", type_map(arena, text, text, false)),
         listed("roles", "datacenters", text),
     };
-    struct arena *scratch = arena_new(4096);
-    struct native_rows rows;
-
-    execution_begin_rows(execution, &rows, columns, ARRAY_SIZE(columns), bytes_of(NULL, 0));
-    for (uint32_t i = 0; i < set->count; i++) {
-        const struct role *role = set->items[i];
-        struct role_set of_role;
-
-        arena_reset(scratch);
-        of_role = roles_collect(roles, role, true, scratch);
-        native_rows_value(&rows, role->name);
-        native_rows_value(&rows, truth(role->is_superuser));
-        native_rows_value(&rows, truth(role->can_login));
-        native_rows_value(&rows, bytes_of("\0\0\0\0", 4));
-        native_rows_value(&rows, datacenters_of(scratch, role, role_set_is_superuser(&of_role)));
-        native_rows_end_row(&rows);
-    }
-    native_rows_end(&rows);
-    arena_free(scratch);
-}
-
-/* Users are roles that may log in, in older words. */
-static void give_users(struct execution *execution, const struct roles *roles, const struct role_set *set)
-{
-    const struct type *text = type_native(TYPE_TEXT);
-    const struct native_column columns[] = {
+    const struct native_column of_users[] = {
         listed("users", "name", text),
-        listed("users", "super", type_native(TYPE_BOOLEAN)),
+        listed("users", "super", boolean),
         listed("users", "datacenters", text),
     };
     struct arena *scratch = arena_new(4096);
     struct native_rows rows;
 
-    execution_begin_rows(execution, &rows, columns, ARRAY_SIZE(columns), bytes_of(NULL, 0));
+    execution_begin_rows(execution, &rows, users ? of_users : of_roles,
+                         users ? ARRAY_SIZE(of_users) : ARRAY_SIZE(of_roles), bytes_of(NULL, 0));
     for (uint32_t i = 0; i < set->count; i++) {
         const struct role *role = set->items[i];
         struct role_set of_role;
+        bool is_superuser;
 
-        if (!role->can_login)
+        if (users && !role->can_login)
             continue;
         arena_reset(scratch);
         of_role = roles_collect(roles, role, true, scratch);
+        is_superuser = role_set_is_superuser(&of_role);
         native_rows_value(&rows, role->name);
-        native_rows_value(&rows, truth(role_set_is_superuser(&of_role)));
-        native_rows_value(&rows, datacenters_of(scratch, role, role_set_is_superuser(&of_role)));
+        native_rows_value(&rows, truth(users ? is_superuser : role->is_superuser));
+        if (!users) {
+            native_rows_value(&rows, truth(role->can_login));
+            native_rows_value(&rows, bytes_of("\0\0\0\0", 4));
+        }
+        native_rows_value(&rows, datacenters_of(scratch, role, is_superuser));
         native_rows_end_row(&rows);
     }
     native_rows_end(&rows);
@@ -421,10 +404,8 @@ enum query_result execute_list_roles(struct execution *execution)
 
     asker_init(&asker, execution, roles);
     status = choose_roles(&asker, statement, &set);
-    if (!status && statement->users)
-        give_users(execution, roles, &set);
-    else if (!status)
-        give_roles(execution, roles, &set);
+    if (!status)
+        give(execution, roles, &set, statement->users);
     roles_unref(roles);
     return status ? execution_failed(execution, status) : QUERY_DONE;
 }
