@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from lib.native import BINARY, Server, free_port  # noqa: E402
+from lib.runner import run_tests  # noqa: E402
 
 KEYS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "any", "region_name": "us-east-1"}
 BODY_MAX = 1 << 20
@@ -151,19 +152,10 @@ TESTS = [boto3_trusts_our_authority, another_authority_is_not_trusted, the_cli_t
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="helenus-secure-") as top:
         place = Place(top)
         with Server(None, *place.arguments):
-            for test in TESTS:
-                try:
-                    test(place)
-                    print(f"ok {test.__name__}", flush=True)
-                except Exception as e:  # noqa: BLE001 - told, counted, next test
-                    failed += 1
-                    print(f"FAILED {test.__name__}: {type(e).__name__} {e}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+            return run_tests(TESTS, place)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import BINARY, EXECUTE, Client, Server, execute_body, frame, rows  # noqa: E402
+from lib.runner import run_tests  # noqa: E402
 
 SWITCHES = os.path.join(os.path.dirname(BINARY), "helenus-switches")
 SMALL = ("--cache-bytes", "1m", "--row-cache-percent", "0", "--shards", "2")
@@ -308,19 +308,8 @@ TESTS = [the_page_cache_is_read_on_the_loop, a_disk_that_stands_still_holds_its_
 
 
 def main():
-    failed = 0
     faulthandler.dump_traceback_later(240, exit=True)
-    for test in TESTS:
-        if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
-            continue
-        try:
-            test()
-            print(f"ok {test.__name__}", flush=True)
-        except Exception as e:  # noqa: BLE001
-            failed += 1
-            traceback.print_exc()
-            print(f"FAILED {test.__name__}: {type(e).__name__} {e}", flush=True)
-    return failed != 0
+    return run_tests(TESTS, traces=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import (AUTHENTICATE, BINARY, ERROR, EVENT, OPTIONS, QUERY, READY, REGISTER, RESULT, STARTUP, SUPPORTED,  # noqa: E402
                         Client, Server, ServerError, frame, free_port, query_body, short_string, string_map)
+from lib.runner import run_tests  # noqa: E402
 
 AUTH_RESPONSE, AUTH_SUCCESS = 0x0F, 0x10
 
@@ -554,19 +555,5 @@ TESTS = [help_and_version, help_of_each_command, the_screen_promises_what_is_so,
          one_request_always_fits, options_at_their_ends, newer_format, lost_files, health_and_metrics, password, schema_events, stop_drains]
 
 
-def main():
-    failed = 0
-    tests = [t for t in TESTS if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
-    for test in tests:
-        try:
-            test()
-            print(f"ok {test.__name__}", flush=True)
-        except Exception as e:  # noqa: BLE001 - told, counted, next test
-            failed += 1
-            print(f"FAILED {test.__name__}: {type(e).__name__} {e}", flush=True)
-    print(f"{len(tests) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

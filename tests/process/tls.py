@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib.native import BINARY, OPTIONS, SUPPORTED, Client, Server, frame, free_port  # noqa: E402
+from lib.runner import run_tests  # noqa: E402
 
 REGION_NAMES = {"cassandra.eu-west-1.amazonaws.com", "cassandra-fips.eu-west-1.amazonaws.com", "cassandra-streams.eu-west-1.api.aws",
                 "sts.eu-west-1.amazonaws.com", "iam.amazonaws.com", "tagging.eu-west-1.amazonaws.com"}
@@ -325,19 +326,5 @@ TESTS = [init_makes_what_clients_take, init_refuses_and_overwrites_nothing, opti
          reload_of_certificates, reloads_under_load, plain_text_on_a_port_of_tls, a_stop_ends_sessions_in_good_order]
 
 
-def main():
-    wanted, failed = sys.argv[1:], 0
-    tests = [test for test in TESTS if not wanted or test.__name__ in wanted]
-    for test in tests:
-        try:
-            test()
-            print(f"ok {test.__name__}", flush=True)
-        except Exception as e:  # noqa: BLE001 - told, counted, next test
-            failed += 1
-            print(f"FAILED {test.__name__}: {type(e).__name__} {e}", flush=True)
-    print(f"{len(tests) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))
