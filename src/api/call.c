@@ -2,6 +2,7 @@
 #include "api/call.h"
 
 #include "api/encoding.h"
+#include "base/account_digits.h"
 #include "base/uuid.h"
 #include "wire/aws/sigv4.h"
 
@@ -9,7 +10,7 @@
 #include <openssl/crypto.h>
 #include <strings.h>
 
-enum { ACCOUNT_DIGITS = 12, REGION_MAX = 32, QUOTE_MAX = 96, WELL = 200 };
+enum { REGION_MAX = 32, QUOTE_MAX = 96, WELL = 200 };
 
 /* A request on its way. It lies in the request's arena, as it is large: what was signed, what was
  * found, and the fault with its text. */
@@ -86,11 +87,7 @@ static bool fail_signature(struct call *call, const char *message)
  * checked that would need its secret. */
 static struct bytes account_of(struct bytes access_key)
 {
-    bool good = access_key.size == ACCOUNT_DIGITS;
-
-    for (size_t i = 0; good && i < access_key.size; i++)
-        good = access_key.data[i] >= '0' && access_key.data[i] <= '9';
-    return good ? access_key : BYTES_LITERAL("000000000000");
+    return account_is_digits(access_key) ? access_key : BYTES_LITERAL("000000000000");
 }
 
 /* It becomes a part of names of resources, where anything else would be taken for another part. */

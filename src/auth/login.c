@@ -2,6 +2,8 @@
  * need no roles. */
 #include "auth/state.h"
 
+#include "base/account_digits.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -14,10 +16,11 @@ struct bytes auth_split_user(struct bytes user, struct bytes *digits)
     *digits = bytes_of(NULL, 0);
     if (user.size <= before || memcmp(user.data + user.size - before, middle, sizeof(middle) - 1) != 0)
         return user;
-    for (size_t i = user.size - behind; i < user.size; i++)
-        if (user.data[i] < '0' || user.data[i] > '9')
-            return user;
     *digits = bytes_of(user.data + user.size - behind, behind);
+    if (!account_is_digits(*digits)) {
+        *digits = bytes_of(NULL, 0);
+        return user;
+    }
     return bytes_of(user.data, user.size - before);
 }
 

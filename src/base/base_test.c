@@ -1,4 +1,5 @@
 /* The ground types: arenas reuse and align, and take out of use what is not given out, buffers grow, spans order as memcmp does, errors keep their words. */
+#include "base/account_digits.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -178,6 +179,29 @@ static void clock_waits_until(void **state)
     pthread_mutex_unlock(&lock);
 }
 
+static void accounts_have_twelve_digits(void **state)
+{
+    static const char *const accounts[] = { "000000000000", "000000000042", "123456789012", "999999999999" };
+    static const uint64_t numbers[] = { 0, 42, 123456789012, 999999999999 };
+    static const char *const none[] = {
+        "", "12345678901", "1234567890123", "12345678901a", "+12345678901", " 12345678901", "-00000000001"
+    };
+    char digits[ACCOUNT_DIGITS + 1];
+    uint64_t number;
+
+    for (size_t i = 0; i < ARRAY_SIZE(accounts); i++) {
+        assert_true(account_parse(bytes_of_string(accounts[i]), &number));
+        assert_int_equal(number, numbers[i]);
+        account_print(number, digits);
+        assert_string_equal(digits, accounts[i]);
+    }
+    number = 7;
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+        assert_false(account_parse(bytes_of_string(none[i]), &number) || account_is_digits(bytes_of_string(none[i])));
+    assert_false(account_is_digits(bytes_of("12345\06789012", 12)));
+    assert_int_equal(number, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +214,7 @@ int main(void)
         cmocka_unit_test(clock_ahead_moves_real_time_alone),
         cmocka_unit_test(clock_waits_until),
         cmocka_unit_test(errors_say_no_space_for_a_full_disk),
+        cmocka_unit_test(accounts_have_twelve_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,38 +12,12 @@
 #include "schema/build.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 
 #define LAST_BITS ((UINT64_C(1) << ACCOUNT_TABLE_ID_BITS) - 1)
 #define NUMBERS   UINT64_C(1000000000000) /* so many there are of ACCOUNT_DIGITS digits */
 
 static_assert(NUMBERS << ACCOUNT_TABLE_ID_BITS <= ACCOUNT_TABLE_IDS_FROM, "an account's number has place in an id");
-
-/* Digits only, and all of them: a client may have sent anything. */
-bool account_parse(struct bytes digits, uint64_t *number)
-{
-    uint64_t sum = 0;
-
-    if (digits.size != ACCOUNT_DIGITS)
-        return false;
-    for (size_t i = 0; i < digits.size; i++) {
-        if (!isdigit(digits.data[i]))
-            return false;
-        sum = sum * 10 + (uint64_t)(digits.data[i] - '0');
-    }
-    *number = sum;
-    return true;
-}
-
-/* With its zeros in front, as it was parsed. */
-void account_print(uint64_t number, char digits[ACCOUNT_DIGITS + 1])
-{
-    for (int i = ACCOUNT_DIGITS - 1; i >= 0; i--, number /= 10)
-        digits[i] = (char)('0' + number % 10);
-    digits[ACCOUNT_DIGITS] = '\0';
-    assert(!number);
-}
 
 /* ---- the list: by number ---- */
 

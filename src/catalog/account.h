@@ -26,9 +26,6 @@ struct catalog_account {
     _Atomic uint64_t version; /* current's */
 };
 
-/* False: these are not an account's digits. */
-bool account_parse(struct bytes digits, uint64_t *number);
-void account_print(uint64_t number, char digits[ACCOUNT_DIGITS + 1]);
 /* With catalog->lock held. NULL: nobody has named it. */
 struct catalog_account *account_find(const struct catalog *catalog, uint64_t number);
 /* Found or made, with the schema of one that has nothing. NULL: there are `max` already. Takes catalog->lock. */

@@ -31,6 +31,7 @@
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H
 
+#include "base/account_digits.h"
 #include "base/clock.h"
 #include "schema/ddl.h"
 #include "schema/schema.h"
@@ -90,7 +91,7 @@ enum status catalog_check_end(struct catalog_check *check, struct error *err);
 /* ---- accounts ---- */
 
 /* An account takes about 16 KiB of memory, whether it has made anything or not, and stays until the catalog is freed. */
-enum { ACCOUNT_DIGITS = 12, CATALOG_ACCOUNTS_MAX = 4096 };
+enum { CATALOG_ACCOUNTS_MAX = 4096 };
 
 /* Found, or made; nothing is written for it. Always the same pointer for the same digits, borrowed for the catalog's life. Not on a
  * request's way: it takes a lock. ERR_INVALID: not ACCOUNT_DIGITS digits. ERR_OVERLOADED: there are CATALOG_ACCOUNTS_MAX already. */

@@ -60,7 +60,7 @@ static enum gate_answer find(void *context, struct arena *arena, const struct si
     struct control *control = context;
     CLEANUP(identities_unref) struct identities *set = NULL;
     const struct identity *found, *user = NULL;
-    char digits[IDS_ACCOUNT_DIGITS];
+    char digits[ACCOUNT_DIGITS + 1];
     struct bytes account;
     struct error err;
 
@@ -69,7 +69,7 @@ static enum gate_answer find(void *context, struct arena *arena, const struct si
         return GATE_TOKEN_WRONG;
     if (!ids_account_of_key(signed_by->access_key, digits))
         return GATE_NO_KEY;
-    account = arena_copy(arena, bytes_of(digits, sizeof(digits)));
+    account = arena_copy(arena, bytes_of_string(digits));
     /* Of an account that has nothing the set is empty. */
     set = identity_set(control->identities, account);
     found = find_key(set, signed_by->access_key, &user);

@@ -3,11 +3,12 @@
  * some of them: Terraform tries again for minutes if it reads "Invalid principal in policy". */
 #include "iam/wellformed.h"
 
+#include "base/account_digits.h"
 #include "types/text.h"
 
 #include <ctype.h>
 
-enum { QUOTE_MAX = 200, ARN_PARTS = 6, ACCOUNT_DIGITS = 12, ID_MIN = 16, ID_MAX = 128 };
+enum { QUOTE_MAX = 200, ARN_PARTS = 6, ID_MIN = 16, ID_MAX = 128 };
 
 /* Never in the middle of a character: a message is UTF-8. */
 struct bytes wellformed_quote(struct bytes text)
@@ -34,15 +35,6 @@ static bool is_name(struct bytes text)
         if (!isalnum(text.data[i]) && text.data[i] != '-' && text.data[i] != '.')
             return false;
     return text.size > 0;
-}
-
-/* Twelve digits, which are no number: some begin with zeros. */
-static bool is_account(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (!isdigit(text.data[i]))
-            return false;
-    return text.size == ACCOUNT_DIGITS;
 }
 
 /* AWS's own. Another one is a slip, or somebody else's cloud. */
@@ -197,7 +189,7 @@ static bool read_principal_arn(struct bytes arn, enum principal_match *match, st
     struct bytes parts[ARN_PARTS];
 
     if (split_arn(arn, false, parts) < ARN_PARTS || has_wildcard(arn) || !bytes_is(parts[0], "arn") ||
-        !is_partition(parts[1]) || parts[3].size || !is_account(parts[4]))
+        !is_partition(parts[1]) || parts[3].size || !account_is_digits(parts[4]))
         return false;
     *match = MATCH_ARN;
     *text = arn;
@@ -227,7 +219,7 @@ static bool is_unique_id(struct bytes text)
 static bool read_aws(struct bytes principal, enum principal_match *match, struct bytes *text)
 {
     *text = principal;
-    *match = bytes_is(principal, "*") ? MATCH_EVERY_AWS : is_account(principal) ? MATCH_ACCOUNT : MATCH_ID;
+    *match = bytes_is(principal, "*") ? MATCH_EVERY_AWS : account_is_digits(principal) ? MATCH_ACCOUNT : MATCH_ID;
     return *match != MATCH_ID || is_unique_id(principal) || read_principal_arn(principal, match, text);
 }
 
@@ -241,7 +233,7 @@ static bool is_provider(struct bytes principal)
     if (!bytes_starts_with(principal, BYTES_LITERAL("arn:")))
         return is_name(principal) && has_char(principal, '.');
     return split_arn(principal, false, parts) == ARN_PARTS && is_partition(parts[1]) && bytes_is(parts[2], "iam") &&
-           is_account(parts[4]) &&
+           account_is_digits(parts[4]) &&
            (starts_and_goes_on(parts[5], "saml-provider/") || starts_and_goes_on(parts[5], "oidc-provider/"));
 }
 

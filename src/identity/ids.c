@@ -56,11 +56,9 @@ void ids_make_key(const char *prefix, struct bytes account, char key[IDS_KEY_BYT
 {
     unsigned __int128 bits = 0;
     uint64_t number = 0, random;
+    bool is_account = account_parse(account, &number);
 
-    assert(strlen(prefix) == PREFIX_BYTES && account.size == IDS_ACCOUNT_DIGITS);
-    for (size_t i = 0; i < account.size; i++)
-        number = number * 10 + (uint64_t)(account.data[i] - '0');
-    assert(number < UINT64_C(1) << 40);
+    assert(strlen(prefix) == PREFIX_BYTES && is_account && number < UINT64_C(1) << 40);
     keys_random(&random, sizeof(random));
     bits = (unsigned __int128)(UINT64_C(1) << 40 | number) << 39 | (random & ((UINT64_C(1) << 39) - 1));
     memcpy(key, prefix, PREFIX_BYTES);
@@ -70,7 +68,7 @@ void ids_make_key(const char *prefix, struct bytes account, char key[IDS_KEY_BYT
 }
 
 /* Whatever a client sends: what was not made here is told apart as far as its form can tell. */
-bool ids_account_of_key(struct bytes key, char account[IDS_ACCOUNT_DIGITS])
+bool ids_account_of_key(struct bytes key, char account[ACCOUNT_DIGITS + 1])
 {
     unsigned __int128 bits = 0;
     uint64_t number;
@@ -88,8 +86,7 @@ bool ids_account_of_key(struct bytes key, char account[IDS_ACCOUNT_DIGITS])
     number = (uint64_t)(bits >> 39) & ((UINT64_C(1) << 40) - 1);
     if (!(bits >> 79) || number >= UINT64_C(1000000000000))
         return false;
-    for (int i = IDS_ACCOUNT_DIGITS - 1; i >= 0; i--, number /= 10)
-        account[i] = (char)('0' + number % 10);
+    account_print(number, account);
     return true;
 }
 

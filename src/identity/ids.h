@@ -11,16 +11,17 @@
 #ifndef IDENTITY_IDS_H
 #define IDENTITY_IDS_H
 
+#include "base/account_digits.h"
 #include "identity/identity.h"
 
-enum { IDS_BYTES = 21, IDS_KEY_BYTES = 20, IDS_SECRET_BYTES = 40, IDS_PASSWORD_BYTES = 44, IDS_ACCOUNT_DIGITS = 12 };
+enum { IDS_BYTES = 21, IDS_KEY_BYTES = 20, IDS_SECRET_BYTES = 40, IDS_PASSWORD_BYTES = 44 };
 
 /* Without an end. */
 void ids_make(enum identity_kind kind, char id[IDS_BYTES]);
 /* prefix: "AKIA", "ASIA". */
 void ids_make_key(const char *prefix, struct bytes account, char key[IDS_KEY_BYTES]);
 /* False: it is no key that was made so. */
-bool ids_account_of_key(struct bytes key, char account[IDS_ACCOUNT_DIGITS]);
+bool ids_account_of_key(struct bytes key, char account[ACCOUNT_DIGITS + 1]);
 void ids_make_secret(char secret[IDS_SECRET_BYTES]);
 void ids_make_password(char password[IDS_PASSWORD_BYTES]);
 

@@ -34,14 +34,14 @@ static void ids_have_their_form(void **state)
 static void a_key_says_its_account(void **state)
 {
     static const char *const accounts[] = { "000000000000", "000000000001", "123456789012", "999999999999" };
-    char key[IDS_KEY_BYTES], account[IDS_ACCOUNT_DIGITS];
+    char key[IDS_KEY_BYTES], account[ACCOUNT_DIGITS + 1];
 
     for (size_t i = 0; i < 4 * 100; i++) {
         const char *wanted = accounts[i % 4];
 
         ids_make_key("AKIA", bytes_of_string(wanted), key);
         assert_true(ids_account_of_key(bytes_of(key, sizeof(key)), account));
-        assert_memory_equal(account, wanted, sizeof(account));
+        assert_string_equal(account, wanted);
     }
     assert_false(ids_account_of_key(TEXT("AKIDEXAMPLE"), account));
     assert_false(ids_account_of_key(TEXT("AKIAIOSFODNN7EXAMPL1"), account)); /* '1' is none of base32 */

@@ -46,16 +46,6 @@ struct gathered {
  *
  * By their digits. One that had something once stays on it: its set is a few bytes then. */
 
-/* What clients say is asked before it is looked for. */
-static bool are_digits(struct bytes account)
-{
-    bool good = account.size == ACCOUNT_DIGITS;
-
-    for (size_t i = 0; good && i < account.size; i++)
-        good = account.data[i] >= '0' && account.data[i] <= '9';
-    return good;
-}
-
 /* Where it stands, or would; with the lock held. */
 static uint32_t place_of(const struct identity_store *store, struct bytes digits)
 {
@@ -185,7 +175,7 @@ static enum status take_accounts(struct identity_store *store, const struct read
     for (uint32_t i = 0; i < found->partition_count; i++) {
         struct bytes key = found->partitions[i].partition_key;
 
-        if (!are_digits(key) || digits->size == (size_t)IDENTITY_ACCOUNTS_MAX * ACCOUNT_DIGITS)
+        if (!account_is_digits(key) || digits->size == (size_t)IDENTITY_ACCOUNTS_MAX * ACCOUNT_DIGITS)
             return error_set(err, ERR_CORRUPT, "Identities are of '%.*s', which is no account, or there are too many",
                              BYTES(key));
         buffer_append_bytes(digits, key);
@@ -290,7 +280,7 @@ struct identities *identity_set(struct identity_store *store, struct bytes accou
     const struct account *found;
     struct identities *set;
 
-    assert(are_digits(account));
+    assert(account_is_digits(account));
     pthread_mutex_lock(&store->lock);
     found = find(store, account);
     set = identities_ref(found ? found->set : store->nothing);
@@ -347,7 +337,7 @@ enum status identity_begin(struct identity_change *change, struct identity_store
 
     *change = (struct identity_change){ .store = store, .account = account };
     pthread_mutex_lock(&store->changing);
-    if (!are_digits(account))
+    if (!account_is_digits(account))
         return error_set(err, ERR_INVALID, "An account is %d digits", ACCOUNT_DIGITS);
     if (is_in_doubt(store, account))
         status = end_doubt(store, account, err);

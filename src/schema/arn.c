@@ -2,12 +2,11 @@
  * but a name until the definitions have it. */
 #include "schema/arn.h"
 
+#include "base/account_digits.h"
 #include "base/buffer.h"
 
 #include <assert.h>
 #include <ctype.h>
-
-enum { ACCOUNT_DIGITS = 12 };
 
 /* AWS's rule for all of its services: a region is of one partition, and its name says which. */
 const char *arn_partition(struct bytes region)
@@ -62,15 +61,6 @@ static bool is_word(struct bytes text)
     return text.size > 0;
 }
 
-/* Whose it is, whether we know the account or not. */
-static bool is_account(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (!isdigit(text.data[i]))
-            return false;
-    return text.size == ACCOUNT_DIGITS;
-}
-
 /* What follows the account: "/keyspace/KS/", "/keyspace/KS", "/keyspace/KS/table/T" and a stream's. */
 static bool parse_resource(struct bytes text, struct arn *arn)
 {
@@ -107,7 +97,7 @@ bool arn_parse(struct bytes text, struct arn *result)
     if (!take_prefix(&text, "arn:") || !take_part(&text, ':', &partition) || !take_prefix(&text, "cassandra:") ||
         !take_part(&text, ':', &arn.owner.region) || !take_part(&text, ':', &arn.owner.account))
         return false;
-    if (!bytes_is(partition, arn_partition(arn.owner.region)) || !is_account(arn.owner.account) ||
+    if (!bytes_is(partition, arn_partition(arn.owner.region)) || !account_is_digits(arn.owner.account) ||
         !parse_resource(text, &arn))
         return false;
     *result = arn;
