@@ -101,6 +101,12 @@ static bool is_region(struct bytes region)
     return good;
 }
 
+/* AWS's words, blank and all: of a region that is none, and of one that is not served here. */
+static bool fail_region(struct call *call)
+{
+    return fail_signature(call, "Credential should be scoped to a valid region. ");
+}
+
 /* What is wrong with a signature, before its key is looked up and behind it. */
 static bool check_result(struct call *call, enum sigv4_result result)
 {
@@ -128,6 +134,7 @@ static bool check_answer(struct call *call, enum gate_answer answer)
 {
     switch (answer) {
     case GATE_OPEN: return true;
+    case GATE_REGION: return fail_region(call);
     case GATE_NO_KEY:
     case GATE_TOKEN_WRONG:
         return fail(call, "UnrecognizedClientException", "InvalidClientTokenId", is_query(call) ? 403 : 400,
@@ -169,7 +176,7 @@ static bool identify(struct call *call, struct api_caller *caller)
         return fail_signature(
             call, arena_printf(call->arena, "Credential should be scoped to correct service: '%s'. ", signing));
     if (!is_region(sigv4->region))
-        return fail_signature(call, "Credential should be scoped to a valid region. ");
+        return fail_region(call);
     *caller = (struct api_caller){ .account = account_of(sigv4->access_key), .region = sigv4->region };
     return !call->context->gate || check_signature(call, caller);
 }

@@ -15,6 +15,7 @@
 
 enum gate_answer {
     GATE_OPEN,
+    GATE_REGION,      /* it is signed for another region than this server's */
     GATE_NO_KEY,      /* nobody has that key, or it is not active */
     GATE_TOKEN_WRONG, /* a session's token that is none, or not this key's */
     GATE_TOKEN_EXPIRED,

@@ -173,8 +173,9 @@ enum status control_open(const struct control_options *options, struct control *
                                                        .clock = table_space_clock(options->space) };
     enum status status = OK;
 
-    assert(options->catalog && options->space);
+    assert(options->catalog && options->space && options->region);
     control->catalog = options->catalog;
+    control->region = options->region;
     control->keys = options->keys;
     if (!control->keys) {
         status = keys_open_provider(&provider, &control->own_keys, err);

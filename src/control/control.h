@@ -23,6 +23,7 @@ enum { CONTROL_PORTS = 2 }; /* one is the identities' */
 struct control_options { /* all borrowed until control_close */
     struct catalog *catalog;
     struct table_space *space;
+    const char *region;      /* the server's: with control_gate the only one that requests may be signed for */
     const struct keys *keys; /* of tokens and secrets (KEYS_TOKENS, KEYS_SECRETS); NULL: a key of this process */
 };
 

@@ -45,7 +45,7 @@ static void open_all(void)
     struct api_options of_api = { .services = control_services,
                                   .service_count = control_service_count,
                                   .random = same_id };
-    struct control_options of_control = { 0 };
+    struct control_options of_control = { .region = "us-east-1" };
     static struct control *control;
     struct error err;
 

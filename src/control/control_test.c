@@ -24,7 +24,7 @@ static int begin_over(const struct store_ops *ops)
     struct api_options options = { .services = control_services,
                                    .service_count = control_service_count,
                                    .random = same_id };
-    struct control_options of = { 0 };
+    struct control_options of = { .region = "us-east-1" };
     struct error err;
 
     open_all(ops);

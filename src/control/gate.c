@@ -53,6 +53,15 @@ static const struct identity *find_key(const struct identities *set, struct byte
     return key->is.at.scope.size && !*user ? NULL : key;
 }
 
+/* The region becomes a part of resources' names, and policies are about names: whoever could choose it would choose what is
+ * not denied. IAM and STS are of all regions, and signed for the first. */
+static bool is_served_region(const struct control *control, const struct sigv4 *signed_by)
+{
+    bool is_global = bytes_is(signed_by->service, "iam") || bytes_is(signed_by->service, "sts");
+
+    return bytes_is(signed_by->region, control->region) || (is_global && bytes_is(signed_by->region, "us-east-1"));
+}
+
 /* Sessions are not built yet, so no token is one. */
 static enum gate_answer find(void *context, struct arena *arena, const struct sigv4 *signed_by,
                              struct api_caller *caller, uint8_t key[SIGV4_KEY_BYTES])
@@ -64,6 +73,8 @@ static enum gate_answer find(void *context, struct arena *arena, const struct si
     struct bytes account;
     struct error err;
 
+    if (!is_served_region(control, signed_by))
+        return GATE_REGION;
     /* Told apart from a key that is none only by the name of the answer. */
     if (signed_by->session_token.data)
         return GATE_TOKEN_WRONG;

@@ -20,6 +20,7 @@ static struct api *api;
 static unsigned status;
 static int64_t skew_s; /* of the client's clock */
 static bool spoils;    /* the body, behind the signature */
+static const char *region = "us-east-1";
 
 /* A key as a client has it. */
 struct key {
@@ -58,7 +59,7 @@ static int begin(void **state)
     struct api_options options = {
         .services = control_services, .service_count = control_service_count, .random = same_id, .gate = &control_gate
     };
-    struct control_options of = { 0 };
+    struct control_options of = { .region = "us-east-1" };
     struct error err;
 
     open_all(&store_memory_ops);
@@ -69,6 +70,7 @@ static int begin(void **state)
     must(api_open(&options, &api, &err), &err);
     arena = arena_new(65536);
     skew_s = 0;
+    region = "us-east-1";
     spoils = false;
     root = make_root();
     return 0;
@@ -96,11 +98,10 @@ struct asked {
 static const char *authorization(const struct asked *asked, const struct key *key, const char *when,
                                  const char *signature)
 {
-    return arena_printf(
-        arena,
-        "AWS4-HMAC-SHA256 Credential=%s/%.8s/us-east-1/%s/aws4_request, SignedHeaders=host;x-amz-date%s, "
-        "Signature=%s",
-        key->id, when, asked->service, asked->count > 4 ? ";x-amz-target" : "", signature);
+    return arena_printf(arena,
+                        "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=host;x-amz-date%s, "
+                        "Signature=%s",
+                        key->id, when, region, asked->service, asked->count > 4 ? ";x-amz-target" : "", signature);
 }
 
 /* Twice: once to have the request taken apart, and then with the signature of what it is. */
@@ -312,6 +313,27 @@ static void who_may(void **state)
     assert_told(iam(&alice, "ListUsers"), 403, "<Code>AccessDenied</Code>");
 }
 
+/* A deny is about a region's names: nobody gets around it by signing for another one. */
+static void regions_are_the_servers(void **state)
+{
+    struct key alice = make_user("alice");
+
+    put_policy("alice", "all", "{'Effect':'Allow','Action':'*','Resource':'*'}");
+    put_policy("alice", "not",
+               "{'Effect':'Deny','Action':'cassandra:Drop','Resource':'arn:aws:cassandra:us-east-1:*'}");
+    assert_done(keyspaces(&root, "CreateKeyspace", "{\"keyspaceName\":\"k\"}"));
+    assert_told(keyspaces(&alice, "DeleteKeyspace", "{\"keyspaceName\":\"k\"}"), 403, "with an explicit deny");
+    region = "eu-west-1";
+    assert_told(keyspaces(&alice, "DeleteKeyspace", "{\"keyspaceName\":\"k\"}"), 400,
+                "Credential should be scoped to a valid region");
+    assert_told(iam(&root, "ListUsers"), 403, "Credential should be scoped to a valid region");
+    region = "us-east-1";
+    assert_done(keyspaces(&root, "GetKeyspace", "{\"keyspaceName\":\"k\"}"));
+    control->region = "eu-west-1";
+    assert_done(iam(&root, "ListUsers")); /* as AWS's tools sign for IAM wherever they are */
+    assert_told(keyspaces(&root, "ListKeyspaces", "{}"), 400, "Credential should be scoped to a valid region");
+}
+
 static void tags_of_a_request(void **state)
 {
     struct key alice = make_user("alice");
@@ -398,6 +420,7 @@ int main(void)
         over(clocks),
         over(a_key_that_is_off),
         over(who_may),
+        over(regions_are_the_servers),
         over(tags_of_a_request),
         over(one_s_own_keys),
         over(groups_and_boundaries),

@@ -12,6 +12,7 @@
 struct control {
     struct catalog *catalog;
     const struct keys *keys;
+    const char *region;
     struct identity_store *identities; /* owned */
     struct signing *signing;           /* owned */
     const struct clock *clock;

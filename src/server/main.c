@@ -49,9 +49,13 @@ static void print_http(const struct options *options, const char *near, bool is_
 {
     const char *open = is_ipv6 ? "[" : "", *close = is_ipv6 ? "]" : "";
 
+    char root[4096]; /* the file is told of as long as it lies there: taken away, it is the operator's */
+
+    snprintf(root, sizeof(root), "%s/" ROOT_FILE, options->data ? options->data : "");
     if (options->dev && strcmp(options->api_auth, "iam") == 0)
-        printf("  AWS API   http://%s%s%s:%u    # signatures are checked; the first key: %s/" ROOT_FILE "\n", open,
-               near, close, port, options->data);
+        printf("  AWS API   http://%s%s%s:%u    # signatures are checked%s%s\n", open, near, close, port,
+               access(root, F_OK) == 0 ? "; the root's first key, to be taken away: " : "",
+               access(root, F_OK) == 0 ? root : "");
     else if (options->dev)
         printf(
             "  AWS API   aws --endpoint-url http://%s%s%s:%u sts get-caller-identity    # any keys: signatures are not "
@@ -121,7 +125,7 @@ static void print_screen(const struct options *options, const struct server *ser
            "\n",
            !options->dev                         ? ""
            : strcmp(options->auth, "roles") == 0 ? ", developer mode"
-                                                 : ", developer mode: any credentials");
+                                                 : ", developer mode: CQL takes any credentials");
     if (port)
         print_cql(options, server, is_ipv6);
     if (server_http_port(server))

@@ -447,7 +447,6 @@ static enum status make_root(struct server *server, struct error *err)
     enum status status;
 
     assert(server->control && checks_signatures(server->options));
-
     /* What nobody can read again after a start would shut everybody out. */
     if (is_memory(server))
         return error_set(err, ERR_CONFIG, "--api-auth iam needs --data: its first key is left there");
@@ -463,7 +462,9 @@ static enum status make_root(struct server *server, struct error *err)
 
 static enum status open_api(struct server *server, struct error *err)
 {
-    struct control_options control = { .catalog = server->catalog, .space = server->space, .keys = server->keys };
+    struct control_options control = {
+        .catalog = server->catalog, .space = server->space, .region = server->options->region, .keys = server->keys
+    };
     struct api_options api = { .services = control_services,
                                .service_count = control_service_count,
                                .random = random_bytes };
@@ -538,6 +539,9 @@ static enum status check_ports(struct server *server, struct error *err)
                          "--dev accepts any credentials and listens to this machine only: with --listen %s say "
                          "--dev-remote too if others may read and write everything",
                          options->listen);
+    /* An option that does nothing would be taken for one that protects. */
+    if (!options->dev && checks_signatures(options))
+        return error_set(err, ERR_CONFIG, "--api-auth iam needs --dev: without it AWS's APIs are not served yet");
     if (!options->dev && options_serve_plain_cql(options) && !listener_is_loopback(&server->address))
         return error_set(
             err, ERR_CONFIG,

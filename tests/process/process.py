@@ -150,6 +150,10 @@ def configuration_reference():
             f.write(f"data = {top}/data\n")
         # All defaults written out are no mistake: what is left to say is that nobody is asked who they are.
         refused("serve needs --auth roles and --key-file, or --dev", "serve", "--config", path)
+    with tempfile.TemporaryDirectory(prefix="helenus-key-") as top:
+        with open(os.open(f"{top}/key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+            f.write(os.urandom(32))
+        refused("--api-auth iam needs --dev", "serve", "--data", f"{top}/data", "--key-file", f"{top}/key", "--auth", "roles", "--api-auth", "iam")
 
 
 def configuration_mistakes():

@@ -324,11 +324,12 @@ static void print_clients(const struct init *init)
 {
     const char *in = init->directory, *host = init->names[0];
 
-    printf("serve       helenus serve .. --tls-certificate %s/server.crt --tls-key %s/server.key\n"
-           "cqlsh       SSL_CERTFILE=%s/ca.crt cqlsh --ssl %s 9142\n"
-           "Python      context = ssl.create_default_context(cafile=\"%s/ca.crt\")\n"
-           "            Cluster([\"%s\"], port=9142, ssl_context=context, ssl_options={\"server_hostname\": \"%s\"})\n",
-           in, in, in, host, in, host, host);
+    printf(
+        "serve       helenus serve .. --tls-certificate %s/server.crt --tls-key %s/server.key\n"
+        "cqlsh       SSL_CERTFILE=%s/ca.crt cqlsh --ssl %s 9142      # encrypts, but takes any server's certificate\n"
+        "Python      context = ssl.create_default_context(cafile=\"%s/ca.crt\")\n"
+        "            Cluster([\"%s\"], port=9142, ssl_context=context, ssl_options={\"server_hostname\": \"%s\"})\n",
+        in, in, in, host, in, host, host);
     printf(
         "Java        keytool -importcert -noprompt -alias helenus -file %s/ca.crt -keystore helenus.p12 -storetype PKCS12 "
         "-storepass changeit\n"
