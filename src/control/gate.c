@@ -172,19 +172,28 @@ static struct bytes tag_part(const struct tree *tag, const char *small, const ch
     return tree_string(tag, shape_member_find(tag->shape, bytes_of_string(small)) ? small : large);
 }
 
-/* aws:RequestTag/NAME. Tags that are a map are the tagging API's. */
+/* aws:RequestTag/NAME. Tags that are a map are the tagging API's. Cassandra's differ in case alone, where this key does not: then nobody can
+ * say which of them is meant. */
 static enum iam_answer tell_request_tag(const struct asked *asked, struct bytes name, struct iam_values *values)
 {
     const struct tree *tags = tags_of(asked);
+    struct bytes told = { NULL, 0 };
+    bool is_told = false;
 
     for (uint32_t i = 0; tags && i < tags->count; i++) {
         bool is_map = tags->shape->kind == SHAPE_MAP;
         const struct tree *tag = tags->entries[i].value;
 
-        if (iam_key_is(is_map ? tags->entries[i].key : tag_part(tag, "key", "Key"), name))
-            return tell(asked, is_map ? tag->bytes : tag_part(tag, "value", "Value"), values);
+        struct bytes value = is_map ? tag->bytes : tag_part(tag, "value", "Value");
+
+        if (!iam_key_is(is_map ? tags->entries[i].key : tag_part(tag, "key", "Key"), name))
+            continue;
+        if (is_told && !bytes_equal(told, value))
+            return IAM_UNKNOWN;
+        told = value;
+        is_told = true;
     }
-    return IAM_ABSENT;
+    return is_told ? tell(asked, told, values) : IAM_ABSENT;
 }
 
 /* aws:PrincipalTag/NAME */

@@ -334,6 +334,103 @@ static void regions_are_the_servers(void **state)
     assert_told(keyspaces(&root, "ListKeyspaces", "{}"), 400, "Credential should be scoped to a valid region");
 }
 
+/* In each spelling that finds a thing it is the thing that is denied. */
+static void spellings_are_one_resource(void **state)
+{
+    static const char *const policies[] = { "arn:aws:iam::" ACCOUNT ":policy/Bound",
+                                            "arn:aws:iam::" ACCOUNT ":policy/bound",
+                                            "arn:aws:iam::" ACCOUNT ":policy/BOUND" };
+    static const char *const operations[] = { "CreatePolicyVersion&PolicyDocument=x",
+                                              "DeletePolicy",
+                                              "GetPolicy",
+                                              "ListPolicyVersions",
+                                              "ListEntitiesForPolicy",
+                                              "ListPolicyTags",
+                                              "SetDefaultPolicyVersion&VersionId=v1",
+                                              "GetPolicyVersion&VersionId=v1",
+                                              "TagPolicy&Tags.member.1.Key=a&Tags.member.1.Value=b",
+                                              "UntagPolicy&TagKeys.member.1=a",
+                                              "DeletePolicyVersion&VersionId=v2" };
+    static const char *const keyspace[] = { "arn:aws:cassandra:us-east-1:" ACCOUNT ":/keyspace/k/",
+                                            "arn:aws:cassandra:us-east-1:" ACCOUNT ":/keyspace/k" };
+    struct key alice = make_user("alice");
+
+    assert_done(iam(&root,
+                    "CreatePolicy&PolicyName=Bound&PolicyDocument=%7B%22Version%22:%222012-10-17%22,%22Statement%22:%7B"
+                    "%22Effect%22:%22Allow%22,%22Action%22:%22*%22,%22Resource%22:%22*%22%7D%7D"));
+    assert_done(keyspaces(&root, "CreateKeyspace", "{\"keyspaceName\":\"k\"}"));
+    put_policy("alice", "all", "{'Effect':'Allow','Action':'*','Resource':'*'}");
+    put_policy("alice", "not",
+               "{'Effect':'Deny','Action':'*','Resource':['arn:aws:iam::" ACCOUNT
+               ":policy/Bound','arn:aws:iam::aws:policy/AdministratorAccess','arn:aws:cassandra:us-east-1:" ACCOUNT
+               ":/keyspace/k/']}");
+    for (size_t i = 0; i < ARRAY_SIZE(policies) * ARRAY_SIZE(operations); i++)
+        assert_told(iam(&alice, arena_printf(arena, "%s&PolicyArn=%s", operations[i % ARRAY_SIZE(operations)],
+                                             policies[i / ARRAY_SIZE(operations)])),
+                    403, "with an explicit deny");
+    assert_told(iam(&alice, "GetPolicy&PolicyArn=arn:aws:iam::aws:policy/administratoraccess"), 403,
+                "with an explicit deny");
+    for (size_t i = 0; i < ARRAY_SIZE(keyspace); i++) {
+        const char *one =
+            arena_printf(arena, "{\"resourceArn\":\"%s\",\"tags\":[{\"key\":\"a\",\"value\":\"b\"}]}", keyspace[i]);
+        const char *list = arena_printf(arena, "{\"ResourceARNList\":[\"%s\"],\"Tags\":{\"a\":\"b\"}}", keyspace[i]);
+
+        assert_told(keyspaces(&alice, "TagResource", one), 403, "with an explicit deny");
+        assert_told(keyspaces(&alice, "UntagResource", one), 403, "with an explicit deny");
+        assert_told(
+            keyspaces(&alice, "ListTagsForResource", arena_printf(arena, "{\"resourceArn\":\"%s\"}", keyspace[i])), 403,
+            "with an explicit deny");
+        assert_told(ask(&alice, "tagging", "ResourceGroupsTaggingAPI_20170126.TagResources", list), 400,
+                    "with an explicit deny");
+    }
+}
+
+/* Who may do something to himself is not let in to others by an option, nor to another place by a new name. */
+static void what_goes_beyond_oneself(void **state)
+{
+    struct key alice = make_user("alice");
+
+    assert_done(iam(&root, "CreateUser&UserName=mover&Path=/dev/"));
+    assert_done(iam(&root, "CreateGroup&GroupName=few&Path=/dev/"));
+    put_policy("alice", "own",
+               "{'Effect':'Allow','Action':'iam:*ServiceSpecificCredential*','Resource':'arn:aws:iam::" ACCOUNT
+               ":user/${aws:username}'}");
+    assert_done(iam(&alice, "ListServiceSpecificCredentials"));
+    assert_told(iam(&alice, "ListServiceSpecificCredentials&AllUsers=true"), 403, "<Code>AccessDenied</Code>");
+    assert_told(iam(&alice, "ListServiceSpecificCredentials&AllUsers=true&UserName=alice"), 403,
+                "<Code>AccessDenied</Code>");
+    put_policy("alice", "dev",
+               "{'Effect':'Allow','Action':'iam:Update*','Resource':['arn:aws:iam::" ACCOUNT
+               ":user/dev/*','arn:aws:iam::" ACCOUNT ":group/dev/*']}");
+    assert_told(iam(&alice, "UpdateUser&UserName=mover&NewPath=/admin/"), 403, "user/admin/mover");
+    assert_told(iam(&alice, "UpdateUser&UserName=MOVER&NewPath=/admin/&NewUserName=x"), 403, "user/admin/x");
+    assert_told(iam(&alice, "UpdateGroup&GroupName=few&NewPath=/admin/&NewGroupName=Admins"), 403,
+                "group/admin/Admins");
+    assert_done(iam(&alice, "UpdateUser&UserName=mover&NewUserName=moved"));
+    assert_done(iam(&alice, "UpdateUser&UserName=moved&NewPath=/dev/more/"));
+    assert_done(iam(&alice, "UpdateGroup&GroupName=few&NewGroupName=many"));
+}
+
+/* Keys of Cassandra's tags differ in their case, aws:RequestTag's does not. */
+static void tags_that_differ_in_case(void **state)
+{
+    struct key alice = make_user("alice");
+    const char *body = "{\"resourceArn\":\"arn:aws:cassandra:us-east-1:" ACCOUNT ":/keyspace/k/\",\"tags\":[%s]}";
+
+    assert_done(keyspaces(&root, "CreateKeyspace", "{\"keyspaceName\":\"k\"}"));
+    put_policy(
+        "alice", "dev",
+        "{'Effect':'Allow','Action':'cassandra:*','Resource':'*','Condition':{'StringEquals':{'aws:RequestTag/dep':'dev'}}}");
+#define TAG(key, value) "{\"key\":\"" key "\",\"value\":\"" value "\"}"
+    assert_done(keyspaces(&alice, "TagResource", arena_printf(arena, body, TAG("DEP", "dev"))));
+    assert_done(keyspaces(&alice, "TagResource", arena_printf(arena, body, TAG("DEP", "dev") "," TAG("dep", "dev"))));
+    assert_told(keyspaces(&alice, "TagResource", arena_printf(arena, body, TAG("DEP", "dev") "," TAG("dep", "prod"))),
+                403, "AccessDeniedException");
+    assert_told(keyspaces(&alice, "TagResource", arena_printf(arena, body, TAG("dep", "prod"))), 403,
+                "AccessDeniedException");
+#undef TAG
+}
+
 static void tags_of_a_request(void **state)
 {
     struct key alice = make_user("alice");
@@ -421,6 +518,9 @@ int main(void)
         over(a_key_that_is_off),
         over(who_may),
         over(regions_are_the_servers),
+        over(spellings_are_one_resource),
+        over(what_goes_beyond_oneself),
+        over(tags_that_differ_in_case),
         over(tags_of_a_request),
         over(one_s_own_keys),
         over(groups_and_boundaries),

@@ -359,7 +359,7 @@ static bool split_arn(const struct api_call *call, struct bytes arn, struct byte
 
 /* Its path must be the policy's own: an ARN is one name, not several. Another account's are not told from what is
  * not there. */
-const struct identity *iam_find_policy(const struct iam *iam, struct bytes arn)
+const struct identity *iam_policy_of_arn(const struct iam *iam, struct bytes arn, bool *is_arn)
 {
     struct api_call *call = iam->call;
     const struct identities *set = NULL;
@@ -367,10 +367,9 @@ const struct identity *iam_find_policy(const struct iam *iam, struct bytes arn)
     struct bytes account, path, name;
     char key[IDENTITY_KEY_MAX];
 
-    if (!split_arn(call, arn, &account, &path, &name)) {
-        iam_fail(call, "InvalidInputException", "ARN %.*s is not valid.", BYTES(arn));
+    *is_arn = split_arn(call, arn, &account, &path, &name);
+    if (!*is_arn)
         return NULL;
-    }
     if (bytes_is(account, "aws"))
         set = managed_of(call);
     else if (bytes_equal(account, call->caller.account))
@@ -378,9 +377,18 @@ const struct identity *iam_find_policy(const struct iam *iam, struct bytes arn)
     if (set && name.size <= IDENTITY_KEY_MAX)
         found = identities_find(set, IDENTITY_POLICY, bytes_of(NULL, 0), identity_key(name, key));
     /* In another path it would be another name. */
-    if (found && !bytes_equal(found->is.path, path))
-        found = NULL;
-    if (!found)
+    return found && bytes_equal(found->is.path, path) ? found : NULL;
+}
+
+const struct identity *iam_find_policy(const struct iam *iam, struct bytes arn)
+{
+    struct api_call *call = iam->call;
+    bool is_arn;
+    const struct identity *found = iam_policy_of_arn(iam, arn, &is_arn);
+
+    if (!is_arn)
+        iam_fail(call, "InvalidInputException", "ARN %.*s is not valid.", BYTES(arn));
+    else if (!found)
         iam_fail(call, "NoSuchEntityException", "Policy %.*s does not exist or is not attachable.", BYTES(arn));
     return found;
 }

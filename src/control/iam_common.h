@@ -89,7 +89,9 @@ bool iam_has_none(const struct iam *iam, const struct identity *holder, enum ide
 /* ---- policies ---- */
 
 struct bytes iam_policy_arn(const struct api_call *call, const struct iam *iam, const struct identity *policy);
-/* The account's or AWS's; NULL, and NoSuchEntity or InvalidInput. */
+/* The account's or AWS's, in whatever case its name is written; NULL: there is none. */
+const struct identity *iam_policy_of_arn(const struct iam *iam, struct bytes arn, bool *is_arn);
+/* The same; NULL, and NoSuchEntity or InvalidInput. */
 const struct identity *iam_find_policy(const struct iam *iam, struct bytes arn);
 /* Whose id stands in a relation; NULL: none. */
 const struct identity *iam_policy_by_id(const struct iam *iam, struct bytes id);

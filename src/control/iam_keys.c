@@ -139,6 +139,7 @@ static bool change_status(struct iam *iam, const struct identity *found)
 {
     struct identity_parts parts;
 
+    assert(iam->changes);
     if (!found)
         return false;
     parts = found->is;
@@ -152,6 +153,7 @@ static bool change_status(struct iam *iam, const struct identity *found)
 /* For ever. found NULL: the fault is set. */
 static bool drop(struct iam *iam, const struct identity *found)
 {
+    assert(iam->changes);
     if (!found)
         return false;
     identity_drop(&iam->change, found);

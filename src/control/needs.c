@@ -85,6 +85,17 @@ static void add(struct needs *needs, struct bytes action, struct bytes resource)
     needs->items[needs->count++] = (struct need){ action, resource };
 }
 
+/* Of what has several spellings the one that policies have: none of them is a way around what is denied. Of what is nobody's, or
+ * another's, the text. */
+static struct bytes arn_as_told(const struct api_call *call, struct bytes text)
+{
+    struct arn arn;
+
+    if (!arn_parse(text, &arn) || arn.stream.data || !action_owns(call, &arn))
+        return text;
+    return action_arn(call, arn.keyspace, arn.table);
+}
+
 /* All of them must be allowed: the caller is refused as a whole. */
 static void add_each(struct needs *needs, struct bytes action)
 {
@@ -92,7 +103,7 @@ static void add_each(struct needs *needs, struct bytes action)
 
     assert(list && list->count <= ARNS_MAX); /* the model's bound is less */
     for (uint32_t i = 0; i < list->count; i++)
-        add(needs, action, list->entries[i].value->bytes);
+        add(needs, action, arn_as_told(needs->call, list->entries[i].value->bytes));
 }
 
 /* A keyspace's ARN ends with '/', the system's too: a policy for /keyspace/system* is for it. */
@@ -112,7 +123,7 @@ static void add_about(struct needs *needs, const char *name, enum about about)
         add(needs, action, action_arn(call, member(call, "sourceKeyspaceName"), member(call, "sourceTableName")));
         return;
     case SYSTEM: add(needs, action, action_arn(call, BYTES_LITERAL("system"), none)); return;
-    case ARN: add(needs, action, member(call, "resourceArn")); return;
+    case ARN: add(needs, action, arn_as_told(call, member(call, "resourceArn"))); return;
     case ARNS: add_each(needs, action); return;
     }
 }
@@ -122,8 +133,10 @@ static void add_about(struct needs *needs, const char *name, enum about about)
  * Its actions are called as its operations are, and AWS's reference has one resource for each: whom it is about. Of two that an input
  * names, a group and who is to be in it, it is the first of this order. */
 
-/* As it stands in the account, with its path; of what is not there with none. */
-static struct bytes holder_arn(const struct api_call *call, const struct iam_sort *sort, struct bytes name)
+/* As it stands in the account, with its path; of what is not there with none. new_name, new_path: what it is to be called, empty where that
+ * stays. */
+static struct bytes holder_arn(const struct api_call *call, const struct iam_sort *sort, struct bytes name,
+                               struct bytes new_name, struct bytes new_path)
 {
     CLEANUP(iam_end) struct iam iam = { 0 };
     char key[IDENTITY_KEY_MAX];
@@ -138,7 +151,26 @@ static struct bytes holder_arn(const struct api_call *call, const struct iam_sor
         path = arena_copy(call->arena, found->is.path);
     else if (shape_member_find(call->input->shape, BYTES_LITERAL("Path")))
         path = iam_path(call, "Path");
-    return iam_arn(call, sort->word, path, found ? arena_copy(call->arena, found->is.name) : name);
+    if (new_path.size)
+        path = new_path;
+    if (new_name.size)
+        name = new_name;
+    else if (found)
+        name = arena_copy(call->arena, found->is.name);
+    return iam_arn(call, sort->word, path, name);
+}
+
+/* Names of policies are the same in any case, too. */
+static struct bytes policy_arn(const struct api_call *call, struct bytes arn)
+{
+    CLEANUP(iam_end) struct iam iam = { 0 };
+    const struct identity *found;
+    bool is_arn;
+
+    if (!iam_look(&iam, (struct api_call *)call))
+        return BYTES_LITERAL("*");
+    found = iam_policy_of_arn(&iam, arn, &is_arn);
+    return found ? iam_policy_arn(call, &iam, found) : arn;
 }
 
 /* Who or what an operation is about. */
@@ -146,7 +178,11 @@ static struct bytes iam_resource(const struct api_call *call)
 {
     static const struct iam_sort *const order[] = { &iam_group, &iam_role, &iam_user };
     const struct shape *input = call->input->shape;
+    const struct bytes none = { NULL, 0 };
 
+    /* Then no name counts that may stand beside it. */
+    if (shape_member_find(input, BYTES_LITERAL("AllUsers")) && tree_boolean(call->input, "AllUsers", false))
+        return BYTES_LITERAL("*");
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
         struct bytes name = BYTES_LITERAL("");
 
@@ -154,16 +190,46 @@ static struct bytes iam_resource(const struct api_call *call)
             continue;
         name = member(call, order[i]->name_member);
         if (name.size)
-            return holder_arn(call, order[i], name);
+            return holder_arn(call, order[i], name, none, none);
         /* Who names nobody asks for himself. */
         return call->caller.principal->arn;
     }
     /* What is about a policy alone. */
     if (shape_member_find(input, BYTES_LITERAL("PolicyArn")))
-        return member(call, "PolicyArn");
+        return policy_arn(call, member(call, "PolicyArn"));
     if (shape_member_find(input, BYTES_LITERAL("PolicyName")))
         return iam_arn(call, "policy", iam_path(call, "Path"), member(call, "PolicyName"));
     return BYTES_LITERAL("*");
+}
+
+/* Who gives a user or a group another name or path needs the same for what it becomes: else it could be brought to where policies let it
+ * do more. */
+static void add_renamed(struct needs *needs, struct bytes action)
+{
+    const struct api_call *call = needs->call;
+    const struct iam_sort *sort = strcmp(call->operation->name, "UpdateGroup") == 0 ? &iam_group : &iam_user;
+    struct bytes name, path;
+
+    if (!shape_member_find(call->input->shape, BYTES_LITERAL("NewPath")))
+        return;
+    assert(needs->count == 1); /* the old one's */
+    name = member(call, sort == &iam_group ? "NewGroupName" : "NewUserName");
+    path = member(call, "NewPath");
+    if (name.size || path.size)
+        add(needs, action, holder_arn(call, sort, member(call, sort->name_member), name, path));
+}
+
+/* An operation's action is called as it is. */
+static void add_named(struct needs *needs)
+{
+    const struct api_call *call = needs->call;
+    bool is_iam = strcmp(call->service->signing, "iam") == 0;
+    struct bytes action =
+        bytes_of_string(arena_printf(call->arena, "%s:%s", call->service->signing, call->operation->name));
+
+    add(needs, action, is_iam ? iam_resource(call) : BYTES_LITERAL("*"));
+    if (is_iam)
+        add_renamed(needs, action);
 }
 
 /* ---- all ---- */
@@ -197,8 +263,7 @@ const struct need *needs_of(const struct api_call *call, uint32_t *count)
     if (line)
         add_line(&needs, line);
     else
-        add(&needs, bytes_of_string(arena_printf(call->arena, "%s:%s", call->service->signing, call->operation->name)),
-            strcmp(call->service->signing, "iam") == 0 ? iam_resource(call) : BYTES_LITERAL("*"));
+        add_named(&needs);
     *count = needs.count;
     return needs.items;
 }
