@@ -106,7 +106,8 @@ void parse_fail_at(struct parse *p, struct lexeme lexeme)
     /* A lexeme may be megabytes; messages are short. And they are logged by others: no password stands in one. */
     if (text.size > 256)
         text.size = 256;
-    if (lexeme.token == T_STRING && cql_has_password(bytes_of(p->original.data, (size_t)(lexeme.start - p->copy))))
+    if ((lexeme.token == T_STRING && cql_has_password(p->original)) ||
+        cql_ends_before_password(bytes_of(p->original.data, (size_t)(lexeme.start - p->copy))))
         text = BYTES_LITERAL("*******");
     parse_fail_where(p, lexeme.start, "no viable alternative at input '%.*s'", BYTES(text));
 }

@@ -3,6 +3,7 @@
  * what is accepted must print to text that parses and prints the same again. tests/vectors/cql_keywords.txt holds, for a
  * hundred places of a name, the words Cassandra takes there. Beside them: canonical prints, markers, messages, limits. */
 #include "cql/parse.h"
+#include "cql/secret.h"
 #include "cql/print.h"
 
 #include <setjmp.h>
@@ -405,6 +406,34 @@ static void parses_types(void **state)
     arena_free(arena);
 }
 
+/* Wherever it stands, and whatever it is written as. */
+static void passwords_are_in_no_message(void **state)
+{
+    static const char *const texts[] = {
+        "ALTER ROLE r WITH PASSWORD='s3cr3t",
+        "ALTER ROLE r WITH PASSWORD=\"s3cr3t\"",
+        "ALTER ROLE r WITH PASSWORD = s3cr3t",
+        "ALTER ROLE r WITH 's3cr3t' PASSWORD",
+        "ALTER ROLE r WITH $$s3cr3t$$ PASSWORD",
+        "CREATE USER u WITH password s3cr3t",
+        "CREATE ROLE r WITH PASSWORD = 's3cr3t' 'x",
+        "UPDATE system_auth.roles SET salted_hash='s3cr3t' WHERE role = 'r' '",
+    };
+    struct arena *arena = arena_new(1024);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct cql_statement *statement;
+        struct bytes shown = cql_hide_password(arena, bytes_of_string(texts[i]));
+        struct error err = { 0 };
+
+        (void)cql_parse(arena, bytes_of_string(texts[i]), &statement, &err);
+        if (strstr(err.message, "s3cr3t") || memmem(shown.data, shown.size, "s3cr3t", 6))
+            fail_msg("%s: %s; %.*s", texts[i], err.message, BYTES(shown));
+    }
+    arena_free(arena);
+}
+
 /* What Cassandra refuses as a table's name is printed in quotes, and nothing else. */
 static void quotes_reserved_words(void **state)
 {
@@ -448,8 +477,8 @@ int main(void)
         cmocka_unit_test(agrees_with_cassandra),  cmocka_unit_test(takes_keywords_as_names),
         cmocka_unit_test(prints_canonically),     cmocka_unit_test(numbers_markers),
         cmocka_unit_test(words_errors),           cmocka_unit_test(bounds_nesting),
-        cmocka_unit_test(takes_large_statements), cmocka_unit_test(parses_types),
-        cmocka_unit_test(quotes_reserved_words),
+        cmocka_unit_test(takes_large_statements), cmocka_unit_test(passwords_are_in_no_message),
+        cmocka_unit_test(parses_types),           cmocka_unit_test(quotes_reserved_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
  * others see. */
 #include "query/query.h"
 
+#include "cql/secret.h"
 #include "plan/batch.h"
 #include "query/authorize.h"
 #include "query/execute.h"
@@ -51,6 +52,8 @@ static void init_eval(struct execution *execution)
 static void trace_execute(struct trace *trace, const struct execution *execution, const struct plan *plan)
 {
     trace_query(trace, "Execute CQL3 prepared query", execution->statement_text, execution->parameters);
+    if (cql_has_password(execution->statement_text))
+        return; /* a hash may be bound */
     for (uint32_t i = 0; i < execution->eval.bind_count; i++)
         trace_bind(trace, i, &plan->binds[i], execution->eval.binds[i]);
 }

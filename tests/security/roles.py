@@ -107,9 +107,12 @@ def logins(server):
     # what is no pair of a name and a password
     for token, said in ((b"", b"Password must not be null"), (b"\0anna\0", b"Password must not be null"),
                         (b"\0\0pw", b"Authentication ID must not be null"), (b"pw", b"Password must not be null"),
-                        (b"\0a\0b\0c", b"Credential format error"), (b"\0" + b"a" * 70000 + b"\0" + b"b" * 70000, b"Provided username")):
+                        (b"\0a\0b\0c", b"Credential format error"), (b"\0" + b"a" * 8000 + b"\0" + b"b" * 8000, b"Provided username")):
         (opcode, body), = raw_login(server, token)
         check(opcode == 0 and struct.unpack(">i", body[:4])[0] == 0x0100 and said in body, f"{token[:20]}: {opcode} {body[:80]}")
+    # who has not said who it is sends little: no check holds megabytes of strangers'
+    (opcode, body), = raw_login(server, b"\0" + b"a" * 70000 + b"\0" + b"b" * 70000)
+    check(opcode == 0 and struct.unpack(">i", body[:4])[0] == 0x2200 and b"Request is too big" in body, f"a large token: {opcode} {body[:80]}")
     got = raw_login(server, b"\0anna\0wrong", 3)
     check([opcode for opcode, _ in got] == [0, 0, 0], "wrong passwords, one after another")
     # an account that nobody has named is not made for who may not log in

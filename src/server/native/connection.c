@@ -36,6 +36,7 @@ struct request {
 };
 
 enum {
+    STRANGERS_BODY_BYTES_MAX = 16 << 10,
     STATEMENT_BYTES_MAX = 64 << 10, /* of a statement that is parsed on a loop */
     VALUES_BYTES_MAX = 512 << 10,   /* of a prepared statement's values that are looked at on a loop */
     EXPECTED_PER_BYTE = 32, /* of memory, per byte of a request that waits for a worker: of a list of many small keys */
@@ -968,6 +969,15 @@ static enum status check_version(struct connection *connection, const struct nat
     return OK;
 }
 
+/* Who has not said who it is sends what is about that: a few names, a token. So nobody else's memory goes to strangers, however many
+ * of them wait for their passwords to be checked. */
+static uint32_t body_bytes_max(const struct connection *connection)
+{
+    uint32_t most = connection->loop->limits.frame_bytes_max;
+
+    return connection->state == CONNECTION_READY || most < STRANGERS_BODY_BYTES_MAX ? most : STRANGERS_BODY_BYTES_MAX;
+}
+
 /* The body is copied out of the input, which is read over by the next message: the request's spans
  * need it as long as the request lives. */
 static enum status open_body(struct connection *connection, const struct native_header *header, struct bytes body,
@@ -977,8 +987,7 @@ static enum status open_body(struct connection *connection, const struct native_
      * no compression was agreed the flag says nothing, as to Cassandra; and v5 compresses segments. */
     if ((header->flags & NATIVE_FLAG_COMPRESSED) && body.size && connection->compression != NATIVE_COMPRESSION_NONE &&
         !connection->framing)
-        return native_decompress(connection->compression, body, connection->loop->limits.frame_bytes_max, arena, result,
-                                 err);
+        return native_decompress(connection->compression, body, body_bytes_max(connection), arena, result, err);
     *result = arena_copy(arena, body);
     return OK;
 }
@@ -1124,7 +1133,6 @@ static size_t input(struct stream_socket *socket, struct bytes data)
 {
     struct connection *connection = CONTAINER_OF(socket, struct connection, socket);
     struct native_loop *loop = connection->loop;
-    uint32_t body_bytes_max = loop->limits.frame_bytes_max;
     size_t taken = skip(connection, data.size);
 
     assert(!socket->is_closed);
@@ -1140,7 +1148,7 @@ static size_t input(struct stream_socket *socket, struct bytes data)
             stream_socket_again(socket);
             break;
         }
-        switch (native_frame_peek(rest, body_bytes_max, &header, &wanted, &skip_bytes, &error)) {
+        switch (native_frame_peek(rest, body_bytes_max(connection), &header, &wanted, &skip_bytes, &error)) {
         case NATIVE_FRAME_INCOMPLETE: stream_socket_want(socket, wanted); return taken;
         case NATIVE_FRAME_BROKEN:
             reply_error(connection, &header, &error);

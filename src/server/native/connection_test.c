@@ -851,6 +851,34 @@ static void a_password_is_asked_for(void **state)
     stop(f);
 }
 
+/* Before the password so much is taken and no more; then as much as ever. */
+static void strangers_say_little(void **state)
+{
+    enum { MOST = 16 << 10 };
+    static uint8_t body[2 * MOST];
+    struct fixture *f = start(true, NULL);
+    struct answer a;
+    int fd = dial(f);
+
+    ask(fd, NATIVE_STARTUP, 0, STARTUP_BODY);
+    assert_true(listen_once(fd, &a));
+    ask(fd, NATIVE_AUTH_RESPONSE, 1, bytes_of(body, MOST + 1));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x2200, NULL);
+    store_be32(body, MOST - 4);
+    ask(fd, NATIVE_AUTH_RESPONSE, 2, bytes_of(body, MOST));
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x0100, NULL);
+    ask(fd, NATIVE_AUTH_RESPONSE, 3, bytes_of("\0\0\0\x05\0me\0x", 9));
+    assert_true(listen_once(fd, &a));
+    assert_int_equal(a.opcode, NATIVE_AUTH_SUCCESS);
+    ask(fd, NATIVE_AUTH_RESPONSE, 4, bytes_of(body, MOST + 1)); /* read, and refused for what it is */
+    assert_true(listen_once(fd, &a));
+    assert_error(&a, 0x000A, NULL);
+    close(fd);
+    stop(f);
+}
+
 static void with_roles(struct fixture *f)
 {
     struct workers_options workers = { .count = 1, .queue_jobs_max = 10 };
@@ -1537,6 +1565,7 @@ int main(void)
         cmocka_unit_test(a_broken_segment_ends_its_connection),
         cmocka_unit_test(before_a_password_segments_hold_whole_envelopes),
         cmocka_unit_test(a_password_is_asked_for),
+        cmocka_unit_test(strangers_say_little),
         cmocka_unit_test(a_password_is_checked_elsewhere),
         cmocka_unit_test(who_leaves_before_the_password_was_checked_is_nobody),
         cmocka_unit_test(replies_come_as_they_are_ready),

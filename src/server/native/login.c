@@ -131,7 +131,9 @@ static void check_run(struct worker_job *job, void *local)
  * Counted first, so that two loops do not both take the last place. */
 bool login_submit(struct logins *logins, struct login_check *check)
 {
-    uint64_t hash = hash_keyed(&logins->hash_key, bytes_of(check->address, check->address_bytes));
+    /* Of IPv6 a client has a /64 at least. */
+    size_t of_client = check->address_bytes == 16 ? 8 : check->address_bytes;
+    uint64_t hash = hash_keyed(&logins->hash_key, bytes_of(check->address, of_client));
     uint32_t group = (uint32_t)(hash % LOGIN_GROUPS);
 
     assert(check->job.done && check->job.loop);
